@@ -1,0 +1,1 @@
+"""The two commands: thin Typer adapters, and the one printer."""

@@ -1,0 +1,75 @@
+"""Every path this program knows, derived from the environment alone. Pure: nothing is looked at here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .names import DEFAULT
+
+# Folders of a fresh profile (Hermes 0.19.0, hermes_cli/profiles.py).
+PROFILE_FOLDERS = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The places of one Hermes root, its machine-wide neighbours and our own state."""
+
+    root: Path
+    user_home: Path
+    platform: str = "linux"
+
+    @classmethod
+    def from_environment(
+        cls, env: Mapping[str, str], *, user_home: Path, platform: str, home: str | None = None
+    ) -> Layout:
+        """Return the layout that Hermes itself would use.
+
+        `home` (the `--home` option) stands for HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`;
+        any other HERMES_HOME is itself the root (Docker images use `/opt/data`).
+        """
+        given = home if home else env.get("HERMES_HOME", "").strip()
+        if not given:
+            return cls(user_home / ".hermes", user_home, platform)
+        path = Path(given).expanduser() if given.startswith("~") else Path(given)
+        path = path if path.is_absolute() else Path(env.get("PWD", ".")) / path
+        if path.parent.name == "profiles":
+            return cls(path.parent.parent, user_home, platform)
+        return cls(path, user_home, platform)
+
+    @property
+    def profiles(self) -> Path:
+        """Return the folder that holds the named profiles."""
+        return self.root / "profiles"
+
+    def home(self, name: str) -> Path:
+        """Return the home of a profile; `default` is the root itself."""
+        return self.root if name == DEFAULT else self.profiles / name
+
+    @property
+    def active_profile(self) -> Path:
+        """Return the sticky default: a text file with one profile name."""
+        return self.root / "active_profile"
+
+    @property
+    def alias_folder(self) -> Path:
+        """Return where alias scripts live."""
+        return self.user_home / ".local" / "bin"
+
+    @property
+    def state(self) -> Path:
+        """Return our own folder. It lies below `profiles/` so that a move to the trash is one rename on the
+        same file system, and so that a full copy of the default profile (which skips `profiles/`) never holds it;
+        the leading dot keeps Hermes from taking it for a profile."""
+        return self.profiles / ".hermes-profiles"
+
+    @property
+    def trash(self) -> Path:
+        """Return where deleted profiles and replaced files wait."""
+        return self.state / "trash"
+
+    @property
+    def fingerprint_key(self) -> Path:
+        """Return the file with the random key of fingerprints (0600)."""
+        return self.state / "fingerprint.key"

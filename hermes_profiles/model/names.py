@@ -1,0 +1,74 @@
+"""Names of profiles and aliases: which are accepted, and the rule to quote when one is not.
+
+Source of the rules: Hermes 0.19.0 `hermes_cli/profiles.py` (normalisation, pattern, reserved names).
+"""
+
+from __future__ import annotations
+
+import re
+
+from .result import UsageProblem
+
+DEFAULT = "default"
+_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
+RESERVED = frozenset({"hermes", "default", "test", "tmp", "root", "sudo"})
+HERMES_SUBCOMMANDS = frozenset(
+    "chat model gateway setup whatsapp login logout status cron doctor dump config pairing skills tools "
+    "mcp sessions insights version update uninstall profile plugins honcho acp".split()
+)
+
+
+def is_profile_folder_name(name: str) -> bool:
+    """Return whether a folder of this name below `profiles/` is a profile to Hermes."""
+    return name != DEFAULT and _PATTERN.fullmatch(name) is not None
+
+
+def normalize(name: str) -> str:
+    """Return the name as Hermes stores it: blanks at the ends gone, lower case.
+
+    Only blanks and tabs are taken off: a name with a line break in it is not a slip of the finger.
+    """
+    return name.strip(" \t").lower()
+
+
+def check_existing_name(name: str) -> str:
+    """Return the normalised name of a profile that may exist (`default` and reserved ones included).
+
+    Raises UsageProblem when no profile can have this name.
+    """
+    canon = normalize(name)
+    if _PATTERN.fullmatch(canon) is None:
+        raise UsageProblem(
+            f"{name!r} is not a profile name: a name is {RULE}", target=name, code="bad-name",
+            hint="see the names there are with `hermes-profiles list`",
+        )  # fmt: skip
+    return canon
+
+
+def check_new_name(name: str) -> str:
+    """Return the normalised name for a profile to be made.
+
+    Raises UsageProblem with the rule when the name is malformed or reserved.
+    """
+    canon = check_existing_name(name)
+    if canon in RESERVED:
+        raise UsageProblem(
+            f"the name {canon!r} is reserved by Hermes ({', '.join(sorted(RESERVED))})",
+            target=name, code="reserved-name", hint=f"choose another name, such as `{canon}-2`",
+        )  # fmt: skip
+    return canon
+
+
+def check_alias_name(name: str) -> str:
+    """Return the normalised alias name; it becomes a command in `~/.local/bin`.
+
+    Raises UsageProblem when it is malformed, reserved or a Hermes subcommand.
+    """
+    canon = check_new_name(name)
+    if canon in HERMES_SUBCOMMANDS:
+        raise UsageProblem(
+            f"the alias {canon!r} is a subcommand of hermes", target=name, code="reserved-name",
+            hint="choose another with `hermes-profiles alias PROFILE --name OTHER`",
+        )  # fmt: skip
+    return canon
