@@ -1,0 +1,38 @@
+"""A quick reader of plain `.env` files, for commands that list a thousand profiles. Only `re` is imported."""
+
+from __future__ import annotations
+
+import re
+
+# One `NAME=value`: the value bare (no quote, #, $, backslash), or in one pair of quotes. Printable ASCII only,
+# so that no odd white space or line break can hide in it.
+_ENTRY = re.compile(
+    r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
+    r"(?:([!%&(-\[\]-~](?:[ !%&(-\[\]-~]*[!%&(-\[\]-~])?)?|\"([ !#%-\[\]-~]*)\"|'([ -#%&(-\[\]-~]*)')"
+)
+# `A_KEY=xB_TOKEN=y`: only the full reader knows which names split a line.
+_JOINED = re.compile(r"=.*[A-Z][A-Z0-9_]{2,}=")
+
+
+def glance_env(raw: bytes) -> dict[str, str] | None:
+    """Return {name: value} as `EnvDocument.environment()` would, or None when the file is not plain.
+
+    None means: parse it fully. Plain is UTF-8 with `\\n`, one `NAME=value` a line, comments, simple quotes.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if "\r" in text or "\0" in text:
+        return None
+    found: dict[str, str] = {}
+    match_entry = _ENTRY.fullmatch
+    for line in text.split("\n"):
+        if not line or line[0] == "#":
+            continue
+        match = match_entry(line)
+        if match is None or (line.count("=") > 1 and _JOINED.search(line)):
+            return None
+        name, bare, double, single = match.groups()
+        found[name] = bare or double or single or ""
+    return found

@@ -1,0 +1,180 @@
+"""What each of Hermes' three `.env` readers sees (FACTS section 4). Pure.
+
+`dotenv` is the gateway's start (python-dotenv on the mended text), `lines` the menus and `hermes status`,
+`splitlines` the scope of a multiplexed profile, which also breaks lines at U+2028, VT and FF.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hermes_profiles.model.result import DocumentError
+
+from .envlines import MendedText
+
+_HEAD = re.compile(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
+_QUOTED_HEAD = re.compile(r"[^=#\n]*=[^\S\n]*(['\"])")
+# Where a quoted value ends: for python-dotenv up to 1.2.2 at a quote without a backslash before it (or else at the
+# last one), for later ones at a quote that no backslash escapes. `"C:\\"` is where they part.
+_END_OLD = {quote: re.compile(rf"{quote}(?:[^{quote}]|(?<=\\){quote})*{quote}") for quote in "'\""}
+_END_NEW = {quote: re.compile(rf"{quote}(?:\\.|[^{quote}\\])*{quote}", re.DOTALL) for quote in "'\""}
+_CUT = re.compile(r"\s+#.*")
+_ESCAPED = re.compile(r"\\([\"\\])")
+# Line breaks for str.splitlines() that are none for open().
+ODD_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+NEVER_CLOSED = "a quoted value is not closed, or something follows it"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One `NAME=value` that one reader sees.
+
+    `equals` is the original offset of its `=`. For `dotenv`, `value` is not interpolated, `start`..`stop` is the
+    raw value and `first`..`last` are the indexes of the pieces it covers.
+    """
+
+    name: str
+    equals: int
+    value: str
+    start: int = 0
+    stop: int = 0
+    first: int = 0
+    last: int = 0
+
+
+def read_dotenv(path: str, mended: MendedText) -> tuple[list[Sighting], list[tuple[str, str | None]]]:
+    """Return what python-dotenv sees, and its plain (name, literal value) list, names without `=` included.
+
+    Raises DocumentError for lines python-dotenv cannot parse, and where its versions would read different spans.
+    """
+    from dotenv.parser import parse_stream
+
+    sightings: list[Sighting] = []
+    plain: list[tuple[str, str | None]] = []
+    bindings = list(parse_stream(io.StringIO(mended.text)))
+    # Newer versions drop a byte order mark of their own; the spans count from behind it.
+    at = len(mended.text) - sum(len(binding.original.string) for binding in bindings)
+    for binding in bindings:
+        source = binding.original.string
+        begin = at + len(source) - len(source.lstrip())
+        at += len(source)
+        if binding.error and "=" in source:
+            raise _unparsed(path, mended, begin, source.strip())
+        if binding.key is None:
+            continue
+        head = _HEAD.match(mended.text, begin)
+        if binding.value is None or head is None or head[1] is None:
+            plain.append((binding.key, None))
+            continue
+        start, stop, value = _value(path, mended, head.end(), binding.value)
+        plain.append((binding.key, value))
+        sightings.append(
+            Sighting(
+                binding.key,
+                mended.original(head.start(1)),
+                value,
+                mended.original(start),
+                mended.original(stop),
+                mended.index_at(begin),
+                mended.index_at(at - 1),
+            )
+        )
+    return sightings, plain
+
+
+def _value(path: str, mended: MendedText, start: int, value: str) -> tuple[int, int, str]:
+    """Return the span of the raw value in the mended text, and the value."""
+    text = mended.text
+    quote = text[start]
+    if quote in "'\"":
+        old, new = _END_OLD[quote].match(text, start), _END_NEW[quote].match(text, start)
+        if old is None or new is None or old.end() != new.end():
+            raise DocumentError(
+                path, _line(mended, start),
+                "readers disagree about where this value ends: a backslash stands before its closing quote",
+                hint="write the value without quotes, or without the backslash at its end",
+            )  # fmt: skip
+        return start, new.end(), value
+    line = text[start : text.find("\n", start)]
+    cut = _CUT.sub("", line).rstrip()
+    # `KEY= # note`: 1.2.2, which Hermes 0.19.0 pins, reads `# note`; newer versions read nothing.
+    return start, start + len(cut), cut if cut.startswith("#") else value
+
+
+def _line(mended: MendedText, offset: int) -> int:
+    start = mended.pieces[mended.index_at(offset)].line_start
+    return len({piece.line_start for piece in mended.pieces if piece.line_start <= start})
+
+
+def _unparsed(path: str, mended: MendedText, begin: int, source: str) -> DocumentError:
+    line = _line(mended, begin)
+    if _QUOTED_HEAD.match(source):
+        return DocumentError(
+            path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes"
+        )
+    return DocumentError(
+        path, line, "this line is not NAME=value", hint="put # before it, or give it the form NAME=value"
+    )
+
+
+def read_lines(mended: MendedText) -> Iterator[Sighting]:
+    """Yield what the menus see: one entry a line, quotes stripped, comments kept in the value."""
+    for piece in mended.pieces:
+        line = piece.text.strip()
+        if not line or line[0] == "#" or "=" not in line:
+            continue
+        equals = piece.start + piece.text.index("=")
+        if line.startswith("export "):
+            line = line[7:]
+        name, _, value = line.partition("=")
+        yield Sighting(name.strip(), equals, unquote(value.strip()))
+
+
+def unquote(value: str) -> str:
+    """Return a value as the menus do: `\\"` and `\\\\` unescaped in double quotes, nothing in single ones."""
+    if len(value) >= 2 and value[0] == value[-1]:
+        if value[0] == '"':
+            return _ESCAPED.sub(r"\1", value[1:-1])
+        if value[0] == "'":
+            return value[1:-1]
+    return value
+
+
+def read_splitlines(text: str) -> Iterator[tuple[Sighting, int, int]]:
+    """Yield what the multiplexed scope sees, each with the start and end of its own line (line end included)."""
+    at = 0
+    for whole in text.splitlines(keepends=True):
+        begin, at = at, at + len(whole)
+        line = whole.strip()
+        if not line or line[0] == "#":
+            continue
+        if line.startswith("export "):
+            line = line[7:].lstrip()
+        if "=" not in line:
+            continue
+        name, _, value = line.partition("=")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        yield Sighting(name.strip(), begin + whole.index("="), value), begin, at
+
+
+def interpolate(literal: str, seen: Mapping[str, str | None]) -> str:
+    """Return the value with `${NAME}` and `${NAME:-default}` resolved, as python-dotenv does (in any quotes)."""
+    if "${" not in literal:
+        return literal
+    from dotenv.variables import parse_variables
+
+    return "".join(atom.resolve(seen) for atom in parse_variables(literal))
+
+
+def references(literal: str) -> tuple[str, ...]:
+    """Return the names that a value interpolates."""
+    if "${" not in literal:
+        return ()
+    from dotenv.variables import Variable, parse_variables
+
+    return tuple(dict.fromkeys(atom.name for atom in parse_variables(literal) if isinstance(atom, Variable)))

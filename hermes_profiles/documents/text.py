@@ -1,0 +1,190 @@
+"""Text that remembers its bytes: decoding, line numbers, and edits that leave every other byte alone. Pure.
+
+Encodings follow what Hermes 0.19.0 accepts: `.env` may be UTF-8, UTF-16 with a byte order mark, text padded with
+NUL bytes, or (as a last resort) latin-1; YAML and JSON are opened as UTF-8 and as nothing else.
+"""
+
+from __future__ import annotations
+
+import bisect
+import codecs
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hermes_profiles.model.result import DocumentError
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+# Two characters in a row, each with three NULs around it: UTF-32 without a mark.
+_UTF32 = re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0|\0\0\0[^\0]\0\0\0[^\0]", re.DOTALL)
+_MARKS = (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
+SAVE_AS_UTF8 = "save the file as UTF-8 in a text editor, then try again"
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A stretch of `.text`, offsets in code points."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """Replace `.text[start:end]` with `text`; equal offsets insert, an empty text removes."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """How the bytes became text. `mark` is the byte order mark, `full` the text before NULs were dropped."""
+
+    codec: str
+    mark: bytes
+    full: str
+
+
+def decode_loose(path: str, raw: bytes) -> Decoded:
+    """Return the text of a `.env`-like file.
+
+    Raises DocumentError for UTF-32, for broken UTF-16, and when the text would not encode back to the same bytes.
+    """
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or (b"\0" in raw and _UTF32.search(raw)):
+        raise DocumentError(path, None, "the file is UTF-32, which Hermes does not read", hint=SAVE_AS_UTF8)
+    codec, mark = next(((c, m) for c, m in _MARKS if raw.startswith(m)), ("utf-8", b""))
+    body = raw[len(mark) :]
+    try:
+        full = body.decode(codec)
+    except UnicodeDecodeError as error:
+        if codec != "utf-8":
+            raise DocumentError(
+                path, None, f"the file is not valid {codec.upper()}", hint=SAVE_AS_UTF8
+            ) from error
+        codec, full = "latin-1", body.decode("latin-1")
+    return _checked(path, raw, Decoded(codec, mark, full))
+
+
+def decode_strict(path: str, raw: bytes) -> Decoded:
+    """Return the text of a YAML or JSON file: UTF-8, with or without a mark.
+
+    Raises DocumentError with the line of the first byte that is not UTF-8.
+    """
+    mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
+    try:
+        full = raw[len(mark) :].decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[len(mark) : len(mark) + error.start].decode("utf-8", "replace")
+        line = len(_LINE_END.findall(before)) + 1
+        raise DocumentError(path, line, "a byte here is not UTF-8", hint=SAVE_AS_UTF8) from error
+    return _checked(path, raw, Decoded("utf-8", mark, full))
+
+
+def _checked(path: str, raw: bytes, decoded: Decoded) -> Decoded:
+    if decoded.mark + decoded.full.encode(decoded.codec) != raw:
+        raise DocumentError(path, None, "the file does not survive decoding unchanged", hint=SAVE_AS_UTF8)
+    return decoded
+
+
+class TextDocument:
+    """A file as text, with the way back to its bytes. Treat as read-only.
+
+    `encoding` is `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `latin-1`; `has_nuls` says that NUL characters
+    were dropped from `text` (they stay in the bytes).
+    """
+
+    __slots__ = ("_codec", "_full", "_kept", "_lines", "_mark", "encoding", "has_nuls", "path", "raw", "text")
+
+    def __init__(self, path: str, raw: bytes, decoded: Decoded) -> None:
+        self.path = path
+        self.raw = raw
+        self._codec = decoded.codec
+        self._mark = decoded.mark
+        self._full = decoded.full
+        self.encoding = "utf-8-sig" if decoded.mark == codecs.BOM_UTF8 else decoded.codec
+        self.has_nuls = "\0" in decoded.full
+        self.text = decoded.full.replace("\0", "") if self.has_nuls else decoded.full
+        self._lines: list[int] | None = None
+        self._kept: list[int] | None = None
+
+    def line_of(self, offset: int) -> int:
+        """Return the 1-based line of an offset in `text`."""
+        if self._lines is None:
+            self._lines = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return bisect.bisect_right(self._lines, offset)
+
+    def line_end_style(self) -> str:
+        """Return the line end to use for a new line: the commonest one, `\\n` when there is none."""
+        found = _LINE_END.findall(self.text)
+        return max(("\n", "\r\n", "\r"), key=found.count) if found else "\n"
+
+    def apply(self, edits: Iterable[TextEdit]) -> bytes:
+        """Return the bytes with the edits made; bytes outside the edited spans are the original ones.
+
+        Overlapping removals are merged. Raises DocumentError for other overlaps, for offsets outside the text and
+        for new text that the encoding cannot hold.
+        """
+        pieces = [self._mark]
+        at = 0
+        for edit in self._in_order(edits):
+            pieces.append(self._slice(at, edit.start))
+            if edit.text:
+                pieces.append(self._encode(edit))
+            at = edit.end
+        if len(pieces) == 1:
+            return self.raw
+        pieces.append(self._slice(at, len(self.text)))
+        return b"".join(pieces)
+
+    def _in_order(self, edits: Iterable[TextEdit]) -> list[TextEdit]:
+        """Return the edits sorted, removals merged. Inserts at one place keep the order they were given in."""
+        merged: list[TextEdit] = []
+        for edit in sorted(edits, key=lambda one: (one.start, one.end)):
+            if not 0 <= edit.start <= edit.end <= len(self.text):
+                raise DocumentError(
+                    self.path, None, f"an edit lies outside the text ({edit.start}-{edit.end})"
+                )
+            last = merged[-1] if merged else None
+            if last is None or edit.start >= last.end:
+                merged.append(edit)
+            elif not last.text and not edit.text:
+                merged[-1] = TextEdit(last.start, max(last.end, edit.end), "")
+            else:
+                raise DocumentError(self.path, self.line_of(edit.start), "two edits overlap here")
+        return merged
+
+    def _slice(self, start: int, end: int) -> bytes:
+        if not self.has_nuls:
+            return self.text[start:end].encode(self._codec)
+        return self._full[self._place(start) : self._place(end)].encode(self._codec)
+
+    def _place(self, offset: int) -> int:
+        """Return where in the NUL-padded text an offset of `text` lies.
+
+        A NUL belongs to the character it follows (UTF-16-LE order), or to the one it precedes when the file
+        begins with a NUL (big-endian order): so the bytes of every untouched line stay whole.
+        """
+        if self._kept is None:
+            self._kept = [index for index, char in enumerate(self._full) if char != "\0"]
+        if self._full.startswith("\0"):
+            return self._kept[offset - 1] + 1 if offset else 0
+        if offset >= len(self._kept):
+            return len(self._full)
+        return self._kept[offset] if offset else 0
+
+    def _encode(self, edit: TextEdit) -> bytes:
+        text = edit.text
+        # A file where every second character is NUL gets new text padded alike: a reader that guesses UTF-16
+        # then still finds characters at even places. A stray NUL is no such pattern.
+        if self.has_nuls and self._full.count("\0") * 2 > len(self.text):
+            text = "".join(f"\0{c}" if self._full.startswith("\0") else f"{c}\0" for c in text)
+        try:
+            return text.encode(self._codec)
+        except UnicodeEncodeError as error:
+            line = self.line_of(edit.start)
+            raise DocumentError(
+                self.path, line, f"the new text cannot be written as {self._codec}"
+            ) from error
