@@ -1,0 +1,70 @@
+"""Joining what plugins and the user say with the rows of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from .catalog_model import Channel, KeyFact, Sharing, UserChannel
+
+Item = TypeVar("Item")
+
+
+def with_plugin(known: Channel, plugin: Channel) -> Channel:
+    """Return a known channel with the variables and prefixes that only the plugin's manifest names."""
+    return replace(
+        known,
+        keys=_with_missing(known.keys, plugin.keys),
+        prefixes=_union(known.prefixes, plugin.prefixes),
+    )
+
+
+def with_user(known: Channel | None, user: UserChannel) -> Channel:
+    """Return the channel as the user has it: classes and sharing replaced, the rest added."""
+    if known is None:
+        return Channel(
+            name=user.name,
+            sharing=user.sharing or Sharing.exclusive,
+            why="Named by the user.",
+            prefixes=user.prefixes or (user.name.upper().replace("-", "_") + "_",),
+            keys=user.keys,
+            enable_sets=user.enable_sets,
+            enable_note="as the user says",
+            state=user.state,
+            lock_identity=tuple(tuple(sorted(names)) for names in user.enable_sets),
+            origin="user",
+        )
+    return replace(
+        known,
+        keys=_with_missing(reclassed(known, user.keys).keys, user.keys),
+        prefixes=_union(known.prefixes, user.prefixes),
+        sharing=user.sharing or known.sharing,
+        enable_sets=_union(known.enable_sets, user.enable_sets),
+        state=_union(known.state, user.state),
+    )
+
+
+def reclassed(channel: Channel, keys: Iterable[KeyFact]) -> Channel:
+    """Return the channel with the classes that `keys` give to variables it already has."""
+    given = {fact.name: fact for fact in keys}
+    if not any(fact.name in given for fact in channel.keys):
+        return channel
+    return replace(
+        channel,
+        keys=tuple(
+            replace(fact, key_class=given[fact.name].key_class, origin=given[fact.name].origin)
+            if fact.name in given
+            else fact
+            for fact in channel.keys
+        ),
+    )
+
+
+def _with_missing(known: tuple[KeyFact, ...], more: tuple[KeyFact, ...]) -> tuple[KeyFact, ...]:
+    names = {fact.name for fact in known}
+    return (*known, *(fact for fact in more if fact.name not in names))
+
+
+def _union(first: tuple[Item, ...], second: tuple[Item, ...]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -1,0 +1,123 @@
+"""Channels that a Hermes plugin brings: what its plugin.yaml declares becomes a row of the catalogue.
+
+Hermes 0.19.0 finds plugins in its own `plugins/platforms/*/`, in `<home>/plugins/<name>/` and one folder
+deeper (`plugin.yaml`, else `plugin.yml`), and as entry points. The name of the channel is not in the
+manifest: `hermes_cli/plugins.py` takes the plugin's name without `-platform`, else the name of its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from ..model.result import DocumentError
+from .catalog_model import Channel, KeyClass, KeyFact, Sharing
+
+# Hermes' own namespaces: a plugin called `hermes` must not claim HERMES_INFERENCE_PROVIDER.
+_NOT_A_STEM = frozenset({"HERMES", "GATEWAY"})
+# hermes_cli/config.py, _inject_platform_plugin_env_vars.
+_SECRET_ENDINGS = ("_TOKEN", "_SECRET", "_KEY", "_PASSWORD", "_JSON")
+_SETTING_MARKS = ("_ALLOWED", "_HOME_CHANNEL", "_ALLOW_ALL")
+
+
+def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
+    """Return the channel that a plugin.yaml declares, None when the plugin is not a channel.
+
+    Raises DocumentError when the file is not a YAML mapping.
+    """
+    data = _load(text, path)
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind.strip().lower() != "platform":
+        return None
+    name = _channel_name(data, path)
+    required = tuple(_variables(data.get("requires_env")))
+    optional = tuple(_variables(data.get("optional_env")))
+    facts = {variable: _required(variable, entry, name) for variable, entry in required}
+    for variable, entry in optional:
+        facts.setdefault(variable, _optional(variable, entry, name))
+    stem = name.upper().replace("-", "_")
+    enabling = frozenset(variable for variable, _ in required)
+    return Channel(
+        name=name,
+        sharing=Sharing.exclusive,
+        why="A plugin's channel: nothing is known of sharing it, so one process holds it.",
+        prefixes=() if stem in _NOT_A_STEM else (f"{stem}_",),
+        keys=tuple(facts.values()),
+        enable_sets=(enabling,) if enabling else (),
+        enable_note=f"all of requires_env in {path}",
+        lock_identity=(tuple(variable for variable, _ in required),) if required else (),
+        origin="plugin",
+    )
+
+
+def _load(text: str, path: str) -> Mapping[str, Any]:
+    from ruamel.yaml import YAML  # 25 ms that only homes with plugins pay
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True  # as Hermes' reader does
+    hint = "mend the file, or remove the plugin's folder"
+    try:
+        data = yaml.load(text.removeprefix("\ufeff"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else None
+        raise DocumentError(path, line, f"not YAML: {error.problem or error.context}", hint=hint) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(path, None, "not YAML", hint=hint) from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise DocumentError(path, 1, "a plugin.yaml is a mapping, this is not", hint=hint)
+    return data
+
+
+def _channel_name(data: Mapping[str, Any], path: str) -> str:
+    folder = PurePath(path).parent.name
+    given = data.get("name", folder)
+    name = given.strip() if isinstance(given, str) else ""
+    name = (name.removesuffix("-platform") if name.endswith("-platform") else folder or name).lower()
+    if not name:
+        raise DocumentError(path, None, "a channel without a name", hint="give it a line `name: …-platform`")
+    return name
+
+
+def _variables(entries: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (variable, declaration); what Hermes does not understand it skips, and so does this."""
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, str) and entry.strip():
+            yield entry.strip(), {}
+        elif isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"].strip():
+            yield entry["name"].strip(), entry
+
+
+def _is_secret(name: str, entry: Mapping[str, Any]) -> bool:
+    if _is_true(entry.get("password")) or _is_true(entry.get("secret")):
+        return True
+    return entry.get("password") is not False and name.upper().endswith(_SECRET_ENDINGS)
+
+
+def _is_true(value: Any) -> bool:
+    # YAML 1.1, which Hermes reads, has `yes` and `on`; this reader gives them as text.
+    return value is True or (isinstance(value, str) and value.strip().lower() in ("true", "yes", "on"))
+
+
+def _required(name: str, entry: Mapping[str, Any], channel: str) -> KeyFact:
+    return KeyFact(
+        name, channel, KeyClass.IDENTITY_CREDENTIAL, auto_enables=True, note="required by the plugin",
+        secret=_is_secret(name, entry), origin="plugin",
+    )  # fmt: skip
+
+
+def _optional(name: str, entry: Mapping[str, Any], channel: str) -> KeyFact:
+    secret = _is_secret(name, entry)
+    upper = name.upper()
+    if secret:
+        key_class = KeyClass.IDENTITY_COMPANION
+    elif any(mark in upper for mark in _SETTING_MARKS):
+        key_class = KeyClass.IDENTITY_SETTING
+    elif upper.endswith(("_PORT", "_HOST")):
+        key_class = KeyClass.PORT_BIND
+    else:
+        key_class = KeyClass.IDENTITY_SETTING
+    return KeyFact(name, channel, key_class, note="optional for the plugin", secret=secret, origin="plugin")
