@@ -1,0 +1,260 @@
+"""Carrying out a plan: whole or not at all, whatever fails and whatever kills the process.
+
+1. the lock; finish or take back what a dead run left; look whether the plan still fits; space
+2. journal: begun
+3. stage: trees, temporary files and old bytes, none of it in sight
+4. journal: ready (which inode will be where, so a later run can tell what was done)
+5. the steps, each of them one rename or unlink
+6. journal: done
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ..model.layout import Layout
+from ..model.result import Failed, HermesProfilesError
+from .files import Files
+from .journal import KEEP, Entry, Journal, Status, ended, iso
+from .lock import StateLock
+from .plan import ChangePlan
+from .space import check_space, check_space_at
+from .staging import Stager, draft
+from .steps import Steps
+from .sweep import sweep
+from .undo import choose, plan_undo
+
+Clock = Callable[[], datetime]
+Progress = Callable[[int, int], None]
+
+WAIT = 30.0
+
+
+def utc_now() -> datetime:
+    """Return the time now: the clock that commands use."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A change that was made. `recovered`: sentences about interrupted changes that were dealt with first."""
+
+    change_id: str
+    profiles: tuple[str, ...]
+    recovered: tuple[str, ...] = ()
+
+
+def apply(
+    plan: ChangePlan, *, layout: Layout, files: Files | None = None, progress: Progress | None = None,
+    now: Clock = utc_now, wait: float = WAIT,
+) -> Applied:  # fmt: skip
+    """Make a change and return its id; if it fails, everything is as before.
+
+    `progress` is told (bytes done, bytes in all). Raises Refused (code `exists`: a target is there; `busy`:
+    another run did not end within `wait` seconds), NotFound, ChangedMeanwhile, or Failed for what the disk
+    does not allow; KeyboardInterrupt passes after everything was taken back.
+    """
+    files = files or Files()
+    with translated_errors(), StateLock(layout.state, files, wait=wait):
+        change = _Change(layout, files, now)
+        recovered = change.recover()
+        return replace(change.run(plan, progress), recovered=recovered)
+
+
+def undo(
+    layout: Layout, change_id: str | None = None, *, files: Files | None = None,
+    progress: Progress | None = None, now: Clock = utc_now, wait: float = WAIT,
+) -> Applied:  # fmt: skip
+    """Take back a change (None: the newest that is no undo and not undone); an undo is a change itself.
+
+    Raises NotFound when there is no such change, Refused when what it made was changed since, and what
+    `apply` raises.
+    """
+    files = files or Files()
+    with translated_errors(), StateLock(layout.state, files, wait=wait):
+        change = _Change(layout, files, now)
+        recovered = change.recover()
+        entry = choose(change.journal, change_id)
+        plan = plan_undo(entry, layout, files)
+        return replace(change.run(plan, progress, undone=entry), recovered=recovered)
+
+
+def recover(
+    layout: Layout, files: Files | None = None, *, now: Clock = utc_now, wait: float = WAIT
+) -> tuple[str, ...]:
+    """Finish or take back what interrupted runs left, and return what was done as sentences.
+
+    Raises Failed when that cannot be done now, Refused(code="busy") while another run is at work.
+    """
+    files = files or Files()
+    with translated_errors():
+        if files.lstat(str(layout.state)) is None:
+            return ()
+        with StateLock(layout.state, files, wait=wait):
+            return _Change(layout, files, now).recover()
+
+
+class _Change:
+    """One run under the lock."""
+
+    def __init__(self, layout: Layout, files: Files, now: Clock) -> None:
+        self.journal = Journal(layout.state, files)
+        self._state = str(layout.state)
+        self._files = files
+        self._now = now
+
+    def run(self, plan: ChangePlan, progress: Progress | None, undone: Entry | None = None) -> Applied:
+        """Carry out a plan; see `apply`."""
+        change_id = self.journal.fresh_id(self._now())
+        records = draft(plan, change_id, self._state, self._files)
+        total = check_space_at(plan, self._state, self._files)
+        entry = Entry(
+            change_id, plan.command, plan.summary, plan.profiles, iso(self._now()), Status.BEGUN, plan.commit,
+            records, undo_of=undone.id if undone else None, level=undone.level + 1 if undone else 0,
+        )  # fmt: skip
+        try:
+            self._files.private_folder(self.journal.folder)
+            self.journal.write(entry)
+            stager = Stager(
+                self._files, self._state, self.journal.backups(change_id), _counter(progress, total)
+            )
+            entry = replace(entry, steps=stager.stage(plan, records), ready=True)
+            self.journal.write(entry)
+            Steps(entry, self.journal, self._files).forward()
+            self._finish(entry)
+        except BaseException as error:
+            if not self._is_finished(entry):
+                self._take_back(entry, error)
+                raise
+            if not isinstance(error, OSError):
+                raise
+        self._prune()
+        return Applied(change_id, plan.profiles)
+
+    def recover(self) -> tuple[str, ...]:
+        """Finish or take back every change that a dead run left; remove its stray files."""
+        told = []
+        for entry in self.journal.begun():
+            try:
+                told.append(self._recover_one(entry))
+            except (OSError, HermesProfilesError) as error:
+                raise Failed(
+                    f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
+                    f"nor taken back: {_words(error)}",
+                    target=self.journal.path(entry.id), code="not-recovered",
+                    hint="remove what is in the way, then run the command again; "
+                    f"see `cat {self.journal.path(entry.id)}`",
+                ) from error  # fmt: skip
+        sweep(self._state, self.journal, self._files)
+        return tuple(told)
+
+    def _recover_one(self, entry: Entry) -> str:
+        steps = Steps(entry, self.journal, self._files)
+        if not steps.is_committed():
+            self._roll_back(entry)
+            return f"took back an interrupted change: {entry.summary} ({entry.id})"
+        try:
+            left = steps.complete()
+        except (OSError, HermesProfilesError):
+            self._roll_back(entry)
+            return f"took back an interrupted change that could not be finished: {entry.summary} ({entry.id})"
+        self._finish(entry)
+        note = f"; left alone, for they were changed since: {', '.join(left)}" if left else ""
+        return f"finished an interrupted change: {entry.summary} ({entry.id}){note}"
+
+    def _finish(self, entry: Entry) -> None:
+        # The undone change is marked first: killed in between, the undo is begun, recovery does both.
+        self._mark_undone(entry, Status.UNDONE)
+        self.journal.write(ended(entry, Status.DONE, self._now()))
+
+    def _is_finished(self, entry: Entry) -> bool:
+        """Return whether the journal already says that this change is done."""
+        try:
+            return any(
+                each.id == entry.id and each.status is Status.DONE for each in self.journal.entries()[:1]
+            )
+        except OSError:
+            return False
+
+    def _take_back(self, entry: Entry, error: BaseException) -> None:
+        """Roll back after an error. Raises Failed if that fails as well."""
+        try:
+            self._roll_back(entry)
+        except (OSError, HermesProfilesError) as second:
+            raise Failed(
+                f"{entry.summary}: {_words(error)}; and taking it back failed: {_words(second)}",
+                target=self.journal.path(entry.id), code="not-rolled-back",
+                hint="the next command of this program that changes anything tries again; "
+                f"see `cat {self.journal.path(entry.id)}`",
+            ) from error  # fmt: skip
+
+    def _roll_back(self, entry: Entry) -> None:
+        Steps(entry, self.journal, self._files).backward()
+        try:
+            self._mark_undone(entry, Status.DONE)
+            self.journal.write(ended(entry, Status.ROLLED_BACK, self._now()))
+            self._files.remove_tree(self.journal.backups(entry.id))
+        except OSError:  # a full disk: nothing was changed, so no entry is as good
+            self.journal.remove(entry.id)
+
+    def _mark_undone(self, entry: Entry, status: Status) -> None:
+        for other in self.journal.entries() if entry.undo_of else ():
+            if other.id == entry.undo_of and other.status is not status:
+                self.journal.write(replace(other, status=status))
+
+    def _prune(self) -> None:
+        try:
+            if len(self.journal.ids()) > KEEP + KEEP // 4:
+                self.journal.prune()
+        except OSError:  # the change is made; the next one prunes
+            pass
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+_HINTS = {
+    errno.ENOSPC: "free some space (`df -h`), then run the command again",
+    errno.EDQUOT: "free some of your quota (`df -h`), then run the command again",
+    errno.EROFS: "the file system is read-only; see `mount`",
+    errno.EXDEV: "both places must be on one file system; see `df`",
+}
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn an OSError into Failed with the path, the system's words and a way out."""
+    try:
+        yield
+    except OSError as error:
+        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+        hint = _HINTS.get(error.errno or 0)
+        if hint is None and path:
+            hint = f"look at it with `ls -ld {path}`, then run the command again"
+        raise Failed(
+            f"the disk refused, and nothing was changed: {_words(error)}", target=path, hint=hint
+        ) from error
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        words = (error.strerror or str(error)).lower()
+        return f"{os.fsdecode(error.filename)}: {words}" if isinstance(error.filename, str | bytes) else words
+    return str(error) or type(error).__name__.lower()
+
+
+__all__ = ["Applied", "apply", "check_space", "plan_undo", "recover", "undo", "utc_now"]

@@ -1,0 +1,346 @@
+"""Every call that looks at or changes the disk. Each one announces itself first, so tests can break it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..model.result import Refused
+from .copying import pour, write_all
+from .plan import ChangedMeanwhile, CopyFile, Screen, Signature
+from .removing import Remover, named
+
+Owner = tuple[int, int]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a FIFO that was put in the place of a file must not make us wait for a writer.
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
+_TRIES = 3
+
+
+class Files:
+    """The disk. Paths are strings; every OSError that leaves a method names the path."""
+
+    def __init__(self) -> None:
+        self.privileged = os.geteuid() == 0
+
+    def operation(self, name: str, path: str) -> None:
+        """Do nothing; a test overrides this to fail, kill or look at the nth operation."""
+
+    # Looking
+
+    def lstat(self, path: str) -> os.stat_result | None:
+        """Return the status of a path itself, or None if nothing is there."""
+        self.operation("lstat", path)
+        try:
+            return os.lstat(path)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+
+    def signature(self, path: str) -> Signature | None:
+        """Return the signature that a ReplaceFile of this path expects, or None if nothing is there."""
+        status = self.lstat(path)
+        return None if status is None else Signature.of(status)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder; none if there is no folder."""
+        self.operation("names", folder)
+        try:
+            return sorted(os.listdir(folder))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return []
+            raise
+
+    def readlink(self, path: str) -> str:
+        """Return the text of a symbolic link."""
+        self.operation("readlink", path)
+        return os.readlink(path)
+
+    def read(self, path: str) -> tuple[bytes, os.stat_result]:
+        """Return a regular file's bytes and status; raises ChangedMeanwhile for anything else."""
+        self.operation("read", path)
+        fd = _open_regular(path)
+        try:
+            parts = []
+            while part := os.read(fd, 1 << 20):
+                parts.append(part)
+            return b"".join(parts), os.fstat(fd)
+        except OSError as error:
+            raise named(error, path) from error
+        finally:
+            os.close(fd)
+
+    def space(self, folder: str) -> os.statvfs_result:
+        """Return the sizes of the file system that a folder is on."""
+        self.operation("statvfs", folder)
+        return os.statvfs(folder)
+
+    def owner_below(self, folder: str) -> Owner | None:
+        """Return who must own what is made in `folder`, or None for ourselves.
+
+        Under sudo the files of a profile must stay the user's, or their gateway cannot read them.
+        """
+        if not self.privileged:
+            return None
+        status = self.lstat(folder)
+        return None if status is None or status.st_uid == 0 else (status.st_uid, status.st_gid)
+
+    # Making
+
+    def make_folder(self, path: str, owner: Owner | None) -> None:
+        """Make one folder, 0700 whatever the umask. Raises FileExistsError."""
+        self.operation("mkdir", path)
+        os.mkdir(path, 0o700)
+        if owner is not None:
+            self.operation("chown", path)
+            os.chown(path, *owner, follow_symlinks=False)
+        self.operation("chmod", path)
+        os.chmod(path, 0o700)
+
+    def make_folders(self, path: str) -> None:
+        """Make a folder and its missing parents, each 0700 and owned like the folder it is in."""
+        if self.lstat(path) is not None:
+            return
+        parent = os.path.dirname(path)
+        self.make_folders(parent)
+        try:
+            self.make_folder(path, self.owner_below(parent))
+        except FileExistsError:  # made meanwhile: as good as ours
+            pass
+
+    def private_folder(self, path: str) -> None:
+        """Make sure that a folder of our own state is there and 0700. Raises Refused for a link or file."""
+        self.make_folders(path)
+        status = self.lstat(path)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            raise Refused(
+                f"{path} is not a folder",
+                target=path,
+                code="bad-state",
+                hint=f"look at it with `ls -ld {path}`",
+            )
+        if stat.S_IMODE(status.st_mode) != 0o700:
+            self.operation("chmod", path)
+            os.chmod(path, 0o700)
+
+    def write_new(
+        self, path: str, content: bytes, *, mode: int, owner: Owner | None, mtime_ns: int | None = None
+    ) -> os.stat_result:
+        """Make a file with its mode and owner right before the first byte, and force it to the disk."""
+        fd = self._create(path, mode, owner)
+        try:
+            self.operation("write", path)
+            write_all(fd, content)
+            if mtime_ns is not None:
+                self.operation("utime", path)
+                os.utime(fd, ns=(mtime_ns, mtime_ns))
+            self.operation("fsync", path)
+            os.fsync(fd)
+            return os.fstat(fd)
+        except OSError as error:
+            raise named(error, path) from error
+        finally:
+            os.close(fd)
+
+    def make_link(self, path: str, target: str, owner: Owner | None) -> os.stat_result:
+        """Make a symbolic link and return its status."""
+        self.operation("symlink", path)
+        os.symlink(target, path)
+        if owner is not None:
+            self.operation("chown", path)
+            os.chown(path, *owner, follow_symlinks=False)
+        return os.lstat(path)
+
+    def copy_new(self, path: str, entry: CopyFile, *, screen: Screen | None, owner: Owner | None) -> None:
+        """Make a copy of a regular file, with its time and holes.
+
+        A source that is not as it was planned is copied as it is now, if `screen` finds nothing in it.
+        Raises ChangedMeanwhile if it finds something, the source is no regular file, or will not hold still.
+        """
+        out = self._create(path, 0o700 if entry.executable else 0o600, owner)
+        try:
+            for _ in range(_TRIES):
+                self.operation("copy", path)
+                if self._copy_once(out, str(entry.source), entry.signature, screen):
+                    return
+        finally:
+            os.close(out)
+        raise ChangedMeanwhile(
+            f"{entry.source} changed again and again while it was being copied", target=str(entry.source),
+            hint="stop the gateway with `hermes-gateways stop`, or run the command again",
+        )  # fmt: skip
+
+    def _copy_once(self, out: int, path: str, planned: Signature, screen: Screen | None) -> bool:
+        source = _open_regular(path)
+        try:
+            before = os.fstat(source)
+            os.ftruncate(out, 0)
+            os.lseek(out, 0, os.SEEK_SET)
+            live = _may_be_live(before, planned)
+            if not pour(source, out, before, screen if live else None, lambda: self.operation("read", path)):
+                raise ChangedMeanwhile(
+                    f"{path} changed while it was being copied and now holds a value that must stay behind",
+                    target=path,
+                    hint="stop the gateway with `hermes-gateways stop`, or run the command again",
+                )
+            if Signature.of(os.fstat(source)) != Signature.of(before):
+                return False
+            os.utime(out, ns=(before.st_mtime_ns, before.st_mtime_ns))
+        except OSError as error:
+            raise named(error, path) from error
+        else:
+            return True
+        finally:
+            os.close(source)
+
+    def _create(self, path: str, mode: int, owner: Owner | None) -> int:
+        self.operation("create", path)
+        fd = os.open(path, _NEW, mode)
+        try:
+            if owner is not None:
+                self.operation("chown", path)
+                os.fchown(fd, *owner)
+            self.operation("chmod", path)
+            os.fchmod(fd, mode)
+        except OSError as error:
+            os.close(fd)
+            raise named(error, path) from error
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def sync_folder(self, path: str) -> None:
+        """Force the names of a folder to the disk, where the file system can."""
+        self.operation("fsync", path)
+        fd = os.open(path, _FOLDER)
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network and FUSE mounts
+                raise named(error, path) from error
+        finally:
+            os.close(fd)
+
+    def open_lock(self, path: str) -> int:
+        """Return a descriptor of the lock file, made if missing."""
+        self.operation("lock", path)
+        owner = self.owner_below(os.path.dirname(path))
+        try:
+            fd = os.open(path, _LOCK, 0o600)
+        except PermissionError:  # made under a strange umask by a process that died before the fchmod below
+            os.chmod(path, 0o600, follow_symlinks=os.chmod not in os.supports_follow_symlinks)
+            fd = os.open(path, _LOCK, 0o600)
+        if owner is not None:
+            os.fchown(fd, *owner)
+        os.fchmod(fd, 0o600)
+        return fd
+
+    def note_holder(self, fd: int, path: str) -> None:
+        """Write our process id into the lock file; only a message reads it."""
+        self.operation("write", path)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        except OSError as error:
+            raise named(error, path) from error
+
+    # Moving and removing
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename over whatever file or link is at `target`."""
+        self.operation("replace", target)
+        os.replace(source, target)
+
+    def rename_new(self, source: str, target: str) -> None:
+        """Rename to a path where nothing is. Raises Refused(code="exists") if something is there."""
+        self.operation("rename", target)
+        try:
+            from .exclusive import rename_exclusive
+
+            rename_exclusive(source, target)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                raise taken(target) from error
+            raise
+
+    def unlink(self, path: str) -> None:
+        """Remove a file or link; nothing there is fine."""
+        self.operation("unlink", path)
+        try:
+            os.unlink(path)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+
+    def rmdir(self, path: str) -> None:
+        """Remove a folder if it is there and empty."""
+        self.operation("rmdir", path)
+        try:
+            os.rmdir(path)
+        except OSError as error:
+            if error.errno not in (*_ABSENT, errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a folder with all that is in it, a file or a link; links are never followed."""
+        status = self.lstat(path)
+        if status is None:
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            self.unlink(path)
+            return
+        parent = os.open(os.path.dirname(path), _FOLDER)
+        try:
+            Remover(self.operation, path).empty(parent, os.path.basename(path))
+        finally:
+            os.close(parent)
+        self.rmdir(path)
+
+
+def taken(path: str) -> Refused:
+    """Return the refusal of a path where something is already."""
+    return Refused(
+        f"{path} already exists", target=path, code="exists",
+        hint="choose another name; see the names there are with `hermes-profiles list`",
+    )  # fmt: skip
+
+
+# A write within one tick of the clock (up to 2 s on some file systems) leaves the time as it was, so the
+# signature of a file this young proves nothing.
+_YOUNG_NS = 10_000_000_000
+
+
+def _may_be_live(status: os.stat_result, planned: Signature) -> bool:
+    import time
+
+    return Signature.of(status) != planned or time.time_ns() - status.st_mtime_ns < _YOUNG_NS
+
+
+def _open_regular(path: str) -> int:
+    try:
+        fd = os.open(path, _OLD)
+    except OSError as error:
+        # ELOOP: now a link. ENXIO: now a socket. The others: gone.
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, *_ABSENT):
+            raise _not_as_planned(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _not_as_planned(path)
+    return fd
+
+
+def _not_as_planned(path: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(
+        f"{path} is gone or is no regular file any more", target=path,
+        hint=f"look at it with `ls -ld {os.path.dirname(path) or path}`, then run the command again",
+    )  # fmt: skip

@@ -1,0 +1,286 @@
+"""The journal: one JSON file a change, with names and places and no content; beside it what an undo needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..model.result import NotFound, Problem
+from .files import Files
+
+SCHEMA = "hermes-profiles-journal/1"
+KEEP = 200
+_STAMP = "%Y%m%dT%H%M%SZ"
+_BEGUN = b'"status": "begun"'
+
+
+class Status(StrEnum):
+    """What became of a change."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    UNDONE = "undone"
+    ROLLED_BACK = "rolled-back"
+
+
+class Kind(StrEnum):
+    """What a step does."""
+
+    PUBLISH = "publish"
+    MOVE = "move"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    TIDY = "tidy"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which file or folder it is. No device: its number changes when a machine starts again."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """Return the identity of what was looked at."""
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What a replaced file was: its bytes are in `backup`, or it was a link with the text `link`."""
+
+    identity: Identity
+    mode: int
+    uid: int
+    gid: int
+    backup: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One step as data.
+
+    `source`: where a moved thing comes from, the staged tree of a publish, the temporary file of a replace.
+    `new`: what is at `target` once the step is done. `made`: folders that had to be made for it.
+    """
+
+    kind: Kind
+    target: str
+    source: str | None = None
+    entries: int = 0
+    made: tuple[str, ...] = ()
+    new: Identity | None = None
+    old: Old | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `ready`: all is staged, so an interrupted change may have begun to show.
+
+    `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on.
+    """
+
+    id: str
+    command: tuple[str, ...]
+    summary: str
+    profiles: tuple[str, ...]
+    started: str
+    status: Status
+    commit: int
+    steps: tuple[Record, ...]
+    ended: str | None = None
+    undo_of: str | None = None
+    level: int = 0
+    ready: bool = False
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Return whether an undo without a name may choose this change."""
+        return self.status is Status.DONE and self.level % 2 == 0
+
+
+class Journal:
+    """The entries below `<state>/journal/`."""
+
+    def __init__(self, state: Path, files: Files | None = None) -> None:
+        self.folder = str(state / "journal")
+        self._files = files or Files()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every entry that can be read, newest first."""
+        return self.read()[0]
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return one warning for each entry that cannot be read."""
+        return self.read()[1]
+
+    def read(self) -> tuple[tuple[Entry, ...], tuple[Problem, ...]]:
+        """Return the entries, newest first, and the problems of those that cannot be read."""
+        entries, problems = [], []
+        for change_id in reversed(self.ids()):
+            try:
+                entries.append(_parse(self._bytes(change_id), change_id))
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                problems.append(_unreadable(self.path(change_id), error))
+        return tuple(entries), tuple(problems)
+
+    def begun(self) -> tuple[Entry, ...]:
+        """Return the changes that were interrupted, newest first; cheap, for every change asks."""
+        found = []
+        for change_id in reversed(self.ids()):
+            try:
+                raw = self._bytes(change_id)
+                if _BEGUN in raw and (entry := _parse(raw, change_id)).status is Status.BEGUN:
+                    found.append(entry)
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                continue  # reported by read()
+        return tuple(found)
+
+    def find(self, change_id: str) -> Entry:
+        """Return one entry. Raises NotFound."""
+        for entry in self.entries() if change_id in self.ids() else ():
+            if entry.id == change_id:
+                return entry
+        raise NotFound(
+            f"no change {change_id!r} in {self.folder}", target=change_id, code="no-such-change",
+            hint=f"see the changes there are with `ls {self.folder}`",
+        )  # fmt: skip
+
+    def ids(self) -> list[str]:
+        """Return the names of all entries, oldest first, readable or not."""
+        names = self._files.names(self.folder)
+        return [name[:-5] for name in names if name.endswith(".json") and not name.startswith(".")]
+
+    def fresh_id(self, now: datetime) -> str:
+        """Return an id that sorts after every other, also within one second or when the clock went back."""
+        stamp, random = now.astimezone(UTC).strftime(_STAMP), int.from_bytes(os.urandom(2)) >> 1
+        fresh = f"{stamp}-{random:04x}"
+        newest = max((each for each in self.ids() if _is_id(each)), default="")
+        if fresh > newest:
+            return fresh
+        stamp, number = newest[:-5], int(newest[-4:], 16) + 1
+        if number > 0xFFFF:
+            moment = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+            stamp, number = moment.strftime(_STAMP), 0
+        return f"{stamp}-{number:04x}"
+
+    def path(self, change_id: str) -> str:
+        """Return the file of an entry."""
+        return f"{self.folder}/{change_id}.json"
+
+    def backups(self, change_id: str) -> str:
+        """Return the folder of an entry's old bytes."""
+        return f"{self.folder}/{change_id}"
+
+    def write(self, entry: Entry) -> None:
+        """Write an entry whole or not at all, and force it to the disk."""
+        temporary = f"{self.folder}/.{entry.id}.tmp"
+        self._files.unlink(temporary)
+        content = json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1).encode("ascii")
+        owner = self._files.owner_below(self.folder)
+        self._files.write_new(temporary, content, mode=0o600, owner=owner)
+        self._files.replace(temporary, self.path(entry.id))
+        self._files.sync_folder(self.folder)
+
+    def remove(self, change_id: str) -> None:
+        """Forget an entry and its old bytes; the entry first, so that none promises bytes that are gone."""
+        self._files.unlink(self.path(change_id))
+        self._files.remove_tree(self.backups(change_id))
+
+    def prune(self, keep: int = KEEP) -> int:
+        """Keep the newest `keep` changes that were made and as many that were not; return how many went.
+
+        An interrupted change is never dropped, nor is a file that cannot be read.
+        """
+        entries = self.entries()
+        made = [entry for entry in entries if entry.status in (Status.DONE, Status.UNDONE)]
+        failed = [entry for entry in entries if entry.status is Status.ROLLED_BACK]
+        gone = made[keep:] + failed[keep:]
+        for entry in gone:
+            self.remove(entry.id)
+        return len(gone)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left: half-written entries and old bytes without an entry."""
+        ids = set(self.ids())
+        for name in self._files.names(self.folder):
+            stray = name.startswith(".") and name.endswith(".tmp")
+            if stray or (_is_id(name) and name not in ids):
+                self._files.remove_tree(f"{self.folder}/{name}")
+
+    def _bytes(self, change_id: str) -> bytes:
+        return self._files.read(self.path(change_id))[0]
+
+
+def ended(entry: Entry, status: Status, now: datetime) -> Entry:
+    """Return the entry with its outcome and the time of it."""
+    return replace(entry, status=status, ended=iso(now))
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _is_id(name: str) -> bool:
+    return (
+        len(name) == 21
+        and name[8] == "T"
+        and name[15:17] == "Z-"
+        and set(name[17:]) <= set("0123456789abcdef")
+    )
+
+
+def _unreadable(path: str, error: Exception) -> Problem:
+    return Problem(
+        "unreadable-journal", f"the journal entry {path} cannot be read ({type(error).__name__})", path,
+        f"it is skipped; put it away with `mv {path} /tmp/` if it is not wanted",
+    )  # fmt: skip
+
+
+def _parse(raw: bytes, change_id: str) -> Entry:
+    """Return the entry; raises ValueError, KeyError or TypeError for anything that is not one."""
+    data = json.loads(raw)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("id") != change_id:
+        raise ValueError("not an entry of this journal")
+    return Entry(
+        id=change_id, command=tuple(map(_text, data["command"])), summary=_text(data["summary"]),
+        profiles=tuple(map(_text, data["profiles"])), started=_text(data["started"]),
+        status=Status(data["status"]), commit=int(data["commit"]), steps=tuple(map(_record, data["steps"])),
+        ended=_optional(data["ended"]), undo_of=_optional(data["undo_of"]), level=int(data["level"]),
+        ready=bool(data["ready"]),
+    )  # fmt: skip
+
+
+def _record(data: dict[str, Any]) -> Record:
+    old = data["old"]
+    return Record(
+        kind=Kind(data["kind"]), target=_text(data["target"]), source=_optional(data["source"]),
+        entries=int(data["entries"]), made=tuple(map(_text, data["made"])), new=_identity(data["new"]),
+        old=old and Old(
+            Identity(**old["identity"]), int(old["mode"]), int(old["uid"]), int(old["gid"]),
+            _optional(old["backup"]), _optional(old["link"]),
+        ),
+    )  # fmt: skip
+
+
+def _identity(data: dict[str, int] | None) -> Identity | None:
+    return None if data is None else Identity(**data)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)

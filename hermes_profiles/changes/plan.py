@@ -1,0 +1,238 @@
+"""What a change will do, as data: trees to publish, folders to move, files to replace. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..model.result import Failed
+from ..model.secret import Secret
+
+
+class ChangedMeanwhile(Failed):
+    """Something is no longer what the plan was made for (exit 1); nothing was changed."""
+
+    default_code = "changed-meanwhile"
+
+
+class Screen(Protocol):
+    """Knows the values that must not arrive in a copy."""
+
+    @property
+    def overlap(self) -> int:
+        """Return how many bytes of one chunk must be seen again with the next: the longest value less one."""
+
+    def hits(self, data: bytes) -> bool:
+        """Return whether a removed value is in these bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What tells one state of one file from another without reading it (of `lstat`, not `stat`)."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Signature:
+        """Return the signature of a file that was looked at."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFolder:
+    """A folder (0700) of a tree; parents of other entries need not be listed."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A file (0600, 0700 if executable) whose bytes are in the plan."""
+
+    path: str
+    content: Secret[bytes]
+    executable: bool = False
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFile:
+    """A file whose bytes are copied from `source`, which was seen with `signature` when planning."""
+
+    path: str
+    source: Path
+    signature: Signature
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MakeLink:
+    """A symbolic link; `target` is its text and is not followed."""
+
+    path: str
+    target: str
+
+
+TreeEntry = MakeFolder | WriteFile | CopyFile | MakeLink
+
+
+@dataclass(frozen=True, slots=True)
+class PublishTree:
+    """A new tree that appears at `target` by one rename; the target must not exist.
+
+    Raises ValueError for entries that leave the tree, meet each other, or lie below a link or a file.
+    """
+
+    target: Path
+    entries: tuple[TreeEntry, ...]
+    screen: Screen | None = None
+
+    def __post_init__(self) -> None:
+        _check_absolute(self.target)
+        _check_entries(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveTree:
+    """A folder, file or link that gets another path by one rename; the target must not exist."""
+
+    source: Path
+    target: Path
+
+    def __post_init__(self) -> None:
+        _check_absolute(self.source)
+        _check_absolute(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceFile:
+    """A file replaced as a whole, made (`expected` None: nothing is there) or removed (`content` None).
+
+    `expected` is the signature (of `lstat`) that the planner saw. A symbolic link at `path` is itself
+    replaced, never written through. `link` puts a symbolic link there instead of bytes (an undo needs it).
+    """
+
+    path: Path
+    content: Secret[bytes] | None
+    mode: int = 0o600
+    expected: Signature | None = None
+    link: str | None = None
+    mtime_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_absolute(self.path)
+        if self.content is not None and self.link is not None:
+            raise ValueError(f"{self.path}: bytes and a link at once")
+
+    @property
+    def removes(self) -> bool:
+        """Return whether nothing is at `path` afterwards."""
+        return self.content is None and self.link is None
+
+
+@dataclass(frozen=True, slots=True)
+class TidyFolder:
+    """A folder that is removed if it is empty; anything else is left alone."""
+
+    path: Path
+
+
+Step = PublishTree | MoveTree | ReplaceFile | TidyFolder
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """One change. Nothing secret may be in `command` or `summary`: both are kept in the journal.
+
+    `commit` is the index of the step after which an interrupted change is completed instead of taken back.
+    """
+
+    command: tuple[str, ...]
+    summary: str
+    steps: tuple[Step, ...]
+    commit: int = 0
+    profiles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.commit < max(len(self.steps), 1):
+            raise ValueError(f"commit point {self.commit} is not one of {len(self.steps)} steps")
+        targets = [str(step.target) for step in self.steps if isinstance(step, PublishTree)]
+        for step in self.steps:
+            if isinstance(step, ReplaceFile) and any(is_below(str(step.path), each) for each in targets):
+                raise ValueError(f"{step.path}: lies in a tree that this plan publishes; make it an entry")
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Return whether `path` is `folder` or lies in it."""
+    return path == folder or path.startswith(folder + "/")
+
+
+def place_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
+    """Return where `path` is found before these (source, target) renames, in their order, have moved it."""
+    for source, target in reversed(tuple(moves)):
+        if is_below(path, target):
+            path = source + path[len(target) :]
+    return path
+
+
+def bytes_to_write(step: Step) -> int:
+    """Return how many bytes of content a step puts on the disk (holes of sparse files counted)."""
+    if isinstance(step, PublishTree):
+        return sum(
+            len(entry.content) if isinstance(entry, WriteFile) else entry.signature.size
+            for entry in step.entries
+            if isinstance(entry, WriteFile | CopyFile)
+        )
+    return len(step.content) if isinstance(step, ReplaceFile) and step.content is not None else 0
+
+
+def describe(plan: ChangePlan) -> tuple[dict[str, Any], ...]:
+    """Return the steps as names, places and counts: what a dry run shows and the journal keeps."""
+    return tuple(_describe(step) for step in plan.steps)
+
+
+def _describe(step: Step) -> dict[str, Any]:
+    match step:
+        case PublishTree():
+            return {"kind": "publish", "target": str(step.target), "entries": len(step.entries)}
+        case MoveTree():
+            return {"kind": "move", "source": str(step.source), "target": str(step.target)}
+        case ReplaceFile():
+            return {"kind": "remove" if step.removes else "replace", "target": str(step.path)}
+        case TidyFolder():
+            return {"kind": "tidy", "target": str(step.path)}
+
+
+def _check_absolute(path: Path) -> None:
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{path}: a step needs an absolute path without '..'")
+
+
+def _check_entries(entries: tuple[TreeEntry, ...]) -> None:
+    """Raise ValueError unless every entry stays in the tree and has only folders above it.
+
+    Without this a link `x -> /etc` followed by a file `x/passwd` would be written through the link.
+    """
+    folders: set[str] = set()
+    leaves: set[str] = set()
+    for entry in entries:
+        path = entry.path
+        if not path or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+            raise ValueError(f"{path!r}: an entry needs a plain path relative to the tree")
+        if path in leaves or (path in folders and not isinstance(entry, MakeFolder)):
+            raise ValueError(f"{path!r}: two entries have this path")
+        (folders if isinstance(entry, MakeFolder) else leaves).add(path)
+        parent = path.rpartition("/")[0]
+        while parent and parent not in folders:
+            folders.add(parent)
+            parent = parent.rpartition("/")[0]
+    both = folders & leaves
+    if both:
+        raise ValueError(f"{min(both)!r}: a file or link cannot have entries below it")

@@ -1,0 +1,220 @@
+"""Everything that can be prepared out of sight, so that what is left to do are renames."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..model.result import NotFound, Refused
+from .files import Files, Owner, taken
+from .journal import Identity, Kind, Old, Record
+from .plan import (
+    ChangedMeanwhile,
+    ChangePlan,
+    CopyFile,
+    MakeFolder,
+    MakeLink,
+    MoveTree,
+    PublishTree,
+    ReplaceFile,
+    Signature,
+    Step,
+    TidyFolder,
+    WriteFile,
+    place_before,
+)
+
+Count = Callable[[int], None]
+
+
+def moves_before(records: tuple[Record, ...], index: int) -> list[tuple[str, str]]:
+    """Return the (source, target) renames of the steps before `index`."""
+    return [(r.source, r.target) for r in records[:index] if r.kind is Kind.MOVE and r.source is not None]
+
+
+def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[Record, ...]:
+    """Return the steps as the journal will hold them; nothing is changed.
+
+    Raises Refused(code="exists") for a target that is there, NotFound for a source that is not,
+    ChangedMeanwhile for a file that is not as planned.
+    """
+    records: tuple[Record, ...] = ()
+    for index, step in enumerate(plan.steps):
+        records += (_draft(step, f"{change_id}-{index}", state, files, moves_before(records, index)),)
+    return records
+
+
+def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[str, str]]) -> Record:
+    match step:
+        case PublishTree():
+            target = str(step.target)
+            _check_free(target, files, moves)
+            made = _missing_parents(target, files, moves)
+            source = _staging_place(target, name, state, files)
+            return Record(Kind.PUBLISH, target, source, len(step.entries), made)
+        case MoveTree():
+            source, target = str(step.source), str(step.target)
+            status = files.lstat(place_before(source, moves))
+            if status is None:
+                raise NotFound(
+                    f"{source} is not there any more", target=source, code="gone",
+                    hint="see the profiles there are with `hermes-profiles list`",
+                )  # fmt: skip
+            _check_free(target, files, moves)
+            made = _missing_parents(target, files, moves)
+            return Record(Kind.MOVE, target, source, made=made, new=Identity.of(status))
+        case ReplaceFile():
+            path = str(step.path)
+            _check_expected(step, files.lstat(place_before(path, moves)))
+            if step.removes:
+                return Record(Kind.REMOVE, path)
+            made = _missing_parents(path, files, moves)
+            return Record(
+                Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made
+            )
+        case TidyFolder():
+            return Record(Kind.TIDY, str(step.path))
+
+
+def _check_free(target: str, files: Files, moves: list[tuple[str, str]]) -> None:
+    vacated = any(target == source for source, _ in moves)
+    if not vacated and files.lstat(place_before(target, moves)) is not None:
+        raise taken(target)
+
+
+def _check_expected(step: ReplaceFile, status: os.stat_result | None) -> None:
+    """Raise ChangedMeanwhile unless the file is as it was when it was planned."""
+    if (None if status is None else Signature.of(status)) == step.expected:
+        return
+    how = "is gone" if status is None else "has appeared" if step.expected is None else "was changed"
+    raise changed(str(step.path), how)
+
+
+def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
+    """Return the error for a file that is not as planned."""
+    return ChangedMeanwhile(
+        f"{path} {how} since this change was planned", target=path,
+        hint=f"look at it with `ls -l {path}`, then run the command again",
+    )  # fmt: skip
+
+
+def _missing_parents(path: str, files: Files, moves: list[tuple[str, str]]) -> tuple[str, ...]:
+    missing = []
+    parent = os.path.dirname(path)
+    while files.lstat(place_before(parent, moves)) is None:
+        missing.append(parent)
+        parent = os.path.dirname(parent)
+    return tuple(reversed(missing))
+
+
+def _staging_place(target: str, name: str, state: str, files: Files) -> str:
+    """Return where a tree is staged: below our state, or beside the target if that is another file system."""
+    parent = os.path.dirname(target)
+    here, there = files.lstat(state), files.lstat(parent)
+    if here is not None and there is not None and here.st_dev != there.st_dev:
+        return f"{parent}/.hermes-profiles-{name}.staging"
+    return f"{state}/staging/{name}"
+
+
+class Stager:
+    """Prepares the steps of one change: trees, temporary files and the old bytes that an undo needs."""
+
+    def __init__(self, files: Files, state: str, backups: str, count: Count) -> None:
+        self._files = files
+        self._state = state
+        self._backups = backups
+        self._count = count
+
+    def stage(self, plan: ChangePlan, records: tuple[Record, ...]) -> tuple[Record, ...]:
+        """Return the records with what is at each target before and after."""
+        staged = []
+        for index, (step, record) in enumerate(zip(plan.steps, records, strict=True)):
+            moves = moves_before(records, index)
+            for folder in record.made:
+                self._files.make_folders(folder)
+            if isinstance(step, PublishTree):
+                record = self._stage_publish(step, record)
+            elif isinstance(step, ReplaceFile):
+                record = self._stage_replace(step, record, index, moves)
+            staged.append(record)
+        return tuple(staged)
+
+    def _stage_publish(self, step: PublishTree, record: Record) -> Record:
+        place = record.source or ""
+        if os.path.dirname(place) == f"{self._state}/staging":
+            self._files.private_folder(f"{self._state}/staging")
+        owner = self._files.owner_below(os.path.dirname(record.target))
+        self._files.make_folder(place, owner)
+        self._fill(place, step, owner)
+        self._files.sync_folder(place)
+        status = self._files.lstat(place)
+        return replace(record, new=None if status is None else Identity.of(status))
+
+    def _fill(self, root: str, step: PublishTree, owner: Owner | None) -> None:
+        made = {""}
+        for entry in step.entries:
+            folder = entry.path if isinstance(entry, MakeFolder) else entry.path.rpartition("/")[0]
+            self._make_inside(root, folder, made, owner)
+            path = f"{root}/{entry.path}"
+            match entry:
+                case CopyFile():
+                    self._files.copy_new(path, entry, screen=step.screen, owner=owner)
+                    self._count(entry.signature.size)
+                case WriteFile():
+                    mode = 0o700 if entry.executable else 0o600
+                    content = entry.content.reveal()
+                    self._files.write_new(path, content, mode=mode, owner=owner, mtime_ns=entry.mtime_ns)
+                    self._count(len(content))
+                case MakeLink():
+                    self._files.make_link(path, entry.target, owner)
+
+    def _make_inside(self, root: str, folder: str, made: set[str], owner: Owner | None) -> None:
+        if folder in made:
+            return
+        self._make_inside(root, folder.rpartition("/")[0], made, owner)
+        self._files.make_folder(f"{root}/{folder}", owner)
+        made.add(folder)
+
+    def _stage_replace(
+        self, step: ReplaceFile, record: Record, index: int, moves: list[tuple[str, str]]
+    ) -> Record:
+        old = self._keep_old(step, place_before(record.target, moves), f"{index}.old")
+        record = replace(record, old=old)
+        if record.source is None:
+            return record
+        place = place_before(record.source, moves)
+        owner = self._files.owner_below(os.path.dirname(place))
+        if owner is not None and old is not None:
+            owner = (old.uid, old.gid)
+        if step.link is not None:
+            status = self._files.make_link(place, step.link, owner)
+        else:
+            content = step.content.reveal() if step.content is not None else b""
+            status = self._files.write_new(
+                place, content, mode=step.mode, owner=owner, mtime_ns=step.mtime_ns
+            )  # fmt: skip
+            self._count(len(content))
+        return replace(record, new=Identity.of(status))
+
+    def _keep_old(self, step: ReplaceFile, place: str, name: str) -> Old | None:
+        """Return what is at the path now, its bytes put aside. Raises Refused unless it is a file or link."""
+        status = self._files.lstat(place)
+        _check_expected(step, status)
+        if status is None:
+            return None
+        old = Old(Identity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        if stat.S_ISLNK(status.st_mode):
+            return replace(old, link=self._files.readlink(place))
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(
+                f"{place} is neither a file nor a link", target=place, code="not-a-file",
+                hint=f"look at it with `ls -ld {place}`",
+            )  # fmt: skip
+        content, status = self._files.read(place)
+        _check_expected(step, status)
+        self._files.private_folder(self._backups)
+        owner = self._files.owner_below(self._backups)
+        self._files.write_new(f"{self._backups}/{name}", content, mode=0o600, owner=owner)
+        return replace(old, backup=name)

@@ -1,0 +1,127 @@
+"""The steps of a change as renames that can be done, asked about and taken back, also by a later process."""
+
+from __future__ import annotations
+
+import os
+
+from .files import Files
+from .journal import Entry, Identity, Journal, Kind, Record
+from .plan import place_before
+from .staging import changed, moves_before
+
+
+class Steps:
+    """The staged steps of one journal entry."""
+
+    def __init__(self, entry: Entry, journal: Journal, files: Files) -> None:
+        self._records = entry.steps
+        self._entry = entry
+        self._backups = journal.backups(entry.id)
+        self._files = files
+
+    def is_committed(self) -> bool:
+        """Return whether the commit point or a step after it has shown."""
+        return self._entry.ready and any(map(self._is_done, self._records[self._entry.commit :]))
+
+    def forward(self) -> None:
+        """Do every step. Raises ChangedMeanwhile, Refused(code="exists") or OSError; then some are done."""
+        for record in self._records:
+            self._do(record)
+
+    def complete(self) -> list[str]:
+        """Do the steps that an interrupted run did not; return the paths left alone (changed since)."""
+        left = []
+        for record in self._records:
+            if record.kind is Kind.TIDY or not self._is_done(record):
+                if record.kind in (Kind.REPLACE, Kind.REMOVE) and not self._is_old(record):
+                    left.append(record.target)
+                else:
+                    self._do(record)
+        self._clear_temporary()
+        return left
+
+    def backward(self) -> None:
+        """Take back every step that was done, last first, and remove all that was staged."""
+        if self._entry.ready:
+            for record in reversed(self._records):
+                if self._is_done(record):
+                    self._take_back(record)
+        self._clear_temporary()
+        for record in reversed(self._records):
+            for folder in reversed(record.made):
+                self._files.rmdir(folder)
+
+    def _is_done(self, record: Record) -> bool:
+        status = self._files.lstat(record.target)
+        if record.kind is Kind.TIDY:
+            return False
+        if record.kind is Kind.REMOVE:
+            # Where even the folder is missing, the file was never there to be removed.
+            return (
+                status is None
+                and record.old is not None
+                and self._files.lstat(os.path.dirname(record.target)) is not None
+            )
+        return status is not None and record.new is not None and status.st_ino == record.new.inode
+
+    def _is_old(self, record: Record) -> bool:
+        status = self._files.lstat(record.target)
+        return (None if status is None else Identity.of(status)) == (record.old and record.old.identity)
+
+    def _do(self, record: Record) -> None:
+        target, source = record.target, record.source
+        if record.kind is Kind.TIDY:
+            self._files.rmdir(target)
+            return
+        if record.kind in (Kind.PUBLISH, Kind.MOVE):
+            self._files.rename_new(source or "", target)
+            self._files.sync_folder(os.path.dirname(source or ""))
+        elif not self._is_old(record):
+            raise changed(target)
+        elif record.kind is Kind.REPLACE:
+            self._files.replace(source or "", target)
+        elif record.old is None:  # to remove what is not there
+            return
+        else:
+            self._files.unlink(target)
+        self._files.sync_folder(os.path.dirname(target))
+
+    def _take_back(self, record: Record) -> None:
+        if record.kind in (Kind.PUBLISH, Kind.MOVE):
+            self._files.rename_new(record.target, record.source or "")
+            self._files.sync_folder(os.path.dirname(record.source or ""))
+        elif record.old is None:
+            self._files.unlink(record.target)
+        else:
+            self._restore(record)
+        self._files.sync_folder(os.path.dirname(record.target))
+
+    def _restore(self, record: Record) -> None:
+        """Put the old file or link back, made anew: its bytes, mode, owner and time."""
+        old, place = record.old, self._restore_place(record)
+        if old is None:
+            return
+        owner = (old.uid, old.gid) if self._files.privileged else None
+        self._files.unlink(place)
+        if old.link is not None:
+            self._files.make_link(place, old.link, owner)
+        else:
+            content, _ = self._files.read(f"{self._backups}/{os.path.basename(old.backup or '')}")
+            self._files.write_new(
+                place, content, mode=old.mode, owner=owner, mtime_ns=old.identity.mtime_ns
+            )  # fmt: skip
+        self._files.replace(place, record.target)
+
+    def _restore_place(self, record: Record) -> str:
+        index = self._records.index(record)
+        return f"{os.path.dirname(record.target)}/.hermes-profiles-{self._entry.id}-{index}.old.tmp"
+
+    def _clear_temporary(self) -> None:
+        for index, record in enumerate(self._records):
+            if record.kind is Kind.PUBLISH and record.source is not None:
+                self._files.remove_tree(record.source)
+            if record.kind in (Kind.REPLACE, Kind.REMOVE):
+                moves = moves_before(self._records, index)
+                for place in filter(None, (record.source, self._restore_place(record))):
+                    for each in {place, place_before(place, moves)}:
+                        self._files.unlink(each)

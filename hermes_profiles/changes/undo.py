@@ -1,0 +1,129 @@
+"""How a change is taken back: as a plan like any other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..model.layout import Layout
+from ..model.result import NotFound, Refused
+from ..model.secret import Secret
+from .files import Files
+from .journal import Entry, Identity, Journal, Kind, Record, Status
+from .plan import ChangePlan, MoveTree, ReplaceFile, Signature, Step, TidyFolder
+from .trash import steps_to_trash
+
+
+def choose(journal: Journal, change_id: str | None) -> Entry:
+    """Return the change to undo: the one named, or the newest that is no undo and not undone.
+
+    Raises NotFound when there is none, Refused when the one named was undone or never made.
+    """
+    if change_id is None:
+        for entry in journal.entries():
+            if entry.can_be_undone:
+                return entry
+        raise NotFound(
+            "there is no change to undo", target=journal.folder, code="no-such-change",
+            hint="see the profiles there are with `hermes-profiles list`",
+        )  # fmt: skip
+    entry = journal.find(change_id)
+    if entry.status is not Status.DONE:
+        later = next((each.id for each in journal.entries() if each.undo_of == entry.id), None)
+        raise Refused(
+            f"the change {change_id} is {entry.status.value}: there is nothing to undo", target=change_id,
+            code="not-undoable", hint=later and f"to have it again, run `hermes-profiles undo {later}`",
+        )  # fmt: skip
+    return entry
+
+
+def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> ChangePlan:
+    """Return the plan that takes back a change that is done.
+
+    A published tree goes to the trash, for it may have been used since; a moved one goes back; a replaced
+    file gets its old bytes. Raises NotFound or Refused when what the change made is not there as it was.
+    """
+    builder = _Undo(entry, layout, files or Files())
+    for record in reversed(entry.steps):
+        builder.add(record)
+    steps = tuple(builder.steps)
+    moves = [index for index, step in enumerate(steps) if isinstance(step, MoveTree)]
+    return ChangePlan(
+        ("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles
+    )  # fmt: skip
+
+
+class _Undo:
+    def __init__(self, entry: Entry, layout: Layout, files: Files) -> None:
+        self.steps: list[Step] = []
+        self._entry = entry
+        self._layout = layout
+        self._files = files
+        self._backups = Journal(layout.state, files).backups(entry.id)
+        self._moved: list[tuple[str, str]] = []
+
+    def add(self, record: Record) -> None:
+        """Add the steps that take one step back."""
+        if record.kind is Kind.PUBLISH:
+            self._withdraw(record)
+        elif record.kind is Kind.MOVE:
+            self._move_back(record)
+        elif record.kind is not Kind.TIDY:
+            self._restore(record)
+        self.steps += [TidyFolder(Path(folder)) for folder in reversed(record.made)]
+
+    def _withdraw(self, record: Record) -> None:
+        self._check_same(record)
+        target = Path(record.target)
+        self.steps += steps_to_trash(
+            self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
+        )
+
+    def _move_back(self, record: Record) -> None:
+        self._check_same(record)
+        source = record.source or ""
+        if self._files.lstat(source) is not None:
+            raise Refused(
+                f"{source} exists again, so {record.target} cannot go back there", target=source,
+                code="exists", hint=f"move it away first: `mv {source} {source}.other`",
+            )  # fmt: skip
+        self.steps.append(MoveTree(Path(record.target), Path(source)))
+
+    def _check_same(self, record: Record) -> None:
+        status = self._files.lstat(record.target)
+        if status is None:
+            raise NotFound(
+                f"{record.target} is not there any more", target=record.target, code="gone",
+                hint="undo the changes after this one first, the newest with `hermes-profiles undo`",
+            )  # fmt: skip
+        if record.new is None or status.st_ino != record.new.inode:
+            raise self._changed(record.target, "is not what this change made")
+
+    def _restore(self, record: Record) -> None:
+        status = self._files.lstat(record.target)
+        if status is None and (record.new is None or record.old is None):
+            if record.old is None:
+                return  # what is to be absent is absent
+        elif status is None or record.new is None or Identity.of(status) != record.new:
+            raise self._changed(record.target, "was changed since")
+        old = record.old
+        content = None
+        if old is not None and old.link is None:
+            path = f"{self._backups}/{os.path.basename(old.backup or '')}"
+            content = Secret(self._files.read(path)[0])
+        self.steps.append(
+            ReplaceFile(
+                Path(record.target),
+                content,
+                old.mode if old else 0o600,
+                None if status is None else Signature.of(status),
+                old.link if old else None,
+                old.identity.mtime_ns if old else None,
+            )
+        )
+
+    def _changed(self, path: str, how: str) -> Refused:
+        return Refused(
+            f"{path} {how}, so {self._entry.id} cannot be undone", target=path, code="changed-since",
+            hint=f"look at it with `ls -l {path}`; to undo anyway, move it away first",
+        )  # fmt: skip
