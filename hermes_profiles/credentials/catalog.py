@@ -253,7 +253,7 @@ def load_catalog() -> Catalog:
     shared = catalog_load.read_data("shared.json")
     keys = [catalog_load.key_fact(row, None) for row in shared["gateway_keys"]]
     keys += [
-        KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(("_KEY", "_TOKEN")))
+        KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(("_KEY", "_TOKEN", "_PASSWORD")))
         for name in shared["shareable"]
     ]
     return Catalog(

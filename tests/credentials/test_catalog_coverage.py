@@ -1,0 +1,266 @@
+"""The catalogue against the real thing: every variable that the channels of hermes-agent 0.19.0 read has a
+row.
+
+Its sources and manifests are read (ast, YAML) from the site-packages of HERMES_JUDGE_PYTHON, else of this
+interpreter; one test asks the installed package itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hermes_profiles.credentials.catalog import load_catalog, parse_plugin_channel
+
+pytestmark = pytest.mark.judge
+
+SOURCES = (
+    "plugins/platforms/**/*.py",
+    "gateway/platforms/**/*.py",
+    "gateway/relay/**/*.py",
+    "gateway/config.py",
+    "hermes_cli/gateway.py",
+)
+# Read by the channels, and nobody's identity.
+IGNORED = {
+    "PATH": "where commands are found",
+    "USER": "who runs the gateway",
+    "LOGNAME": "who runs the gateway",
+    "SUDO_USER": "who asked for root",
+    "VIRTUAL_ENV": "the installation itself",
+    "XDG_RUNTIME_DIR": "the session of the user",
+    "DBUS_SESSION_BUS_ADDRESS": "the session of the user",
+    "HTTP_PROXY": "the network",
+    "HTTPS_PROXY": "the network",
+    "ALL_PROXY": "the network",
+    "WSS_PROXY": "the network",
+    "NO_PROXY": "the network",
+    "OAUTHLIB_RELAX_TOKEN_SCOPE": "set for a library, while a login is made",
+}
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+_READER = re.compile(r"env|secret", re.IGNORECASE)
+_WRAPPERS = frozenset({"resolve_proxy_url"})
+
+
+@cache
+def site_packages() -> Path:
+    """Return where hermes-agent 0.19.0 is installed; skips, and says why, when it is not."""
+    python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
+    script = (
+        "import importlib.metadata as m; d = m.distribution('hermes-agent'); "
+        "print(d.version); print(d.locate_file(''))"
+    )
+    answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    if answer.returncode:
+        pytest.skip(f"NO JUDGE: {python} has no hermes-agent; set HERMES_JUDGE_PYTHON to one that has 0.19.0")
+    version, place = answer.stdout.split("\n")[:2]
+    if version != "0.19.0":
+        pytest.skip(f"NO JUDGE: {python} has hermes-agent {version}, the catalogue is held against 0.19.0")
+    return Path(place)
+
+
+def sources() -> list[Path]:
+    root = site_packages()
+    return [path for pattern in SOURCES for path in sorted(root.glob(pattern))]
+
+
+class Reads(ast.NodeVisitor):
+    """Collects the names of variables that one module reads, and the f-strings that build such names."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.names: set[str] = set()
+        self.built: set[str] = set()
+        self._values = _bindings(tree)
+        self.visit(tree)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = ast.unparse(node.func)
+        last = called.rsplit(".", 1)[-1]
+        if _READER.search(called) or last in _WRAPPERS:
+            for argument in node.args[:1]:
+                self._take(argument)
+        for keyword in node.keywords:
+            if keyword.arg and "env" in keyword.arg:
+                self._take(keyword.value)
+        self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if ast.unparse(node.value).endswith("environ"):
+            self._take(node.slice)
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        if any(ast.unparse(side).endswith("environ") for side in node.comparators):
+            self._take(node.left)
+        self.generic_visit(node)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        """The tables of the set-up menu: {"name": "QQ_APP_ID", "prompt": …}, {"token_var": …}."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value in ("token_var", "env", "env_var"):
+                self._take(value)
+            if isinstance(key, ast.Constant) and key.value == "name" and _has_key(node, "prompt"):
+                self._take(value)
+        self.generic_visit(node)
+
+    def _take(self, node: ast.expr) -> None:
+        if isinstance(node, ast.JoinedStr):
+            self.built.add("".join(p.value if isinstance(p, ast.Constant) else "*" for p in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if _VARIABLE.fullmatch(node.value):
+                self.names.add(node.value)
+        elif isinstance(node, ast.Name):
+            self.names |= self._values.get(node.id, set())
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            for item in node.elts:
+                self._take(item)
+        elif isinstance(node, ast.IfExp | ast.BoolOp):
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    self._take(child)
+
+
+def _has_key(node: ast.Dict, name: str) -> bool:
+    return any(isinstance(key, ast.Constant) and key.value == name for key in node.keys)
+
+
+def _bindings(tree: ast.Module) -> dict[str, set[str]]:
+    """Return the texts a name can stand for: constants, and loops over constants (pairs included)."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        pairs: Iterable[tuple[ast.expr, ast.expr]] = ()
+        if isinstance(node, ast.Assign):
+            pairs = [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.For | ast.comprehension):
+            pairs = [(node.target, node.iter)]
+        for target, value in pairs:
+            if isinstance(target, ast.Name | ast.Tuple):
+                for name in ast.walk(target):
+                    if isinstance(name, ast.Name):
+                        found.setdefault(name.id, set()).update(_texts(value))
+    return found
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    """Yield the names of variables in a literal; a name alone must carry a `_` to be taken for one."""
+    if isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Set):
+        for child in ast.walk(node):
+            text = child.value if isinstance(child, ast.Constant) else None
+            if isinstance(text, str) and "_" in text and _VARIABLE.fullmatch(text):
+                yield text
+
+
+@cache
+def reads() -> dict[str, str]:
+    """Return every variable that is read, with one file that reads it."""
+    found: dict[str, str] = {}
+    for path in sources():
+        for name in Reads(ast.parse(path.read_text(encoding="utf-8"))).names:
+            found.setdefault(name, str(path.relative_to(site_packages())))
+    for manifest in manifests():
+        channel = parse_plugin_channel(manifest.read_text(encoding="utf-8"), path=str(manifest))
+        assert channel is not None, manifest
+        for fact in channel.keys:
+            found.setdefault(fact.name, str(manifest.relative_to(site_packages())))
+    return found
+
+
+def manifests() -> list[Path]:
+    return sorted((site_packages() / "plugins" / "platforms").glob("*/plugin.y*ml"))
+
+
+def test_every_variable_that_a_channel_reads_has_a_row():
+    catalog = load_catalog()
+    missing = {
+        name: place
+        for name, place in sorted(reads().items())
+        if name not in IGNORED and not ((fact := catalog.lookup(name)) is not None and fact.known)
+    }
+    assert missing == {}
+
+
+def test_the_judge_sees_what_there_is_to_see():
+    # Were the reading above to break, it would find nothing missing.
+    assert len(sources()) > 60
+    assert len(reads()) > 450
+    assert {"TELEGRAM_BOT_TOKEN", "WEIXIN_TOKEN", "QQ_APP_ID", "GATEWAY_RELAY_SECRET", "LINE_PORT"} <= set(
+        reads()
+    )
+
+
+def test_names_that_hermes_builds_from_the_channel_are_patterns():
+    catalog = load_catalog()
+    built = {
+        text
+        for path in sources()
+        for text in Reads(ast.parse(path.read_text(encoding="utf-8"))).built
+        if re.fullmatch(r"\*_[A-Z][A-Z0-9_]*", text)
+    }
+    assert "*_ALLOW_BOTS" in built
+    for text in built:
+        for channel in catalog.channels:
+            name = text.replace("*", channel.upper())
+            fact = catalog.lookup(name)
+            assert fact is not None and fact.known, name
+
+
+def test_nothing_is_ignored_that_no_channel_reads_or_that_has_a_row():
+    catalog = load_catalog()
+    assert set(IGNORED) <= set(reads())
+    assert {name for name in IGNORED if catalog.lookup(name) is not None} == set()
+
+
+def test_every_channel_of_0_19_0_is_in_the_catalogue():
+    source = (site_packages() / "gateway" / "config.py").read_text(encoding="utf-8")
+    enum = next(
+        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Platform"
+    )
+    built_in = {
+        node.value.value
+        for node in enum.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    bundled = {manifest.parent.name for manifest in manifests()}
+    assert len(built_in) > 20 and len(bundled) == 20
+    catalog = load_catalog()
+    assert built_in | bundled <= set(catalog.channels) | {"local"}
+    of_0_19_0 = {name for name, channel in catalog.channels.items() if not channel.since}
+    assert of_0_19_0 <= built_in | bundled
+
+
+def test_manifests_of_0_19_0_name_their_channels():
+    for manifest in manifests():
+        channel = parse_plugin_channel(manifest.read_text(encoding="utf-8"), path=str(manifest))
+        assert channel is not None
+        assert channel.name == manifest.parent.name
+
+
+def test_secrets_of_the_manifests_are_secrets_of_the_catalogue():
+    catalog = load_catalog()
+    for manifest in manifests():
+        channel = parse_plugin_channel(manifest.read_text(encoding="utf-8"), path=str(manifest))
+        assert channel is not None
+        for fact in channel.keys:
+            known = catalog.lookup(fact.name)
+            assert known is not None
+            assert known.secret or not fact.secret, fact.name
+
+
+def test_every_name_that_hermes_splits_joined_lines_by_is_known(tmp_path):
+    # hermes_cli/config.py cuts `A_KEY=xB_TOKEN=y` before names it knows; whoever reads the file must know
+    them too. site_packages() script = ( "import json; from hermes_cli import config as c; "
+    "print(json.dumps(sorted(set(c.OPTIONAL_ENV_VARS) | set(c._EXTRA_ENV_KEYS))))" ) python =
+    os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable environment = {"HOME": str(tmp_path),
+    "HERMES_HOME": str(tmp_path), "PATH": os.defpath} answer = subprocess.run( [python, "-c", script],
+    capture_output=True, text=True, check=True, timeout=120, env=environment, cwd=tmp_path, ) names =
+    set(json.loads(answer.stdout.strip().splitlines()[-1])) assert len(names) > 300 assert names -
+    load_catalog().known_names == set()
