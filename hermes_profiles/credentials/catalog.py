@@ -49,6 +49,7 @@ GATEWAY = "gateway"
 _TRUTHY = frozenset({"1", "true", "yes", "on"})
 # Hermes 0.19.0 hermes_cli/auth.py, has_usable_secret.
 _SHORTEST_SECRET = 4
+_SECRET_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD")
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +254,7 @@ def load_catalog() -> Catalog:
     shared = catalog_load.read_data("shared.json")
     keys = [catalog_load.key_fact(row, None) for row in shared["gateway_keys"]]
     keys += [
-        KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(("_KEY", "_TOKEN", "_PASSWORD")))
+        KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(_SECRET_ENDINGS))
         for name in shared["shareable"]
     ]
     return Catalog(

@@ -256,11 +256,18 @@ def test_secrets_of_the_manifests_are_secrets_of_the_catalogue():
 
 
 def test_every_name_that_hermes_splits_joined_lines_by_is_known(tmp_path):
-    # hermes_cli/config.py cuts `A_KEY=xB_TOKEN=y` before names it knows; whoever reads the file must know
-    them too. site_packages() script = ( "import json; from hermes_cli import config as c; "
-    "print(json.dumps(sorted(set(c.OPTIONAL_ENV_VARS) | set(c._EXTRA_ENV_KEYS))))" ) python =
-    os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable environment = {"HOME": str(tmp_path),
-    "HERMES_HOME": str(tmp_path), "PATH": os.defpath} answer = subprocess.run( [python, "-c", script],
-    capture_output=True, text=True, check=True, timeout=120, env=environment, cwd=tmp_path, ) names =
-    set(json.loads(answer.stdout.strip().splitlines()[-1])) assert len(names) > 300 assert names -
-    load_catalog().known_names == set()
+    # hermes_cli/config.py cuts `A_KEY=xB_TOKEN=y` before names it knows; we must know them too.
+    site_packages()
+    script = (
+        "import json; from hermes_cli import config as c; "
+        "print(json.dumps(sorted(set(c.OPTIONAL_ENV_VARS) | set(c._EXTRA_ENV_KEYS))))"
+    )
+    python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
+    environment = {"HOME": str(tmp_path), "HERMES_HOME": str(tmp_path), "PATH": os.defpath}
+    answer = subprocess.run(
+        [python, "-c", script],
+        capture_output=True, text=True, check=True, timeout=120, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    names = set(json.loads(answer.stdout.strip().splitlines()[-1]))
+    assert len(names) > 300
+    assert names - load_catalog().known_names == set()
