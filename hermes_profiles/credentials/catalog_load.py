@@ -68,7 +68,8 @@ def _channel(row: Mapping[str, Any], common: tuple[tuple[str, KeyClass], ...]) -
     name = row["name"]
     lock = row["lock"]
     own = config_pairs(row["config"])
-    taken = {path for path, _ in own}
+    # `token` and `extra.token` are one key to Hermes: a channel's own class of either overrules the common.
+    classes = {_bare(path): key_class for path, key_class in own}
     return Channel(
         name=name,
         sharing=Sharing(row["sharing"]),
@@ -78,7 +79,7 @@ def _channel(row: Mapping[str, Any], common: tuple[tuple[str, KeyClass], ...]) -
         enable_sets=tuple(frozenset(names) for names in row["enable"]),
         enable_note=row["enable_note"],
         explicit_disable_wins=row["explicit_disable_wins"],
-        config=(*own, *(pair for pair in common if pair[0] not in taken)),
+        config=(*own, *(pair for pair in common if classes.get(_bare(pair[0]), pair[1]) is pair[1])),
         ports=tuple(_port(port) for port in row["ports"]),
         state=tuple(row["state"]),
         lock_scope=lock["scope"],
@@ -90,6 +91,10 @@ def _channel(row: Mapping[str, Any], common: tuple[tuple[str, KeyClass], ...]) -
         examples_positive=tuple(row["examples"]["positive"]),
         examples_negative=tuple(row["examples"]["negative"]),
     )
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("extra.")
 
 
 def _port(row: Mapping[str, Any]) -> Port:
