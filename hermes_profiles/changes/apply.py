@@ -175,11 +175,10 @@ class _Change:
     def _is_finished(self, entry: Entry) -> bool:
         """Return whether the journal already says that this change is done."""
         try:
-            return any(
-                each.id == entry.id and each.status is Status.DONE for each in self.journal.entries()[:1]
-            )
+            found = self.journal.load(entry.id)
         except OSError:
             return False
+        return found is not None and found.status is Status.DONE
 
     def _take_back(self, entry: Entry, error: BaseException) -> None:
         """Roll back after an error. Raises Failed if that fails as well."""
@@ -203,9 +202,9 @@ class _Change:
             self.journal.remove(entry.id)
 
     def _mark_undone(self, entry: Entry, status: Status) -> None:
-        for other in self.journal.entries() if entry.undo_of else ():
-            if other.id == entry.undo_of and other.status is not status:
-                self.journal.write(replace(other, status=status))
+        other = self.journal.load(entry.undo_of) if entry.undo_of else None
+        if other is not None and other.status is not status:
+            self.journal.write(replace(other, status=status))
 
     def _prune(self) -> None:
         try:

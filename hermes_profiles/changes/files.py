@@ -95,15 +95,15 @@ class Files:
 
     # Making
 
-    def make_folder(self, path: str, owner: Owner | None) -> None:
-        """Make one folder, 0700 whatever the umask. Raises FileExistsError."""
+    def make_folder(self, path: str, owner: Owner | None, mode: int = 0o700) -> None:
+        """Make one folder with its mode right whatever the umask. Raises FileExistsError."""
         self.operation("mkdir", path)
-        os.mkdir(path, 0o700)
+        os.mkdir(path, mode)
         if owner is not None:
             self.operation("chown", path)
             os.chown(path, *owner, follow_symlinks=False)
         self.operation("chmod", path)
-        os.chmod(path, 0o700)
+        os.chmod(path, mode)
 
     def make_folders(self, path: str) -> None:
         """Make a folder and its missing parents, each 0700 and owned like the folder it is in."""
@@ -150,13 +150,18 @@ class Files:
         finally:
             os.close(fd)
 
-    def make_link(self, path: str, target: str, owner: Owner | None) -> os.stat_result:
+    def make_link(
+        self, path: str, target: str, owner: Owner | None, mtime_ns: int | None = None
+    ) -> os.stat_result:
         """Make a symbolic link and return its status."""
         self.operation("symlink", path)
         os.symlink(target, path)
         if owner is not None:
             self.operation("chown", path)
             os.chown(path, *owner, follow_symlinks=False)
+        if mtime_ns is not None and os.utime in os.supports_follow_symlinks:
+            self.operation("utime", path)
+            os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
         return os.lstat(path)
 
     def copy_new(self, path: str, entry: CopyFile, *, screen: Screen | None, owner: Owner | None) -> None:
@@ -167,8 +172,11 @@ class Files:
         """
         out = self._create(path, 0o700 if entry.executable else 0o600, owner)
         try:
-            for _ in range(_TRIES):
+            for attempt in range(_TRIES):
                 self.operation("copy", path)
+                if attempt:  # not the first time: a file cut to nothing is flushed by ext4 when it is closed
+                    os.ftruncate(out, 0)
+                    os.lseek(out, 0, os.SEEK_SET)
                 if self._copy_once(out, str(entry.source), entry.signature, screen):
                     return
         finally:
@@ -182,8 +190,6 @@ class Files:
         source = _open_regular(path)
         try:
             before = os.fstat(source)
-            os.ftruncate(out, 0)
-            os.lseek(out, 0, os.SEEK_SET)
             live = _may_be_live(before, planned)
             if not pour(source, out, before, screen if live else None, lambda: self.operation("read", path)):
                 raise ChangedMeanwhile(

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..model.result import NotFound, Problem
 from .files import Files
+from .plan import ChangedMeanwhile
 
 SCHEMA = "hermes-profiles-journal/1"
 KEEP = 200
 _STAMP = "%Y%m%dT%H%M%SZ"
+_GARBAGE = (ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError)
 _BEGUN = b'"status": "begun"'
 
 
@@ -50,6 +52,10 @@ class Identity:
     def of(cls, status: os.stat_result) -> Identity:
         """Return the identity of what was looked at."""
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def is_same_file(self, status: os.stat_result | None) -> bool:
+        """Return whether a file or link is unchanged. Not by inode: what was taken back has a new one."""
+        return status is not None and (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,27 +134,34 @@ class Journal:
         for change_id in reversed(self.ids()):
             try:
                 entries.append(_parse(self._bytes(change_id), change_id))
-            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            except (OSError, *_GARBAGE) as error:
                 problems.append(_unreadable(self.path(change_id), error))
         return tuple(entries), tuple(problems)
 
     def begun(self) -> tuple[Entry, ...]:
-        """Return the changes that were interrupted, newest first; cheap, for every change asks."""
+        """Return the changes that were interrupted, newest first; cheap. Raises OSError."""
         found = []
         for change_id in reversed(self.ids()):
             try:
                 raw = self._bytes(change_id)
                 if _BEGUN in raw and (entry := _parse(raw, change_id)).status is Status.BEGUN:
                     found.append(entry)
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
-                continue  # reported by read()
+            except _GARBAGE:  # reported by read(); an OSError is not passed over, it may hide a begun one
+                continue
         return tuple(found)
+
+    def load(self, change_id: str) -> Entry | None:
+        """Return one entry, or None if there is none that can be understood. Raises OSError."""
+        try:
+            return _parse(self._bytes(change_id), change_id)
+        except _GARBAGE:
+            return None
 
     def find(self, change_id: str) -> Entry:
         """Return one entry. Raises NotFound."""
-        for entry in self.entries() if change_id in self.ids() else ():
-            if entry.id == change_id:
-                return entry
+        entry = self.load(change_id) if change_id in self.ids() else None
+        if entry is not None:
+            return entry
         raise NotFound(
             f"no change {change_id!r} in {self.folder}", target=change_id, code="no-such-change",
             hint=f"see the changes there are with `ls {self.folder}`",
@@ -157,13 +170,13 @@ class Journal:
     def ids(self) -> list[str]:
         """Return the names of all entries, oldest first, readable or not."""
         names = self._files.names(self.folder)
-        return [name[:-5] for name in names if name.endswith(".json") and not name.startswith(".")]
+        return [name[:-5] for name in names if name.endswith(".json") and _is_id(name[:-5])]
 
     def fresh_id(self, now: datetime) -> str:
         """Return an id that sorts after every other, also within one second or when the clock went back."""
         stamp, random = now.astimezone(UTC).strftime(_STAMP), int.from_bytes(os.urandom(2)) >> 1
         fresh = f"{stamp}-{random:04x}"
-        newest = max((each for each in self.ids() if _is_id(each)), default="")
+        newest = max(self.ids(), default="")
         if fresh > newest:
             return fresh
         stamp, number = newest[:-5], int(newest[-4:], 16) + 1
@@ -186,8 +199,12 @@ class Journal:
         self._files.unlink(temporary)
         content = json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1).encode("ascii")
         owner = self._files.owner_below(self.folder)
-        self._files.write_new(temporary, content, mode=0o600, owner=owner)
-        self._files.replace(temporary, self.path(entry.id))
+        try:
+            self._files.write_new(temporary, content, mode=0o600, owner=owner)
+            self._files.replace(temporary, self.path(entry.id))
+        except BaseException:
+            self._discard(temporary)
+            raise
         self._files.sync_folder(self.folder)
 
     def remove(self, change_id: str) -> None:
@@ -215,6 +232,12 @@ class Journal:
             stray = name.startswith(".") and name.endswith(".tmp")
             if stray or (_is_id(name) and name not in ids):
                 self._files.remove_tree(f"{self.folder}/{name}")
+
+    def _discard(self, path: str) -> None:
+        try:
+            self._files.unlink(path)
+        except OSError:  # the next run sweeps it
+            pass
 
     def _bytes(self, change_id: str) -> bytes:
         return self._files.read(self.path(change_id))[0]

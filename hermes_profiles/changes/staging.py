@@ -75,7 +75,12 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
                 Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made
             )
         case TidyFolder():
-            return Record(Kind.TIDY, str(step.path))
+            status = files.lstat(str(step.path))
+            return Record(Kind.TIDY, str(step.path), old=None if status is None else _old(status))
+
+
+def _old(status: os.stat_result) -> Old:
+    return Old(Identity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
 def _check_free(target: str, files: Files, moves: list[tuple[str, str]]) -> None:
@@ -189,7 +194,7 @@ class Stager:
         if owner is not None and old is not None:
             owner = (old.uid, old.gid)
         if step.link is not None:
-            status = self._files.make_link(place, step.link, owner)
+            status = self._files.make_link(place, step.link, owner, mtime_ns=step.mtime_ns)
         else:
             content = step.content.reveal() if step.content is not None else b""
             status = self._files.write_new(
@@ -204,7 +209,7 @@ class Stager:
         _check_expected(step, status)
         if status is None:
             return None
-        old = Old(Identity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        old = _old(status)
         if stat.S_ISLNK(status.st_mode):
             return replace(old, link=self._files.readlink(place))
         if not stat.S_ISREG(status.st_mode):

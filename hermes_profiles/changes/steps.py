@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .files import Files
-from .journal import Entry, Identity, Journal, Kind, Record
+from .journal import Entry, Journal, Kind, Record
 from .plan import place_before
 from .staging import changed, moves_before
 
@@ -21,7 +21,8 @@ class Steps:
 
     def is_committed(self) -> bool:
         """Return whether the commit point or a step after it has shown."""
-        return self._entry.ready and any(map(self._is_done, self._records[self._entry.commit :]))
+        shown = (r for r in self._records[self._entry.commit :] if r.kind is not Kind.TIDY)
+        return self._entry.ready and any(map(self._is_done, shown))
 
     def forward(self) -> None:
         """Do every step. Raises ChangedMeanwhile, Refused(code="exists") or OSError; then some are done."""
@@ -54,7 +55,7 @@ class Steps:
     def _is_done(self, record: Record) -> bool:
         status = self._files.lstat(record.target)
         if record.kind is Kind.TIDY:
-            return False
+            return status is None and record.old is not None
         if record.kind is Kind.REMOVE:
             # Where even the folder is missing, the file was never there to be removed.
             return (
@@ -66,7 +67,7 @@ class Steps:
 
     def _is_old(self, record: Record) -> bool:
         status = self._files.lstat(record.target)
-        return (None if status is None else Identity.of(status)) == (record.old and record.old.identity)
+        return status is None if record.old is None else record.old.identity.is_same_file(status)
 
     def _do(self, record: Record) -> None:
         target, source = record.target, record.source
@@ -92,6 +93,9 @@ class Steps:
             self._files.sync_folder(os.path.dirname(record.source or ""))
         elif record.old is None:
             self._files.unlink(record.target)
+        elif record.kind is Kind.TIDY:
+            owner = (record.old.uid, record.old.gid) if self._files.privileged else None
+            self._files.make_folder(record.target, owner, record.old.mode)
         else:
             self._restore(record)
         self._files.sync_folder(os.path.dirname(record.target))
@@ -104,7 +108,7 @@ class Steps:
         owner = (old.uid, old.gid) if self._files.privileged else None
         self._files.unlink(place)
         if old.link is not None:
-            self._files.make_link(place, old.link, owner)
+            self._files.make_link(place, old.link, owner, mtime_ns=old.identity.mtime_ns)
         else:
             content, _ = self._files.read(f"{self._backups}/{os.path.basename(old.backup or '')}")
             self._files.write_new(

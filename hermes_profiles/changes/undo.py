@@ -9,8 +9,8 @@ from ..model.layout import Layout
 from ..model.result import NotFound, Refused
 from ..model.secret import Secret
 from .files import Files
-from .journal import Entry, Identity, Journal, Kind, Record, Status
-from .plan import ChangePlan, MoveTree, ReplaceFile, Signature, Step, TidyFolder
+from .journal import Entry, Journal, Kind, Record, Status
+from .plan import ChangePlan, MoveTree, ReplaceFile, Signature, Step, TidyFolder, place_before
 from .trash import steps_to_trash
 
 
@@ -20,13 +20,7 @@ def choose(journal: Journal, change_id: str | None) -> Entry:
     Raises NotFound when there is none, Refused when the one named was undone or never made.
     """
     if change_id is None:
-        for entry in journal.entries():
-            if entry.can_be_undone:
-                return entry
-        raise NotFound(
-            "there is no change to undo", target=journal.folder, code="no-such-change",
-            hint="see the profiles there are with `hermes-profiles list`",
-        )  # fmt: skip
+        return _newest(journal)
     entry = journal.find(change_id)
     if entry.status is not Status.DONE:
         later = next((each.id for each in journal.entries() if each.undo_of == entry.id), None)
@@ -35,6 +29,25 @@ def choose(journal: Journal, change_id: str | None) -> Entry:
             code="not-undoable", hint=later and f"to have it again, run `hermes-profiles undo {later}`",
         )  # fmt: skip
     return entry
+
+
+def _newest(journal: Journal) -> Entry:
+    """Return the newest change that can be undone; never an older one because a newer cannot be read."""
+    entries, problems = journal.read()
+    entry = next((each for each in entries if each.can_be_undone), None)
+    for problem in problems:
+        if entry is None or (problem.target or "") > journal.path(entry.id):
+            raise Refused(
+                f"{problem.message}, so the newest change is not known", target=problem.target,
+                code="unreadable-journal", hint=f"name the change: `hermes-profiles undo {entry.id}`"
+                if entry else f"put the entry away: `mv {problem.target} /tmp/`",
+            )  # fmt: skip
+    if entry is not None:
+        return entry
+    raise NotFound(
+        "there is no change to undo", target=journal.folder, code="no-such-change",
+        hint="see the profiles there are with `hermes-profiles list`",
+    )  # fmt: skip
 
 
 def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> ChangePlan:
@@ -60,7 +73,6 @@ class _Undo:
         self._layout = layout
         self._files = files
         self._backups = Journal(layout.state, files).backups(entry.id)
-        self._moved: list[tuple[str, str]] = []
 
     def add(self, record: Record) -> None:
         """Add the steps that take one step back."""
@@ -82,15 +94,20 @@ class _Undo:
     def _move_back(self, record: Record) -> None:
         self._check_same(record)
         source = record.source or ""
-        if self._files.lstat(source) is not None:
+        if self._look(source) is not None:
             raise Refused(
                 f"{source} exists again, so {record.target} cannot go back there", target=source,
                 code="exists", hint=f"move it away first: `mv {source} {source}.other`",
             )  # fmt: skip
         self.steps.append(MoveTree(Path(record.target), Path(source)))
 
+    def _look(self, path: str) -> os.stat_result | None:
+        """Return the status of what will be at `path` once the steps so far are done."""
+        moves = [(str(each.source), str(each.target)) for each in self.steps if isinstance(each, MoveTree)]
+        return self._files.lstat(place_before(path, moves))
+
     def _check_same(self, record: Record) -> None:
-        status = self._files.lstat(record.target)
+        status = self._look(record.target)
         if status is None:
             raise NotFound(
                 f"{record.target} is not there any more", target=record.target, code="gone",
@@ -100,11 +117,11 @@ class _Undo:
             raise self._changed(record.target, "is not what this change made")
 
     def _restore(self, record: Record) -> None:
-        status = self._files.lstat(record.target)
+        status = self._look(record.target)
         if status is None and (record.new is None or record.old is None):
             if record.old is None:
                 return  # what is to be absent is absent
-        elif status is None or record.new is None or Identity.of(status) != record.new:
+        elif status is None or record.new is None or not record.new.is_same_file(status):
             raise self._changed(record.target, "was changed since")
         old = record.old
         content = None

@@ -1,0 +1,253 @@
+"""A small Hermes root to change, disks that fail or kill at the nth operation, and pictures of a tree."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hermes_profiles.changes.apply import apply, recover
+from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    CopyFile,
+    MakeFolder,
+    MakeLink,
+    MoveTree,
+    PublishTree,
+    ReplaceFile,
+    Signature,
+    WriteFile,
+)
+from hermes_profiles.changes.trash import steps_to_trash
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.secret import Secret
+
+CANARY = b"CANARY-5f1d-synthetic-token"
+NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+Picture = dict[str, tuple[object, ...]]
+
+
+def noon() -> datetime:
+    return NOON
+
+
+@dataclass(frozen=True)
+class World:
+    """A user's home with a Hermes root and the profile `anna`, who is active and has an alias."""
+
+    user_home: Path
+    layout: Layout
+
+    @property
+    def alias(self) -> Path:
+        return self.layout.alias_folder / "anna"
+
+    def picture(self) -> Picture:
+        """Return everything but our own state: type, mode, bytes or link text, and time of files."""
+        return picture(self.user_home, without=self.layout.state)
+
+    def signature(self, path: Path) -> Signature | None:
+        return Signature.of(os.lstat(path)) if os.path.lexists(path) else None
+
+
+def make_world(user_home: Path) -> World:
+    layout = Layout(user_home / ".hermes", user_home)
+    home = layout.home("anna")
+    (home / "skills" / "cook").mkdir(parents=True)
+    layout.alias_folder.mkdir(parents=True)
+    for path, content in {
+        home / ".env": b"TELEGRAM_BOT_TOKEN=" + CANARY + b"\n",
+        home / "config.yaml": b"model: x\n",
+        home / "SOUL.md": b"kind\n",
+        home / "skills" / "cook" / "SKILL.md": b"# cook\n" * 100,
+        home / "skills" / "cook" / "run.sh": b"#!/bin/sh\n",
+        layout.root / ".env": b"OPENAI_API_KEY=" + CANARY + b"\n",
+        layout.active_profile: b"anna\n",
+    }.items():
+        path.write_bytes(content)
+        path.chmod(0o640 if path.name == "active_profile" else 0o600)
+        os.utime(path, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
+    (layout.alias_folder / "anna").symlink_to("hermes-anna")
+    return World(user_home, layout)
+
+
+def picture(folder: Path, without: Path | None = None) -> Picture:
+    found: Picture = {}
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(at, name) != without]
+        for name in (*folders, *names):
+            path = Path(at, name)
+            status = path.lstat()
+            mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISLNK(status.st_mode):
+                found[str(path)] = ("link", os.readlink(path))
+            elif stat.S_ISDIR(status.st_mode):
+                found[str(path)] = ("folder", mode)
+            else:
+                found[str(path)] = ("file", mode, path.read_bytes(), status.st_mtime_ns)
+    return found
+
+
+def without_times(shown: Picture) -> Picture:
+    """Return the picture without the times of files that a change writes anew."""
+    return {path: what[:3] for path, what in shown.items()}
+
+
+# Plans
+
+
+def plan_publish(world: World, name: str = "bert") -> ChangePlan:
+    """Return the plan of a clone: six entries, an alias in a folder of its own, and a sticky default."""
+    source = world.layout.home("anna")
+
+    def copy(path: str, executable: bool = False) -> CopyFile:
+        return CopyFile(path, source / path, Signature.of(os.lstat(source / path)), executable)
+
+    tree = PublishTree(
+        world.layout.home(name),
+        (
+            MakeFolder("logs"),
+            WriteFile(".env", Secret(b"# " + CANARY + b"\n"), mtime_ns=1_600_000_000_000_000_000),
+            copy("config.yaml"),
+            copy("SOUL.md"),
+            copy("skills/cook/SKILL.md"),
+            copy("skills/cook/run.sh", executable=True),
+            MakeLink("skills/latest", "cook"),
+        ),
+        None,
+    )
+    alias = world.user_home / "tools" / "bin" / name
+    script = Secret(b"#!/bin/sh\nexec hermes -p bert\n# " + CANARY + b"\n")
+    return ChangePlan(
+        ("clone", "anna", name), f"clone anna to {name}",
+        (tree, ReplaceFile(alias, script, 0o755, world.signature(alias)), sticky(world, name.encode())),
+        0, (name,),
+    )  # fmt: skip
+
+
+def plan_delete(world: World) -> ChangePlan:
+    """Return the plan of a delete: about.json, the move to the trash, alias and sticky default gone."""
+    trash_id = Journal(world.layout.state).fresh_id(NOON)
+    about, move = steps_to_trash(
+        world.layout, world.layout.home("anna"), trash_id=trash_id, name="anna", deleted_at=NOON
+    )
+    alias = ReplaceFile(world.alias, None, expected=world.signature(world.alias))
+    return ChangePlan(
+        ("delete", "anna"), "delete anna",
+        (about, move, alias, sticky(world, None)),
+        1, ("anna",),
+    )  # fmt: skip
+
+
+def plan_rename(world: World) -> ChangePlan:
+    """Return the plan of a rename whose last step edits a file inside the renamed folder."""
+    old, new = world.layout.home("anna"), world.layout.home("clara")
+    config = world.signature(old / "config.yaml")
+    return ChangePlan(
+        ("rename", "anna", "clara"), "rename anna to clara",
+        (
+            sticky(world, b"clara\n"),
+            MoveTree(old, new),
+            ReplaceFile(new / "config.yaml", Secret(b"model: y\n"), 0o600, config),
+            ReplaceFile(new / "SOUL.md", None, expected=world.signature(old / "SOUL.md")),
+        ),
+        1, ("anna", "clara"),
+    )  # fmt: skip
+
+
+def sticky(world: World, content: bytes | None) -> ReplaceFile:
+    path = world.layout.active_profile
+    return ReplaceFile(path, None if content is None else Secret(content), 0o644, world.signature(path))
+
+
+PLANS: dict[str, Callable[[World], ChangePlan]] = {
+    "publish": plan_publish,
+    "delete": plan_delete,
+    "rename": plan_rename,
+}
+
+
+# Disks
+
+
+class Counting(Files):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, str]] = []
+
+    def operation(self, name: str, path: str) -> None:
+        self.seen.append((name, path))
+
+
+class Breaking(Files):
+    """Raises at the nth operation, and at every later one if `forever`."""
+
+    def __init__(self, at: int, error: int | type[BaseException], forever: bool = False) -> None:
+        super().__init__()
+        self.left = at
+        self._error = error
+        self._forever = forever
+
+    def operation(self, name: str, path: str) -> None:
+        self.left -= 1
+        if self.left == 0 or (self._forever and self.left < 0):
+            if isinstance(self._error, int):
+                raise OSError(self._error, os.strerror(self._error), path)
+            raise self._error
+
+
+class Killing(Files):
+    """Kills its own process at the nth operation."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._left = at
+
+    def operation(self, name: str, path: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_killed(job: Callable[[], object]) -> int:
+    """Run a job in a child and return its exit: 0, 1 for an exception, or -9 if it was killed."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            job()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def strays(world: World) -> list[str]:
+    """Return temporary files and staged trees that should not be there."""
+    found = [str(path) for path in world.user_home.rglob(".hermes-profiles-*")]
+    state = world.layout.state
+    for folder in ("staging", "trash"):
+        if (state / folder).is_dir():
+            listed = os.listdir(state / folder)
+            found += [f"{folder}/{name}" for name in listed if folder == "staging" or name.startswith(".")]
+    if (state / "trash").is_dir():
+        found += [str(each) for each in (state / "trash").iterdir() if not (each / "home").exists()]
+    if (state / "journal").is_dir():
+        names = os.listdir(state / "journal")
+        found += [name for name in names if name.startswith(".")]
+        found += [name for name in names if "." not in name and f"{name}.json" not in names]
+    return found
+
+
+def do(world: World, plan: ChangePlan, files: Files | None = None) -> str:
+    return apply(plan, layout=world.layout, files=files, now=noon).change_id
+
+
+def heal(world: World, files: Files | None = None) -> tuple[str, ...]:
+    return recover(world.layout, files, now=noon)

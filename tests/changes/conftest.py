@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from changes_world import World, make_world
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path / "user")
+
+
+@pytest.fixture
+def worlds(tmp_path: Path) -> Iterator[Iterator[World]]:
+    """Yield fresh worlds, one after the other; in memory where possible, for there are thousands of them."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield (make_world(tmp_path / f"user{number}") for number in count())
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield (make_world(Path(folder, f"user{number}")) for number in count())

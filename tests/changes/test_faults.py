@@ -1,0 +1,215 @@
+"""Whatever fails and whatever kills the process: the old state or the new one, and nothing else left."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from changes_world import (
+    PLANS,
+    Breaking,
+    Counting,
+    Killing,
+    Picture,
+    World,
+    do,
+    heal,
+    make_world,
+    noon,
+    run_killed,
+    strays,
+    without_times,
+)
+
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.journal import Journal, Status
+from hermes_profiles.model.result import HermesProfilesError
+
+NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
+FAULTS = [errno.ENOSPC, errno.EACCES, errno.EIO, KeyboardInterrupt]
+
+Job = Callable[[World, Files | None], object]
+
+
+def _apply(kind: str) -> Job:
+    return lambda world, files: do(world, PLANS[kind](world), files)
+
+
+def _undo(world: World, files: Files | None) -> object:
+    return undo(world.layout, files=files, now=noon)
+
+
+def _nothing(world: World) -> None:
+    pass
+
+
+# What is broken: how the world is prepared, and the job that is then disturbed.
+JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
+    "publish": (_nothing, _apply("publish")),
+    "delete": (_nothing, _apply("delete")),
+    "rename": (_nothing, _apply("rename")),
+    "undo publish": (lambda world: do(world, PLANS["publish"](world)), _undo),
+    "undo delete": (lambda world: do(world, PLANS["delete"](world)), _undo),
+    "undo rename": (lambda world: do(world, PLANS["rename"](world)), _undo),
+}
+
+
+def _measure(world: World, job: str) -> tuple[int, Picture]:
+    """Return how many operations a job takes and what the world looks like after it."""
+    prepare, run = JOBS[job]
+    prepare(world)
+    files = Counting()
+    run(world, files)
+    return len(files.seen), _relative(world)
+
+
+def _relative(world: World) -> Picture:
+    shown = without_times(world.picture())
+    return {os.path.relpath(path, world.user_home): what for path, what in shown.items()}
+
+
+def _check_healthy(world: World, before: Picture, old: Picture, new: Picture, job: str) -> None:
+    """Old or new, nothing stray, journal readable; and the job can be done (again) and taken back."""
+    now = _relative(world)
+    assert now in (old, new)
+    assert strays(world) == []
+    entries, problems = Journal(world.layout.state).read()
+    assert problems == ()
+    assert all(entry.status is not Status.BEGUN for entry in entries)
+    if now == old:
+        JOBS[job][1](world, None)
+        assert _relative(world) == new
+    if not job.startswith("undo"):
+        undo(world.layout, now=noon)
+        assert world.picture() == before
+    else:
+        redo = next(entry for entry in Journal(world.layout.state).entries() if entry.status is Status.DONE)
+        assert redo.level == 1
+        undo(world.layout, redo.id, now=noon)
+        assert _relative(world) == old
+    assert strays(world) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=["ENOSPC", "EACCES", "EIO", "interrupt"])
+@pytest.mark.parametrize("job", JOBS)
+def test_a_failure_of_any_operation_changes_nothing(
+    job: str, fault: int | type[BaseException], worlds: Iterator[World]
+) -> None:
+    operations, new = _measure(next(worlds), job)
+    for at in range(1, operations + 1):
+        world = next(worlds)
+        prepare, run = JOBS[job]
+        prepare(world)
+        old, before = _relative(world), world.picture()
+        try:
+            run(world, Breaking(at, fault))
+        except HermesProfilesError as error:
+            assert error.problem.hint, error
+            assert str(world.user_home) in str(error)
+            assert _relative(world) == old, at
+        except KeyboardInterrupt:
+            assert _relative(world) in (old, new), at
+        else:
+            assert _relative(world) == new, at
+        assert strays(world) == [], at
+        if fault == errno.ENOSPC or NIGHTLY:  # going on from here does not depend on the error's number
+            _check_healthy(world, before, old, new, job)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(
+    job: str, worlds: Iterator[World]
+) -> None:
+    operations, new = _measure(next(worlds), job)
+    for at in range(1, operations + 1):
+        world = next(worlds)
+        prepare, run = JOBS[job]
+        prepare(world)
+        old, before = _relative(world), world.picture()
+        try:
+            run(world, Breaking(at, errno.EROFS, forever=True))
+        except HermesProfilesError as error:
+            assert error.problem.hint
+        heal(world)
+        _check_healthy(world, before, old, new, job)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(
+    job: str, worlds: Iterator[World]
+) -> None:
+    operations, new = _measure(next(worlds), job)
+    outcomes = set()
+    for at in range(1, operations + 1):
+        world = next(worlds)
+        prepare, run = JOBS[job]
+        prepare(world)
+        old, before = _relative(world), world.picture()
+        assert run_killed(lambda run=run, world=world, at=at: run(world, Killing(at))) == -9
+        heal(world)
+        assert heal(world) == ()
+        outcomes.add(_relative(world) == new)
+        _check_healthy(world, before, old, new, job)
+    assert outcomes == {True, False}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
+    operations, new = _measure(next(worlds), job)
+    for at in range(3, operations + 1, 1 if NIGHTLY else 13):
+        for again in range(1, 200, 1 if NIGHTLY else 7):
+            world = next(worlds)
+            prepare, run = JOBS[job]
+            prepare(world)
+            old, before = _relative(world), world.picture()
+            run_killed(lambda run=run, world=world, at=at: run(world, Killing(at)))
+            exit_code = run_killed(lambda world=world, again=again: heal(world, Killing(again)))
+            heal(world)
+            _check_healthy(world, before, old, new, job)
+            if exit_code == 0:
+                break
+
+
+def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[World]) -> None:
+    operations, _ = _measure(next(worlds), "publish")
+    world = next(worlds)
+    plan = PLANS["publish"](world)
+    assert run_killed(lambda: do(world, plan, Killing(operations // 2))) == -9
+    do(world, PLANS["publish"](world))
+    assert (world.layout.home("bert") / "SOUL.md").read_bytes() == b"kind\n"
+    assert strays(world) == []
+
+
+def test_a_profile_is_never_seen_half(worlds: Iterator[World], tmp_path: Path) -> None:
+    whole = _measure(next(worlds), "publish")[1]
+    expected = sorted(path for path in whole if path.startswith(".hermes/profiles/bert/"))
+
+    class Watching(Files):
+        def operation(self, name: str, path: str) -> None:
+            home = world.layout.home("bert")
+            seen = sorted(os.path.relpath(each, world.user_home) for each in home.rglob("*"))
+            assert not home.exists() or seen == expected
+
+    world = make_world(tmp_path / "watched")
+    do(world, PLANS["publish"](world), Watching())
+    assert world.layout.home("bert").is_dir()
+
+
+def test_what_somebody_changed_after_a_crash_is_left_alone(worlds: Iterator[World]) -> None:
+    operations, _ = _measure(next(worlds), "delete")
+    told = []
+    for at in range(1, operations + 1):
+        world = next(worlds)
+        plan = PLANS["delete"](world)
+        run_killed(lambda world=world, plan=plan, at=at: do(world, plan, Killing(at)))
+        if world.layout.active_profile.exists():
+            world.layout.active_profile.write_bytes(b"somebody else\n")
+        told += heal(world)
+        if world.layout.active_profile.exists():
+            assert world.layout.active_profile.read_bytes() == b"somebody else\n"
+        assert strays(world) == []
+    assert any("left alone" in sentence for sentence in told)
