@@ -1,0 +1,153 @@
+"""Edits of a YAML document: text edits, and the tree that must result. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from hermes_profiles.model.result import DocumentError
+
+from .text import TextDocument, TextEdit
+from .tree import Item, Node, Shape
+from .treecut import Cutter, dangling_alias
+from .yamlinsert import (
+    Inserter,
+    Insertion,
+    flow_text,
+    mapping_shape,
+    pair_shapes,
+    resolve_insertions,
+    scalar_shape,
+)
+from .yamlscalar import double_quoted, is_plain_safe, render, resolve_plain, single_quoted
+
+_BLOCK_TEXT = re.compile(
+    r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
+)
+
+
+class EditPlan:
+    """One edit of a tree, worked out before any byte changes."""
+
+    def __init__(
+        self,
+        document: TextDocument,
+        root: Node,
+        items: Mapping[int, Item],
+        remove: frozenset[int],
+        replace: Mapping[int, str],
+        insert: Iterable[tuple[tuple[str, ...], str]],
+    ) -> None:
+        self.document = document
+        self.root = root
+        self.removed = remove
+        self.shapes: dict[int, Shape] = {}
+        self.insertions, plain = resolve_insertions(document, root, insert, remove)
+        self._values: list[TextEdit] = []
+        for number, text in plain.items():
+            self._replace(items[number], text, plain=True)
+        for number, text in replace.items():
+            if number not in plain:
+                self._replace(items[number], text, plain=False)
+        self._check_aliases(frozenset([*plain, *replace]))
+
+    def _check_aliases(self, replaced: frozenset[int]) -> None:
+        item = dangling_alias(self.root, self.removed, replaced)
+        if item is not None:
+            raise DocumentError(
+                self.document.path, self.document.line_of(item.value.start),
+                f"the alias *{item.value.value} here needs what is to be removed",
+                hint="write the value out in place of the alias, then try again",
+            )  # fmt: skip
+
+    def text_edits(self, given: Iterable[TextEdit]) -> list[TextEdit]:
+        """Return all edits of the text; given ones inside a removed or replaced span are moot."""
+        filled = {id(one.node): flow_text(one.pairs) for one in self.insertions if one.node.kind == "mapping"}
+        cutter = Cutter(self.document, self.removed, filled)
+        edits = [*cutter.edits(self.root), *self._values]
+        if self.insertions:
+            inserter = Inserter(self.document, self.root, cutter)
+            for one in self.insertions:
+                edits += inserter.edits(one, self.removed)
+        spans = [edit for edit in edits if edit.start < edit.end]
+        edits += [one for one in given if not any(s.start <= one.start and one.end <= s.end for s in spans)]
+        return edits
+
+    def expected(self) -> Shape:
+        """Return the shape that the edited document must have."""
+        return self._expected(self.root, {id(one.node): one for one in self.insertions})
+
+    def _expected(self, node: Node, new: Mapping[int, Insertion]) -> Shape:
+        if node.item is not None and node.item.number in self.shapes:
+            return self.shapes[node.item.number]
+        insertion = new.get(id(node))
+        if node.kind == "alias":
+            alias: Shape = ("*", node.value)
+            if insertion is None:
+                return alias
+            return mapping_shape(insertion.pairs, ((("s", "merge", "<<", ""), alias),))
+        if node.kind == "scalar":
+            if insertion is not None:
+                return mapping_shape(insertion.pairs)
+            return ("s", node.tag, node.value, node.anchor)
+        children: tuple[Shape, ...] = tuple(
+            (self._expected(item.key, {}) if item.key is not None else None, self._expected(item.value, new))
+            for item in node.items
+            if item.number not in self.removed
+        )
+        if insertion is not None:
+            children += pair_shapes(insertion.pairs)
+        return (node.kind, node.tag, children, node.anchor)
+
+    def _replace(self, item: Item, text: str, *, plain: bool) -> None:
+        """Plan a new value for a scalar: text stays text, everything else becomes what the new text means."""
+        node = item.value
+        if node.real.kind != "scalar":
+            raise DocumentError(
+                self.document.path, self.document.line_of(item.start), "only a single value can be replaced"
+            )
+        written, shape = _rewritten(node, text, self._source(node), plain=plain)
+        if not written:
+            return
+        before = self.document.text[max(0, node.body - 1) : node.body]
+        space = " " if before in (":", "-") and node.start == node.end else ""
+        self.shapes[item.number] = shape
+        self._values.append(TextEdit(node.body, node.end, space + written))
+
+    def _source(self, node: Node) -> str:
+        return self.document.text[node.body : node.end]
+
+
+def _rewritten(node: Node, text: str, source: str, *, plain: bool) -> tuple[str, Shape]:
+    """Return how the new value is written, and its shape."""
+    if plain or node.kind == "alias" or (not node.style and node.tag != "str"):
+        as_text = not plain and node.tag == "str"
+        written = render(text, as_text=as_text)
+        shape = ("s", "str", text, "") if as_text else scalar_shape(text)
+        return written, (*shape[:3], "" if node.kind == "alias" else node.anchor)
+    shape = ("s", node.tag, text, node.anchor)
+    if not node.style:
+        return (text if is_plain_safe(text) and resolve_plain(text) == "str" else double_quoted(text)), shape
+    if node.style == "'":
+        return single_quoted(text) or double_quoted(text), shape
+    if node.style in "|>":
+        return _block_scalar(text, source) or double_quoted(text), shape
+    return double_quoted(text), shape
+
+
+def _block_scalar(text: str, source: str) -> str | None:
+    """Return the text as a literal block scalar under the old header, or None when it does not fit there."""
+    header, _, rest = source.partition("\n")
+    first = rest.lstrip("\r\n").split("\n", 1)[0]
+    indent = first[: len(first) - len(first.lstrip(" "))]
+    marks = header.rstrip().split(" ", 1)[0]
+    chomp = "-" if "-" in marks else ""
+    body = text if chomp else text.removesuffix("\n")
+    fits = body and not body.endswith("\n") and (chomp or text.endswith("\n")) and indent
+    if not fits or "+" in marks or any(c.isdigit() for c in marks) or not _BLOCK_TEXT.fullmatch(body):
+        return None
+    line_end = "\r\n" if header.endswith("\r") else "\n"
+    # Folding would have to be undone line by line: `|` says the same without it.
+    lines = [header.rstrip("\r").replace(">", "|", 1)]
+    lines += [f"{indent}{line}" if line else "" for line in body.split("\n")]
+    return line_end.join(lines)

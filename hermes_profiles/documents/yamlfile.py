@@ -1,0 +1,151 @@
+"""A config.yaml that can be edited without touching any other byte. Pure.
+
+It is read as PyYAML's safe loader reads it, since Hermes' gateway uses that; what PyYAML would refuse is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from hermes_profiles.model.result import DocumentError
+
+from .entries import TreeEntry, plain_data, read_entries, truthy
+from .text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict
+from .tree import Item, Node, shape, walk
+from .yamledit import EditPlan
+from .yamlparse import parse_tree
+
+__all__ = ["YamlDocument", "YamlEntry", "truthy"]
+
+YamlEntry = TreeEntry
+_COMMENT = re.compile(r"(?:^|(?<=[ \t\r\n\x85\u2028\u2029]))#[^\r\n\x85\u2028\u2029]*")
+
+
+class YamlDocument(TextDocument):
+    """A parsed YAML file."""
+
+    __slots__ = ("_by_path", "_entries", "_items", "_root")
+
+    def __init__(self, path: str, raw: bytes, decoded: Decoded) -> None:
+        super().__init__(path, raw, decoded)
+        self._root: Node = parse_tree(self)
+        self._items: dict[int, Item] = {item.number: item for item in walk(self._root)}
+        self._entries: tuple[TreeEntry, ...] = read_entries(self, self._root)
+        self._by_path: dict[tuple[str, ...], list[TreeEntry]] | None = None
+
+    @classmethod
+    def parse(cls, raw: bytes, *, path: str = "config.yaml") -> YamlDocument:
+        """Return the document; an empty file is an empty mapping.
+
+        Raises DocumentError with the line for what Hermes could not read: broken YAML, tabs as indentation, more
+        than one document, a top level that is no mapping, other encodings than UTF-8, endless aliases.
+        """
+        return cls(path, raw, decode_strict(path, raw))
+
+    @property
+    def entries(self) -> tuple[TreeEntry, ...]:
+        """Return every entry, depth first in file order, aliases and merge keys resolved."""
+        return self._entries
+
+    def find(self, path: tuple[str, ...]) -> tuple[TreeEntry, ...]:
+        """Return all entries of a path, overruled ones included."""
+        if self._by_path is None:
+            self._by_path = {}
+            for entry in self._entries:
+                self._by_path.setdefault(entry.path, []).append(entry)
+        return tuple(self._by_path.get(tuple(path), ()))
+
+    def get(self, path: tuple[str, ...]) -> TreeEntry | None:
+        """Return the entry that counts: the last duplicate, an own key before a merged one."""
+        return next((entry for entry in reversed(self.find(path)) if entry.effective), None)
+
+    @property
+    def comments(self) -> tuple[TextSpan, ...]:
+        """Return the comments, each from its `#` to the end of its line."""
+        scalars = sorted(
+            (self._content_start(node), node.end)
+            for item in walk(self._root)
+            for node in (item.key, item.value)
+            if node is not None and node.kind == "scalar"
+        )
+        found: list[TextSpan] = []
+        at = 0
+        for start, end in [*scalars, (len(self.text), len(self.text))]:
+            if start > at:
+                found += self._comments_between(at, start)
+            at = max(at, end)
+        return tuple(found)
+
+    def _content_start(self, node: Node) -> int:
+        """Return where text begins that cannot be a comment: below its header for a block scalar."""
+        if node.style not in ("|", ">"):
+            return node.start
+        match = re.compile(r"[^\r\n]*").match(self.text, node.body)
+        return min(match.end() if match else node.end, node.end)
+
+    def _comments_between(self, start: int, stop: int) -> Iterable[TextSpan]:
+        for match in _COMMENT.finditer(self.text, start, stop):
+            # `(?<=…)` looks behind `start`; what counts is that no scalar ends right before the `#`.
+            yield TextSpan(match.start(), match.end(), match[0])
+
+    def data(self) -> object:
+        """Return the document as plain Python; timestamps stay text.
+
+        Raises DocumentError when a value does not fit its explicit tag.
+        """
+        try:
+            return plain_data(self._root)
+        except ValueError as error:
+            raise DocumentError(self.path, None, f"a value does not fit its tag: {error}") from error
+
+    def edit(
+        self,
+        *,
+        remove: Iterable[TreeEntry] = (),
+        replace: Mapping[TreeEntry, str] | None = None,
+        insert: Iterable[tuple[tuple[str, ...], str]] = (),
+        text_edits: Iterable[TextEdit] = (),
+    ) -> bytes:
+        """Return the bytes after the edit, every other byte as it was.
+
+        A removal through an alias or a merge removes the defining pair. A replaced text stays text; another scalar
+        becomes what the new text means. Raises DocumentError when the result would not read as asked.
+        """
+        removed = frozenset(entry.origin for entry in remove)
+        new = {
+            entry.origin: text for entry, text in (replace or {}).items() if not self._is_gone(entry, removed)
+        }
+        plan = EditPlan(self, self._root, self._items, removed, new, insert)
+        edits = plan.text_edits(text_edits)
+        if not edits:
+            return self.raw
+        result = self.apply(edits)
+        try:
+            same = shape(parse_tree(YamlText(self.path, result))) == plan.expected()
+        except DocumentError as error:
+            raise self._uncertain(error.line) from error
+        if not same:
+            raise self._uncertain(min((self.line_of(edit.start) for edit in edits), default=None))
+        return result
+
+    def _is_gone(self, entry: TreeEntry, removed: frozenset[int]) -> bool:
+        item: Item | None = self._items[entry.origin]
+        while item is not None:
+            if item.number in removed:
+                return True
+            item = item.parent.item
+        return False
+
+    def _uncertain(self, line: int | None) -> DocumentError:
+        return DocumentError(
+            self.path, line, "cannot be edited with certainty: the file would not read as intended",
+            hint="write this part in plain block style, then try again",
+        )  # fmt: skip
+
+
+class YamlText(TextDocument):
+    """The text of a YAML file, not yet parsed."""
+
+    def __init__(self, path: str, raw: bytes) -> None:
+        super().__init__(path, raw, decode_strict(path, raw))

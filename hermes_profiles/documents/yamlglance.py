@@ -1,0 +1,165 @@
+"""A quick reader of a few top-level sections of config.yaml, for commands that list a thousand profiles.
+
+Only `re` is imported. It reads plain block style and declines everything else. Sections nobody asked for are not
+read: text that is broken there goes unnoticed, while Hermes would then read nothing of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from .yamlscalar import construct, resolve_plain
+
+# A line at column 0 that is no comment.
+_TOP = re.compile(r"^[^ #\n].*", re.MULTILINE)
+_TOP_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: +([^ ].*))? *")
+_LINE = re.compile(
+    r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)"
+)
+_QUOTED = re.compile(r"(?:\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)')(?: +#.*)? *")
+_EMPTY = re.compile(r"(\{\}|\[\])(?: +#.*)? *")
+_PLAIN = re.compile(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)|-?(?:0|[1-9][0-9]*)\.[0-9]+")
+# What could carry a value over a line end: a quote or a bracket, with the rest of its line.
+_OPENER = re.compile(r"[\"'\[{].*")
+_CLOSED = re.compile(
+    r"(?:[^\"'\[\]{}]|\"(?:[^\"\\]|\\.)*\"|'[^']*'"
+    r"|[\[{](?:[^\"'\[\]{}#]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[{](?:[^\"'\[\]{}#]|\"[^\"\\]*\"|'[^']*')*[\]}])*[\]}])*"
+)
+_BEFORE_VALUE = re.compile(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
+_NONE = object()
+
+
+def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | None:
+    """Return the values of the wanted top-level keys as `YamlDocument.data()` would, or None when it is not plain.
+
+    Absent keys are absent. None means: parse the file fully.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if (
+        "\t" in text
+        or "\r" in text
+        or "\ufeff" in text
+        or "\x85" in text
+        or "\u2028" in text
+        or "\u2029" in text
+    ):
+        return None
+    heads: list[tuple[str, str | None, int, int]] = []
+    for match in _TOP.finditer(text):
+        key = _TOP_KEY.fullmatch(match[0])
+        if key is None or resolve_plain(key[1]) != "str":
+            return None
+        heads.append((key[1], key[2], match.start(), match.end()))
+    if len({head[0] for head in heads}) < len(heads) or not _stays_on_its_lines(text):
+        return None
+    found: dict[str, object] = {}
+    for number, (name, inline, _, end) in enumerate(heads):
+        if name not in names:
+            continue
+        stop = heads[number + 1][2] if number + 1 < len(heads) else len(text)
+        value = _section(inline, text[end:stop])
+        if value is _NONE:
+            return None
+        found[name] = value
+    return found
+
+
+def _stays_on_its_lines(text: str) -> bool:
+    """Return whether no quoted or bracketed value can reach over a line end.
+
+    Such a value may hold lines at column 0 that look like top-level keys.
+    """
+    for match in _OPENER.finditer(text):
+        start = match.start()
+        rest = match[0]
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        if "#" in before and before.lstrip()[:1] == "#":
+            continue
+        if _BEFORE_VALUE.fullmatch(before) is None:
+            # In the middle of plain text it opens nothing, but a value may follow a key like that.
+            if ": " in rest:
+                return False
+        elif _CLOSED.fullmatch(rest) is None:
+            return False
+    return True
+
+
+def _section(inline: str | None, text: str) -> object:
+    """Return the value of one section, or _NONE when it is not plain."""
+    lines: list[tuple[int, bool, str, str | None]] = []
+    for line in text.split("\n"):
+        bare = line.lstrip(" ")
+        if not bare or bare[0] == "#":
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            return _NONE
+        if match[2]:
+            lines.append((len(match[1]), True, "", match[3]))
+        else:
+            lines.append((len(match[1]), False, match[4], match[5]))
+    if inline is not None and inline[0] != "#":
+        return _NONE if lines else _scalar(inline)
+    if not lines:
+        return None
+    value, at = _block(lines, 0)
+    return value if at == len(lines) else _NONE
+
+
+def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[object, int]:
+    """Return the mapping or list that begins at a line, and the line behind it; (_NONE, …) when not plain."""
+    indent, is_list = lines[at][0], lines[at][1]
+    if is_list:
+        items: list[object] = []
+        while at < len(lines) and lines[at][0] == indent and lines[at][1]:
+            value = _scalar(lines[at][3] or "")
+            if value is _NONE:
+                return _NONE, at
+            items.append(value)
+            at += 1
+        return (_NONE if at < len(lines) and lines[at][0] > indent else items), at
+    found: dict[str, object] = {}
+    size = len(lines)
+    while at < size and lines[at][0] == indent and not lines[at][1]:
+        _, _, name, inline = lines[at]
+        at += 1
+        below = at < size and (lines[at][0] > indent or (lines[at][0] == indent and lines[at][1]))
+        if inline and inline[0] != "#":
+            value = _NONE if below else _scalar(inline)
+        elif below:
+            value, at = _block(lines, at)
+        else:
+            value = None
+        if value is _NONE:
+            return _NONE, at
+        if name[0] in "\"'":
+            name = name[1:-1]
+        elif resolve_plain(name) != "str":
+            return _NONE, at
+        found[name] = value
+    # A line between two levels belongs to neither.
+    return (_NONE if at < size and lines[at][0] > indent else found), at
+
+
+def _scalar(text: str) -> object:
+    """Return the value of a scalar on one line, or _NONE when it is not plain."""
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is not None:
+        return quoted[1] if quoted[1] is not None else quoted[2]
+    empty = _EMPTY.fullmatch(text)
+    if empty is not None:
+        return {} if empty[1] == "{}" else []
+    bare = text.partition(" #")[0].rstrip(" ")
+    if ": " in bare or bare[-1:] == ":" or bare[:2] == "- " or bare == "-" or _PLAIN.fullmatch(bare) is None:
+        return _NONE
+    tag = resolve_plain(bare)
+    if tag == "str" or tag in ("null", "bool"):
+        return construct(tag, bare)
+    if tag in ("int", "float") and _NUMBER.fullmatch(bare):
+        return construct(tag, bare)
+    return _NONE

@@ -1,0 +1,218 @@
+"""YAML text to a tree of nodes, built on the events of ruamel.yaml's pure parser. Pure.
+
+Events carry code-point marks of aliases too, which ruamel's own composer drops. What PyYAML's safe loader refuses
+(Hermes then reads none of the file) is refused here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hermes_profiles.model.result import DocumentError
+
+from .text import TextDocument
+from .tree import Item, Node
+from .yamlscalar import TAG, resolve_plain
+
+MAX_DEPTH = 200
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
+_COLON = re.compile(r"\s*:")
+_COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+_SAFE_TAGS = frozenset(
+    TAG + name
+    for name in "null bool int float binary timestamp omap pairs set str seq map merge value".split()
+)
+
+
+def parse_tree(document: TextDocument) -> Node:
+    """Return the root mapping; an empty document gives an empty mapping at the end of the text.
+
+    Raises DocumentError with the line for anything Hermes' loader would not read.
+    """
+    builder = _Builder(document)
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)  # the rules PyYAML scans by
+    try:
+        for event in yaml.parse(document.text):
+            builder.take(event)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = document.line_of(min(mark.index, len(document.text))) if mark is not None else None
+        reason = " ".join(filter(None, (error.context, error.problem)))
+        raise DocumentError(document.path, line, f"not valid YAML: {reason}", hint=_hint(reason)) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        line = _bad_character_line(document, error)
+        raise DocumentError(document.path, line, "not valid YAML: a character is not allowed") from error
+    return builder.finish()
+
+
+def _hint(reason: str) -> str:
+    if "'\\t'" in reason:
+        return "indent with spaces: YAML allows no tabs there"
+    return "mend this line, then try again"
+
+
+def _bad_character_line(document: TextDocument, error: Exception) -> int | None:
+    position = getattr(error, "position", None)
+    return document.line_of(min(position, len(document.text))) if isinstance(position, int) else None
+
+
+class _Builder:
+    """Turns events into nodes."""
+
+    def __init__(self, document: TextDocument) -> None:
+        self.document = document
+        self.text = document.text
+        self.root: Node | None = None
+        self.documents = 0
+        self.count = 0
+        self.anchors: dict[str, Node] = {}
+        self.stack: list[Node] = []
+        self.keys: list[Node | None] = []  # the key that waits for its value, per open collection
+
+    def take(self, event: Any) -> None:
+        """Use one event."""
+        name = type(event).__name__
+        if name == "ScalarEvent":
+            self._place(self._scalar(event))
+        elif name == "AliasEvent":
+            self._place(self._alias(event))
+        elif name in ("MappingStartEvent", "SequenceStartEvent"):
+            self._open(event, "mapping" if name.startswith("M") else "sequence")
+        elif name in ("MappingEndEvent", "SequenceEndEvent"):
+            self._close(event)
+        elif name == "DocumentStartEvent":
+            self.documents += 1
+            if self.documents > 1:
+                raise self._error(
+                    event.start_mark.index, "a second YAML document begins here; Hermes then reads none of the file"
+                )  # fmt: skip
+
+    def finish(self) -> Node:
+        """Return the root."""
+        root = self.root
+        if root is None or (root.kind == "scalar" and root.tag == "null"):
+            end = len(self.text)
+            return Node("mapping", end, end, end, "map")
+        if root.kind != "mapping":
+            raise self._error(root.start, "the top level is not a mapping of names to values")
+        return root
+
+    def _error(self, offset: int, reason: str) -> DocumentError:
+        return DocumentError(
+            self.document.path, self.document.line_of(offset), reason, hint="mend this line, then try again"
+        )
+
+    def _tag(self, event: Any) -> str | None:
+        """Return the explicit short tag of an event, or None."""
+        tag = event.tag
+        if tag is None or tag == "!":
+            return "str" if tag == "!" and type(event).__name__ == "ScalarEvent" else None
+        text = str(tag)
+        if text not in _SAFE_TAGS:
+            raise self._error(event.start_mark.index, f"Hermes does not read the tag {text}")
+        return text.removeprefix(TAG)
+
+    def _scalar(self, event: Any) -> Node:
+        start, end = event.start_mark.index, event.end_mark.index
+        tag = self._tag(event)
+        style = event.style or ""
+        if tag is None:
+            tag = "str" if style else resolve_plain(event.value)
+        body = self._body(event, start)
+        if style in ("|", ">"):
+            # The mark lies behind the blank lines that follow; they separate, and stay when the value goes.
+            end = max(body + 1, start + len(self.text[start:end].rstrip(" \t\r\n")))
+        if start < end and not style and not event.value:
+            # Only an anchor or a tag: it ends before the blanks that follow.
+            body = end = start + len(self.text[start:end].rstrip())
+        return Node("scalar", start, end, body, tag, event.value, style, event.anchor or "")
+
+    def _body(self, event: Any, start: int) -> int:
+        if event.anchor is None and event.tag is None:
+            return int(start)
+        match = _PROPERTIES.match(self.text, start)
+        return min(match.end(), event.end_mark.index) if match else int(start)
+
+    def _alias(self, event: Any) -> Node:
+        start, end, name = event.start_mark.index, event.end_mark.index, event.anchor
+        target = self.anchors.get(name)
+        if target is None:
+            raise self._error(start, f"the alias *{name} has no anchor before it")
+        if target in self.stack:
+            raise self._error(start, f"the alias *{name} stands inside its own anchor")
+        return Node("alias", start, end, start, target.tag, name, target=target)
+
+    def _open(self, event: Any, kind: Any) -> None:
+        start = event.start_mark.index
+        tag = self._tag(event) or ("map" if kind == "mapping" else "seq")
+        node = Node(kind, start, start, start, tag, anchor=event.anchor or "", flow=bool(event.flow_style))
+        if event.anchor is not None or event.tag is not None:
+            match = _PROPERTIES.match(self.text, start)
+            node.body = start + len(match[0].rstrip()) if match else start
+            if node.flow:
+                node.body = event.end_mark.index - 1
+        self._place(node)
+        self.stack.append(node)
+        self.keys.append(None)
+        if len(self.stack) > MAX_DEPTH:
+            raise self._error(start, f"more than {MAX_DEPTH} levels deep")
+
+    def _close(self, event: Any) -> None:
+        node = self.stack.pop()
+        self.keys.pop()
+        if node.flow and self.text[event.end_mark.index - 1 : event.end_mark.index] in ("}", "]"):
+            node.end = event.end_mark.index
+        else:
+            # The end mark of a block collection lies at the next token: its last child ends it.
+            node.end = max([node.body, *(item.end for item in node.items[-1:])])
+
+    def _place(self, node: Node) -> None:
+        """Put a finished or just opened node where it belongs."""
+        if node.anchor:
+            self.anchors[node.anchor] = node
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        if parent.kind == "sequence":
+            self._add(Item(self.count, parent, None, node, f"[{len(parent.items)}]"))
+            return
+        key = self.keys[-1]
+        if key is None:
+            if node.real.kind != "scalar":
+                raise self._error(node.start, "Hermes cannot use a list or a mapping as a key")
+            self.keys[-1] = node
+            return
+        self.keys[-1] = None
+        item = Item(self.count, parent, key, node, key.real.value)
+        if item.is_merge:
+            self._check_merge(node)
+        self._add(item)
+
+    def _add(self, item: Item) -> None:
+        self.count += 1
+        value = item.value
+        if value.kind == "scalar" and value.start == value.end and not value.style:
+            value.start = value.end = value.body = self._empty_place(item)
+        item.value.item = item
+        item.parent.items.append(item)
+
+    def _empty_place(self, item: Item) -> int:
+        """Return where an empty value stands: behind its colon or dash. Its mark lies at the next token."""
+        if item.key is not None:
+            colon = _COLON.match(self.text, item.key.end)
+            return colon.end() if colon else item.key.end
+        siblings = item.parent.items
+        floor = siblings[-1].end if siblings else item.parent.body
+        between = _COMMENTS.sub(lambda match: " " * len(match[0]), self.text[floor : item.value.start])
+        dash = between.rfind("-")
+        return floor + dash + 1 if dash >= 0 else item.value.start
+
+    def _check_merge(self, node: Node) -> None:
+        if node.real.kind == "scalar":
+            raise self._error(node.start, "the merge key << needs a mapping")

@@ -1,0 +1,131 @@
+"""YAML 1.1 scalars as PyYAML's safe loader reads them (Hermes loads config.yaml with it), and how to write them.
+
+ruamel.yaml reads YAML 1.2 by default, where `on` and `yes` are text; so the meaning is decided here. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+TAG = "tag:yaml.org,2002:"
+BOOL_TRUE = frozenset({"yes", "true", "on"})
+_BOOL = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
+_INT = re.compile(
+    r"[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
+    r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+"
+)
+_FLOAT = re.compile(
+    r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_TIMESTAMP = re.compile(
+    r"\d\d\d\d-\d\d-\d\d|\d\d\d\d-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?"
+    r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?",
+    re.ASCII,
+)
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+# What a plain scalar may not begin with, hold or end with, in any context (flow context is the stricter one).
+_PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*")
+_NOT_PLAIN = re.compile(
+    r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
+)
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
+_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
+
+
+def resolve_plain(value: str) -> str:
+    """Return the short tag of a plain scalar: null, bool, int, float, timestamp, merge, value or str."""
+    first = value[:1]
+    if first in "yYnNtTfFoO~" and (value in _NULL or _BOOL.fullmatch(value)):
+        return "null" if value in _NULL else "bool"
+    if first in "-+0123456789.":
+        if _INT.fullmatch(value):
+            return "int"
+        if _FLOAT.fullmatch(value):
+            return "float"
+        if _TIMESTAMP.fullmatch(value):
+            return "timestamp"
+    if value == "<<":
+        return "merge"
+    return "value" if value == "=" else "str"
+
+
+def construct(tag: str, value: str) -> object:
+    """Return the Python value of a scalar; timestamps and binaries stay text.
+
+    Raises ValueError when the text does not fit an explicit tag.
+    """
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return value.lower() in BOOL_TRUE
+    if tag == "int":
+        return _int(value)
+    if tag == "float":
+        return _float(value)
+    return value
+
+
+def _int(text: str) -> int:
+    value = text.replace("_", "")
+    sign = -1 if value.startswith("-") else 1
+    value = value.lstrip("+-")
+    if value == "0":
+        return 0
+    if value.startswith("0b"):
+        return sign * int(value[2:], 2)
+    if value.startswith("0x"):
+        return sign * int(value[2:], 16)
+    if value.startswith("0"):
+        return sign * int(value, 8)
+    if ":" in value:
+        total = 0
+        for digits in value.split(":"):
+            total = total * 60 + int(digits)
+        return sign * total
+    return sign * int(value)
+
+
+def _float(text: str) -> float:
+    value = text.replace("_", "").lower()
+    sign = -1.0 if value.startswith("-") else 1.0
+    value = value.lstrip("+-")
+    if value in (".inf", ".nan"):
+        return sign * float(value[1:])
+    if ":" in value:
+        total = 0.0
+        for digits in value.split(":"):
+            total = total * 60 + float(digits)
+        return sign * total
+    return sign * float(value)
+
+
+def is_plain_safe(text: str) -> bool:
+    """Return whether the text can be written without quotes, in flow context too."""
+    return bool(text) and _PLAIN.fullmatch(text) is not None and _NOT_PLAIN.search(text) is None
+
+
+def double_quoted(text: str) -> str:
+    """Return the text as a double-quoted scalar on one line."""
+    return f'"{_ESCAPE.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+
+
+def single_quoted(text: str) -> str | None:
+    """Return the text as a single-quoted scalar on one line, or None when only double quotes can hold it."""
+    if _ESCAPE.search(text.replace('"', "").replace("\\", "")):
+        return None
+    return "'" + text.replace("'", "''") + "'"
+
+
+def render(text: str, *, as_text: bool) -> str:
+    """Return a scalar that reads as the text (`as_text`), or as what the plain text means (`false` as a bool)."""
+    if is_plain_safe(text) and (not as_text or resolve_plain(text) == "str"):
+        return text
+    return double_quoted(text)
