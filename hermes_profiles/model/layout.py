@@ -57,6 +57,14 @@ class Layout:
         """Return where alias scripts live."""
         return self.user_home / ".local" / "bin"
 
+    def service_files(self, name: str) -> tuple[Path, ...]:
+        """Return where Hermes 0.19.0 puts the gateway service of a profile: systemd user and system unit, launchd."""
+        suffix = "" if name == DEFAULT else f"-{name}"
+        if self.platform == "darwin":
+            return (self.user_home / "Library" / "LaunchAgents" / f"ai.hermes.gateway{suffix}.plist",)
+        unit = f"hermes-gateway{suffix}.service"
+        return (self.user_home / ".config" / "systemd" / "user" / unit, Path("/etc/systemd/system") / unit)
+
     @property
     def state(self) -> Path:
         """Return our own folder. It lies below `profiles/` so that a move to the trash is one rename on the

@@ -1,0 +1,71 @@
+"""trash: what deleted profiles still take, and the one command that deletes for good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from hermes_profiles.changes.apply import utc_now
+from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
+from hermes_profiles.cli import output
+from hermes_profiles.cli.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.session import Answer, Session, require_yes, run
+from hermes_profiles.model.result import NotFound, Result
+
+app = typer.Typer(help="List or empty the trash of deleted profiles.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def _row(entry: TrashEntry) -> dict[str, Any]:
+    return {"id": entry.id, "profile": entry.name, "deleted_at": entry.deleted_at, "path": str(entry.home)}
+
+
+@app.command("list", epilog="Examples:\n\n\b\n  hermes-profiles trash list\n  hermes-profiles trash list --json\n")
+def list_trash(home: Home = None, json: Json = False) -> None:
+    """List deleted profiles, newest first."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        rows = [_row(entry) for entry in trash_entries(session.layout)]
+        cells = [(row["id"], row["profile"], row["deleted_at"] or "-") for row in rows]
+
+        def text() -> list[str]:
+            return output.table(("id", "profile", "deleted"), cells) if cells else ["the trash is empty"]
+
+        return Answer(Result(("trash", "list"), {"trash": rows}), text)
+
+    run(("trash", "list"), session, body)
+
+
+@app.command("empty", epilog="Examples:\n\n\b\n  hermes-profiles trash empty --dry-run\n  hermes-profiles trash empty --older-than 30 --yes\n")
+def empty_trash(
+    entry: Annotated[list[str] | None, typer.Argument(help="Ids to delete; all without any.")] = None,
+    older_than: Annotated[int | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what was deleted longer ago.")] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Delete what is in the trash for good. This is the one thing that has no undo."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        chosen = [each for each in trash_entries(session.layout) if not entry or each.id in entry]
+        unknown = sorted(set(entry or ()) - {each.id for each in chosen})
+        if unknown:
+            raise NotFound(f"{unknown[0]!r} is not in the trash", target=unknown[0], hint="see `hermes-profiles trash list`")
+        limit = utc_now() - timedelta(days=older_than) if older_than is not None else None
+        if limit is not None:
+            chosen = [each for each in chosen if each.deleted_at is not None and each.deleted_at < limit.isoformat()]
+        if dry_run or not chosen:
+            deleted = [_row(each) for each in chosen]
+        else:
+            count = f"{len(chosen)} deleted profile{'s' if len(chosen) > 1 else ''}"
+            require_yes(f"delete {count} for good", "delete", yes=yes, hint="say `hermes-profiles trash empty --yes`")
+            deleted = [_row(each) for each in empty(session.layout, ids=[each.id for each in chosen])]
+        words = "would be deleted" if dry_run else "deleted"
+        data = {"deleted": deleted, "dry_run": dry_run}
+        return Answer(Result(("trash", "empty"), data), lambda: [f"{words}: {row['id']}" for row in deleted] or ["nothing to delete"])
+
+    run(("trash", "empty"), session, body)

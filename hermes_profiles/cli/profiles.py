@@ -1,0 +1,37 @@
+"""`hermes-profiles`: the table of commands."""
+
+from __future__ import annotations
+
+from . import lazy
+
+COMMANDS = {
+    "create": "make:create",
+    "clone": "make:clone",
+    "list": "inspect:list_profiles",
+    "show": "inspect:show",
+    "use": "manage:use",
+    "rename": "manage:rename",
+    "delete": "manage:delete",
+    "restore": "manage:restore",
+    "trash": "trash:app",
+    "alias": "manage:alias",
+    "undo": "manage:undo",
+    "explain": "explain:explain",
+    "catalog": "explain:catalog",
+    "demo": "demo:demo",
+}
+SUMMARY = "Create, clone and care for the profiles of Hermes Agent. A clone never carries an identity."
+EPILOG = """Examples:
+
+\b
+  hermes-profiles demo                        see it all in a sandbox
+  hermes-profiles clone default work          a new agent like default, without its bots
+  hermes-profiles create work --clone --dry-run
+  hermes-profiles list
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 5 not found, 6 refused for safety, 130 interrupted."""
+
+
+def main() -> None:
+    """Run `hermes-profiles`."""
+    lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG)

@@ -1,0 +1,231 @@
+"""Rulings on paths of config.yaml and gateway.json: where a channel's identity can hide in a tree of keys.
+
+Sources of the places: Hermes 0.19.0 `gateway/config.py` (`platforms`, `gateway.platforms`, top-level sections)
+and `gateway/run.py` (top-level scalars become environment variables); newer Hermes also reads `gateway.<name>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from .catalog import Catalog, KeyClass
+from .environment_rules import API_SERVER, SourceFacts, judge_name
+from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+# Names below `platforms` that are no channel: the terminal itself.
+_NOT_A_CHANNEL = frozenset({"local", "cli"})
+
+
+class TreeEntry(Protocol):
+    """What a YAML or JSON entry must tell; see documents/."""
+
+    @property
+    def path(self) -> tuple[str, ...]: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def value(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlace:
+    """A block of settings of one channel: its name as the catalogue spells it, and the block's path."""
+
+    channel: str
+    block: tuple[str, ...]
+    known: bool
+    switchable: bool  # `enabled` counts here
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRemoval:
+    """One entry that stays behind, with everything below it."""
+
+    entry: TreeEntry
+    ruling: Ruling
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigJudgement:
+    """What a clone does to one document.
+
+    `removals`: entries to leave behind (no entry below another one in the list);
+    `switch_off`: blocks whose `enabled` must read false, by path; `values`: dotted path → removed values;
+    `references`: names that kept scalars use as `${NAME}`; `channels`: channels that have a block at all.
+    """
+
+    removals: tuple[ConfigRemoval, ...] = ()
+    switch_off: tuple[ChannelPlace, ...] = ()
+    values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = field(default_factory=dict)
+    references: frozenset[str] = field(default_factory=frozenset)
+    channels: frozenset[str] = field(default_factory=frozenset)
+
+
+def dotted(path: Sequence[str]) -> str:
+    """Return a path as people write it: `platforms.telegram.extra.apps[0].secret`."""
+    return ".".join(path).replace(".[", "[")
+
+
+def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
+    """Return the channel block that a path lies in (or is), None outside of any."""
+    for root in (("platforms",), ("gateway", "platforms")):
+        size = len(root)
+        if tuple(path[:size]) == root and len(path) > size:
+            name = path[size]
+            known = catalog.channel_of_config_key(name)
+            if known is None and name.lower() in _NOT_A_CHANNEL:
+                return None
+            return ChannelPlace(known or name.lower(), tuple(path[: size + 1]), known is not None, True)
+    if path and path[0] == "gateway" and len(path) > 1:
+        known = catalog.channel_of_config_key(path[1])
+        return ChannelPlace(known, tuple(path[:2]), True, True) if known else None
+    known = catalog.channel_of_config_key(path[0]) if path else None
+    return ChannelPlace(known, tuple(path[:1]), True, False) if known else None
+
+
+def judge_config(
+    entries: Sequence[TreeEntry], *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
+) -> ConfigJudgement:
+    """Return what a clone leaves behind of a document and which channels it switches off."""
+    removals: list[ConfigRemoval] = []
+    removed: set[tuple[str, ...]] = set()
+    blocks: dict[tuple[str, ...], ChannelPlace] = {}
+    for entry in entries:
+        if entry.path[-1] == "<<" or any(entry.path[:size] in removed for size in range(1, len(entry.path))):
+            continue  # a merge is judged by what it merges in
+        place = channel_place(entry.path, catalog)
+        ruling = judge_path(entry, place, catalog=catalog, policy=policy, facts=facts)
+        if ruling is not None and ruling.removes:
+            removals.append(ConfigRemoval(entry, ruling))
+            removed.add(entry.path)
+        elif place is not None and place.block == entry.path and entry.kind == "mapping":
+            blocks[place.block] = place
+    switched = tuple(_blocks_to_switch_off(entries, blocks, policy, facts))
+    return ConfigJudgement(
+        removals=tuple(removals),
+        switch_off=switched,
+        values=_values_below(entries, removals),
+        references=frozenset(_references(entries, removed)),
+        channels=frozenset(place.channel for place in blocks.values()),
+    )
+
+
+def judge_path(
+    entry: TreeEntry, place: ChannelPlace | None, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
+) -> Ruling | None:
+    """Return the ruling on one entry; None when what lies below it decides."""
+    name = dotted(entry.path)
+    if name in policy.keep or entry.path[-1] in policy.keep:
+        return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None)
+    if name in policy.drop:
+        return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None)
+    if policy.channels is Channels.CLONE:
+        return None
+    if place is not None and (len(entry.path) > len(place.block) or entry.kind != "scalar"):
+        return _judge_in_block(entry, place, catalog, policy, facts)
+    return _judge_outside(entry, catalog, policy, facts)
+
+
+def _judge_in_block(
+    entry: TreeEntry, place: ChannelPlace, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
+) -> Ruling | None:
+    inner = entry.path[len(place.block) :]
+    if not place.known:
+        return Ruling(Verdict.REMOVE, "not in the catalogue; everything below `platforms` is a channel", place.channel, KeyClass.UNKNOWN)
+    if not inner or inner == ("enabled",):
+        return None
+    if inner == ("extra",) and entry.kind == "mapping":
+        return None
+    key_class = catalog.config_class(place.channel, inner)
+    if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
+        if key_class in (KeyClass.IDENTITY_SETTING, KeyClass.OPTION) or inner[-1] == "host":
+            return Ruling(Verdict.KEEP, "the API server stays on, with a port and a key of its own", place.channel, key_class)
+        return Ruling(Verdict.REMOVE, "must be unique: the clone gets its own in .env", place.channel, key_class)
+    if key_class is KeyClass.OPTION and policy.channels is not Channels.STRICT_PREFIX:
+        return Ruling(Verdict.KEEP, "harmless behaviour", place.channel, key_class)
+    if key_class is KeyClass.TOOL_OR_PROVIDER_KEY and place.channel not in facts.tool_channels:
+        return Ruling(Verdict.KEEP, "a key of a tool or provider", place.channel, key_class)
+    reason = {
+        KeyClass.IDENTITY_CREDENTIAL: "a credential of {}: only one process may hold it",
+        KeyClass.PORT_BIND: "an address that {} of only one profile can listen on",
+        KeyClass.UNKNOWN: "not in the catalogue, but it belongs to {}",
+    }.get(key_class, "belongs to the {} identity")
+    return Ruling(Verdict.REMOVE, reason.format(place.channel), place.channel, key_class)
+
+
+def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling | None:
+    if entry.path in catalog.gateway_config_identity:
+        return Ruling(Verdict.REMOVE, "belongs to the gateway that owns it", _owner(entry.path), KeyClass.IDENTITY_COMPANION)
+    if len(entry.path) == 1 and entry.kind == "scalar" and _ENVIRONMENT_NAME.fullmatch(entry.path[0]):
+        # The gateway copies every top-level scalar into its environment.
+        return _as_environment(entry.path[0], catalog, policy, facts)
+    if entry.path[:3] == ("secrets", "onepassword", "env") and len(entry.path) == 4:
+        # 1Password puts the variable back at every start, over .env.
+        return _as_environment(entry.path[3], catalog, policy, facts)
+    return None
+
+
+def _as_environment(name: str, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
+    ruling = judge_name(name, catalog=catalog, policy=policy, facts=facts)
+    if ruling.verdict is Verdict.ASSIGN:
+        return replace(ruling, verdict=Verdict.REMOVE, reason="must be unique: the clone gets its own in .env")
+    return ruling
+
+
+def _owner(path: Sequence[str]) -> str:
+    return "relay" if any(part.startswith(("relay_", "idp")) for part in path) else "gateway"
+
+
+def _blocks_to_switch_off(
+    entries: Iterable[TreeEntry], blocks: Mapping[tuple[str, ...], ChannelPlace], policy: ClonePolicy, facts: SourceFacts
+) -> Iterator[ChannelPlace]:
+    """Yield blocks that must read `enabled: false`.
+
+    A block without the key needs it too: WhatsApp and Feishu start on any `extra` key alone. Top-level sections
+    count only where they carry `enabled` themselves.
+    """
+    if policy.channels is Channels.CLONE:
+        return
+    flags = {entry.path: entry for entry in entries if entry.path[-1] == "enabled"}
+    for block, place in blocks.items():
+        if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
+            continue
+        flag = flags.get((*block, "enabled"))
+        if flag is None and place.switchable:
+            yield place
+        elif flag is not None and is_truthy(flag.value):
+            yield place
+
+
+def is_truthy(value: str | None) -> bool:
+    """Return whether Hermes takes this scalar for true; what it does not know counts as true, as in Hermes."""
+    return (value or "").strip().lower() not in {"false", "0", "no", "off", "", "null", "~", "none"}
+
+
+def _values_below(
+    entries: Sequence[TreeEntry], removals: Sequence[ConfigRemoval]
+) -> dict[str, tuple[tuple[str, KeyClass | None], ...]]:
+    rulings = {removal.entry.path: removal.ruling for removal in removals}
+    values: dict[str, list[tuple[str, KeyClass | None]]] = {}
+    for entry in entries:
+        if entry.kind != "scalar" or not entry.value:
+            continue
+        above = next((rulings[entry.path[:size]] for size in range(len(entry.path), 0, -1) if entry.path[:size] in rulings), None)
+        if above is not None:
+            values.setdefault(dotted(entry.path), []).append((entry.value, above.key_class))
+    return {name: tuple(found) for name, found in values.items()}
+
+
+def _references(entries: Iterable[TreeEntry], removed: set[tuple[str, ...]]) -> Iterator[str]:
+    for entry in entries:
+        if entry.kind == "scalar" and entry.value and "${" in entry.value:
+            if any(entry.path[:size] in removed for size in range(1, len(entry.path) + 1)):
+                continue
+            yield from _REFERENCE.findall(entry.value)

@@ -1,0 +1,94 @@
+"""Rulings on names of environment variables: catalogue class and policy → verdict with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .catalog import Catalog, KeyClass, KeyFact
+from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+
+# The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
+API_SERVER = "api_server"
+API_SERVER_ASSIGNED = ("API_SERVER_PORT", "API_SERVER_KEY")
+API_SERVER_KEPT = ("API_SERVER_ENABLED", "API_SERVER_HOST", "API_SERVER_CORS_ORIGINS", "API_SERVER_MODEL_NAME")
+
+_CLASS_REASONS = {
+    KeyClass.IDENTITY_CREDENTIAL: "a credential of {channel}: only one process may hold it",
+    KeyClass.IDENTITY_COMPANION: "belongs to the {channel} identity",
+    KeyClass.IDENTITY_SETTING: "a setting of the {channel} identity",
+    KeyClass.PORT_BIND: "an address that {channel} of only one profile can listen on",
+    KeyClass.UNKNOWN: "not in the catalogue, but it carries the prefix of {channel}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a ruling needs to know about the source beyond the name itself.
+
+    `references`: names that kept parts of config.yaml use as `${NAME}`;
+    `tool_channels`: channels that tool keys alone switch on (Home Assistant, SMS, e-mail);
+    `api_server_on`: the source's API server runs.
+    """
+
+    references: frozenset[str] = field(default_factory=frozenset)
+    tool_channels: frozenset[str] = field(default_factory=frozenset)
+    api_server_on: bool = False
+
+
+def tool_channels(environment: Mapping[str, str], catalog: Catalog) -> frozenset[str]:
+    """Return the channels that would be on with nothing but the shareable keys of this environment.
+
+    `HASS_TOKEN` alone starts Home Assistant; a Google Cloud project alone starts nothing.
+    """
+    shareable = {
+        name: value
+        for name, value in environment.items()
+        if (fact := catalog.lookup(name)) is not None and fact.key_class is KeyClass.TOOL_OR_PROVIDER_KEY
+    }
+    return catalog.enabled_by(shareable)
+
+
+def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
+    """Return the ruling on one variable of the source's environment files."""
+    fact = catalog.lookup(name)
+    channel = fact.channel if fact else None
+    key_class = fact.key_class if fact else None
+    if name in policy.keep:
+        return Ruling(Verdict.KEEP, "you asked to keep it", channel, key_class)
+    if name in policy.drop:
+        return Ruling(Verdict.REMOVE, "you asked to drop it", channel, key_class)
+    if fact is None:
+        return Ruling(Verdict.KEEP, "no channel reads it", None, None)
+    if policy.channels is Channels.CLONE:
+        return Ruling(Verdict.KEEP, "channels are cloned as you asked", channel, key_class)
+    if channel == API_SERVER and facts.api_server_on and policy.api_server:
+        return _judge_api_server(name, fact)
+    return _judge_class(name, fact, policy, facts, catalog)
+
+
+def _judge_api_server(name: str, fact: KeyFact) -> Ruling:
+    if name in API_SERVER_ASSIGNED:
+        what = "free port" if name.endswith("PORT") else "fresh key"
+        return Ruling(Verdict.ASSIGN, f"must be unique: the clone gets its own {what}", API_SERVER, fact.key_class)
+    if name in API_SERVER_KEPT:
+        return Ruling(Verdict.KEEP, "the API server stays on, with a port and a key of its own", API_SERVER, fact.key_class)
+    return Ruling(Verdict.REMOVE, _CLASS_REASONS[KeyClass.UNKNOWN].format(channel=API_SERVER), API_SERVER, fact.key_class)
+
+
+def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFacts, catalog: Catalog) -> Ruling:
+    channel, key_class = fact.channel, fact.key_class
+    spoken = channel or "the gateway"
+    if key_class is KeyClass.TOOL_OR_PROVIDER_KEY:
+        switched_on = facts.tool_channels.intersection(catalog.channels_of(name))
+        if switched_on:
+            on = sorted(switched_on)[0]
+            return Ruling(Verdict.REMOVE, f"switches the channel {on} on by itself", on, key_class)
+        return Ruling(Verdict.KEEP, "a key of a tool or provider", channel, key_class)
+    if policy.channels is Channels.STRICT_PREFIX and channel is not None:
+        return Ruling(Verdict.REMOVE, f"carries the prefix of {spoken} (--strict-prefix)", channel, key_class)
+    if key_class is KeyClass.OPTION:
+        return Ruling(Verdict.KEEP, "harmless behaviour", channel, key_class)
+    if key_class is KeyClass.UNKNOWN and name in facts.references:
+        return Ruling(Verdict.KEEP, f"config.yaml refers to ${{{name}}}", channel, key_class)
+    return Ruling(Verdict.REMOVE, _CLASS_REASONS[key_class].format(channel=spoken), channel, key_class)

@@ -1,0 +1,84 @@
+"""Rulings on files and folders of a home: what belongs to the agent, what to a channel, what to one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .catalog import Catalog, KeyClass
+from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+
+ENV_FILES = (".env", ".op.env")
+DOCUMENTS = (*ENV_FILES, "config.yaml", "gateway.json", "auth.json")
+# What makes an agent what it is (persona, skills, curated memory, tools of its own).
+AGENT_FILES = ("SOUL.md", "memories/MEMORY.md", "memories/USER.md")
+AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
+_MADE_ANEW = "made anew when needed"
+_NOT_THE_AGENT = "not part of the agent (use --clone-all)"
+_NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
+_DOCUMENT_COPIES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json")
+
+
+class Scope(StrEnum):
+    """How much of the source a clone takes: the agent alone, or everything that is not tied to one process."""
+
+    AGENT = "clone"
+    ALL = "clone-all"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """Judges paths of one source; `is_default`: the source is the root itself, which holds the installation too."""
+
+    catalog: Catalog
+    policy: ClonePolicy
+    scope: Scope
+    is_default: bool
+    skills: bool = True
+
+    def judge(self, path: str, *, folder: bool) -> Ruling:
+        """Return keep or remove for one path (relative, `/` between). Documents are judged by their content."""
+        name = path.rpartition("/")[2]
+        if name == "__pycache__" or (not folder and name.endswith(_NEVER_ENDINGS)):
+            return Ruling(Verdict.REMOVE, _MADE_ANEW)
+        if self.scope is Scope.AGENT and not self._belongs_to_agent(path, folder=folder):
+            return self._identity(path, folder) or Ruling(Verdict.REMOVE, _NOT_THE_AGENT)
+        top = path.partition("/")[0]
+        if top == "skills" and not self.skills:
+            return Ruling(Verdict.REMOVE, "--no-skills")
+        if "/" not in path and not folder and any(name.startswith(f"{kept}.") for kept in _DOCUMENT_COPIES):
+            return Ruling(Verdict.REMOVE, "a stray copy of a file that holds secrets")
+        return self._identity(path, folder) or Ruling(Verdict.KEEP, "belongs to the agent")
+
+    @property
+    def clones_channels(self) -> bool:
+        """Return whether the user asked for the channels too."""
+        return self.policy.channels is Channels.CLONE
+
+    def may_hold_state(self, path: str) -> bool:
+        """Return whether a folder can hold a channel's state files; only those are looked into for secrets."""
+        return path in ("platforms", "pairing", "gateway") or self.catalog.state_owner(path + "/") is not None
+
+    def _identity(self, path: str, folder: bool) -> Ruling | None:
+        owner = self.catalog.state_owner(path + "/" if folder else path)
+        if owner is not None and self.policy.channels is not Channels.CLONE:
+            return Ruling(Verdict.REMOVE, f"state of the {owner} identity", owner, KeyClass.IDENTITY_CREDENTIAL)
+        reason = self.catalog.left_behind_reason(path + "/" if folder else path, is_default=self.is_default)
+        if reason is None or owner is not None:
+            return None
+        return Ruling(Verdict.REMOVE, reason)
+
+    @staticmethod
+    def _belongs_to_agent(path: str, *, folder: bool) -> bool:
+        top = path.partition("/")[0]
+        return path in AGENT_FILES or path in DOCUMENTS or top in AGENT_FOLDERS or (folder and path == "memories")
+
+
+def is_silent(reason: str) -> bool:
+    """Return whether a file left behind for this reason is not worth a line in the report."""
+    return reason in (_MADE_ANEW, _NOT_THE_AGENT)
+
+
+def may_hold_channel_secrets(path: str, catalog: Catalog) -> bool:
+    """Return whether a file is a channel's JSON state whose secrets must not reappear elsewhere."""
+    return path.endswith(".json") and path.count("/") <= 3 and catalog.state_owner(path) is not None

@@ -1,0 +1,207 @@
+"""Rulings applied to documents: the bytes of the clone's files and the rows of the report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hermes_profiles.documents.text import TextEdit
+from hermes_profiles.model.result import DocumentError
+
+from .classifier import AuthRemoval, EnvRuling
+from .config_rules import ConfigJudgement, ConfigRemoval, TreeEntry, dotted
+from .values import Redaction, ValueIndex, placeholder
+from .verdicts import ClonePolicy, Ruling, Verdict
+
+if TYPE_CHECKING:
+    from hermes_profiles.documents.envfile import EnvDocument, EnvEntry
+    from hermes_profiles.documents.jsonfile import JsonDocument
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A key or path that stays behind, with its place and reason; never with its value."""
+
+    name: str
+    file: str
+    line: int
+    ruling: Ruling
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One document of the clone: its bytes, what was removed, kept, switched off and redacted."""
+
+    content: bytes
+    removed: tuple[Removed, ...] = ()
+    kept: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    redacted: tuple[Redaction, ...] = ()
+
+
+def rewrite_env(
+    document: EnvDocument,
+    rulings: Sequence[EnvRuling],
+    values: ValueIndex,
+    *,
+    policy: ClonePolicy,
+    assigned: Mapping[str, str],
+    masked: Iterable[str] = (),
+) -> Rewrite:
+    """Return the clone's environment file.
+
+    `assigned` takes the place of the source's values, or is appended; `masked` names are appended as `NAME=`.
+    An entry without a value stays: it masks an inherited one. Raises DocumentError where an edit is not certain.
+    """
+    decided = [(item.entry, _final_env_ruling(item, document, values, policy, assigned)) for item in rulings]
+    remove = [entry for entry, ruling in decided if ruling.removes]
+    replaced = {
+        entry: assigned[entry.name]
+        for entry, ruling in decided
+        if ruling.verdict is Verdict.ASSIGN and entry.name in assigned
+    }
+    gone = [(entry.start, entry.end) for entry in remove]
+    gone += [(entry.value_start, entry.value_end) for entry in replaced]
+    gone += [(item.entry.start, item.entry.end) for item in rulings if item.entry.name in policy.keep]
+    spans = [span for span in values.spans(document.text) if not _within(span, gone)]
+    present = {entry.name for entry in replaced}
+    append = [(name, value) for name, value in assigned.items() if name not in present]
+    append += [(name, "") for name in masked]
+    content = document.edit(
+        remove=remove,
+        set_values=replaced,
+        append=append,
+        text_edits=[TextEdit(start, end, placeholder(name)) for start, end, name in spans],
+    )
+    _check_clean(content, values, document.path)
+    return Rewrite(
+        content=content,
+        removed=tuple(Removed(entry.name, document.path, entry.line, ruling) for entry, ruling in decided if ruling.removes),
+        kept=tuple(dict.fromkeys(entry.name for entry, ruling in decided if not entry.commented and ruling.verdict is Verdict.KEEP)),
+        redacted=tuple(Redaction(document.line_of(start), name) for start, _, name in spans),
+    )
+
+
+def _final_env_ruling(
+    item: EnvRuling, document: EnvDocument, values: ValueIndex, policy: ClonePolicy, assigned: Mapping[str, str]
+) -> Ruling:
+    """Return the ruling once values are known: a harmless name can hold a removed value, an empty one holds none."""
+    entry, ruling = item.entry, item.ruling
+    if ruling.verdict is Verdict.ASSIGN and entry.name not in assigned:
+        return replace(ruling, verdict=Verdict.REMOVE)
+    if entry.commented:
+        return Ruling(Verdict.KEEP, "a comment", ruling.channel, ruling.key_class)
+    if ruling.removes and not any(entry.values):
+        return Ruling(Verdict.KEEP, "empty: it masks an inherited value", ruling.channel, ruling.key_class)
+    if ruling.verdict is Verdict.KEEP and entry.name not in policy.keep:
+        owner = next((name for value in entry.values if (name := values.whole(value))), None)
+        # A value that is only interpolated (`BOT=${TELEGRAM_BOT_TOKEN}`) has no bytes here to remove.
+        if owner is not None and values.spans(document.text[entry.value_start : entry.value_end]):
+            return Ruling(Verdict.REMOVE, f"its value is that of {owner}", ruling.channel, ruling.key_class)
+    return ruling
+
+
+def rewrite_config(
+    document: YamlDocument | JsonDocument,
+    removals: Iterable[ConfigRemoval],
+    judgement: ConfigJudgement,
+    values: ValueIndex,
+    *,
+    policy: ClonePolicy,
+) -> Rewrite:
+    """Return the clone's config.yaml or gateway.json: identities gone, channels off, reappearing values too.
+
+    Raises DocumentError where an edit is not certain or a value would remain.
+    """
+    rulings: dict[Any, Ruling] = {removal.entry: removal.ruling for removal in removals}
+    gone = {entry.path for entry in rulings}
+    changed: dict[Any, str] = {}
+    redacted: list[Redaction] = []
+    for entry in document.entries:
+        if _below(entry.path, gone) or _kept_by_user(entry, policy):
+            continue
+        owner = next((name for part in entry.path[-1:] for *_, name in values.spans(part)), None)
+        if owner is not None or (entry.value and (owner := values.whole(entry.value))):
+            rulings[entry] = Ruling(Verdict.REMOVE, f"it holds the value of {owner}")
+            gone.add(entry.path)
+        elif entry.value and entry.kind == "scalar":
+            text, found = values.redact(entry.value)
+            if found:
+                changed[entry] = text
+                redacted += [Redaction(entry.line, item.name) for item in found]
+    insert: list[tuple[tuple[str, ...], str]] = []
+    flags = {entry.path: entry for entry in document.entries if entry.path[-1] == "enabled"}
+    for place in judgement.switch_off:
+        flag = flags.get((*place.block, "enabled"))
+        if flag is not None:
+            changed[flag] = "false"
+        else:
+            insert.append(((*place.block, "enabled"), "false"))
+    content = _edit_tree(document, list(rulings), changed, insert, values, redacted)
+    _check_clean(content, values, document.path)
+    return Rewrite(
+        content=content,
+        removed=tuple(Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items()),
+        disabled=tuple(dict.fromkeys(place.channel for place in judgement.switch_off)),
+        redacted=tuple(redacted),
+    )
+
+
+def _edit_tree(
+    document: YamlDocument | JsonDocument,
+    remove: list[Any],
+    replace: dict[Any, str],
+    insert: list[tuple[tuple[str, ...], str]],
+    values: ValueIndex,
+    redacted: list[Redaction],
+) -> bytes:
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    if not isinstance(document, YamlDocument):
+        return document.edit(remove=remove, replace=replace, insert=insert)
+    edits: list[TextEdit] = []
+    for comment in document.comments:
+        for start, end, name in values.spans(document.text[comment.start : comment.end]):
+            edits.append(TextEdit(comment.start + start, comment.start + end, placeholder(name)))
+            redacted.append(Redaction(document.line_of(comment.start), name))
+    origins = {entry.origin for entry in remove}
+    remove += [entry for entry in document.entries if entry.origin in origins and entry not in remove]
+    return document.edit(remove=remove, replace=replace, insert=insert, text_edits=edits)
+
+
+def rewrite_auth(document: JsonDocument, removals: Iterable[AuthRemoval], values: ValueIndex) -> Rewrite:
+    """Return the clone's auth.json: channel logins and single-use logins gone."""
+    removals = tuple(removals)
+    content = document.edit(remove=[removal.entry for removal in removals])
+    _check_clean(content, values, document.path)
+    return Rewrite(
+        content=content,
+        removed=tuple(
+            Removed(dotted(removal.entry.path), document.path, removal.entry.line, removal.ruling) for removal in removals
+        ),
+    )
+
+
+def _within(span: tuple[int, int, str], places: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in places)
+
+
+def _below(path: tuple[str, ...], gone: set[tuple[str, ...]]) -> bool:
+    return any(path[:size] in gone for size in range(1, len(path) + 1))
+
+
+def _kept_by_user(entry: TreeEntry, policy: ClonePolicy) -> bool:
+    return dotted(entry.path) in policy.keep or entry.path[-1] in policy.keep
+
+
+def _check_clean(content: bytes, values: ValueIndex, path: str) -> None:
+    """Raise DocumentError when a removed value is still somewhere in the bytes."""
+    left = values.names_in(content)
+    if left:
+        line = next((number for number, text in enumerate(content.splitlines(), 1) if values.names_in(text)), None)
+        raise DocumentError(
+            path, line, f"the value of {left[0]} stands here in a way that cannot be removed with certainty",
+            hint="take it out of the file, or leave the file behind with `--skip-unreadable`",
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The fleet: what is true about the gateways of a root."""

@@ -1,0 +1,206 @@
+"""Finding the profiles of a root and what each holds: cheap enough to run over a thousand of them.
+
+Files are read with the quick readers where those are certain, and with the full ones otherwise, so the answer is
+the same; the full readers and their libraries are imported only then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import CONFIG_SECTIONS, channels_of
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.result import DocumentError, Failed, NotFound, Problem
+
+# A wrapper script is a few dozen bytes; people keep ffmpeg in the same folder (hermes-agent issue 45752).
+_LARGEST_ALIAS = 4096
+_ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile as `list` and `show` tell it; `problems` names files that could not be read."""
+
+    name: str
+    home: Path
+    is_default: bool
+    is_active: bool
+    model: str | None
+    provider: str | None
+    alias: str | None
+    description: str
+    disabled: bool
+    channels: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def profile_names(layout: Layout) -> tuple[str, ...]:
+    """Return the names of all profiles: `default` first when the root exists, then the others by name."""
+    try:
+        with os.scandir(layout.profiles) as scan:
+            named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        named = []
+    except PermissionError as error:
+        raise Failed(f"cannot list {layout.profiles}: permission denied", target=str(layout.profiles)) from error
+    return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
+
+
+def active_profile(layout: Layout) -> str:
+    """Return the sticky profile; `default` when none is set or it cannot be read."""
+    try:
+        return layout.active_profile.read_text(encoding="utf-8").strip() or DEFAULT
+    except (OSError, UnicodeDecodeError):
+        return DEFAULT
+
+
+def require(layout: Layout, name: str) -> Path:
+    """Return the home of an existing profile.
+
+    Raises NotFound with the names there are.
+    """
+    home = layout.home(name)
+    if home.is_dir():
+        return home
+    names = profile_names(layout)
+    near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
+    known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
+    raise NotFound(
+        f"no profile {name!r} in {layout.root}", target=name,
+        hint=f"{known}; see `hermes-profiles list`, or make it with `hermes-profiles create {name}`",
+    )  # fmt: skip
+
+
+def aliases(layout: Layout) -> dict[str, str]:
+    """Return profile → alias from one pass over the alias folder; an alias with another name than the profile wins."""
+    found: dict[str, str] = {}
+    try:
+        with os.scandir(layout.alias_folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+    except OSError:
+        return found
+    for entry in entries:
+        target = alias_target(entry)
+        if target is not None and (entry.name != target or target not in found):
+            found[target] = entry.name
+    return found
+
+
+def alias_target(entry: os.DirEntry[str]) -> str | None:
+    """Return the profile an alias script starts, None when the file is no alias of ours or of Hermes."""
+    try:
+        if not entry.is_file() or entry.stat().st_size > _LARGEST_ALIAS:
+            return None
+        with open(entry.path, "rb", buffering=0) as file:
+            match = _ALIAS_TARGET.search(file.read(_LARGEST_ALIAS))
+    except OSError:
+        return None
+    return match.group(1).decode("ascii") if match else None
+
+
+def read_profile(
+    layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None
+) -> Profile:
+    """Return what the profile's own files say; unreadable files become problems, never an exception."""
+    home = layout.home(name)
+    problems: list[Problem] = []
+    config = _config(home, catalog, problems)
+    environment = _environment(home, catalog, problems)
+    meta = _meta(home, problems)
+    model, provider = _model(config)
+    return Profile(
+        name=name,
+        home=home,
+        is_default=name == DEFAULT,
+        is_active=name == active,
+        model=model,
+        provider=provider,
+        alias=alias,
+        description=str(meta.get("description") or "").strip(),
+        disabled=meta.get("disabled") is True,
+        channels=channels_of(environment, config, catalog),
+        problems=tuple(problems),
+    )
+
+
+def _read(path: Path, problems: list[Problem]) -> bytes | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        problems.append(Problem("unreadable", f"cannot read {path}: {(error.strerror or '').lower()}", str(path)))
+        return None
+
+
+def _environment(home: Path, catalog: Catalog, problems: list[Problem]) -> Mapping[str, str]:
+    """Return what both environment files set, `.env` over `.op.env`, in either reader's eyes."""
+    merged: dict[str, str] = {}
+    for name in (".op.env", ".env"):
+        raw = _read(home / name, problems)
+        if not raw:
+            continue
+        values = glance_env(raw)
+        if values is None:
+            from hermes_profiles.documents.envfile import EnvDocument
+
+            try:
+                document = EnvDocument.parse(raw, path=str(home / name), known_keys=catalog.known_names)
+            except DocumentError as error:
+                problems.append(error.problem)
+                continue
+            values = {**document.line_environment(), **document.environment()}
+        merged.update(values)
+    return merged
+
+
+def _config(home: Path, catalog: Catalog, problems: list[Problem]) -> Mapping[str, Any]:
+    raw = _read(home / "config.yaml", problems)
+    if not raw:
+        return {}
+    # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
+    return _yaml(raw, str(home / "config.yaml"), ("model", *CONFIG_SECTIONS, *catalog.channels, *_enabling(catalog)), problems)
+
+
+def _enabling(catalog: Catalog) -> frozenset[str]:
+    return frozenset(name for channel in catalog.channels.values() for names in channel.enable_sets for name in names)
+
+
+def _meta(home: Path, problems: list[Problem]) -> Mapping[str, Any]:
+    raw = _read(home / "profile.yaml", problems)
+    return _yaml(raw, str(home / "profile.yaml"), ("description", "disabled"), problems) if raw else {}
+
+
+def _yaml(raw: bytes, path: str, wanted: tuple[str, ...], problems: list[Problem]) -> Mapping[str, Any]:
+    sections = glance_sections(raw, wanted)
+    if sections is not None:
+        return sections
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    try:
+        data = YamlDocument.parse(raw, path=path).data()
+    except DocumentError as error:
+        problems.append(error.problem)
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def _model(config: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return (model, provider) as Hermes 0.19.0 reads them: a bare string, or `default`/`model` and `provider`."""
+    model = config.get("model")
+    if isinstance(model, str):
+        return model, None
+    if isinstance(model, Mapping):
+        name, provider = model.get("default") or model.get("model"), model.get("provider")
+        return (str(name) if name else None), (str(provider) if provider else None)
+    return None, None

@@ -1,0 +1,108 @@
+"""Plans for switching, renaming, deleting and restoring profiles. Nothing is deleted: delete is a move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
+from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_to_trash
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import NotFound, Refused
+from hermes_profiles.model.secret import Secret
+
+from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, signature
+from .discovery import active_profile
+
+
+def plan_use(layout: Layout, name: str) -> ChangePlan | None:
+    """Return the plan that makes a profile the sticky default; None when it is already.
+
+    For `default` Hermes expects the file to be absent.
+    """
+    if active_profile(layout) == name:
+        return None
+    content = None if name == DEFAULT else Secret(f"{name}\n".encode())
+    step = ReplaceFile(layout.active_profile, content, mode=0o644, expected=signature(layout.active_profile))
+    return ChangePlan(("use", name), f"use {name}", (step,), profiles=(name,))
+
+
+def refuse_default(name: str, verb: str) -> None:
+    """Raise Refused for the default profile: it is the root, everything else lies in it."""
+    if name == DEFAULT:
+        raise Refused(
+            f"cannot {verb} the default profile: it is the root itself", target=name, code="default-profile",
+            hint="to remove Hermes as a whole, use `hermes uninstall`",
+        )  # fmt: skip
+
+
+def refuse_running(name: str, pid: int | None, verb: str) -> None:
+    """Raise Refused when the profile's gateway runs (`pid` is not None)."""
+    if pid is not None:
+        raise Refused(
+            f"cannot {verb} {name}: its gateway is running (pid {pid})", target=name, code="running",
+            hint=f"stop it with `hermes -p {name} gateway stop`, then try again",
+        )  # fmt: skip
+
+
+def plan_rename(
+    layout: Layout, old: str, new: str, *, environment: Mapping[str, str], hermes: str | None
+) -> tuple[ChangePlan, str | None]:
+    """Return the plan and why no alias of the new name is made (None: it is made, or there was none to follow).
+
+    The folder is the commit point; aliases and the sticky profile follow it.
+    """
+    steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
+    existing = aliases_of(layout, old)
+    why = obstacle(layout, new, new, environment) if existing else None
+    for path in existing:
+        if path.name == old:
+            steps.append(ReplaceFile(path, None, expected=signature(path)))
+        else:  # an alias with a name of its own keeps it and follows the profile
+            steps.append(ReplaceFile(path, Secret(alias_script(new, hermes)), ALIAS_MODE, signature(path)))
+    target = layout.alias_folder / new
+    if any(path.name == old for path in existing) and why is None:
+        steps.append(ReplaceFile(target, Secret(alias_script(new, hermes)), ALIAS_MODE, signature(target)))
+    if active_profile(layout) == old:
+        steps.append(ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile)))
+    return ChangePlan(("rename", old, new), f"rename {old} to {new}", tuple(steps), profiles=(old, new)), why
+
+
+def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, size: int | None = None) -> ChangePlan:
+    """Return the plan that moves a profile to the trash; its aliases go, and the sticky profile if it was this one."""
+    about, move = steps_to_trash(layout, layout.home(name), trash_id=trash_id, name=name, deleted_at=deleted_at, size=size)
+    steps: list[Step] = [about, move]
+    steps += [ReplaceFile(path, None, expected=signature(path)) for path in aliases_of(layout, name)]
+    if active_profile(layout) == name:
+        steps.append(ReplaceFile(layout.active_profile, None, expected=signature(layout.active_profile)))
+    return ChangePlan(("delete", name), f"delete {name}", tuple(steps), commit=1, profiles=(name,))
+
+
+def plan_restore(
+    layout: Layout, entry: TrashEntry, name: str, *, environment: Mapping[str, str], hermes: str | None
+) -> tuple[ChangePlan, str | None]:
+    """Return the plan that brings a deleted profile back under a name, and why it gets no alias (None: it gets one)."""
+    steps: list[Step] = list(steps_from_trash(entry, layout.home(name)))
+    why = obstacle(layout, name, name, environment)
+    path = layout.alias_folder / name
+    if why is None:
+        steps.append(ReplaceFile(path, Secret(alias_script(name, hermes)), ALIAS_MODE, signature(path)))
+    return ChangePlan(("restore", name), f"restore {name}", tuple(steps), profiles=(name,)), why
+
+
+def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntry:
+    """Return the trash entry with this id, or the newest of this profile name.
+
+    Raises NotFound with what there is.
+    """
+    for entry in entries:
+        if wanted in (entry.id, entry.name):
+            return entry
+    known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
+    raise NotFound(f"{wanted!r} is not in the trash", target=wanted, hint=f"there is: {known}; see `hermes-profiles trash list`")
+
+
+def leftover_services(layout: Layout, name: str) -> tuple[Path, ...]:
+    """Return service files of this profile that would outlive it (Hermes' own names for them)."""
+    return tuple(path for path in layout.service_files(name) if path.exists())

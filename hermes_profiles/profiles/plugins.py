@@ -1,0 +1,79 @@
+"""Channels beyond the catalogue: the user's own file, and Hermes plugins found in the root or the installation."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hermes_profiles.credentials.catalog import Catalog, Channel, UserAdditions, extend, load_catalog
+from hermes_profiles.credentials.catalog import parse_plugin_channel, parse_user_catalog
+from hermes_profiles.model.layout import Layout
+
+USER_CATALOG = "catalog.toml"
+
+
+def catalog_for(layout: Layout, environment: Mapping[str, str], *, homes: tuple[Path, ...] = ()) -> Catalog:
+    """Return the catalogue for a root: ours, then channels of plugins in `homes` and the root, then the user's word.
+
+    Raises DocumentError for a broken user file or plugin.yaml: a channel nobody can read is one nobody leaves behind.
+    """
+    catalog = load_catalog()
+    folders = (*(home / "plugins" for home in dict.fromkeys((layout.root, *homes))), *installed_plugin_folders(layout))
+    channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog))
+    additions = user_additions(environment)
+    return extend(catalog, channels=channels, additions=additions) if channels or additions else catalog
+
+
+def user_catalog_path(environment: Mapping[str, str]) -> Path:
+    """Return where the user's additions live: platformdirs' configuration folder of this program."""
+    xdg = environment.get("XDG_CONFIG_HOME", "").strip()
+    if xdg and sys.platform != "darwin":
+        return Path(xdg) / "hermes-profiles" / USER_CATALOG
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("hermes-profiles", appauthor=False)) / USER_CATALOG
+
+
+def user_additions(environment: Mapping[str, str]) -> UserAdditions | None:
+    """Return what the user's own file adds, None without one."""
+    path = user_catalog_path(environment)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return parse_user_catalog(text, path=str(path))
+
+
+def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
+    """Yield folders of platform plugins that come with Hermes: the checkout in the root, or this environment."""
+    yield layout.root / "hermes-agent" / "plugins" / "platforms"
+    for entry in sys.path:
+        if entry and os.path.isdir(os.path.join(entry, "hermes_cli")):
+            yield Path(entry) / "plugins" / "platforms"
+
+
+def plugin_channels(folder: Path, catalog: Catalog) -> Iterator[Channel]:
+    """Yield the channels that plugins in a folder declare and the catalogue does not know.
+
+    A known channel's plugin is not even read: its variables have rows, and its prefix catches the rest.
+    """
+    try:
+        with os.scandir(folder) as scan:
+            names = sorted(entry.name for entry in scan if entry.is_dir())
+    except OSError:
+        return
+    for name in names:
+        if catalog.channel_of_config_key(name) is not None:
+            continue
+        for file in ("plugin.yaml", "plugin.yml"):
+            path = folder / name / file
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+            channel = parse_plugin_channel(text, path=str(path))
+            if channel is not None:
+                yield channel
+            break

@@ -1,0 +1,66 @@
+"""Ports that profiles of a root have claimed, and the choice of a free one."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.result import Failed
+
+# Deliberately generous: a number that merely looks like a port is avoided too, that costs nothing.
+_DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")
+_FIRST = 8643
+
+
+def declared_ports(homes: Iterable[Path]) -> frozenset[int]:
+    """Return every port that the environment files and configurations of these homes name."""
+    return frozenset(port for home in homes for port in _ports_of(home))
+
+
+def _ports_of(home: Path) -> Iterator[int]:
+    for name in (".env", ".op.env", "config.yaml", "gateway.json"):
+        try:
+            content = (home / name).read_bytes()
+        except OSError:
+            continue
+        yield from (int(match) for match in _DECLARED.findall(content.replace(b"\x00", b"")))
+
+
+def default_ports(catalog: Catalog) -> frozenset[int]:
+    """Return the ports that channels take when nobody names one (8642, 8644, …)."""
+    return frozenset(port.default for channel in catalog.channels.values() for port in channel.ports)
+
+
+def is_free(port: int) -> bool:
+    """Return whether nothing listens on the port now, on any address of this machine."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "::")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind((address, port))
+        except OSError as error:
+            if family == socket.AF_INET6 and not _address_taken(error):
+                continue  # no IPv6 on this machine
+            return False
+    return True
+
+
+def _address_taken(error: OSError) -> bool:
+    import errno
+
+    return error.errno in (errno.EADDRINUSE, errno.EACCES)
+
+
+def free_port(claimed: frozenset[int], *, is_free: Callable[[int], bool] = is_free) -> int:
+    """Return the lowest port from 8643 on that nobody has claimed and nobody listens on.
+
+    Raises Failed when there is none below 65536.
+    """
+    for port in range(_FIRST, 65536):
+        if port not in claimed and is_free(port):
+            return port
+    raise Failed("no free port for the API server", hint="leave the API server off with `--no-api-server`")

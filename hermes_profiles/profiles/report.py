@@ -1,0 +1,90 @@
+"""What a clone did or would do, as the rows of the command contract. No value is ever in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.credentials.rewrite import Removed
+from hermes_profiles.model.result import Problem
+
+from .source import LeftBehind
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedPlace:
+    """A place in a copied file where a removed value stood."""
+
+    path: str
+    line: int
+    name: str
+
+
+@dataclass(slots=True)
+class CloneReport:
+    """Collected while the plan is built; `as_data` gives the shape of DESIGN.md's command contract."""
+
+    profile: str
+    source: str | None
+    path: Path
+    kept: list[str] = field(default_factory=list)
+    env_removed: list[Removed] = field(default_factory=list)
+    assigned: dict[str, str | None] = field(default_factory=dict)
+    masked: list[str] = field(default_factory=list)
+    config_removed: list[Removed] = field(default_factory=list)
+    disabled: list[str] = field(default_factory=list)
+    copied: int = 0
+    left_behind: list[LeftBehind] = field(default_factory=list)
+    redacted: list[RedactedPlace] = field(default_factory=list)
+    login_again: list[str] = field(default_factory=list)
+    next_steps: list[str] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    alias: str | None = None
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Return the channels of which something stayed behind, in alphabetical order."""
+        found = {row.ruling.channel for row in (*self.env_removed, *self.config_removed)}
+        found |= {row.channel for row in self.left_behind} | set(self.disabled)
+        return tuple(sorted(channel for channel in found if channel))
+
+    def as_data(self, *, dry_run: bool) -> dict[str, Any]:
+        """Return `data` of the envelope."""
+        return {
+            "profile": self.profile,
+            "source": self.source,
+            "path": str(self.path),
+            "dry_run": dry_run,
+            "env": {
+                "kept": self.kept,
+                "removed": [_env_row(row) for row in self.env_removed],
+                "assigned": [{"name": name, "value": value} for name, value in self.assigned.items()],
+                "masked": self.masked,
+            },
+            "config": {"removed": [_config_row(row) for row in self.config_removed], "disabled": self.disabled},
+            "files": {
+                "copied": self.copied,
+                "left_behind": [{"path": row.path, "reason": row.reason} for row in self.left_behind],
+                "redacted": [{"path": row.path, "line": row.line, "name": row.name} for row in self.redacted],
+            },
+            "login_again": self.login_again,
+            "next_steps": self.next_steps,
+            "alias": self.alias,
+        }
+
+
+def _env_row(row: Removed) -> dict[str, Any]:
+    key_class = row.ruling.key_class
+    return {
+        "name": row.name,
+        "file": row.file,
+        "line": row.line,
+        "channel": row.ruling.channel,
+        "class": str(key_class) if key_class is not None else None,
+        "reason": row.ruling.reason,
+    }
+
+
+def _config_row(row: Removed) -> dict[str, Any]:
+    return {"file": row.file, "path": row.name, "line": row.line, "channel": row.ruling.channel, "reason": row.ruling.reason}

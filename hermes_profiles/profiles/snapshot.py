@@ -1,0 +1,130 @@
+"""A look at one profile's folder: every entry with what a plan needs to know, nothing followed, nothing written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hermes_profiles.changes.plan import Signature
+from hermes_profiles.model.result import Failed
+
+
+class Kind(StrEnum):
+    """What an entry of the tree is; links are never followed."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    SPECIAL = "special"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeItem:
+    """One entry: path relative to the home with `/` between, what it is, its signature and its link target."""
+
+    path: str
+    kind: Kind
+    signature: Signature
+    mode: int
+    target: str | None = None
+
+    @property
+    def executable(self) -> bool:
+        """Return whether the owner may run it."""
+        return bool(self.mode & stat.S_IXUSR)
+
+
+def walk(home: Path, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
+    """Yield the entries of a home in a stable order, parents before children.
+
+    `enter(relative path)` tells whether a folder is looked into. Symbolic links are reported, never followed,
+    so a loop of links ends at once. A folder that cannot be listed is reported as unreadable.
+    """
+    yield from _walk(os.fspath(home), "", enter)
+
+
+def _walk(folder: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
+    for entry in entries:
+        path = prefix + entry.name
+        status = entry.stat(follow_symlinks=False)
+        kind = _kind(status.st_mode)
+        target = os.readlink(entry.path) if kind is Kind.LINK else None
+        item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
+        if kind is not Kind.FOLDER:
+            yield item
+        elif not os.access(entry.path, os.R_OK | os.X_OK):
+            yield TreeItem(path, Kind.UNREADABLE, item.signature, item.mode)
+        else:
+            yield item
+            if enter(path):
+                yield from _walk(entry.path, path + "/", enter)
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    if stat.S_ISDIR(mode):
+        return Kind.FOLDER
+    return Kind.LINK if stat.S_ISLNK(mode) else Kind.SPECIAL
+
+
+def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
+    """Return the bytes of a document, following a link to a regular file as Hermes does; None when absent.
+
+    Raises Failed when it is no regular file, too large to be a document, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Failed(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}", target=str(path),
+            code="unreadable", hint=f"look at it with `ls -l {path}`",
+        ) from error  # fmt: skip
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Failed(f"{path} is not a regular file", target=str(path), code="unreadable")
+        if status.st_size > limit:
+            raise Failed(f"{path} is larger than {limit // 2**20} MiB", target=str(path), code="unreadable")
+        return file.read()
+
+
+def data_chunks(path: Path, overlap: int, *, chunk: int = 4 * 1024 * 1024) -> Iterator[bytes]:
+    """Yield the data of a large file piece by piece, each piece beginning with the end of the one before.
+
+    Holes of a sparse file are passed over: nothing can stand in them.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        for start, end in _data_ranges(file.fileno(), size):
+            position = start
+            while position < end:
+                begin = max(start, position - overlap)
+                length = min(chunk, end - position)
+                # NULs at the end stand for the hole that may follow: UTF-16 text can end in one.
+                yield os.pread(file.fileno(), position - begin + length, begin) + b"\x00"
+                position += length
+
+
+def _data_ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(descriptor, position, os.SEEK_DATA)
+            end = os.lseek(descriptor, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            start, end = position, size  # a file system without holes
+        yield start, end
+        position = end

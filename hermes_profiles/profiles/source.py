@@ -1,0 +1,134 @@
+"""The source of a clone, read once: its documents parsed, its files listed, its channels' secrets collected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
+from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, is_silent, may_hold_channel_secrets
+from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.result import Failed, HermesProfilesError
+
+from .snapshot import Kind, TreeItem, read_document, walk
+
+_MOST_STATE_FILES = 64
+_MOST_STATE_BYTES = 256 * 1024
+_DEEPEST_STATE = 3
+SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
+
+Document = TypeVar("Document")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A file or folder that the clone does not get, and why; `channel` when it belongs to an identity."""
+
+    path: str
+    reason: str
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One profile as a clone sees it.
+
+    `items`: what will be copied, parents first; `left_behind`: what will not and is worth telling;
+    `unreadable`: names of documents that were skipped on request.
+    """
+
+    name: str
+    home: Path
+    documents: SourceDocuments
+    items: tuple[TreeItem, ...]
+    left_behind: tuple[LeftBehind, ...]
+    unreadable: frozenset[str] = field(default_factory=frozenset)
+
+
+def read_source(name: str, home: Path, rules: FileRules) -> Source:
+    """Return the source, read but not judged.
+
+    Raises DocumentError or Failed for what cannot be read with certainty, unless the policy skips such files.
+    """
+    reader = _DocumentReader(home, skip=rules.policy.skip_unreadable)
+    known = rules.catalog.known_names
+    env = reader.read(".env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
+    op_env = reader.read(".op.env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
+    config = reader.read("config.yaml", lambda raw, path: YamlDocument.parse(raw, path=path))
+    gateway = reader.read("gateway.json", lambda raw, path: JsonDocument.parse(raw, path=path))
+    auth = reader.read("auth.json", lambda raw, path: JsonDocument.parse(raw, path=path))
+    items: list[TreeItem] = []
+    left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
+    for item in walk(home, lambda path: rules.judge(path, folder=True).keeps):
+        if item.path in DOCUMENTS:
+            continue
+        behind = _left_behind(item, rules)
+        if behind is None:
+            items.append(item)
+        elif not is_silent(behind.reason):
+            left.append(behind)
+    state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
+    documents = SourceDocuments(env, op_env, config, gateway, auth, state)
+    return Source(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
+
+
+class _DocumentReader:
+    """Reads documents; collects those that cannot be read when the user said to skip them."""
+
+    def __init__(self, home: Path, *, skip: bool) -> None:
+        self._home = home
+        self._skip = skip
+        self.unreadable: dict[str, HermesProfilesError] = {}
+
+    def read(self, name: str, parse: Callable[[bytes, str], Document]) -> Document | None:
+        path = self._home / name
+        try:
+            raw = read_document(path)
+            return None if raw is None else parse(raw, str(path))
+        except Failed as error:
+            if not self._skip:
+                raise
+            self.unreadable[name] = error
+            return None
+
+
+def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
+    """Return why an item stays behind, None when it is copied. Raises Failed for a folder nobody can list."""
+    ruling = rules.judge(item.path, folder=item.kind in (Kind.FOLDER, Kind.UNREADABLE))
+    if item.kind is Kind.LINK and ruling.keeps:
+        # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
+        ruling = rules.judge(item.path, folder=True)
+    if not ruling.keeps:
+        return LeftBehind(item.path, ruling.reason, ruling.channel)
+    if item.kind is Kind.SPECIAL:
+        return LeftBehind(item.path, "a socket, FIFO or device")
+    if item.kind is Kind.UNREADABLE:
+        if not rules.policy.skip_unreadable:
+            raise Failed(f"cannot list the folder {item.path} of the source", target=item.path, code="unreadable", hint=SKIP_HINT)
+        return LeftBehind(item.path, "cannot be listed")
+    return None
+
+
+def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the secrets in the JSON state files of channels, so that they are found where else they stand."""
+    seen = 0
+
+    def enter(path: str) -> bool:
+        return path.count("/") < _DEEPEST_STATE and rules.may_hold_state(path)
+
+    for item in walk(home, enter):
+        if item.kind is not Kind.FILE or item.signature.size > _MOST_STATE_BYTES:
+            continue
+        if may_hold_channel_secrets(item.path, rules.catalog):
+            seen += 1
+            if seen > _MOST_STATE_FILES:
+                return
+            try:
+                text = (home / item.path).read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue  # stays behind either way; what cannot be read cannot have been pasted from here
+            yield item.path, secrets_in_state(text)
