@@ -17,11 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 from . import catalog_load
-from .catalog_document import channel_document
 from .catalog_globs import matches, normal
-from .catalog_merge import reclassed, with_plugin, with_user
 from .catalog_model import (
     STRICTNESS,
     Channel,
@@ -34,8 +33,6 @@ from .catalog_model import (
     UserAdditions,
     UserChannel,
 )
-from .catalog_plugin import parse_plugin_channel
-from .catalog_user import parse_user_catalog
 
 __all__ = [
     "GATEWAY", "Catalog", "Channel", "KeyClass", "KeyFact", "LeftBehind", "OAuthRow", "Port", "Sharing",
@@ -52,7 +49,7 @@ _SHORTEST_SECRET = 4
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Catalog:
     """Channels by name and all that is asked about them; indexes are made on first use."""
 
@@ -279,6 +276,8 @@ def extend(
     OPENROUTER_API_KEY does not make it an identity. Variables, prefixes and files that a known channel lacks
     are added to it.
     """
+    from .catalog_merge import reclassed, with_plugin, with_user
+
     merged = dict(catalog.channels)
     for channel in channels:
         own = tuple(fact for fact in channel.keys if fact.name not in catalog.known_names)
@@ -291,6 +290,30 @@ def extend(
         keys |= {fact.name: fact for fact in additions.keys}
         merged = {name: reclassed(channel, additions.keys) for name, channel in merged.items()}
     return replace(catalog, channels=merged, gateway_keys=tuple(keys.values()))
+
+
+# The three below are other modules' work; `list` needs none of them, so nobody waits for their import.
+
+
+def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
+    """Return what the user's catalog.toml adds; DocumentError when it is bad (catalog_user.py)."""
+    from . import catalog_user
+
+    return catalog_user.parse_user_catalog(text, path=path)
+
+
+def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
+    """Return the channel a plugin.yaml declares, None when it is none; DocumentError (catalog_plugin.py)."""
+    from . import catalog_plugin
+
+    return catalog_plugin.parse_plugin_channel(text, path=path)
+
+
+def channel_document(channel: Channel) -> dict[str, Any]:
+    """Return a JSON-ready description of a channel: names, places and reasons (catalog_document.py)."""
+    from . import catalog_document
+
+    return catalog_document.channel_document(channel)
 
 
 def _pairing_owner(name: str) -> str:

@@ -195,6 +195,7 @@ def test_hermes_home_never_follows_a_clone():
         ("irc", ("extra", "port"), KeyClass.OPTION),
         ("line", ("extra", "port"), KeyClass.PORT_BIND),
         ("qqbot", ("extra", "stt", "apiKey"), KeyClass.TOOL_OR_PROVIDER_KEY),
+        ("qqbot", ("extra", "stt_api_key"), KeyClass.IDENTITY_CREDENTIAL),
         ("email", ("extra", "password"), KeyClass.IDENTITY_CREDENTIAL),
         ("sms", ("api_key",), KeyClass.IDENTITY_CREDENTIAL),
         ("nosuch", ("token",), KeyClass.UNKNOWN),

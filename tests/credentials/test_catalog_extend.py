@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hermes_profiles.credentials.catalog import (
@@ -234,7 +236,7 @@ def test_small_files_and_other_editors_are_fine(text: str):
         ("[channels.x]\nstate = ['/etc/x']\n", 2, "is not a path inside a home"),
         ("[channels.x]\nstate = ['*']\n", 2, "is not a path inside a home"),
         ("[channels.x]\n[channels.x.keys]\nX_A = 'optional'\n", 3, "'optional' is not a class"),
-        ("[channels.'X Y']\n", 1, "is not the name of a channel"),
+        ("[channels.'X Y']\nprefixes = ['A_']\n", 1, "is not the name of a channel"),
     ],
 )
 def test_a_bad_user_catalogue_is_refused_with_file_and_line(text: str, line: int, words: str):
@@ -252,3 +254,8 @@ def test_an_unknown_class_is_answered_with_the_words_there_are():
     for word in ("identity_credential", "identity_companion", "identity_setting", "port_bind", "option"):
         assert word in hint
     assert "unknown" not in hint
+
+
+def test_an_empty_set_switches_nothing_on():
+    irc = replace(CATALOG.channels["irc"], enable_sets=(frozenset(),))
+    assert replace(CATALOG, channels={"irc": irc}).enabled_by({"IRC_SERVER": "a"}) == frozenset()
