@@ -28,6 +28,7 @@ _CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]*_")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_SHOWN = re.compile(r"[a-z][a-z_-]{0,23}")
 _CLASS_WORDS = tuple(word.value for word in KeyClass if word is not KeyClass.UNKNOWN)
 _CHANNEL_FIELDS = ("prefixes", "sharing", "enable", "state", "keys")
 
@@ -95,7 +96,9 @@ class _Reader:
         if _VARIABLE.fullmatch(name) is None:
             self._fail(place, f"{name!r} is not the name of a variable", "use letters, digits and _")
         if word not in _CLASS_WORDS:
-            self._fail(place, f"{word!r} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}")
+            self._fail(
+                place, f"{_spoken(word)} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}"
+            )
         key_class = KeyClass(word)
         secret = key_class in (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
         return KeyFact(
@@ -107,7 +110,9 @@ class _Reader:
             return None
         words = tuple(member.value for member in Sharing)
         if word not in words:
-            self._fail(place, f"{word!r} does not say how it is shared", f"use one of: {', '.join(words)}")
+            self._fail(
+                place, f"{_spoken(word)} does not say how it is shared", f"use one of: {', '.join(words)}"
+            )
         return Sharing(word)
 
     def _prefixes(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,6 +166,11 @@ class _Reader:
 
     def _fail(self, place: tuple[str, ...], reason: str, hint: str) -> None:
         raise DocumentError(self._path, _line_of(self._lines, place), reason, hint=hint)
+
+
+def _spoken(word: Any) -> str:
+    """Return a word as it may be shown: a token written where its class belongs must not be logged."""
+    return repr(word) if isinstance(word, str) and _SHOWN.fullmatch(word) else "the value"
 
 
 def _line_of(lines: list[str], place: tuple[str, ...]) -> int | None:

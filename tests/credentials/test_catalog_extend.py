@@ -259,3 +259,13 @@ def test_an_unknown_class_is_answered_with_the_words_there_are():
 def test_an_empty_set_switches_nothing_on():
     irc = replace(CATALOG.channels["irc"], enable_sets=(frozenset(),))
     assert replace(CATALOG, channels={"irc": irc}).enabled_by({"IRC_SERVER": "a"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text", ['[keys]\nA_TOKEN = "123:canary-XY"\n', '[channels.x]\nsharing = "sk-canary-XY1"\n']
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(text: str):
+    with pytest.raises(DocumentError) as caught:
+        parse_user_catalog(text, path="c.toml")
+    assert "canary" not in str(caught.value)
+    assert caught.value.line == 2
