@@ -10,15 +10,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ..model.layout import Layout
 from ..model.result import Failed, HermesProfilesError
+from .errors import translated_errors, words_of
 from .files import Files
 from .journal import KEEP, Entry, Journal, Status, ended, iso
 from .lock import StateLock
@@ -84,9 +82,7 @@ def undo(
         return replace(change.run(plan, progress, undone=entry), recovered=recovered)
 
 
-def recover(
-    layout: Layout, files: Files | None = None, *, now: Clock = utc_now, wait: float = WAIT
-) -> tuple[str, ...]:
+def recover(layout: Layout, files: Files | None = None, *, now: Clock = utc_now, wait: float = WAIT) -> tuple[str, ...]:
     """Finish or take back what interrupted runs left, and return what was done as sentences.
 
     Raises Failed when that cannot be done now, Refused(code="busy") while another run is at work.
@@ -120,9 +116,7 @@ class _Change:
         try:
             self._files.private_folder(self.journal.folder)
             self.journal.write(entry)
-            stager = Stager(
-                self._files, self._state, self.journal.backups(change_id), _counter(progress, total)
-            )
+            stager = Stager(self._files, self._state, self.journal.backups(change_id), _counter(progress, total))
             entry = replace(entry, steps=stager.stage(plan, records), ready=True)
             self.journal.write(entry)
             Steps(entry, self.journal, self._files).forward()
@@ -145,7 +139,7 @@ class _Change:
             except (OSError, HermesProfilesError) as error:
                 raise Failed(
                     f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
-                    f"nor taken back: {_words(error)}",
+                    f"nor taken back: {words_of(error)}",
                     target=self.journal.path(entry.id), code="not-recovered",
                     hint="remove what is in the way, then run the command again; "
                     f"see `cat {self.journal.path(entry.id)}`",
@@ -186,7 +180,7 @@ class _Change:
             self._roll_back(entry)
         except (OSError, HermesProfilesError) as second:
             raise Failed(
-                f"{entry.summary}: {_words(error)}; and taking it back failed: {_words(second)}",
+                f"{entry.summary}: {words_of(error)}; and taking it back failed: {words_of(second)}",
                 target=self.journal.path(entry.id), code="not-rolled-back",
                 hint="the next command of this program that changes anything tries again; "
                 f"see `cat {self.journal.path(entry.id)}`",
@@ -224,36 +218,6 @@ def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
             progress(done, total)
 
     return count
-
-
-_HINTS = {
-    errno.ENOSPC: "free some space (`df -h`), then run the command again",
-    errno.EDQUOT: "free some of your quota (`df -h`), then run the command again",
-    errno.EROFS: "the file system is read-only; see `mount`",
-    errno.EXDEV: "both places must be on one file system; see `df`",
-}
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """Turn an OSError into Failed with the path, the system's words and a way out."""
-    try:
-        yield
-    except OSError as error:
-        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
-        hint = _HINTS.get(error.errno or 0)
-        if hint is None and path:
-            hint = f"look at it with `ls -ld {path}`, then run the command again"
-        raise Failed(
-            f"the disk refused, and nothing was changed: {_words(error)}", target=path, hint=hint
-        ) from error
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        words = (error.strerror or str(error)).lower()
-        return f"{os.fsdecode(error.filename)}: {words}" if isinstance(error.filename, str | bytes) else words
-    return str(error) or type(error).__name__.lower()
 
 
 __all__ = ["Applied", "apply", "check_space", "plan_undo", "recover", "undo", "utc_now"]

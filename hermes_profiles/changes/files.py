@@ -150,9 +150,7 @@ class Files:
         finally:
             os.close(fd)
 
-    def make_link(
-        self, path: str, target: str, owner: Owner | None, mtime_ns: int | None = None
-    ) -> os.stat_result:
+    def make_link(self, path: str, target: str, owner: Owner | None, mtime_ns: int | None = None) -> os.stat_result:
         """Make a symbolic link and return its status."""
         self.operation("symlink", path)
         os.symlink(target, path)

@@ -254,12 +254,7 @@ def iso(moment: datetime) -> str:
 
 
 def _is_id(name: str) -> bool:
-    return (
-        len(name) == 21
-        and name[8] == "T"
-        and name[15:17] == "Z-"
-        and set(name[17:]) <= set("0123456789abcdef")
-    )
+    return len(name) == 21 and name[8] == "T" and name[15:17] == "Z-" and set(name[17:]) <= set("0123456789abcdef")
 
 
 def _unreadable(path: str, error: Exception) -> Problem:

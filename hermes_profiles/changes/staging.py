@@ -71,9 +71,7 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
             if step.removes:
                 return Record(Kind.REMOVE, path)
             made = _missing_parents(path, files, moves)
-            return Record(
-                Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made
-            )
+            return Record(Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made)
         case TidyFolder():
             status = files.lstat(str(step.path))
             return Record(Kind.TIDY, str(step.path), old=None if status is None else _old(status))
@@ -182,9 +180,7 @@ class Stager:
         self._files.make_folder(f"{root}/{folder}", owner)
         made.add(folder)
 
-    def _stage_replace(
-        self, step: ReplaceFile, record: Record, index: int, moves: list[tuple[str, str]]
-    ) -> Record:
+    def _stage_replace(self, step: ReplaceFile, record: Record, index: int, moves: list[tuple[str, str]]) -> Record:
         old = self._keep_old(step, place_before(record.target, moves), f"{index}.old")
         record = replace(record, old=old)
         if record.source is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..model.layout import Layout
 from ..model.result import NotFound
 from ..model.secret import Secret
+from .errors import translated_errors
 from .files import Files
 from .journal import iso
 from .lock import StateLock
@@ -107,12 +108,17 @@ def empty(
     An entry whose time is unknown is not older than anything. Raises NotFound for an unknown id before
     anything is deleted, Failed for what the disk does not allow. This is the one thing that has no undo.
     """
-    from .apply import translated_errors
-
     files = files or Files()
-    if files.lstat(str(layout.trash)) is None and not ids:
-        return ()
-    with translated_errors(), StateLock(layout.state, files, wait=wait):
+    with translated_errors():
+        if files.lstat(str(layout.trash)) is None and not ids:
+            return ()
+        return _empty(layout, older_than, ids, files, wait)
+
+
+def _empty(
+    layout: Layout, older_than: datetime | None, ids: Collection[str] | None, files: Files, wait: float
+) -> tuple[TrashEntry, ...]:
+    with StateLock(layout.state, files, wait=wait):
         entries = trash_entries(layout, files)
         unknown = sorted(set(ids or ()) - {entry.id for entry in entries})
         if unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import typer
 
@@ -12,12 +13,19 @@ from hermes_profiles import __version__
 from hermes_profiles.model.result import ExitCode, Problem, Result
 
 from . import output
+from .examples import epilog as epilog_of
 
 
-def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, arguments: Sequence[str] | None = None) -> None:
+def main(
+    program: str,
+    summary: str,
+    commands: Mapping[str, str],
+    epilog: str,
+    arguments: Sequence[str] | None = None,
+) -> None:
     """Run a program; `commands` maps a command's name to `module:function`. Always ends with SystemExit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    called = next((word for word in given if not word.startswith("-")), None)
+    called = next((word for word in given if not word.startswith("-")), "")
     chosen = {called: commands[called]} if called in commands else commands
     app = _app(program, summary, chosen, epilog)
     try:
@@ -46,7 +54,9 @@ def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -
 
     @app.callback()
     def options(
-        version: bool = typer.Option(False, "--version", help="Print the version and exit.", callback=_version, is_eager=True),
+        version: Annotated[
+            bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+        ] = False,
     ) -> None:
         pass
 
@@ -56,7 +66,7 @@ def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -
         if isinstance(target, typer.Typer):
             app.add_typer(target, name=name)
         else:
-            app.command(name, epilog=getattr(target, "examples", None))(target)
+            app.command(name, epilog=epilog_of(target))(target)
     return app
 
 
@@ -66,11 +76,16 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def _usage_error(program: str, called: str | None, given: Sequence[str], error: Exception, message: str) -> None:
+def _usage_error(program: str, called: str, given: Sequence[str], error: Exception, message: str) -> None:
     if getattr(error, "exit_code", 2) == 0 or not message:
         return
     text = message.strip().rstrip(".")
-    problem = Problem("usage", text[:1].lower() + text[1:], called, f"see `{program} {called or ''} --help`".replace("  ", " "))
+    problem = Problem(
+        "usage",
+        text[:1].lower() + text[1:],
+        called,
+        f"see `{program} {called or ''} --help`".replace("  ", " "),
+    )
     result = Result((called,) if called else (), errors=[problem], exit_code=ExitCode.USAGE)
     output.write_result(result, as_json="--json" in given)
     output.close_quietly()

@@ -8,7 +8,9 @@ import typer
 
 Home = Annotated[
     str | None,
-    typer.Option("--home", metavar="PATH", help="Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes."),
+    typer.Option(
+        "--home", metavar="PATH", help="Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]

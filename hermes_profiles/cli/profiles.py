@@ -29,7 +29,8 @@ EPILOG = """Examples:
   hermes-profiles create work --clone --dry-run
   hermes-profiles list
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 5 not found, 6 refused for safety, 130 interrupted."""
+Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 5 not found,
+6 refused for safety, 130 interrupted."""
 
 
 def main() -> None:

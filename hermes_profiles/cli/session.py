@@ -35,7 +35,10 @@ class Session:
     def layout(self) -> Layout:
         """Return the layout of the root this command works on."""
         return Layout.from_environment(
-            self.environment, user_home=user_home(self.environment), platform=sys.platform, home=self.home_option
+            self.environment,
+            user_home=user_home(self.environment),
+            platform=sys.platform,
+            home=self.home_option,
         )
 
     @cached_property
@@ -82,7 +85,13 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
             raise
         answer = Answer(_failure(command, error.problem, error.exit_code))
     except KeyboardInterrupt:
-        answer = Answer(_failure(command, Problem("interrupted", "interrupted; nothing was left half-made"), ExitCode.INTERRUPTED))
+        answer = Answer(
+            _failure(
+                command,
+                Problem("interrupted", "interrupted; nothing was left half-made"),
+                ExitCode.INTERRUPTED,
+            )
+        )
     except OSError as error:
         if debugging or isinstance(error, BrokenPipeError):
             raise
@@ -109,7 +118,10 @@ def from_os_error(error: OSError) -> Problem:
     place = str(error.filename) if error.filename else None
     words = (error.strerror or str(error)).lower()
     return Problem(
-        "os-error", f"{place}: {words}" if place else words, place, f"look at it with `ls -ld {place}`" if place else None
+        "os-error",
+        f"{place}: {words}" if place else words,
+        place,
+        f"look at it with `ls -ld {place}`" if place else None,
     )
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog, KeyClass
-from .config_rules import ConfigJudgement, TreeEntry, channel_place, dotted, is_truthy, judge_config
+from .config_rules import ConfigJudgement, channel_place, dotted, is_truthy, judge_config
 from .environment_rules import API_SERVER, SourceFacts, judge_name, tool_channels
 from .values import ValueIndex, searchable_parts
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
+    from hermes_profiles.documents.entries import TreeEntry
     from hermes_profiles.documents.envfile import EnvDocument, EnvEntry
     from hermes_profiles.documents.jsonfile import JsonDocument
     from hermes_profiles.documents.yamlfile import YamlDocument
@@ -107,9 +108,7 @@ def source_facts(documents: SourceDocuments, catalog: Catalog) -> SourceFacts:
                 place = channel_place(entry.path, catalog)
                 if place and place.channel == API_SERVER and entry.path == (*place.block, "enabled"):
                     api_server_on = True
-    return SourceFacts(
-        tool_channels=tool_channels(environment, catalog), api_server_on=api_server_on
-    )
+    return SourceFacts(tool_channels=tool_channels(environment, catalog), api_server_on=api_server_on)
 
 
 def source_environment(documents: SourceDocuments) -> dict[str, str]:
@@ -143,7 +142,12 @@ def judge_auth(entries: Iterable[TreeEntry], catalog: Catalog, policy: ClonePoli
                 if row.channel is not None:
                     if policy.channels is Channels.CLONE or row.channel in policy.keep:
                         continue
-                    ruling = Ruling(Verdict.REMOVE, f"the stored login of {row.channel}", row.channel, KeyClass.IDENTITY_CREDENTIAL)
+                    ruling = Ruling(
+                        Verdict.REMOVE,
+                        f"the stored login of {row.channel}",
+                        row.channel,
+                        KeyClass.IDENTITY_CREDENTIAL,
+                    )
                     yield AuthRemoval(entry, ruling)
                     removed.add(path)
                 elif row.only_oauth_entries:
@@ -160,7 +164,10 @@ def _single_use(provider: str) -> Ruling:
 def _oauth_items(entries: tuple[TreeEntry, ...], path: tuple[str, ...], provider: str) -> Iterator[AuthRemoval]:
     """Yield the mappings at or just below `path` that hold an OAuth grant; plain API keys beside them may stay."""
     for entry in entries:
-        if entry.kind == "mapping" and entry.path in (path, *(other.path for other in entries if other.path[:-1] == path)):
+        if entry.kind == "mapping" and entry.path in (
+            path,
+            *(other.path for other in entries if other.path[:-1] == path),
+        ):
             inner = [other for other in entries if other.path[:-1] == entry.path]
             if any("refresh" in other.path[-1].lower() or "oauth" in (other.value or "").lower() for other in inner):
                 yield AuthRemoval(entry, _single_use(provider), provider)
@@ -215,7 +222,11 @@ def _index(
     for removal in auth:
         if removal.ruling.channel is not None and documents.auth is not None:
             for entry in documents.auth.entries:
-                if entry.path[: len(removal.entry.path)] == removal.entry.path and entry.value and len(entry.value) >= 12:
+                if (
+                    entry.path[: len(removal.entry.path)] == removal.entry.path
+                    and entry.value
+                    and len(entry.value) >= 12
+                ):
                     add(dotted(("auth.json", *removal.entry.path)), entry.value, KeyClass.IDENTITY_CREDENTIAL)
     if policy.channels is not Channels.CLONE:
         for path, secrets in documents.state_values.items():
@@ -240,7 +251,10 @@ def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> It
 
 
 def _kept_by_user(
-    documents: SourceDocuments, env: Mapping[str, tuple[EnvRuling, ...]], policy: ClonePolicy, common: Iterable[str]
+    documents: SourceDocuments,
+    env: Mapping[str, tuple[EnvRuling, ...]],
+    policy: ClonePolicy,
+    common: Iterable[str],
 ) -> frozenset[str]:
     """Return the values of keys the user asked to keep: they may stand wherever they stand."""
     kept: set[str] = set()

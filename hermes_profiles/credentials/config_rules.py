@@ -9,29 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from .catalog import Catalog, KeyClass
 from .environment_rules import API_SERVER, SourceFacts, judge_name
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
+if TYPE_CHECKING:
+    from hermes_profiles.documents.entries import TreeEntry
+
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 # Names below `platforms` that are no channel: the terminal itself.
 _NOT_A_CHANNEL = frozenset({"local", "cli"})
-
-
-class TreeEntry(Protocol):
-    """What a YAML or JSON entry must tell; see documents/."""
-
-    @property
-    def path(self) -> tuple[str, ...]: ...
-    @property
-    def line(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def value(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +72,14 @@ def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
             known = catalog.channel_of_config_key(name)
             if known is None and name.lower() in _NOT_A_CHANNEL:
                 return None
-            return ChannelPlace(known or name.lower(), tuple(path[: size + 1]), known is not None, True)
+            return ChannelPlace(
+                known or name.lower(), tuple(path[: size + 1]), known=known is not None, switchable=True
+            )
     if path and path[0] == "gateway" and len(path) > 1:
         known = catalog.channel_of_config_key(path[1])
-        return ChannelPlace(known, tuple(path[:2]), True, True) if known else None
+        return ChannelPlace(known, tuple(path[:2]), known=True, switchable=True) if known else None
     known = catalog.channel_of_config_key(path[0]) if path else None
-    return ChannelPlace(known, tuple(path[:1]), True, False) if known else None
+    return ChannelPlace(known, tuple(path[:1]), known=True, switchable=False) if known else None
 
 
 def judge_config(
@@ -138,7 +130,12 @@ def _judge_in_block(
 ) -> Ruling | None:
     inner = entry.path[len(place.block) :]
     if not place.known:
-        return Ruling(Verdict.REMOVE, "not in the catalogue; everything below `platforms` is a channel", place.channel, KeyClass.UNKNOWN)
+        return Ruling(
+            Verdict.REMOVE,
+            "not in the catalogue; everything below `platforms` is a channel",
+            place.channel,
+            KeyClass.UNKNOWN,
+        )
     if not inner or inner == ("enabled",):
         return None
     if inner == ("extra",) and entry.kind == "mapping":
@@ -146,7 +143,12 @@ def _judge_in_block(
     key_class = catalog.config_class(place.channel, inner)
     if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
         if key_class in (KeyClass.IDENTITY_SETTING, KeyClass.OPTION) or inner[-1] == "host":
-            return Ruling(Verdict.KEEP, "the API server stays on, with a port and a key of its own", place.channel, key_class)
+            return Ruling(
+                Verdict.KEEP,
+                "the API server stays on, with a port and a key of its own",
+                place.channel,
+                key_class,
+            )
         return Ruling(Verdict.REMOVE, "must be unique: the clone gets its own in .env", place.channel, key_class)
     if key_class is KeyClass.OPTION and policy.channels is not Channels.STRICT_PREFIX:
         return Ruling(Verdict.KEEP, "harmless behaviour", place.channel, key_class)
@@ -162,7 +164,12 @@ def _judge_in_block(
 
 def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling | None:
     if entry.path in catalog.gateway_config_identity:
-        return Ruling(Verdict.REMOVE, "belongs to the gateway that owns it", _owner(entry.path), KeyClass.IDENTITY_COMPANION)
+        return Ruling(
+            Verdict.REMOVE,
+            "belongs to the gateway that owns it",
+            _owner(entry.path),
+            KeyClass.IDENTITY_COMPANION,
+        )
     if len(entry.path) == 1 and entry.kind == "scalar" and _ENVIRONMENT_NAME.fullmatch(entry.path[0]):
         # The gateway copies every top-level scalar into its environment.
         return _as_environment(entry.path[0], catalog, policy, facts)
@@ -184,7 +191,10 @@ def _owner(path: Sequence[str]) -> str:
 
 
 def _blocks_to_switch_off(
-    entries: Iterable[TreeEntry], blocks: Mapping[tuple[str, ...], ChannelPlace], policy: ClonePolicy, facts: SourceFacts
+    entries: Iterable[TreeEntry],
+    blocks: Mapping[tuple[str, ...], ChannelPlace],
+    policy: ClonePolicy,
+    facts: SourceFacts,
 ) -> Iterator[ChannelPlace]:
     """Yield blocks that must read `enabled: false`.
 
@@ -198,15 +208,16 @@ def _blocks_to_switch_off(
         if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
             continue
         flag = flags.get((*block, "enabled"))
-        if flag is None and place.switchable:
-            yield place
-        elif flag is not None and is_truthy(flag.value):
+        if (flag is None and place.switchable) or (flag is not None and is_truthy(flag.value)):
             yield place
 
 
-def is_truthy(value: str | None) -> bool:
-    """Return whether Hermes takes this scalar for true; what it does not know counts as true, as in Hermes."""
-    return (value or "").strip().lower() not in {"false", "0", "no", "off", "", "null", "~", "none"}
+def is_truthy(value: object) -> bool:
+    """Return whether Hermes takes a flag for true (gateway/config.py): the words true, 1, yes, on; any other object
+    by its own truth."""
+    if isinstance(value, str):
+        return value.strip().lower() in {"true", "1", "yes", "on"}
+    return bool(value)
 
 
 def _values_below(
@@ -217,7 +228,10 @@ def _values_below(
     for entry in entries:
         if entry.kind != "scalar" or not entry.value:
             continue
-        above = next((rulings[entry.path[:size]] for size in range(len(entry.path), 0, -1) if entry.path[:size] in rulings), None)
+        above = next(
+            (rulings[entry.path[:size]] for size in range(len(entry.path), 0, -1) if entry.path[:size] in rulings),
+            None,
+        )
         if above is not None:
             values.setdefault(dotted(entry.path), []).append((entry.value, above.key_class))
     return {name: tuple(found) for name, found in values.items()}

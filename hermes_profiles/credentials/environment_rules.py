@@ -11,7 +11,12 @@ from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
 API_SERVER = "api_server"
 API_SERVER_ASSIGNED = ("API_SERVER_PORT", "API_SERVER_KEY")
-API_SERVER_KEPT = ("API_SERVER_ENABLED", "API_SERVER_HOST", "API_SERVER_CORS_ORIGINS", "API_SERVER_MODEL_NAME")
+API_SERVER_KEPT = (
+    "API_SERVER_ENABLED",
+    "API_SERVER_HOST",
+    "API_SERVER_CORS_ORIGINS",
+    "API_SERVER_MODEL_NAME",
+)
 
 _CLASS_REASONS = {
     KeyClass.IDENTITY_CREDENTIAL: "a credential of {channel}: only one process may hold it",
@@ -72,8 +77,18 @@ def _judge_api_server(name: str, fact: KeyFact) -> Ruling:
         what = "free port" if name.endswith("PORT") else "fresh key"
         return Ruling(Verdict.ASSIGN, f"must be unique: the clone gets its own {what}", API_SERVER, fact.key_class)
     if name in API_SERVER_KEPT:
-        return Ruling(Verdict.KEEP, "the API server stays on, with a port and a key of its own", API_SERVER, fact.key_class)
-    return Ruling(Verdict.REMOVE, _CLASS_REASONS[KeyClass.UNKNOWN].format(channel=API_SERVER), API_SERVER, fact.key_class)
+        return Ruling(
+            Verdict.KEEP,
+            "the API server stays on, with a port and a key of its own",
+            API_SERVER,
+            fact.key_class,
+        )
+    return Ruling(
+        Verdict.REMOVE,
+        _CLASS_REASONS[KeyClass.UNKNOWN].format(channel=API_SERVER),
+        API_SERVER,
+        fact.key_class,
+    )
 
 
 def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFacts, catalog: Catalog) -> Ruling:

@@ -31,12 +31,16 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
 def _flags(config: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[str, bool]]:
     """Yield (channel, enabled), weakest place first: `gateway.platforms`, `platforms`, a section of its own."""
     gateway = config.get("gateway")
-    blocks = [gateway.get("platforms") if isinstance(gateway, Mapping) else None, config.get("platforms"), config]
+    blocks = [
+        gateway.get("platforms") if isinstance(gateway, Mapping) else None,
+        config.get("platforms"),
+        config,
+    ]
     for block in blocks:
         for name, settings in block.items() if isinstance(block, Mapping) else ():
             channel = catalog.channel_of_config_key(str(name))
             if channel is not None and isinstance(settings, Mapping) and "enabled" in settings:
-                yield channel, is_truthy(str(settings["enabled"]))
+                yield channel, is_truthy(settings["enabled"])
 
 
 def _scalars(config: Mapping[str, Any]) -> dict[str, str]:

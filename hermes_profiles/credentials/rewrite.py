@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.result import DocumentError
 
 from .classifier import AuthRemoval, EnvRuling
-from .config_rules import ConfigJudgement, ConfigRemoval, TreeEntry, dotted
+from .config_rules import ConfigJudgement, ConfigRemoval, dotted
 from .values import Redaction, ValueIndex, placeholder
 from .verdicts import ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
-    from hermes_profiles.documents.envfile import EnvDocument, EnvEntry
+    from hermes_profiles.documents.entries import TreeEntry
+    from hermes_profiles.documents.envfile import EnvDocument
     from hermes_profiles.documents.jsonfile import JsonDocument
     from hermes_profiles.documents.yamlfile import YamlDocument
 
@@ -78,14 +79,24 @@ def rewrite_env(
     _check_clean(content, values, document.path)
     return Rewrite(
         content=content,
-        removed=tuple(Removed(entry.name, document.path, entry.line, ruling) for entry, ruling in decided if ruling.removes),
-        kept=tuple(dict.fromkeys(entry.name for entry, ruling in decided if not entry.commented and ruling.verdict is Verdict.KEEP)),
+        removed=tuple(
+            Removed(entry.name, document.path, entry.line, ruling) for entry, ruling in decided if ruling.removes
+        ),
+        kept=tuple(
+            dict.fromkeys(
+                entry.name for entry, ruling in decided if not entry.commented and ruling.verdict is Verdict.KEEP
+            )
+        ),
         redacted=tuple(Redaction(document.line_of(start), name) for start, _, name in spans),
     )
 
 
 def _final_env_ruling(
-    item: EnvRuling, document: EnvDocument, values: ValueIndex, policy: ClonePolicy, assigned: Mapping[str, str]
+    item: EnvRuling,
+    document: EnvDocument,
+    values: ValueIndex,
+    policy: ClonePolicy,
+    assigned: Mapping[str, str],
 ) -> Ruling:
     """Return the ruling once values are known: a harmless name can hold a removed value, an empty one holds none."""
     entry, ruling = item.entry, item.ruling
@@ -115,9 +126,9 @@ def rewrite_config(
 
     Raises DocumentError where an edit is not certain or a value would remain.
     """
-    rulings: dict[Any, Ruling] = {removal.entry: removal.ruling for removal in removals}
+    rulings: dict[TreeEntry, Ruling] = {removal.entry: removal.ruling for removal in removals}
     gone = {entry.path for entry in rulings}
-    changed: dict[Any, str] = {}
+    changed: dict[TreeEntry, str] = {}
     redacted: list[Redaction] = []
     for entry in document.entries:
         if _below(entry.path, gone) or _kept_by_user(entry, policy):
@@ -143,7 +154,9 @@ def rewrite_config(
     _check_clean(content, values, document.path)
     return Rewrite(
         content=content,
-        removed=tuple(Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items()),
+        removed=tuple(
+            Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items()
+        ),
         disabled=tuple(dict.fromkeys(place.channel for place in judgement.switch_off)),
         redacted=tuple(redacted),
     )
@@ -151,8 +164,8 @@ def rewrite_config(
 
 def _edit_tree(
     document: YamlDocument | JsonDocument,
-    remove: list[Any],
-    replace: dict[Any, str],
+    remove: list[TreeEntry],
+    changed: dict[TreeEntry, str],
     insert: list[tuple[tuple[str, ...], str]],
     values: ValueIndex,
     redacted: list[Redaction],
@@ -160,15 +173,15 @@ def _edit_tree(
     from hermes_profiles.documents.yamlfile import YamlDocument
 
     if not isinstance(document, YamlDocument):
-        return document.edit(remove=remove, replace=replace, insert=insert)
+        return document.edit(remove=remove, replace=changed, insert=insert)
     edits: list[TextEdit] = []
     for comment in document.comments:
         for start, end, name in values.spans(document.text[comment.start : comment.end]):
             edits.append(TextEdit(comment.start + start, comment.start + end, placeholder(name)))
             redacted.append(Redaction(document.line_of(comment.start), name))
     origins = {entry.origin for entry in remove}
-    remove += [entry for entry in document.entries if entry.origin in origins and entry not in remove]
-    return document.edit(remove=remove, replace=replace, insert=insert, text_edits=edits)
+    remove += [entry for entry in document.entries if entry.origin in origins]
+    return document.edit(remove=remove, replace=changed, insert=insert, text_edits=edits)
 
 
 def rewrite_auth(document: JsonDocument, removals: Iterable[AuthRemoval], values: ValueIndex) -> Rewrite:
@@ -179,7 +192,8 @@ def rewrite_auth(document: JsonDocument, removals: Iterable[AuthRemoval], values
     return Rewrite(
         content=content,
         removed=tuple(
-            Removed(dotted(removal.entry.path), document.path, removal.entry.line, removal.ruling) for removal in removals
+            Removed(dotted(removal.entry.path), document.path, removal.entry.line, removal.ruling)
+            for removal in removals
         ),
     )
 

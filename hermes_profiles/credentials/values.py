@@ -32,9 +32,7 @@ def placeholder(name: str) -> str:
     return f"<removed: {name}>"
 
 
-def searchable_parts(
-    value: str, *, common: Collection[str] = frozenset(), setting: bool = False
-) -> tuple[str, ...]:
+def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setting: bool = False) -> tuple[str, ...]:
     """Return the strings worth searching for: the value, the items of a list, the password of a URL.
 
     Nothing shorter than 8 characters, no public constant, no bare template such as `your_bot_token`.
@@ -52,9 +50,9 @@ def searchable_parts(
 def _url_secrets(value: str) -> list[str]:
     try:
         split = urlsplit(value)
-        return [split.password or "", split.username or ""]
     except ValueError:
         return []
+    return [split.password or "", split.username or ""]
 
 
 def _is_searchable(part: str, common: Collection[str]) -> bool:

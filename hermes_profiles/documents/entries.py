@@ -152,7 +152,7 @@ class _Reader:
             TreeEntry(
                 path=(*path, item.name),
                 line=self.document.line_of(value.body) if value.kind == "scalar" else line,
-                kind="scalar" if real.kind in ("scalar", "alias") else real.kind,
+                kind="scalar" if real.kind == "scalar" or real.kind == "alias" else real.kind,
                 value=real.value if real.kind == "scalar" else None,
                 tag=real.tag,
                 origin=item.number,

@@ -7,6 +7,7 @@ with a name it knows. What is read afterwards is this *mended* text; every piece
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _joints(line: str, known: Collection[str], longest: int) -> list[int]:
         equals = line.find("=", equals + 1)
     if len(starts) < 2 or starts[0] != 0:
         return [0]
-    for begin, stop in zip(starts, starts[1:], strict=False):
+    for begin, stop in itertools.pairwise(starts):
         value = line[begin:stop].split("=", 1)[1]
         if any(mark in value for mark in _STRUCTURED) or any(char.isspace() for char in value):
             return [0]

@@ -64,8 +64,8 @@ class JsonDocument(TextDocument):
     ) -> bytes:
         """Return the bytes after the edit, every other byte as it was.
 
-        A replaced text stays text; another scalar, and a new one, becomes what the text means in JSON (`false`, `1`),
-        or text when it means nothing. Raises DocumentError when the result would not read as asked.
+        A replaced text stays text; another scalar, and a new one, becomes what the text means in JSON
+        (`false`, `1`), or text when it means nothing. Raises DocumentError when the result would not read as asked.
         """
         removed = frozenset(entry.origin for entry in remove)
         insertions, plain = resolve_insertions(self, self._root, insert, removed)
@@ -193,21 +193,22 @@ class _Builder:
 
     def take(self, match: re.Match[str]) -> None:
         """Use one token."""
-        token, start = match[0], match.start()
-        if token in "{[":
-            kind, tag = ("mapping", "map") if token == "{" else ("sequence", "seq")
-            node = Node("mapping" if kind == "mapping" else "sequence", start, start, start, tag, flow=True)
+        word, start = match[0], match.start()
+        if word in "{[":
+            is_mapping = word == "{"
+            node = Node("mapping" if is_mapping else "sequence", start, start, start, flow=True)
+            node.tag = "map" if is_mapping else "seq"
             self._place(node)
             self.stack.append(node)
             self.key.append(None)
             if len(self.stack) > MAX_DEPTH:
                 line = self.document.line_of(start)
                 raise DocumentError(self.document.path, line, f"more than {MAX_DEPTH} levels deep")
-        elif token in "}]":
+        elif word in "}]":
             self.stack.pop().end = match.end()
             self.key.pop()
-        elif token not in ",:":
-            self._place(_scalar(token, start))
+        elif word not in ",:":
+            self._place(_scalar(word, start))
 
     def _place(self, node: Node) -> None:
         if not self.stack:
@@ -225,11 +226,11 @@ class _Builder:
         self.count += 1
 
 
-def _scalar(token: str, start: int) -> Node:
+def _scalar(word: str, start: int) -> Node:
     """Return the node of one literal. NaN and Infinity are floats, as Python reads them."""
-    end = start + len(token)
-    if token[0] == '"':
-        return Node("scalar", start, end, start, "str", json.loads(token), '"')
-    number = _NUMBER.fullmatch(token)
-    tag = _WORDS.get(token) or ("int" if number and not (number[1] or number[2]) else "float")
-    return Node("scalar", start, end, start, tag, token)
+    end = start + len(word)
+    if word[0] == '"':
+        return Node("scalar", start, end, start, "str", json.loads(word), '"')
+    number = _NUMBER.fullmatch(word)
+    tag = _WORDS.get(word) or ("int" if number and not (number[1] or number[2]) else "float")
+    return Node("scalar", start, end, start, tag, word)

@@ -21,7 +21,10 @@ _COLON = re.compile(r"\s*:")
 _COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 _SAFE_TAGS = frozenset(
     TAG + name
-    for name in "null bool int float binary timestamp omap pairs set str seq map merge value".split()
+    for name in (
+        "null", "bool", "int", "float", "binary", "timestamp", "omap", "pairs", "set", "str", "seq", "map",
+        "merge", "value",
+    )  # fmt: skip
 )
 
 

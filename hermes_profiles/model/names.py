@@ -14,8 +14,33 @@ _PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
 RESERVED = frozenset({"hermes", "default", "test", "tmp", "root", "sudo"})
 HERMES_SUBCOMMANDS = frozenset(
-    "chat model gateway setup whatsapp login logout status cron doctor dump config pairing skills tools "
-    "mcp sessions insights version update uninstall profile plugins honcho acp".split()
+    [
+        "chat",
+        "model",
+        "gateway",
+        "setup",
+        "whatsapp",
+        "login",
+        "logout",
+        "status",
+        "cron",
+        "doctor",
+        "dump",
+        "config",
+        "pairing",
+        "skills",
+        "tools",
+        "mcp",
+        "sessions",
+        "insights",
+        "version",
+        "update",
+        "uninstall",
+        "profile",
+        "plugins",
+        "honcho",
+        "acp",
+    ]
 )
 
 

@@ -15,7 +15,7 @@ class Secret(Generic[Value]):
     __slots__ = ("_value",)
 
     def __init__(self, value: Value) -> None:
-        self._value = value
+        self._value: Value = value
 
     def reveal(self) -> Value:
         """Return the value itself. Every call is a place to review."""

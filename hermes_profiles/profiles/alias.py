@@ -36,7 +36,9 @@ def aliases_of(layout: Layout, profile: str) -> tuple[Path, ...]:
     """Return every alias script that starts this profile, matched exactly (`erp` is not `erp-dev`)."""
     try:
         with os.scandir(layout.alias_folder) as scan:
-            return tuple(Path(entry.path) for entry in sorted(scan, key=lambda e: e.name) if alias_target(entry) == profile)
+            return tuple(
+                Path(entry.path) for entry in sorted(scan, key=lambda e: e.name) if alias_target(entry) == profile
+            )
     except OSError:
         return ()
 

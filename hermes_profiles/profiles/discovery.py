@@ -107,9 +107,7 @@ def alias_target(entry: os.DirEntry[str]) -> str | None:
     return match.group(1).decode("ascii") if match else None
 
 
-def read_profile(
-    layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None
-) -> Profile:
+def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
     """Return what the profile's own files say; unreadable files become problems, never an exception."""
     home = layout.home(name)
     problems: list[Problem] = []
@@ -169,7 +167,12 @@ def _config(home: Path, catalog: Catalog, problems: list[Problem]) -> Mapping[st
     if not raw:
         return {}
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
-    return _yaml(raw, str(home / "config.yaml"), ("model", *CONFIG_SECTIONS, *catalog.channels, *_enabling(catalog)), problems)
+    return _yaml(
+        raw,
+        str(home / "config.yaml"),
+        ("model", *CONFIG_SECTIONS, *catalog.channels, *_enabling(catalog)),
+        problems,
+    )
 
 
 def _enabling(catalog: Catalog) -> frozenset[str]:

@@ -45,5 +45,8 @@ def build_fresh(
     if not skills:
         entries.append(WriteFile(NO_SKILLS_MARKER, Secret(NO_SKILLS_NOTE)))
     return ChangePlan(
-        command=command, summary=f"create {name}", steps=(PublishTree(layout.home(name), tuple(entries)),), profiles=(name,)
+        command=command,
+        summary=f"create {name}",
+        steps=(PublishTree(layout.home(name), tuple(entries)),),
+        profiles=(name,),
     )

@@ -65,13 +65,17 @@ def plan_rename(
     if any(path.name == old for path in existing) and why is None:
         steps.append(ReplaceFile(target, Secret(alias_script(new, hermes)), ALIAS_MODE, signature(target)))
     if active_profile(layout) == old:
-        steps.append(ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile)))
+        steps.append(
+            ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile))
+        )
     return ChangePlan(("rename", old, new), f"rename {old} to {new}", tuple(steps), profiles=(old, new)), why
 
 
 def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, size: int | None = None) -> ChangePlan:
     """Return the plan that moves a profile to the trash; its aliases go, and the sticky profile if it was this one."""
-    about, move = steps_to_trash(layout, layout.home(name), trash_id=trash_id, name=name, deleted_at=deleted_at, size=size)
+    about, move = steps_to_trash(
+        layout, layout.home(name), trash_id=trash_id, name=name, deleted_at=deleted_at, size=size
+    )
     steps: list[Step] = [about, move]
     steps += [ReplaceFile(path, None, expected=signature(path)) for path in aliases_of(layout, name)]
     if active_profile(layout) == name:
@@ -100,7 +104,11 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
         if wanted in (entry.id, entry.name):
             return entry
     known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
-    raise NotFound(f"{wanted!r} is not in the trash", target=wanted, hint=f"there is: {known}; see `hermes-profiles trash list`")
+    raise NotFound(
+        f"{wanted!r} is not in the trash",
+        target=wanted,
+        hint=f"there is: {known}; see `hermes-profiles trash list`",
+    )
 
 
 def leftover_services(layout: Layout, name: str) -> tuple[Path, ...]:

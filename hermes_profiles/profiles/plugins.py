@@ -7,8 +7,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.credentials.catalog import Catalog, Channel, UserAdditions, extend, load_catalog
-from hermes_profiles.credentials.catalog import parse_plugin_channel, parse_user_catalog
+from hermes_profiles.credentials.catalog import (
+    Catalog,
+    Channel,
+    UserAdditions,
+    extend,
+    load_catalog,
+    parse_plugin_channel,
+    parse_user_catalog,
+)
 from hermes_profiles.model.layout import Layout
 
 USER_CATALOG = "catalog.toml"
@@ -20,7 +27,10 @@ def catalog_for(layout: Layout, environment: Mapping[str, str], *, homes: tuple[
     Raises DocumentError for a broken user file or plugin.yaml: a channel nobody can read is one nobody leaves behind.
     """
     catalog = load_catalog()
-    folders = (*(home / "plugins" for home in dict.fromkeys((layout.root, *homes))), *installed_plugin_folders(layout))
+    folders = (
+        *(home / "plugins" for home in dict.fromkeys((layout.root, *homes))),
+        *installed_plugin_folders(layout),
+    )
     channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog))
     additions = user_additions(environment)
     return extend(catalog, channels=channels, additions=additions) if channels or additions else catalog

@@ -62,7 +62,10 @@ class CloneReport:
                 "assigned": [{"name": name, "value": value} for name, value in self.assigned.items()],
                 "masked": self.masked,
             },
-            "config": {"removed": [_config_row(row) for row in self.config_removed], "disabled": self.disabled},
+            "config": {
+                "removed": [_config_row(row) for row in self.config_removed],
+                "disabled": self.disabled,
+            },
             "files": {
                 "copied": self.copied,
                 "left_behind": [{"path": row.path, "reason": row.reason} for row in self.left_behind],
@@ -87,4 +90,10 @@ def _env_row(row: Removed) -> dict[str, Any]:
 
 
 def _config_row(row: Removed) -> dict[str, Any]:
-    return {"file": row.file, "path": row.name, "line": row.line, "channel": row.ruling.channel, "reason": row.ruling.reason}
+    return {
+        "file": row.file,
+        "path": row.name,
+        "line": row.line,
+        "channel": row.ruling.channel,
+        "reason": row.ruling.reason,
+    }

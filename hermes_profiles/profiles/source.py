@@ -108,7 +108,12 @@ def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
         return LeftBehind(item.path, "a socket, FIFO or device")
     if item.kind is Kind.UNREADABLE:
         if not rules.policy.skip_unreadable:
-            raise Failed(f"cannot list the folder {item.path} of the source", target=item.path, code="unreadable", hint=SKIP_HINT)
+            raise Failed(
+                f"cannot list the folder {item.path} of the source",
+                target=item.path,
+                code="unreadable",
+                hint=SKIP_HINT,
+            )
         return LeftBehind(item.path, "cannot be listed")
     return None
 

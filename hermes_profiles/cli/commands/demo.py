@@ -17,6 +17,7 @@ import typer
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.catalog import load_catalog
@@ -39,11 +40,15 @@ print(",".join(sorted(platform.value for platform in load_gateway_config().get_c
 """
 
 
+@examples(
+    "hermes-profiles demo",
+    "hermes-profiles demo --keep",
+)
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox there and say where.")] = False,
     json: Json = False,
 ) -> None:
-    """Clone a profile full of synthetic bot tokens three times and prove that none arrives. Touches nothing of yours."""
+    """Clone a profile full of synthetic bot tokens three times in a sandbox, and prove that none arrives."""
     session = Session(None, json)
 
     def body() -> Answer:
@@ -55,9 +60,6 @@ def demo(
                 shutil.rmtree(sandbox)
 
     run(("demo",), session, body)
-
-
-demo.examples = "Examples:\n\n\b\n  hermes-profiles demo\n  hermes-profiles demo --keep\n"  # type: ignore[attr-defined]
 
 
 def _demo(sandbox: Path, *, keep: bool) -> Answer:
@@ -78,7 +80,7 @@ def _demo(sandbox: Path, *, keep: bool) -> Answer:
     leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
     data: dict[str, Any] = {
         "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows, "secrets": len(SECRETS),
-        "files_searched": sum(len(files) for name in CLONES for _, _, files in os.walk(layout.home(name))), "leaks": leaks,
+        "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))), "leaks": leaks,
     }  # fmt: skip
     errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
     code = ExitCode.FAILED if leaks else ExitCode.OK
@@ -89,7 +91,10 @@ def _row(layout: Layout, name: str, sandbox: Path) -> dict[str, Any]:
     home = layout.home(name)
     profile = read_profile(layout, name, catalog=load_catalog(), active="default", alias=None)
     env = (home / ".env").read_text(encoding="utf-8")
-    port = next((line.partition("=")[2] for line in env.splitlines() if line.startswith("API_SERVER_PORT=")), "8642 (default)")
+    port = next(
+        (line.partition("=")[2] for line in env.splitlines() if line.startswith("API_SERVER_PORT=")),
+        "8642 (default)",
+    )
     return {
         "name": name, "model": profile.model, "channels": list(profile.channels), "api_port": port,
         "model_keys": sum(value in env for value in SHARED.values()), "hermes_says": _ask_hermes(home, sandbox),
@@ -101,11 +106,18 @@ def _ask_hermes(home: Path, sandbox: Path) -> str | None:
     judged = sandbox / "judged"
     shutil.copytree(home, judged, ignore=shutil.ignore_patterns("profiles"))  # its loaders may rewrite what they read
     environment = {
-        "HOME": str(sandbox), "HERMES_HOME": str(judged), "PATH": os.environ.get("PATH", ""), "HERMES_DISABLE_LAZY_INSTALLS": "1",
+        "HOME": str(sandbox), "HERMES_HOME": str(judged), "PATH": os.environ.get("PATH", ""),
+        "HERMES_DISABLE_LAZY_INSTALLS": "1",
     }  # fmt: skip
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _JUDGE], env=environment, cwd=sandbox, capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-c", _JUDGE],
+            env=environment,
+            cwd=sandbox,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None
@@ -124,7 +136,13 @@ def _leaks(home: Path) -> Iterator[tuple[str, str]]:
             content = Path(path).read_bytes()
             for name, value in SECRETS.items():
                 plain = value.encode()
-                spellings = (plain, value.encode("utf-16-le"), value.encode("utf-16-be"), quote(value, safe="").encode(), base64.b64encode(plain))
+                spellings = (
+                    plain,
+                    value.encode("utf-16-le"),
+                    value.encode("utf-16-be"),
+                    quote(value, safe="").encode(),
+                    base64.b64encode(plain),
+                )
                 if any(spelling in content for spelling in spellings):
                     yield name, os.path.relpath(path, home)
 
@@ -132,13 +150,21 @@ def _leaks(home: Path) -> Iterator[tuple[str, str]]:
 def _text(data: dict[str, Any]) -> Iterator[str]:
     from .make import report_lines
 
-    yield "A source profile with synthetic bot tokens in awkward places, cloned three times. The report of the first clone:"
+    yield "A source profile with synthetic bot tokens in awkward places, cloned three times."
+    yield "The report of the first clone:"
     yield ""
     yield from report_lines(data["report"])
     yield ""
     yield "Side by side:"
     cells = [
-        (row["name"], row["model"] or "-", str(row["model_keys"]), ", ".join(row["channels"]) or "none", row["hermes_says"] or "not installed", row["api_port"])
+        (
+            row["name"],
+            row["model"] or "-",
+            str(row["model_keys"]),
+            ", ".join(row["channels"]) or "none",
+            row["hermes_says"] or "not installed",
+            row["api_port"],
+        )
         for row in data["profiles"]
     ]
     headers = ("profile", "model", "model keys", "channels", "Hermes would connect", "API port")
@@ -147,8 +173,7 @@ def _text(data: dict[str, Any]) -> Iterator[str]:
     if data["leaks"]:
         yield f"{len(data['leaks'])} secrets arrived in clones: this is a fault, please report it"
     else:
-        yield (
-            f"{data['secrets']} secrets searched for in {data['files_searched']} files of the clones, as UTF-8, UTF-16, URL-encoded and base64: none found."
-        )
+        yield f"{data['secrets']} secrets searched for in {data['files_searched']} files of the clones,"
+        yield "as UTF-8, UTF-16, URL-encoded and base64: none found."
     if data["sandbox"]:
         yield f"The sandbox is kept: hermes-profiles --home {data['sandbox']}/.hermes list"

@@ -41,7 +41,9 @@ def _files() -> dict[str, bytes]:
             "---\nname: notify\ndescription: sends a note\n---\n"
             f"curl https://api.telegram.org/bot{secrets['TELEGRAM_BOT_TOKEN'].replace(':', '%3A')}/getMe\n"
         ).encode(),
-        "skills/notify/auth.txt": b"Authorization: Basic " + base64.b64encode(secrets["SLACK_BOT_TOKEN"].encode()) + b"\n",
+        "skills/notify/auth.txt": b"Authorization: Basic "
+        + base64.b64encode(secrets["SLACK_BOT_TOKEN"].encode())
+        + b"\n",
         "skills/notify/cache.bin": b"\x00\x01" + secrets["WEIXIN_TOKEN"].encode() + b"\x00\xff",
         "skills/weather/SKILL.md": b"---\nname: weather\ndescription: looks at the sky\n---\nLook up.\n",
         "weixin/accounts/demo.json": f'{{"token": "{secrets["WEIXIN_TOKEN"]}", "userId": "demo-user"}}\n'.encode(),
@@ -61,7 +63,7 @@ def _env() -> str:
         f"TELEGRAM_BOT_TOKEN={secrets['TELEGRAM_BOT_TOKEN']}\n"
         "TELEGRAM_ALLOWED_USERS=4200000042\n"
         "TELEGRAM_REQUIRE_MENTION=true\n"
-        f"export\tSLACK_BOT_TOKEN=\"{secrets['SLACK_BOT_TOKEN']}\"\n"
+        f'export\tSLACK_BOT_TOKEN="{secrets["SLACK_BOT_TOKEN"]}"\n'
         f"'SLACK_APP_TOKEN'={secrets['SLACK_APP_TOKEN']}\n"
         "SLACK_TEAM_ID=T0DEMO\n"
         f"WEIXIN_TOKEN = {secrets['WEIXIN_TOKEN']}   # from the phone\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.catalog import Catalog, channel_document
@@ -20,24 +21,27 @@ from hermes_profiles.profiles.discovery import require
 from hermes_profiles.profiles.report import CloneReport
 
 
+@examples(
+    "hermes-profiles explain TELEGRAM_BOT_TOKEN",
+    "hermes-profiles explain platforms.slack.extra.allow_from --profile work",
+    "hermes-profiles explain weixin/accounts",
+    "hermes-profiles explain telegram --json",
+)
 def explain(
-    thing: Annotated[str, typer.Argument(metavar="KEY|PATH|CHANNEL", help="A variable, a path of config.yaml, a file, or a channel.")],
-    profile: Annotated[str | None, typer.Option("--profile", "-p", metavar="NAME", help="Profile to look at (default: the one in use).")] = None,
+    thing: Annotated[
+        str,
+        typer.Argument(metavar="KEY|PATH|CHANNEL", help="A variable, a path of config.yaml, a file, or a channel."),
+    ],
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", "-p", metavar="NAME", help="Profile to look at (default: the one in use)."),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Tell what a clone would do with one key, path, file or channel, and why."""
     session = Session(home, json)
     run(("explain",), session, lambda: _explain(session, thing, profile))
-
-
-explain.examples = """Examples:
-
-\b
-  hermes-profiles explain TELEGRAM_BOT_TOKEN
-  hermes-profiles explain platforms.slack.extra.allow_from --profile work
-  hermes-profiles explain weixin/accounts
-  hermes-profiles explain telegram --json"""  # type: ignore[attr-defined]
 
 
 def _explain(session: Session, thing: str, profile: str | None) -> Answer:
@@ -71,10 +75,22 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[
     path = thing.strip("/")
     for row in (*report.env_removed, *report.config_removed):
         if row.name == thing or row.name.startswith(f"{thing}.") or (channel and row.ruling.channel == channel):
-            yield {"file": row.file, "line": row.line, "name": row.name, "verdict": "remove", "reason": row.ruling.reason}
+            yield {
+                "file": row.file,
+                "line": row.line,
+                "name": row.name,
+                "verdict": "remove",
+                "reason": row.ruling.reason,
+            }
     for name in report.assigned:
         if name == thing or (channel and channel in catalog.channels_of(name)):
-            yield {"file": ".env", "line": None, "name": name, "verdict": "assign", "reason": "must be unique"}
+            yield {
+                "file": ".env",
+                "line": None,
+                "name": name,
+                "verdict": "assign",
+                "reason": "must be unique",
+            }
     for name in report.kept:
         fact = catalog.lookup(name)
         if name == thing or (channel and fact is not None and fact.channel == channel):
@@ -82,13 +98,36 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[
             yield {"file": ".env", "line": None, "name": name, "verdict": "keep", "reason": reason}
     for name in report.masked:
         if name == thing or (channel and channel in catalog.channels_of(name)):
-            yield {"file": ".env", "line": None, "name": name, "verdict": "mask", "reason": "set in this shell; the clone must not inherit it"}
+            yield {
+                "file": ".env",
+                "line": None,
+                "name": name,
+                "verdict": "mask",
+                "reason": "set in this shell; the clone must not inherit it",
+            }
     for left in report.left_behind:
-        if left.path == path or left.path.startswith(f"{path}/") or path.startswith(f"{left.path}/") or (channel and left.channel == channel):
-            yield {"file": left.path, "line": None, "name": left.path, "verdict": "remove", "reason": left.reason}
+        if (
+            left.path == path
+            or left.path.startswith(f"{path}/")
+            or path.startswith(f"{left.path}/")
+            or (channel and left.channel == channel)
+        ):
+            yield {
+                "file": left.path,
+                "line": None,
+                "name": left.path,
+                "verdict": "remove",
+                "reason": left.reason,
+            }
     for place in report.redacted:
         if place.name == thing or place.path == path:
-            yield {"file": place.path, "line": place.line, "name": place.name, "verdict": "redact", "reason": "a removed value stands here"}
+            yield {
+                "file": place.path,
+                "line": place.line,
+                "name": place.name,
+                "verdict": "redact",
+                "reason": "a removed value stands here",
+            }
 
 
 def _in_general(thing: str, catalog: Catalog, report: CloneReport, *, is_default: bool) -> dict[str, Any] | None:
@@ -100,20 +139,34 @@ def _in_general(thing: str, catalog: Catalog, report: CloneReport, *, is_default
     fact = catalog.lookup(thing)
     if fact is not None:
         ruling = judge_name(thing, catalog=catalog, policy=ClonePolicy(), facts=SourceFacts())
-        return {"verdict": str(ruling.verdict), "reason": ruling.reason, "channel": fact.channel, "class": str(fact.key_class)}
+        return {
+            "verdict": str(ruling.verdict),
+            "reason": ruling.reason,
+            "channel": fact.channel,
+            "class": str(fact.key_class),
+        }
     if thing in report.kept:
         return {"verdict": "keep", "reason": "no channel reads it", "channel": None, "class": None}
     rules = FileRules(catalog, ClonePolicy(), Scope.ALL, is_default)
     if "/" in thing or (report.path.parent / (report.source or "") / thing).exists():
         ruling = rules.judge(thing.strip("/"), folder=thing.endswith("/"))
-        return {"verdict": str(ruling.verdict), "reason": ruling.reason, "channel": ruling.channel, "class": None}
+        return {
+            "verdict": str(ruling.verdict),
+            "reason": ruling.reason,
+            "channel": ruling.channel,
+            "class": None,
+        }
     return None
 
 
 def _explain_text(data: dict[str, Any]) -> Iterator[str]:
     general = data["in_general"]
     if general is not None:
-        kind = f" ({general['class'].replace('_', ' ')} of {general['channel']})" if general["class"] and general["channel"] else ""
+        kind = (
+            f" ({general['class'].replace('_', ' ')} of {general['channel']})"
+            if general["class"] and general["channel"]
+            else ""
+        )
         yield f"{data['thing']}{kind}: {general['verdict']}, {general['reason']}"
     if not data["places"]:
         yield f"  {data['profile']} does not have it"
@@ -122,6 +175,11 @@ def _explain_text(data: dict[str, Any]) -> Iterator[str]:
         yield f"  {place}  {row['name']}: {row['verdict']}, {row['reason']}"
 
 
+@examples(
+    "hermes-profiles catalog",
+    "hermes-profiles catalog weixin",
+    "hermes-profiles catalog slack --json",
+)
 def catalog(
     channel: Annotated[str | None, typer.Argument(help="Show this channel alone, with every variable.")] = None,
     home: Home = None,
@@ -132,22 +190,24 @@ def catalog(
     run(("catalog",), session, lambda: _catalog(session, channel))
 
 
-catalog.examples = "Examples:\n\n\b\n  hermes-profiles catalog\n  hermes-profiles catalog weixin\n  hermes-profiles catalog slack --json\n"  # type: ignore[attr-defined]
-
-
 def _catalog(session: Session, wanted: str | None) -> Answer:
     known = session.catalog
     if wanted is None:
+        channels = known.channels.values()
         rows = [
-            {"name": each.name, "sharing": str(each.sharing), "why": each.why, "variables": len(each.keys), "origin": each.origin}
-            for each in known.channels.values()
+            {"name": c.name, "sharing": str(c.sharing), "why": c.why, "variables": len(c.keys), "origin": c.origin}
+            for c in channels
         ]
-        cells = [(row["name"], row["sharing"], str(row["variables"]), row["origin"], row["why"]) for row in rows]
+        cells = [(c.name, str(c.sharing), str(len(c.keys)), c.origin, c.why) for c in channels]
         headers = ("channel", "sharing", "variables", "origin", "why")
         return Answer(Result(("catalog",), {"channels": rows}), lambda: output.table(headers, cells))
     name = known.channel_of_config_key(wanted)
     if name is None:
-        raise NotFound(f"no channel {wanted!r} in the catalogue", target=wanted, hint="list them with `hermes-profiles catalog`")
+        raise NotFound(
+            f"no channel {wanted!r} in the catalogue",
+            target=wanted,
+            hint="list them with `hermes-profiles catalog`",
+        )
     document = channel_document(known.channels[name])
     return Answer(Result(("catalog",), document), lambda: _channel_text(document))
 

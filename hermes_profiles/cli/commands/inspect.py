@@ -9,17 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.fleet.state import gateway_of
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import Problem, Result
-from hermes_profiles.profiles.discovery import Profile, active_profile, aliases, profile_names, read_profile, require
+from hermes_profiles.profiles.discovery import (
+    Profile,
+    active_profile,
+    aliases,
+    profile_names,
+    read_profile,
+    require,
+)
 
 if TYPE_CHECKING:
-    from hermes_profiles.profiles.source import Source
+    pass
 
 
+@examples(
+    "hermes-profiles list",
+    "hermes-profiles list --names",
+    "hermes-profiles list --json",
+)
 def list_profiles(
     names: Annotated[bool, typer.Option("--names", help="Only the names, one on a line.")] = False,
     home: Home = None,
@@ -30,18 +43,14 @@ def list_profiles(
     run(("list",), session, lambda: _list(session, names_only=names))
 
 
-list_profiles.examples = (  # type: ignore[attr-defined]
-    "Examples:\n\n\b\n  hermes-profiles list\n  hermes-profiles list --names\n  hermes-profiles list --json\n"
-)
-
-
 def _list(session: Session, *, names_only: bool) -> Answer:
     found = profile_names(session.layout)
     if names_only and not session.as_json:
         return Answer(Result(("list",), {"names": list(found)}), lambda: found)
     active, alias_map = active_profile(session.layout), aliases(session.layout)
     profiles = [
-        read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name)) for name in found
+        read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name))
+        for name in found
     ]
     warnings = [problem for profile in profiles for problem in profile.problems]
     if active not in found and found:
@@ -88,6 +97,10 @@ def _table(rows: list[dict[str, Any]], session: Session) -> Iterator[str]:
     yield from output.table(("  profile", "model", "gateway", "channels", "alias"), cells)
 
 
+@examples(
+    "hermes-profiles show work",
+    "hermes-profiles show default --json",
+)
 def show(
     profile: Annotated[str, typer.Argument(help="Name of the profile.")],
     home: Home = None,
@@ -98,14 +111,13 @@ def show(
     run(("show",), session, lambda: _show(session, profile))
 
 
-show.examples = "Examples:\n\n\b\n  hermes-profiles show work\n  hermes-profiles show default --json\n"  # type: ignore[attr-defined]
-
-
 def _show(session: Session, given: str) -> Answer:
     name = check_existing_name(given)
     home = require(session.layout, name)
     alias = aliases(session.layout).get(name)
-    profile = read_profile(session.layout, name, catalog=session.catalog, active=active_profile(session.layout), alias=alias)
+    profile = read_profile(
+        session.layout, name, catalog=session.catalog, active=active_profile(session.layout), alias=alias
+    )
     row = profile_row(profile, session)
     row["keys"] = list(_keys(home, session))
     row["skills"] = sum(1 for _ in (home / "skills").rglob("SKILL.md")) if (home / "skills").is_dir() else 0
@@ -141,7 +153,10 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
     for label, value in (
         ("home", row["path"]),
         ("description", row["description"] or None),
-        ("model", " ".join(filter(None, (row["model"], f"({row['provider']})" if row["provider"] else None))) or None),
+        (
+            "model",
+            " ".join(filter(None, (row["model"], f"({row['provider']})" if row["provider"] else None))) or None,
+        ),
         ("gateway", gateway["state"] + (f" (pid {gateway['pid']})" if gateway["pid"] else "")),
         ("channels", ", ".join(row["channels"]) or "none"),
         ("alias", row["alias"]),
@@ -151,6 +166,14 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
             yield f"  {label + ':':13}{value}"
     if row["keys"]:
         yield "  keys:"
-        cells = [(k["name"], f"{k['file']}:{k['line']}", k["channel"] or "-", (k["class"] or "-").replace("_", " ")) for k in row["keys"]]
+        cells = [
+            (
+                k["name"],
+                f"{k['file']}:{k['line']}",
+                k["channel"] or "-",
+                (k["class"] or "-").replace("_", " "),
+            )
+            for k in row["keys"]
+        ]
         for line in output.table(("name", "place", "channel", "class"), cells):
             yield f"    {line}"

@@ -12,6 +12,7 @@ import typer
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.file_rules import Scope
@@ -22,21 +23,43 @@ from hermes_profiles.profiles.alias import alias_script, find_command, obstacle
 from hermes_profiles.profiles.discovery import profile_names, require
 
 Exclude = Annotated[
-    bool, typer.Option("--exclude-platform-credentials", help="Leave every channel's identity behind (the default).")
+    bool,
+    typer.Option("--exclude-platform-credentials", help="Leave every channel's identity behind (the default)."),
 ]
-Strict = Annotated[bool, typer.Option("--strict-prefix", help="Leave behind every key with a channel's prefix, options too.")]
+Strict = Annotated[
+    bool, typer.Option("--strict-prefix", help="Leave behind every key with a channel's prefix, options too.")
+]
 CloneChannels = Annotated[
     bool,
-    typer.Option("--clone-channels", "--keep-platform-credentials", help="Copy the channels too; two gateways will fight over them."),
+    typer.Option(
+        "--clone-channels",
+        "--keep-platform-credentials",
+        help="Copy the channels too; two gateways will fight over them.",
+    ),
 ]
-Keep = Annotated[list[str] | None, typer.Option("--keep", metavar="KEY", help="Keep this key (or config path) all the same.")]
-Drop = Annotated[list[str] | None, typer.Option("--drop", metavar="KEY", help="Leave this key (or config path) behind too.")]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="KEY", help="Keep this key (or config path) all the same."),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option("--drop", metavar="KEY", help="Leave this key (or config path) behind too."),
+]
 NoApi = Annotated[bool, typer.Option("--no-api-server", help="Leave the API server off in the clone.")]
-Skip = Annotated[bool, typer.Option("--skip-unreadable", help="Leave files behind that cannot be read, instead of stopping.")]
+Skip = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave files behind that cannot be read, instead of stopping."),
+]
 NoAlias = Annotated[bool, typer.Option("--no-alias", help="Make no command of the profile's name.")]
 NoSkills = Annotated[bool, typer.Option("--no-skills", help="No skills, and no bundled ones later.")]
-Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the profile is for, in a sentence or two.")]
-All = Annotated[bool, typer.Option("--clone-all", "--all", help="Copy everything that is not tied to one process, not the agent alone.")]
+Description = Annotated[
+    str | None,
+    typer.Option("--description", metavar="TEXT", help="What the profile is for, in a sentence or two."),
+]
+All = Annotated[
+    bool,
+    typer.Option("--clone-all", "--all", help="Copy everything that is not tied to one process, not the agent alone."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +77,18 @@ class _Wish:
     command: tuple[str, ...]
 
 
+@examples(
+    "hermes-profiles create work",
+    "hermes-profiles create work --clone",
+    'hermes-profiles create work --clone-from default --description "answers the team"',
+    "hermes-profiles create work --clone-from default --clone-all --dry-run",
+    "hermes-profiles create work --clone --keep SLACK_TEAM_ID --drop MY_OLD_TOKEN",
+)
 def create(
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
-    clone_it: Annotated[bool, typer.Option("--clone", help="Clone the profile in use: models, tools, skills, persona.")] = False,
+    clone_it: Annotated[
+        bool, typer.Option("--clone", help="Clone the profile in use: models, tools, skills, persona.")
+    ] = False,
     clone_from: Annotated[str | None, typer.Option("--clone-from", metavar="SRC", help="Clone this profile.")] = None,
     clone_all: All = False,
     exclude: Exclude = False,
@@ -83,21 +115,20 @@ def create(
             output.note(f"cloning {source} ({why})")
         policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
         scope = Scope.ALL if clone_all else Scope.AGENT
-        return _make(session, _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("create",)))
+        return _make(
+            session,
+            _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("create",)),
+        )
 
     run(("create",), session, body)
 
 
-create.examples = """Examples:
-
-\b
-  hermes-profiles create work
-  hermes-profiles create work --clone
-  hermes-profiles create work --clone-from default --description "answers the team"
-  hermes-profiles create work --clone-from default --clone-all --dry-run
-  hermes-profiles create work --clone --keep SLACK_TEAM_ID --drop MY_OLD_TOKEN"""  # type: ignore[attr-defined]
-
-
+@examples(
+    "hermes-profiles clone default work",
+    "hermes-profiles clone default work --dry-run",
+    "hermes-profiles clone work night --clone-all --no-api-server",
+    "hermes-profiles clone default twin --clone-channels",
+)
 def clone(
     source: Annotated[str, typer.Argument(metavar="SRC", help="Profile to clone.")],
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
@@ -122,22 +153,22 @@ def clone(
     def body() -> Answer:
         policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
         scope = Scope.ALL if clone_all else Scope.AGENT
-        return _make(session, _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("clone",)))
+        return _make(
+            session,
+            _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("clone",)),
+        )
 
     run(("clone",), session, body)
 
 
-clone.examples = """Examples:
-
-\b
-  hermes-profiles clone default work
-  hermes-profiles clone default work --dry-run
-  hermes-profiles clone work night --clone-all --no-api-server
-  hermes-profiles clone default twin --clone-channels"""  # type: ignore[attr-defined]
-
-
 def _policy(
-    exclude: bool, strict: bool, channels: bool, keep: list[str] | None, drop: list[str] | None, api_server: bool, skip: bool
+    exclude: bool,
+    strict: bool,
+    channels: bool,
+    keep: list[str] | None,
+    drop: list[str] | None,
+    api_server: bool,
+    skip: bool,
 ) -> ClonePolicy:
     if channels and (exclude or strict):
         other = "--exclude-platform-credentials" if exclude else "--strict-prefix"
@@ -181,7 +212,10 @@ def _fresh(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
         session.layout, name, description=wish.description, skills=wish.skills, command=(*wish.command, name)
     )
     data = _empty_data(name, str(session.layout.home(name)), dry_run=wish.dry_run)
-    data["next_steps"] = [f"choose a model: hermes -p {name} model", f"set up a channel: hermes -p {name} gateway setup"]
+    data["next_steps"] = [
+        f"choose a model: hermes -p {name} model",
+        f"set up a channel: hermes -p {name} gateway setup",
+    ]
     return plan, data, []
 
 
@@ -227,7 +261,14 @@ def _with_alias(
         return plan
     why = obstacle(session.layout, name, name, session.environment)
     if why is not None:
-        warnings.append(Problem("no-alias", f"no alias made: {why}", name, f"`hermes-profiles alias {name} --name OTHER` makes one"))
+        warnings.append(
+            Problem(
+                "no-alias",
+                f"no alias made: {why}",
+                name,
+                f"`hermes-profiles alias {name} --name OTHER` makes one",
+            )
+        )
         return plan
     path = session.layout.alias_folder / name
     data["alias"] = str(path)

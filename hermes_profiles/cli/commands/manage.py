@@ -13,6 +13,7 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.changes.undo import choose, plan_undo
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.fleet.state import gateway_of
@@ -36,6 +37,10 @@ def carry_out(session: Session, plan: ChangePlan, data: dict[str, Any], *, dry_r
     return [Problem("recovered", sentence) for sentence in applied.recovered]
 
 
+@examples(
+    "hermes-profiles use work",
+    "hermes-profiles use default",
+)
 def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
     """Make a profile the sticky default: what plain `hermes` starts from now on."""
     session = Session(home, json)
@@ -45,17 +50,27 @@ def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = 
         require(session.layout, name)
         before = active_profile(session.layout)
         plan = lifecycle.plan_use(session.layout, name)
-        data: dict[str, Any] = {"profile": name, "before": before, "changed": plan is not None, "dry_run": dry_run}
+        data: dict[str, Any] = {
+            "profile": name,
+            "before": before,
+            "changed": plan is not None,
+            "dry_run": dry_run,
+        }
         warnings = carry_out(session, plan, data, dry_run=dry_run) if plan is not None else []
-        line = f"{name} is the sticky default already" if plan is None else f"the sticky default is {name} now (it was {before})"
+        line = (
+            f"{name} is the sticky default already"
+            if plan is None
+            else f"the sticky default is {name} now (it was {before})"
+        )
         return Answer(Result(("use",), data, warnings=warnings), lambda: [_would(line, dry_run and plan is not None)])
 
     run(("use",), session, body)
 
 
-use.examples = "Examples:\n\n\b\n  hermes-profiles use work\n  hermes-profiles use default\n"  # type: ignore[attr-defined]
-
-
+@examples(
+    "hermes-profiles rename work office",
+    "hermes-profiles rename work office --dry-run",
+)
 def rename(
     old: Annotated[str, typer.Argument(help="Name now.")],
     new: Annotated[str, typer.Argument(help="Name to be.")],
@@ -72,18 +87,27 @@ def rename(
         source_home = require(session.layout, source)
         lifecycle.refuse_running(source, gateway_of(source_home, platform=session.layout.platform).pid, "rename")
         hermes = find_command("hermes", session.environment)
-        plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment, hermes=hermes)
+        plan, no_alias = lifecycle.plan_rename(
+            session.layout, source, target, environment=session.environment, hermes=hermes
+        )
         data: dict[str, Any] = {"profile": target, "before": source, "path": str(session.layout.home(target))}
         warnings = carry_out(session, plan, data, dry_run=dry_run)
         if no_alias is not None:
-            warnings.append(Problem("no-alias", f"no alias made: {no_alias}", target, f"`hermes-profiles alias {target} --name OTHER` makes one"))
+            warnings.append(
+                Problem(
+                    "no-alias",
+                    f"no alias made: {no_alias}",
+                    target,
+                    f"`hermes-profiles alias {target} --name OTHER` makes one",
+                )
+            )
         warnings += leftover_warnings(session, source)
-        return Answer(Result(("rename",), data, warnings=warnings), lambda: [_would(f"{source} is {target} now", dry_run)])
+        return Answer(
+            Result(("rename",), data, warnings=warnings),
+            lambda: [_would(f"{source} is {target} now", dry_run)],
+        )
 
     run(("rename",), session, body)
-
-
-rename.examples = "Examples:\n\n\b\n  hermes-profiles rename work office\n  hermes-profiles rename work office --dry-run\n"  # type: ignore[attr-defined]
 
 
 def leftover_warnings(session: Session, name: str) -> list[Problem]:
@@ -95,10 +119,22 @@ def leftover_warnings(session: Session, name: str) -> list[Problem]:
         else:
             scope = "--user " if "/.config/" in str(path) else ""
             command = f"systemctl {scope}disable --now {path.name} && rm {path}"
-        warnings.append(Problem("service-left", f"the service of {name} is still installed: {path}", name, f"remove it with `{command}`"))
+        warnings.append(
+            Problem(
+                "service-left",
+                f"the service of {name} is still installed: {path}",
+                name,
+                f"remove it with `{command}`",
+            )
+        )
     return warnings
 
 
+@examples(
+    "hermes-profiles delete work",
+    "hermes-profiles delete work --yes",
+    "hermes-profiles delete work --dry-run",
+)
 def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
     """Move a profile to the trash. `restore` and `undo` bring it back whole."""
     session = Session(home, json)
@@ -128,9 +164,10 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
     run(("delete",), session, body)
 
 
-delete.examples = "Examples:\n\n\b\n  hermes-profiles delete work\n  hermes-profiles delete work --yes\n  hermes-profiles delete work --dry-run\n"  # type: ignore[attr-defined]
-
-
+@examples(
+    "hermes-profiles restore work",
+    "hermes-profiles restore work --as work-2",
+)
 def restore(
     profile: Annotated[str, typer.Argument(help="Name of the deleted profile, or the id of its trash entry.")],
     name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Bring it back under this name.")] = None,
@@ -145,22 +182,36 @@ def restore(
         entry = lifecycle.choose_from_trash(trash_entries(session.layout), profile)
         target = check_new_name(name or entry.name)
         hermes = find_command("hermes", session.environment)
-        plan, no_alias = lifecycle.plan_restore(session.layout, entry, target, environment=session.environment, hermes=hermes)
-        data: dict[str, Any] = {"profile": target, "path": str(session.layout.home(target)), "trash_id": entry.id}
+        plan, no_alias = lifecycle.plan_restore(
+            session.layout, entry, target, environment=session.environment, hermes=hermes
+        )
+        data: dict[str, Any] = {
+            "profile": target,
+            "path": str(session.layout.home(target)),
+            "trash_id": entry.id,
+        }
         warnings = carry_out(session, plan, data, dry_run=dry_run)
         if no_alias is not None:
             warnings.append(Problem("no-alias", f"no alias made: {no_alias}", target))
-        return Answer(Result(("restore",), data, warnings=warnings), lambda: [_would(f"{target} is back at {data['path']}", dry_run)])
+        return Answer(
+            Result(("restore",), data, warnings=warnings),
+            lambda: [_would(f"{target} is back at {data['path']}", dry_run)],
+        )
 
     run(("restore",), session, body)
 
 
-restore.examples = "Examples:\n\n\b\n  hermes-profiles restore work\n  hermes-profiles restore work --as work-2\n"  # type: ignore[attr-defined]
-
-
+@examples(
+    "hermes-profiles alias work",
+    "hermes-profiles alias work --name w",
+    "hermes-profiles alias work --remove",
+)
 def alias(
     profile: Name,
-    name: Annotated[str | None, typer.Option("--name", metavar="ALIAS", help="Name of the command (default: the profile's).")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="ALIAS", help="Name of the command (default: the profile's)."),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the alias instead.")] = False,
     dry_run: DryRun = False,
     home: Home = None,
@@ -183,7 +234,13 @@ def alias(
             hermes = find_command("hermes", session.environment)
             plan = plan_alias(layout, target, chosen, environment=session.environment, hermes=hermes)
             line = f"`{chosen}` starts {target}"
-        data: dict[str, Any] = {"profile": target, "alias": wanted or target, "removed": remove, "changed": plan is not None, "dry_run": dry_run}
+        data: dict[str, Any] = {
+            "profile": target,
+            "alias": wanted or target,
+            "removed": remove,
+            "changed": plan is not None,
+            "dry_run": dry_run,
+        }
         warnings = carry_out(session, plan, data, dry_run=dry_run) if plan is not None else []
         if not remove and str(layout.alias_folder) not in session.environment.get("PATH", "").split(":"):
             warnings.append(Problem(
@@ -195,9 +252,11 @@ def alias(
     run(("alias",), session, body)
 
 
-alias.examples = "Examples:\n\n\b\n  hermes-profiles alias work\n  hermes-profiles alias work --name w\n  hermes-profiles alias work --remove\n"  # type: ignore[attr-defined]
-
-
+@examples(
+    "hermes-profiles undo --list",
+    "hermes-profiles undo --dry-run",
+    "hermes-profiles undo",
+)
 def undo(
     change: Annotated[str | None, typer.Argument(help="Id of the change; the newest without one.")] = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the changes instead.")] = False,
@@ -212,9 +271,6 @@ def undo(
         return _changes(session) if list_them else _undo(session, change, dry_run=dry_run)
 
     run(("undo",), session, body)
-
-
-undo.examples = "Examples:\n\n\b\n  hermes-profiles undo --list\n  hermes-profiles undo --dry-run\n  hermes-profiles undo\n"  # type: ignore[attr-defined]
 
 
 def _undo(session: Session, change: str | None, *, dry_run: bool) -> Answer:
@@ -240,7 +296,7 @@ def _changes(session: Session) -> Answer:
         }
         for entry in entries
     ]  # fmt: skip
-    cells = [(row["id"], row["started"], row["status"], row["summary"]) for row in rows]
+    cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in entries]
 
     def text() -> list[str]:
         return output.table(("id", "when", "status", "change"), cells) if cells else ["no changes yet"]

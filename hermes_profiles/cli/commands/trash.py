@@ -10,6 +10,7 @@ import typer
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
 from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.model.result import NotFound, Result
@@ -21,7 +22,7 @@ def _row(entry: TrashEntry) -> dict[str, Any]:
     return {"id": entry.id, "profile": entry.name, "deleted_at": entry.deleted_at, "path": str(entry.home)}
 
 
-@app.command("list", epilog="Examples:\n\n\b\n  hermes-profiles trash list\n  hermes-profiles trash list --json\n")
+@examples("hermes-profiles trash list", "hermes-profiles trash list --json")
 def list_trash(home: Home = None, json: Json = False) -> None:
     """List deleted profiles, newest first."""
     session = Session(home, json)
@@ -38,10 +39,13 @@ def list_trash(home: Home = None, json: Json = False) -> None:
     run(("trash", "list"), session, body)
 
 
-@app.command("empty", epilog="Examples:\n\n\b\n  hermes-profiles trash empty --dry-run\n  hermes-profiles trash empty --older-than 30 --yes\n")
+@examples("hermes-profiles trash empty --dry-run", "hermes-profiles trash empty --older-than 30 --yes")
 def empty_trash(
     entry: Annotated[list[str] | None, typer.Argument(help="Ids to delete; all without any.")] = None,
-    older_than: Annotated[int | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what was deleted longer ago.")] = None,
+    older_than: Annotated[
+        int | None,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Only what was deleted longer ago."),
+    ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     home: Home = None,
@@ -54,7 +58,11 @@ def empty_trash(
         chosen = [each for each in trash_entries(session.layout) if not entry or each.id in entry]
         unknown = sorted(set(entry or ()) - {each.id for each in chosen})
         if unknown:
-            raise NotFound(f"{unknown[0]!r} is not in the trash", target=unknown[0], hint="see `hermes-profiles trash list`")
+            raise NotFound(
+                f"{unknown[0]!r} is not in the trash",
+                target=unknown[0],
+                hint="see `hermes-profiles trash list`",
+            )
         limit = utc_now() - timedelta(days=older_than) if older_than is not None else None
         if limit is not None:
             chosen = [each for each in chosen if each.deleted_at is not None and each.deleted_at < limit.isoformat()]
@@ -66,6 +74,14 @@ def empty_trash(
             deleted = [_row(each) for each in empty(session.layout, ids=[each.id for each in chosen])]
         words = "would be deleted" if dry_run else "deleted"
         data = {"deleted": deleted, "dry_run": dry_run}
-        return Answer(Result(("trash", "empty"), data), lambda: [f"{words}: {row['id']}" for row in deleted] or ["nothing to delete"])
+        return Answer(
+            Result(("trash", "empty"), data),
+            lambda: [f"{words}: {row['id']}" for row in deleted] or ["nothing to delete"],
+        )
 
     run(("trash", "empty"), session, body)
+
+
+app = typer.Typer(help="List or empty the trash of deleted profiles.", no_args_is_help=True, rich_markup_mode=None)
+app.command("list", epilog=epilog(list_trash))(list_trash)
+app.command("empty", epilog=epilog(empty_trash))(empty_trash)

@@ -1,0 +1,38 @@
+"""What the system says, in our words."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..model.result import Failed
+
+_HINTS = {
+    errno.ENOSPC: "free some space (`df -h`), then run the command again",
+    errno.EDQUOT: "free some of your quota (`df -h`), then run the command again",
+    errno.EROFS: "the file system is read-only; see `mount`",
+    errno.EXDEV: "both places must be on one file system; see `df`",
+}
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn an OSError into Failed with the path, the system's words and a way out."""
+    try:
+        yield
+    except OSError as error:
+        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+        hint = _HINTS.get(error.errno or 0)
+        if hint is None and path:
+            hint = f"look at it with `ls -ld {path}`, then run the command again"
+        raise Failed(f"the disk refused, and nothing was changed: {words_of(error)}", target=path, hint=hint) from error
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, lower case, with its path."""
+    if isinstance(error, OSError):
+        words = (error.strerror or str(error)).lower()
+        return f"{os.fsdecode(error.filename)}: {words}" if isinstance(error.filename, str | bytes) else words
+    return str(error) or type(error).__name__.lower()

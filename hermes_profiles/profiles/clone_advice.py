@@ -1,0 +1,109 @@
+"""What a clone's report warns of, and the commands that come next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.classifier import Classification
+from hermes_profiles.credentials.config_rules import dotted
+from hermes_profiles.credentials.environment_rules import API_SERVER, judge_name
+from hermes_profiles.credentials.verdicts import Channels, ClonePolicy, Verdict
+from hermes_profiles.documents.entries import truthy
+from hermes_profiles.model.result import Problem
+
+from .report import CloneReport
+from .source import Source
+
+
+def add_advice(
+    report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
+) -> None:
+    """Add warnings and next steps to a report that is complete otherwise."""
+    report.warnings += _bitwarden(source)
+    report.warnings += _source_paths(report, source)
+    report.warnings += _dangling_references(report, found)
+    if policy.channels is Channels.CLONE:
+        report.warnings += _conflicts(report, source, found, policy, catalog)
+    report.next_steps += _next_steps(report, catalog)
+
+
+def _bitwarden(source: Source) -> Iterator[Problem]:
+    config = source.documents.config
+    if config is not None and truthy(config.get(("secrets", "bitwarden", "enabled"))):
+        yield Problem(
+            "bitwarden", "Bitwarden hands every secret of its project to the clone too; none can be filtered",
+            "config.yaml", "move the channels' secrets to a project of their own",
+        )  # fmt: skip
+
+
+def _source_paths(report: CloneReport, source: Source) -> Iterator[Problem]:
+    """Yield kept settings that point into the source's home: the clone would work in its parent's folders."""
+    config = source.documents.config
+    home = os.fspath(source.home)
+    gone = tuple(row.name for row in report.config_removed)
+    for entry in config.entries if config is not None else ():
+        name = dotted(entry.path)
+        if entry.value and f"{home}/" in f"{entry.value}/" and not f"{name}.".startswith(tuple(f"{g}." for g in gone)):
+            yield Problem(
+                "source-path", f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
+                "config.yaml", f"to change it: `hermes -p {report.profile} config set {name} PATH`",
+            )  # fmt: skip
+
+
+def _dangling_references(report: CloneReport, found: Classification) -> Iterator[Problem]:
+    removed = {row.name for row in report.env_removed}
+    for name in sorted(found.facts.references & removed):
+        yield Problem(
+            "dangling-reference", f"config.yaml refers to ${{{name}}}, which stays behind", "config.yaml",
+            f"if only a tool needs it, clone again with `--keep {name}`",
+        )  # fmt: skip
+
+
+def _conflicts(
+    report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
+) -> Iterator[Problem]:
+    """Yield what two gateways will now fight over: the user asked for it, and should know each piece."""
+    usual = ClonePolicy(keep=policy.keep, drop=policy.drop)
+    for rulings in found.env.values():
+        for item in rulings:
+            ruling = judge_name(item.entry.name, catalog=catalog, policy=usual, facts=found.facts)
+            exclusive = ruling.key_class is KeyClass.IDENTITY_CREDENTIAL or ruling.verdict is Verdict.ASSIGN
+            if exclusive and any(item.entry.values) and not ruling.keeps and not item.entry.commented:
+                yield _conflict(ruling.channel or "gateway", item.entry.name, source.name, report.profile)
+    for entry in source.documents.config.entries if source.documents.config is not None else ():
+        channel, key_class = catalog_place(entry.path, catalog)
+        if channel and key_class is KeyClass.IDENTITY_CREDENTIAL and entry.value:
+            yield _conflict(channel, dotted(entry.path), source.name, report.profile)
+
+
+def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, KeyClass | None]:
+    """Return (channel, class) of a path of config.yaml that lies in a channel's block, else (None, None)."""
+    from hermes_profiles.credentials.config_rules import channel_place
+
+    place = channel_place(path, catalog)
+    if place is None or not place.known or len(path) <= len(place.block):
+        return None, None
+    return place.channel, catalog.config_class(place.channel, path[len(place.block) :])
+
+
+def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
+    return Problem(
+        "conflict", f"{channel}: {name} is held by {first} and by {second} now; only one gateway can use it", second,
+        "give the clone its own, or run only one of the two gateways",
+    )  # fmt: skip
+
+
+def _next_steps(report: CloneReport, catalog: Catalog) -> Iterator[str]:
+    """Yield the commands that set up again what stayed behind, one line a command however many channels it serves."""
+    commands: dict[str, list[str]] = {}
+    for channel in report.channels:
+        fact = catalog.channels.get(channel)
+        if fact is not None and channel != API_SERVER:
+            commands.setdefault(fact.set_up.format(profile=report.profile), []).append(channel)
+    for command, channels in commands.items():
+        yield f"set up {', '.join(channels)} with accounts of its own: {command}"
+    for provider in report.login_again:
+        yield f"log in with {provider} again: hermes -p {report.profile} auth add {provider}"
+    yield f"talk to it: hermes -p {report.profile} chat"

@@ -1,0 +1,156 @@
+"""Files and links of a clone: copied, redacted, or left behind because a removed value is in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
+from hermes_profiles.credentials.config_rules import ConfigJudgement
+from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, FileRules
+from hermes_profiles.credentials.rewrite import rewrite_config
+from hermes_profiles.credentials.values import Redaction, ValueIndex
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import DocumentError, Failed, Problem
+from hermes_profiles.model.secret import Secret
+
+from .report import CloneReport, RedactedPlace
+from .snapshot import Kind, TreeItem, data_chunks, read_document
+from .source import SKIP_HINT, LeftBehind, Source
+
+# Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
+_LARGEST_REWRITE = 64 * 1024 * 1024
+
+
+class FileCopier:
+    """Turns the items of a source into entries of the new tree; what it leaves or redacts goes into the report."""
+
+    def __init__(
+        self, source: Source, rules: FileRules, values: ValueIndex, layout: Layout, report: CloneReport
+    ) -> None:
+        self._source, self._rules, self._values, self._report = source, rules, values, report
+        self._root = os.fspath(layout.root)
+        self._home = os.fspath(source.home)
+
+    def entries_for(self, item: TreeItem) -> dict[str, TreeEntry]:
+        """Return the entry of an item by its path; nothing when it stays behind.
+
+        Raises Failed for a file that cannot be read, unless the policy skips such files.
+        """
+        if self._values and self._values.names_in(os.fsencode(item.path)):
+            shown, _ = self._values.redact(item.path)
+            self._leave(shown, "its name holds a removed value")
+            return {}
+        make = {Kind.FOLDER: self._folder, Kind.LINK: self._link}.get(item.kind, self._file)
+        return {entry.path: entry for entry in make(item)}
+
+    @staticmethod
+    def _folder(item: TreeItem) -> Iterator[TreeEntry]:
+        yield MakeFolder(item.path)
+
+    def _file(self, item: TreeItem) -> Iterator[TreeEntry]:
+        path = self._source.home / item.path
+        try:
+            if not self._values:
+                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+            elif item.signature.size > _LARGEST_REWRITE:
+                if self._leaves_large(item):
+                    return
+            else:
+                with open(path, "rb", buffering=0) as file:
+                    content = file.readall()
+                if self._values.hits(content):
+                    yield from self._redacted(item, content)
+                    return
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            if not self._rules.policy.skip_unreadable:
+                raise Failed(
+                    f"cannot read {path}: {reason}", target=str(path), code="unreadable", hint=SKIP_HINT
+                ) from error
+            self._leave(item.path, f"cannot be read: {reason}")
+            return
+        yield CopyFile(item.path, path, item.signature, item.executable)
+
+    def _leaves_large(self, item: TreeItem) -> bool:
+        for chunk in data_chunks(self._source.home / item.path, self._values.overlap):
+            if self._values.hits(chunk):
+                name = self._values.names_in(chunk)[0]
+                self._leave(item.path, f"too large to redact, and it holds the value of {name}")
+                return True
+        return False
+
+    def _redacted(self, item: TreeItem, content: bytes) -> Iterator[TreeEntry]:
+        result = self._redacted_yaml(item, content) or self._values.redact_bytes(content)
+        if result is None:
+            name = self._values.names_in(content)[0]
+            self._leave(item.path, f"not plain text, and it holds the value of {name}")
+            return
+        redacted, places = result
+        self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
+        yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
+
+    def _redacted_yaml(self, item: TreeItem, content: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
+        """Return redacted YAML that is still YAML (`<removed: X>` needs quotes there); None for anything else."""
+        if not item.path.endswith((".yaml", ".yml")):
+            return None
+        try:
+            document = YamlDocument.parse(content, path=item.path)
+            rewrite = rewrite_config(document, (), ConfigJudgement(), self._values, policy=self._rules.policy)
+        except DocumentError:
+            return None
+        return (rewrite.content, rewrite.redacted) if not rewrite.removed else None
+
+    def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
+        if item.path in AGENT_FILES:
+            yield from self._private_copy(item)
+            return
+        target = item.target or ""
+        folder = os.path.dirname(item.path)
+        absolute = os.path.normpath(os.path.join(self._home, folder, target))
+        inner = self._inside(absolute)
+        if inner is not None:
+            if inner not in DOCUMENTS and not self._rules.judge(inner, folder=False).keeps:
+                self._leave(item.path, "a link to something that stays behind")
+            else:
+                # An absolute link into the source would tie the clone to it: it becomes the clone's own.
+                own = os.path.relpath(inner, folder or ".") if os.path.isabs(target) else target
+                yield MakeLink(item.path, own)
+        elif self._leads_to_identity(absolute):
+            self._leave(item.path, "a link into another profile's identity")
+        elif self._values and self._values.names_in(os.fsencode(target)):
+            self._leave(item.path, "a link whose target holds a removed value")
+        else:
+            # Kept as a link, never followed: people share skill folders this way on purpose.
+            yield MakeLink(item.path, absolute if self._rules.is_default else target)
+            message = f"{item.path} is a link out of the profile; the clone has the same link"
+            self._report.warnings.append(Problem("outside-link", message, item.path))
+
+    def _inside(self, absolute: str) -> str | None:
+        """Return the path relative to the source's home, None outside of it; other profiles are outside."""
+        inner = os.path.relpath(absolute, self._home)
+        if inner == ".." or inner.startswith("../"):
+            return None
+        return None if self._rules.is_default and inner.partition("/")[0] == "profiles" else inner
+
+    def _leads_to_identity(self, absolute: str) -> bool:
+        inner = os.path.relpath(absolute, self._root)
+        if inner.startswith("../"):
+            return False
+        first, _, rest = inner.partition("/")
+        path = rest.partition("/")[2] if first == "profiles" else inner
+        return path in ("", ".", "..") or path in DOCUMENTS or self._rules.judge(path, folder=True).channel is not None
+
+    def _private_copy(self, item: TreeItem) -> Iterator[TreeEntry]:
+        """Persona and memory behind a link become the clone's own: an edit there must not reach the source."""
+        content = read_document(self._source.home / item.path)
+        if content is None:
+            self._leave(item.path, "a link to nothing")
+        elif self._values and self._values.hits(content):
+            yield from self._redacted(item, content)
+        else:
+            yield WriteFile(item.path, Secret(content))
+
+    def _leave(self, path: str, reason: str) -> None:
+        self._report.left_behind.append(LeftBehind(path, reason))
