@@ -32,6 +32,9 @@ class Steps:
     def complete(self) -> list[str]:
         """Do the steps that an interrupted run did not; return the paths left alone (changed since)."""
         left = []
+        for record in self._records:  # half-restored files of a killed rollback keep folders from being tidied
+            if record.kind in (Kind.REPLACE, Kind.REMOVE):
+                self._files.unlink(self._restore_place(record))
         for record in self._records:
             if record.kind is Kind.TIDY or not self._is_done(record):
                 if record.kind in (Kind.REPLACE, Kind.REMOVE) and not self._is_old(record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -213,6 +214,22 @@ class Killing(Files):
     def operation(self, name: str, path: str) -> None:
         self._left -= 1
         if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class BreakingThenKilling(Files):
+    """Fails the nth operation and kills the process some operations later: in the middle of the rollback."""
+
+    def __init__(self, at: int, later: int) -> None:
+        super().__init__()
+        self._left = at
+        self._later = later
+
+    def operation(self, name: str, path: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        if self._left == -self._later:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

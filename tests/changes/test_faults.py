@@ -11,6 +11,7 @@ import pytest
 from changes_world import (
     PLANS,
     Breaking,
+    BreakingThenKilling,
     Counting,
     Killing,
     Picture,
@@ -121,11 +122,9 @@ def test_a_failure_of_any_operation_changes_nothing(
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(
-    job: str, worlds: Iterator[World]
-) -> None:
+def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(1, operations + 1):
+    for at in range(1, operations + 1, 1 if NIGHTLY else 2):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -139,9 +138,7 @@ def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(
-    job: str, worlds: Iterator[World]
-) -> None:
+def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
     outcomes = set()
     for at in range(1, operations + 1):
@@ -171,6 +168,23 @@ def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
             heal(world)
             _check_healthy(world, before, old, new, job)
             if exit_code == 0:
+                break
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
+    operations, new = _measure(next(worlds), job)
+    for at in range(operations, 10, -1 if NIGHTLY else -7):
+        for later in range(1, 200, 1 if NIGHTLY else 6):
+            world = next(worlds)
+            prepare, run = JOBS[job]
+            prepare(world)
+            old, before = _relative(world), world.picture()
+            files = BreakingThenKilling(at, later)
+            exit_code = run_killed(lambda run=run, world=world, files=files: run(world, files))
+            heal(world)
+            _check_healthy(world, before, old, new, job)
+            if exit_code != -9:
                 break
 
 

@@ -1,0 +1,104 @@
+"""Plans say what they will do, and cannot say what must not be done."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from changes_world import CANARY, PLANS, World, do
+
+import hermes_profiles.changes as room
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    MakeFolder,
+    MakeLink,
+    MoveTree,
+    PublishTree,
+    ReplaceFile,
+    TidyFolder,
+    WriteFile,
+    describe,
+    place_before,
+)
+from hermes_profiles.model.secret import Secret
+
+TARGET = Path("/root/profiles/bert")
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a\0b", ".", ".."])
+def test_an_entry_cannot_leave_its_tree(path: str) -> None:
+    with pytest.raises(ValueError, match="relative to the tree"):
+        PublishTree(TARGET, (MakeFolder(path),))
+
+
+def test_nothing_can_lie_below_a_link_or_a_file() -> None:
+    link, below = MakeLink("x", "/etc"), WriteFile("x/passwd", Secret(b""))
+    for entries in ((link, below), (below, link), (WriteFile("x", Secret(b"")), below)):
+        with pytest.raises(ValueError, match="'x"):
+            PublishTree(TARGET, entries)
+
+
+def test_two_entries_cannot_have_one_path() -> None:
+    with pytest.raises(ValueError, match="two entries"):
+        PublishTree(TARGET, (WriteFile("x", Secret(b"")), WriteFile("x", Secret(b""))))
+    PublishTree(TARGET, (WriteFile("x/y", Secret(b"")), MakeFolder("x")))
+
+
+def test_a_step_needs_an_absolute_path() -> None:
+    for bad in (Path("x"), Path("/x/../y")):
+        with pytest.raises(ValueError, match="absolute"):
+            PublishTree(bad, ())
+        with pytest.raises(ValueError, match="absolute"):
+            MoveTree(TARGET, bad)
+        with pytest.raises(ValueError, match="absolute"):
+            ReplaceFile(bad, None)
+
+
+def test_a_file_of_a_published_tree_is_an_entry_not_a_step() -> None:
+    with pytest.raises(ValueError, match="make it an entry"):
+        ChangePlan((), "", (PublishTree(TARGET, ()), ReplaceFile(TARGET / "x", None)))
+
+
+def test_the_commit_point_is_one_of_the_steps() -> None:
+    with pytest.raises(ValueError, match="commit point"):
+        ChangePlan((), "", (TidyFolder(TARGET),), commit=1)
+
+
+def test_place_before_follows_moves_back() -> None:
+    moves = [("/a", "/b"), ("/b/x", "/c")]
+    assert place_before("/c/y", moves) == "/a/x/y"
+    assert place_before("/bb", moves) == "/bb"
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: World) -> None:
+    plan = PLANS[kind](world)
+    shown = describe(plan)
+    assert CANARY.decode() not in repr(plan) + repr(shown)
+    entry = Journal(world.layout.state).find(do(world, plan))
+    kept = tuple(
+        {"kind": record.kind, "target": record.target}
+        | ({"source": record.source} if record.kind == "move" else {})
+        | ({"entries": record.entries} if record.kind == "publish" else {})
+        for record in entry.steps
+    )
+    assert kept == shown
+
+
+def test_the_room_imports_only_the_model_and_light_modules() -> None:
+    allowed = {
+        "__future__", "collections", "contextlib", "ctypes", "dataclasses", "datetime", "enum", "errno", "fcntl",
+        "json", "os", "pathlib", "stat", "sys", "time", "types", "typing",
+    }  # fmt: skip
+    for path in Path(room.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert (node.module or "").split(".")[0] in allowed, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 1 or (node.module or "").startswith("model"), path
+    assert sys.modules["hermes_profiles.changes"] is room

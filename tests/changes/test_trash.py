@@ -1,0 +1,129 @@
+"""Deleted profiles can be seen, brought back, and deleted for good only on demand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from changes_world import NOON, PLANS, Breaking, Counting, Killing, World, do, heal, run_killed, strays
+
+from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.changes.trash import empty, steps_from_trash, trash_entries
+from hermes_profiles.model.result import HermesProfilesError, NotFound
+
+
+def test_a_deleted_profile_can_be_seen_and_restored(world: World) -> None:
+    before = world.picture()
+    do(world, PLANS["delete"](world))
+    assert not world.layout.home("anna").exists()
+    (entry,) = trash_entries(world.layout)
+    assert (entry.name, entry.origin) == ("anna", world.layout.home("anna"))
+    assert entry.deleted_at == "2026-03-01T12:00:00+00:00"
+    assert (entry.folder / "about.json").stat().st_mode & 0o777 == 0o600
+    steps = steps_from_trash(entry, world.layout.home("anna"))
+    do(world, ChangePlan(("restore",), "restore anna", steps))
+    home = str(world.layout.home("anna"))
+    assert {p: w for p, w in world.picture().items() if p.startswith(home)} == {
+        p: w for p, w in before.items() if p.startswith(home)
+    }
+    assert trash_entries(world.layout) == ()
+    assert strays(world) == []
+
+
+def test_a_home_without_a_readable_about_is_still_listed(world: World) -> None:
+    do(world, PLANS["delete"](world))
+    (entry,) = trash_entries(world.layout)
+    (entry.folder / "about.json").write_bytes(b"{")
+    (again,) = trash_entries(world.layout)
+    assert (again.id, again.name, again.origin) == (entry.id, "anna", None)
+    assert empty(world.layout, older_than=NOON + timedelta(days=900)) == ()
+
+
+def test_empty_chooses_by_id_or_age(world: World) -> None:
+    do(world, PLANS["delete"](world))
+    (entry,) = trash_entries(world.layout)
+    with pytest.raises(NotFound, match="not in the trash"):
+        empty(world.layout, ids=["nothing", entry.id])
+    assert empty(world.layout, older_than=NOON) == ()
+    assert empty(world.layout, ids=[]) == ()
+    assert trash_entries(world.layout) == (entry,)
+    assert empty(world.layout, older_than=NOON + timedelta(seconds=1)) == (entry,)
+    assert os.listdir(world.layout.trash) == []
+
+
+def test_empty_never_follows_links_and_removes_what_is_deep(world: World) -> None:
+    outside = world.user_home / "outside"
+    outside.mkdir()
+    (outside / "precious").write_bytes(b"x")
+    home = world.layout.home("anna")
+    (home / "link").symlink_to(outside)
+    (home / "skills" / "link").symlink_to(outside / "precious")
+    here = os.getcwd()
+    try:
+        os.chdir(home)
+        for _ in range(1500):  # deeper than a path may be long, and than Python may recurse
+            os.mkdir("deep")
+            os.chdir("deep")
+        os.chdir(here)
+        do(world, PLANS["delete"](world))
+        (emptied,) = empty(world.layout)
+        assert not emptied.folder.exists()
+    finally:  # pytest itself could not remove it
+        subprocess.run(["rm", "-rf", str(home), str(world.layout.trash)], check=True)
+    assert (outside / "precious").read_bytes() == b"x"
+    assert trash_entries(world.layout) == ()
+    assert strays(world) == []
+
+
+def test_read_only_folders_are_emptied_by_their_owner(worlds: Iterator[World]) -> None:
+    world = next(worlds)
+    do(world, PLANS["delete"](world))
+    (entry,) = trash_entries(world.layout)
+    (entry.home / "skills" / "cook").chmod(0o500)
+    (entry.home / "skills").chmod(0)
+
+    def job() -> None:
+        if os.geteuid() == 0:
+            for path in (world.user_home, *world.user_home.rglob("*"), world.user_home.parent):
+                os.chown(path, 65534, 65534, follow_symlinks=False)
+            os.setgid(65534)
+            os.setuid(65534)
+        empty(world.layout)
+
+    assert run_killed(job) == 0
+    assert trash_entries(world.layout) == ()
+
+
+def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[World]) -> None:
+    def prepared() -> World:
+        world = next(worlds)
+        do(world, PLANS["delete"](world))
+        return world
+
+    files = Counting()
+    empty(prepared().layout, files=files)
+    for at in range(1, len(files.seen) + 1):
+        broken, killed = prepared(), prepared()
+        whole = sorted(os.listdir(trash_entries(broken.layout)[0].home))
+        try:
+            empty(broken.layout, files=Breaking(at, 5))
+        except HermesProfilesError as error:
+            assert error.problem.hint
+        else:  # about.json could not be read, and is not needed
+            assert files.seen[at - 1][0] == "read"
+        assert run_killed(lambda at=at, killed=killed: empty(killed.layout, files=Killing(at))) == -9
+        for world in (broken, killed):
+            for entry in trash_entries(world.layout):
+                assert sorted(os.listdir(entry.home)) == whole
+            heal(world)
+            assert strays(world) == []
+
+
+def test_an_empty_trash_makes_nothing(world: World) -> None:
+    assert empty(world.layout, files=Files()) == ()
+    assert heal(world) == ()
+    assert not world.layout.state.exists()

@@ -1,0 +1,193 @@
+"""Undo takes back what a change made, and nothing that somebody else made since."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from changes_world import CANARY, PLANS, World, do, make_world, noon, strays, without_times
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hermes_profiles.changes.apply import plan_undo, undo
+from hermes_profiles.changes.journal import Journal, Status
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    CopyFile,
+    MakeFolder,
+    MakeLink,
+    PublishTree,
+    ReplaceFile,
+    Signature,
+    TreeEntry,
+    WriteFile,
+    describe,
+)
+from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.model.result import NotFound, Refused
+from hermes_profiles.model.secret import Secret
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_undo_after_a_change_is_identity(kind: str, world: World) -> None:
+    before = world.picture()
+    change_id = do(world, PLANS[kind](world))
+    after = without_times(world.picture())
+    undone = undo(world.layout, now=noon).change_id
+    assert world.picture() == before
+    undo(world.layout, undone, now=noon)
+    assert without_times(world.picture()) == after
+    undo(world.layout, now=noon)
+    assert world.picture() == before
+    first = Journal(world.layout.state).find(change_id)
+    assert first.status is Status.UNDONE
+    assert strays(world) == []
+
+
+def test_undo_walks_back_change_by_change(world: World) -> None:
+    pictures = [world.picture()]
+    for kind in ("publish", "rename"):
+        do(world, PLANS[kind](world))
+        pictures.append(world.picture())
+    pictures.pop()
+    while pictures:
+        undo(world.layout, now=noon)
+        assert without_times(world.picture()) == without_times(pictures.pop())
+    with pytest.raises(NotFound, match="no change to undo"):
+        undo(world.layout, now=noon)
+
+
+def test_undoing_twice_by_name_is_refused_and_names_the_way_back(world: World) -> None:
+    change_id = do(world, PLANS["publish"](world))
+    later = undo(world.layout, change_id, now=noon).change_id
+    with pytest.raises(Refused) as caught:
+        undo(world.layout, change_id, now=noon)
+    assert later in (caught.value.problem.hint or "")
+
+
+def test_an_unknown_change_is_not_found(world: World) -> None:
+    with pytest.raises(NotFound, match="no change"):
+        undo(world.layout, "20260101T000000Z-0000", now=noon)
+
+
+def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: World) -> None:
+    do(world, PLANS["publish"](world))
+    (world.layout.home("bert") / "memory.md").write_bytes(b"learned something")
+    undo(world.layout, now=noon)
+    (entry,) = trash_entries(world.layout)
+    assert entry.name == "bert"
+    assert entry.origin == world.layout.home("bert")
+    assert (entry.home / "memory.md").read_bytes() == b"learned something"
+
+
+def test_a_file_that_somebody_changed_since_is_not_overwritten(world: World) -> None:
+    do(world, PLANS["publish"](world))
+    world.layout.active_profile.write_bytes(b"carl\n")
+    before = world.picture()
+    with pytest.raises(Refused, match="active_profile was changed since") as caught:
+        undo(world.layout, now=noon)
+    assert caught.value.problem.hint
+    assert world.picture() == before
+
+
+def test_a_profile_that_is_another_one_by_now_is_not_taken(world: World) -> None:
+    do(world, PLANS["publish"](world))
+    home = world.layout.home("bert")
+    home.rename(home.with_name("other"))
+    with pytest.raises(NotFound, match="bert is not there"):
+        undo(world.layout, now=noon)
+    home.mkdir()
+    with pytest.raises(Refused, match="is not what this change made"):
+        undo(world.layout, now=noon)
+
+
+def test_a_place_that_is_taken_again_is_refused(world: World) -> None:
+    do(world, PLANS["delete"](world))
+    world.layout.home("anna").mkdir()
+    with pytest.raises(Refused) as caught:
+        undo(world.layout, now=noon)
+    assert caught.value.problem.code == "exists"
+
+
+def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: World) -> None:
+    before = world.picture()
+    do(world, PLANS["publish"](world))
+    (world.user_home / "tools/bin/bert").unlink()
+    undo(world.layout, now=noon)
+    assert world.picture() == before
+
+
+def test_a_dry_undo_shows_the_steps_that_are_then_done(world: World) -> None:
+    change_id = do(world, PLANS["delete"](world))
+    journal = Journal(world.layout.state)
+    shown = describe(plan_undo(journal.find(change_id), world.layout))
+    undone = journal.find(undo(world.layout, now=noon).change_id)
+    assert [(step["kind"], step["target"]) for step in shown] == [(r.kind, r.target) for r in undone.steps]
+
+
+def test_no_content_is_in_the_journal_and_old_bytes_are_private(world: World) -> None:
+    env = world.layout.root / ".env"
+    new = Secret(b"TOKEN=" + CANARY + b"-new\n")
+    do(world, ChangePlan(("x",), "change .env", (ReplaceFile(env, new, 0o600, Signature.of(env.lstat())),)))
+    do(world, PLANS["publish"](world))
+    undo(world.layout, now=noon)
+    undo(world.layout, now=noon)
+    kept = 0
+    for path in (world.layout.state / "journal").rglob("*"):
+        if path.suffix == ".json":
+            assert b"CANARY" not in path.read_bytes()
+        elif path.is_file():
+            assert path.stat().st_mode & 0o777 == 0o600
+            kept += CANARY in path.read_bytes()
+    assert kept
+
+
+NAMES = st.sampled_from(["a", "b", "c.md", ".env", "ü"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+LEAVES = st.one_of(
+    st.binary(max_size=40), st.just("folder"), st.sampled_from([("link", "a"), ("link", "/nowhere")]), st.none()
+)
+
+
+def _entries(tree: dict[str, object], source: Path) -> tuple[TreeEntry, ...]:
+    entries: list[TreeEntry] = []
+    for path, leaf in tree.items():
+        if any(other != path and other.startswith(path + "/") for other in tree):
+            leaf = "folder"
+        match leaf:
+            case bytes():
+                entries.append(WriteFile(path, Secret(leaf)))
+            case ("link", str(target)):
+                entries.append(MakeLink(path, target))
+            case None:
+                entries.append(CopyFile(path, source, Signature.of(os.lstat(source)), True))
+            case _:
+                entries.append(MakeFolder(path))
+    return tuple(entries)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tree=st.dictionaries(PATHS, LEAVES, max_size=8))
+def test_any_tree_arrives_and_goes_again(tree: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world = make_world(Path(folder, "user"))
+        before = world.picture()
+        entries = _entries(tree, world.layout.home("anna") / "SOUL.md")
+        home = world.layout.home("bert")
+        do(world, ChangePlan(("create",), "create bert", (PublishTree(home, entries),)))
+        for entry in entries:
+            at = home / entry.path
+            match entry:
+                case WriteFile():
+                    assert at.read_bytes() == entry.content.reveal()
+                case CopyFile():
+                    assert at.read_bytes() == b"kind\n"
+                case MakeLink():
+                    assert os.readlink(at) == entry.target
+                case MakeFolder():
+                    assert at.is_dir()
+        undo(world.layout, now=noon)
+        assert world.picture() == before
+        assert strays(world) == []
