@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -197,7 +197,7 @@ class Journal:
         """Write an entry whole or not at all, and force it to the disk."""
         temporary = f"{self.folder}/.{entry.id}.tmp"
         self._files.unlink(temporary)
-        content = json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1).encode("ascii")
+        content = json.dumps({"schema": SCHEMA} | _plain(entry)).encode("ascii")
         owner = self._files.owner_below(self.folder)
         try:
             self._files.write_new(temporary, content, mode=0o600, owner=owner)
@@ -255,6 +255,13 @@ def iso(moment: datetime) -> str:
 
 def _is_id(name: str) -> bool:
     return len(name) == 21 and name[8] == "T" and name[15:17] == "Z-" and set(name[17:]) <= set("0123456789abcdef")
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold; dataclasses.asdict copies deeply and takes longer than the disk."""
+    if isinstance(value, Entry | Record | Old | Identity):
+        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _unreadable(path: str, error: Exception) -> Problem:

@@ -81,18 +81,20 @@ def make_world(user_home: Path) -> World:
 
 def picture(folder: Path, without: Path | None = None) -> Picture:
     found: Picture = {}
-    for at, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if Path(at, name) != without]
-        for name in (*folders, *names):
-            path = Path(at, name)
-            status = path.lstat()
+    folders = [str(folder)]
+    while folders:
+        for entry in os.scandir(folders.pop()):
+            status = entry.stat(follow_symlinks=False)
             mode = stat.S_IMODE(status.st_mode)
-            if stat.S_ISLNK(status.st_mode):
-                found[str(path)] = ("link", os.readlink(path))
-            elif stat.S_ISDIR(status.st_mode):
-                found[str(path)] = ("folder", mode)
+            if entry.path == str(without):
+                continue
+            if entry.is_symlink():
+                found[entry.path] = ("link", os.readlink(entry.path))
+            elif entry.is_dir():
+                found[entry.path] = ("folder", mode)
+                folders.append(entry.path)
             else:
-                found[str(path)] = ("file", mode, path.read_bytes(), status.st_mtime_ns)
+                found[entry.path] = ("file", mode, Path(entry.path).read_bytes(), status.st_mtime_ns)
     return found
 
 
