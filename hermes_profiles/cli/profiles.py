@@ -34,5 +34,5 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 
 
 
 def main() -> None:
-    """Run `hermes-profiles`."""
-    lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG)
+    """Run `hermes-profiles` and end the process."""
+    lazy.exit_after(lambda: lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG))

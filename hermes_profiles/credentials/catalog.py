@@ -281,7 +281,7 @@ def extend(
     merged = dict(catalog.channels)
     for channel in channels:
         own = tuple(fact for fact in channel.keys if fact.name not in catalog.known_names)
-        new = replace(channel, keys=own)
+        new = channel._replace(keys=own)
         merged[new.name] = with_plugin(merged[new.name], new) if new.name in merged else new
     keys = {fact.name: fact for fact in catalog.gateway_keys}
     if additions is not None:
@@ -327,4 +327,4 @@ def _pairing_owner(name: str) -> str:
 def _stricter(first: KeyFact, second: KeyFact) -> KeyFact:
     """Return the first fact with the stricter class of both."""
     key_class = min(first.key_class, second.key_class, key=STRICTNESS.index)
-    return first if key_class is first.key_class else replace(first, key_class=key_class)
+    return first if key_class is first.key_class else first._replace(key_class=key_class)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from .catalog_model import Channel, KeyFact, Sharing, UserChannel
@@ -13,8 +12,7 @@ Item = TypeVar("Item")
 
 def with_plugin(known: Channel, plugin: Channel) -> Channel:
     """Return a known channel with the variables and prefixes that only the plugin's manifest names."""
-    return replace(
-        known,
+    return known._replace(
         keys=_with_missing(known.keys, plugin.keys),
         prefixes=_union(known.prefixes, plugin.prefixes),
     )
@@ -35,8 +33,7 @@ def with_user(known: Channel | None, user: UserChannel) -> Channel:
             lock_identity=tuple(tuple(sorted(names)) for names in user.enable_sets),
             origin="user",
         )
-    return replace(
-        known,
+    return known._replace(
         keys=_with_missing(reclassed(known, user.keys).keys, user.keys),
         prefixes=_union(known.prefixes, user.prefixes),
         sharing=user.sharing or known.sharing,
@@ -50,10 +47,9 @@ def reclassed(channel: Channel, keys: Iterable[KeyFact]) -> Channel:
     given = {fact.name: fact for fact in keys}
     if not any(fact.name in given for fact in channel.keys):
         return channel
-    return replace(
-        channel,
+    return channel._replace(
         keys=tuple(
-            replace(fact, key_class=given[fact.name].key_class, origin=given[fact.name].origin)
+            fact._replace( key_class=given[fact.name].key_class, origin=given[fact.name].origin)
             if fact.name in given
             else fact
             for fact in channel.keys

@@ -1,10 +1,12 @@
-"""The words of the catalogue: classes of keys, channels, rows of files and logins. Pure values."""
+"""The words of the catalogue: classes of keys, channels, rows of files and logins. Pure values.
+
+NamedTuples, because every `list` loads them: making a frozen, slotted dataclass costs three times as much.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Origin = Literal["catalogue", "user", "plugin"]
 
@@ -43,8 +45,7 @@ STRICTNESS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFact:
+class KeyFact(NamedTuple):
     """One environment variable.
 
     `channel`: the first channel that reads it, None when gateway-wide or shareable; `auto_enables`: part of
@@ -65,8 +66,7 @@ class KeyFact:
     config: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """A port that a channel listens on (0: any free one).
 
     `env`: variables that move it; `config`: paths below `platforms.<channel>` that do; `when`: in words.
@@ -79,8 +79,7 @@ class Port:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(NamedTuple):
     """All that is known of one channel.
 
     `enable_sets`: any one, complete, switches it on; `explicit_disable_wins`: whether `enabled: false` in
@@ -138,8 +137,7 @@ class Channel:
         return tuple(path for path, key_class in self.config if key_class in classes)
 
 
-@dataclass(frozen=True, slots=True)
-class LeftBehind:
+class LeftBehind(NamedTuple):
     """Files that no copy of a home may hold: a glob relative to the home (folders end in `/`) and why.
 
     `default_only`: counts in the default profile's home alone, where it belongs to the installation.
@@ -150,8 +148,7 @@ class LeftBehind:
     default_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthRow:
+class OAuthRow(NamedTuple):
     """A stored login.
 
     `path`: (file, key, key …), the file relative to the home and a folder when it ends in `/`; `channel`:
@@ -167,8 +164,7 @@ class OAuthRow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UserChannel:
+class UserChannel(NamedTuple):
     """What the user says of one channel, a new one or one the catalogue knows; None and () say nothing."""
 
     name: str
@@ -179,8 +175,7 @@ class UserChannel:
     state: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UserAdditions:
+class UserAdditions(NamedTuple):
     """What the user's own catalog.toml adds: channels, and keys that stand outside any channel."""
 
     channels: tuple[UserChannel, ...] = ()

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog, KeyClass
-from .config_rules import ConfigJudgement, channel_place, dotted, is_truthy, judge_config
+from .config_rules import ConfigJudgement, channel_place, dotted, judge_config
 from .environment_rules import API_SERVER, SourceFacts, judge_name, tool_channels
+from .flags import is_truthy
 from .values import ValueIndex, searchable_parts
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import Catalog, KeyClass
 from .environment_rules import API_SERVER, SourceFacts, judge_name
+from .flags import is_truthy
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
@@ -210,14 +211,6 @@ def _blocks_to_switch_off(
         flag = flags.get((*block, "enabled"))
         if (flag is None and place.switchable) or (flag is not None and is_truthy(flag.value)):
             yield place
-
-
-def is_truthy(value: object) -> bool:
-    """Return whether Hermes takes a flag for true (gateway/config.py): the words true, 1, yes, on; any other object
-    by its own truth."""
-    if isinstance(value, str):
-        return value.strip().lower() in {"true", "1", "yes", "on"}
-    return bool(value)
 
 
 def _values_below(

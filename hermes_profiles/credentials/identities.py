@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .catalog import Catalog
-from .config_rules import is_truthy
+from .flags import is_truthy
 
 # The sections of config.yaml that `channels_of` reads, besides those named like a channel.
 CONFIG_SECTIONS = ("platforms", "gateway")

@@ -142,9 +142,7 @@ class _Reader:
     def _add(self, item: Item, path: tuple[str, ...], via: Via, *, effective: bool, duplicate: bool) -> None:
         if len(self.found) >= MAX_ENTRIES:
             line = self.document.line_of(item.start)
-            raise DocumentError(
-                self.document.path, line, f"more than {MAX_ENTRIES:,} entries: aliases multiply"
-            )
+            raise DocumentError(self.document.path, line, f"more than {MAX_ENTRIES:,} entries: aliases multiply")
         value, real = item.value, item.value.real
         here: Via = "alias" if value.kind == "alias" and via == "own" else via
         line = self.document.line_of(item.start)

@@ -105,15 +105,11 @@ class EnvDocument(TextDocument):
         edits = list(self._cuts(cuts))
         gone = tuple(edits)
         edits += [
-            TextEdit(
-                entry.value_start, entry.rest_end, self._quoted(entry.line, entry.name, values[id(entry)])
-            )
+            TextEdit(entry.value_start, entry.rest_end, self._quoted(entry.line, entry.name, values[id(entry)]))
             for entry in self.entries
             if id(entry) in values
         ]
-        touched = [
-            one for one in text_edits if not any(c.start <= one.start and one.end <= c.end for c in gone)
-        ]
+        touched = [one for one in text_edits if not any(c.start <= one.start and one.end <= c.end for c in gone)]
         edits += touched
         if new:
             edits.append(self._appended(new))
@@ -134,9 +130,7 @@ class EnvDocument(TextDocument):
             start, end = entry.start, entry.end
             if entry.joined:
                 line = [one for one in cuts.values() if one.joined and one.line == entry.line]
-                whole = "".join(
-                    self.text[one.start : one.end] for one in sorted(line, key=lambda one: one.start)
-                )
+                whole = "".join(self.text[one.start : one.end] for one in sorted(line, key=lambda one: one.start))
                 line_start, content_end, line_end = self._line_frame(entry.start)
                 if whole.strip() == self.text[line_start:content_end].strip():
                     start, end = line_start, line_end

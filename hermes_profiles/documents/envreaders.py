@@ -112,9 +112,7 @@ def _line(mended: MendedText, offset: int) -> int:
 def _unparsed(path: str, mended: MendedText, begin: int, source: str) -> DocumentError:
     line = _line(mended, begin)
     if _QUOTED_HEAD.match(source):
-        return DocumentError(
-            path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes"
-        )
+        return DocumentError(path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes")
     return DocumentError(
         path, line, "this line is not NAME=value", hint="put # before it, or give it the form NAME=value"
     )

@@ -108,9 +108,7 @@ class JsonDocument(TextDocument):
                 line = max(self.text.rfind("\n", 0, start), self.text.rfind("\r", 0, start)) + 1
                 lead = self.text[line:start]
                 between = ", " if lead.strip() else f",{self.line_end_style()}{lead}"
-                pairs = between.join(
-                    f"{_quote(name)}: {_written(value)}" for name, value in one.pairs.items()
-                )
+                pairs = between.join(f"{_quote(name)}: {_written(value)}" for name, value in one.pairs.items())
                 yield TextEdit(kept[-1].end, kept[-1].end, between + pairs)
             elif not one.node.items:
                 yield TextEdit(one.node.start, one.node.end, _object(one.pairs))
@@ -172,9 +170,7 @@ def _parse(document: TextDocument) -> Node:
             hint="mend this line, then try again",
         ) from error  # fmt: skip
     except (RecursionError, ValueError) as error:
-        raise DocumentError(
-            document.path, None, "not readable as JSON: too deep, or a number too long"
-        ) from error
+        raise DocumentError(document.path, None, "not readable as JSON: too deep, or a number too long") from error
     builder = _Builder(document)
     for match in _TOKEN.finditer(text):
         builder.take(match)

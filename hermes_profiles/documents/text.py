@@ -61,9 +61,7 @@ def decode_loose(path: str, raw: bytes) -> Decoded:
         full = body.decode(codec)
     except UnicodeDecodeError as error:
         if codec != "utf-8":
-            raise DocumentError(
-                path, None, f"the file is not valid {codec.upper()}", hint=SAVE_AS_UTF8
-            ) from error
+            raise DocumentError(path, None, f"the file is not valid {codec.upper()}", hint=SAVE_AS_UTF8) from error
         codec, full = "latin-1", body.decode("latin-1")
     return _checked(path, raw, Decoded(codec, mark, full))
 
@@ -144,9 +142,7 @@ class TextDocument:
         merged: list[TextEdit] = []
         for edit in sorted(edits, key=lambda one: (one.start, one.end)):
             if not 0 <= edit.start <= edit.end <= len(self.text):
-                raise DocumentError(
-                    self.path, None, f"an edit lies outside the text ({edit.start}-{edit.end})"
-                )
+                raise DocumentError(self.path, None, f"an edit lies outside the text ({edit.start}-{edit.end})")
             last = merged[-1] if merged else None
             if last is None or edit.start >= last.end:
                 merged.append(edit)
@@ -185,6 +181,4 @@ class TextDocument:
             return text.encode(self._codec)
         except UnicodeEncodeError as error:
             line = self.line_of(edit.start)
-            raise DocumentError(
-                self.path, line, f"the new text cannot be written as {self._codec}"
-            ) from error
+            raise DocumentError(self.path, line, f"the new text cannot be written as {self._codec}") from error

@@ -93,7 +93,5 @@ def shape(node: Node) -> Shape:
         return ("*", node.value)
     if node.kind == "scalar":
         return ("s", node.tag, node.value, node.anchor)
-    children = tuple(
-        (shape(item.key) if item.key is not None else None, shape(item.value)) for item in node.items
-    )
+    children = tuple((shape(item.key) if item.key is not None else None, shape(item.value)) for item in node.items)
     return (node.kind, node.tag, children, node.anchor)

@@ -44,9 +44,7 @@ class Cutter:
             if gone and len(gone) == len(node.items):
                 yield from self._emptied(node)
                 continue
-            pending += [
-                item.value for item in node.items if item.number not in self.removed and item.value.items
-            ]
+            pending += [item.value for item in node.items if item.number not in self.removed and item.value.items]
             if node.flow:
                 yield from self._flow(node, gone)
             else:

@@ -113,9 +113,7 @@ class YamlDocument(TextDocument):
         becomes what the new text means. Raises DocumentError when the result would not read as asked.
         """
         removed = frozenset(entry.origin for entry in remove)
-        new = {
-            entry.origin: text for entry, text in (replace or {}).items() if not self._is_gone(entry, removed)
-        }
+        new = {entry.origin: text for entry, text in (replace or {}).items() if not self._is_gone(entry, removed)}
         plan = EditPlan(self, self._root, self._items, removed, new, insert)
         edits = plan.text_edits(text_edits)
         if not edits:

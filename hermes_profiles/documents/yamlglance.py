@@ -14,9 +14,7 @@ from .yamlscalar import construct, resolve_plain
 # A line at column 0 that is no comment.
 _TOP = re.compile(r"^[^ #\n].*", re.MULTILINE)
 _TOP_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: +([^ ].*))? *")
-_LINE = re.compile(
-    r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)"
-)
+_LINE = re.compile(r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)")
 _QUOTED = re.compile(r"(?:\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)')(?: +#.*)? *")
 _EMPTY = re.compile(r"(\{\}|\[\])(?: +#.*)? *")
 _PLAIN = re.compile(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
@@ -40,14 +38,7 @@ def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | N
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    if (
-        "\t" in text
-        or "\r" in text
-        or "\ufeff" in text
-        or "\x85" in text
-        or "\u2028" in text
-        or "\u2029" in text
-    ):
+    if "\t" in text or "\r" in text or "\ufeff" in text or "\x85" in text or "\u2028" in text or "\u2029" in text:
         return None
     heads: list[tuple[str, str | None, int, int]] = []
     for match in _TOP.finditer(text):

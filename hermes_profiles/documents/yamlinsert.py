@@ -84,9 +84,7 @@ def resolve_insertions(
         item: Item | None = None
         while rest and node.kind in ("mapping", "sequence"):
             name = rest[0]
-            item = next(
-                (one for one in reversed(node.items) if one.name == name and one.number not in removed), None
-            )
+            item = next((one for one in reversed(node.items) if one.name == name and one.number not in removed), None)
             if item is None:
                 break
             node = item.value
@@ -107,9 +105,7 @@ def _nest(pairs: Tree, rest: list[str], text: str, document: TextDocument, path:
     for name in rest[:-1]:
         below = pairs.setdefault(name, {})
         if isinstance(below, str):
-            raise DocumentError(
-                document.path, None, f"{'.'.join(path)} lies below a value that is inserted too"
-            )
+            raise DocumentError(document.path, None, f"{'.'.join(path)} lies below a value that is inserted too")
         pairs = below
     pairs[rest[-1]] = text
 
@@ -173,13 +169,7 @@ class Inserter:
         """Return the indentation of the first nested block mapping, two blanks when there is none."""
         for item in walk(root):
             inner = item.value
-            if (
-                item.key is None
-                or inner.kind != "mapping"
-                or inner.flow
-                or item.parent.flow
-                or not inner.items
-            ):
+            if item.key is None or inner.kind != "mapping" or inner.flow or item.parent.flow or not inner.items:
                 continue
             outer, below = self.cutter.begin(item), self.cutter.begin(inner.items[0])
             size = below - self.cutter.line_start(below) - (outer - self.cutter.line_start(outer))

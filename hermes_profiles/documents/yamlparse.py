@@ -22,9 +22,21 @@ _COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 _SAFE_TAGS = frozenset(
     TAG + name
     for name in (
-        "null", "bool", "int", "float", "binary", "timestamp", "omap", "pairs", "set", "str", "seq", "map",
-        "merge", "value",
-    )  # fmt: skip
+        "null",
+        "bool",
+        "int",
+        "float",
+        "binary",
+        "timestamp",
+        "omap",
+        "pairs",
+        "set",
+        "str",
+        "seq",
+        "map",
+        "merge",
+        "value",
+    )
 )
 
 

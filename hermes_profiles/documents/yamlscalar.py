@@ -27,7 +27,8 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # What a plain scalar may not begin with, hold or end with, in any context (flow context is the stricter one).
 _PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*")
 _NOT_PLAIN = re.compile(
-    r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
+    r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[\u2028\u2029]"
+    r"|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 _ESCAPE = re.compile(r'["\\\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')

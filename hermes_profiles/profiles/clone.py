@@ -40,7 +40,6 @@ from .report import CloneReport, RedactedPlace
 from .snapshot import read_document
 from .source import Source, read_source
 
-
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, channels_of
@@ -26,8 +25,7 @@ _LARGEST_ALIAS = 4096
 _ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile as `list` and `show` tell it; `problems` names files that could not be read."""
 
     name: str

@@ -37,10 +37,13 @@ def catalog_for(layout: Layout, environment: Mapping[str, str], *, homes: tuple[
 
 
 def user_catalog_path(environment: Mapping[str, str]) -> Path:
-    """Return where the user's additions live: platformdirs' configuration folder of this program."""
-    xdg = environment.get("XDG_CONFIG_HOME", "").strip()
-    if xdg and sys.platform != "darwin":
-        return Path(xdg) / "hermes-profiles" / USER_CATALOG
+    """Return where the user's additions live: platformdirs' configuration folder of this program.
+
+    On Linux its answer is the XDG rule, given here without the library: every command asks.
+    """
+    if sys.platform == "linux":
+        home = Path(environment.get("HOME") or os.path.expanduser("~"))
+        return Path(environment.get("XDG_CONFIG_HOME", "").strip() or home / ".config") / "hermes-profiles" / USER_CATALOG
     import platformdirs
 
     return Path(platformdirs.user_config_dir("hermes-profiles", appauthor=False)) / USER_CATALOG
