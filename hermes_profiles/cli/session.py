@@ -50,7 +50,7 @@ class Session:
 
     def chosen_profile(self) -> tuple[str, str]:
         """Return (name, why) of the profile meant when none is named: HERMES_HOME's, else the sticky one."""
-        from hermes_profiles.profiles.discovery import active_profile
+        from hermes_profiles.profiles.roots import active_profile
 
         home = Path(self.home_option or self.environment.get("HERMES_HOME") or self.layout.root)
         if home.parent.name == "profiles" and home.parent.parent == self.layout.root:

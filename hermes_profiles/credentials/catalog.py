@@ -20,7 +20,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from . import catalog_load
-from .catalog_globs import matches, normal
+from .catalog_globs import GlobIndex, normal
 from .catalog_model import (
     STRICTNESS,
     Channel,
@@ -118,11 +118,11 @@ class Catalog:
         """
         path = normal(relative_path)
         for folder in self.pairing_folders:
-            if matches(folder, path):
+            if path == folder.rstrip("/") or path.startswith(folder):
                 return _pairing_owner(path.removeprefix(folder))
-        for name, glob in self._state_globs:
-            if matches(glob, path):
-                return name
+        owner = next(self._state_globs.matching(path), None)
+        if owner is not None:
+            return owner
         first, _, rest = path.partition("/")
         if first == "platforms" and rest:
             return rest.partition("/")[0]
@@ -150,10 +150,8 @@ class Catalog:
     def left_behind_reason(self, relative_path: str, *, is_default: bool) -> str | None:
         """Return why no copy may hold this file or folder, None when it may."""
         path = normal(relative_path)
-        for row in self.left_behind:
-            if (is_default or not row.default_only) and matches(row.glob, path):
-                return row.reason
-        return None
+        rows = self._left_behind_globs.matching(path)
+        return next((row.reason for row in rows if is_default or not row.default_only), None)
 
     def _counts(self, name: str, environment: Mapping[str, str]) -> bool:
         """Return whether a variable is set in the way that switches a channel on.
@@ -241,8 +239,12 @@ class Catalog:
         return stems | {name.upper(): name for name in self.channels}
 
     @cached_property
-    def _state_globs(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, glob) for name, channel in self.channels.items() for glob in channel.state)
+    def _state_globs(self) -> GlobIndex[str]:
+        return GlobIndex((glob, name) for name, channel in self.channels.items() for glob in channel.state)
+
+    @cached_property
+    def _left_behind_globs(self) -> GlobIndex[LeftBehind]:
+        return GlobIndex((row.glob, row) for row in self.left_behind)
 
 
 @cache
@@ -267,9 +269,7 @@ def load_catalog() -> Catalog:
     )
 
 
-def extend(
-    catalog: Catalog, *, channels: Iterable[Channel] = (), additions: UserAdditions | None = None
-) -> Catalog:
+def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: UserAdditions | None = None) -> Catalog:
     """Return the catalogue with plugin channels and the user's additions; the user's classes win over all.
 
     A row of the catalogue wins over a plugin's, shareable keys included: a plugin that requires

@@ -49,7 +49,7 @@ def reclassed(channel: Channel, keys: Iterable[KeyFact]) -> Channel:
         return channel
     return channel._replace(
         keys=tuple(
-            fact._replace( key_class=given[fact.name].key_class, origin=given[fact.name].origin)
+            fact._replace(key_class=given[fact.name].key_class, origin=given[fact.name].origin)
             if fact.name in given
             else fact
             for fact in channel.keys

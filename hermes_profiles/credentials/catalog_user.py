@@ -69,9 +69,7 @@ class _Reader:
     def _channel(self, name: str, value: Any) -> UserChannel:
         place = ("channels", name)
         if _CHANNEL.fullmatch(name) is None:
-            self._fail(
-                place, f"{name!r} is not the name of a channel", "use lower-case letters, digits, _ and -"
-            )
+            self._fail(place, f"{name!r} is not the name of a channel", "use lower-case letters, digits, _ and -")
         table = self._table(value, place)
         self._only(table, _CHANNEL_FIELDS, place)
         sets = self._enable(table.get("enable", []), (*place, "enable"))
@@ -96,32 +94,24 @@ class _Reader:
         if _VARIABLE.fullmatch(name) is None:
             self._fail(place, f"{name!r} is not the name of a variable", "use letters, digits and _")
         if word not in _CLASS_WORDS:
-            self._fail(
-                place, f"{_spoken(word)} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}"
-            )
+            self._fail(place, f"{_spoken(word)} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}")
         key_class = KeyClass(word)
         secret = key_class in (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
-        return KeyFact(
-            name, channel, key_class, auto_enables, f"from {self._path}", secret=secret, origin="user"
-        )
+        return KeyFact(name, channel, key_class, auto_enables, f"from {self._path}", secret=secret, origin="user")
 
     def _sharing(self, word: Any, place: tuple[str, ...]) -> Sharing | None:
         if word is None:
             return None
         words = tuple(member.value for member in Sharing)
         if word not in words:
-            self._fail(
-                place, f"{_spoken(word)} does not say how it is shared", f"use one of: {', '.join(words)}"
-            )
+            self._fail(place, f"{_spoken(word)} does not say how it is shared", f"use one of: {', '.join(words)}")
         return Sharing(word)
 
     def _prefixes(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:
         prefixes = self._texts(value, place)
         for prefix in prefixes:
             if _PREFIX.fullmatch(prefix) is None:
-                self._fail(
-                    place, f"{prefix!r} is not a prefix", "a prefix is letters, digits and _, and ends in _"
-                )
+                self._fail(place, f"{prefix!r} is not a prefix", "a prefix is letters, digits and _, and ends in _")
         return prefixes
 
     def _enable(self, value: Any, place: tuple[str, ...]) -> tuple[frozenset[str], ...]:
@@ -130,9 +120,7 @@ class _Reader:
         sets = tuple(self._texts(names, place) for names in value)
         for names in sets:
             if not names or any(_VARIABLE.fullmatch(name) is None for name in names):
-                self._fail(
-                    place, "`enable` holds something that is no variable", 'write `enable = [["A_TOKEN"]]`'
-                )
+                self._fail(place, "`enable` holds something that is no variable", 'write `enable = [["A_TOKEN"]]`')
         return tuple(frozenset(names) for names in sets)
 
     def _state(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,9 +128,7 @@ class _Reader:
         for glob in globs:
             parts = glob.rstrip("/").split("/")
             if not glob.strip("/*") or glob.startswith(("/", "~")) or ".." in parts:
-                self._fail(
-                    place, f"{glob!r} is not a path inside a home", "write it relative to the home: `acme/`"
-                )
+                self._fail(place, f"{glob!r} is not a path inside a home", "write it relative to the home: `acme/`")
         return globs
 
     def _texts(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,17 +138,13 @@ class _Reader:
 
     def _table(self, value: Any, place: tuple[str, ...]) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            self._fail(
-                place, f"`{'.'.join(place)}` is not a table", f"write `[{'.'.join(place)}]` above its lines"
-            )
+            self._fail(place, f"`{'.'.join(place)}` is not a table", f"write `[{'.'.join(place)}]` above its lines")
         return dict(value)
 
     def _only(self, table: Mapping[str, Any], allowed: tuple[str, ...], place: tuple[str, ...]) -> None:
         for name in table:
             if name not in allowed:
-                self._fail(
-                    (*place, name), f"{name!r} means nothing here", f"use one of: {', '.join(allowed)}"
-                )
+                self._fail((*place, name), f"{name!r} means nothing here", f"use one of: {', '.join(allowed)}")
 
     def _fail(self, place: tuple[str, ...], reason: str, hint: str) -> None:
         raise DocumentError(self._path, _line_of(self._lines, place), reason, hint=hint)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value", str, bytes)
@@ -43,4 +41,7 @@ def fingerprint(value: str, key: bytes) -> str:
     `key` is random, made once per root and kept in a 0600 file: a plain hash of a short value
     (a phone number, a user id) could be found by trying them all.
     """
+    import hashlib
+    import hmac
+
     return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:8]

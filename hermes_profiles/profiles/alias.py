@@ -13,7 +13,7 @@ from hermes_profiles.model.names import check_alias_name
 from hermes_profiles.model.result import NotFound, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 
-from .discovery import alias_target
+from .roots import alias_target
 
 ALIAS_MODE = 0o755
 

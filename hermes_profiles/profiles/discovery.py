@@ -1,4 +1,4 @@
-"""Finding the profiles of a root and what each holds: cheap enough to run over a thousand of them.
+"""What the profiles of a root hold: cheap enough to run over a thousand of them.
 
 Files are read with the quick readers where those are certain, and with the full ones otherwise, so the answer is
 the same; the full readers and their libraries are imported only then.
@@ -6,8 +6,6 @@ the same; the full readers and their libraries are imported only then.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +15,8 @@ from hermes_profiles.credentials.identities import CONFIG_SECTIONS, channels_of
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.model.result import DocumentError, Failed, NotFound, Problem
-
-# A wrapper script is a few dozen bytes; people keep ffmpeg in the same folder (hermes-agent issue 45752).
-_LARGEST_ALIAS = 4096
-_ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import DocumentError, Problem
 
 
 class Profile(NamedTuple):
@@ -39,70 +33,6 @@ class Profile(NamedTuple):
     disabled: bool
     channels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
-
-
-def profile_names(layout: Layout) -> tuple[str, ...]:
-    """Return the names of all profiles: `default` first when the root exists, then the others by name."""
-    try:
-        with os.scandir(layout.profiles) as scan:
-            named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
-        named = []
-    except PermissionError as error:
-        raise Failed(f"cannot list {layout.profiles}: permission denied", target=str(layout.profiles)) from error
-    return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
-
-
-def active_profile(layout: Layout) -> str:
-    """Return the sticky profile; `default` when none is set or it cannot be read."""
-    try:
-        return layout.active_profile.read_text(encoding="utf-8").strip() or DEFAULT
-    except (OSError, UnicodeDecodeError):
-        return DEFAULT
-
-
-def require(layout: Layout, name: str) -> Path:
-    """Return the home of an existing profile.
-
-    Raises NotFound with the names there are.
-    """
-    home = layout.home(name)
-    if home.is_dir():
-        return home
-    names = profile_names(layout)
-    near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
-    known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
-    raise NotFound(
-        f"no profile {name!r} in {layout.root}", target=name,
-        hint=f"{known}; see `hermes-profiles list`, or make it with `hermes-profiles create {name}`",
-    )  # fmt: skip
-
-
-def aliases(layout: Layout) -> dict[str, str]:
-    """Return profile → alias from one pass over the alias folder; an alias with another name than the profile wins."""
-    found: dict[str, str] = {}
-    try:
-        with os.scandir(layout.alias_folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-    except OSError:
-        return found
-    for entry in entries:
-        target = alias_target(entry)
-        if target is not None and (entry.name != target or target not in found):
-            found[target] = entry.name
-    return found
-
-
-def alias_target(entry: os.DirEntry[str]) -> str | None:
-    """Return the profile an alias script starts, None when the file is no alias of ours or of Hermes."""
-    try:
-        if not entry.is_file() or entry.stat().st_size > _LARGEST_ALIAS:
-            return None
-        with open(entry.path, "rb", buffering=0) as file:
-            match = _ALIAS_TARGET.search(file.read(_LARGEST_ALIAS))
-    except OSError:
-        return None
-    return match.group(1).decode("ascii") if match else None
 
 
 def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:

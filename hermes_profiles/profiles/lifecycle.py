@@ -13,7 +13,7 @@ from hermes_profiles.model.result import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
 from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, signature
-from .discovery import active_profile
+from .roots import active_profile
 
 
 def plan_use(layout: Layout, name: str) -> ChangePlan | None:

@@ -43,7 +43,9 @@ def user_catalog_path(environment: Mapping[str, str]) -> Path:
     """
     if sys.platform == "linux":
         home = Path(environment.get("HOME") or os.path.expanduser("~"))
-        return Path(environment.get("XDG_CONFIG_HOME", "").strip() or home / ".config") / "hermes-profiles" / USER_CATALOG
+        return (
+            Path(environment.get("XDG_CONFIG_HOME", "").strip() or home / ".config") / "hermes-profiles" / USER_CATALOG
+        )
     import platformdirs
 
     return Path(platformdirs.user_config_dir("hermes-profiles", appauthor=False)) / USER_CATALOG

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -36,6 +35,8 @@ def default_ports(catalog: Catalog) -> frozenset[int]:
 
 def is_free(port: int) -> bool:
     """Return whether nothing listens on the port now, on any address of this machine."""
+    import socket
+
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "::")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:

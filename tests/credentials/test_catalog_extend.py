@@ -257,7 +257,7 @@ def test_an_unknown_class_is_answered_with_the_words_there_are():
 
 
 def test_an_empty_set_switches_nothing_on():
-    irc = replace(CATALOG.channels["irc"], enable_sets=(frozenset(),))
+    irc = CATALOG.channels["irc"]._replace(enable_sets=(frozenset(),))
     assert replace(CATALOG, channels={"irc": irc}).enabled_by({"IRC_SERVER": "a"}) == frozenset()
 
 

@@ -24,8 +24,9 @@ from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import ExitCode, Problem, Result
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
-from hermes_profiles.profiles.discovery import profile_names, read_profile
+from hermes_profiles.profiles.discovery import read_profile
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
+from hermes_profiles.profiles.roots import profile_names
 
 from .demo_source import SECRETS, SHARED, write_demo_source
 
@@ -80,7 +81,8 @@ def _demo(sandbox: Path, *, keep: bool) -> Answer:
     leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
     data: dict[str, Any] = {
         "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows, "secrets": len(SECRETS),
-        "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))), "leaks": leaks,
+        "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))),
+        "leaks": leaks,
     }  # fmt: skip
     errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
     code = ExitCode.FAILED if leaks else ExitCode.OK

@@ -17,8 +17,8 @@ from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.result import NotFound, Result
-from hermes_profiles.profiles.discovery import require
 from hermes_profiles.profiles.report import CloneReport
+from hermes_profiles.profiles.roots import require
 
 
 @examples(

@@ -15,14 +15,8 @@ from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.fleet.state import gateway_of
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import Problem, Result
-from hermes_profiles.profiles.discovery import (
-    Profile,
-    active_profile,
-    aliases,
-    profile_names,
-    read_profile,
-    require,
-)
+from hermes_profiles.profiles.discovery import Profile, read_profile
+from hermes_profiles.profiles.roots import active_profile, aliases, profile_names, require
 
 if TYPE_CHECKING:
     pass

@@ -20,7 +20,7 @@ from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.alias import alias_script, find_command, obstacle
-from hermes_profiles.profiles.discovery import profile_names, require
+from hermes_profiles.profiles.roots import profile_names, require
 
 Exclude = Annotated[
     bool,

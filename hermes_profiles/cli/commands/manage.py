@@ -21,7 +21,7 @@ from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existin
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
-from hermes_profiles.profiles.discovery import active_profile, require
+from hermes_profiles.profiles.roots import active_profile, require
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
