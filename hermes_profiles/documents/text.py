@@ -134,7 +134,7 @@ class TextDocument:
             at = edit.end
         if len(pieces) == 1:
             return self.raw
-        pieces.append(self._slice(at, len(self.text)))
+        pieces.append(self._slice(at, None))
         return b"".join(pieces)
 
     def _in_order(self, edits: Iterable[TextEdit]) -> list[TextEdit]:
@@ -152,10 +152,12 @@ class TextDocument:
                 raise DocumentError(self.path, self.line_of(edit.start), "two edits overlap here")
         return merged
 
-    def _slice(self, start: int, end: int) -> bytes:
+    def _slice(self, start: int, end: int | None) -> bytes:
+        """Return the bytes of a stretch of text; without an end, all bytes to the end of the file."""
         if not self.has_nuls:
             return self.text[start:end].encode(self._codec)
-        return self._full[self._place(start) : self._place(end)].encode(self._codec)
+        stop = None if end is None else self._place(end)
+        return self._full[self._place(start) : stop].encode(self._codec)
 
     def _place(self, offset: int) -> int:
         """Return where in the NUL-padded text an offset of `text` lies.
@@ -167,9 +169,9 @@ class TextDocument:
             self._kept = [index for index, char in enumerate(self._full) if char != "\0"]
         if self._full.startswith("\0"):
             return self._kept[offset - 1] + 1 if offset else 0
-        if offset >= len(self._kept):
-            return len(self._full)
-        return self._kept[offset] if offset else 0
+        if not offset:
+            return 0
+        return self._kept[offset] if offset < len(self._kept) else len(self._full)
 
     def _encode(self, edit: TextEdit) -> bytes:
         text = edit.text

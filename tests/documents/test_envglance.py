@@ -1,0 +1,42 @@
+"""The quick reader of `.env`: the same answer as the full one, or none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.result import DocumentError
+
+PLAIN = b"# c \xc3\xa9\n\nexport A=1\nB='x y'\nC=\"z#\"\nD=\nE=a b=c==\nA=2"
+
+
+def test_a_plain_file_is_read_at_a_glance() -> None:
+    assert glance_env(PLAIN) == {"A": "2", "B": "x y", "C": "z#", "D": "", "E": "a b=c=="}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A=$X", "A=a\\b", "A=b # c", "A='x", "A='x' # c", "A=1\r\n", "'A'=1", "A = 1", "A", "A_KEY=xB_TOKEN=y", "A=\u2028x",
+     "\ufeffA=1", "A=x\0", "A=1\tb", "export\tA=1", "A=#x"],
+)  # fmt: skip
+def test_anything_odd_is_left_to_the_full_reader(text: str) -> None:
+    assert glance_env(text.encode()) is None
+    assert glance_env(text.encode("utf-16")) is None
+
+
+LINES = st.lists(st.text(st.sampled_from("AB_K=x1 '\"#$\\\té\u2028export"), max_size=14), max_size=5)
+
+
+@given(LINES.map("\n".join).map(str.encode) | st.binary(max_size=40))
+def test_the_glance_equals_the_full_reader_or_declines(raw: bytes) -> None:
+    glanced = glance_env(raw)
+    if glanced is None:
+        return
+    try:
+        document = EnvDocument.parse(raw)
+    except DocumentError:  # pragma: no cover
+        raise AssertionError("the full reader refuses what the glance reads") from None
+    assert glanced == document.environment()

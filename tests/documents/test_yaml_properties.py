@@ -1,0 +1,153 @@
+"""Generated YAML documents: removals and replacements do what they say and nothing else."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from hermes_profiles.documents.entries import TreeEntry
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.model.result import DocumentError
+from yaml_samples import documents
+
+MISSING = object()
+
+
+def parsed(raw: bytes) -> YamlDocument:
+    try:
+        return YamlDocument.parse(raw)
+    except DocumentError as error:
+        event(f"refused: {error.reason[:40]}")
+        assume(False)
+        raise
+
+
+def without(data: Any, path: tuple[str, ...]) -> Any:
+    """Return a copy of the data without one path; keys are compared as text."""
+    data = copy.deepcopy(data)
+    at = data
+    for part in path[:-1]:
+        at = step(at, part)
+    if isinstance(at, list):
+        del at[int(path[-1][1:-1])]
+    else:
+        del at[next(key for key in at if str(key) == path[-1])]
+    return data
+
+
+def step(at: Any, part: str) -> Any:
+    if isinstance(at, list):
+        return at[int(part[1:-1])]
+    return at[next(key for key in at if str(key) == part)]
+
+
+def is_alone(document: YamlDocument, entry: TreeEntry) -> bool:
+    """Return whether the data tells all about the entry: reached once, by its own path, keys written as read."""
+    below = {e.origin for e in document.entries if e.path[: len(entry.path)] == entry.path}
+    shared = [e for e in document.entries if e.origin in below and e.path[: len(entry.path)] != entry.path]
+    return not shared and entry.effective and "<<" not in entry.path and "yes" not in entry.path
+
+
+@given(documents())
+def test_a_document_without_edits_is_the_same_bytes(raw: bytes) -> None:
+    document = parsed(raw)
+    assert document.edit() is raw or document.edit() == raw
+    assert document.apply([]) == raw
+
+
+@given(documents(), st.data())
+def test_a_removal_equals_the_removal_in_the_data_and_keeps_other_lines(raw: bytes, data: st.DataObject) -> None:
+    document = parsed(raw)
+    own = [entry for entry in document.entries if is_alone(document, entry)]
+    assume(own)
+    entry = data.draw(st.sampled_from(own))
+    try:
+        result = document.edit(remove=[entry])
+    except DocumentError as error:
+        event(f"not edited: {error.reason[:30]}")
+        assert "alias" in error.reason or "certainty" in error.reason
+        return
+    event("edited")
+    after = YamlDocument.parse(result)
+    assert after.data() == without(document.data(), entry.path) or after.data() == {}
+    assert after.get(entry.path) is None or entry.path[-1].startswith("[")
+    lines, left = raw.splitlines(keepends=True), iter(result.splitlines(keepends=True))
+    spans = [e.line for e in document.entries if e.path[: len(entry.path)] == entry.path] + [entry.key_line]
+    before = [line for line in lines[: min(spans) - 2] if line.strip()]
+    assert all(line in left for line in before)
+
+
+@given(documents(), st.data())
+def test_removing_everything_that_shares_an_origin_leaves_no_trace(raw: bytes, data: st.DataObject) -> None:
+    document = parsed(raw)
+    entry = data.draw(st.sampled_from(document.entries))
+    gone = [e for e in document.entries if e.origin == entry.origin]
+    aliases = [e for e in document.entries if e.via == "alias" or e.path[-1] == "<<"]
+    try:
+        result = document.edit(remove=[*gone, *aliases])
+    except DocumentError as error:
+        event(f"not edited: {error.reason[:30]}")
+        assert "certainty" in error.reason
+        return
+    event("edited")
+    after = YamlDocument.parse(result)
+    assert len(after.entries) < len(document.entries)
+
+
+@given(documents(), st.data(), st.sampled_from(["false", "x: y", "12", "", "<removed: T>", "a\nb\n", "é", " x", "#"]))
+def test_a_replaced_scalar_reads_as_asked(raw: bytes, data: st.DataObject, text: str) -> None:
+    document = parsed(raw)
+    scalars = [e for e in document.entries if e.kind == "scalar" and e.effective]
+    assume(scalars)
+    entry = data.draw(st.sampled_from(scalars))
+    result = document.edit(replace={entry: text})
+    after = YamlDocument.parse(result)
+    found = after.get(entry.path)
+    assert found is not None and found.value == text
+    assert found.tag == "str" or entry.tag != "str"
+    assert [e.path for e in after.entries] == [e.path for e in document.entries]
+
+
+@given(documents(), st.data())
+def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.DataObject) -> None:
+    document = parsed(raw)
+    holders = [(), *(e.path for e in document.entries if e.effective and (e.kind == "mapping" or e.tag == "null"))]
+    holder = data.draw(st.sampled_from(holders))
+    assume("<<" not in holder and not (holder and document.get(holder).anchored and document.get(holder).tag == "null"))  # type: ignore[union-attr]
+    path = (*holder, "fresh", "enabled")
+    try:
+        result = document.edit(insert=[(path, "false"), ((*holder, "also"), "yes")])
+    except DocumentError as error:
+        event(f"not edited: {error.reason[:30]}")
+        assert "certainty" in error.reason or "something else" in error.reason
+        return
+    event("edited")
+    after = YamlDocument.parse(result)
+    assert after.get(path).tag == "bool"  # type: ignore[union-attr]
+    assert set(e.path for e in after.entries) >= {e.path for e in document.entries}
+
+
+@given(documents())
+def test_the_glance_equals_the_document_or_declines(raw: bytes) -> None:
+    document = parsed(raw)
+    names = {"a", "b", "token", "x-y"}
+    glanced = glance_sections(raw, names)
+    event("glanced" if glanced is not None else "declined")
+    if glanced is not None:
+        whole = document.data()
+        assert isinstance(whole, dict)
+        assert glanced == {key: value for key, value in whole.items() if key in names}
+
+
+@given(documents())
+def test_comments_are_where_comments_are(raw: bytes) -> None:
+    document = parsed(raw)
+    for span in document.comments:
+        assert document.text[span.start : span.end] == span.text and span.text.startswith("#")
+    wanted = document.text.count("# about") + document.text.count("# top") + document.text.count("# end")
+    assert sum(span.text in ("# about", "# top", "# end") for span in document.comments) == wanted
+    assert not any(span.text in ("# one", "# no'") for span in document.comments)
