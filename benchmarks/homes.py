@@ -82,7 +82,9 @@ approvals:
   mode: manual
   timeout: 60
 """
-SKILL = "---\nname: skill-{n}\ndescription: does thing {n}\n---\n" + "Read the page, then write a summary of it.\n" * 100
+SKILL = (
+    "---\nname: skill-{n}\ndescription: does thing {n}\n---\n" + "Read the page, then write a summary of it.\n" * 100
+)
 
 
 def write_home(home: Path, number: int, *, files: int) -> None:
@@ -92,7 +94,9 @@ def write_home(home: Path, number: int, *, files: int) -> None:
     (home / ".env").chmod(0o600)
     (home / "config.yaml").write_text(CONFIG, encoding="utf-8")
     (home / "SOUL.md").write_text("You are calm and brief.\n", encoding="utf-8")
-    (home / "profile.yaml").write_text(f"description: bench profile {number}\ndescription_auto: false\n", encoding="utf-8")
+    (home / "profile.yaml").write_text(
+        f"description: bench profile {number}\ndescription_auto: false\n", encoding="utf-8"
+    )
     for index in range(max(files - 4, 0)):
         skill = home / "skills" / f"group-{index // 50}" / f"skill-{index}"
         skill.mkdir(parents=True, exist_ok=True)

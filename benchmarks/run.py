@@ -1,0 +1,149 @@
+"""Measure whole processes: each command beside `python -c pass`, and beside real Hermes doing the same job.
+
+Run with the Python that has hermes-profiles installed (and hermes-agent, for the comparison):
+
+    python benchmarks/run.py [--runs 9] [--only list] [--markdown]
+
+Runs are interleaved (A B A B …) so that a machine whose speed drifts does not favour one of them; medians are shown.
+Nothing is judged here: the budgets stand in the last column, the reader compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from homes import write_home, write_root
+
+BIN = Path(sys.executable).parent
+OURS = str(BIN / "hermes-profiles")
+HERMES = str(BIN / "hermes")
+BASE = [sys.executable, "-c", "pass"]
+
+
+@dataclass
+class Case:
+    """One job: our command, Hermes' command for the same job (None when it has none), and how to tidy up after a run."""
+
+    name: str
+    home: Path
+    ours: Callable[[int], list[str]]
+    theirs: Callable[[int], list[str]] | None
+    budget: str
+    runs: int
+    after: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass
+class Figures:
+    """Medians of one command."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+
+
+def measure(
+    commands: dict[str, Callable[[int], list[str]]], home: Path, runs: int, after: Callable[[], None]
+) -> dict[str, Figures]:
+    """Return the medians of each command, run in turn; the first round warms up and does not count."""
+    samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+    environment = {
+        "HOME": str(home),
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HERMES_DISABLE_LAZY_INSTALLS": "1",
+    }
+    for number in range(runs + 1):
+        for name, command in commands.items():
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                command(number), env=environment, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            wall = time.perf_counter() - started
+            if process.returncode != 0:
+                raise SystemExit(f"{' '.join(command(number))} ended with {process.returncode}")
+            if number:
+                samples[name].append((wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+            after()
+    return {
+        name: Figures(*(statistics.median(column) for column in zip(*rows, strict=True)))
+        for name, rows in samples.items()
+    }
+
+
+def cases(root: Path, runs: int) -> list[Case]:
+    """Return the jobs, with their homes written below `root`."""
+    made = []
+    for count in (20, 1000):
+        home = root / f"list-{count}"
+        write_root(home / ".hermes", profiles=count - 1)
+        budget = "8x" if count == 20 else "0.5 s"
+        made.append(
+            Case(
+                f"list --json, {count} profiles",
+                home,
+                lambda _: [OURS, "list", "--json"],
+                (lambda _: [HERMES, "profile", "list"]),
+                budget,
+                runs if count == 20 else max(3, runs // 2),
+            )  # fmt: skip
+        )
+    for count in (200, 20_000):
+        home = root / f"clone-{count}"
+        write_home(home / ".hermes", 0, files=count)
+        made.append(
+            Case(
+                f"clone, {count} files",
+                home,
+                lambda n: [OURS, "clone", "default", f"ours{n}", "--no-alias"],
+                (lambda n: [HERMES, "profile", "create", f"theirs{n}", "--clone", "--no-alias"]),
+                "14x" if count == 200 else "-",
+                runs if count == 200 else 3,
+                (lambda home=home: shutil.rmtree(home / ".hermes" / "profiles", ignore_errors=True)),
+            )  # fmt: skip
+        )
+    return made
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--only", default="", help="only jobs whose name holds this")
+    options = parser.parse_args()
+    hermes = os.access(HERMES, os.X_OK)
+    print("| job | ours | × `python -c pass` | CPU × | peak memory | real Hermes | budget |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="hermes-profiles-bench-") as folder:
+        for case in cases(Path(folder), options.runs):
+            if options.only not in case.name:
+                continue
+            commands = {"pass": lambda _: BASE, "ours": case.ours}
+            if hermes and case.theirs is not None:
+                commands["theirs"] = case.theirs
+            found = measure(commands, case.home, case.runs, case.after)
+            ours, base = found["ours"], found["pass"]
+            theirs = found.get("theirs")
+            beside = f"{theirs.wall * 1000:.0f} ms ({theirs.wall / ours.wall:.1f}× ours)" if theirs else "not installed"
+            print(
+                f"| {case.name} | {ours.wall * 1000:.0f} ms | {ours.wall / base.wall:.1f} | {ours.cpu / base.cpu:.1f} "
+                f"| {ours.peak_mb:.0f} MB | {beside} | {case.budget} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
