@@ -12,6 +12,7 @@ _COLON = re.compile(r"\s*:")
 _TO_LINE_END = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _COMMENT_LINE = re.compile(r"([ \t]*)(#|\r|\n|\Z)")
 _REST_BLANK = re.compile(r",?[ \t]*(?:[ \t]#[^\r\n]*)?(?:\r\n|\n|\r|\Z)")
+_BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*")
 _SPACE = re.compile(r"\s*")
 _STRIP_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
@@ -19,7 +20,8 @@ _STRIP_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 class Cutter:
     """Cuts of one edit. `removed` are item numbers; `filled` are collections that get new pairs (by identity).
 
-    `strict_commas` is JSON: no comma may be left behind the last item.
+    `strict_commas` is JSON: no comma may be left behind the last item. `eat_blanks` takes the blank lines behind
+    an item too: behind a `|+` scalar they would become a part of it.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class Cutter:
         filled: dict[int, str],
         *,
         strict_commas: bool = False,
+        eat_blanks: bool = False,
     ) -> None:
         self.text = document.text
         self.removed = removed
         self.filled = filled
         self.strict_commas = strict_commas
+        self.eat_blanks = eat_blanks
 
     def edits(self, root: Node) -> Iterator[TextEdit]:
         """Yield the cuts, and the `{}` or `[]` for collections that lose all their items."""
@@ -92,6 +96,8 @@ class Cutter:
         begin = self.begin(item)
         column = begin - self.line_start(begin)
         end = at = self.line_end(max(item.end, begin))
+        if self.eat_blanks or self.keeps_blanks(item.value):
+            end = at = self.after_blanks(at)
         while at < len(self.text):
             match = _COMMENT_LINE.match(self.text, at)
             if match is None or (match[2] == "#" and len(match[1]) <= column):
@@ -100,6 +106,20 @@ class Cutter:
             if match[2] == "#":
                 end = at
         return end
+
+    def keeps_blanks(self, node: Node) -> bool:
+        """Return whether a node ends in a `|+` scalar, to which the blank lines behind it belong."""
+        while node.items:
+            node = node.items[-1].value
+        if node.style not in ("|", ">"):
+            return False
+        header = _TO_LINE_END.match(self.text, node.body)
+        return header is not None and "+" in header[0].partition("#")[0]
+
+    def after_blanks(self, offset: int) -> int:
+        """Return where the blank lines behind an offset end."""
+        match = _BLANK_LINES.match(self.text, offset)
+        return match.end() if match else offset
 
     # --- flow style
 

@@ -60,10 +60,10 @@ class EditPlan:
                 hint="write the value out in place of the alias, then try again",
             )  # fmt: skip
 
-    def text_edits(self, given: Iterable[TextEdit]) -> list[TextEdit]:
+    def text_edits(self, given: Iterable[TextEdit], *, eat_blanks: bool = False) -> list[TextEdit]:
         """Return all edits of the text; given ones inside a removed or replaced span are moot."""
         filled = {id(one.node): flow_text(one.pairs) for one in self.insertions if one.node.kind == "mapping"}
-        cutter = Cutter(self.document, self.removed, filled)
+        cutter = Cutter(self.document, self.removed, filled, eat_blanks=eat_blanks)
         edits = [*cutter.edits(self.root), *self._values]
         if self.insertions:
             inserter = Inserter(self.document, self.root, cutter)

@@ -115,17 +115,22 @@ class YamlDocument(TextDocument):
         removed = frozenset(entry.origin for entry in remove)
         new = {entry.origin: text for entry, text in (replace or {}).items() if not self._is_gone(entry, removed)}
         plan = EditPlan(self, self._root, self._items, removed, new, insert)
-        edits = plan.text_edits(text_edits)
+        given = tuple(text_edits)
+        edits = plan.text_edits(given)
         if not edits:
             return self.raw
-        result = self.apply(edits)
-        try:
-            same = shape(parse_tree(YamlText(self.path, result))) == plan.expected()
-        except DocumentError as error:
-            raise self._uncertain(error.line) from error
-        if not same:
-            raise self._uncertain(min((self.line_of(edit.start) for edit in edits), default=None))
+        result = self._verified(edits, plan) or self._verified(plan.text_edits(given, eat_blanks=True), plan)
+        if result is None:
+            raise self._uncertain(min(self.line_of(edit.start) for edit in edits))
         return result
+
+    def _verified(self, edits: Iterable[TextEdit], plan: EditPlan) -> bytes | None:
+        """Return the edited bytes when they read as planned, else None."""
+        try:
+            result = self.apply(edits)
+            return result if shape(parse_tree(YamlText(self.path, result))) == plan.expected() else None
+        except DocumentError:
+            return None
 
     def _is_gone(self, entry: TreeEntry, removed: frozenset[int]) -> bool:
         item: Item | None = self._items[entry.origin]
@@ -135,7 +140,7 @@ class YamlDocument(TextDocument):
             item = item.parent.item
         return False
 
-    def _uncertain(self, line: int | None) -> DocumentError:
+    def _uncertain(self, line: int) -> DocumentError:
         return DocumentError(
             self.path, line, "cannot be edited with certainty: the file would not read as intended",
             hint="write this part in plain block style, then try again",

@@ -46,6 +46,9 @@ def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | N
         if key is None or resolve_plain(key[1]) != "str":
             return None
         heads.append((key[1], key[2], match.start(), match.end()))
+    before = text[: heads[0][2]] if heads else text
+    if any(line.strip(" ") and line.lstrip(" ")[0] != "#" for line in before.split("\n")):
+        return None  # the whole document is indented
     if len({head[0] for head in heads}) < len(heads) or not _stays_on_its_lines(text):
         return None
     found: dict[str, object] = {}

@@ -142,7 +142,10 @@ class Inserter:
             elif kept:
                 first = self.cutter.begin(node.items[0])
                 indent = " " * (first - self.cutter.line_start(first))
-                yield self._lines(self.cutter.line_end(kept[-1].end), block_lines(pairs, indent, self.step))
+                at = self.cutter.line_end(kept[-1].end)
+                if self.cutter.keeps_blanks(kept[-1].value):
+                    at = self.cutter.after_blanks(at)
+                yield self._lines(at, block_lines(pairs, indent, self.step))
             elif node.item is None and not node.flow:
                 yield self._lines(len(self.text), block_lines(pairs, "", self.step))
             elif not node.items:

@@ -73,7 +73,11 @@ def test_lines_end_at_lf_crlf_and_cr() -> None:
 def test_overlapping_removals_merge_and_other_overlaps_are_refused() -> None:
     document = loose(b"0123456789")
     assert document.apply([TextEdit(5, 8, ""), TextEdit(2, 6, ""), TextEdit(2, 2, "x")]) == b"01x89"
-    for edits in ([TextEdit(1, 4, ""), TextEdit(2, 3, "x")], [TextEdit(1, 4, "a"), TextEdit(3, 5, "")], [TextEdit(4, 99, "")]):
+    for edits in (
+        [TextEdit(1, 4, ""), TextEdit(2, 3, "x")],
+        [TextEdit(1, 4, "a"), TextEdit(3, 5, "")],
+        [TextEdit(4, 99, "")],
+    ):
         with pytest.raises(DocumentError):
             document.apply(edits)
 

@@ -171,7 +171,7 @@ def test_a_removal_that_readers_disagree_about_is_refused(text: str, name: str, 
         ("export A = '1' # note\r\nB=2\r\n", "x y", "export A = x y\r\nB=2\r\n"),
         ("A=\n", "#x", "A='#x'\n"),
         ("A=1", "it's", "A=it's"),
-        ("A=1\n", "'q", "A=\"'q\"\n"),
+        ("A=1\n", "'q", 'A="\'q"\n'),
         ("A=1\n", "a #b", "A='a #b'\n"),
         ("A=1\n", "", "A=\n"),
         ('A="1\n2"\nB=1\n', "3", "A=3\nB=1\n"),
@@ -233,7 +233,11 @@ VALUES = st.text(st.sampled_from("abAB1_-=:/?&#$.{} \t'\"\\é"), max_size=12)
 NAMES = st.sampled_from(["A", "B_TOKEN", "A_KEY", "LM_API_KEY", "x", "SLACK_BOT_TOKEN"])
 LINE = st.one_of(
     st.builds(
-        "{}{}{}{}".format, st.sampled_from(["", " ", "export ", "export\t"]), NAMES, st.sampled_from(["=", " = "]), VALUES
+        "{}{}{}{}".format,
+        st.sampled_from(["", " ", "export ", "export\t"]),
+        NAMES,
+        st.sampled_from(["=", " = "]),
+        VALUES,
     ),
     st.builds("{}='{}'".format, NAMES, st.text(st.sampled_from("ab1 =\n#\u2028"), max_size=10)),
     st.builds('{}="{}"'.format, NAMES, st.text(st.sampled_from("ab1 =\nA_KEY"), max_size=10)),

@@ -48,7 +48,12 @@ def documents(draw: st.DrawFn) -> bytes:
             return [" " + anchor_later("f", flow(0)) + draw(COMMENT)]
         if kind == "b":
             mark = draw(st.sampled_from(["|", ">", "|-", ">-", "|+"]))
-            return [f" {mark}", f"{indent}  line # one", *draw(st.sampled_from([[], [f"{indent}  two"], ["", f"{indent}    3"]])), ""]
+            return [
+                f" {mark}",
+                f"{indent}  line # one",
+                *draw(st.sampled_from([[], [f"{indent}  two"], ["", f"{indent}    3"]])),
+                "",
+            ]
         if kind == "l":
             return [' "first', f'{indent}  second"' + draw(COMMENT)]
         step = draw(st.sampled_from(["  ", "    "]))
@@ -85,7 +90,11 @@ def documents(draw: st.DrawFn) -> bytes:
         return lines
 
     closed: set[str] = set()
-    lines = [*draw(st.sampled_from([[], ["---"], ["# top", ""]])), *mapping("", 0), *draw(st.sampled_from([[], ["# end"]]))]
+    lines = [
+        *draw(st.sampled_from([[], ["---"], ["# top", ""]])),
+        *mapping("", 0),
+        *draw(st.sampled_from([[], ["# end"]])),
+    ]
     end = draw(st.sampled_from(["\n", "\n", "\r\n"]))
     text = end.join(lines) + draw(st.sampled_from([end, ""]))
     return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text.encode()
