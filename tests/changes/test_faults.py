@@ -27,7 +27,7 @@ from changes_world import (
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.files import Files
-from hermes_profiles.changes.journal import Journal, Status
+from hermes_profiles.changes.journal import Entry, Journal, Status
 from hermes_profiles.model.result import HermesProfilesError
 
 NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
@@ -81,6 +81,7 @@ def _check_healthy(world: World, before: Picture, old: Picture, new: Picture, jo
     entries, problems = Journal(world.layout.state).read()
     assert problems == ()
     assert all(entry.status is not Status.BEGUN for entry in entries)
+    _check_journal_tells_the_truth(entries, now == new, job)
     if now == old:
         JOBS[job][1](world, None)
         assert _relative(world) == new
@@ -93,6 +94,14 @@ def _check_healthy(world: World, before: Picture, old: Picture, new: Picture, jo
         undo(world.layout, redo.id, now=noon)
         assert _relative(world) == old
     assert strays(world) == []
+
+
+def _check_journal_tells_the_truth(entries: tuple[Entry, ...], is_new: bool, job: str) -> None:
+    made = [entry for entry in entries if entry.status is not Status.ROLLED_BACK]
+    if job.startswith("undo"):
+        assert [entry.status for entry in made] == ([Status.DONE, Status.UNDONE] if is_new else [Status.DONE])
+    else:
+        assert [entry.status for entry in made] == ([Status.DONE] if is_new else [])
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["ENOSPC", "EACCES", "EIO", "interrupt"])
@@ -174,7 +183,9 @@ def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(operations, 10, -1 if NIGHTLY else -7):
+    # The last operations write that it is done: from then on it must not be taken back any more.
+    last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1 if NIGHTLY else -11)
+    for at in (*last, *others):
         for later in range(1, 200, 1 if NIGHTLY else 6):
             world = next(worlds)
             prepare, run = JOBS[job]

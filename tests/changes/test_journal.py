@@ -90,6 +90,8 @@ def test_prune_keeps_the_newest_and_what_was_interrupted(world: World) -> None:
     assert [entry.id[:8] for entry in left[1:]] == ["20250105", "20250104"]
     assert left[0].status is Status.BEGUN
     assert not (world.layout.state / "journal" / "20250101T000000Z-0000").exists()
+    assert journal.prune(keep=0) == 2
+    assert [entry.id for entry in journal.entries()] == [begun.id]
 
 
 def test_a_failed_change_is_in_the_journal_as_rolled_back(world: World) -> None:
