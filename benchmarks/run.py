@@ -33,7 +33,7 @@ BASE = [sys.executable, "-c", "pass"]
 
 @dataclass
 class Case:
-    """One job: our command, Hermes' command for the same job (None when it has none), and how to tidy up after a run."""
+    """One job: our command, Hermes' command for the same (None: it has none), and how to tidy up after a run."""
 
     name: str
     home: Path
@@ -99,7 +99,7 @@ def cases(root: Path, runs: int) -> list[Case]:
                 (lambda _: [HERMES, "profile", "list"]),
                 budget,
                 runs if count == 20 else max(3, runs // 2),
-            )  # fmt: skip
+            )
         )
     for count in (200, 20_000):
         home = root / f"clone-{count}"
@@ -113,7 +113,7 @@ def cases(root: Path, runs: int) -> list[Case]:
                 "14x" if count == 200 else "-",
                 runs if count == 200 else 3,
                 (lambda home=home: shutil.rmtree(home / ".hermes" / "profiles", ignore_errors=True)),
-            )  # fmt: skip
+            )
         )
     return made
 

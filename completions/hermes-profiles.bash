@@ -1,0 +1,15 @@
+# bash completion of hermes-profiles; source it, or put it into ~/.local/share/bash-completion/completions/
+_hermes_profiles() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "create clone list show use rename delete restore trash alias undo explain catalog demo" -- "$current")
+    elif [[ $previous == --clone-from || $previous == --profile || $previous == -p ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
+    elif [[ $command == @(clone|show|use|rename|delete|alias) && $current != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
+    elif [[ $command == trash ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "list empty" -- "$current")
+    fi
+}
+complete -F _hermes_profiles hermes-profiles
