@@ -6,26 +6,23 @@ the values that must not reappear be searched for.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .catalog import Catalog, KeyClass
-from .config_rules import ConfigJudgement, channel_place, dotted, judge_config
+from .config_rules import ConfigJudgement, channel_place, is_kept_by_user, judge_config
 from .environment_rules import API_SERVER, SourceFacts, judge_name, tool_channels
 from .flags import is_truthy
-from .values import ValueIndex, searchable_parts
+from .login_rules import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
+from .values import ValueIndex, searchable_parts, secrets_in_json
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
-    from hermes_profiles.documents.entries import TreeEntry
     from hermes_profiles.documents.envfile import EnvDocument, EnvEntry
     from hermes_profiles.documents.jsonfile import JsonDocument
     from hermes_profiles.documents.yamlfile import YamlDocument
 
-_SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature", re.IGNORECASE)
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 
 
@@ -41,6 +38,7 @@ class SourceDocuments:
     config: YamlDocument | None = None
     gateway: JsonDocument | None = None
     auth: JsonDocument | None = None
+    honcho: JsonDocument | None = None
     state_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def env_files(self) -> tuple[EnvDocument, ...]:
@@ -57,15 +55,6 @@ class EnvRuling:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthRemoval:
-    """A row of auth.json that stays behind; `login_again` names the provider of a single-use login."""
-
-    entry: TreeEntry
-    ruling: Ruling
-    login_again: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Classification:
     """Everything decided about one source; rulings by file, and the index of values that must not reappear."""
 
@@ -74,6 +63,7 @@ class Classification:
     config: ConfigJudgement
     gateway: ConfigJudgement
     auth: tuple[AuthRemoval, ...]
+    honcho: tuple[AuthRemoval, ...]
     values: ValueIndex
 
 
@@ -95,8 +85,10 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         for document in documents.env_files()
     }
     auth = tuple(judge_auth(documents.auth.entries, catalog, policy)) if documents.auth is not None else ()
-    values = _index(documents, env, (config, gateway), auth, catalog, policy)
-    return Classification(facts, env, config, gateway, auth, values)
+    honcho = tuple(judge_honcho(documents.honcho.entries)) if documents.honcho is not None else ()
+    logins = ((documents.auth, auth), (documents.honcho, honcho))
+    values = _index(documents, env, (config, gateway), logins, catalog, policy)
+    return Classification(facts, env, config, gateway, auth, honcho, values)
 
 
 def source_facts(documents: SourceDocuments, catalog: Catalog) -> SourceFacts:
@@ -127,85 +119,26 @@ def source_environment(documents: SourceDocuments) -> dict[str, str]:
     return environment
 
 
-def judge_auth(entries: Iterable[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[AuthRemoval]:
-    """Yield the rows of auth.json that stay behind: channel identities, and single-use logins.
-
-    Single-use refresh tokens stay behind even when channels are cloned: a copy would log the source out.
-    """
-    entries = tuple(entries)
-    removed: set[tuple[str, ...]] = set()
-    for row in catalog.oauth_rows:
-        if not row.path or row.path[0] != "auth.json":
-            continue
-        path = row.path[1:]
-        for entry in entries:
-            if entry.path == path and path not in removed:
-                if row.channel is not None:
-                    if policy.channels is Channels.CLONE or row.channel in policy.keep:
-                        continue
-                    ruling = Ruling(
-                        Verdict.REMOVE,
-                        f"the stored login of {row.channel}",
-                        row.channel,
-                        KeyClass.IDENTITY_CREDENTIAL,
-                    )
-                    yield AuthRemoval(entry, ruling)
-                    removed.add(path)
-                elif row.only_oauth_entries:
-                    yield from _oauth_items(entries, path, row.provider)
-                elif row.single_use:
-                    yield AuthRemoval(entry, _single_use(row.provider), row.provider)
-                    removed.add(path)
-
-
-def _single_use(provider: str) -> Ruling:
-    return Ruling(Verdict.REMOVE, f"single-use login of {provider}: a copy would log the source out", None, None)
-
-
-def _oauth_items(entries: tuple[TreeEntry, ...], path: tuple[str, ...], provider: str) -> Iterator[AuthRemoval]:
-    """Yield the mappings at or just below `path` that hold an OAuth grant; plain API keys beside them may stay."""
-    for entry in entries:
-        if entry.kind == "mapping" and entry.path in (
-            path,
-            *(other.path for other in entries if other.path[:-1] == path),
-        ):
-            inner = [other for other in entries if other.path[:-1] == entry.path]
-            if any("refresh" in other.path[-1].lower() or "oauth" in (other.value or "").lower() for other in inner):
-                yield AuthRemoval(entry, _single_use(provider), provider)
-
-
 def secrets_in_state(text: str) -> tuple[str, ...]:
-    """Return the strings of a channel's JSON state file that look like secrets: under a telling name, or long."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return ()
-    return tuple(dict.fromkeys(_secrets_in(data, name="")))
-
-
-def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _secrets_in(value, name=str(key))
-    elif isinstance(data, list):
-        for value in data:
-            yield from _secrets_in(value, name=name)
-    elif isinstance(data, str) and len(data) >= 12 and _SECRET_FIELD.search(name):
-        yield data
+    """Return the strings of a channel's JSON state file that look like secrets: long ones under a telling name."""
+    return secrets_in_json(text) or ()
 
 
 def _index(
     documents: SourceDocuments,
     env: Mapping[str, tuple[EnvRuling, ...]],
     configs: Iterable[ConfigJudgement],
-    auth: Iterable[AuthRemoval],
+    logins: Iterable[tuple[JsonDocument | None, Iterable[AuthRemoval]]],
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> ValueIndex:
-    common = catalog.common_values
+    # Some people write the name of a variable where its value belongs; names are in every placeholder.
+    common = catalog.common_values | {name.lower() for name in catalog.known_names}
     parts: dict[str, list[str]] = {}
 
     def add(name: str, value: str, key_class: KeyClass | None) -> None:
+        if name == "HERMES_HOME":
+            return  # a path, no identity: it stands in front of many honest ones
         setting = key_class in _SETTING_CLASSES
         parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting))
 
@@ -220,15 +153,9 @@ def _index(
         for name, found in judgement.values.items():
             for value, key_class in found:
                 add(name, value, key_class)
-    for removal in auth:
-        if removal.ruling.channel is not None and documents.auth is not None:
-            for entry in documents.auth.entries:
-                if (
-                    entry.path[: len(removal.entry.path)] == removal.entry.path
-                    and entry.value
-                    and len(entry.value) >= 12
-                ):
-                    add(dotted(("auth.json", *removal.entry.path)), entry.value, KeyClass.IDENTITY_CREDENTIAL)
+    for document, removals in logins:
+        for path, value in secrets_of_logins(document.entries if document is not None else (), removals):
+            add(path, value, KeyClass.IDENTITY_CREDENTIAL)
     if policy.channels is not Channels.CLONE:
         for path, secrets in documents.state_values.items():
             for value in secrets:
@@ -266,6 +193,6 @@ def _kept_by_user(
                     kept.update(searchable_parts(value))
     for document in (documents.config, documents.gateway):
         for entry in document.entries if document is not None else ():
-            if entry.value and (dotted(entry.path) in policy.keep or entry.path[-1] in policy.keep):
+            if entry.value and is_kept_by_user(entry.path, policy):
                 kept.update(searchable_parts(entry.value))
     return frozenset(kept)

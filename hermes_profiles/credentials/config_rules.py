@@ -115,7 +115,7 @@ def judge_path(
 ) -> Ruling | None:
     """Return the ruling on one entry; None when what lies below it decides."""
     name = dotted(entry.path)
-    if name in policy.keep or entry.path[-1] in policy.keep:
+    if is_kept_by_user(entry.path, policy):
         return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None)
     if name in policy.drop:
         return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None)
@@ -123,7 +123,22 @@ def judge_path(
         return None
     if place is not None and (len(entry.path) > len(place.block) or entry.kind != "scalar"):
         return _judge_in_block(entry, place, catalog, policy, facts)
+    if entry.kind == "scalar" and entry.path[-2:-1] == ("platforms",) and place is not None:
+        return None if entry.tag in ("null", "bool") else _not_a_block(place)
     return _judge_outside(entry, catalog, policy, facts)
+
+
+def _not_a_block(place: ChannelPlace) -> Ruling:
+    return Ruling(Verdict.REMOVE, "stands where only a channel's block can", place.channel, KeyClass.UNKNOWN)
+
+
+def is_kept_by_user(path: Sequence[str], policy: ClonePolicy) -> bool:
+    """Return whether `--keep` names a path, one above it, or the variable that stands at its end."""
+    if not policy.keep:
+        return False
+    if _ENVIRONMENT_NAME.fullmatch(path[-1]) and path[-1] in policy.keep:
+        return True
+    return any(dotted(path[:size]) in policy.keep for size in range(1, len(path) + 1))
 
 
 def _judge_in_block(
@@ -207,6 +222,8 @@ def _blocks_to_switch_off(
     flags = {entry.path: entry for entry in entries if entry.path[-1] == "enabled"}
     for block, place in blocks.items():
         if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
+            continue
+        if is_kept_by_user((*block, "enabled"), policy):
             continue
         flag = flags.get((*block, "enabled"))
         if (flag is None and place.switchable) or (flag is not None and is_truthy(flag.value)):

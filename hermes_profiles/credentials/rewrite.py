@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.result import DocumentError
 
-from .classifier import AuthRemoval, EnvRuling
-from .config_rules import ConfigJudgement, ConfigRemoval, dotted
+from .classifier import EnvRuling
+from .config_rules import ConfigJudgement, ConfigRemoval, dotted, is_kept_by_user
+from .login_rules import AuthRemoval
 from .values import Redaction, ValueIndex, placeholder
 from .verdicts import ClonePolicy, Ruling, Verdict
 
@@ -64,9 +65,9 @@ def rewrite_env(
         if ruling.verdict is Verdict.ASSIGN and entry.name in assigned
     }
     gone = [(entry.start, entry.end) for entry in remove]
-    gone += [(entry.value_start, entry.value_end) for entry in replaced]
+    gone += [(entry.value_start, entry.rest_end) for entry in replaced]
     gone += [(item.entry.start, item.entry.end) for item in rulings if item.entry.name in policy.keep]
-    spans = [span for span in values.spans(document.text) if not _within(span, gone)]
+    spans = _spans_outside(document.text, gone, values)
     present = {entry.name for entry in replaced}
     append = [(name, value) for name, value in assigned.items() if name not in present]
     append += [(name, "") for name in masked]
@@ -131,7 +132,7 @@ def rewrite_config(
     changed: dict[TreeEntry, str] = {}
     redacted: list[Redaction] = []
     for entry in document.entries:
-        if _below(entry.path, gone) or _kept_by_user(entry, policy):
+        if _below(entry.path, gone) or is_kept_by_user(entry.path, policy):
             continue
         owner = next((name for part in entry.path[-1:] for *_, name in values.spans(part)), None)
         if owner is not None or (entry.value and (owner := values.whole(entry.value))):
@@ -150,6 +151,8 @@ def rewrite_config(
             changed[flag] = "false"
         else:
             insert.append(((*place.block, "enabled"), "false"))
+    for entry in _orphaned(document.entries, gone):
+        changed.setdefault(entry, entry.value or "")
     content = _edit_tree(document, list(rulings), changed, insert, values, redacted)
     _check_clean(content, values, document.path)
     return Rewrite(
@@ -160,6 +163,18 @@ def rewrite_config(
         disabled=tuple(dict.fromkeys(place.channel for place in judgement.switch_off)),
         redacted=tuple(redacted),
     )
+
+
+def _orphaned(entries: Iterable[TreeEntry], gone: set[tuple[str, ...]]) -> Iterator[TreeEntry]:
+    """Yield the aliases of texts whose anchor goes: they get the text itself."""
+    entries = tuple(entries)
+    anchors = {
+        entry.value for entry in entries if entry.anchored and entry.kind == "scalar" and _below(entry.path, gone)
+    }
+    for entry in entries:
+        alias = entry.via == "alias" and entry.kind == "scalar" and entry.is_string
+        if alias and entry.value in anchors and not _below(entry.path, gone):
+            yield entry
 
 
 def _edit_tree(
@@ -184,30 +199,27 @@ def _edit_tree(
     return document.edit(remove=remove, replace=changed, insert=insert, text_edits=edits)
 
 
-def rewrite_auth(document: JsonDocument, removals: Iterable[AuthRemoval], values: ValueIndex) -> Rewrite:
-    """Return the clone's auth.json: channel logins and single-use logins gone."""
-    removals = tuple(removals)
-    content = document.edit(remove=[removal.entry for removal in removals])
-    _check_clean(content, values, document.path)
-    return Rewrite(
-        content=content,
-        removed=tuple(
-            Removed(dotted(removal.entry.path), document.path, removal.entry.line, removal.ruling)
-            for removal in removals
-        ),
-    )
+def rewrite_logins(
+    document: JsonDocument, removals: Iterable[AuthRemoval], values: ValueIndex, *, policy: ClonePolicy
+) -> Rewrite:
+    """Return the clone's auth.json or honcho.json: channel logins and single-use logins gone."""
+    rows = (ConfigRemoval(removal.entry, removal.ruling) for removal in removals)
+    return rewrite_config(document, rows, ConfigJudgement(), values, policy=policy)
 
 
-def _within(span: tuple[int, int, str], places: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= span[0] and span[1] <= end for start, end in places)
+def _spans_outside(text: str, places: Iterable[tuple[int, int]], values: ValueIndex) -> list[tuple[int, int, str]]:
+    """Return the removed values between the places: for one reader a value can reach into the next entry."""
+    found: list[tuple[int, int, str]] = []
+    at = 0
+    for start, end in (*sorted(places), (len(text), len(text))):
+        if start > at:
+            found += [(at + first, at + last, name) for first, last, name in values.spans(text[at:start])]
+        at = max(at, end)
+    return found
 
 
 def _below(path: tuple[str, ...], gone: set[tuple[str, ...]]) -> bool:
     return any(path[:size] in gone for size in range(1, len(path) + 1))
-
-
-def _kept_by_user(entry: TreeEntry, policy: ClonePolicy) -> bool:
-    return dotted(entry.path) in policy.keep or entry.path[-1] in policy.keep
 
 
 def _check_clean(content: bytes, values: ValueIndex, path: str) -> None:

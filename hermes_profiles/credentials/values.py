@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 # Shorter values (a port, `true`, a chat's nickname) stand in too many honest places (DESIGN.md, clone policy).
 SHORTEST = 8
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '._-][^\W\d_]+){0,4}")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_PERCENT_LINE = re.compile(rb"[^\n]*%[0-9A-Fa-f]{2}[^\n]*")
+# A line of 40 or more base64 characters that goes on below: MIME writes 76 a line, PEM 64.
+_BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{40}\n)(?=[A-Za-z0-9+/_=-])")
+_COMMENT = re.compile(r"\s#")
+_SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
+_SHORTEST_FIELD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +41,26 @@ def placeholder(name: str) -> str:
 
 
 def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setting: bool = False) -> tuple[str, ...]:
-    """Return the strings worth searching for: the value, the items of a list, the password of a URL.
+    """Return the strings worth searching for: the value, the items of a list, the secrets of a URL or a JSON text.
 
-    Nothing shorter than 8 characters, no public constant, no bare template such as `your_bot_token`.
-    `setting`: the value belongs to a setting, not to a credential; then plain words (a chat called
-    "Engineering") are not searched for either, they would be blotted out of every text.
+    Nothing shorter than 8 characters, no public constant, no bare template such as `your_bot_token`; a comment
+    behind the value, which some readers take for a part of it, is no list. `setting`: the value belongs to a
+    setting, not to a credential; then plain words (a chat called "Engineering") are not searched for either, they
+    would be blotted out of every text.
     """
     stripped = value.strip()
-    parts = [value, stripped, *(item.strip(" \t\"'[](){}") for item in re.split(r"[,;\s]+", stripped))]
-    if "://" in stripped:
-        parts.extend(_url_secrets(stripped))
-    kept = (part for part in parts if _is_searchable(part, common))
-    return tuple(dict.fromkeys(part for part in kept if not (setting and _PLAIN_WORDS.fullmatch(part))))
+    bare = stripped.strip("'\"")
+    if bare.startswith(("{", "[{")):
+        pieces = secrets_in_json(bare) or ()
+    else:
+        head = _COMMENT.split(stripped, maxsplit=1)[0]
+        pieces = tuple(item.strip(" \t\"'[](){}") for item in re.split(r"[,;\s]+", head))
+        if "://" in head:
+            pieces = (*pieces, *_url_secrets(head))
+    # One word of a list or of a passphrase is a word like any other.
+    pieces = tuple(piece for piece in pieces if not _PLAIN_WORDS.fullmatch(piece.strip("-=_*")))
+    whole = () if setting and _PLAIN_WORDS.fullmatch(stripped) else (value, stripped)
+    return tuple(dict.fromkeys(part for part in (*whole, *pieces) if _is_searchable(part, common)))
 
 
 def _url_secrets(value: str) -> list[str]:
@@ -52,7 +68,34 @@ def _url_secrets(value: str) -> list[str]:
         split = urlsplit(value)
     except ValueError:
         return []
-    return [split.password or "", split.username or ""]
+    found = [split.password or "", split.username or ""]
+    return [*found, *(unquote(part) for part in found)]
+
+
+def secrets_in_json(text: str) -> tuple[str, ...] | None:
+    """Return the strings of a JSON text that look like secrets: long ones under a telling name, no plain URLs.
+
+    None when it is no JSON.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return tuple(dict.fromkeys(_secrets_in(data, name="")))
+
+
+def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _secrets_in(value, name=str(key))
+    elif isinstance(data, list):
+        for value in data:
+            yield from _secrets_in(value, name=name)
+    elif isinstance(data, str) and len(data) >= _SHORTEST_FIELD and _SECRET_FIELD.search(name):
+        if "://" in data:
+            yield from _url_secrets(data)
+        elif not _PLAIN_WORDS.fullmatch(data):
+            yield data
 
 
 def _is_searchable(part: str, common: Collection[str]) -> bool:
@@ -77,7 +120,9 @@ class ValueIndex:
                 if part not in spared:
                     owners.setdefault(part, name)
         # Longest first: a token that contains another removed value is replaced as a whole.
-        self._owners = dict(sorted(owners.items(), key=lambda item: (-len(item[0]), item[0])))
+        ordered = sorted(owners.items(), key=lambda item: (-len(item[0]), item[0]))
+        shown = {name: _shown(name, (part for part, _ in ordered)) for name in parts}
+        self._owners = {part: shown[name] for part, name in ordered}
         self._spellings: dict[str, str] = {}
         # Grouped by a byte without which no needle of the group can be there: most files have neither NUL nor %.
         self._needles: dict[bytes, dict[bytes, str]] = {b"": {}, b"\x00": {}, b"%": {}}
@@ -87,7 +132,8 @@ class ValueIndex:
                 self._add(text.encode("utf-8", "surrogatepass"), name)
             for data in _byte_spellings(part):
                 self._add(data, name)
-        self.overlap = max((len(needle) for group in self._needles.values() for needle in group), default=0)
+        # Three times: every character of a value may be percent-encoded.
+        self.overlap = 3 * max((len(needle) for group in self._needles.values() for needle in group), default=0)
 
     def _add(self, needle: bytes, name: str) -> None:
         mark = next((mark for mark in (b"\x00", b"%") if mark in needle), b"")
@@ -104,11 +150,7 @@ class ValueIndex:
     def names_in(self, data: bytes) -> tuple[str, ...]:
         """Return the names of the removed keys whose value is in these bytes, in any spelling."""
         found: set[str] = set()
-        views = [data]
-        if _PERCENT.search(data):
-            # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
-            views.append(unquote_to_bytes(data))
-        for view in views:
+        for view in _views(data):
             for mark, needles in self._needles.items():
                 if mark in view:
                     found.update(name for needle, name in needles.items() if needle in view)
@@ -116,10 +158,11 @@ class ValueIndex:
 
     def hits(self, data: bytes) -> bool:
         """Return whether any removed value is in these bytes."""
-        for mark, needles in self._needles.items():
-            if mark in data and any(needle in data for needle in needles):
-                return True
-        return _PERCENT.search(data) is not None and bool(self.names_in(data))
+        for view in _views(data):
+            for mark, needles in self._needles.items():
+                if mark in view and any(needle in view for needle in needles):
+                    return True
+        return False
 
     def whole(self, text: str) -> str | None:
         """Return the name of the key whose value this text is, as a whole."""
@@ -149,6 +192,15 @@ class ValueIndex:
             position = end
         return "".join([*pieces, text[position:]]), tuple(found)
 
+    def hide(self, text: str) -> str:
+        """Return a path or a message that can be shown: no removed value is left in it, however it is spelled."""
+        hidden, _ = self.redact(text)
+        parts = hidden.split("/")
+        for index, part in enumerate(parts):
+            if names := self.names_in(os.fsencode(part)):
+                parts[index] = placeholder(names[0])
+        return "/".join(parts)
+
     def redact_bytes(self, data: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
         """Return redacted bytes of a text file, or None when it is not text or a value would remain."""
         codec = _text_codec(data)
@@ -165,6 +217,25 @@ class ValueIndex:
             order = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
             result = data[:2] + redacted.encode(order)
         return None if self.hits(result) else (result, found)
+
+
+def _shown(name: str, parts: Iterable[str]) -> str:
+    """Return a key's name without removed values in it: a state file can be named after its account."""
+    for part in parts:
+        if part in name:
+            name = name.replace(part, "*")
+    return name
+
+
+def _views(data: bytes) -> Iterator[bytes]:
+    """Yield the bytes, and what they become without percent signs and without the line breaks of base64."""
+    yield data
+    if _PERCENT.search(data):
+        # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
+        yield unquote_to_bytes(b"\n".join(_PERCENT_LINE.findall(data)))
+    unix = data.replace(b"\r\n", b"\n") if b"\r\n" in data else data
+    if _BASE64_BREAK.search(unix):
+        yield _BASE64_BREAK.sub(b"", unix)
 
 
 def _text_codec(data: bytes) -> str | None:

@@ -27,7 +27,7 @@ from hermes_profiles.credentials.environment_rules import (
     tool_channels,
 )
 from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.rewrite import Rewrite, rewrite_auth, rewrite_config, rewrite_env
+from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
@@ -38,7 +38,7 @@ from .clone_files import FileCopier
 from .fresh import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
 from .report import CloneReport, RedactedPlace
 from .snapshot import read_document
-from .source import Source, read_source
+from .source import HONCHO, LeftBehind, Source, read_source
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})
@@ -129,6 +129,7 @@ class _CloneBuilder:
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
         add_advice(self.report, self.source, self.found, self.request.policy, self.world.catalog)
+        self.report.hide(self.values)
         return tuple(self.entries.values())
 
     # documents
@@ -162,18 +163,25 @@ class _CloneBuilder:
             if document is not None:
                 rewrite = rewrite_config(document, judgement.removals, judgement, self.values, policy=policy)
                 self._add_document(name, rewrite)
-        self._add_auth()
+        self._add_logins()
 
-    def _add_auth(self) -> None:
-        document, removals = self.source.documents.auth, self.found.auth
+    def _add_logins(self) -> None:
+        policy, documents = self.request.policy, self.source.documents
+        again = {row.login_again for row in self.found.honcho if row.login_again}
+        if documents.honcho is not None:
+            rewrite = rewrite_logins(documents.honcho, self.found.honcho, self.values, policy=policy)
+            self._add_document(HONCHO, rewrite)
+        document, removals = documents.auth, self.found.auth
+        if document is not None and self.source.name == DEFAULT and policy.channels is not Channels.CLONE:
+            # A profile without a row of its own uses the root's: nothing to copy, nobody to log in again.
+            self.report.left_behind.append(LeftBehind("auth.json", "a profile without logins uses those of the root"))
+            document = None
+        elif document is not None:
+            again |= {row.login_again for row in removals if row.login_again}
+        self.report.login_again = sorted(again)
         if document is None:
             return
-        self.report.login_again = sorted({row.login_again for row in removals if row.login_again})
-        if self.source.name == DEFAULT and self.request.policy.channels is not Channels.CLONE:
-            # A profile without a row of its own uses the root's: nothing to copy, nobody to log in again.
-            self.report.login_again = []
-            return
-        self._add_document("auth.json", rewrite_auth(document, removals, self.values))
+        self._add_document("auth.json", rewrite_logins(document, removals, self.values, policy=policy))
 
     def _add_document(self, name: str, rewrite: Rewrite, *, environment: bool = False) -> None:
         self.entries[name] = WriteFile(name, Secret(rewrite.content))

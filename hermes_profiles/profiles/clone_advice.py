@@ -105,5 +105,6 @@ def _next_steps(report: CloneReport, catalog: Catalog) -> Iterator[str]:
     for command, channels in commands.items():
         yield f"set up {', '.join(channels)} with accounts of its own: {command}"
     for provider in report.login_again:
-        yield f"log in with {provider} again: hermes -p {report.profile} auth add {provider}"
+        words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
+        yield f"log in with {provider} again: hermes -p {report.profile} {words}"
     yield f"talk to it: hermes -p {report.profile} chat"

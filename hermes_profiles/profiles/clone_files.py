@@ -39,8 +39,7 @@ class FileCopier:
         Raises Failed for a file that cannot be read, unless the policy skips such files.
         """
         if self._values and self._values.names_in(os.fsencode(item.path)):
-            shown, _ = self._values.redact(item.path)
-            self._leave(shown, "its name holds a removed value")
+            self._leave(item.path, "its name holds a removed value")
             return {}
         make = {Kind.FOLDER: self._folder, Kind.LINK: self._link}.get(item.kind, self._file)
         return {entry.path: entry for entry in make(item)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hermes_profiles.credentials.rewrite import Removed
+from hermes_profiles.credentials.values import ValueIndex
 from hermes_profiles.model.result import Problem
 
 from .source import LeftBehind
@@ -48,6 +49,21 @@ class CloneReport:
         found = {row.ruling.channel for row in (*self.env_removed, *self.config_removed)}
         found |= {row.channel for row in self.left_behind} | set(self.disabled)
         return tuple(sorted(channel for channel in found if channel))
+
+    def hide(self, values: ValueIndex) -> None:
+        """Take removed values out of names, paths and messages: a token can be the name of a file or of a key."""
+        if not values:
+            return
+
+        hide = values.hide
+        self.env_removed = [replace(row, name=hide(row.name)) for row in self.env_removed]
+        self.config_removed = [replace(row, name=hide(row.name)) for row in self.config_removed]
+        self.left_behind = [replace(row, path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]
+        self.redacted = [replace(row, path=hide(row.path)) for row in self.redacted]
+        self.warnings = [
+            Problem(one.code, hide(one.message), one.target and hide(one.target), one.hint and hide(one.hint))
+            for one in self.warnings
+        ]
 
     def as_data(self, *, dry_run: bool) -> dict[str, Any]:
         """Return `data` of the envelope."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
-from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, is_silent, may_hold_channel_secrets
+from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
@@ -19,6 +19,8 @@ from .snapshot import Kind, TreeItem, read_document, walk
 _MOST_STATE_FILES = 64
 _MOST_STATE_BYTES = 256 * 1024
 _DEEPEST_STATE = 3
+# Settings of the memory provider; a full copy takes them without the logins in them.
+HONCHO = "honcho.json"
 SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
 
 Document = TypeVar("Document")
@@ -59,12 +61,14 @@ def read_source(name: str, home: Path, rules: FileRules) -> Source:
     env = reader.read(".env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
     op_env = reader.read(".op.env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
     config = reader.read("config.yaml", lambda raw, path: YamlDocument.parse(raw, path=path))
-    gateway = reader.read("gateway.json", lambda raw, path: JsonDocument.parse(raw, path=path))
-    auth = reader.read("auth.json", lambda raw, path: JsonDocument.parse(raw, path=path))
+    gateway = reader.read("gateway.json", _json)
+    auth = reader.read("auth.json", _json)
+    honcho = reader.read(HONCHO, _json) if rules.scope is Scope.ALL else None
+    taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO,) if honcho is not None else ())}
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
     for item in walk(home, lambda path: rules.judge(path, folder=True).keeps):
-        if item.path in DOCUMENTS:
+        if item.path in taken:
             continue
         behind = _left_behind(item, rules)
         if behind is None:
@@ -72,8 +76,12 @@ def read_source(name: str, home: Path, rules: FileRules) -> Source:
         elif not is_silent(behind.reason):
             left.append(behind)
     state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
-    documents = SourceDocuments(env, op_env, config, gateway, auth, state)
+    documents = SourceDocuments(env, op_env, config, gateway, auth, honcho, state)
     return Source(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
+
+
+def _json(raw: bytes, path: str) -> JsonDocument:
+    return JsonDocument.parse(raw, path=path)
 
 
 class _DocumentReader:

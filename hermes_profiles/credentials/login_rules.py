@@ -1,0 +1,104 @@
+"""Rulings on stored logins: rows of auth.json, and the host blocks of honcho.json.
+
+A refresh token works once. A copy of it logs the other profile out after the first rotation (Hermes 0.19.0
+`hermes_cli/auth.py`, `plugins/memory/honcho/oauth.py`), so it stays behind even when channels are cloned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .catalog import Catalog, KeyClass, OAuthRow
+from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+
+if TYPE_CHECKING:
+    from hermes_profiles.documents.entries import TreeEntry
+
+# Where auth.json keeps logins: one mapping a provider, or a list of them.
+_STORES = ("providers", "credential_pool")
+_HONCHO = "honcho"
+_SHORTEST_SECRET = 12
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRemoval:
+    """A row that stays behind; `login_again` names the provider of a single-use login."""
+
+    entry: TreeEntry
+    ruling: Ruling
+    login_again: str | None = None
+
+
+def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[AuthRemoval]:
+    """Yield the rows of auth.json that stay behind: channel identities, and single-use logins.
+
+    A provider that the catalogue does not know is judged by what it holds; static API keys stay.
+    """
+    rows = {row.path[1:]: row for row in catalog.oauth_rows if row.path[:1] == ("auth.json",)}
+    removed: set[tuple[str, ...]] = set()
+    for entry in entries:
+        if any(entry.path[:size] in removed for size in range(1, len(entry.path) + 1)):
+            continue
+        row = rows.get(entry.path)
+        removal = None
+        if row is not None and not row.only_oauth_entries:
+            removal = _known_row(entry, row, policy)
+        elif entry.kind == "mapping" and entry.path[:1] and entry.path[0] in _STORES and len(entry.path) in (2, 3):
+            removal = _grant(entry, entries)
+        if removal is not None:
+            removed.add(entry.path)
+            yield removal
+
+
+def _known_row(entry: TreeEntry, row: OAuthRow, policy: ClonePolicy) -> AuthRemoval | None:
+    if row.channel is not None:
+        if policy.channels is Channels.CLONE or row.channel in policy.keep:
+            return None
+        reason = f"the stored login of {row.channel}"
+        return AuthRemoval(entry, Ruling(Verdict.REMOVE, reason, row.channel, KeyClass.IDENTITY_CREDENTIAL))
+    return AuthRemoval(entry, _single_use(row.provider), row.provider) if row.single_use else None
+
+
+def _grant(entry: TreeEntry, entries: Iterable[TreeEntry]) -> AuthRemoval | None:
+    """Return the removal of a login that holds a refresh token or says it is OAuth."""
+    size = len(entry.path)
+    for other in entries:
+        if len(other.path) <= size or other.path[:size] != entry.path or not other.value:
+            continue
+        if "refresh" in other.path[-1].lower() or other.value.lower().startswith("oauth"):
+            return AuthRemoval(entry, _single_use(entry.path[1]), entry.path[1])
+    return None
+
+
+def _single_use(provider: str) -> Ruling:
+    return Ruling(Verdict.REMOVE, f"single-use login of {provider}: a copy would log the source out")
+
+
+def judge_honcho(entries: Sequence[TreeEntry]) -> Iterator[AuthRemoval]:
+    """Yield what stays behind of honcho.json: grants with their access tokens, and the agent's own peer.
+
+    A block without a grant keeps its static API key.
+    """
+    granted = {entry.path[:-1] for entry in entries if entry.path[-1] == "oauth" and entry.kind == "mapping"}
+    for entry in entries:
+        above, name = entry.path[:-1], entry.path[-1]
+        if above in granted and name in ("oauth", "apiKey"):
+            yield AuthRemoval(entry, _single_use(_HONCHO), _HONCHO)
+        elif name == "aiPeer":
+            yield AuthRemoval(entry, Ruling(Verdict.REMOVE, "every agent is a peer of its own"))
+
+
+def secrets_of_logins(entries: Sequence[TreeEntry], removals: Iterable[AuthRemoval]) -> Iterator[tuple[str, str]]:
+    """Yield (path, value) of what must not reappear: everything of a channel's login, of others the refresh tokens.
+
+    An access token may stand in a shareable variable too; it grants nothing that outlives the day.
+    """
+    for removal in removals:
+        top = removal.entry.path
+        for entry in entries:
+            if entry.path[: len(top)] != top or not entry.value or len(entry.value) < _SHORTEST_SECRET:
+                continue
+            if removal.ruling.channel is not None or "refresh" in entry.path[-1].lower():
+                yield f"login.{'.'.join(top)}", entry.value
