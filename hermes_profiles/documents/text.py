@@ -69,8 +69,12 @@ def decode_loose(path: str, raw: bytes) -> Decoded:
 def decode_strict(path: str, raw: bytes) -> Decoded:
     """Return the text of a YAML or JSON file: UTF-8, with or without a mark.
 
-    Raises DocumentError with the line of the first byte that is not UTF-8.
+    Raises DocumentError with the line of the first byte that is not UTF-8, or that is NUL (ruamel.yaml takes it
+    for the end of the file, so that whatever follows would go unseen).
     """
+    if b"\0" in raw:
+        line = len(_LINE_END.findall(raw[: raw.index(b"\0")].decode("utf-8", "replace"))) + 1
+        raise DocumentError(path, line, "a NUL byte stands here", hint=SAVE_AS_UTF8)
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
         full = raw[len(mark) :].decode("utf-8")

@@ -12,11 +12,12 @@ from typing import Any
 from hermes_profiles.model.result import DocumentError
 
 from .text import TextDocument
-from .tree import Item, Node
+from .tree import Item, Node, walk
 from .yamlscalar import TAG, resolve_plain
 
 MAX_DEPTH = 200
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
+_ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
 _COLON = re.compile(r"\s*:")
 _COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 _SAFE_TAGS = frozenset(
@@ -62,7 +63,30 @@ def parse_tree(document: TextDocument) -> Node:
     except (YAMLError, ValueError, RecursionError) as error:
         line = _bad_character_line(document, error)
         raise DocumentError(document.path, line, "not valid YAML: a character is not allowed") from error
-    return builder.finish()
+    root = builder.finish()
+    _check_breaks(document, root)
+    return root
+
+
+def _check_breaks(document: TextDocument, root: Node) -> None:
+    """Raise DocumentError for NEL, LS and PS outside quotes.
+
+    They break lines in YAML 1.1, but ruamel.yaml and PyYAML then count columns differently, so that one sees a
+    nested key where the other sees a top-level one.
+    """
+    odd = list(_ODD_BREAKS.finditer(document.text))
+    if not odd:
+        return
+    nodes = (node for item in walk(root) for node in (item.key, item.value) if node is not None)
+    quoted = [(node.start, node.end) for node in nodes if node.style in ("'", '"')]
+    for match in odd:
+        if not any(start < match.start() < end for start, end in quoted):
+            raise DocumentError(
+                document.path,
+                document.line_of(match.start()),
+                f"the character U+{ord(match[0]):04X} breaks the line here for some readers",
+                hint="replace the character by a blank, or put the value in double quotes",
+            )
 
 
 def _hint(reason: str) -> str:

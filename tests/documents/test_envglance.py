@@ -19,9 +19,25 @@ def test_a_plain_file_is_read_at_a_glance() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A=$X", "A=a\\b", "A=b # c", "A='x", "A='x' # c", "A=1\r\n", "'A'=1", "A = 1", "A", "A_KEY=xB_TOKEN=y", "A=\u2028x",
-     "\ufeffA=1", "A=x\0", "A=1\tb", "export\tA=1", "A=#x"],
-)  # fmt: skip
+    [
+        "A=$X",
+        "A=a\\b",
+        "A=b # c",
+        "A='x",
+        "A='x' # c",
+        "A=1\r\n",
+        "'A'=1",
+        "A = 1",
+        "A",
+        "A_KEY=xB_TOKEN=y",
+        "A=\u2028x",
+        "\ufeffA=1",
+        "A=x\0",
+        "A=1\tb",
+        "export\tA=1",
+        "A=#x",
+    ],
+)
 def test_anything_odd_is_left_to_the_full_reader(text: str) -> None:
     assert glance_env(text.encode()) is None
     assert glance_env(text.encode("utf-16")) is None
