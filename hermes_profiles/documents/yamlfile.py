@@ -113,7 +113,12 @@ class YamlDocument(TextDocument):
         becomes what the new text means. Raises DocumentError when the result would not read as asked.
         """
         removed = frozenset(entry.origin for entry in remove)
-        new = {entry.origin: text for entry, text in (replace or {}).items() if not self._is_gone(entry, removed)}
+        new: dict[int, str] = {}
+        for entry, text in (replace or {}).items():
+            if self._is_gone(entry, removed):
+                continue
+            if new.setdefault(entry.origin, text) != text:
+                raise DocumentError(self.path, entry.line, "two different new values for one text")
         plan = EditPlan(self, self._root, self._items, removed, new, insert)
         given = tuple(text_edits)
         edits = plan.text_edits(given)

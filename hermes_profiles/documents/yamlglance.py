@@ -116,7 +116,7 @@ def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[obj
                 return _NONE, at
             items.append(value)
             at += 1
-        return (_NONE if at < len(lines) and lines[at][0] > indent else items), at
+        return items, at
     found: dict[str, object] = {}
     size = len(lines)
     while at < size and lines[at][0] == indent and not lines[at][1]:
@@ -136,8 +136,8 @@ def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[obj
         elif resolve_plain(name) != "str":
             return _NONE, at
         found[name] = value
-    # A line between two levels belongs to neither.
-    return (_NONE if at < size and lines[at][0] > indent else found), at
+    # A line between two levels belongs to neither: nobody takes it, and the caller declines.
+    return found, at
 
 
 def _scalar(text: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ def test_new_text_outside_the_encoding_is_refused() -> None:
         loose(b"A=\xe9\n").apply([TextEdit(0, 0, "✓")])
 
 
+@examples
 @given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.encode("utf-16-le", "surrogatepass")))
 def test_no_edit_is_identity_and_every_slice_is_a_slice_of_the_bytes(raw: bytes) -> None:
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from document_properties import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -254,6 +255,7 @@ FILES = st.builds(
 )
 
 
+@examples
 @given(st.binary(max_size=80) | FILES)
 def test_any_bytes_parse_without_change_or_are_refused(raw: bytes) -> None:
     try:
@@ -266,6 +268,7 @@ def test_any_bytes_parse_without_change_or_are_refused(raw: bytes) -> None:
         assert document.text[entry.start : entry.end].strip()
 
 
+@examples
 @given(FILES, st.data())
 def test_a_removal_keeps_every_other_line_and_entry(raw: bytes, data: st.DataObject) -> None:
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_anything_odd_is_left_to_the_full_reader(text: str) -> None:
 LINES = st.lists(st.text(st.sampled_from("AB_K=x1 '\"#$\\\té\u2028export"), max_size=14), max_size=5)
 
 
+@examples
 @given(LINES.map("\n".join).map(str.encode) | st.binary(max_size=40))
 def test_the_glance_equals_the_full_reader_or_declines(raw: bytes) -> None:
     glanced = glance_env(raw)

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from document_properties import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ DATA = st.dictionaries(
 )
 
 
+@examples
 @given(DATA, st.sampled_from([None, 2, "\t"]), st.booleans(), st.data())
 def test_a_removal_equals_the_removal_in_the_data(
     value: Any, indent: Any, ascii_only: bool, data: st.DataObject

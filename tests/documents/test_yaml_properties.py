@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from document_properties import examples
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from yaml_samples import documents
@@ -56,6 +57,7 @@ def is_alone(document: YamlDocument, entry: TreeEntry) -> bool:
     return not shared and entry.effective and "<<" not in entry.path and "yes" not in entry.path
 
 
+@examples
 @given(documents())
 def test_a_document_without_edits_is_the_same_bytes(raw: bytes) -> None:
     document = parsed(raw)
@@ -63,6 +65,7 @@ def test_a_document_without_edits_is_the_same_bytes(raw: bytes) -> None:
     assert document.apply([]) == raw
 
 
+@examples
 @given(documents(), st.data())
 def test_a_removal_equals_the_removal_in_the_data_and_keeps_other_lines(raw: bytes, data: st.DataObject) -> None:
     document = parsed(raw)
@@ -84,6 +87,7 @@ def test_a_removal_equals_the_removal_in_the_data_and_keeps_other_lines(raw: byt
     assert all(line in left for line in bare(raw)[: max(0, min(spans) - 2)])
 
 
+@examples
 @given(documents(), st.data())
 def test_removing_everything_that_shares_an_origin_leaves_no_trace(raw: bytes, data: st.DataObject) -> None:
     document = parsed(raw)
@@ -101,6 +105,7 @@ def test_removing_everything_that_shares_an_origin_leaves_no_trace(raw: bytes, d
     assert len(after.entries) < len(document.entries)
 
 
+@examples
 @given(documents(), st.data(), st.sampled_from(["false", "x: y", "12", "", "<removed: T>", "a\nb\n", "é", " x", "#"]))
 def test_a_replaced_scalar_reads_as_asked(raw: bytes, data: st.DataObject, text: str) -> None:
     document = parsed(raw)
@@ -115,6 +120,7 @@ def test_a_replaced_scalar_reads_as_asked(raw: bytes, data: st.DataObject, text:
     assert [e.path for e in after.entries] == [e.path for e in document.entries]
 
 
+@examples
 @given(documents(), st.data())
 def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.DataObject) -> None:
     document = parsed(raw)
@@ -134,6 +140,7 @@ def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.Da
     assert {e.path for e in after.entries} >= {e.path for e in document.entries}
 
 
+@examples
 @given(documents())
 def test_comments_are_where_comments_are(raw: bytes) -> None:
     document = parsed(raw)

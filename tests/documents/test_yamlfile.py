@@ -116,6 +116,21 @@ def test_of_duplicates_the_last_counts_and_all_are_entries() -> None:
     assert [e.effective for e in merged.find(("y", "a"))] == [False, True]
 
 
+def test_of_merged_mappings_the_first_counts() -> None:
+    document = read("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y]}\n")
+    assert document.data()["z"] == {"a": 1, "b": 2}  # type: ignore[index]
+    assert document.get(("z", "a")).value == "1"  # type: ignore[union-attr]
+
+
+def test_two_new_values_for_one_text_are_refused() -> None:
+    document = read()
+    places = [document.get(("base", "token")), document.get(("platforms", "wx", "token"))]
+    with pytest.raises(DocumentError):
+        document.edit(replace={places[0]: "a", places[1]: "b"})  # type: ignore[dict-item]
+    once = document.edit(replace={places[0]: "a", places[1]: "a"})  # type: ignore[dict-item]
+    assert once.decode() == TEXT.replace("CANARY", "a")
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

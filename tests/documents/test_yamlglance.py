@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from document_properties import examples
 from hypothesis import currently_in_test_context, event, given
 from hypothesis import strategies as st
 from yaml_samples import documents
@@ -91,6 +92,7 @@ def test_what_is_not_plain_is_left_to_the_full_reader(text: str) -> None:
     assert glance_sections((text + "\n").encode(), NAMES) is None
 
 
+@examples
 @given(documents())
 def test_a_generated_document_reads_alike_or_is_declined(raw: bytes) -> None:
     same_or_declined(raw)
@@ -107,6 +109,7 @@ LINE = st.builds(
 )
 
 
+@examples
 @given(st.lists(LINE, max_size=7).map("\n".join).map(str.encode))
 def test_arbitrary_lines_read_alike_or_are_declined(raw: bytes) -> None:
     same_or_declined(raw)

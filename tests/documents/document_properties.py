@@ -1,0 +1,15 @@
+"""Settings of the property tests here: short by default, long with HERMES_PROFILES_NIGHTLY=1."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+NIGHTLY = bool(os.environ.get("HERMES_PROFILES_NIGHTLY"))
+examples = settings(
+    max_examples=2000 if NIGHTLY else 100,
+    deadline=None,
+    derandomize=not NIGHTLY,
+    suppress_health_check=[HealthCheck.too_slow],
+)
