@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -77,6 +78,9 @@ def rewrite_env(
         append=append,
         text_edits=[TextEdit(start, end, placeholder(name)) for start, end, name in spans],
     )
+    if document.encoding == "utf-8-sig" and any(entry.start == 0 for entry in remove):
+        # The mark becomes a part of the first name: what comes first now would be lost to the gateway.
+        content = content.removeprefix(codecs.BOM_UTF8)
     _check_clean(content, values, document.path)
     return Rewrite(
         content=content,

@@ -182,6 +182,12 @@ ENV = [
         whole=False,
     ),
     Case(
+        "env: BOM before what goes",
+        {".env": b"\xef\xbb\xbf" + f"{T}={TOKEN}\nOPENROUTER_API_KEY={SHARED}\n".encode()},
+        look=lambda c: c.bytes(".env") == f"OPENROUTER_API_KEY={SHARED}\n".encode() or pytest.fail("glued to the key"),
+        whole=False,
+    ),
+    Case(
         "env: UTF-16 LE",
         {".env": b"\xff\xfe" + f"OPENROUTER_API_KEY={SHARED}\n{T}={TOKEN}\n".encode("utf-16-le")},
         rows=((".env", T),),

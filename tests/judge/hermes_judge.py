@@ -1,0 +1,165 @@
+"""Real Hermes as the judge: what it makes of many homes, asked in one process with a child for each home.
+
+The judge reads a copy: its loaders rewrite what they read (joined keys, UTF-16).
+"""
+
+# ruff: noqa: E501  (a document of a case is one string)
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Run by the judge's Python. Reads [{"home": path, "root": path}] and prints what each home makes of a gateway.
+_SCRIPT = r"""
+import contextlib, io, json, logging, os, sys
+sys.dont_write_bytecode = True
+logging.disable(logging.CRITICAL)
+rows = json.load(sys.stdin)
+import hermes_cli.env_loader, gateway.config, hermes_cli.plugins, hermes_cli.config, yaml  # once, for all children
+hermes_cli.plugins.discover_plugins()
+from gateway.platform_registry import platform_registry
+for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
+    object.__setattr__(entry, "check_fn", lambda *args, **more: True)
+def look(home):
+    os.environ["HERMES_HOME"] = home
+    hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
+    try:
+        with open(os.path.join(home, "config.yaml"), encoding="utf-8") as file:
+            config = yaml.safe_load(file) or {}
+    except FileNotFoundError:
+        config = {}
+    for key, value in config.items():  # gateway/run.py, "Top-level simple values"
+        if isinstance(value, (str, int, float, bool)) and key not in os.environ:
+            os.environ[key] = str(value)
+    found = gateway.config.load_gateway_config()
+    connected = found.get_connected_platforms()
+    api = found.platforms.get(gateway.config.Platform.API_SERVER)
+    from hermes_cli.config import load_config
+    model = load_config().get("model")
+    return {
+        "connected": sorted(one.value for one in connected),
+        "enabled": sorted(one.value for one, settings in found.platforms.items() if settings.enabled),
+        "api": {key: api.extra.get(key) for key in ("port", "key", "host")} if api else None,
+        "model": model,
+        "environment": {key: os.environ.get(key) for key in rows[0].get("variables", ())},
+    }
+answers = []
+for row in rows:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                answer = look(row["home"])
+        except BaseException as error:
+            import traceback
+            answer = {"error": traceback.format_exc()}
+        with os.fdopen(write, "w") as file:
+            json.dump(answer, file)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as file:
+        answers.append(json.load(file))
+    os.waitpid(child, 0)
+print(json.dumps(answers))
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Hermes makes of one home. `api`: port, key and host of its API server, None without a block."""
+
+    connected: frozenset[str]
+    enabled: frozenset[str]
+    api: Mapping[str, Any] | None
+    model: Any
+    environment: Mapping[str, str | None]
+
+
+@cache
+def judge_python() -> str:
+    """Return the Python that can import Hermes; skips, and says why, when there is none."""
+    tried = [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
+    for python in tried:
+        probe = [python, "-c", "import hermes_cli, gateway.config"]
+        if (
+            subprocess.run(probe, capture_output=True, check=False, env=environment(Path("/nonexistent"))).returncode
+            == 0
+        ):
+            return python
+    pytest.skip(
+        f"NO JUDGE: none of {tried} can import hermes_cli; set HERMES_JUDGE_PYTHON to one with hermes-agent 0.19.0"
+    )
+
+
+def environment(user_home: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a judge: nothing of ours but the PATH."""
+    return {
+        "HOME": str(user_home),
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HERMES_DISABLE_LAZY_INSTALLS": "1",
+        "HERMES_GATEWAY_LOCK_DIR": str(user_home / "locks"),
+        "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
+
+
+def judge(homes: Sequence[Path], court: Path, *, variables: Sequence[str] = (), **inherited: str) -> list[Verdict]:
+    """Return the verdict on each home. `court` is an empty folder for the copies.
+
+    Homes of one root are copied with their root, since a profile falls back to the root's auth.json.
+    """
+    rows = [
+        {"home": str(_copied(home, court / str(number))), "variables": list(variables)}
+        for number, home in enumerate(homes)
+    ]
+    answer = subprocess.run(
+        [judge_python(), "-c", _SCRIPT],
+        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=300,
+        env=environment(court, **inherited), cwd=court,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    verdicts = []
+    for row in json.loads(answer.stdout.splitlines()[-1]):
+        assert "error" not in row, row["error"]
+        verdicts.append(
+            Verdict(
+                frozenset(row["connected"]), frozenset(row["enabled"]), row["api"], row["model"], row["environment"]
+            )
+        )
+    return verdicts
+
+
+def _copied(home: Path, place: Path) -> Path:
+    """Return the copy of a home, in a copy of its root."""
+    root = home.parent.parent if home.parent.name == "profiles" else home
+    shutil.copytree(root, place / ".hermes", symlinks=True)
+    return place / ".hermes" / home.relative_to(root)
+
+
+def hermes(user_home: Path, *words: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
+    """Return what the real `hermes` command answers."""
+    command = [judge_python(), "-m", "hermes_cli.main", *words]
+    env = environment(user_home, HERMES_HOME=str(user_home / ".hermes"), NO_COLOR="1", COLUMNS="160", **more)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        env=env,
+        cwd=user_home,
+        stdin=subprocess.DEVNULL,
+    )
