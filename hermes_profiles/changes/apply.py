@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ..model.layout import Layout
 from ..model.result import Failed, HermesProfilesError
@@ -38,8 +38,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A change that was made. `recovered`: sentences about interrupted changes that were dealt with first."""
 
     change_id: str
@@ -61,7 +60,7 @@ def apply(
     with translated_errors(), StateLock(layout.state, files, wait=wait):
         change = _Change(layout, files, now)
         recovered = change.recover()
-        return replace(change.run(plan, progress), recovered=recovered)
+        return change.run(plan, progress)._replace(recovered=recovered)
 
 
 def undo(
@@ -79,7 +78,7 @@ def undo(
         recovered = change.recover()
         entry = choose(change.journal, change_id)
         plan = plan_undo(entry, layout, files)
-        return replace(change.run(plan, progress, undone=entry), recovered=recovered)
+        return change.run(plan, progress, undone=entry)._replace(recovered=recovered)
 
 
 def recover(layout: Layout, files: Files | None = None, *, now: Clock = utc_now, wait: float = WAIT) -> tuple[str, ...]:
@@ -117,7 +116,7 @@ class _Change:
             self._files.private_folder(self.journal.folder)
             self.journal.write(entry)
             stager = Stager(self._files, self._state, self.journal.backups(change_id), _counter(progress, total))
-            entry = replace(entry, steps=stager.stage(plan, records), ready=True)
+            entry = entry._replace(steps=stager.stage(plan, records), ready=True)
             self.journal.write(entry)
             Steps(entry, self.journal, self._files).forward()
             self._finish(entry)
@@ -198,7 +197,7 @@ class _Change:
     def _mark_undone(self, entry: Entry, status: Status) -> None:
         other = self.journal.load(entry.undo_of) if entry.undo_of else None
         if other is not None and other.status is not status:
-            self.journal.write(replace(other, status=status))
+            self.journal.write(other._replace(status=status))
 
     def _prune(self) -> None:
         try:

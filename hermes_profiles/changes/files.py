@@ -181,7 +181,7 @@ class Files:
             os.close(out)
         raise ChangedMeanwhile(
             f"{entry.source} changed again and again while it was being copied", target=str(entry.source),
-            hint="stop the gateway with `hermes-gateways stop`, or run the command again",
+            hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
         )  # fmt: skip
 
     def _copy_once(self, out: int, path: str, planned: Signature, screen: Screen | None) -> bool:
@@ -193,7 +193,7 @@ class Files:
                 raise ChangedMeanwhile(
                     f"{path} changed while it was being copied and now holds a value that must stay behind",
                     target=path,
-                    hint="stop the gateway with `hermes-gateways stop`, or run the command again",
+                    hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
                 )
             if Signature.of(os.fstat(source)) != Signature.of(before):
                 return False

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.result import NotFound, Problem
 from .files import Files
@@ -40,8 +39,7 @@ class Kind(StrEnum):
     TIDY = "tidy"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Which file or folder it is. No device: its number changes when a machine starts again."""
 
     inode: int
@@ -58,8 +56,7 @@ class Identity:
         return status is not None and (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class Old:
+class Old(NamedTuple):
     """What a replaced file was: its bytes are in `backup`, or it was a link with the text `link`."""
 
     identity: Identity
@@ -70,8 +67,7 @@ class Old:
     link: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One step as data.
 
     `source`: where a moved thing comes from, the staged tree of a publish, the temporary file of a replace.
@@ -87,8 +83,7 @@ class Record:
     old: Old | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One change. `ready`: all is staged, so an interrupted change may have begun to show.
 
     `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on.
@@ -245,7 +240,7 @@ class Journal:
 
 def ended(entry: Entry, status: Status, now: datetime) -> Entry:
     """Return the entry with its outcome and the time of it."""
-    return replace(entry, status=status, ended=iso(now))
+    return entry._replace(status=status, ended=iso(now))
 
 
 def iso(moment: datetime) -> str:
@@ -258,9 +253,9 @@ def _is_id(name: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold; dataclasses.asdict copies deeply and takes longer than the disk."""
+    """Return what JSON can hold: a record becomes an object, another tuple an array."""
     if isinstance(value, Entry | Record | Old | Identity):
-        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+        return {name: _plain(each) for name, each in value._asdict().items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..model.result import Failed
 from ..model.secret import Secret
@@ -29,8 +29,7 @@ class Screen(Protocol):
         """Return whether a removed value is in these bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What tells one state of one file from another without reading it (of `lstat`, not `stat`)."""
 
     device: int
@@ -45,15 +44,13 @@ class Signature:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class MakeFolder:
+class MakeFolder(NamedTuple):
     """A folder (0700) of a tree; parents of other entries need not be listed."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class WriteFile:
+class WriteFile(NamedTuple):
     """A file (0600, 0700 if executable) whose bytes are in the plan."""
 
     path: str
@@ -62,8 +59,7 @@ class WriteFile:
     mtime_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CopyFile:
+class CopyFile(NamedTuple):
     """A file whose bytes are copied from `source`, which was seen with `signature` when planning."""
 
     path: str
@@ -72,8 +68,7 @@ class CopyFile:
     executable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MakeLink:
+class MakeLink(NamedTuple):
     """A symbolic link; `target` is its text and is not followed."""
 
     path: str
@@ -137,8 +132,7 @@ class ReplaceFile:
         return self.content is None and self.link is None
 
 
-@dataclass(frozen=True, slots=True)
-class TidyFolder:
+class TidyFolder(NamedTuple):
     """A folder that is removed if it is empty; anything else is left alone."""
 
     path: Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..model.result import NotFound, Refused
 from .files import Files, Owner, taken
@@ -153,7 +152,7 @@ class Stager:
         self._fill(place, step, owner)
         self._files.sync_folder(place)
         status = self._files.lstat(place)
-        return replace(record, new=None if status is None else Identity.of(status))
+        return record._replace(new=None if status is None else Identity.of(status))
 
     def _fill(self, root: str, step: PublishTree, owner: Owner | None) -> None:
         made = {""}
@@ -182,7 +181,7 @@ class Stager:
 
     def _stage_replace(self, step: ReplaceFile, record: Record, index: int, moves: list[tuple[str, str]]) -> Record:
         old = self._keep_old(step, place_before(record.target, moves), f"{index}.old")
-        record = replace(record, old=old)
+        record = record._replace(old=old)
         if record.source is None:
             return record
         place = place_before(record.source, moves)
@@ -197,7 +196,7 @@ class Stager:
                 place, content, mode=step.mode, owner=owner, mtime_ns=step.mtime_ns
             )  # fmt: skip
             self._count(len(content))
-        return replace(record, new=Identity.of(status))
+        return record._replace(new=Identity.of(status))
 
     def _keep_old(self, step: ReplaceFile, place: str, name: str) -> Old | None:
         """Return what is at the path now, its bytes put aside. Raises Refused unless it is a file or link."""
@@ -207,7 +206,7 @@ class Stager:
             return None
         old = _old(status)
         if stat.S_ISLNK(status.st_mode):
-            return replace(old, link=self._files.readlink(place))
+            return old._replace(link=self._files.readlink(place))
         if not stat.S_ISREG(status.st_mode):
             raise Refused(
                 f"{place} is neither a file nor a link", target=place, code="not-a-file",
@@ -218,4 +217,4 @@ class Stager:
         self._files.private_folder(self._backups)
         owner = self._files.owner_below(self._backups)
         self._files.write_new(f"{self._backups}/{name}", content, mode=0o600, owner=owner)
-        return replace(old, backup=name)
+        return old._replace(backup=name)

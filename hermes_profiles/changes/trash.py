@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from ..model.layout import Layout
 from ..model.result import NotFound
@@ -24,8 +24,7 @@ HOME = "home"
 _SCHEMA = "hermes-profiles-trash/1"
 
 
-@dataclass(frozen=True, slots=True)
-class TrashEntry:
+class TrashEntry(NamedTuple):
     """A deleted profile. `origin`, `deleted_at` (ISO) and `size` are None when about.json cannot be read."""
 
     id: str

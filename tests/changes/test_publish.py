@@ -301,7 +301,7 @@ def test_a_source_that_never_holds_still_stops_the_change(world: World) -> None:
 
     with pytest.raises(ChangedMeanwhile, match="again and again") as caught:
         do(world, plan, Meddling("read", grow, times=-1))
-    assert "hermes-gateways stop" in (caught.value.problem.hint or "")
+    assert "gateway stop" in (caught.value.problem.hint or "")
     assert not world.layout.home("bert").exists()
 
 
