@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .envlines import MendedText, Piece
 from .envreaders import (
@@ -74,8 +75,7 @@ class _Draft:
     joined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EnvReading:
+class EnvReading(NamedTuple):
     """All entries in file order. `plain`: python-dotenv's (name, literal or None) list; `lines`: the menus' view."""
 
     entries: tuple[EnvEntry, ...]

@@ -10,15 +10,14 @@ import bisect
 import itertools
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINES = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 # A value with one of these is a URL or a query: a `KNOWN_KEY=` inside it belongs to it.
 _STRUCTURED = ("://", "?", "&")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One line of the mended text.
 
     `at` is its offset there; `start` its offset in the original. `line_start`, `content_end` and `line_end` frame

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hermes_profiles.model.result import DocumentError
 
@@ -28,8 +28,7 @@ ODD_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 NEVER_CLOSED = "a quoted value is not closed, or something follows it"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One `NAME=value` that one reader sees.
 
     `equals` is the original offset of its `=`. For `dotenv`, `value` is not interpolated, `start`..`stop` is the

@@ -10,7 +10,7 @@ import bisect
 import codecs
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hermes_profiles.model.result import DocumentError
 
@@ -21,8 +21,7 @@ _MARKS = (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-
 SAVE_AS_UTF8 = "save the file as UTF-8 in a text editor, then try again"
 
 
-@dataclass(frozen=True, slots=True)
-class TextSpan:
+class TextSpan(NamedTuple):
     """A stretch of `.text`, offsets in code points."""
 
     start: int
@@ -30,8 +29,7 @@ class TextSpan:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextEdit:
+class TextEdit(NamedTuple):
     """Replace `.text[start:end]` with `text`; equal offsets insert, an empty text removes."""
 
     start: int
@@ -39,8 +37,7 @@ class TextEdit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """How the bytes became text. `mark` is the byte order mark, `full` the text before NULs were dropped."""
 
     codec: str
