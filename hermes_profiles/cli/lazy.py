@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -15,46 +13,28 @@ from hermes_profiles.model.result import ExitCode, Problem, Result
 
 from . import output
 from .examples import epilog as epilog_of
+from .session import internal_fault, is_debugging
 
 
-def main(
-    program: str,
-    summary: str,
-    commands: Mapping[str, str],
-    epilog: str,
-    arguments: Sequence[str] | None = None,
-) -> None:
+def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, arguments: Sequence[str]) -> NoReturn:
     """Run a program; `commands` maps a command's name to `module:function`. Always ends with SystemExit."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(arguments)
     called = next((word for word in given if not word.startswith("-")), "")
     chosen = {called: commands[called]} if called in commands else commands
-    app = _app(program, summary, chosen, epilog)
     try:
+        app = _app(program, summary, chosen, epilog)
         code = app(args=given, standalone_mode=False, prog_name=program)
-    except SystemExit:
-        raise
     except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
-    except BrokenPipeError:
-        output.close_quietly()
-        raise SystemExit(0) from None
     except Exception as error:
-        message = getattr(error, "format_message", None)
-        if message is None:
+        if hasattr(error, "format_message"):
+            code = _usage_error(program, given, error, commands=commands)
+        elif is_debugging():
             raise
-        _usage_error(program, called, given, error, message())
+        else:
+            code = _tell(Result((called,), errors=[internal_fault(error)], exit_code=ExitCode.FAILED), given)
     output.close_quietly()
     raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def exit_after(program: Callable[[], None]) -> None:
-    """Run a program and end the process with its code, without tearing the interpreter down: that takes as long
-    as importing Typer does. Nothing here waits for the end: files are closed where they are written."""
-    try:
-        program()
-    except SystemExit as end:
-        output.close_quietly()
-        os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -> typer.Typer:
@@ -87,17 +67,25 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def _usage_error(program: str, called: str, given: Sequence[str], error: Exception, message: str) -> None:
-    if getattr(error, "exit_code", 2) == 0 or not message:
-        return
-    text = message.strip().rstrip(".")
-    problem = Problem(
-        "usage",
-        text[:1].lower() + text[1:],
-        called,
-        f"see `{program} {called or ''} --help`".replace("  ", " "),
-    )
-    result = Result((called,) if called else (), errors=[problem], exit_code=ExitCode.USAGE)
-    output.write_result(result, as_json="--json" in given)
-    output.close_quietly()
-    raise SystemExit(int(ExitCode.USAGE))
+def _usage_error(program: str, given: Sequence[str], error: Any, *, commands: Mapping[str, str]) -> int:
+    """Tell what is wrong with the words of the command, before any command could; returns the exit code."""
+    path = context.command_path if (context := getattr(error, "ctx", None)) is not None else program
+    command = tuple(path.split()[1:])
+    text = error.format_message().strip().rstrip(".")
+    hint = f"see `{path} --help`"
+    if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help of the program or group
+        if "--json" not in given:
+            output.note(text)
+            return int(ExitCode.USAGE)
+        text = "no command given"
+    elif getattr(error, "option_name", None) in ("--json", "--home", "--dry-run"):
+        if all(word.startswith("-") for word in given[len(command) :]):
+            text = "no command given"
+        elif not command and any(word in commands for word in given):
+            text, hint = f"{error.option_name} stands before the command", f"say it after the command; {hint}"
+    problem = Problem("usage", text[:1].lower() + text[1:], command[0] if command else None, hint)
+    return _tell(Result(command, errors=[problem], exit_code=ExitCode.USAGE), given)
+
+
+def _tell(result: Result, given: Sequence[str]) -> int:
+    return output.deliver(result, as_json="--json" in given)

@@ -6,23 +6,54 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
-from hermes_profiles.model.result import Problem, Result
+from hermes_profiles.model.result import ExitCode, Problem, Result
+
+_HARMLESS = "\u00a0\u200c\u200d\u3000"  # spaces, and joiners of Persian and of emoji
 
 
-def write_result(result: Result, *, as_json: bool, text: Callable[[], Iterable[str]] | None = None) -> None:
-    """Print one command's answer: the envelope with `as_json`, otherwise the lines of `text` and the messages."""
+def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> int:
+    """Print one command's answer and return its exit code: another one if the answer could not be written.
+
+    A reader that went away (`| head`) is no error.
+    """
+    code = int(result.exit_code)
+    try:
+        write_result(result, as_json=as_json, lines=lines)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        close_quietly()
+    except OSError as error:  # a full disk under `> file`: half an answer must not look like a whole one
+        _silence(sys.stdout)
+        note(f"error: cannot write the answer: {(error.strerror or str(error)).lower()}")
+        code = code or int(ExitCode.FAILED)
+    return code
+
+
+def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> None:
+    """Print one command's answer: the envelope with `as_json`, otherwise the lines and the messages."""
     if as_json:
-        _out(json.dumps(result.envelope(), indent=2, ensure_ascii=False))
+        _write(sys.stdout, _json(result))
         return
-    if text is not None and not (result.errors and not result.data):
-        for line in text():
-            _out(line)
+    if not (result.errors and not result.data):
+        write_lines(lines)
     for warning in result.warnings:
         _problem("warning", warning)
     for error in result.errors:
         _problem("error", error)
+
+
+def _json(result: Result) -> str:
+    """Return the envelope; escaped to ASCII where the stream cannot say it otherwise, for it must stay JSON."""
+    text = json.dumps(result.envelope(), indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return json.dumps(result.envelope(), indent=2)
+    return text
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -38,7 +69,7 @@ def note(text: str) -> None:
 
 def ask(question: str) -> str:
     """Return the answer typed by the user; the question goes to stderr so that stdout stays the answer."""
-    sys.stderr.write(question)
+    _write(sys.stderr, question, end="")
     sys.stderr.flush()
     return sys.stdin.readline().strip()
 
@@ -50,11 +81,13 @@ def is_interactive() -> bool:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table; full width when piped, so that nothing is cut or wrapped."""
+    import io
+
     from rich.console import Console
     from rich.table import Table
 
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(width=width, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    console = Console(file=io.StringIO(), width=width or 10_000, markup=False, highlight=False, emoji=False)
     drawn = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
         drawn.add_column(header, overflow="fold")
@@ -99,30 +132,43 @@ def _problem(kind: str, problem: Problem) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text without control characters: a profile's description must not move the cursor."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+    """Return text without control characters: the name of a file must not move the cursor or hide what follows."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
 
 
 def _out(line: str) -> None:
-    _write(sys.stdout, line)
+    _write(sys.stdout, _plain(line))
 
 
 def _err(line: str) -> None:
-    _write(sys.stderr, line)
+    _write(sys.stderr, "\n".join(_plain(part) for part in line.split("\n")))
 
 
-def _write(stream: object, line: str) -> None:
-    data = line + "\n"
+def _write(stream: TextIO, line: str, end: str = "\n") -> None:
     try:
-        stream.write(data)  # type: ignore[attr-defined]
+        stream.write(line + end)
     except UnicodeEncodeError:
-        stream.write(data.encode("ascii", "backslashreplace").decode("ascii"))  # type: ignore[attr-defined]
+        encoding = stream.encoding or "ascii"
+        stream.write((line + end).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def close_quietly() -> None:
     """Flush both streams; a reader that went away (`| head`) is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is still in a stream's buffer go nowhere."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        target = stream.fileno()
+    except (OSError, ValueError):  # no file behind it: a test reads it
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, target)
+    os.close(null)

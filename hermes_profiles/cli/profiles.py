@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from . import lazy
+import sys
+from collections.abc import Sequence
+
+from . import ending
 
 COMMANDS = {
     "create": "make:create",
@@ -35,4 +38,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 
 
 def main() -> None:
     """Run `hermes-profiles` and end the process."""
-    lazy.exit_after(lambda: lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG))
+    ending.exit_after(lambda: run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run `hermes-profiles` with these words; always ends with SystemExit."""
+    from . import lazy  # Typer takes a while to import, and somebody may press Ctrl-C meanwhile
+
+    lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG, arguments)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import ExitCode, Failed, HermesProfilesError, Problem, Result
+from hermes_profiles.model.result import (
+    ExitCode,
+    HermesProfilesError,
+    Problem,
+    Refused,
+    Result,
+    UsageProblem,
+)
 
 from . import output
 
@@ -34,12 +42,19 @@ class Session:
     @cached_property
     def layout(self) -> Layout:
         """Return the layout of the root this command works on."""
+        if self.home_option == "":  # `--home "$UNSET"` must not fall back to the real root
+            raise UsageProblem("--home is empty", target="--home", hint="say `--home PATH`, or leave it out")
         return Layout.from_environment(
-            self.environment,
-            user_home=user_home(self.environment),
-            platform=sys.platform,
-            home=self.home_option,
+            self._environment, user_home=user_home(self.environment), platform=sys.platform, home=self.home_option
         )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """Return the environment with the folder we are in: a program that started us may have left PWD behind."""
+        try:
+            return {**self.environment, "PWD": os.getcwd()}
+        except OSError:  # the folder is gone
+            return self.environment
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -48,12 +63,23 @@ class Session:
 
         return catalog_for(self.layout, self.environment)
 
+    def recover(self, *, dry_run: bool) -> list[Problem]:
+        """Finish or take back what a killed run left, before anything is planned; returns a warning for each.
+
+        A plan made before that would be for a world that is gone.
+        """
+        from hermes_profiles.changes.apply import recover
+
+        if dry_run:
+            return []
+        return [Problem("recovered", sentence) for sentence in recover(self.layout)]
+
     def chosen_profile(self) -> tuple[str, str]:
         """Return (name, why) of the profile meant when none is named: HERMES_HOME's, else the sticky one."""
         from hermes_profiles.profiles.roots import active_profile
 
-        home = Path(self.home_option or self.environment.get("HERMES_HOME") or self.layout.root)
-        if home.parent.name == "profiles" and home.parent.parent == self.layout.root:
+        home = given_home(self._environment, user_home=user_home(self.environment), home=self.home_option)
+        if home is not None and home.parent == self.layout.profiles:
             return home.name, "--home" if self.home_option else "HERMES_HOME"
         sticky = active_profile(self.layout)
         return sticky, "the sticky default" if sticky != DEFAULT else "the default profile"
@@ -72,41 +98,50 @@ class Answer:
     text: Callable[[], Iterable[str]] | None = None
 
 
-def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) -> None:
+def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) -> NoReturn:
     """Run a command body, print its answer and exit with its code; errors become messages, never tracebacks.
 
     HERMES_PROFILES_DEBUG=1 lets tracebacks through.
     """
-    debugging = os.environ.get(DEBUG) == "1"
+    result, lines = _carry_out(command, session, body)
+    raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines))
+
+
+def _carry_out(
+    command: tuple[str, ...], session: Session, body: Callable[[], Answer]
+) -> tuple[Result, tuple[str, ...]]:
     try:
         answer = body()
+        wanted = answer.text is not None and not session.as_json
+        return answer.result, tuple(answer.text() if wanted and answer.text is not None else ())
     except HermesProfilesError as error:
-        if debugging:
+        if is_debugging():
             raise
-        answer = Answer(_failure(command, error.problem, error.exit_code))
+        return _failure(command, error.problem, error.exit_code), ()
     except KeyboardInterrupt:
-        answer = Answer(
-            _failure(
-                command,
-                Problem("interrupted", "interrupted; nothing was left half-made"),
-                ExitCode.INTERRUPTED,
-            )
-        )
+        problem = Problem("interrupted", "interrupted; nothing was left half-made")
+        return _failure(command, problem, ExitCode.INTERRUPTED), ()
     except OSError as error:
-        if debugging or isinstance(error, BrokenPipeError):
+        if is_debugging():
             raise
-        answer = Answer(_failure(command, from_os_error(error), ExitCode.FAILED))
+        return _failure(command, from_os_error(error), ExitCode.FAILED), ()
     except Exception as error:
-        if debugging:
+        if is_debugging():
             raise
-        problem = Problem(
-            "internal", f"a fault of this program: {type(error).__name__}", None,
-            f"run again with {DEBUG}=1 and report what it prints",
-        )  # fmt: skip
-        answer = Answer(_failure(command, problem, ExitCode.FAILED))
-    output.write_result(answer.result, as_json=session.as_json, text=answer.text)
-    output.close_quietly()
-    raise SystemExit(int(answer.result.exit_code))
+        return _failure(command, internal_fault(error), ExitCode.FAILED), ()
+
+
+def is_debugging() -> bool:
+    """Return whether tracebacks are wanted."""
+    return os.environ.get(DEBUG) == "1"
+
+
+def internal_fault(error: Exception) -> Problem:
+    """Return what to say of an error nobody foresaw; its text is left out, for it may hold a value."""
+    return Problem(
+        "internal", f"a fault of this program: {type(error).__name__}", None,
+        f"run again with {DEBUG}=1 and report what it prints",
+    )  # fmt: skip
 
 
 def _failure(command: tuple[str, ...], problem: Problem, code: ExitCode) -> Result:
@@ -121,7 +156,7 @@ def from_os_error(error: OSError) -> Problem:
         "os-error",
         f"{place}: {words}" if place else words,
         place,
-        f"look at it with `ls -ld {place}`" if place else None,
+        f"look at it with `ls -ld {shlex.quote(place)}`" if place else None,
     )
 
 
@@ -130,17 +165,9 @@ def require_yes(question: str, expected: str, *, yes: bool, hint: str) -> None:
 
     Raises Refused when nobody can be asked or the word differs.
     """
-    from hermes_profiles.model.result import Refused
-
     if yes:
         return
     if not output.is_interactive():
-        raise Refused(f"{question}: nobody to ask here", code="not-confirmed", hint=hint)
+        raise Refused(f"{question}: there is no terminal to ask on", code="not-confirmed", hint=hint)
     if output.ask(f"{question}; type {expected!r} to go on: ") != expected:
         raise Refused("not confirmed, nothing changed", code="not-confirmed", hint=hint)
-
-
-def must(condition: object, message: str, hint: str) -> None:
-    """Raise Failed with a hint unless the condition holds."""
-    if not condition:
-        raise Failed(message, hint=hint)

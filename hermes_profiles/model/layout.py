@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import join, normpath
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,20 @@ from .names import DEFAULT
 
 # Folders of a fresh profile (Hermes 0.19.0, hermes_cli/profiles.py).
 PROFILE_FOLDERS = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
+
+
+def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = None) -> Path | None:
+    """Return the absolute home that `--home` or HERMES_HOME names, None when neither does.
+
+    `env["PWD"]` must be the folder the process is in. `.` and `..` are taken out as text, so that
+    `--home profiles/work/.` is still recognised as a profile's home.
+    """
+    given = home if home else env.get("HERMES_HOME", "").strip()
+    if not given:
+        return None
+    if given == "~" or given.startswith("~/"):
+        given = f"{user_home}{given[1:]}"
+    return Path(normpath(join(env.get("PWD", "/"), given)))
 
 
 class Layout(NamedTuple):
@@ -28,11 +43,9 @@ class Layout(NamedTuple):
         `home` (the `--home` option) stands for HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`;
         any other HERMES_HOME is itself the root (Docker images use `/opt/data`).
         """
-        given = home if home else env.get("HERMES_HOME", "").strip()
-        if not given:
+        path = given_home(env, user_home=user_home, home=home)
+        if path is None:
             return cls(user_home / ".hermes", user_home, platform)
-        path = Path(given).expanduser() if given.startswith("~") else Path(given)
-        path = path if path.is_absolute() else Path(env.get("PWD", ".")) / path
         if path.parent.name == "profiles":
             return cls(path.parent.parent, user_home, platform)
         return cls(path, user_home, platform)

@@ -63,7 +63,8 @@ def check_existing_name(name: str) -> str:
     Raises UsageProblem when no profile can have this name.
     """
     canon = normalize(name)
-    if _PATTERN.fullmatch(canon) is None:
+    # Lower-casing turns some look-alikes into letters (the Kelvin sign becomes a k): only ASCII may pass.
+    if not name.isascii() or _PATTERN.fullmatch(canon) is None:
         raise UsageProblem(
             f"{name!r} is not a profile name: a name is {RULE}", target=name, code="bad-name",
             hint="see the names there are with `hermes-profiles list`",

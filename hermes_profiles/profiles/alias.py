@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
@@ -16,6 +17,7 @@ from hermes_profiles.model.secret import Secret
 from .roots import alias_target
 
 ALIAS_MODE = 0o755
+_ALIAS = re.compile(rb"""#!/bin/sh\nexec ([^\n]+) -p ([a-z0-9][a-z0-9_-]{0,63}) "\$@"\n?""")
 
 
 def alias_script(profile: str, hermes: str | None) -> bytes:
@@ -33,14 +35,43 @@ def find_command(name: str, environment: Mapping[str, str]) -> str | None:
 
 
 def aliases_of(layout: Layout, profile: str) -> tuple[Path, ...]:
-    """Return every alias script that starts this profile, matched exactly (`erp` is not `erp-dev`)."""
+    """Return every alias script that starts this profile, matched exactly (`erp` is not `erp-dev`).
+
+    Only scripts of the very form that Hermes and this program write: these may be changed and removed.
+    """
+    return tuple(path for path in _scripts(layout, profile) if _is_alias(path, profile))
+
+
+def foreign_scripts(layout: Layout, profile: str) -> tuple[Path, ...]:
+    """Return scripts in the alias folder that start this profile and do something of their own: never touched.
+
+    Hermes 0.19.0 takes them for aliases (it looks for `hermes -p NAME` anywhere in a file), and so does `list`.
+    """
+    return tuple(path for path in _scripts(layout, profile) if not _is_alias(path, profile))
+
+
+def _scripts(layout: Layout, profile: str) -> Iterator[Path]:
     try:
         with os.scandir(layout.alias_folder) as scan:
-            return tuple(
-                Path(entry.path) for entry in sorted(scan, key=lambda e: e.name) if alias_target(entry) == profile
-            )
+            entries = sorted(scan, key=lambda entry: entry.name)
     except OSError:
-        return ()
+        return
+    yield from (Path(entry.path) for entry in entries if alias_target(entry) == profile)
+
+
+def _is_alias(path: Path, profile: str) -> bool:
+    try:
+        match = _ALIAS.fullmatch(path.read_bytes())
+        words = shlex.split(match.group(1).decode()) if match and match.group(2).decode() == profile else []
+    except (OSError, ValueError):
+        return False
+    return len(words) == 1 and os.path.basename(words[0]) == "hermes"
+
+
+def renamed_script(path: Path, new: str) -> bytes:
+    """Return an alias script with another profile in it; the `hermes` it runs stays the same."""
+    match = _ALIAS.fullmatch(path.read_bytes())
+    return alias_script(new, shlex.split(match.group(1).decode())[0] if match else None)
 
 
 def obstacle(layout: Layout, alias: str, profile: str, environment: Mapping[str, str]) -> str | None:
@@ -85,6 +116,12 @@ def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> Change
     Raises NotFound when there is none: a script that starts another profile is never touched.
     """
     paths = [path for path in aliases_of(layout, profile) if alias is None or path.name == alias]
+    foreign = [path for path in foreign_scripts(layout, profile) if alias is None or path.name == alias]
+    if foreign and not paths:
+        raise Refused(
+            f"{foreign[0]} starts {profile}, but it is not in the form of an alias, so it is left alone",
+            target=str(foreign[0]), code="not-an-alias", hint=f"look at it with `cat {foreign[0]}`",
+        )  # fmt: skip
     if not paths:
         raise NotFound(
             f"{profile} has no alias{f' {alias!r}' if alias else ''} in {layout.alias_folder}", target=alias or profile,

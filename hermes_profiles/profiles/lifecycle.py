@@ -8,11 +8,11 @@ from pathlib import Path
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_to_trash
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.result import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
-from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, signature
+from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script, signature
 from .roots import active_profile
 
 
@@ -46,24 +46,24 @@ def refuse_running(name: str, pid: int | None, verb: str) -> None:
         )  # fmt: skip
 
 
-def plan_rename(
-    layout: Layout, old: str, new: str, *, environment: Mapping[str, str], hermes: str | None
-) -> tuple[ChangePlan, str | None]:
+def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str, str]) -> tuple[ChangePlan, str | None]:
     """Return the plan and why no alias of the new name is made (None: it is made, or there was none to follow).
 
     The folder is the commit point; aliases and the sticky profile follow it.
     """
     steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
     existing = aliases_of(layout, old)
-    why = obstacle(layout, new, new, environment) if existing else None
+    own = [path for path in existing if path.name == old]
+    target = layout.alias_folder / new
+    wanted = bool(own) and target not in existing  # an alias that has the new name already follows, as they all do
+    why = obstacle(layout, new, new, environment) if wanted else None
     for path in existing:
         if path.name == old:
             steps.append(ReplaceFile(path, None, expected=signature(path)))
         else:  # an alias with a name of its own keeps it and follows the profile
-            steps.append(ReplaceFile(path, Secret(alias_script(new, hermes)), ALIAS_MODE, signature(path)))
-    target = layout.alias_folder / new
-    if any(path.name == old for path in existing) and why is None:
-        steps.append(ReplaceFile(target, Secret(alias_script(new, hermes)), ALIAS_MODE, signature(target)))
+            steps.append(ReplaceFile(path, Secret(renamed_script(path, new)), ALIAS_MODE, signature(path)))
+    if wanted and why is None:
+        steps.append(ReplaceFile(target, Secret(renamed_script(own[0], new)), ALIAS_MODE, signature(target)))
     if active_profile(layout) == old:
         steps.append(
             ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile))
@@ -101,7 +101,7 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
     Raises NotFound with what there is.
     """
     for entry in entries:
-        if wanted in (entry.id, entry.name):
+        if wanted == entry.id or normalize(wanted) == entry.name:
             return entry
     known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
     raise NotFound(

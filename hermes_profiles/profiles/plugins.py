@@ -17,6 +17,7 @@ from hermes_profiles.credentials.catalog import (
     parse_user_catalog,
 )
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import DocumentError
 
 USER_CATALOG = "catalog.toml"
 
@@ -54,11 +55,22 @@ def user_catalog_path(environment: Mapping[str, str]) -> Path:
 def user_additions(environment: Mapping[str, str]) -> UserAdditions | None:
     """Return what the user's own file adds, None without one."""
     path = user_catalog_path(environment)
+    text = _text(path)
+    return parse_user_catalog(text, path=str(path)) if text is not None else None
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a declaration, None when there is none. Raises DocumentError when it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return parse_user_catalog(text, path=str(path))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DocumentError(str(path), line, "is not UTF-8", hint="save it as UTF-8") from error
+    except OSError as error:
+        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        raise DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {path}`") from error
 
 
 def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
@@ -84,9 +96,8 @@ def plugin_channels(folder: Path, catalog: Catalog) -> Iterator[Channel]:
             continue
         for file in ("plugin.yaml", "plugin.yml"):
             path = folder / name / file
-            try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError):
+            text = _text(path)
+            if text is None:
                 continue
             channel = parse_plugin_channel(text, path=str(path))
             if channel is not None:

@@ -150,7 +150,7 @@ def _leaks(home: Path) -> Iterator[tuple[str, str]]:
 
 
 def _text(data: dict[str, Any]) -> Iterator[str]:
-    from .make import report_lines
+    from hermes_profiles.cli.report import report_lines
 
     yield "A source profile with synthetic bot tokens in awkward places, cloned three times."
     yield "The report of the first clone:"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from json import dumps as json_text
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +15,11 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.catalog import Catalog, channel_document
+from hermes_profiles.credentials.config_rules import channel_place, judge_path
 from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.result import NotFound, Result
 from hermes_profiles.profiles.report import CloneReport
@@ -45,10 +50,17 @@ def explain(
 
 
 def _explain(session: Session, thing: str, profile: str | None) -> Answer:
-    name = check_existing_name(profile) if profile else session.chosen_profile()[0]
+    if profile:
+        name = check_existing_name(profile)
+    else:
+        name, why = session.chosen_profile()
+        output.note(f"looking at {name} ({why})")
     report, catalog = _rehearse(session, name)
     rows = list(_places(report, thing, catalog))
-    general = _in_general(thing, catalog, report, is_default=name == DEFAULT)
+    present = _is_file_of(thing, session.layout.home(name))
+    general = _in_general(thing, catalog, report, is_default=name == DEFAULT, present=present)
+    if present and general is not None and not rows:
+        rows.append({"file": thing, "line": None, "name": thing} | {key: general[key] for key in ("verdict", "reason")})
     if not rows and general is None:
         raise NotFound(
             f"{thing!r} is no channel, no variable or path of {name}, and no file of it", target=thing,
@@ -130,7 +142,14 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[
             }
 
 
-def _in_general(thing: str, catalog: Catalog, report: CloneReport, *, is_default: bool) -> dict[str, Any] | None:
+def _is_file_of(thing: str, home: Path) -> bool:
+    path = thing.strip("/")
+    return bool(path) and ".." not in path.split("/") and "\0" not in path and os.path.lexists(home / path)
+
+
+def _in_general(
+    thing: str, catalog: Catalog, report: CloneReport, *, is_default: bool, present: bool
+) -> dict[str, Any] | None:
     """Return what the catalogue says of the thing, wherever it stands."""
     channel = catalog.channel_of_config_key(thing)
     if channel is not None:
@@ -145,10 +164,13 @@ def _in_general(thing: str, catalog: Catalog, report: CloneReport, *, is_default
             "channel": fact.channel,
             "class": str(fact.key_class),
         }
+    ruling_there = _of_config_path(thing, catalog)
+    if ruling_there is not None:
+        return ruling_there
     if thing in report.kept:
         return {"verdict": "keep", "reason": "no channel reads it", "channel": None, "class": None}
     rules = FileRules(catalog, ClonePolicy(), Scope.ALL, is_default)
-    if "/" in thing or (report.path.parent / (report.source or "") / thing).exists():
+    if "/" in thing or present:
         ruling = rules.judge(thing.strip("/"), folder=thing.endswith("/"))
         return {
             "verdict": str(ruling.verdict),
@@ -159,6 +181,29 @@ def _in_general(thing: str, catalog: Catalog, report: CloneReport, *, is_default
     return None
 
 
+def _of_config_path(thing: str, catalog: Catalog) -> dict[str, Any] | None:
+    """Return what becomes of a path of config.yaml wherever it is set, None when no rule is about it."""
+    content: Any = "x"
+    for part in reversed(thing.split(".")):
+        content = {part: content}
+    entry = JsonDocument.parse(json_text(content).encode(), path="config.yaml").entries[-1]
+    place = channel_place(entry.path, catalog)
+    if place is not None and place.block == entry.path and place.known:
+        return {"verdict": "keep", "reason": "but switched off", "channel": place.channel, "class": None}
+    ruling = judge_path(entry, place, catalog=catalog, policy=ClonePolicy(), facts=SourceFacts())
+    if ruling is None or "." not in thing:
+        return None
+    key_class = str(ruling.key_class) if ruling.key_class is not None else None
+    return {"verdict": str(ruling.verdict), "reason": ruling.reason, "channel": ruling.channel, "class": key_class}
+
+
+# What a clone does, in the words of its report.
+_WORDS = {
+    "keep": "kept", "remove": "left behind", "assign": "the clone gets its own", "mask": "kept out",
+    "redact": "taken out of the text",
+}  # fmt: skip
+
+
 def _explain_text(data: dict[str, Any]) -> Iterator[str]:
     general = data["in_general"]
     if general is not None:
@@ -167,12 +212,12 @@ def _explain_text(data: dict[str, Any]) -> Iterator[str]:
             if general["class"] and general["channel"]
             else ""
         )
-        yield f"{data['thing']}{kind}: {general['verdict']}, {general['reason']}"
+        yield f"{data['thing']}{kind}: {_WORDS[general['verdict']]}. {general['reason']}"
     if not data["places"]:
         yield f"  {data['profile']} does not have it"
     for row in data["places"]:
         place = f"{row['file']}:{row['line']}" if row["line"] else row["file"]
-        yield f"  {place}  {row['name']}: {row['verdict']}, {row['reason']}"
+        yield f"  {place}  {row['name']}: {_WORDS[row['verdict']]}, {row['reason']}"
 
 
 @examples(

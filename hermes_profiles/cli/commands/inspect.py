@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,6 @@ from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.discovery import Profile, read_profile
 from hermes_profiles.profiles.roots import active_profile, aliases, profile_names, require
-
-if TYPE_CHECKING:
-    pass
 
 
 @examples(
@@ -143,7 +140,7 @@ def _keys(home: Path, session: Session) -> Iterator[dict[str, Any]]:
 
 def _show_text(row: dict[str, Any]) -> Iterator[str]:
     gateway = row["gateway"]
-    yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}"
+    yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}{' (disabled)' if row['disabled'] else ''}"
     for label, value in (
         ("home", row["path"]),
         ("description", row["description"] or None),
@@ -162,7 +159,7 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
         yield "  keys:"
         cells = [
             (
-                k["name"],
+                k["name"] + ("" if k["set"] else " (empty)"),
                 f"{k['file']}:{k['line']}",
                 k["channel"] or "-",
                 (k["class"] or "-").replace("_", " "),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
+from hermes_profiles.cli.report import no_alias_warning, report_lines
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
@@ -109,11 +109,12 @@ def create(
     session = Session(home, json)
 
     def body() -> Answer:
+        policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
+        check_new_name(name)
         source = clone_from
         if source is None and (clone_it or clone_all):
             source, why = session.chosen_profile()
             output.note(f"cloning {source} ({why})")
-        policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
         scope = Scope.ALL if clone_all else Scope.AGENT
         return _make(
             session,
@@ -184,6 +185,7 @@ def _make(session: Session, wish: _Wish) -> Answer:
     layout = session.layout
     name = check_new_name(wish.name)
     target = layout.home(name)
+    recovered = session.recover(dry_run=wish.dry_run)
     if os.path.lexists(target):
         raise Refused(
             f"{target} exists already", target=name, code="exists",
@@ -198,10 +200,12 @@ def _make(session: Session, wish: _Wish) -> Answer:
         data["plan"] = list(describe(plan))
     else:
         progress = output.Progress(f"copying to {name}")
-        applied = apply(plan, layout=layout, progress=progress)
-        progress.end()
+        try:
+            applied = apply(plan, layout=layout, progress=progress)
+        finally:
+            progress.end()
         data["change"] = applied.change_id
-        warnings += [Problem("recovered", sentence) for sentence in applied.recovered]
+    warnings[:0] = recovered
     return Answer(Result(wish.command, data, warnings=warnings), lambda: report_lines(data))
 
 
@@ -261,47 +265,8 @@ def _with_alias(
         return plan
     why = obstacle(session.layout, name, name, session.environment)
     if why is not None:
-        warnings.append(
-            Problem(
-                "no-alias",
-                f"no alias made: {why}",
-                name,
-                f"`hermes-profiles alias {name} --name OTHER` makes one",
-            )
-        )
+        warnings.append(no_alias_warning(why, name))
         return plan
     path = session.layout.alias_folder / name
     data["alias"] = str(path)
     return with_alias(plan, path, alias_script(name, find_command("hermes", session.environment)))
-
-
-def report_lines(data: dict[str, Any]) -> Iterator[str]:
-    """Yield the report as a person reads it: what it is, what stayed behind and why, what to do next."""
-    verb = "would be made" if data["dry_run"] else "made"
-    origin = f" from {data['source']}" if data["source"] else ""
-    yield f"{data['profile']}: {verb}{origin} at {data['path']}"
-    env, config, files = data["env"], data["config"], data["files"]
-    if data["source"]:
-        yield f"  kept {len(env['kept'])} keys and {files['copied']} files"
-    if env["removed"] or config["removed"]:
-        yield "  left behind:"
-        for row in env["removed"]:
-            yield f"    {row['file']}:{row['line']}  {row['name']}  {row['reason']}"
-        for row in config["removed"]:
-            yield f"    {row['file']}:{row['line']}  {row['path']}  {row['reason']}"
-    for row in files["left_behind"]:
-        yield f"    {row['path']}  {row['reason']}"
-    if config["disabled"]:
-        yield f"  switched off: {', '.join(config['disabled'])}"
-    for row in files["redacted"]:
-        yield f"  redacted: {row['path']}:{row['line']}  the value of {row['name']}"
-    for row in env["assigned"]:
-        yield f"  assigned: {row['name']}{'=' + row['value'] if row['value'] else ' (fresh)'}"
-    if env["masked"]:
-        yield f"  masked, for this shell sets them: {', '.join(env['masked'])}"
-    if data["alias"]:
-        yield f"  alias: {data['alias']}"
-    if data["next_steps"]:
-        yield "  next:"
-        for step in data["next_steps"]:
-            yield f"    {step}"

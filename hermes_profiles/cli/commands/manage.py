@@ -15,26 +15,34 @@ from hermes_profiles.changes.undo import choose, plan_undo
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.fleet.state import gateway_of
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles import lifecycle
-from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
+from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.roots import active_profile, require
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
 
-def carry_out(session: Session, plan: ChangePlan, data: dict[str, Any], *, dry_run: bool) -> list[Problem]:
-    """Apply a plan, or put it into `data` as it is; returns warnings about interrupted runs that were tidied up."""
+def carry_out(session: Session, plan: ChangePlan, data: dict[str, Any], *, dry_run: bool) -> None:
+    """Apply a plan, or put it into `data` as it is."""
     data["dry_run"] = dry_run
     if dry_run:
         data["plan"] = list(describe(plan))
-        return []
-    applied = apply(plan, layout=session.layout)
-    data["change"] = applied.change_id
-    return [Problem("recovered", sentence) for sentence in applied.recovered]
+    else:
+        data["change"] = apply(plan, layout=session.layout).change_id
+
+
+def answer(command: str, plan: ChangePlan | None, data: dict[str, Any], warnings: list[Problem], line: str) -> Answer:
+    """Return the answer of a command that changed something, or would have: `line` says what, in one sentence."""
+
+    def text() -> list[str]:
+        return list(dry_run_lines(plan.summary, data["plan"])) if plan is not None and "plan" in data else [line]
+
+    return Answer(Result((command,), data, warnings=warnings), text)
 
 
 @examples(
@@ -47,6 +55,7 @@ def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = 
 
     def body() -> Answer:
         name = check_existing_name(profile)
+        warnings = session.recover(dry_run=dry_run)
         require(session.layout, name)
         before = active_profile(session.layout)
         plan = lifecycle.plan_use(session.layout, name)
@@ -56,13 +65,14 @@ def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = 
             "changed": plan is not None,
             "dry_run": dry_run,
         }
-        warnings = carry_out(session, plan, data, dry_run=dry_run) if plan is not None else []
+        if plan is not None:
+            carry_out(session, plan, data, dry_run=dry_run)
         line = (
             f"{name} is the sticky default already"
             if plan is None
             else f"the sticky default is {name} now (it was {before})"
         )
-        return Answer(Result(("use",), data, warnings=warnings), lambda: [_would(line, dry_run and plan is not None)])
+        return answer("use", plan, data, warnings, line)
 
     run(("use",), session, body)
 
@@ -84,35 +94,28 @@ def rename(
     def body() -> Answer:
         source, target = check_existing_name(old), check_new_name(new)
         lifecycle.refuse_default(source, "rename")
+        warnings = session.recover(dry_run=dry_run)
         source_home = require(session.layout, source)
         lifecycle.refuse_running(source, gateway_of(source_home, platform=session.layout.platform).pid, "rename")
-        hermes = find_command("hermes", session.environment)
-        plan, no_alias = lifecycle.plan_rename(
-            session.layout, source, target, environment=session.environment, hermes=hermes
-        )
+        plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
         data: dict[str, Any] = {"profile": target, "before": source, "path": str(session.layout.home(target))}
-        warnings = carry_out(session, plan, data, dry_run=dry_run)
-        if no_alias is not None:
-            warnings.append(
-                Problem(
-                    "no-alias",
-                    f"no alias made: {no_alias}",
-                    target,
-                    f"`hermes-profiles alias {target} --name OTHER` makes one",
-                )
-            )
         warnings += leftover_warnings(session, source)
-        return Answer(
-            Result(("rename",), data, warnings=warnings),
-            lambda: [_would(f"{source} is {target} now", dry_run)],
-        )
+        if no_alias is not None:
+            warnings.append(no_alias_warning(no_alias, target))
+        carry_out(session, plan, data, dry_run=dry_run)
+        return answer("rename", plan, data, warnings, f"{source} is {target} now, at {data['path']}")
 
     run(("rename",), session, body)
 
 
 def leftover_warnings(session: Session, name: str) -> list[Problem]:
-    """Return a warning for each service file that would start a profile that is not there any more."""
-    warnings = []
+    """Return a warning for each service file and each script of the user's own that would start a profile that is
+    not there any more."""
+    warnings = [
+        Problem("script-left", f"{path} starts {name} and is left alone: it is not in the form of an alias", name,
+            f"look at it with `cat {path}`")
+        for path in foreign_scripts(session.layout, name)
+    ]  # fmt: skip
     for path in lifecycle.leftover_services(session.layout, name):
         if path.suffix == ".plist":
             command = f"launchctl bootout gui/$(id -u)/{path.stem}; rm {path}"
@@ -142,6 +145,7 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
     def body() -> Answer:
         name = check_existing_name(profile)
         lifecycle.refuse_default(name, "delete")
+        warnings = session.recover(dry_run=dry_run)
         target = require(session.layout, name)
         lifecycle.refuse_running(name, gateway_of(target, platform=session.layout.platform).pid, "delete")
         if not dry_run:
@@ -154,12 +158,12 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         plan = lifecycle.plan_delete(session.layout, name, trash_id=trash_id, deleted_at=iso(now))
         data: dict[str, Any] = {"profile": name, "path": str(target), "trash_id": f"{trash_id}-{name}"}
         sticky = active_profile(session.layout) == name
-        warnings = carry_out(session, plan, data, dry_run=dry_run)
         warnings += leftover_warnings(session, name)
         if sticky:
-            warnings.append(Problem("sticky-reset", f"{name} was the sticky default; that is {DEFAULT} now", name))
-        lines = [_would(f"{name} is in the trash; `hermes-profiles restore {name}` brings it back", dry_run)]
-        return Answer(Result(("delete",), data, warnings=warnings), lambda: lines)
+            warnings.append(Problem("sticky-reset", f"{name} is the sticky default; {DEFAULT} takes its place", name))
+        carry_out(session, plan, data, dry_run=dry_run)
+        line = f"{name} is in the trash; `hermes-profiles restore {name}` brings it back"
+        return answer("delete", plan, data, warnings, line)
 
     run(("delete",), session, body)
 
@@ -179,6 +183,7 @@ def restore(
     session = Session(home, json)
 
     def body() -> Answer:
+        warnings = session.recover(dry_run=dry_run)
         entry = lifecycle.choose_from_trash(trash_entries(session.layout), profile)
         target = check_new_name(name or entry.name)
         hermes = find_command("hermes", session.environment)
@@ -190,20 +195,17 @@ def restore(
             "path": str(session.layout.home(target)),
             "trash_id": entry.id,
         }
-        warnings = carry_out(session, plan, data, dry_run=dry_run)
         if no_alias is not None:
-            warnings.append(Problem("no-alias", f"no alias made: {no_alias}", target))
-        return Answer(
-            Result(("restore",), data, warnings=warnings),
-            lambda: [_would(f"{target} is back at {data['path']}", dry_run)],
-        )
+            warnings.append(no_alias_warning(no_alias, target))
+        carry_out(session, plan, data, dry_run=dry_run)
+        return answer("restore", plan, data, warnings, f"{target} is back at {data['path']}")
 
     run(("restore",), session, body)
 
 
 @examples(
     "hermes-profiles alias work",
-    "hermes-profiles alias work --name w",
+    "hermes-profiles alias work --name office",
     "hermes-profiles alias work --remove",
 )
 def alias(
@@ -222,18 +224,19 @@ def alias(
 
     def body() -> Answer:
         layout, target = session.layout, check_existing_name(profile)
+        warnings = session.recover(dry_run=dry_run)
         if not remove:
             require(layout, target)
         wanted = check_alias_name(name) if name else None
         plan: ChangePlan | None
         if remove:
             plan = plan_remove_alias(layout, target, wanted)
-            line = f"the alias of {target} is gone"
+            line = f"{target} has no alias {wanted} any more" if wanted else f"{target} has no alias any more"
         else:
             chosen = wanted or check_alias_name(target)
             hermes = find_command("hermes", session.environment)
             plan = plan_alias(layout, target, chosen, environment=session.environment, hermes=hermes)
-            line = f"`{chosen}` starts {target}"
+            line = f"`{chosen}` starts {target}{'' if plan is not None else ' already'}"
         data: dict[str, Any] = {
             "profile": target,
             "alias": wanted or target,
@@ -241,13 +244,14 @@ def alias(
             "changed": plan is not None,
             "dry_run": dry_run,
         }
-        warnings = carry_out(session, plan, data, dry_run=dry_run) if plan is not None else []
+        if plan is not None:
+            carry_out(session, plan, data, dry_run=dry_run)
         if not remove and str(layout.alias_folder) not in session.environment.get("PATH", "").split(":"):
             warnings.append(Problem(
                 "not-on-path", f"{layout.alias_folder} is not on PATH", str(layout.alias_folder),
                 'add it with `export PATH="$HOME/.local/bin:$PATH"` in your shell\'s start file',
             ))  # fmt: skip
-        return Answer(Result(("alias",), data, warnings=warnings), lambda: [_would(line, dry_run)])
+        return answer("alias", plan, data, warnings, line)
 
     run(("alias",), session, body)
 
@@ -275,16 +279,16 @@ def undo(
 
 def _undo(session: Session, change: str | None, *, dry_run: bool) -> Answer:
     layout = session.layout
+    warnings = session.recover(dry_run=dry_run)
     entry = choose(Journal(layout.state), change)
     data: dict[str, Any] = {"undone": entry.id, "summary": entry.summary, "dry_run": dry_run}
-    warnings = []
+    plan = plan_undo(entry, layout)
     if dry_run:
-        data["plan"] = list(describe(plan_undo(entry, layout)))
+        data["plan"] = list(describe(plan))
     else:
-        applied = undo_change(layout, entry.id)
-        data["change"] = applied.change_id
-        warnings = [Problem("recovered", sentence) for sentence in applied.recovered]
-    return Answer(Result(("undo",), data, warnings=warnings), lambda: [_would(f"undone: {entry.summary}", dry_run)])
+        data["change"] = undo_change(layout, entry.id).change_id
+    line = f"undone: {entry.summary}; to have it again: `hermes-profiles undo {data.get('change', '')}`"
+    return answer("undo", plan, data, warnings, line)
 
 
 def _changes(session: Session) -> Answer:
@@ -302,7 +306,3 @@ def _changes(session: Session) -> Answer:
         return output.table(("id", "when", "status", "change"), cells) if cells else ["no changes yet"]
 
     return Answer(Result(("undo",), {"changes": rows}, warnings=list(problems)), text)
-
-
-def _would(line: str, dry_run: bool) -> str:
-    return f"dry run, nothing changed: {line}" if dry_run else line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +15,16 @@ from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.model.result import NotFound, Result
 
-app = typer.Typer(help="List or empty the trash of deleted profiles.", no_args_is_help=True, rich_markup_mode=None)
-
 
 def _row(entry: TrashEntry) -> dict[str, Any]:
     return {"id": entry.id, "profile": entry.name, "deleted_at": entry.deleted_at, "path": str(entry.home)}
+
+
+def _is_older(entry: TrashEntry, limit: datetime) -> bool:
+    try:
+        return entry.deleted_at is not None and datetime.fromisoformat(entry.deleted_at) < limit
+    except (ValueError, TypeError):  # an unreadable time is not older than anything: `empty` says the same
+        return False
 
 
 @examples("hermes-profiles trash list", "hermes-profiles trash list --json")
@@ -65,7 +70,7 @@ def empty_trash(
             )
         limit = utc_now() - timedelta(days=older_than) if older_than is not None else None
         if limit is not None:
-            chosen = [each for each in chosen if each.deleted_at is not None and each.deleted_at < limit.isoformat()]
+            chosen = [each for each in chosen if _is_older(each, limit)]
         if dry_run or not chosen:
             deleted = [_row(each) for each in chosen]
         else:

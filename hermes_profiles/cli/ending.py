@@ -1,0 +1,36 @@
+"""How the process begins and ends: with streams that can be written, an exit code that is true, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+INTERRUPTED = 130
+
+
+def exit_after(program: Callable[[], None]) -> None:
+    """Run a program and end the process with its code, without tearing the interpreter down: that takes as long
+    as importing Typer does. Nothing here waits for the end: files are closed where they are written."""
+    _open_closed_streams()
+    code: object = 0
+    try:
+        program()
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # told already by whoever wrote; nobody is left to tell
+            continue
+    os._exit(code if isinstance(code, int) else 1)
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where a stream was closed (`>&-`): Python has None there, and the next file opened would
+    become the standard output of every program we start."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

@@ -1,0 +1,94 @@
+"""The report of a clone and the plan of a dry run as a person reads them: what, why, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.model.result import Problem
+
+# So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
+_NAMED = 6
+
+
+def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the report of `create` and `clone`: what was made, what stayed behind and why, what to do next."""
+    verb = "would be made" if data["dry_run"] else "made"
+    origin = f" from {data['source']}" if data["source"] else ""
+    yield f"{data['profile']}: {verb}{origin} at {data['path']}"
+    env, config, files = data["env"], data["config"], data["files"]
+    if data["source"]:
+        yield f"  kept: {_count(env['kept'], 'key')}, {_count(files['copied'], 'file')}"
+    left = [(f"{row['file']}:{row['line']}", row["name"], row["reason"]) for row in env["removed"]]
+    left += [(f"{row['file']}:{row['line']}", row["path"], row["reason"]) for row in config["removed"]]
+    if left:
+        yield f"  left behind, {_count(left, 'setting')}:"
+        yield from _columns(left)
+    if files["left_behind"]:
+        yield f"  left behind, {_count(files['left_behind'], 'file or folder', 'files and folders')}:"
+        yield from _grouped(files["left_behind"])
+    if files["redacted"]:
+        yield f"  taken out of the text of {_count({row['path'] for row in files['redacted']}, 'file')}:"
+        yield from _columns(
+            [(f"{row['path']}:{row['line']}", f"the value of {row['name']}") for row in files["redacted"]]
+        )
+    if config["disabled"]:
+        yield f"  switched off in config.yaml: {', '.join(config['disabled'])}"
+    if env["assigned"]:
+        assigned = (
+            f"{row['name']}={row['value']}" if row["value"] else f"a fresh {row['name']}" for row in env["assigned"]
+        )
+        yield f"  its own: {', '.join(assigned)}"
+    if env["masked"]:
+        yield f"  kept out, though this shell sets them: {', '.join(env['masked'])}"
+    if data["alias"]:
+        yield f"  alias: {data['alias']}"
+    if data["next_steps"]:
+        yield "  next:"
+        yield from (f"    {step}" for step in data["next_steps"])
+    if data["dry_run"]:
+        yield "dry run: nothing was changed"
+
+
+def dry_run_lines(would: str, plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what a dry run would do, step by step, in the order it would be done."""
+    yield f"dry run, nothing was changed; this would be done: {would}"
+    for step in plan:
+        match step["kind"]:
+            case "publish":
+                yield f"  make {step['target']} ({_count(step['entries'], 'entry', 'entries')})"
+            case "move":
+                yield f"  move {step['source']} to {step['target']}"
+            case "replace":
+                yield f"  write {step['target']}"
+            case "remove":
+                yield f"  remove {step['target']}"
+            case "tidy":
+                yield f"  remove {step['target']} if it is empty"
+
+
+def no_alias_warning(why: str, name: str) -> Problem:
+    """Return the warning that a profile has no command of its own name, and how to give it another."""
+    hint = f"to make one of another name: `hermes-profiles alias {name} --name OTHER`"
+    return Problem("no-alias", f"no alias made: {why}", name, hint)
+
+
+def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield one line a reason: a hundred sessions that stay behind for one reason are one thing to know."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(row["reason"], []).append(row["path"])
+    for reason, paths in groups.items():
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        yield f"    {', '.join(paths[:_NAMED])}{more}: {reason}"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    for row in rows:
+        yield "    " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+
+
+def _count(things: Any, one: str, many: str | None = None) -> str:
+    number = things if isinstance(things, int) else len(things)
+    return f"{number} {one if number == 1 else many or one + 's'}"

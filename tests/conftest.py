@@ -1,0 +1,85 @@
+"""What every test has: a home of its own, an environment nobody may change, and eyes for secrets that get out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_runner import CANARY, LeakedCanary, Runner
+
+_KEPT = ("HERMES_JUDGE_PYTHON", "HERMES_PROFILES_NIGHTLY")  # switches of the test suite itself
+_NUMBERS = count()
+_STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
+_PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(autouse=True)
+def isolated(_homes: Path) -> Iterator[Path]:
+    """Give the test a home of its own; yields it. A test that leaves os.environ changed fails."""
+    home = _homes / str(next(_NUMBERS))
+    home.mkdir(mode=0o700)
+    before, umask = dict(os.environ), os.umask(0o022)
+    for name in list(os.environ):
+        if name.startswith(("HERMES_", "XDG_", "API_SERVER_", "TELEGRAM_")) and name not in _KEPT:
+            del os.environ[name]
+    os.environ.update(
+        HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"), XDG_STATE_HOME=str(home / ".local/state"),
+        XDG_DATA_HOME=str(home / ".local/share"), XDG_CACHE_HOME=str(home / ".cache"),
+        XDG_RUNTIME_DIR=str(home / ".run"), TZ="UTC", COLUMNS="80", NO_COLOR="1",
+    )  # fmt: skip
+    time.tzset()
+    given = _environment()
+    yield home
+    found = _environment()
+    os.environ.clear()
+    os.environ.update(before)
+    os.umask(umask)
+    changed = sorted(name for name in given.keys() | found.keys() if given.get(name) != found.get(name))
+    assert not changed, f"the test left os.environ changed: {', '.join(changed)}"
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+@pytest.fixture
+def runner(isolated: Path) -> Runner:
+    """Run `hermes-profiles` for the user of this test: `.call(...)` in this process, `.run(...)` in one of its own."""
+    return Runner(isolated)
+
+
+def _no_secret_in_arguments(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse to let our package start a program with a secret among its words: `ps` shows them to everybody."""
+    if event not in _STARTS or CANARY not in repr(arguments[:2]):
+        return
+    frame = sys._getframe(1)
+    while frame is not None:
+        if _PACKAGE in frame.f_code.co_filename:
+            raise LeakedCanary(f"a secret among the arguments of a program started in {frame.f_code.co_filename}")
+        frame = frame.f_back  # type: ignore[assignment]
+
+
+sys.addaudithook(_no_secret_in_arguments)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Fail a test that passed while a secret was printed or logged."""
+    report = yield
+    if report.when == "teardown" and report.passed:
+        said = [title for title, text in report.sections if CANARY in text]
+        if said:
+            report.outcome = "failed"
+            report.longrepr = f"a secret of a fixture was printed: {', '.join(said)}"
+    return report
