@@ -14,24 +14,24 @@ _INT = re.compile(
     r"[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
     r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+"
 )
-_FLOAT = re.compile(
+# The long ones are texts: `re` compiles and keeps them when they are first needed, which listing never does.
+_FLOAT = (
     r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-_TIMESTAMP = re.compile(
-    r"\d\d\d\d-\d\d-\d\d|\d\d\d\d-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?"
-    r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?",
-    re.ASCII,
+_TIMESTAMP = (
+    r"(?a)\d\d\d\d-\d\d-\d\d|\d\d\d\d-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?"
+    r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?"
 )
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # What a plain scalar may not begin with, hold or end with, in any context (flow context is the stricter one).
-_PLAIN = re.compile(r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*")
-_NOT_PLAIN = re.compile(
+_PLAIN = r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*"
+_NOT_PLAIN = (
     r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[\u2028\u2029]"
     r"|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
-_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')
+_ESCAPE = r'["\\\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]'
 
 
 def resolve_plain(value: str) -> str:
@@ -42,9 +42,9 @@ def resolve_plain(value: str) -> str:
     if first in "-+0123456789.":
         if _INT.fullmatch(value):
             return "int"
-        if _FLOAT.fullmatch(value):
+        if re.fullmatch(_FLOAT, value):
             return "float"
-        if _TIMESTAMP.fullmatch(value):
+        if re.fullmatch(_TIMESTAMP, value):
             return "timestamp"
     if value == "<<":
         return "merge"
@@ -103,12 +103,12 @@ def _float(text: str) -> float:
 
 def is_plain_safe(text: str) -> bool:
     """Return whether the text can be written without quotes, in flow context too."""
-    return bool(text) and _PLAIN.fullmatch(text) is not None and _NOT_PLAIN.search(text) is None
+    return bool(text) and re.fullmatch(_PLAIN, text) is not None and re.search(_NOT_PLAIN, text) is None
 
 
 def double_quoted(text: str) -> str:
     """Return the text as a double-quoted scalar on one line."""
-    return f'"{_ESCAPE.sub(_escape, text)}"'
+    return f'"{re.sub(_ESCAPE, _escape, text)}"'
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -120,7 +120,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def single_quoted(text: str) -> str | None:
     """Return the text as a single-quoted scalar on one line, or None when only double quotes can hold it."""
-    if _ESCAPE.search(text.replace('"', "").replace("\\", "")):
+    if re.search(_ESCAPE, text.replace('"', "").replace("\\", "")):
         return None
     return "'" + text.replace("'", "''") + "'"
 
