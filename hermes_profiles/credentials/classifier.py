@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .catalog import Catalog, KeyClass
 from .config_rules import ConfigJudgement, channel_place, is_kept_by_user, judge_config
-from .environment_rules import API_SERVER, SourceFacts, judge_name, tool_channels
+from .environment_rules import API_SERVER, SourceFacts, judge_name, run_by_tools, tool_channels
 from .flags import is_truthy
 from .login_rules import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
 from .values import ValueIndex, searchable_parts, secrets_in_json
@@ -94,14 +94,19 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
 def source_facts(documents: SourceDocuments, catalog: Catalog) -> SourceFacts:
     """Return which channels run on tool keys alone, and whether the API server is on."""
     environment = source_environment(documents)
-    api_server_on = API_SERVER in catalog.enabled_by(environment)
+    flagged = frozenset(_switched_on(documents, catalog))
+    on_tools = tool_channels(environment, catalog) | (flagged & run_by_tools(catalog))
+    return SourceFacts(tool_channels=on_tools, api_server_on=API_SERVER in flagged | catalog.enabled_by(environment))
+
+
+def _switched_on(documents: SourceDocuments, catalog: Catalog) -> Iterator[str]:
+    """Yield the channels that config.yaml or gateway.json switches on by their flag."""
     for document in (documents.config, documents.gateway):
         for entry in document.entries if document is not None else ():
             if entry.path[-1] == "enabled" and is_truthy(entry.value) and entry.kind == "scalar":
                 place = channel_place(entry.path, catalog)
-                if place and place.channel == API_SERVER and entry.path == (*place.block, "enabled"):
-                    api_server_on = True
-    return SourceFacts(tool_channels=tool_channels(environment, catalog), api_server_on=api_server_on)
+                if place is not None and entry.path == (*place.block, "enabled"):
+                    yield place.channel
 
 
 def source_environment(documents: SourceDocuments) -> dict[str, str]:

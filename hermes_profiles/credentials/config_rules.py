@@ -168,7 +168,8 @@ def _judge_in_block(
         return Ruling(Verdict.REMOVE, "must be unique: the clone gets its own in .env", place.channel, key_class)
     if key_class is KeyClass.OPTION and policy.channels is not Channels.STRICT_PREFIX:
         return Ruling(Verdict.KEEP, "harmless behaviour", place.channel, key_class)
-    if key_class is KeyClass.TOOL_OR_PROVIDER_KEY and place.channel not in facts.tool_channels:
+    strict = policy.channels is Channels.STRICT_PREFIX
+    if key_class is KeyClass.TOOL_OR_PROVIDER_KEY and place.channel not in facts.tool_channels and not strict:
         return Ruling(Verdict.KEEP, "a key of a tool or provider", place.channel, key_class)
     reason = {
         KeyClass.IDENTITY_CREDENTIAL: "a credential of {}: only one process may hold it",

@@ -54,6 +54,17 @@ def tool_channels(environment: Mapping[str, str], catalog: Catalog) -> frozenset
     return catalog.enabled_by(shareable)
 
 
+def run_by_tools(catalog: Catalog) -> frozenset[str]:
+    """Return the channels whose whole identity is keys of tools: once such a channel is on, the keys are its own."""
+    tool = KeyClass.TOOL_OR_PROVIDER_KEY
+    return frozenset(
+        channel.name
+        for channel in catalog.channels.values()
+        for names in channel.enable_sets
+        if all((fact := catalog.lookup(name)) is not None and fact.key_class is tool for name in names)
+    )
+
+
 def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
     """Return the ruling on one variable of the source's environment files."""
     fact = catalog.lookup(name)
@@ -98,7 +109,13 @@ def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFac
         switched_on = facts.tool_channels.intersection(catalog.channels_of(name))
         if switched_on:
             on = sorted(switched_on)[0]
-            return Ruling(Verdict.REMOVE, f"switches the channel {on} on by itself", on, key_class)
+            return Ruling(Verdict.REMOVE, f"the channel {on} runs on it", on, key_class)
+        if (
+            policy.channels is Channels.STRICT_PREFIX
+            and channel
+            and name.startswith(catalog.channels[channel].prefixes)
+        ):
+            return Ruling(Verdict.REMOVE, f"carries the prefix of {spoken} (--strict-prefix)", channel, key_class)
         return Ruling(Verdict.KEEP, "a key of a tool or provider", channel, key_class)
     if policy.channels is Channels.STRICT_PREFIX and channel is not None:
         return Ruling(Verdict.REMOVE, f"carries the prefix of {spoken} (--strict-prefix)", channel, key_class)

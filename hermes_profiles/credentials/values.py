@@ -22,6 +22,7 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _PERCENT_LINE = re.compile(rb"[^\n]*%[0-9A-Fa-f]{2}[^\n]*")
 # A line of 40 or more base64 characters that goes on below: MIME writes 76 a line, PEM 64.
 _BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{40}\n)(?=[A-Za-z0-9+/_=-])")
+_PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
 _COMMENT = re.compile(r"\s#")
 _SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
 _SHORTEST_FIELD = 12
@@ -48,6 +49,8 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
     setting, not to a credential; then plain words (a chat called "Engineering") are not searched for either, they
     would be blotted out of every text.
     """
+    if _PLACEHOLDER.search(value):
+        value = _PLACEHOLDER.sub(" ", value)  # the source is a clone itself: what stood here is gone already
     stripped = value.strip()
     bare = stripped.strip("'\"")
     if bare.startswith(("{", "[{")):

@@ -214,7 +214,8 @@ class _CloneBuilder:
         own = self.source.documents.env
         facts = self.found.facts
         together = {**inherited, **source_environment(self.source.documents)}
-        facts = SourceFacts(facts.references, tool_channels(together, catalog), facts.api_server_on)
+        on_tools = facts.tool_channels | tool_channels(together, catalog)
+        facts = SourceFacts(facts.references, on_tools, facts.api_server_on)
         masked = []
         for name in sorted(inherited):
             fact = catalog.lookup(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification
-from hermes_profiles.credentials.config_rules import dotted
+from hermes_profiles.credentials.config_rules import dotted, is_kept_by_user
 from hermes_profiles.credentials.environment_rules import API_SERVER, judge_name
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy, Verdict
 from hermes_profiles.documents.entries import truthy
@@ -15,6 +15,9 @@ from hermes_profiles.model.result import Problem
 
 from .report import CloneReport
 from .source import Source
+
+# Two gateways cannot both use these; a tool's key is among them only where a channel runs on it.
+_EXCLUSIVE = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.PORT_BIND, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
 def add_advice(
@@ -24,7 +27,7 @@ def add_advice(
     report.warnings += _bitwarden(source)
     report.warnings += _source_paths(report, source)
     report.warnings += _dangling_references(report, found)
-    if policy.channels is Channels.CLONE:
+    if policy.channels is Channels.CLONE or policy.keep:
         report.warnings += _conflicts(report, source, found, policy, catalog)
     report.next_steps += _next_steps(report, catalog)
 
@@ -65,17 +68,23 @@ def _conflicts(
     report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> Iterator[Problem]:
     """Yield what two gateways will now fight over: the user asked for it, and should know each piece."""
-    usual = ClonePolicy(keep=policy.keep, drop=policy.drop)
+    usual = ClonePolicy(drop=policy.drop)
+    everything = policy.channels is Channels.CLONE
     for rulings in found.env.values():
         for item in rulings:
+            if item.entry.commented or not any(item.entry.values) or not item.ruling.keeps:
+                continue
             ruling = judge_name(item.entry.name, catalog=catalog, policy=usual, facts=found.facts)
-            exclusive = ruling.key_class is KeyClass.IDENTITY_CREDENTIAL or ruling.verdict is Verdict.ASSIGN
-            if exclusive and any(item.entry.values) and not ruling.keeps and not item.entry.commented:
+            exclusive = ruling.key_class in _EXCLUSIVE or ruling.verdict is Verdict.ASSIGN
+            if exclusive and not ruling.keeps and (everything or item.entry.name in policy.keep):
                 yield _conflict(ruling.channel or "gateway", item.entry.name, source.name, report.profile)
-    for entry in source.documents.config.entries if source.documents.config is not None else ():
-        channel, key_class = catalog_place(entry.path, catalog)
-        if channel and key_class is KeyClass.IDENTITY_CREDENTIAL and entry.value:
-            yield _conflict(channel, dotted(entry.path), source.name, report.profile)
+    for document in (source.documents.config, source.documents.gateway):
+        for entry in document.entries if document is not None else ():
+            channel, key_class = catalog_place(entry.path, catalog)
+            if not channel or not entry.value or dotted(entry.path) in policy.drop:
+                continue
+            if key_class in _EXCLUSIVE and (everything or is_kept_by_user(entry.path, policy)):
+                yield _conflict(channel, dotted(entry.path), source.name, report.profile)
 
 
 def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, KeyClass | None]:

@@ -50,13 +50,21 @@ def walk(home: Path, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
 
 
 def _walk(folder: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
-    with os.scandir(folder) as scan:
-        entries = sorted(scan, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        if not prefix:
+            raise
+        return
     for entry in entries:
         path = prefix + entry.name
-        status = entry.stat(follow_symlinks=False)
-        kind = _kind(status.st_mode)
-        target = os.readlink(entry.path) if kind is Kind.LINK else None
+        try:
+            status = entry.stat(follow_symlinks=False)
+            kind = _kind(status.st_mode)
+            target = os.readlink(entry.path) if kind is Kind.LINK else None
+        except FileNotFoundError:
+            continue  # gone since the folder was listed: a running gateway makes and removes files
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
         if kind is not Kind.FOLDER:
             yield item

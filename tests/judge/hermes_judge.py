@@ -3,8 +3,6 @@
 The judge reads a copy: its loaders rewrite what they read (joined keys, UTF-16).
 """
 
-# ruff: noqa: E501  (a document of a case is one string)
-
 from __future__ import annotations
 
 import json
