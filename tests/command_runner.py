@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,11 @@ class Runner:
 
     def __init__(self, user_home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.user_home = user_home
+        (user_home / "tmp").mkdir(exist_ok=True)
         self.environment = {
             "HOME": str(user_home), "PATH": "/usr/bin:/bin", "TZ": "UTC", "COLUMNS": "80", "NO_COLOR": "1",
             "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONWARNINGS": "error", **(environment or {}),
+            "PYTHONWARNINGS": "error", "TMPDIR": str(user_home / "tmp"), **(environment or {}),
         }  # fmt: skip
 
     def process(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
@@ -91,12 +93,13 @@ class Runner:
             stack.enter_context(_folder(self.user_home))
             stack.enter_context(contextlib.redirect_stdout(out))
             stack.enter_context(contextlib.redirect_stderr(err))
+            tempfile.tempdir = None  # what it was told before
             try:
                 run(list(arguments))
             except SystemExit as end:
                 code = end.code
             finally:
-                sys.stdin = stdin
+                sys.stdin, tempfile.tempdir = stdin, None
         assert isinstance(code, int)
         return self._checked(Done(code, _text(out), _text(err)), arguments)
 

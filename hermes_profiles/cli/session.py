@@ -38,6 +38,7 @@ class Session:
     home_option: str | None = None
     as_json: bool = False
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    problems: list[Problem] = field(default_factory=list)
 
     @cached_property
     def layout(self) -> Layout:
@@ -58,10 +59,11 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """Return the catalogue with the user's additions and the channels of plugins."""
+        """Return the catalogue with the user's additions and the channels of plugins, for who only looks: what
+        cannot be read becomes a warning in `problems`. A clone reads it anew and stops there."""
         from hermes_profiles.profiles.plugins import catalog_for
 
-        return catalog_for(self.layout, self.environment)
+        return catalog_for(self.layout, self.environment, problems=self.problems)
 
     def recover(self, *, dry_run: bool) -> list[Problem]:
         """Finish or take back what a killed run left, before anything is planned; returns a warning for each.

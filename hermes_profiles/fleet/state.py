@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hermes_profiles.profiles.roots import read_regular
+
 
 class GatewayState(StrEnum):
     """The states `list` can tell; DESIGN.md's vocabulary."""
@@ -53,8 +55,7 @@ def gateway_of(home: Path, *, platform: str, proc: Path = Path("/proc")) -> Gate
 def _record(path: Path) -> dict[str, Any] | None:
     """Return the pid record; {} when the file is there and cannot be understood."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            data = json.loads(file.read(65536))
+        data = json.loads(read_regular(path, 65536))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

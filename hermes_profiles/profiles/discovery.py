@@ -18,6 +18,10 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import DocumentError, Problem
 
+from .roots import read_regular
+
+_LARGEST_DOCUMENT = 16 * 1024 * 1024
+
 
 class Profile(NamedTuple):
     """One profile as `list` and `show` tell it; `problems` names files that could not be read."""
@@ -60,13 +64,20 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
 
 def _read(path: Path, problems: list[Problem]) -> bytes | None:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        raw = read_regular(path, _LARGEST_DOCUMENT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        problems.append(Problem("unreadable", f"cannot read {path}: {(error.strerror or '').lower()}", str(path)))
+        reason = (error.strerror or str(error)).lower()
+        problems.append(
+            Problem("unreadable", f"cannot read {path}: {reason}", str(path), f"look at it: `ls -l {path}`")
+        )
         return None
+    if len(raw) < _LARGEST_DOCUMENT:
+        return raw
+    reason = f"larger than {_LARGEST_DOCUMENT // 2**20} MiB"
+    problems.append(Problem("unreadable", f"{path} is {reason}", str(path), f"look at it: `ls -l {path}`"))
+    return None
 
 
 def _environment(home: Path, catalog: Catalog, problems: list[Problem]) -> Mapping[str, str]:

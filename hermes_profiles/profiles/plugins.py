@@ -17,23 +17,36 @@ from hermes_profiles.credentials.catalog import (
     parse_user_catalog,
 )
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.result import DocumentError, Problem
 
 USER_CATALOG = "catalog.toml"
 
 
-def catalog_for(layout: Layout, environment: Mapping[str, str], *, homes: tuple[Path, ...] = ()) -> Catalog:
+def catalog_for(
+    layout: Layout,
+    environment: Mapping[str, str],
+    *,
+    homes: tuple[Path, ...] = (),
+    problems: list[Problem] | None = None,
+) -> Catalog:
     """Return the catalogue for a root: ours, then channels of plugins in `homes` and the root, then the user's word.
 
     Raises DocumentError for a broken user file or plugin.yaml: a channel nobody can read is one nobody leaves behind.
+    Who only looks gives a list for `problems`; they go there then, and the rest is used.
     """
     catalog = load_catalog()
     folders = (
         *(home / "plugins" for home in dict.fromkeys((layout.root, *homes))),
         *installed_plugin_folders(layout),
     )
-    channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog))
-    additions = user_additions(environment)
+    channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog, problems))
+    try:
+        additions = user_additions(environment)
+    except DocumentError as error:
+        if problems is None:
+            raise
+        problems.append(error.problem)
+        additions = None
     return extend(catalog, channels=channels, additions=additions) if channels or additions else catalog
 
 
@@ -81,7 +94,7 @@ def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
             yield Path(entry) / "plugins" / "platforms"
 
 
-def plugin_channels(folder: Path, catalog: Catalog) -> Iterator[Channel]:
+def plugin_channels(folder: Path, catalog: Catalog, problems: list[Problem] | None = None) -> Iterator[Channel]:
     """Yield the channels that plugins in a folder declare and the catalogue does not know.
 
     A known channel's plugin is not even read: its variables have rows, and its prefix catches the rest.
@@ -94,12 +107,20 @@ def plugin_channels(folder: Path, catalog: Catalog) -> Iterator[Channel]:
     for name in names:
         if catalog.channel_of_config_key(name) is not None:
             continue
-        for file in ("plugin.yaml", "plugin.yml"):
-            path = folder / name / file
-            text = _text(path)
-            if text is None:
-                continue
-            channel = parse_plugin_channel(text, path=str(path))
+        try:
+            channel = _plugin_channel(folder / name)
+        except DocumentError as error:
+            if problems is None:
+                raise
+            problems.append(error.problem)
+        else:
             if channel is not None:
                 yield channel
-            break
+
+
+def _plugin_channel(folder: Path) -> Channel | None:
+    for file in ("plugin.yaml", "plugin.yml"):
+        text = _text(folder / file)
+        if text is not None:
+            return parse_plugin_channel(text, path=str(folder / file))
+    return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 from hermes_profiles.model.layout import Layout
@@ -19,7 +21,7 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
     """Return the names of all profiles: `default` first when the root exists, then the others by name."""
     try:
         with os.scandir(layout.profiles) as scan:
-            named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and entry.is_dir())
+            named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and _is_folder(entry))
     except (FileNotFoundError, NotADirectoryError):
         named = []
     except PermissionError as error:
@@ -27,10 +29,32 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
     return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def read_regular(path: Path | str, limit: int) -> bytes:
+    """Return the first `limit` bytes of a regular file; never waits for a FIFO, never reads a device.
+
+    Raises OSError, for anything that is no regular file too.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.read(descriptor, min(limit, status.st_size + 1))
+    finally:
+        os.close(descriptor)
+
+
 def active_profile(layout: Layout) -> str:
     """Return the sticky profile; `default` when none is set or it cannot be read."""
     try:
-        return layout.active_profile.read_text(encoding="utf-8").strip() or DEFAULT
+        return read_regular(layout.active_profile, 4096).decode().strip() or DEFAULT
     except (OSError, UnicodeDecodeError):
         return DEFAULT
 
@@ -72,8 +96,7 @@ def alias_target(entry: os.DirEntry[str]) -> str | None:
     try:
         if not entry.is_file() or entry.stat().st_size > _LARGEST_ALIAS:
             return None
-        with open(entry.path, "rb", buffering=0) as file:
-            match = _ALIAS_TARGET.search(file.read(_LARGEST_ALIAS))
+        match = _ALIAS_TARGET.search(read_regular(entry.path, _LARGEST_ALIAS))
     except OSError:
         return None
     return match.group(1).decode("ascii") if match else None

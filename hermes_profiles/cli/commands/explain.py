@@ -245,7 +245,9 @@ def _catalog(session: Session, wanted: str | None) -> Answer:
         ]
         cells = [(c.name, str(c.sharing), str(len(c.keys)), c.origin, c.why) for c in channels]
         headers = ("channel", "sharing", "variables", "origin", "why")
-        return Answer(Result(("catalog",), {"channels": rows}), lambda: output.table(headers, cells))
+        return Answer(
+            Result(("catalog",), {"channels": rows}, warnings=session.problems), lambda: output.table(headers, cells)
+        )
     name = known.channel_of_config_key(wanted)
     if name is None:
         raise NotFound(
@@ -254,7 +256,7 @@ def _catalog(session: Session, wanted: str | None) -> Answer:
             hint="list them with `hermes-profiles catalog`",
         )
     document = channel_document(known.channels[name])
-    return Answer(Result(("catalog",), document), lambda: _channel_text(document))
+    return Answer(Result(("catalog",), document, warnings=session.problems), lambda: _channel_text(document))
 
 
 def _channel_text(document: dict[str, Any]) -> Iterator[str]:

@@ -43,7 +43,7 @@ def _list(session: Session, *, names_only: bool) -> Answer:
         read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name))
         for name in found
     ]
-    warnings = [problem for profile in profiles for problem in profile.problems]
+    warnings = [*session.problems, *(problem for profile in profiles for problem in profile.problems)]
     if active not in found and found:
         warnings.append(Problem(
             "sticky-gone", f"the sticky default {active!r} does not exist", str(session.layout.active_profile),
@@ -112,7 +112,7 @@ def _show(session: Session, given: str) -> Answer:
     row = profile_row(profile, session)
     row["keys"] = list(_keys(home, session))
     row["skills"] = sum(1 for _ in (home / "skills").rglob("SKILL.md")) if (home / "skills").is_dir() else 0
-    return Answer(Result(("show",), row, warnings=list(profile.problems)), lambda: _show_text(row))
+    return Answer(Result(("show",), row, warnings=[*session.problems, *profile.problems]), lambda: _show_text(row))
 
 
 def _keys(home: Path, session: Session) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,110 @@
+"""Which root and which profile is meant: --home, HERMES_HOME, the sticky default. An explicit name always wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_world import SOURCE, World
+from command_runner import Runner
+
+
+@pytest.fixture
+def two(world: World) -> World:
+    """Two named profiles with different models."""
+    for name in ("work", "night"):
+        world.make(name, {".env": "", "config.yaml": f"model: model-of-{name}\n"})
+    return world
+
+
+def _source(done: object) -> tuple[str, str]:
+    return done.json["data"]["source"], done.stderr.strip()  # type: ignore[attr-defined]
+
+
+def test_without_any_word_the_default_profile_is_cloned(two: World) -> None:
+    assert _source(two.ok("create", "x", "--clone", "--json")) == ("default", "cloning default (the default profile)")
+
+
+def test_the_sticky_profile_is_cloned_and_the_note_says_so(two: World) -> None:
+    two.ok("use", "night")
+    assert _source(two.ok("create", "x", "--clone", "--json")) == ("night", "cloning night (the sticky default)")
+
+
+def test_an_inherited_home_beats_the_sticky_profile_and_the_note_says_so(two: World) -> None:
+    two.ok("use", "night")
+    env = {"HERMES_HOME": str(two.home("work"))}
+    assert _source(two.ok("create", "x", "--clone", "--json", env=env)) == ("work", "cloning work (HERMES_HOME)")
+    assert two.home("x").is_dir(), "the new profile goes into the root, not below the profile"
+
+
+def test_the_option_beats_the_inherited_home(two: World) -> None:
+    env = {"HERMES_HOME": str(two.home("work"))}
+    done = two.ok("create", "x", "--clone", "--json", "--home", str(two.home("night")), env=env)
+    assert _source(done) == ("night", "cloning night (--home)")
+
+
+def test_an_explicit_name_beats_all_of_them_and_needs_no_note(two: World) -> None:
+    two.ok("use", "night")
+    env = {"HERMES_HOME": str(two.home("night"))}
+    assert _source(two.ok("create", "x", "--clone-from", "work", "--json", env=env)) == ("work", "")
+    assert two.ok("show", "work", "--json", "--home", str(two.home("night")), env=env).data["model"] == "model-of-work"
+    assert two.ok("clone", "work", "y", "--json", env=env).data["source"] == "work"
+
+
+def test_explain_says_whose_profile_it_looks_at(two: World) -> None:
+    done = two.ok("explain", "telegram", env={"HERMES_HOME": str(two.home("work"))})
+    assert done.stderr == "looking at work (HERMES_HOME)\n"
+    assert two.ok("explain", "telegram", "-p", "default").stderr == ""
+
+
+def test_a_sticky_profile_that_is_gone_is_not_replaced_by_a_guess(two: World) -> None:
+    (two.root / "active_profile").write_text("gone\n")
+    done = two.unchanged_by("create", "x", "--clone", "--json")
+    assert done.code == 5 and "'gone'" in done.problem["message"]
+
+
+@pytest.mark.parametrize("home", [".hermes", "./.hermes/", ".hermes/profiles/work", "~/.hermes", ".hermes/x/.."])
+def test_a_relative_home_is_taken_from_the_folder_we_are_in(two: World, home: str) -> None:
+    for env in ({}, {"PWD": "/nowhere"}):
+        done = two.run("list", "--json", "--home", home, env=env)
+        assert [row["name"] for row in done.data["profiles"]] == ["default", "night", "work"], home
+        assert done.data["profiles"][0]["path"] == str(two.root)
+
+
+def test_a_relative_profile_home_is_recognised_as_a_profile(two: World) -> None:
+    done = two.ok("create", "x", "--clone", "--json", "--home", ".hermes/profiles/work")
+    assert _source(done) == ("work", "cloning work (--home)")
+
+
+def test_a_home_that_is_empty_is_refused(two: World) -> None:
+    for given in (("list",), ("create", "x"), ("delete", "work", "--yes")):
+        done = two.unchanged_by(*given, "--home", "", "--json")
+        assert done.code == 2 and "--home" in done.problem["message"]
+
+
+def test_a_custom_root_is_a_root_of_its_own(runner: Runner, tmp_path: Path) -> None:
+    world = World(runner, tmp_path / "data")
+    world.make(files=SOURCE)
+    env = {"HERMES_HOME": str(world.root)}
+    assert runner.ok("create", "work", "--json", env=env).data["path"] == str(world.root / "profiles/work")
+    assert runner.ok("list", "--names", env=env).stdout == "default\nwork\n"
+    assert runner.ok("list", "--names", "--home", str(world.home("work"))).stdout == "default\nwork\n"
+    assert not (runner.user_home / ".hermes").exists()
+
+
+def test_create_without_a_root_makes_one(bare: World) -> None:
+    done = bare.ok("create", "work", "--json")
+    assert bare.names() == ["default", "work"] and done.data["source"] is None
+    home = bare.home("work")
+    folders = ["cron", "home", "logs", "memories", "plans", "sessions", "skills", "skins", "workspace"]
+    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == folders
+    assert (home / ".env").stat().st_mode & 0o777 == 0o600 and home.stat().st_mode & 0o777 == 0o700
+    assert (bare.bin / "work").stat().st_mode & 0o777 == 0o755
+
+
+def test_looking_at_nothing_makes_nothing(bare: World) -> None:
+    for given in (("list",), ("list", "--json"), ("list", "--names"), ("trash", "list"), ("undo", "--list"),
+        ("create", "work", "--dry-run"), ("show", "work"), ("catalog",)):  # fmt: skip
+        bare.unchanged_by(*given)
+    assert not bare.root.exists()
+    assert "make one with `hermes-profiles create NAME`" in bare.ok("list").stdout

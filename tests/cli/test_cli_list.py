@@ -1,0 +1,134 @@
+"""list and show: all that is there, nothing twice, nothing foreign read, one broken profile hides no other."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from cli_world import World
+
+
+def test_names_are_one_on_a_line_with_default_first(world: World) -> None:
+    for name in ("zeta", "a-1", "b_2"):
+        world.make(name, {".env": ""})
+    assert world.ok("list", "--names").stdout == "default\na-1\nb_2\nzeta\n"
+
+
+def test_folders_that_hermes_takes_for_no_profile_are_not_listed(world: World) -> None:
+    for name in ("Upper", ".hidden", "with space", "x" * 65, "-dash", "ok"):
+        world.make(name, {".env": ""})
+    (world.root / "profiles" / "file").write_text("")
+    world.ok("create", "other")  # makes our own state folder
+    assert world.names() == ["default", "ok", "other"]
+
+
+def test_a_real_folder_named_default_is_not_listed_twice(world: World) -> None:
+    (world.root / "profiles" / "default").mkdir(parents=True)
+    assert world.names() == ["default"]
+    assert world.listed("default")["path"] == str(world.root)
+
+
+def test_a_linked_profile_is_listed_and_a_broken_link_is_not(world: World) -> None:
+    elsewhere = world.user / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "config.yaml").write_text("model: linked\n")
+    profiles = world.root / "profiles"
+    profiles.mkdir()
+    (profiles / "linked").symlink_to(elsewhere)
+    (profiles / "dangling").symlink_to(world.user / "nowhere")
+    (profiles / "loop").symlink_to(profiles / "loop")
+    assert world.names() == ["default", "linked"] and world.listed("linked")["model"] == "linked"
+
+
+def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: World) -> None:
+    world.ok("create", "work")
+    for number in range(200):
+        with open(world.bin / f"tool{number}", "wb") as file:
+            file.truncate(2**30)
+    os.mkfifo(world.bin / "pipe")
+    (world.bin / "link").symlink_to(world.bin / "pipe")
+    (world.bin / "loop").symlink_to(world.bin / "loop")
+    (world.bin / "nowhere").symlink_to("/nowhere")
+    with world.process("list", "--json") as process:
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 0 and world.listed("work")["alias"] == "work"
+    world.ok("delete", "work", "--yes")
+
+
+def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(world: World) -> None:
+    world.make("broken", {"config.yaml": "model: [unclosed\n", ".env": 'KEY="never closed\n'})
+    world.make("work", {"config.yaml": "model: good\n"})
+    done = world.ok("list", "--json")
+    assert [row["name"] for row in done.data["profiles"]] == ["default", "broken", "work"]
+    assert done.json["status"] == "success" and done.data["profiles"][2]["model"] == "good"
+    told = " ".join(warning["message"] for warning in done.json["warnings"])
+    assert f"{world.home('broken')}/config.yaml:" in told
+    assert world.ok("show", "broken").stderr.startswith("warning: ")
+
+
+def test_an_unreadable_kind_of_file_does_not_stop_the_list(world: World) -> None:
+    (world.make("odd", {}) / "config.yaml").mkdir()
+    (world.home("odd") / "profile.yaml").symlink_to("profile.yaml")
+    done = world.ok("list", "--json")
+    assert len(done.json["warnings"]) == 2 and world.names() == ["default", "odd"]
+
+
+def test_a_fifo_as_a_document_does_not_hang_the_list(world: World) -> None:
+    os.mkfifo(world.make("odd", {}) / ".env")
+    with world.process("list", "--json") as process:
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
+def test_a_sticky_profile_that_is_gone_is_told(world: World) -> None:
+    (world.root / "active_profile").write_text("gone\n")
+    done = world.ok("list", "--json")
+    (warning,) = done.json["warnings"]
+    assert warning["code"] == "sticky-gone" and "`hermes-profiles use NAME`" in warning["hint"]
+    assert not any(row["is_active"] for row in done.data["profiles"])
+
+
+def test_the_sticky_profile_is_marked(world: World) -> None:
+    world.make("work", {})
+    assert world.listed("default")["is_active"]
+    world.ok("use", "work")
+    assert world.listed("work")["is_active"] and not world.listed("default")["is_active"]
+    assert "\n* work" in world.ok("list").stdout and "(sticky default)" in world.ok("show", "work").stdout
+
+
+def test_a_disabled_profile_says_so(world: World) -> None:
+    world.make("work", {"profile.yaml": "disabled: true\ndescription: off for now\n"})
+    assert world.listed("work")["disabled"] is True
+    assert "work (disabled)" in world.ok("list").stdout and "(disabled)" in world.ok("show", "work").stdout
+
+
+@pytest.mark.parametrize("content", ["x" * 70, "../../etc", "\x00", "a\nb", "\xff"])
+def test_a_garbled_sticky_file_stops_nothing(world: World, content: str) -> None:
+    (world.root / "active_profile").write_bytes(content.encode("latin-1"))
+    assert world.call("list", "--json").code == 0
+    assert world.call("create", "work").code == 0
+    assert world.call("create", "other", "--clone").code in (0, 2, 5)
+
+
+def test_show_tells_places_and_never_values(world: World) -> None:
+    done = world.ok("show", "default")
+    for word in ("TELEGRAM_BOT_TOKEN", ".env:4", "telegram", "identity credential", "gpt-5 (openai)"):
+        assert word in done.stdout
+
+
+def test_a_broken_plugin_is_named_and_does_not_hide_the_profiles(world: World) -> None:
+    folder = world.root / "plugins" / "newchat"
+    folder.mkdir(parents=True)
+    (folder / "plugin.yaml").write_bytes(b"name: newchat\nkind: platform\nrequires_env: [\xff\n")
+    done = world.call("list", "--json")
+    assert done.code == 0 and len(done.data["profiles"]) == 1
+    assert f"{folder}/plugin.yaml" in done.json["warnings"][0]["message"]
+    done = world.call("clone", "default", "work", "--json")
+    assert done.code == 1 and f"{folder}/plugin.yaml" in done.problem["message"]
+    assert not world.home("work").exists()

@@ -1,0 +1,137 @@
+"""stdout is the answer, stderr is the rest; closed pipes, full disks and poor locales are survived."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_world import World
+
+ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_the_answer_is_on_stdout_and_the_rest_on_stderr(world: World) -> None:
+    (world.root / "active_profile").write_text("gone\n")
+    done = world.ok("list", "--json")
+    assert json.loads(done.stdout)["warnings"] and done.stderr == ""
+    done = world.ok("list")
+    assert "warning:" not in done.stdout and done.stderr.count("warning:") == 1 and "\nhint: " in done.stderr
+    done = world.ok("create", "work", "--clone-from", "default", "--json")
+    assert done.stderr == "" and done.json["data"]["profile"] == "work"
+    done = world.call("show", "nobody")
+    assert done.stdout == "" and done.stderr.startswith("error: ") and done.code == 5
+
+
+def test_the_note_about_the_source_does_not_disturb_the_json(world: World) -> None:
+    done = world.ok("create", "work", "--clone", "--json")
+    assert done.json["data"]["source"] == "default" and done.stderr == "cloning default (the default profile)\n"
+
+
+def test_a_reader_that_goes_away_is_no_error(world: World) -> None:
+    for number in range(120):
+        world.make(f"p{number:03}", {".env": ""})
+    for given in (("list",), ("list", "--json"), ("catalog", "--json"), ("list", "--names")):
+        with world.process(*given) as process:
+            assert process.stdout is not None and process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+
+def test_an_answer_into_a_pipe_nobody_reads_keeps_its_exit_code(world: World) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with world.process("show", "nobody", "--json", stdout=writer) as process:
+        os.close(writer)
+        process.communicate()
+    assert process.returncode == 5
+
+
+def test_a_full_disk_under_the_answer_is_an_error(world: World) -> None:
+    for given in (("list",), ("list", "--json"), ("list", "--names")):
+        with open("/dev/full", "wb") as full:
+            done = world.run(*given, stdout=full)
+        assert done.code == 1 and done.stderr == "error: cannot write the answer: no space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_survived(world: World, closed: str) -> None:
+    from command_runner import COMMAND
+
+    for words, code in (("list --json", 0), ("create work", 0), ("delete work", 6), ("delete work --yes", 0)):
+        script = f"{' '.join(COMMAND)} {words} {closed}"
+        done = subprocess.run(
+            script, shell=True, env=world.runner.environment, cwd=world.user, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code and "Traceback" not in done.stderr, (words, done)
+    assert not [path for path in world.user.rglob("*") if path.is_file() and b"kept:" in path.read_bytes()]
+
+
+def test_an_ascii_locale_still_gets_json_and_text(world: World) -> None:
+    world.ok("create", "work", "--description", "для семьи 家 😀 é")
+    done = world.run("list", "--json", env=ASCII)
+    assert done.code == 0 and done.json["data"]["profiles"][1]["description"] == "для семьи 家 😀 é"
+    done = world.run("show", "work", env=ASCII)
+    assert done.code == 0 and "\\u0434" in done.stdout and done.stderr == ""
+    assert world.run("list", env=ASCII).code == 0
+
+
+def test_utf8_is_shown_as_it_is(world: World) -> None:
+    world.ok("create", "work", "--description", "для семьи 家　é")
+    assert "для семьи 家　é" in world.run("show", "work").stdout
+    assert "для семьи" in world.run("list", "--json").stdout
+
+
+def test_names_that_are_no_text_are_told_all_the_same(world: World) -> None:
+    raw = os.fsencode(world.root) + b"/skills/\xff\xfe.bin"
+    Path(os.fsdecode(raw)).write_bytes(b"\x00" + (world.root / "memories/MEMORY.md").read_bytes())
+    done = world.run("clone", "default", "work", "--json")
+    assert done.code == 0 and any("\udcff" in row["path"] for row in done.data["files"]["left_behind"])
+    assert world.run("clone", "default", "work-2").code == 0
+    assert world.run("show", "w\udcff").code == 2
+
+
+def test_a_files_name_cannot_move_the_cursor(world: World) -> None:
+    name = "evil\x1b[2J\x9b1A\u202egnp"
+    (world.root / "skills" / name).write_bytes(b"\x00" + (world.root / "memories/MEMORY.md").read_bytes())
+    (world.root / "profile.yaml").write_text('description: "a\\e[31mb"\n')
+    for given in (("clone", "default", "work"), ("show", "default"), ("list",), ("explain", "TELEGRAM_BOT_TOKEN")):
+        done = world.ok(*given)
+        assert not set("\x1b\x9b\u202e") & set(done.stdout + done.stderr)
+    assert "\x1b" not in world.ok("clone", "default", "work-2", "--json").stdout
+
+
+def test_a_fault_of_the_program_is_one_sentence_without_a_traceback(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hermes_profiles.cli.commands import inspect
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CANARY-value-in-a-message")
+
+    monkeypatch.setattr(inspect, "profile_names", broken)
+    done = world.call("list")
+    assert done.code == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: a fault of this program: RuntimeError\nhint: ")
+    assert world.call("list", "--json").problem["code"] == "internal"
+    with pytest.raises(RuntimeError):
+        world.call("list", env={"HERMES_PROFILES_DEBUG": "1"})
+
+
+def test_debug_shows_the_traceback_of_a_refusal(world: World) -> None:
+    world.runner.environment["HERMES_PROFILES_DEBUG"] = "1"
+    assert "Traceback" in world.run("show", "nobody").stderr
+    del world.runner.environment["HERMES_PROFILES_DEBUG"]
+    assert "Traceback" not in world.run("show", "nobody").stderr
+
+
+def test_a_table_is_neither_cut_nor_wrapped_in_a_pipe(world: World) -> None:
+    world.ok("create", "a" * 64, "--no-alias")
+    (world.home("a" * 64) / "config.yaml").write_text("model: " + "m" * 90 + "\n")
+    line = next(line for line in world.run("list").stdout.splitlines() if "aaa" in line)
+    assert "a" * 64 in line and "m" * 90 in line and "\x1b" not in line
