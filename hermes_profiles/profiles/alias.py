@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
@@ -108,6 +109,13 @@ def plan_alias(
         return None
     step = ReplaceFile(path, Secret(script), mode=ALIAS_MODE, expected=signature(path))
     return ChangePlan(("alias", profile), f"alias {alias} for {profile}", (step,), profiles=(profile,))
+
+
+def with_alias(plan: ChangePlan, layout: Layout, profile: str, *, hermes: str | None) -> ChangePlan:
+    """Return the plan of a new profile with its alias as the last step; one that is left over is written anew."""
+    path = layout.alias_folder / profile
+    step = ReplaceFile(path, Secret(alias_script(profile, hermes)), mode=ALIAS_MODE, expected=signature(path))
+    return replace(plan, steps=(*plan.steps, step))
 
 
 def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> ChangePlan:

@@ -50,7 +50,7 @@ def explain(
 
 
 def _explain(session: Session, thing: str, profile: str | None) -> Answer:
-    if profile:
+    if profile is not None:
         name = check_existing_name(profile)
     else:
         name, why = session.chosen_profile()

@@ -19,7 +19,7 @@ from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Refused, Result, UsageProblem
-from hermes_profiles.profiles.alias import alias_script, find_command, obstacle
+from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
 from hermes_profiles.profiles.roots import profile_names, require
 
 Exclude = Annotated[
@@ -259,14 +259,11 @@ def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
 def _with_alias(
     session: Session, wish: _Wish, name: str, plan: ChangePlan, data: dict[str, Any], warnings: list[Problem]
 ) -> ChangePlan:
-    from hermes_profiles.profiles.clone import with_alias
-
     if not wish.alias:
         return plan
     why = obstacle(session.layout, name, name, session.environment)
     if why is not None:
         warnings.append(no_alias_warning(why, name))
         return plan
-    path = session.layout.alias_folder / name
-    data["alias"] = str(path)
-    return with_alias(plan, path, alias_script(name, find_command("hermes", session.environment)))
+    data["alias"] = str(session.layout.alias_folder / name)
+    return with_alias(plan, session.layout, name, hermes=find_command("hermes", session.environment))

@@ -185,7 +185,7 @@ def restore(
     def body() -> Answer:
         warnings = session.recover(dry_run=dry_run)
         entry = lifecycle.choose_from_trash(trash_entries(session.layout), profile)
-        target = check_new_name(name or entry.name)
+        target = check_new_name(entry.name if name is None else name)
         hermes = find_command("hermes", session.environment)
         plan, no_alias = lifecycle.plan_restore(
             session.layout, entry, target, environment=session.environment, hermes=hermes
@@ -227,7 +227,7 @@ def alias(
         warnings = session.recover(dry_run=dry_run)
         if not remove:
             require(layout, target)
-        wanted = check_alias_name(name) if name else None
+        wanted = check_alias_name(name) if name is not None else None
         plan: ChangePlan | None
         if remove:
             plan = plan_remove_alias(layout, target, wanted)
