@@ -20,6 +20,7 @@ from hermes_profiles.changes.plan import (
 )
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.classifier import Classification, classify, source_environment
+from hermes_profiles.credentials.config_rules import ConfigJudgement
 from hermes_profiles.credentials.environment_rules import (
     API_SERVER_ASSIGNED,
     SourceFacts,
@@ -29,8 +30,11 @@ from hermes_profiles.credentials.environment_rules import (
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import DocumentError
 from hermes_profiles.model.secret import Secret
 
 from .clone_advice import add_advice
@@ -140,38 +144,46 @@ class _CloneBuilder:
         masked = self._masked(assigned)
         self.report.assigned = {name: None if name.endswith("KEY") else value for name, value in assigned.items()}
         self.report.masked = list(masked)
-        if documents.env is not None:
-            rulings = self.found.env[documents.env.path]
-            rewrite = rewrite_env(documents.env, rulings, self.values, policy=policy, assigned=assigned, masked=masked)
-            self._add_document(".env", rewrite, environment=True)
-        else:
+        env, op_env = documents.env, documents.op_env
+        if env is not None:
+            rulings = self.found.env[env.path]
+            self._add_document(
+                ".env",
+                lambda: rewrite_env(env, rulings, self.values, policy=policy, assigned=assigned, masked=masked),
+                environment=True,
+            )
+        if ".env" not in self.entries:
             lines = [
                 *(f"{name}={value}\n" for name, value in assigned.items()),
                 *(f"{name}=\n" for name in masked),
             ]
             # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
             self.entries[".env"] = WriteFile(".env", Secret((ENV_HEADER + "".join(lines)).encode()))
-        if documents.op_env is not None:
-            rulings = self.found.env[documents.op_env.path]
-            rewrite = rewrite_env(documents.op_env, rulings, self.values, policy=policy, assigned={})
-            self._add_document(".op.env", rewrite, environment=True)
-        trees = (
-            ("config.yaml", documents.config, self.found.config),
-            ("gateway.json", documents.gateway, self.found.gateway),
-        )
-        for name, document, judgement in trees:
-            if document is not None:
-                rewrite = rewrite_config(document, judgement.removals, judgement, self.values, policy=policy)
-                self._add_document(name, rewrite)
+        if op_env is not None:
+            op_rulings = self.found.env[op_env.path]
+            self._add_document(
+                ".op.env",
+                lambda: rewrite_env(op_env, op_rulings, self.values, policy=policy, assigned={}),
+                environment=True,
+            )
+        self._add_tree("config.yaml", documents.config, self.found.config)
+        self._add_tree("gateway.json", documents.gateway, self.found.gateway)
         self._add_logins()
+
+    def _add_tree(self, name: str, document: YamlDocument | JsonDocument | None, judgement: ConfigJudgement) -> None:
+        if document is not None:
+            policy = self.request.policy
+            self._add_document(
+                name, lambda: rewrite_config(document, judgement.removals, judgement, self.values, policy=policy)
+            )
 
     def _add_logins(self) -> None:
         policy, documents = self.request.policy, self.source.documents
         again = {row.login_again for row in self.found.honcho if row.login_again}
-        if documents.honcho is not None:
-            rewrite = rewrite_logins(documents.honcho, self.found.honcho, self.values, policy=policy)
-            self._add_document(HONCHO, rewrite)
         document, removals = documents.auth, self.found.auth
+        honcho = documents.honcho
+        if honcho is not None:
+            self._add_document(HONCHO, lambda: rewrite_logins(honcho, self.found.honcho, self.values, policy=policy))
         if document is not None and self.source.name == DEFAULT and policy.channels is not Channels.CLONE:
             # A profile without a row of its own uses the root's: nothing to copy, nobody to log in again.
             self.report.left_behind.append(LeftBehind("auth.json", "a profile without logins uses those of the root"))
@@ -179,11 +191,19 @@ class _CloneBuilder:
         elif document is not None:
             again |= {row.login_again for row in removals if row.login_again}
         self.report.login_again = sorted(again)
-        if document is None:
-            return
-        self._add_document("auth.json", rewrite_logins(document, removals, self.values, policy=policy))
+        if document is not None:
+            own = document
+            self._add_document("auth.json", lambda: rewrite_logins(own, removals, self.values, policy=policy))
 
-    def _add_document(self, name: str, rewrite: Rewrite, *, environment: bool = False) -> None:
+    def _add_document(self, name: str, make: Callable[[], Rewrite], *, environment: bool = False) -> None:
+        """Add one rewritten document; one that cannot be edited with certainty stays behind if the user said so."""
+        try:
+            rewrite = make()
+        except DocumentError as error:
+            if not self.request.policy.skip_unreadable:
+                raise
+            self.report.left_behind.append(LeftBehind(name, error.problem.message))
+            return
         self.entries[name] = WriteFile(name, Secret(rewrite.content))
         rows = [type(row)(row.name, name, row.line, row.ruling) for row in rewrite.removed]
         if environment:

@@ -98,10 +98,11 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
             f"cannot read {path}: {(error.strerror or str(error)).lower()}", target=str(path),
             code="unreadable", hint=f"look at it with `ls -l {path}`",
         ) from error  # fmt: skip
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Failed(f"{path} is not a regular file", target=str(path), code="unreadable")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Failed(f"{path} is not a regular file", target=str(path), code="unreadable")
         if status.st_size > limit:
             raise Failed(f"{path} is larger than {limit // 2**20} MiB", target=str(path), code="unreadable")
         return file.read()

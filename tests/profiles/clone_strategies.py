@@ -3,7 +3,7 @@
 Every secret is synthetic and holds a number of its own, so that no value is a part of another one by chance.
 """
 
-# ruff: noqa: E501  (a document of a case is one string)
+
 
 from __future__ import annotations
 

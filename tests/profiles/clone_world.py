@@ -151,7 +151,7 @@ def picture(home: Path) -> dict[str, tuple[object, ...]]:
             content: object = None
             if stat.S_ISLNK(status.st_mode):
                 content = os.readlink(path)
-            elif stat.S_ISREG(status.st_mode) and status.st_size < 2**24:
+            elif stat.S_ISREG(status.st_mode) and status.st_size < 2**24 and os.access(path, os.R_OK):
                 with open(path, "rb") as file:
                     content = hashlib.sha256(file.read()).hexdigest()
             time = status.st_mtime_ns if not stat.S_ISDIR(status.st_mode) else None

@@ -3,7 +3,7 @@
 HERMES_PROFILES_NIGHTLY=1 runs a thousand homes and more.
 """
 
-# ruff: noqa: E501  (a document of a case is one string)
+
 
 from __future__ import annotations
 
