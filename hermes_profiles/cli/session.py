@@ -68,11 +68,13 @@ class Session:
     def recover(self, *, dry_run: bool) -> list[Problem]:
         """Finish or take back what a killed run left, before anything is planned; returns a warning for each.
 
-        A plan made before that would be for a world that is gone.
+        A plan made before that would be for a world that is gone. Without such a change nothing is locked, so that
+        what is refused leaves no trace.
         """
         from hermes_profiles.changes.apply import recover
+        from hermes_profiles.changes.journal import Journal
 
-        if dry_run:
+        if dry_run or not Journal(self.layout.state).begun():
             return []
         return [Problem("recovered", sentence) for sentence in recover(self.layout)]
 

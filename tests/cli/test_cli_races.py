@@ -1,0 +1,265 @@
+"""Real processes that race, are interrupted, killed, or may not write: the old state or the new one, nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from cli_world import SOURCE, World, picture, strays
+from command_runner import Done, Runner
+
+NOBODY = 65534
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the command as another user")
+
+
+def test_of_two_creates_of_one_name_one_wins(world: World) -> None:
+    for number in range(10):
+        name = f"race{number}"
+        started = [world.process("clone", "default", name, "--json") for _ in range(2)]
+        answers = [each.communicate(timeout=60)[0] for each in started]
+        assert sorted(each.returncode for each in started) == [0, 6], answers
+        loser = answers[[each.returncode for each in started].index(6)]
+        assert b'"exists"' in loser
+    assert len(world.names()) == 11 and strays(world) == []
+    assert [entry["status"] for entry in world.journal()].count("done") == 10
+
+
+def test_two_changes_of_one_profile_leave_one_of_the_two_outcomes(world: World) -> None:
+    for number in range(5):
+        world.ok("create", "work")
+        started = [world.process("rename", "work", f"new{number}"), world.process("delete", "work", "--yes")]
+        for each in started:
+            each.communicate(timeout=60)
+        codes = [each.returncode for each in started]
+        assert sorted(codes) in ([0, 5], [0, 6], [0, 1]), codes
+        assert (f"new{number}" in world.names()) == (codes[0] == 0)
+        assert "work" not in world.names() and strays(world) == []
+
+
+def _big(world: World, count: int = 400) -> None:
+    folder = world.root / "skills" / "big"
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"file{number}.md").write_bytes(b"text of the skill\n" * 6000)
+
+
+def _wait_for(condition: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.002)
+
+
+def test_ctrl_c_during_a_long_clone_leaves_nothing_and_exits_130(world: World) -> None:
+    _big(world)
+    world.ok("create", "other")
+    before = _kept(world)
+    for as_json in ((), ("--json",)):
+        with world.process("clone", "default", "work", *as_json) as process:
+            _wait_for(lambda: any((world.state / "staging").glob("*/skills/big/file1*")))
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 130 and b"Traceback" not in err, err
+        assert b"interrupted" in (out if as_json else err)
+        assert not world.home("work").exists() and not (world.bin / "work").exists() and strays(world) == []
+        assert _kept(world) == before
+    world.ok("clone", "default", "work")
+
+
+def test_ctrl_c_at_any_moment_prints_no_traceback(world: World) -> None:
+    for delay in (0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.3):
+        with world.process("clone", "default", f"w{int(delay * 100)}") as process:
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 130, -signal.SIGINT), err
+        if process.returncode != -signal.SIGINT and b"hermes_profiles" in err:
+            assert b"Traceback" not in err, err
+        assert strays(world) == []
+
+
+def _kept(world: World) -> dict[str, object]:
+    """Return all there is but the journal and the pid in the lock."""
+    found = picture(world.user, without=("journal", "staging"))
+    return {path: value for path, value in found.items() if not path.endswith("/lock")}
+
+
+def _seen(world: World) -> dict[str, object]:
+    """Return what a user sees: the profiles, the aliases, the sticky default; not our own folder."""
+    found = {path: value for path, value in picture(world.user).items() if ".hermes-profiles" not in path}
+    return {path: value for path, value in found.items() if not path.startswith("tmp")}
+
+
+# (what makes the old state, the change that is killed)
+CHANGES = [
+    ("create other", "clone default work"),
+    ("create work", "delete work --yes"),
+    ("create work", "rename work office"),
+]
+
+
+@pytest.mark.parametrize(("prepare", "change"), CHANGES)
+def test_killed_at_any_moment_it_is_the_old_state_or_the_new_one(runner: Runner, prepare: str, change: str) -> None:
+    chance, killed, took = random.Random(change), 0, 0.3
+    for number in range(14):
+        user = runner.user_home / str(number)
+        user.mkdir()
+        world = World(Runner(user))
+        world.make()
+        world.ok(*prepare.split())
+        if "work" in prepare:
+            world.ok("use", "work")
+        old = _seen(world)
+        began, journal = time.monotonic(), world.state / "journal"
+        count = len(list(journal.glob("*.json")))
+        with world.process(*change.split()) as process:
+            if number == 0:  # not killed: how long does it take here?
+                process.wait()
+                took = time.monotonic() - began
+            elif number % 3 == 0:
+                time.sleep(chance.uniform(0.4, 1.0) * took)
+            else:  # as soon as the journal knows of it: the moments that matter are few
+                while process.poll() is None and len(list(journal.glob("*.json"))) == count:
+                    pass
+                time.sleep(chance.uniform(0, 0.02) * took)
+            process.kill()
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+        world.ok("create", "later")  # the next run tidies up
+        assert strays(world) == []
+        assert all(entry["status"] != "begun" for entry in world.journal())
+        world.ok("undo")
+        after = _seen(world)
+        if after != old:
+            assert not (set(after) ^ set(old)) or "done" in {entry["status"] for entry in world.journal()}
+            again = [row for row in world.ok("undo", "--list", "--json").data["changes"] if row["status"] == "done"]
+            newest = next(row for row in again if row["undo_of"] is None)
+            assert newest["command"][0] == change.split()[0], "a mixture of old and new"
+            world.ok("undo", newest["id"])
+            assert _seen(world) == old, "undo after a kill did not bring the old state back"
+    assert killed >= 6, "the kills came too late to prove anything"
+
+
+def test_the_next_command_deals_with_an_interrupted_change_before_it_plans(world: World) -> None:
+    """Killed between the folder and the alias, a second rename must not lose the alias."""
+    world.ok("create", "work")
+    script = """if True:
+        import os, signal
+        from hermes_profiles.changes.files import Files
+        real = Files.rename_new
+        def move(self, source, target):
+            real(self, source, target)
+            if target.endswith("profiles/office"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        Files.rename_new = move
+        from hermes_profiles.cli.profiles import run
+        run(["rename", "work", "office"])
+    """
+    done = subprocess.run([sys.executable, "-c", script], env=world.runner.environment, cwd=world.user, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert world.names() == ["default", "office"] and "office" not in os.listdir(world.bin)
+    done_again = world.ok("rename", "office", "shop", "--json")
+    assert [warning["code"] for warning in done_again.json["warnings"]] == ["recovered"]
+    assert os.listdir(world.bin) == ["shop"] and " -p shop " in (world.bin / "shop").read_text()
+
+
+@pytest.fixture
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """A user who is not root; their folders are reachable by them."""
+    user = tmp_path_factory.mktemp("stranger")
+    for folder in (user, *user.parents):
+        if os.fspath(folder).startswith("/tmp/") and folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode | 0o055)
+    runner = Runner(user)
+    for path in (user, *user.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return runner
+
+
+def _own(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _as_nobody(runner: Runner, *arguments: str) -> Done:
+    """Run the command as another user: in a child of this process, for they may not reach this Python at all."""
+    warm = Runner(Path(tempfile.mkdtemp()))  # what is imported late must be here before root's rights are gone
+    for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
+        warm.call(*words)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            done = runner.call(*arguments)
+            os.write(writer, json.dumps([done.code, done.stdout, done.stderr]).encode())
+        except BaseException as error:
+            os.write(writer, json.dumps([99, "", repr(error)]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answer:
+        done = Done(*json.loads(answer.read()))
+    os.waitpid(child, 0)
+    return done
+
+
+@root_only
+def test_who_may_not_write_gets_one_clear_message_and_nothing_is_left(stranger: Runner) -> None:
+    world = World(stranger)
+    world.make(files=SOURCE)
+    _own(world.user)
+    assert _as_nobody(stranger, "create", "work").code == 0
+    assert all(path.lstat().st_uid == NOBODY for path in world.user.rglob("*"))
+    for locked, change in (
+        (world.root / "profiles", ("clone", "default", "new")),
+        (world.state, ("delete", "work", "--yes")),
+        (world.state, ("rename", "work", "office")),
+        (world.bin, ("create", "new")),
+        (world.root, ("use", "work")),
+    ):
+        before, mode = _kept(world), locked.stat().st_mode & 0o777
+        os.chown(locked, 0, 0)
+        locked.chmod(0o555)
+        done = _as_nobody(stranger, *change)
+        assert done.code == 1 and len(re.findall("^error: ", done.stderr, re.M)) == 1, done
+        assert re.search("permission denied|operation not permitted", done.stderr), done
+        assert str(locked) in done.stderr and "\nhint: " in done.stderr and done.stdout == ""
+        assert _as_nobody(stranger, "list").code == 0
+        locked.chmod(mode)
+        os.chown(locked, NOBODY, NOBODY)
+        assert _kept(world) == before and strays(world) == []
+
+
+@root_only
+def test_a_root_that_may_not_be_entered_is_one_clear_message(stranger: Runner) -> None:
+    world = World(stranger)
+    world.make(files=SOURCE)
+    world.root.chmod(0o700)  # it is root's own
+    for given in (("list",), ("show", "default"), ("create", "work"), ("clone", "default", "work"), ("undo", "--list")):
+        done = _as_nobody(stranger, *given)
+        assert done.code in (1, 5), (given, done)
+        assert done.stderr.count("error: ") == 1 and str(world.root) in done.stderr, (given, done)
+
+
+@root_only
+def test_root_leaves_files_that_their_owner_can_use(stranger: Runner) -> None:
+    world = World(stranger)
+    world.make(files=SOURCE)
+    _own(world.user)
+    world.ok("clone", "default", "work")
+    world.ok("use", "work")
+    world.ok("rename", "work", "office")
+    foreign = [str(path) for path in world.user.rglob("*") if path.lstat().st_uid != NOBODY]
+    assert foreign == []

@@ -1,0 +1,86 @@
+"""At a terminal: the question, the right word, the wrong one, Ctrl-C; and no question where nobody can answer."""
+
+from __future__ import annotations
+
+import os
+import pty
+import time
+
+import pytest
+from cli_world import World
+from command_runner import COMMAND, assert_no_canary
+
+
+def at_terminal(world: World, *arguments: str, typed: bytes, expect: bytes = b"to go on: ") -> tuple[int, str]:
+    """Run the command on a terminal of its own, answer its question; returns (exit code, all that was shown)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(world.user)
+        os.execve(COMMAND[0], [*COMMAND, *arguments], world.runner.environment)
+    shown, deadline, answered = b"", time.monotonic() + 60, False
+    while time.monotonic() < deadline:
+        if not answered and expect in shown:
+            os.write(terminal, typed)
+            answered = True
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert_no_canary(shown, "the terminal")
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+@pytest.fixture
+def work(world: World) -> World:
+    world.ok("create", "work")
+    return world
+
+
+def test_the_right_word_deletes(work: World) -> None:
+    code, shown = at_terminal(work, "delete", "work", typed=b"work\n")
+    assert code == 0 and "type 'work' to go on" in shown and work.names() == ["default"]
+
+
+@pytest.mark.parametrize("typed", [b"y\n", b"yes\n", b"Work\n", b"\n", b"default\n", b"\x04"])
+def test_another_word_deletes_nothing(work: World, typed: bytes) -> None:
+    before = work.picture()
+    code, shown = at_terminal(work, "delete", "work", typed=typed)
+    assert code == 6 and "nothing changed" in shown and work.picture() == before
+
+
+def test_ctrl_c_at_the_question_changes_nothing_and_exits_130(work: World) -> None:
+    before = work.picture()
+    code, shown = at_terminal(work, "delete", "work", typed=b"\x03")
+    assert code == 130 and "interrupted" in shown and "Traceback" not in shown and work.picture() == before
+
+
+def test_emptying_the_trash_wants_its_word(work: World) -> None:
+    work.ok("delete", "work", "--yes")
+    code, shown = at_terminal(work, "trash", "empty", typed=b"work\n")
+    assert code == 6 and len(work.ok("trash", "list", "--json").data["trash"]) == 1
+    code, shown = at_terminal(work, "trash", "empty", typed=b"delete\n")
+    assert code == 0 and "1 deleted profile for good" in shown
+    assert work.ok("trash", "list", "--json").data["trash"] == []
+
+
+def test_yes_asks_nothing(work: World) -> None:
+    code, shown = at_terminal(work, "delete", "work", "--yes", typed=b"")
+    assert code == 0 and "go on" not in shown
+
+
+@pytest.mark.parametrize("given", [("delete", "work"), ("delete", "work", "--json")], ids=" ".join)
+def test_without_a_terminal_nobody_is_asked_and_the_hint_works(work: World, given: tuple[str, ...]) -> None:
+    before = work.picture()
+    done = work.run(*given)
+    assert done.code == 6 and work.picture() == before
+    assert "`hermes-profiles delete work --yes`" in (done.stderr + done.stdout)
+
+
+def test_a_terminal_gets_a_table_of_its_width(work: World) -> None:
+    code, shown = at_terminal(work, "list", typed=b"")
+    assert code == 0 and "work" in shown and "\x1b[3" not in shown, "no colour under NO_COLOR"
