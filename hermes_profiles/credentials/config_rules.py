@@ -78,7 +78,8 @@ def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
             )
     if path and path[0] == "gateway" and len(path) > 1:
         known = catalog.channel_of_config_key(path[1])
-        return ChannelPlace(known, tuple(path[:2]), known=True, switchable=True) if known else None
+        # `gateway.api_server` is a section of Hermes' defaults too: nothing is put in that was not there.
+        return ChannelPlace(known, tuple(path[:2]), known=True, switchable=False) if known else None
     known = catalog.channel_of_config_key(path[0]) if path else None
     return ChannelPlace(known, tuple(path[:1]), known=True, switchable=False) if known else None
 

@@ -17,7 +17,10 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 # Shorter values (a port, `true`, a chat's nickname) stand in too many honest places (DESIGN.md, clone policy).
 SHORTEST = 8
-_PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '._-][^\W\d_]+){0,4}")
+# A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
+_WORD = r"(?:[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3})"
+_PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
+_LONGEST_WORDS = 80
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _PERCENT_LINE = re.compile(rb"[^\n]*%[0-9A-Fa-f]{2}[^\n]*")
 # A line of 40 or more base64 characters that goes on below: MIME writes 76 a line, PEM 64.
@@ -61,9 +64,14 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
         if "://" in head:
             pieces = (*pieces, *_url_secrets(head))
     # One word of a list or of a passphrase is a word like any other.
-    pieces = tuple(piece for piece in pieces if not _PLAIN_WORDS.fullmatch(piece.strip("-=_*")))
-    whole = () if setting and _PLAIN_WORDS.fullmatch(stripped) else (value, stripped)
+    pieces = tuple(piece for piece in pieces if not _is_plain(piece.strip("-=_*")))
+    whole = () if setting and _is_plain(stripped) else (value, stripped)
     return tuple(dict.fromkeys(part for part in (*whole, *pieces) if _is_searchable(part, common)))
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text is a few words, as people write them and machines do not."""
+    return len(text) <= _LONGEST_WORDS and _PLAIN_WORDS.fullmatch(text) is not None
 
 
 def _url_secrets(value: str) -> list[str]:
@@ -97,7 +105,7 @@ def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
     elif isinstance(data, str) and len(data) >= _SHORTEST_FIELD and _SECRET_FIELD.search(name):
         if "://" in data:
             yield from _url_secrets(data)
-        elif not _PLAIN_WORDS.fullmatch(data):
+        elif not _is_plain(data):
             yield data
 
 

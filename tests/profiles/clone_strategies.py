@@ -3,8 +3,6 @@
 Every secret is synthetic and holds a number of its own, so that no value is a part of another one by chance.
 """
 
-
-
 from __future__ import annotations
 
 import base64

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +261,32 @@ def test_next_steps_name_what_stayed_behind(tmp_path: Path):
     assert any("telegram" in step and "hermes -p copy" in step for step in steps) and any(
         "weixin" in step for step in steps
     )
+
+
+def test_the_command_tells_in_a_dry_run_what_it_does(tmp_path: Path):
+    layout = make_layout(tmp_path, {".env": ENV, "config.yaml": CONFIG, "SOUL.md": TG})
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TELEGRAM_BOT_TOKEN": "inherited-token", "TZ": "UTC"}
+
+    def run(*words: str) -> dict[str, object]:
+        command = [
+            sys.executable,
+            "-c",
+            "from hermes_profiles.cli.profiles import main; main()",
+            "clone",
+            "default",
+            "work",
+            "--json",
+            *words,
+        ]
+        answer = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=env, cwd=Path(__file__).parents[2]
+        )
+        return json.loads(answer.stdout)["data"]  # type: ignore[no-any-return]
+
+    dry = run("--dry-run")
+    assert dry["dry_run"] is True and not layout.home("work").exists()
+    real = run()
+    assert real["dry_run"] is False and layout.home("work").is_dir()
+    for key in {*dry, *real} - {"dry_run", "plan", "change"}:
+        assert dry[key] == real[key], key
+    assert leaks(layout.home("work"), [TG, WX, "inherited-token"]) == []

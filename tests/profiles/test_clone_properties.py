@@ -3,8 +3,6 @@
 HERMES_PROFILES_NIGHTLY=1 runs a thousand homes and more.
 """
 
-
-
 from __future__ import annotations
 
 import json
