@@ -192,7 +192,8 @@ def _own(folder: Path) -> None:
 
 def _as_nobody(runner: Runner, *arguments: str) -> Done:
     """Run the command as another user: in a child of this process, for they may not reach this Python at all."""
-    warm = Runner(Path(tempfile.mkdtemp()))  # what is imported late must be here before root's rights are gone
+    warm = Runner(Path(tempfile.mkdtemp()))
+    World(warm).make()  # what is imported late must be here before root's rights are gone
     for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
         warm.call(*words)
     reader, writer = os.pipe()
