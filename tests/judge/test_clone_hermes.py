@@ -21,20 +21,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
 from hermes_judge import Verdict, environment, hermes, judge, judge_python
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from hermes_profiles.cli.commands.demo_source import SECRETS, write_demo_source
 from hermes_profiles.credentials.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.discovery import read_profile
 from hermes_profiles.profiles.roots import profile_names
 
 pytestmark = pytest.mark.judge
 
 CATALOG = load_catalog()
+NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 # Newer Hermes knows them; 0.19.0 ignores what it does not know.
 NOT_IN_0_19 = {"buzz", "a2a", "onebot"}
 MODEL = "model:\n  default: anthropic/claude\n  provider: openrouter\nterminal:\n  timeout: 60\n"
@@ -198,6 +203,35 @@ def test_the_demo_source_connects_and_its_clone_does_not(tmp_path: Path):
     assert {"telegram", "discord", "slack", "matrix", "homeassistant", "api_server"} <= before.connected
     assert after.connected == {"api_server"} and after.model == before.model
     assert leaks(cloned.home, SECRETS.values()) == []
+
+
+def test_homes_that_hypothesis_invents_connect_nothing_after_cloning(tmp_path: Path):
+    judge_python()
+    pairs: list[Cloned] = []
+
+    @settings(
+        max_examples=600 if NIGHTLY else 60,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(homes(), st.sampled_from(list(Scope)))
+    def collect(home: Home, scope: Scope) -> None:
+        try:
+            pairs.append(clone(make_layout(tmp_path / f"home{len(pairs)}", home.files), scope=scope))
+        except DocumentError:
+            shutil.rmtree(tmp_path / f"home{len(pairs)}")
+
+    collect()
+    courts = [tmp_path / "court1", tmp_path / "court2"]
+    for court in courts:
+        court.mkdir()
+    before = judge([one.source for one in pairs], courts[0], variables=SHARED)
+    after = judge([one.home for one in pairs], courts[1], variables=SHARED)
+    assert sum(bool(verdict.connected) for verdict in before) > len(pairs) / 4, "too few sources connect anything"
+    for cloned, source, copy in zip(pairs, before, after, strict=True):
+        assert copy.connected == frozenset(), (cloned.home, copy)
+        assert (copy.model, copy.environment) == (source.model, source.environment), cloned.home
 
 
 def test_inherited_variables_stay_out(tmp_path: Path):
