@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_profiles.model.names import (
+    HERMES_SUBCOMMANDS,
+    RESERVED,
+    check_alias_name,
+    check_existing_name,
+    check_new_name,
+    is_profile_folder_name,
+)
+from hermes_profiles.model.result import UsageProblem
+
+ALLOWED = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@given(st.text(max_size=70) | st.from_regex(r"[A-Za-z0-9_ \t-]{0,66}", fullmatch=True))
+def test_a_name_that_passes_is_one_plain_folder_name(text: str) -> None:
+    try:
+        name = check_new_name(text)
+    except UsageProblem:
+        return
+    assert ALLOWED.fullmatch(name) and name not in RESERVED and is_profile_folder_name(name)
+    assert name == text.strip(" \t").lower() and text.isascii()
+    assert check_new_name(name) == name == check_existing_name(name), "normalising twice changes nothing"
+
+
+def test_look_alikes_that_lower_case_to_a_letter_are_refused() -> None:
+    with pytest.raises(UsageProblem):
+        check_existing_name("wor\u212a")  # the Kelvin sign
+
+
+def test_default_exists_and_is_never_made() -> None:
+    assert check_existing_name("DEFAULT") == "default"
+    with pytest.raises(UsageProblem, match="reserved"):
+        check_new_name("default")
+    assert not is_profile_folder_name("default")
+
+
+@pytest.mark.parametrize("name", sorted(HERMES_SUBCOMMANDS))
+def test_a_subcommand_of_hermes_is_a_profile_but_no_alias(name: str) -> None:
+    assert check_new_name(name) == name
+    with pytest.raises(UsageProblem, match="subcommand"):
+        check_alias_name(name)

@@ -1,0 +1,53 @@
+"""Channels beyond the catalogue: what cannot be read stops a clone and only warns who looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.profiles.plugins import catalog_for
+
+
+@pytest.fixture
+def layout(isolated: Path) -> Layout:
+    return Layout(isolated / ".hermes", isolated)
+
+
+def _plugin(layout: Layout, content: bytes, name: str = "newchat", file: str = "plugin.yaml") -> Path:
+    path = layout.root / "plugins" / name / file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+GOOD = b"name: newchat\nkind: platform\nrequires_env:\n  - NEWCHAT_TOKEN\n"
+
+
+@pytest.mark.parametrize("file", ["plugin.yaml", "plugin.yml"])
+def test_a_channel_invented_tomorrow_is_known(layout: Layout, file: str) -> None:
+    _plugin(layout, GOOD, file=file)
+    fact = catalog_for(layout, {"HOME": str(layout.user_home)}).lookup("NEWCHAT_TOKEN")
+    assert fact is not None and fact.channel == "newchat"
+
+
+@pytest.mark.parametrize("content", [b"name: [\xff", b"name: [unclosed\nkind: platform\n"])
+def test_a_broken_declaration_stops_a_clone_and_warns_who_looks(layout: Layout, content: bytes) -> None:
+    broken = _plugin(layout, content, name="broken")
+    _plugin(layout, GOOD)
+    with pytest.raises(DocumentError, match=r"plugin\.yaml"):
+        catalog_for(layout, {"HOME": str(layout.user_home)})
+    problems: list[Problem] = []
+    catalog = catalog_for(layout, {"HOME": str(layout.user_home)}, problems=problems)
+    assert [str(broken) in problem.message for problem in problems] == [True]
+    assert catalog.lookup("NEWCHAT_TOKEN") is not None
+
+
+def test_a_users_file_that_is_no_utf8_names_the_line(layout: Layout) -> None:
+    path = layout.user_home / ".config" / "hermes-profiles" / "catalog.toml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"# one\n# two \xff\n")
+    with pytest.raises(DocumentError, match=r"catalog\.toml:2: is not UTF-8"):
+        catalog_for(layout, {"HOME": str(layout.user_home)})
