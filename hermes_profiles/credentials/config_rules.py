@@ -221,14 +221,16 @@ def _blocks_to_switch_off(
     """
     if policy.channels is Channels.CLONE:
         return
-    flags = {entry.path: entry for entry in entries if entry.path[-1] == "enabled"}
+    flags: dict[tuple[str, ...], bool] = {}
+    for entry in entries:
+        if entry.path[-1] == "enabled":  # a merge or a duplicate can bring it twice
+            flags[entry.path] = flags.get(entry.path, False) or is_truthy(entry.value)
     for block, place in blocks.items():
         if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
             continue
         if is_kept_by_user((*block, "enabled"), policy):
             continue
-        flag = flags.get((*block, "enabled"))
-        if (flag is None and place.switchable) or (flag is not None and is_truthy(flag.value)):
+        if flags.get((*block, "enabled"), place.switchable):
             yield place
 
 

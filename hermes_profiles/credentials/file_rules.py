@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +17,10 @@ AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
 _MADE_ANEW = "made anew when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
-_DOCUMENT_COPIES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json")
+# `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and what an editor that died leaves: `.config.yaml.swp`.
+_DOCUMENT_COPY = re.compile(
+    r"[.#]?(?:\.env|\.op\.env|config\.yaml|gateway\.json|auth\.json|honcho\.json)[._~#-].*", re.DOTALL
+)
 
 
 class Scope(StrEnum):
@@ -46,7 +50,7 @@ class FileRules:
         top = path.partition("/")[0]
         if top == "skills" and not self.skills:
             return Ruling(Verdict.REMOVE, "--no-skills")
-        if "/" not in path and not folder and any(name.startswith(f"{kept}.") for kept in _DOCUMENT_COPIES):
+        if "/" not in path and not folder and _DOCUMENT_COPY.fullmatch(name):
             return Ruling(Verdict.REMOVE, "a stray copy of a file that holds secrets")
         return self._identity(path, folder) or Ruling(Verdict.KEEP, "belongs to the agent")
 

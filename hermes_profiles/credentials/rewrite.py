@@ -12,6 +12,7 @@ from hermes_profiles.model.result import DocumentError
 
 from .classifier import EnvRuling
 from .config_rules import ConfigJudgement, ConfigRemoval, dotted, is_kept_by_user
+from .flags import is_truthy
 from .login_rules import AuthRemoval
 from .values import Redaction, ValueIndex, placeholder
 from .verdicts import ClonePolicy, Ruling, Verdict
@@ -65,33 +66,24 @@ def rewrite_env(
         for entry, ruling in decided
         if ruling.verdict is Verdict.ASSIGN and entry.name in assigned
     }
-    gone = [(entry.start, entry.end) for entry in remove]
-    gone += [(entry.value_start, entry.rest_end) for entry in replaced]
-    gone += [(item.entry.start, item.entry.end) for item in rulings if item.entry.name in policy.keep]
-    spans = _spans_outside(document.text, gone, values)
+    spared = [(entry.start, entry.end) for entry in remove]
+    spared += [(entry.value_start, entry.rest_end) for entry in replaced]
+    spared += [(item.entry.start, item.entry.end) for item in rulings if item.entry.name in policy.keep]
+    spans = _spans_outside(document.text, spared, values)
+    edits = [TextEdit(start, end, placeholder(name)) for start, end, name in spans]
     present = {entry.name for entry in replaced}
     append = [(name, value) for name, value in assigned.items() if name not in present]
     append += [(name, "") for name in masked]
-    content = document.edit(
-        remove=remove,
-        set_values=replaced,
-        append=append,
-        text_edits=[TextEdit(start, end, placeholder(name)) for start, end, name in spans],
-    )
+    content = document.edit(remove=remove, set_values=replaced, append=append, text_edits=edits)
     if document.encoding == "utf-8-sig" and any(entry.start == 0 for entry in remove):
         # The mark becomes a part of the first name: what comes first now would be lost to the gateway.
         content = content.removeprefix(codecs.BOM_UTF8)
     _check_clean(content, values, document.path)
+    kept = (entry.name for entry, ruling in decided if not entry.commented and ruling.keeps)
     return Rewrite(
         content=content,
-        removed=tuple(
-            Removed(entry.name, document.path, entry.line, ruling) for entry, ruling in decided if ruling.removes
-        ),
-        kept=tuple(
-            dict.fromkeys(
-                entry.name for entry, ruling in decided if not entry.commented and ruling.verdict is Verdict.KEEP
-            )
-        ),
+        removed=tuple(Removed(one.name, document.path, one.line, ruling) for one, ruling in decided if ruling.removes),
+        kept=tuple(dict.fromkeys(kept)),
         redacted=tuple(Redaction(document.line_of(start), name) for start, _, name in spans),
     )
 
@@ -138,7 +130,7 @@ def rewrite_config(
     for entry in document.entries:
         if _below(entry.path, gone) or is_kept_by_user(entry.path, policy):
             continue
-        owner = next((name for part in entry.path[-1:] for *_, name in values.spans(part)), None)
+        owner = next((name for *_, name in values.spans(entry.path[-1])), None)
         if owner is not None or (entry.value and (owner := values.whole(entry.value))):
             rulings[entry] = Ruling(Verdict.REMOVE, f"it holds the value of {owner}")
             gone.add(entry.path)
@@ -147,26 +139,35 @@ def rewrite_config(
             if found:
                 changed[entry] = text
                 redacted += [Redaction(entry.line, item.name) for item in found]
-    insert: list[tuple[tuple[str, ...], str]] = []
-    flags = {entry.path: entry for entry in document.entries if entry.path[-1] == "enabled"}
-    for place in judgement.switch_off:
-        flag = flags.get((*place.block, "enabled"))
-        if flag is not None:
-            changed[flag] = "false"
-        else:
-            insert.append(((*place.block, "enabled"), "false"))
+    insert = _switch_off(document.entries, judgement, changed)
     for entry in _orphaned(document.entries, gone):
         changed.setdefault(entry, entry.value or "")
     content = _edit_tree(document, list(rulings), changed, insert, values, redacted)
     _check_clean(content, values, document.path)
+    removed = (Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items())
     return Rewrite(
         content=content,
-        removed=tuple(
-            Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items()
-        ),
+        removed=tuple(removed),
         disabled=tuple(dict.fromkeys(place.channel for place in judgement.switch_off)),
         redacted=tuple(redacted),
     )
+
+
+def _switch_off(
+    entries: Iterable[TreeEntry], judgement: ConfigJudgement, changed: dict[TreeEntry, str]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Change every flag of the channels to switch off, overruled ones too, and return the flags to put in."""
+    flags: dict[tuple[str, ...], list[TreeEntry]] = {}
+    for entry in entries:
+        if entry.path[-1] == "enabled" and entry.kind == "scalar":
+            flags.setdefault(entry.path, []).append(entry)
+    insert = []
+    for place in judgement.switch_off:
+        path = (*place.block, "enabled")
+        changed.update((flag, "false") for flag in flags.get(path, ()) if is_truthy(flag.value))
+        if path not in flags:
+            insert.append((path, "false"))
+    return insert
 
 
 def _orphaned(entries: Iterable[TreeEntry], gone: set[tuple[str, ...]]) -> Iterator[TreeEntry]:

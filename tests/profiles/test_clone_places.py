@@ -264,6 +264,19 @@ CONFIG = [
         rows=(("config.yaml", "platforms.Discord.token"),),
     ),
     config_case(
+        "own flag before a merged one",
+        f"x: &tg\n  enabled: true\n  token: {TOKEN}\nplatforms:\n  telegram:\n    enabled: true\n    <<: *tg\n",
+        "platforms.telegram.token",
+        marks=("enabled",),
+        look=lambda cloned: "enabled: true" not in cloned.text("config.yaml") or pytest.fail("still on"),
+    ),
+    config_case(
+        "flag twice",
+        f"platforms:\n  telegram:\n    enabled: true\n    token: {TOKEN}\n    enabled: false\n",
+        "platforms.telegram.token",
+        marks=("enabled",),
+    ),
+    config_case(
         "alias of a block",
         f"x: &tg\n  enabled: true\n  token: {TOKEN}\nplatforms:\n  telegram: *tg\n",
         "platforms.telegram.token",

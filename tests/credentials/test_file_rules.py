@@ -1,0 +1,77 @@
+"""Which files and folders of a home go into a copy."""
+
+
+
+from __future__ import annotations
+
+import pytest
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.file_rules import FileRules, Scope, is_silent
+from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+
+CATALOG = load_catalog()
+
+
+def rules(scope: Scope = Scope.ALL, *, default: bool = False, channels: Channels = Channels.EXCLUDE) -> FileRules:
+    return FileRules(CATALOG, ClonePolicy(channels), scope, default)
+
+
+@pytest.mark.parametrize("row", CATALOG.left_behind, ids=lambda row: row.glob)
+def test_what_no_copy_may_hold_stays_behind_whatever_the_user_asks(row):  # type: ignore[no-untyped-def]
+    path = row.glob.replace("*", "x").rstrip("/")
+    folder = row.glob.endswith("/")
+    assert rules(default=True).judge(path, folder=folder).removes
+    if CATALOG.state_owner(path) is None:
+        assert rules(default=True, channels=Channels.CLONE).judge(path, folder=folder).removes
+    if row.default_only:
+        assert rules().judge(path, folder=folder).keeps
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG.channels))
+def test_the_state_of_every_channel_stays_behind(name: str):
+    for glob in CATALOG.channels[name].state:
+        if "#" in glob:
+            continue
+        path, folder = glob.replace("*", "x").rstrip("/"), glob.endswith("/")
+        for scope in Scope:
+            ruling = rules(scope).judge(path, folder=folder)
+            assert ruling.removes and not is_silent(ruling.reason), path
+
+
+@pytest.mark.parametrize(
+    "path", ["skills/a/SKILL.md", "plugins/p/x.py", "hooks/h", "scripts/s", "skins/k", "SOUL.md", "memories/USER.md"]
+)
+def test_the_agent_goes_with_every_copy(path: str):
+    for scope in Scope:
+        assert rules(scope).judge(path, folder=False).keeps
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env.bak",
+        ".env~",
+        ".env-old",
+        "config.yaml.1",
+        ".config.yaml.swp",
+        "#auth.json#",
+        "honcho.json.bak",
+        ".op.env.old",
+    ],
+)
+def test_stray_copies_of_secrets_stay_behind(path: str):
+    for scope in Scope:
+        assert rules(scope).judge(path, folder=False).removes
+    assert rules().judge("skills/a/" + path, folder=False).keeps
+
+
+@pytest.mark.parametrize("path", ["skills/__pycache__", "x.pyc", "a.sock", "b.tmp"])
+def test_what_is_made_anew_is_not_worth_a_line(path: str):
+    ruling = rules().judge(path, folder=path.endswith("__pycache__"))
+    assert ruling.removes and is_silent(ruling.reason)
+
+
+def test_the_agent_alone_takes_nothing_else():
+    assert is_silent(rules(Scope.AGENT).judge("workspace", folder=True).reason)
+    assert rules(Scope.ALL).judge("workspace", folder=True).keeps
