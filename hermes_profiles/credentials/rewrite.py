@@ -71,8 +71,7 @@ def rewrite_env(
     spared += [(item.entry.start, item.entry.end) for item in rulings if item.entry.name in policy.keep]
     spans = _spans_outside(document.text, spared, values)
     edits = [TextEdit(start, end, placeholder(name)) for start, end, name in spans]
-    present = {entry.name for entry in replaced}
-    append = [(name, value) for name, value in assigned.items() if name not in present]
+    append = [(name, value) for name, value in assigned.items() if name not in {entry.name for entry in replaced}]
     append += [(name, "") for name in masked]
     content = document.edit(remove=remove, set_values=replaced, append=append, text_edits=edits)
     if document.encoding == "utf-8-sig" and any(entry.start == 0 for entry in remove):
