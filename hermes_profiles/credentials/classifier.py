@@ -7,8 +7,8 @@ the values that must not reappear be searched for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from .catalog import Catalog, KeyClass
 from .config_rules import ConfigJudgement, channel_place, is_kept_by_user, judge_config
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceDocuments:
+class SourceDocuments(NamedTuple):
     """The documents of one profile that can hold an identity, read and parsed; None where there is none.
 
     `state_values`: relative path of a channel's state file → secrets found in it.
@@ -39,23 +38,21 @@ class SourceDocuments:
     gateway: JsonDocument | None = None
     auth: JsonDocument | None = None
     honcho: JsonDocument | None = None
-    state_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state_values: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def env_files(self) -> tuple[EnvDocument, ...]:
         """Return the environment files there are."""
         return tuple(document for document in (self.env, self.op_env) if document is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvRuling:
+class EnvRuling(NamedTuple):
     """The ruling on one entry of an environment file."""
 
     entry: EnvEntry
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """Everything decided about one source; rulings by file, and the index of values that must not reappear."""
 
     facts: SourceFacts

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from .catalog import Catalog, KeyClass
 from .environment_rules import API_SERVER, SourceFacts, judge_name
@@ -25,8 +25,7 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _NOT_A_CHANNEL = frozenset({"local", "cli"})
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelPlace:
+class ChannelPlace(NamedTuple):
     """A block of settings of one channel: its name as the catalogue spells it, and the block's path."""
 
     channel: str
@@ -35,16 +34,14 @@ class ChannelPlace:
     switchable: bool  # `enabled` counts here
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigRemoval:
+class ConfigRemoval(NamedTuple):
     """One entry that stays behind, with everything below it."""
 
     entry: TreeEntry
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigJudgement:
+class ConfigJudgement(NamedTuple):
     """What a clone does to one document.
 
     `removals`: entries to leave behind (no entry below another one in the list);
@@ -54,9 +51,9 @@ class ConfigJudgement:
 
     removals: tuple[ConfigRemoval, ...] = ()
     switch_off: tuple[ChannelPlace, ...] = ()
-    values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = field(default_factory=dict)
-    references: frozenset[str] = field(default_factory=frozenset)
-    channels: frozenset[str] = field(default_factory=frozenset)
+    values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = MappingProxyType({})
+    references: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
 
 
 def dotted(path: Sequence[str]) -> str:
@@ -200,7 +197,7 @@ def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, fact
 def _as_environment(name: str, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
     ruling = judge_name(name, catalog=catalog, policy=policy, facts=facts)
     if ruling.verdict is Verdict.ASSIGN:
-        return replace(ruling, verdict=Verdict.REMOVE, reason="must be unique: the clone gets its own in .env")
+        return ruling._replace(verdict=Verdict.REMOVE, reason="must be unique: the clone gets its own in .env")
     return ruling
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .catalog import Catalog, KeyClass, KeyFact
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
@@ -27,8 +27,7 @@ _CLASS_REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
+class SourceFacts(NamedTuple):
     """What a ruling needs to know about the source beyond the name itself.
 
     `references`: names that kept parts of config.yaml use as `${NAME}`;
@@ -36,8 +35,8 @@ class SourceFacts:
     `api_server_on`: the source's API server runs.
     """
 
-    references: frozenset[str] = field(default_factory=frozenset)
-    tool_channels: frozenset[str] = field(default_factory=frozenset)
+    references: frozenset[str] = frozenset()
+    tool_channels: frozenset[str] = frozenset()
     api_server_on: bool = False
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .catalog import Catalog, KeyClass
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
@@ -30,8 +30,7 @@ class Scope(StrEnum):
     ALL = "clone-all"
 
 
-@dataclass(frozen=True, slots=True)
-class FileRules:
+class FileRules(NamedTuple):
     """Judges paths of one source; `is_default`: the source is the root itself, which holds the installation too."""
 
     catalog: Catalog

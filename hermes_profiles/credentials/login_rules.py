@@ -7,8 +7,7 @@ A refresh token works once. A copy of it logs the other profile out after the fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .catalog import Catalog, KeyClass, OAuthRow
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
@@ -22,8 +21,7 @@ _HONCHO = "honcho"
 _SHORTEST_SECRET = 12
 
 
-@dataclass(frozen=True, slots=True)
-class AuthRemoval:
+class AuthRemoval(NamedTuple):
     """A row that stays behind; `login_again` names the provider of a single-use login."""
 
     entry: TreeEntry

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.result import DocumentError
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.yamlfile import YamlDocument
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """A key or path that stays behind, with its place and reason; never with its value."""
 
     name: str
@@ -34,8 +32,7 @@ class Removed:
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(NamedTuple):
     """One document of the clone: its bytes, what was removed, kept, switched off and redacted."""
 
     content: bytes
@@ -97,7 +94,7 @@ def _final_env_ruling(
     """Return the ruling once values are known: a harmless name can hold a removed value, an empty one holds none."""
     entry, ruling = item.entry, item.ruling
     if ruling.verdict is Verdict.ASSIGN and entry.name not in assigned:
-        return replace(ruling, verdict=Verdict.REMOVE)
+        return ruling._replace(verdict=Verdict.REMOVE)
     if entry.commented:
         return Ruling(Verdict.KEEP, "a comment", ruling.channel, ruling.key_class)
     if ruling.removes and not any(entry.values):

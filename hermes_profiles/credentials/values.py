@@ -11,8 +11,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 # Shorter values (a port, `true`, a chat's nickname) stand in too many honest places (DESIGN.md, clone policy).
@@ -31,8 +30,7 @@ _SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", 
 _SHORTEST_FIELD = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
+class Redaction(NamedTuple):
     """A removed value that was replaced: the 1-based line and the key it belongs to."""
 
     line: int

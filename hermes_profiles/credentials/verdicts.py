@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from .catalog import KeyClass
 
@@ -26,22 +26,20 @@ class Channels(StrEnum):
     CLONE = "clone-channels"
 
 
-@dataclass(frozen=True, slots=True)
-class ClonePolicy:
+class ClonePolicy(NamedTuple):
     """What the user asked of one clone; the default leaves every identity behind.
 
     `keep` and `drop` hold names of variables or dotted paths of config.yaml and overrule everything else.
     """
 
     channels: Channels = Channels.EXCLUDE
-    keep: frozenset[str] = field(default_factory=frozenset)
-    drop: frozenset[str] = field(default_factory=frozenset)
+    keep: frozenset[str] = frozenset()
+    drop: frozenset[str] = frozenset()
     api_server: bool = True
     skip_unreadable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """One verdict with its reason, as a person would say it."""
 
     verdict: Verdict

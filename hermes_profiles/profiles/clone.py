@@ -6,8 +6,8 @@ Nothing is written here. The plan that `--dry-run` shows is the plan that is app
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from hermes_profiles.changes.plan import (
     ChangePlan,
@@ -48,21 +48,19 @@ from .source import HONCHO, LeftBehind, Source, read_source
 _NEVER_MASKED = frozenset({"HERMES_HOME"})
 
 
-@dataclass(frozen=True, slots=True)
-class CloneRequest:
+class CloneRequest(NamedTuple):
     """What the user asked for: `source` and `name` are normalised names that have been checked."""
 
     source: str
     name: str
     scope: Scope = Scope.AGENT
-    policy: ClonePolicy = field(default_factory=ClonePolicy)
+    policy: ClonePolicy = ClonePolicy()
     description: str | None = None
     skills: bool = True
     command: tuple[str, ...] = ("clone",)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """What a plan may know of the world: facts and functions given by the caller, so that plans stay testable.
 
     `environment` is the process environment a gateway of the clone might inherit.

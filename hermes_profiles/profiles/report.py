@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.rewrite import Removed
 from hermes_profiles.credentials.values import ValueIndex
@@ -13,8 +13,7 @@ from hermes_profiles.model.result import Problem
 from .source import LeftBehind
 
 
-@dataclass(frozen=True, slots=True)
-class RedactedPlace:
+class RedactedPlace(NamedTuple):
     """A place in a copied file where a removed value stood."""
 
     path: str
@@ -56,10 +55,10 @@ class CloneReport:
             return
 
         hide = values.hide
-        self.env_removed = [replace(row, name=hide(row.name)) for row in self.env_removed]
-        self.config_removed = [replace(row, name=hide(row.name)) for row in self.config_removed]
-        self.left_behind = [replace(row, path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]
-        self.redacted = [replace(row, path=hide(row.path)) for row in self.redacted]
+        self.env_removed = [row._replace(name=hide(row.name)) for row in self.env_removed]
+        self.config_removed = [row._replace(name=hide(row.name)) for row in self.config_removed]
+        self.left_behind = [row._replace(path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]
+        self.redacted = [row._replace(path=hide(row.path)) for row in self.redacted]
         self.warnings = [
             Problem(one.code, hide(one.message), one.target and hide(one.target), one.hint and hide(one.hint))
             for one in self.warnings

@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.result import Failed
@@ -24,8 +24,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeItem:
+class TreeItem(NamedTuple):
     """One entry: path relative to the home with `/` between, what it is, its signature and its link target."""
 
     path: str

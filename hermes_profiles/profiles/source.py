@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
 from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
@@ -26,8 +25,7 @@ SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
 Document = TypeVar("Document")
 
 
-@dataclass(frozen=True, slots=True)
-class LeftBehind:
+class LeftBehind(NamedTuple):
     """A file or folder that the clone does not get, and why; `channel` when it belongs to an identity."""
 
     path: str
@@ -35,8 +33,7 @@ class LeftBehind:
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One profile as a clone sees it.
 
     `items`: what will be copied, parents first; `left_behind`: what will not and is worth telling;
@@ -48,7 +45,7 @@ class Source:
     documents: SourceDocuments
     items: tuple[TreeItem, ...]
     left_behind: tuple[LeftBehind, ...]
-    unreadable: frozenset[str] = field(default_factory=frozenset)
+    unreadable: frozenset[str] = frozenset()
 
 
 def read_source(name: str, home: Path, rules: FileRules) -> Source:
