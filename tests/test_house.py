@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from command_runner import REPOSITORY, Runner
+from command_runner import REPOSITORY, LeakedCanary, Runner
 
 import hermes_profiles
 from hermes_profiles.model.secret import Secret
@@ -273,6 +273,23 @@ def test_list_json_loads_nothing_heavy(runner: Runner, files: str) -> None:
     loaded = {name.split(".")[0] for name in done.stderr.split()}
     assert not loaded & (HEAVY - {"subprocess", "socket"}), loaded & HEAVY
     assert not [name for name in done.stderr.split() if name.startswith("hermes_profiles.changes")]
+
+
+def test_the_runner_sees_secrets_in_answers_journals_and_arguments(runner: Runner) -> None:
+    with pytest.raises(LeakedCanary, match="stderr"):
+        runner.call("show", "CANARY!")
+    with pytest.raises(LeakedCanary, match="stdout"):
+        runner.call("show", "CANARY!", "--json")
+    journal = runner.user_home / ".hermes/profiles/.hermes-profiles/journal/x.json"
+    journal.parent.mkdir(parents=True)
+    journal.write_text("CANARY")
+    with pytest.raises(LeakedCanary, match="journal"):
+        runner.call("catalog", "slack")
+    scope: dict[str, object] = {}
+    code = "import subprocess\ndef start(): subprocess.run(['/bin/true', 'CANARY'])\n"
+    exec(compile(code, str(PACKAGE / "cli" / "invented.py"), "exec"), scope)
+    with pytest.raises(LeakedCanary, match=r"invented\.py"):
+        scope["start"]()  # type: ignore[operator]
 
 
 def test_the_default_of_the_tests_is_a_home_of_their_own(isolated: Path) -> None:

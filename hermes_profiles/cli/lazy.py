@@ -39,7 +39,7 @@ def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, a
 
 def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -> typer.Typer:
     app = typer.Typer(
-        name=program, help=summary, epilog=epilog, add_completion=False, no_args_is_help=True,
+        name=program, help=summary, epilog=epilog, add_completion=False,
         pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
 
@@ -73,9 +73,9 @@ def _usage_error(program: str, given: Sequence[str], error: Any, *, commands: Ma
     command = tuple(path.split()[1:])
     text = error.format_message().strip().rstrip(".")
     hint = f"see `{path} --help`"
-    if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help of the program or group
-        if "--json" not in given:
-            output.note(text)
+    if text.lower() == "missing command":
+        if context is not None and "--json" not in given:
+            output.note(context.get_help())
             return int(ExitCode.USAGE)
         text = "no command given"
     elif getattr(error, "option_name", None) in ("--json", "--home", "--dry-run"):

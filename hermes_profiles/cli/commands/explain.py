@@ -212,7 +212,8 @@ def _explain_text(data: dict[str, Any]) -> Iterator[str]:
             if general["class"] and general["channel"]
             else ""
         )
-        yield f"{data['thing']}{kind}: {_WORDS[general['verdict']]}. {general['reason']}"
+        pause = ". " if general["reason"][:1].isupper() else ", "
+        yield f"{data['thing']}{kind}: {_WORDS[general['verdict']]}{pause}{general['reason']}"
     if not data["places"]:
         yield f"  {data['profile']} does not have it"
     for row in data["places"]:

@@ -87,6 +87,6 @@ def empty_trash(
     run(("trash", "empty"), session, body)
 
 
-app = typer.Typer(help="List or empty the trash of deleted profiles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List or empty the trash of deleted profiles.", rich_markup_mode=None)
 app.command("list", epilog=epilog(list_trash))(list_trash)
 app.command("empty", epilog=epilog(empty_trash))(empty_trash)
