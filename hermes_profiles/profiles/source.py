@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -70,7 +71,7 @@ def read_source(name: str, home: Path, rules: FileRules) -> Source:
         behind = _left_behind(item, rules)
         if behind is None:
             items.append(item)
-        elif not is_silent(behind.reason):
+        elif not is_silent(behind.reason) and not _is_empty_folder(home, item):
             left.append(behind)
     state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
     documents = SourceDocuments(env, op_env, config, gateway, auth, honcho, state)
@@ -96,6 +97,8 @@ class _DocumentReader:
             return None if raw is None else parse(raw, str(path))
         except Failed as error:
             if not self._skip:
+                mend = error.problem.hint or "mend the file"
+                error.problem = error.problem._replace(hint=f"{mend}; or leave it behind with `--skip-unreadable`")
                 raise
             self.unreadable[name] = error
             return None
@@ -121,6 +124,14 @@ def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
             )
         return LeftBehind(item.path, "cannot be listed")
     return None
+
+
+def _is_empty_folder(home: Path, item: TreeItem) -> bool:
+    """Return whether nothing stays behind but a folder that every profile has."""
+    if item.kind is not Kind.FOLDER:
+        return False
+    with os.scandir(home / item.path) as scan:
+        return next(scan, None) is None
 
 
 def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str, ...]]]:
