@@ -108,6 +108,10 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
     HERMES_PROFILES_DEBUG=1 lets tracebacks through.
     """
     result, lines = _carry_out(command, session, body)
+    if session.home_option:
+        result.errors = [error._replace(hint=_at_home(error.hint, session.home_option)) for error in result.errors]
+        result.warnings = [each._replace(hint=_at_home(each.hint, session.home_option)) for each in result.warnings]
+        lines = tuple(_at_home(line, session.home_option) or "" for line in lines)
     raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines))
 
 
@@ -133,6 +137,15 @@ def _carry_out(
         if is_debugging():
             raise
         return _failure(command, internal_fault(error), ExitCode.FAILED), ()
+
+
+def _at_home(text: str | None, home: str) -> str | None:
+    """Return a text whose commands work on the same home: without the option they would act on another root."""
+    if text is None or "`hermes-profiles " not in text or "--home" in text:
+        return text
+    head, *rest = text.split("`hermes-profiles ")
+    parts = (part.partition("`") for part in rest)
+    return head + "".join(f"`hermes-profiles {words} --home {shlex.quote(home)}`{after}" for words, _, after in parts)
 
 
 def is_debugging() -> bool:

@@ -95,6 +95,17 @@ def plan_restore(
     return ChangePlan(("restore", name), f"restore {name}", tuple(steps), profiles=(name,)), why
 
 
+def later_than(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
+    """Return the id, or one that sorts after every entry: of two deletes within a second the later is the newer."""
+    newest = max((entry.id[: len(trash_id)] for entry in entries), default="")
+    stamp, _, number = newest.rpartition("-")
+    try:
+        following = f"{stamp}-{int(number, 16) + 1:04x}"
+    except ValueError:  # somebody else's folder
+        return trash_id
+    return following if newest >= trash_id and len(following) == len(trash_id) else trash_id
+
+
 def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntry:
     """Return the trash entry with this id, or the newest of this profile name.
 

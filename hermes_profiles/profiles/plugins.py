@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog import (
@@ -18,8 +18,6 @@ from hermes_profiles.credentials.catalog import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, Problem
-
-from .alias import find_command
 
 USER_CATALOG = "catalog.toml"
 
@@ -37,11 +35,11 @@ def catalog_for(
     Who only looks gives a list for `problems`; they go there then, and the rest is used.
     """
     catalog = load_catalog()
-    own = dict.fromkeys(home / "plugins" for home in (layout.root, *homes))
-    channels = [channel for folder in own for channel in plugin_channels(folder, problems=problems)]
-    for folder in dict.fromkeys(installed_plugin_folders(layout, environment)):
-        # What Hermes ships and we know need not be read: it has rows, and its prefix catches the rest.
-        channels += plugin_channels(folder, known=catalog.channels, problems=problems)
+    folders = (
+        *(home / "plugins" for home in dict.fromkeys((layout.root, *homes))),
+        *installed_plugin_folders(layout),
+    )
+    channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog, problems))
     try:
         additions = user_additions(environment)
     except DocumentError as error:
@@ -88,56 +86,41 @@ def _text(path: Path) -> str | None:
         raise DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {path}`") from error
 
 
-def installed_plugin_folders(layout: Layout, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield folders of platform plugins that come with Hermes: of the checkout in the root, of the environment that
-    `hermes` on PATH runs in (pipx, uv), and of this one."""
+def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
+    """Yield folders of platform plugins that come with Hermes: the checkout in the root, or this environment."""
     yield layout.root / "hermes-agent" / "plugins" / "platforms"
-    hermes = find_command("hermes", environment)
-    if hermes is not None:
-        libraries = Path(os.path.realpath(hermes)).parent.parent / "lib"
-        for packages in sorted(libraries.glob("python3*/site-packages")):
-            yield packages / "plugins" / "platforms"
     for entry in sys.path:
         if entry and os.path.isdir(os.path.join(entry, "hermes_cli")):
             yield Path(entry) / "plugins" / "platforms"
 
 
-def plugin_channels(
-    folder: Path, *, known: Collection[str] = (), problems: list[Problem] | None = None
-) -> Iterator[Channel]:
-    """Yield the channels that plugins in a folder declare, one level of categories included, as Hermes looks for them.
+def plugin_channels(folder: Path, catalog: Catalog, problems: list[Problem] | None = None) -> Iterator[Channel]:
+    """Yield the channels that plugins in a folder declare and the catalogue does not know.
 
-    Plugins whose folder has a `known` name are not read.
+    A known channel's plugin is not even read: its variables have rows, and its prefix catches the rest.
     """
-    for plugin in _subfolders(folder):
-        if plugin.name.replace("-", "_") in known:
+    try:
+        with os.scandir(folder) as scan:
+            names = sorted(entry.name for entry in scan if entry.is_dir())
+    except OSError:
+        return
+    for name in names:
+        if catalog.channel_of_config_key(name) is not None:
             continue
-        for place in (plugin,) if _manifest(plugin) is not None else _subfolders(plugin):
-            try:
-                channel = _channel(place)
-            except DocumentError as error:
-                if problems is None:
-                    raise
-                problems.append(error.problem)
-                continue
+        try:
+            channel = _plugin_channel(folder / name)
+        except DocumentError as error:
+            if problems is None:
+                raise
+            problems.append(error.problem)
+        else:
             if channel is not None:
                 yield channel
 
 
-def _subfolders(folder: Path) -> tuple[Path, ...]:
-    try:
-        with os.scandir(folder) as scan:
-            return tuple(Path(entry.path) for entry in sorted(scan, key=lambda entry: entry.name) if entry.is_dir())
-    except OSError:
-        return ()
-
-
-def _manifest(plugin: Path) -> Path | None:
-    return next((plugin / file for file in ("plugin.yaml", "plugin.yml") if (plugin / file).exists()), None)
-
-
-def _channel(plugin: Path) -> Channel | None:
-    """Return the channel a plugin declares; None when it is no channel, which most need no YAML reader to tell."""
-    path = _manifest(plugin)
-    text = _text(path) if path is not None else None
-    return parse_plugin_channel(text, path=str(path)) if text is not None and "platform" in text else None
+def _plugin_channel(folder: Path) -> Channel | None:
+    for file in ("plugin.yaml", "plugin.yml"):
+        text = _text(folder / file)
+        if text is not None:
+            return parse_plugin_channel(text, path=str(folder / file))
+    return None

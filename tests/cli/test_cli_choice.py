@@ -102,6 +102,21 @@ def test_create_without_a_root_makes_one(bare: World) -> None:
     assert (bare.bin / "work").stat().st_mode & 0o777 == 0o755
 
 
+def test_commands_in_hints_work_on_the_home_that_was_given(runner: Runner, tmp_path: Path) -> None:
+    world = World(runner, tmp_path / "a root")
+    world.make()
+    home = ("--home", str(world.root))
+    assert f"`hermes-profiles create nobody --home '{world.root}'`" in runner.call("show", "nobody", *home).stderr
+    runner.ok("create", "work", *home)
+    assert f"`hermes-profiles delete work --yes --home '{world.root}'`" in runner.call("delete", "work", *home).stderr
+    done = runner.ok("delete", "work", "--yes", *home)
+    assert f"`hermes-profiles restore work --home '{world.root}'`" in done.stdout
+    (world.root / "active_profile").write_text("gone")
+    (warning,) = runner.ok("list", "--json", *home).json["warnings"]
+    assert warning["hint"].endswith(f"`hermes-profiles use NAME --home '{world.root}'`")
+    assert "--home" not in runner.call("show", "nobody").stderr
+
+
 def test_looking_at_nothing_makes_nothing(bare: World) -> None:
     for given in (("list",), ("list", "--json"), ("list", "--names"), ("trash", "list"), ("undo", "--list"),
         ("create", "work", "--dry-run"), ("show", "work"), ("catalog",)):  # fmt: skip

@@ -174,6 +174,16 @@ def test_restore_under_another_name_and_by_id(work: World) -> None:
     assert work.call("restore", "work").code == 5
 
 
+def test_of_deletes_within_one_second_the_last_is_restored(world: World) -> None:
+    for number in range(12):
+        world.ok("create", "work", "--no-alias", "--description", str(number))
+        world.ok("delete", "work", "--yes")
+    for number in reversed(range(12)):
+        world.ok("restore", "work")
+        assert world.listed("work")["description"] == str(number)
+        world.ok("rename", "work", f"old{number}")
+
+
 def test_restore_does_not_overwrite(work: World) -> None:
     work.ok("delete", "work", "--yes")
     work.ok("create", "work")

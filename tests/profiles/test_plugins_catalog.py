@@ -51,30 +51,3 @@ def test_a_users_file_that_is_no_utf8_names_the_line(layout: Layout) -> None:
     path.write_bytes(b"# one\n# two \xff\n")
     with pytest.raises(DocumentError, match=r"catalog\.toml:2: is not UTF-8"):
         catalog_for(layout, {"HOME": str(layout.user_home)})
-
-
-def test_a_plugin_in_a_category_is_found_as_hermes_finds_it(layout: Layout) -> None:
-    _plugin(layout, GOOD, name="chats/newchat")
-    assert "newchat" in catalog_for(layout, {"HOME": str(layout.user_home)}).channels
-
-
-def test_a_users_own_plugin_of_a_known_name_adds_its_variables(layout: Layout) -> None:
-    _plugin(layout, b"name: slack\nkind: platform\nrequires_env:\n  - COMPANY_CHAT_TOKEN\n", name="slack")
-    fact = catalog_for(layout, {"HOME": str(layout.user_home)}).lookup("COMPANY_CHAT_TOKEN")
-    assert fact is not None and fact.channel == "slack"
-
-
-def test_channels_of_the_hermes_on_path_are_known(layout: Layout) -> None:
-    environment = layout.user_home / "pipx" / "hermes"
-    plugin = environment / "lib" / "python3.12" / "site-packages" / "plugins" / "platforms" / "newchat" / "plugin.yaml"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_bytes(GOOD)
-    program = environment / "bin" / "hermes"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
-    link = layout.user_home / "bin" / "hermes"
-    link.parent.mkdir()
-    link.symlink_to(program)
-    known = catalog_for(layout, {"HOME": str(layout.user_home), "PATH": str(link.parent)}).channels
-    assert "newchat" in known
