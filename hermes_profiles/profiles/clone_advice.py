@@ -29,7 +29,7 @@ def add_advice(
     report.warnings += _dangling_references(report, found)
     if policy.channels is Channels.CLONE or policy.keep:
         report.warnings += _conflicts(report, source, found, policy, catalog)
-    report.next_steps += _next_steps(report, catalog)
+    report.next_steps += _next_steps(report, found, catalog)
 
 
 def _bitwarden(source: Source) -> Iterator[Problem]:
@@ -104,8 +104,12 @@ def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
     )  # fmt: skip
 
 
-def _next_steps(report: CloneReport, catalog: Catalog) -> Iterator[str]:
-    """Yield the commands that set up again what stayed behind, one line a command however many channels it serves."""
+def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) -> Iterator[str]:
+    """Yield the commands that set up again what stayed behind, one line a command however many channels it serves.
+
+    `gateway setup` of Hermes 0.19.0 stores the new keys and leaves `enabled: false` as it is, which wins for half of
+    the channels: without the second line a new bot would stay deaf.
+    """
     commands: dict[str, list[str]] = {}
     for channel in report.channels:
         fact = catalog.channels.get(channel)
@@ -113,6 +117,9 @@ def _next_steps(report: CloneReport, catalog: Catalog) -> Iterator[str]:
             commands.setdefault(fact.set_up.format(profile=report.profile), []).append(channel)
     for command, channels in commands.items():
         yield f"set up {', '.join(channels)} with accounts of its own: {command}"
+    if found.config.switch_off:
+        blocks = ", ".join(dotted((*place.block, "enabled")) for place in found.config.switch_off)
+        yield f"then switch on what you have set up, by `true` at {blocks} in {report.path / 'config.yaml'}"
     for provider in report.login_again:
         words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
         yield f"log in with {provider} again: hermes -p {report.profile} {words}"

@@ -333,3 +333,26 @@ def answers_health(port: int, process: subprocess.Popen[bytes], *, patience: flo
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     return False
+
+
+def test_a_channel_set_up_again_stays_off_until_the_report_is_followed(tmp_path: Path) -> None:
+    """Why the report says where to write `true`: Hermes lets an explicit `enabled: false` win over a new token."""
+    layout = make_layout(
+        tmp_path / "homes",
+        {
+            ".env": "TELEGRAM_BOT_TOKEN=7000000001:CANARY-source-token\n",
+            "config.yaml": "platforms:\n  telegram:\n    enabled: true\n",
+        },
+    )
+    made = clone(layout)
+    with (made.home / ".env").open("a", encoding="utf-8") as file:
+        file.write("TELEGRAM_BOT_TOKEN=7000000002:CANARY-new-token\n")
+    (tmp_path / "before").mkdir()
+    before = judge([made.home], tmp_path / "before")[0]
+    step = next(line for line in made.data["next_steps"] if "`true`" in line)
+    config = made.home / "config.yaml"
+    assert "platforms.telegram.enabled" in step and str(config) in step
+    config.write_text(config.read_text(encoding="utf-8").replace("enabled: false", "enabled: true"), encoding="utf-8")
+    (tmp_path / "after").mkdir()
+    after = judge([made.home], tmp_path / "after")[0]
+    assert ("telegram" in before.connected, "telegram" in after.connected) == (False, True)
