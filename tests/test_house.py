@@ -211,25 +211,18 @@ def _shown_fields() -> Iterator[tuple[type, str, str]]:
     for each in _dataclasses_and_tuples():
         annotations = {name: str(kind) for name, kind in vars(each).get("__annotations__", {}).items()}
         fields = getattr(each, "__dataclass_fields__", {})
+        # Made by dataclass or NamedTuple, it shows every field; written by us or inherited from object, none.
+        code = getattr(each.__repr__, "__code__", None)
+        hides = code is None or code.co_filename.startswith(str(PACKAGE))
         for name, kind in annotations.items():
             is_shown = name not in fields or fields[name].repr
-            own_repr = "__repr__" in vars(each) and not (fields or hasattr(each, "_fields"))
-            if name in _SECRET_FIELDS and is_shown and not own_repr and "Secret" not in kind:
+            if name in _SECRET_FIELDS and is_shown and not hides and "Secret" not in kind:
                 yield each, name, kind
 
 
-# Inner types that live for the length of one parse and are never shown; each should hide its field all the same.
 _KNOWN = {
     "catalog_model.KeyFact.secret",  # a yes or no
     "classifier.Classification.values",  # an index that hides itself
-    "tree.Item.value",  # a node
-    "classifier.SourceDocuments.state_values",
-    "config_rules.ConfigJudgement.values",
-    "rewrite.Rewrite.content",
-    "enventries._Draft.value",
-    "enventries._Draft.values",
-    "envreaders.Sighting.value",
-    "tree.Node.value",
 }
 
 

@@ -159,7 +159,7 @@ class Journal:
             return entry
         raise NotFound(
             f"no change {change_id!r} in {self.folder}", target=change_id, code="no-such-change",
-            hint=f"see the changes there are with `ls {self.folder}`",
+            hint="see the changes there are with `hermes-profiles undo --list`",
         )  # fmt: skip
 
     def ids(self) -> list[str]:

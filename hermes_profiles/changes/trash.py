@@ -123,7 +123,7 @@ def _empty(
         if unknown:
             raise NotFound(
                 f"{unknown[0]!r} is not in the trash ({layout.trash})", target=unknown[0],
-                code="no-such-entry", hint=f"see what is there with `ls {layout.trash}`",
+                code="no-such-entry", hint="see what is there with `hermes-profiles trash list`",
             )  # fmt: skip
         chosen = tuple(each for each in entries if _is_chosen(each, older_than, ids))
         for entry in chosen:

@@ -44,6 +44,9 @@ class SourceDocuments(NamedTuple):
         """Return the environment files there are."""
         return tuple(document for document in (self.env, self.op_env) if document is not None)
 
+    def __repr__(self) -> str:
+        return "SourceDocuments(***)"
+
 
 class EnvRuling(NamedTuple):
     """The ruling on one entry of an environment file."""

@@ -55,6 +55,9 @@ class ConfigJudgement(NamedTuple):
     references: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        return "ConfigJudgement(***)"
+
 
 def dotted(path: Sequence[str]) -> str:
     """Return a path as people write it: `platforms.telegram.extra.apps[0].secret`."""

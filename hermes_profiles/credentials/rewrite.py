@@ -41,6 +41,9 @@ class Rewrite(NamedTuple):
     disabled: tuple[str, ...] = ()
     redacted: tuple[Redaction, ...] = ()
 
+    def __repr__(self) -> str:
+        return "Rewrite(***)"
+
 
 def rewrite_env(
     document: EnvDocument,

@@ -58,7 +58,7 @@ class EnvEntry:
     joined: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Draft:
     """An entry while its readers are being collected."""
 

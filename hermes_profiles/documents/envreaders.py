@@ -43,6 +43,9 @@ class Sighting(NamedTuple):
     first: int = 0
     last: int = 0
 
+    def __repr__(self) -> str:
+        return "Sighting(***)"
+
 
 def read_dotenv(path: str, mended: MendedText) -> tuple[list[Sighting], list[tuple[str, str | None]]]:
     """Return what python-dotenv sees, and its plain (name, literal value) list, names without `=` included.

@@ -9,7 +9,7 @@ from typing import Literal
 Kind = Literal["scalar", "mapping", "sequence", "alias"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One node. `start`..`end` covers its text with anchor and tag; `body` is where these end.
 
@@ -36,7 +36,7 @@ class Node:
         return self.target if self.target is not None else self
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Item:
     """A pair of a mapping or an item of a sequence (`key` is None). `number` counts in file order."""
 

@@ -6,7 +6,6 @@ Nothing is written here. The plan that `--dry-run` shows is the plan that is app
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import (
@@ -14,7 +13,6 @@ from hermes_profiles.changes.plan import (
     CopyFile,
     MakeFolder,
     PublishTree,
-    ReplaceFile,
     TreeEntry,
     WriteFile,
 )
@@ -92,12 +90,6 @@ def build_clone(request: CloneRequest, world: World) -> tuple[ChangePlan, CloneR
         profiles=(request.name,),
     )
     return plan, builder.report
-
-
-def with_alias(plan: ChangePlan, alias_path: Path, script: bytes) -> ChangePlan:
-    """Return the plan with the alias script as its last step; the new profile is the commit point."""
-    step = ReplaceFile(alias_path, Secret(script), mode=0o755)
-    return ChangePlan(plan.command, plan.summary, (*plan.steps, step), plan.commit, plan.profiles)
 
 
 class _CloneBuilder:

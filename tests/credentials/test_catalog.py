@@ -145,9 +145,7 @@ def test_the_longest_prefix_wins():
     assert CATALOG.channels_of("HERMES_MATRIX_TOMORROW") == ("matrix",)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "_", "SLACK", "SLACK_", "slack_bot_token", "telegram_x", "OPENROUTER_X"]
-)
+@pytest.mark.parametrize("name", ["", "_", "SLACK", "SLACK_", "slack_bot_token", "telegram_x", "OPENROUTER_X"])
 def test_a_name_without_any_claim_is_nobody_s(name: str):
     assert CATALOG.lookup(name) is None
 
@@ -208,9 +206,7 @@ def test_class_of_a_config_path(channel: str, path: tuple[str, ...], expected: K
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda c: c.name)
 def test_who_may_speak_and_where_is_never_an_option(channel: Channel):
     # The words of the design: what authorises or addresses goes with the identity.
-    authorising = re.compile(
-        r"allowed_|allow_?from|admin|_policy$|free_response|home_channel|guest|ignored_", re.I
-    )
+    authorising = re.compile(r"allowed_|allow_?from|admin|_policy$|free_response|home_channel|guest|ignored_", re.I)
     assert [path for path in channel.config_options if authorising.search(path)] == []
     spoken = re.compile(r"ALLOWED|ALLOW_(ALL|FROM)|HOME_(CHANNEL|ROOM|ADDRESS)|_POLICY$|FREE_RESPONSE|ADMIN")
     loose = [f.name for f in channel.keys if f.key_class is KeyClass.OPTION and spoken.search(f.name)]

@@ -56,8 +56,7 @@ def site_packages() -> Path:
     """Return where hermes-agent 0.19.0 is installed; skips, and says why, when it is not."""
     python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
     script = (
-        "import importlib.metadata as m; d = m.distribution('hermes-agent'); "
-        "print(d.version); print(d.locate_file(''))"
+        "import importlib.metadata as m; d = m.distribution('hermes-agent'); print(d.version); print(d.locate_file(''))"
     )
     answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     if answer.returncode:
@@ -192,9 +191,7 @@ def test_the_judge_sees_what_there_is_to_see():
     # Were the reading above to break, it would find nothing missing.
     assert len(sources()) > 60
     assert len(reads()) > 450
-    assert {"TELEGRAM_BOT_TOKEN", "WEIXIN_TOKEN", "QQ_APP_ID", "GATEWAY_RELAY_SECRET", "LINE_PORT"} <= set(
-        reads()
-    )
+    assert {"TELEGRAM_BOT_TOKEN", "WEIXIN_TOKEN", "QQ_APP_ID", "GATEWAY_RELAY_SECRET", "LINE_PORT"} <= set(reads())
 
 
 def test_names_that_hermes_builds_from_the_channel_are_patterns():
@@ -221,13 +218,9 @@ def test_nothing_is_ignored_that_no_channel_reads_or_that_has_a_row():
 
 def test_every_channel_of_0_19_0_is_in_the_catalogue():
     source = (site_packages() / "gateway" / "config.py").read_text(encoding="utf-8")
-    enum = next(
-        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Platform"
-    )
+    enum = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Platform")
     built_in = {
-        node.value.value
-        for node in enum.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        node.value.value for node in enum.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
     }
     bundled = {manifest.parent.name for manifest in manifests()}
     assert len(built_in) > 20 and len(bundled) == 20

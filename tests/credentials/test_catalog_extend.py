@@ -204,9 +204,7 @@ def test_extending_leaves_the_catalogue_itself_alone():
     assert CATALOG.lookup("MY_CRM_KEY") is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "\ufeff[keys]\nA_B = 'option'\n", "[keys]\r\nA_B = 'option'\r\n"]
-)
+@pytest.mark.parametrize("text", ["", "# nothing\n", "\ufeff[keys]\nA_B = 'option'\n", "[keys]\r\nA_B = 'option'\r\n"])
 def test_small_files_and_other_editors_are_fine(text: str):
     parse_user_catalog(text, path="c.toml")
 
@@ -261,9 +259,7 @@ def test_an_empty_set_switches_nothing_on():
     assert replace(CATALOG, channels={"irc": irc}).enabled_by({"IRC_SERVER": "a"}) == frozenset()
 
 
-@pytest.mark.parametrize(
-    "text", ['[keys]\nA_TOKEN = "123:canary-XY"\n', '[channels.x]\nsharing = "sk-canary-XY1"\n']
-)
+@pytest.mark.parametrize("text", ['[keys]\nA_TOKEN = "123:canary-XY"\n', '[channels.x]\nsharing = "sk-canary-XY1"\n'])
 def test_a_secret_in_the_wrong_place_is_not_repeated(text: str):
     with pytest.raises(DocumentError) as caught:
         parse_user_catalog(text, path="c.toml")

@@ -1,7 +1,5 @@
 """A class and a policy make a verdict."""
 
-
-
 from __future__ import annotations
 
 import pytest

@@ -1,7 +1,5 @@
 """Which files and folders of a home go into a copy."""
 
-
-
 from __future__ import annotations
 
 import pytest
