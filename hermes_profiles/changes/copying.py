@@ -23,7 +23,7 @@ def pour(source: int, out: int, status: os.stat_result, screen: Screen | None, o
     size = status.st_size
     sparse = status.st_blocks * 512 < size
     tail = b""
-    for start, end in _segments(source, size) if sparse else ((0, size),):
+    for start, end in data_segments(source, size) if sparse else ((0, size),):
         if sparse:
             os.lseek(source, start, os.SEEK_SET)
             os.lseek(out, start, os.SEEK_SET)
@@ -48,8 +48,8 @@ def pour(source: int, out: int, status: os.stat_result, screen: Screen | None, o
     return True
 
 
-def _segments(fd: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts that hold data; all of the file where the system cannot tell."""
+def data_segments(fd: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of the parts of an open file that hold data; all of it where the system cannot tell."""
     position = 0
     while position < size:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.changes.copying import data_segments
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.result import Failed
 
@@ -114,7 +114,7 @@ def data_chunks(path: Path, overlap: int, *, chunk: int = 4 * 1024 * 1024) -> It
     """
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
-        for start, end in _data_ranges(file.fileno(), size):
+        for start, end in data_segments(file.fileno(), size):
             position = start
             while position < end:
                 begin = max(start, position - overlap)
@@ -122,17 +122,3 @@ def data_chunks(path: Path, overlap: int, *, chunk: int = 4 * 1024 * 1024) -> It
                 # NULs at the end stand for the hole that may follow: UTF-16 text can end in one.
                 yield os.pread(file.fileno(), position - begin + length, begin) + b"\x00"
                 position += length
-
-
-def _data_ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    position = 0
-    while position < size:
-        try:
-            start = os.lseek(descriptor, position, os.SEEK_DATA)
-            end = os.lseek(descriptor, start, os.SEEK_HOLE)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            start, end = position, size  # a file system without holes
-        yield start, end
-        position = end

@@ -11,25 +11,23 @@ from pathlib import Path
 
 import pytest
 from cli_world import World, picture
+from real_hermes import hermes_python
 
-PYTHON = os.environ.get("HERMES_JUDGE_PYTHON", "")
-HERMES = Path(PYTHON).parent / "hermes"
-pytestmark = [
-    pytest.mark.judge,
-    pytest.mark.skipif(
-        not (PYTHON and HERMES.is_file()),
-        reason="no hermes-agent 0.19.0 to ask: set HERMES_JUDGE_PYTHON to the Python of an environment that has it",
-    ),
-]
+pytestmark = pytest.mark.judge
+
+
+def hermes_command() -> Path:
+    return Path(hermes_python()).parent / "hermes"
 
 
 def hermes(world: World, *arguments: str, code: int = 0) -> str:
     environment = {
-        "HOME": str(world.user), "PATH": f"{HERMES.parent}:{world.bin}:/usr/bin:/bin", "TZ": "UTC", "NO_COLOR": "1",
+        "HOME": str(world.user), "PATH": f"{hermes_command().parent}:{world.bin}:/usr/bin:/bin", "TZ": "UTC",
+        "NO_COLOR": "1",
         "HERMES_DISABLE_LAZY_INSTALLS": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", "LANG": "C.UTF-8",
     }  # fmt: skip
     done = subprocess.run(
-        [HERMES, *arguments], env=environment, cwd=world.user, capture_output=True, text=True, timeout=120,
+        [hermes_command(), *arguments], env=environment, cwd=world.user, capture_output=True, text=True, timeout=120,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == code, done
@@ -54,7 +52,7 @@ def our_list(world: World) -> dict[str, tuple[bool, str | None, str, str | None]
 
 @pytest.fixture
 def judged(world: World) -> World:
-    world.runner.environment["PATH"] = f"{HERMES.parent}:{world.bin}:/usr/bin:/bin"
+    world.runner.environment["PATH"] = f"{hermes_command().parent}:{world.bin}:/usr/bin:/bin"
     return world
 
 
@@ -154,9 +152,9 @@ def test_our_own_folder_is_no_profile_to_hermes_and_stays_when_it_updates(judged
     assert set(their_list(world)) == {"default"}
     script = "from hermes_cli.profiles import backfill_profile_envs; backfill_profile_envs()"
     environment = {"HOME": str(world.user), "PATH": "/usr/bin:/bin"}
-    subprocess.run([PYTHON, "-c", script], env=environment, check=True, capture_output=True)
+    subprocess.run([hermes_python(), "-c", script], env=environment, check=True, capture_output=True)
     assert picture(world.state) == before
-    assert shutil.which("hermes", path=str(HERMES.parent))
+    assert shutil.which("hermes", path=str(hermes_command().parent))
 
 
 def test_names_are_accepted_and_refused_alike(judged: World) -> None:
@@ -178,7 +176,7 @@ def test_names_are_accepted_and_refused_alike(judged: World) -> None:
         print(json.dumps([[ok(check, name) for check in checks] for name in json.load(sys.stdin)]))
     """
     done = subprocess.run(
-        [PYTHON, "-c", script], input=json.dumps(names), capture_output=True, text=True, check=True,
+        [hermes_python(), "-c", script], input=json.dumps(names), capture_output=True, text=True, check=True,
         env={"HOME": str(judged.user), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     stricter = {"a\n", "default", "hermes", "test", "tmp", "root", "sudo"}  # we refuse what Hermes would take

@@ -12,12 +12,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog import load_catalog, parse_plugin_channel
 
@@ -54,16 +54,10 @@ _WRAPPERS = frozenset({"resolve_proxy_url"})
 @cache
 def site_packages() -> Path:
     """Return where hermes-agent 0.19.0 is installed; skips, and says why, when it is not."""
-    python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
-    script = (
-        "import importlib.metadata as m; d = m.distribution('hermes-agent'); print(d.version); print(d.locate_file(''))"
-    )
-    answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False, timeout=60)
-    if answer.returncode:
-        pytest.skip(f"NO JUDGE: {python} has no hermes-agent; set HERMES_JUDGE_PYTHON to one that has 0.19.0")
-    version, place = answer.stdout.split("\n")[:2]
-    if version != "0.19.0":
-        pytest.skip(f"NO JUDGE: {python} has hermes-agent {version}, the catalogue is held against 0.19.0")
+    python = hermes_python()
+    script = "import importlib.metadata as m; print(m.distribution('hermes-agent').locate_file(''))"
+    answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    place = answer.stdout.strip()
     return Path(place)
 
 
@@ -255,7 +249,7 @@ def test_every_name_that_hermes_splits_joined_lines_by_is_known(tmp_path):
         "import json; from hermes_cli import config as c; "
         "print(json.dumps(sorted(set(c.OPTIONAL_ENV_VARS) | set(c._EXTRA_ENV_KEYS))))"
     )
-    python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
+    python = hermes_python()
     environment = {"HOME": str(tmp_path), "HERMES_HOME": str(tmp_path), "PATH": os.defpath}
     answer = subprocess.run(
         [python, "-c", script],

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.config_rules import ConfigJudgement, channel_place, dotted, judge_config
@@ -85,16 +84,12 @@ def test_top_level_scalars_count_as_variables_and_others_do_not():
 
 def test_a_real_default_configuration_loses_only_what_names_chats():
     """Hermes writes these sections into every home; a clone keeps their behaviour."""
-    python = os.environ.get("HERMES_JUDGE_PYTHON") or sys.executable
+    python = hermes_python()
     script = "import json; from hermes_cli.config import DEFAULT_CONFIG; print(json.dumps(DEFAULT_CONFIG))"
     env = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin", "HERMES_HOME": "/nonexistent/.hermes"}
     answer = subprocess.run(
-        [python, "-c", script], capture_output=True, text=True, check=False, env=env, cwd=Path.home()
+        [python, "-c", script], capture_output=True, text=True, check=True, env=env, cwd=Path.home()
     )
-    if answer.returncode:
-        pytest.skip(
-            f"NO JUDGE: {python} cannot import hermes_cli; set HERMES_JUDGE_PYTHON to one with hermes-agent 0.19.0"
-        )
     names = {path.rpartition(".")[2] for path in removed(answer.stdout.splitlines()[-1])}
     assert names <= CHATS, sorted(names - CHATS)
 

@@ -8,11 +8,11 @@ import os
 import random
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_hermes import hermes_python
 from test_envfile import READ
 
 from hermes_profiles.documents.envfile import EnvDocument
@@ -120,9 +120,7 @@ def samples() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def verdict(samples: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    python = os.environ.get("HERMES_JUDGE_PYTHON", sys.executable)
-    if subprocess.run([python, "-c", "import hermes_cli"], capture_output=True).returncode != 0:
-        pytest.skip("JUDGE ABSENT: no hermes-agent in this interpreter; set HERMES_JUDGE_PYTHON to one that has 0.19.0")
+    python = hermes_python()
     task = {
         "env": [base64.b64encode(one).decode() for one in ENV_SAMPLES],
         "yaml": [base64.b64encode(one).decode() for one in samples],

@@ -9,14 +9,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from real_hermes import hermes_python
 
 # Run by the judge's Python. Reads [{"home": path, "root": path}] and prints what each home makes of a gateway.
 _SCRIPT = r"""
@@ -85,22 +83,6 @@ class Verdict:
     environment: Mapping[str, str | None]
 
 
-@cache
-def judge_python() -> str:
-    """Return the Python that can import Hermes; skips, and says why, when there is none."""
-    tried = [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
-    for python in tried:
-        probe = [python, "-c", "import hermes_cli, gateway.config"]
-        if (
-            subprocess.run(probe, capture_output=True, check=False, env=environment(Path("/nonexistent"))).returncode
-            == 0
-        ):
-            return python
-    pytest.skip(
-        f"NO JUDGE: none of {tried} can import hermes_cli; set HERMES_JUDGE_PYTHON to one with hermes-agent 0.19.0"
-    )
-
-
 def environment(user_home: Path, **more: str) -> dict[str, str]:
     """Return the environment of a judge: nothing of ours but the PATH."""
     return {
@@ -124,7 +106,7 @@ def judge(homes: Sequence[Path], court: Path, *, variables: Sequence[str] = (), 
         for number, home in enumerate(homes)
     ]
     answer = subprocess.run(
-        [judge_python(), "-c", _SCRIPT],
+        [hermes_python(), "-c", _SCRIPT],
         input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=300,
         env=environment(court, **inherited), cwd=court,
     )  # fmt: skip
@@ -149,7 +131,7 @@ def _copied(home: Path, place: Path) -> Path:
 
 def hermes(user_home: Path, *words: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
     """Return what the real `hermes` command answers."""
-    command = [judge_python(), "-m", "hermes_cli.main", *words]
+    command = [hermes_python(), "-m", "hermes_cli.main", *words]
     env = environment(user_home, HERMES_HOME=str(user_home / ".hermes"), NO_COLOR="1", COLUMNS="160", **more)
     return subprocess.run(
         command,

@@ -23,9 +23,10 @@ from pathlib import Path
 import pytest
 from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
-from hermes_judge import Verdict, environment, hermes, judge, judge_python
+from hermes_judge import Verdict, environment, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from real_hermes import hermes_python
 
 from hermes_profiles.cli.commands.demo_source import SECRETS, write_demo_source
 from hermes_profiles.credentials.catalog import Channel, KeyClass, load_catalog
@@ -132,7 +133,7 @@ def sources() -> Iterator[tuple[str, Files, str, ClonePolicy, Scope]]:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """Clone every source; let Hermes look at all sources and all clones."""
-    judge_python()
+    hermes_python()
     folder = tmp_path_factory.mktemp("homes")
     clones: dict[str, Cloned] = {}
     for number, (name, content, profile, policy, scope) in enumerate(sources()):
@@ -206,7 +207,7 @@ def test_the_demo_source_connects_and_its_clone_does_not(tmp_path: Path):
 
 
 def test_homes_that_hypothesis_invents_connect_nothing_after_cloning(tmp_path: Path):
-    judge_python()
+    hermes_python()
     pairs: list[Cloned] = []
 
     @settings(
@@ -249,7 +250,7 @@ def test_inherited_variables_stay_out(tmp_path: Path):
 
 @pytest.fixture
 def user_home(tmp_path: Path) -> Path:
-    judge_python()
+    hermes_python()
     make_layout(
         tmp_path, {".env": f"TELEGRAM_BOT_TOKEN={canary('tg')}\nOPENROUTER_API_KEY=sk-or-1\n", "config.yaml": MODEL}
     )
@@ -298,7 +299,7 @@ def free_port() -> int:
 
 
 def test_the_gateway_of_a_clone_answers_on_its_own_port(far_home: Path):
-    judge_python()
+    hermes_python()
     env = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\nAPI_SERVER_PORT=18642\n"
     layout = make_layout(far_home, {".env": env, "config.yaml": MODEL})
     port = free_port()
@@ -306,7 +307,7 @@ def test_the_gateway_of_a_clone_answers_on_its_own_port(far_home: Path):
     assert f"API_SERVER_PORT={port}\n" in cloned.text(".env") and "CANARY" not in cloned.text(".env")
     log = (far_home / "gateway.log").open("wb")
     process = subprocess.Popen(
-        [judge_python(), "-m", "hermes_cli.main", "-p", "copy", "gateway", "run"],
+        [hermes_python(), "-m", "hermes_cli.main", "-p", "copy", "gateway", "run"],
         stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=far_home,
         env=environment(far_home, HERMES_HOME=str(layout.root), HERMES_ALLOW_ROOT_GATEWAY="1"),
     )  # fmt: skip

@@ -1,0 +1,28 @@
+"""Where the judge is: the Python of an environment with hermes-agent 0.19.0."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+VERSION = "0.19.0"
+_SCRIPT = "import importlib.metadata as m, hermes_cli; print(m.version('hermes-agent'))"
+
+
+@cache
+def _version(python: str) -> str:
+    done = subprocess.run([python, "-c", _SCRIPT], capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def hermes_python() -> str:
+    """Return the Python to ask: HERMES_JUDGE_PYTHON, else this one; skips, and says why, when neither has it."""
+    tried = [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
+    for python in tried:
+        if _version(python) == VERSION:
+            return python
+    pytest.skip(f"NO JUDGE: hermes-agent {VERSION} is in none of {tried}; set HERMES_JUDGE_PYTHON to one that has it")
