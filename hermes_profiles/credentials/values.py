@@ -169,8 +169,10 @@ class ValueIndex:
         """Return whether any removed value is in these bytes."""
         for view in _views(data):
             for mark, needles in self._needles.items():
-                if mark in view and any(needle in view for needle in needles):
-                    return True
+                if mark in view:
+                    for needle in needles:  # a bare loop: this runs once a file, and any() takes twice as long
+                        if needle in view:
+                            return True
         return False
 
     def whole(self, text: str) -> str | None:

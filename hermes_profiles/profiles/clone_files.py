@@ -32,13 +32,15 @@ class FileCopier:
         self._source, self._rules, self._values, self._report = source, rules, values, report
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
+        # All names at once first: in nearly every home none of them holds a value.
+        self._search_names = values.hits(b"\n/".join(os.fsencode(item.path) for item in source.items))
 
     def entries_for(self, item: TreeItem) -> dict[str, TreeEntry]:
         """Return the entry of an item by its path; nothing when it stays behind.
 
         Raises Failed for a file that cannot be read, unless the policy skips such files.
         """
-        if self._values and self._values.names_in(os.fsencode(item.path)):
+        if self._search_names and self._values.names_in(os.fsencode(item.path)):
             self._leave(item.path, "its name holds a removed value")
             return {}
         make = {Kind.FOLDER: self._folder, Kind.LINK: self._link}.get(item.kind, self._file)

@@ -65,12 +65,14 @@ def read_source(name: str, home: Path, rules: FileRules) -> Source:
     taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO,) if honcho is not None else ())}
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
-    for item in walk(home, lambda path: rules.judge(path, folder=True).keeps):
+    kept: set[str] = set()
+    for item in walk(home, kept.__contains__):  # a folder has been judged before it is looked into
         if item.path in taken:
             continue
         behind = _left_behind(item, rules)
         if behind is None:
             items.append(item)
+            kept.add(item.path)
         elif not is_silent(behind.reason) and not _is_empty_folder(home, item):
             left.append(behind)
     state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
