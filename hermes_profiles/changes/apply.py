@@ -25,7 +25,6 @@ from .space import check_space, check_space_at
 from .staging import Stager, draft
 from .steps import Steps
 from .sweep import sweep
-from .undo import choose, plan_undo
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
@@ -72,6 +71,8 @@ def undo(
     Raises NotFound when there is no such change, Refused when what it made was changed since, and what
     `apply` raises.
     """
+    from .undo import choose, plan_undo
+
     files = files or Files()
     with translated_errors(), StateLock(layout.state, files, wait=wait):
         change = _Change(layout, files, now)

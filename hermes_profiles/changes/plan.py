@@ -78,7 +78,7 @@ class MakeLink(NamedTuple):
 TreeEntry = MakeFolder | WriteFile | CopyFile | MakeLink
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PublishTree:
     """A new tree that appears at `target` by one rename; the target must not exist.
 
@@ -141,7 +141,7 @@ class TidyFolder(NamedTuple):
 Step = PublishTree | MoveTree | ReplaceFile | TidyFolder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ChangePlan:
     """One change. Nothing secret may be in `command` or `summary`: both are kept in the journal.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from hermes_profiles.model.result import DocumentError
@@ -18,7 +18,7 @@ _TRUTHY = frozenset({"1", "true", "yes", "on"})
 Via = Literal["own", "alias", "merge"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TreeEntry:
     """One path of a document and what stands there.
 
@@ -33,7 +33,7 @@ class TreeEntry:
     path: tuple[str, ...]
     line: int
     kind: Literal["scalar", "mapping", "sequence"]
-    value: str | None = field(repr=False)
+    value: str | None
     tag: str
     origin: int
     via: Via

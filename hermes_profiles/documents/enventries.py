@@ -28,7 +28,7 @@ _COMMENTED = re.compile(r"\s*#[#\s]*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=[^\S\r\n
 _CUT = re.compile(r"\s+#.*")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EnvEntry:
     """One `NAME=value`, compared by identity.
 
@@ -46,14 +46,14 @@ class EnvEntry:
     end: int
     value_start: int
     value_end: int
-    value: str = field(repr=False)
-    values: tuple[str, ...] = field(repr=False)
+    value: str
+    values: tuple[str, ...]
     references: tuple[str, ...]
     readers: frozenset[str]
     commented: bool
     exported: bool
-    literal: str = field(default="", repr=False)
-    line_value: str = field(default="", repr=False)
+    literal: str = ""
+    line_value: str = ""
     rest_end: int = 0
     joined: bool = False
 
