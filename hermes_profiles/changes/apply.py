@@ -220,4 +220,4 @@ def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
     return count
 
 
-__all__ = ["Applied", "apply", "check_space", "plan_undo", "recover", "undo", "utc_now"]
+__all__ = ["Applied", "apply", "check_space", "recover", "undo", "utc_now"]

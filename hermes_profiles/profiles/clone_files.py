@@ -16,7 +16,7 @@ from hermes_profiles.model.result import DocumentError, Failed, Problem
 from hermes_profiles.model.secret import Secret
 
 from .report import CloneReport, RedactedPlace
-from .snapshot import Kind, TreeItem, data_chunks, read_document
+from .snapshot import Kind, TreeItem, data_chunks, read_document, read_file
 from .source import SKIP_HINT, LeftBehind, Source
 
 # Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
@@ -59,8 +59,7 @@ class FileCopier:
                 if self._leaves_large(item):
                     return
             else:
-                with open(path, "rb", buffering=0) as file:
-                    content = file.readall()
+                content = read_file(path, item.signature.size)
                 if self._values.hits(content):
                     yield from self._redacted(item, content)
                     return

@@ -11,7 +11,7 @@ from changes_world import CANARY, PLANS, World, do, make_world, noon, strays, wi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.changes.apply import plan_undo, undo
+from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import (
     ChangePlan,
@@ -26,6 +26,7 @@ from hermes_profiles.changes.plan import (
     describe,
 )
 from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.changes.undo import plan_undo
 from hermes_profiles.model.result import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
