@@ -94,7 +94,7 @@ class PublishTree:
         _check_entries(self.entries)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MoveTree:
     """A folder, file or link that gets another path by one rename; the target must not exist."""
 
@@ -106,7 +106,7 @@ class MoveTree:
         _check_absolute(self.target)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ReplaceFile:
     """A file replaced as a whole, made (`expected` None: nothing is there) or removed (`content` None).
 

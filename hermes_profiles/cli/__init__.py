@@ -3,4 +3,4 @@
 import gc
 
 # A command lives for a tenth of a second and keeps nearly all it makes: rarer collections save a twentieth of it.
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(500_000, 20, 50)
