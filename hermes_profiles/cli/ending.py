@@ -14,6 +14,7 @@ def exit_after(program: Callable[[], None]) -> None:
     as importing Typer does. Nothing here waits for the end: files are closed where they are written."""
     _open_closed_streams()
     code: object = 0
+    sys.unraisablehook = _pass_interrupt_on
     try:
         program()
     except SystemExit as end:
@@ -34,3 +35,21 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _pass_interrupt_on(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise a Ctrl-C again that met Python while it closed a file: there it would be reported, and then forgotten.
+
+    A moment later, for what is raised in here is forgotten as well.
+    """
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
+        return
+    import signal
+
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,29 @@
+"""A Ctrl-C is never lost, wherever it meets Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_SCRIPT = """
+import time
+from hermes_profiles.cli.ending import exit_after
+
+class Closing:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+def program():
+    closing = Closing()
+    del closing
+    for _ in range(500):
+        time.sleep(0.01)
+    print("went on")
+
+exit_after(program)
+"""
+
+
+def test_an_interrupt_that_meets_python_closing_a_file_is_not_forgotten() -> None:
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
