@@ -16,6 +16,8 @@ AGENT_FILES = ("SOUL.md", "memories/MEMORY.md", "memories/USER.md")
 AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
 _MADE_ANEW = "made anew when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
+# Reasons of the catalogue that surprise nobody who clones the agent alone.
+_INFRASTRUCTURE = ("belongs to the root, not to a profile", "part of the installation")
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
 # `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and what an editor that died leaves: `.config.yaml.swp`.
 _DOCUMENT_COPY = re.compile(
@@ -45,7 +47,10 @@ class FileRules(NamedTuple):
         if name == "__pycache__" or (not folder and name.endswith(_NEVER_ENDINGS)):
             return Ruling(Verdict.REMOVE, _MADE_ANEW)
         if self.scope is Scope.AGENT and not self._belongs_to_agent(path, folder=folder):
-            return self._identity(path, folder) or Ruling(Verdict.REMOVE, _NOT_THE_AGENT)
+            found = self._identity(path, folder)
+            if found is None or found.reason in _INFRASTRUCTURE:
+                return Ruling(Verdict.REMOVE, _NOT_THE_AGENT)
+            return found
         top = path.partition("/")[0]
         if top == "skills" and not self.skills:
             return Ruling(Verdict.REMOVE, "--no-skills")

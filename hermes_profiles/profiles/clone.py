@@ -40,7 +40,7 @@ from .clone_files import FileCopier
 from .fresh import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
 from .report import CloneReport, RedactedPlace
 from .snapshot import read_document
-from .source import HONCHO, LeftBehind, Source, read_source
+from .source import HONCHO, LeftBehind, Source, offer_to_skip, read_source
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})
@@ -191,6 +191,7 @@ class _CloneBuilder:
             rewrite = make()
         except DocumentError as error:
             if not self.request.policy.skip_unreadable:
+                offer_to_skip(error)
                 raise
             self.report.left_behind.append(LeftBehind(name, error.problem.message))
             return

@@ -24,12 +24,22 @@ def add_advice(
     report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""
+    report.warnings += _not_searched(source)
     report.warnings += _bitwarden(source)
     report.warnings += _source_paths(report, source)
     report.warnings += _dangling_references(report, found)
     if policy.channels is Channels.CLONE or policy.keep:
         report.warnings += _conflicts(report, source, found, policy, catalog)
     report.next_steps += _next_steps(report, found, catalog)
+
+
+def _not_searched(source: Source) -> Iterator[Problem]:
+    """Yield the documents nobody could read: what they hold cannot be recognised in a skill or a note either."""
+    for name in sorted(source.unreadable):
+        yield Problem(
+            "not-searched", f"{name} could not be read: its values were not searched for in the files that were copied",
+            name, "mend the file and clone again, or look through skills and memories for pasted tokens",
+        )  # fmt: skip
 
 
 def _bitwarden(source: Source) -> Iterator[Problem]:

@@ -84,6 +84,13 @@ def _json(raw: bytes, path: str) -> JsonDocument:
     return JsonDocument.parse(raw, path=path)
 
 
+def offer_to_skip(error: Failed) -> None:
+    """Add the other way out to the hint of a document that stops a clone."""
+    hint = error.problem.hint or "mend the file"
+    if "--skip-unreadable" not in hint:
+        error.problem = error.problem._replace(hint=f"{hint}; or leave it behind with `--skip-unreadable`")
+
+
 class _DocumentReader:
     """Reads documents; collects those that cannot be read when the user said to skip them."""
 
@@ -99,8 +106,7 @@ class _DocumentReader:
             return None if raw is None else parse(raw, str(path))
         except Failed as error:
             if not self._skip:
-                mend = error.problem.hint or "mend the file"
-                error.problem = error.problem._replace(hint=f"{mend}; or leave it behind with `--skip-unreadable`")
+                offer_to_skip(error)
                 raise
             self.unreadable[name] = error
             return None
