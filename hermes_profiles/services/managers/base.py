@@ -1,0 +1,117 @@
+"""What every service manager can be asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol
+
+from hermes_profiles.model.result import ExitCode, HermesProfilesError
+from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.spec import ServiceSpec
+
+
+class ManagerError(HermesProfilesError):
+    """The service manager cannot be reached, or refuses to work at all (exit 4)."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.MANAGER
+    default_code: ClassVar[str] = "no-manager"
+
+
+class ManagerKind(StrEnum):
+    """The managers there are; a gateway that none of them runs is unsupervised."""
+
+    SYSTEMD = "systemd"
+    LAUNCHD = "launchd"
+    SUPERVISOR = "supervisor"
+
+
+class Activity(StrEnum):
+    """What a manager says a service is doing."""
+
+    ACTIVE = "active"
+    ACTIVATING = "activating"  # on its way up, or waiting before the next try (`waiting` is then true)
+    DEACTIVATING = "deactivating"
+    INACTIVE = "inactive"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Service(NamedTuple):
+    """A service as a manager is asked about it: the profile, its names, and its definition file for this manager."""
+
+    profile: str
+    name: ServiceName
+    path: Path
+
+
+class ServiceStatus(NamedTuple):
+    """What a manager says of one service; None where it does not say.
+
+    `installed`: its definition file is there; `enabled`: it starts with the manager; `waiting`: between a failure and
+    the next try; `queued`: the manager has a job for it that has not run yet; `restarts`: how often the manager itself
+    has revived it since its last explicit start; `last_exit`: exit code of the last end, negative for a signal;
+    `since`: epoch seconds of the last change of activity; `reason`: the manager's word for a failure
+    ("exit-code", "start-limit-hit", …); `stale_definition`: the file changed and was not read again;
+    `home`: the HERMES_HOME the loaded definition sets; `scope`: "user" or "system".
+    """
+
+    installed: bool
+    enabled: bool
+    activity: Activity
+    pid: int | None = None
+    waiting: bool = False
+    queued: bool = False
+    restarts: int | None = None
+    last_exit: int | None = None
+    since: float | None = None
+    reason: str = ""
+    stale_definition: bool = False
+    home: str | None = None
+    scope: str = "user"
+
+
+class Manager(Protocol):
+    """A record of verbs. Each takes many services and talks to the manager as few times as it can.
+
+    `query` returns a status for each profile. The others return a reason for each profile that failed, {} when all
+    went well; they do not wait until a gateway is up or gone (`start` and `stop` only pass the wish on, where the
+    manager allows it), for the caller watches all of them together. All raise ManagerError when the manager cannot
+    be reached.
+    """
+
+    kind: ManagerKind
+
+    def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
+        """Return the files that define a service: (path, content, mode) each, the main one first."""
+        ...
+
+    def service(self, spec_name: ServiceName, profile: str) -> Service:
+        """Return the service of a profile, with the path of its definition."""
+        ...
+
+    def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
+        """Return profile → status, from one look at the manager."""
+        ...
+
+    def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
+        """Make the manager read new or changed definitions; `enable`: whether they start with the manager (None: as
+        it was)."""
+        ...
+
+    def start(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the services started; one that runs already is left alone."""
+        ...
+
+    def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the services stopped, so that nothing revives them; their definitions stay."""
+        ...
+
+    def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Make the manager forget services that are stopped: not enabled, no failed state left behind."""
+        ...
+
+    def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
+        """Set whether services start with the manager."""
+        ...

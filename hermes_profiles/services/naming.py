@@ -1,0 +1,74 @@
+"""What Hermes 0.19.0 calls the service of a home, and where its files lie. Pure: paths come in resolved.
+
+Source: `hermes_cli/gateway.py` (`_profile_suffix`, `_profile_arg`, `get_service_name`, `get_launchd_label`). A service
+of another name would be invisible to `hermes gateway`, so the rules are Hermes' own, odd corners included: a custom
+root gets the name without a suffix, as the default root does, and two such roots claim one unit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.model.names import is_profile_folder_name
+
+UNIT = "hermes-gateway"
+LABEL = "ai.hermes.gateway"
+
+
+class ServiceName(NamedTuple):
+    """What one gateway's service is called.
+
+    `suffix`: "" for a root, the profile's name, or 8 hex digits; `argument`: the profile that Hermes' own
+    definition names with `--profile`, "" when it names none.
+    """
+
+    suffix: str
+    argument: str
+
+    @property
+    def unit(self) -> str:
+        """Return the name of the systemd unit, without `.service`; supervisord's program has it too."""
+        return f"{UNIT}-{self.suffix}" if self.suffix else UNIT
+
+    @property
+    def label(self) -> str:
+        """Return the label of the launchd job."""
+        return f"{LABEL}-{self.suffix}" if self.suffix else LABEL
+
+
+def service_name(home: Path, user_home: Path) -> ServiceName:
+    """Return what Hermes calls the service of a home; both paths resolved (symbolic links followed)."""
+    default = _default_root(home, user_home / ".hermes")
+    if home == default:
+        return ServiceName("", "")
+    if home.parent == default / "profiles" and (home.name == "default" or is_profile_folder_name(home.name)):
+        return ServiceName(home.name, home.name)
+    return ServiceName(hashlib.sha256(str(home).encode()).hexdigest()[:8], "")
+
+
+def _default_root(home: Path, native: Path) -> Path:
+    if home == native or native in home.parents:
+        return native
+    return home.parent.parent if home.parent.name == "profiles" else home
+
+
+def user_unit(name: ServiceName, user_home: Path) -> Path:
+    """Return where Hermes puts the systemd user unit; it does not look at XDG_CONFIG_HOME."""
+    return user_home / ".config" / "systemd" / "user" / f"{name.unit}.service"
+
+
+def system_unit(name: ServiceName) -> Path:
+    """Return where the systemd system unit lies."""
+    return Path("/etc/systemd/system") / f"{name.unit}.service"
+
+
+def drop_in(unit: Path) -> Path:
+    """Return our drop-in of a unit: Hermes rewrites the unit at every boot and leaves this file alone."""
+    return unit.with_name(unit.name + ".d") / "50-hermes-profiles.conf"
+
+
+def launch_agent(name: ServiceName, account_home: Path) -> Path:
+    """Return where the LaunchAgent lies; `account_home` is the password file's, HOME may be a profile's."""
+    return account_home / "Library" / "LaunchAgents" / f"{name.label}.plist"
