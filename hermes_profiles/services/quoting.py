@@ -1,0 +1,139 @@
+"""How systemd wants words, variables and folders written, and how it reads them back. Pure.
+
+The rules were checked by executing units under systemd 252; Hermes itself quotes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from hermes_profiles.model.result import UsageProblem
+
+from .spec import ServiceSpec
+
+_BLANKS = " \t\n\r"
+_ESCAPES = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " ",
+    "\\": "\\", '"': '"', "'": "'",
+}  # fmt: skip
+_NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
+
+
+def checked(text: str, what: str) -> str:
+    """Return the text unchanged, if a service definition of any manager can hold it.
+
+    Raises UsageProblem for a line break, another control character, or bytes that are no UTF-8: neither unit files nor
+    plists can spell them.
+    """
+    for character in text:
+        # Noncharacters (U+FFFE …) are refused by systemd and by XML; both may end up with this text.
+        is_noncharacter = ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF
+        if unicodedata.category(character) in ("Cc", "Cs") or is_noncharacter:
+            raise UsageProblem(
+                f"{what} holds the character {character!a}, which no service definition can spell: {text!a}",
+                code="unspeakable-path", hint="rename the folder, then run the command again",
+            )  # fmt: skip
+    return text
+
+
+def check_spec(spec: ServiceSpec) -> None:
+    """Raise UsageProblem when a service definition cannot spell a path, name or value of the spec."""
+    checked(spec.profile, "the profile's name")
+    checked(str(spec.home), "the path of the profile")
+    checked(spec.program.python, "the path of Hermes' interpreter")
+    checked(str(spec.log), "the path of the log")
+    for each in spec.prestart:
+        checked(each, "the command that refreshes the overlay")
+    for name, content in spec.environment:
+        checked(name + content, f"the variable {name!a}")
+
+
+def word(text: str) -> str:
+    """Return an argument of a command line (`ExecStart=` and its kin) as systemd must read it."""
+    return _word(text, is_executable=False)
+
+
+def command_line(words: tuple[str, ...]) -> str:
+    """Return a whole command for `ExecStart=` and its kin.
+
+    systemd refuses an executable whose name holds a quote or a backslash, however it is written: such a one is
+    started by a shell that becomes it.
+    """
+    if any(character in words[0] for character in "\"'\\"):
+        words = ("/bin/sh", "-c", 'exec "$@"', "hermes-gateway", *words)
+    return " ".join([_word(words[0], is_executable=True), *(word(each) for each in words[1:])])
+
+
+def _word(text: str, *, is_executable: bool) -> str:
+    # Hermes writes plain words bare; what needs no quotes gets none, so that the text is the same as Hermes'.
+    special = _BLANKS + "\"'\\%" + ("" if is_executable else "$")
+    if text and text != ";" and not any(character in text for character in special):
+        return text
+    # In the name of the executable, and only there, systemd expands no variables: a doubled $ would stay two.
+    return _quoted(text if is_executable else text.replace("$", "$$"))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
+
+
+def assignment(name: str, content: str) -> str:
+    """Return NAME=content for `Environment=`; a `$` means nothing there."""
+    return _quoted(f"{name}={content}")
+
+
+def directory(path: str) -> str:
+    """Return a path for `WorkingDirectory=`, which knows no quotes: only `%` is special.
+
+    A blank or backslash at the very end would be cut off or join the next line; a slash behind it, which systemd drops
+    again, protects it.
+    """
+    return path.replace("%", "%%") + ("/" if path.endswith((" ", "\\")) else "")
+
+
+def unspecified(text: str) -> str:
+    """Return the text with `%%` read as `%`; other specifiers stay, for only the manager knows what they mean."""
+    return text.replace("%%", "%")
+
+
+def split(text: str) -> tuple[str, ...] | None:
+    """Return the words of a line as systemd splits it, quotes and escapes undone; None when a quote never ends."""
+    words: list[str] = []
+    current: str | None = None
+    quote = ""
+    position = 0
+    while position < len(text):
+        character = text[position]
+        position += 1
+        if character == "\\":
+            if position == len(text):
+                return None
+            piece, position = _escape(text, position)
+            current = (current or "") + piece
+        elif quote:
+            if character == quote:
+                quote = ""
+            else:
+                current = (current or "") + character
+        elif character in "\"'":
+            quote, current = character, current or ""
+        elif character not in _BLANKS:
+            current = (current or "") + character
+        elif current is not None:
+            words.append(current)
+            current = None
+    if quote:
+        return None
+    return (*words, current) if current is not None else tuple(words)
+
+
+def _escape(text: str, position: int) -> tuple[str, int]:
+    """Return what the escape after a backslash stands for, and where it ends; an unknown one stands for itself."""
+    numbered = _NUMBERED.match(text, position)
+    if numbered:
+        octal = numbered[2]
+        number = int(octal, 8) if octal else int(numbered[1] or numbered[3] or numbered[4], 16)
+        if number <= 0x10FFFF:
+            return chr(number), numbered.end()
+    return _ESCAPES.get(text[position], "\\" + text[position]), position + 1

@@ -1,0 +1,223 @@
+"""The systemd unit of a gateway, and the drop-in that makes it ours. Pure.
+
+The unit is Hermes 0.19.0's own text (`generate_systemd_unit` in hermes_cli/gateway.py): Hermes rewrites anything else
+each time a gateway boots. What we want differently lies in a drop-in, which Hermes leaves alone and systemd obeys.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .marks import digest, with_mark
+from .quoting import assignment, check_spec, command_line, directory, word
+from .spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
+from .units import meaning_of, parse_unit
+
+# The first version that knows RestartSteps= and RestartMaxDelaySec=; older ones complain of an unknown key.
+KNOWS_BACK_OFF = 254
+# Hermes says READY once all channels were tried, and a dead one costs 30 s: five of them, and the overlay.
+_START_TIMEOUT = {"simple": 90, "notify": 300}
+# What `hermes gateway stop` writes before it stops a gateway; see `_stop_mark`.
+PLANNED_STOP = ".gateway-planned-stop.json"
+
+
+def render_unit(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None) -> bytes:
+    """Return the base unit; `system_user` (user, group) makes it one for the system manager.
+
+    Raises UsageProblem when a path holds a control character.
+    """
+    check_spec(spec)
+    python = (spec.program.python,)
+    return _unit(
+        spec,
+        system_user,
+        command=command_line(spec.hermes_command),
+        cleanup=command_line((*python, "-m", "gateway.cgroup_cleanup")),
+        folder=directory(str(spec.home)),
+        variables=[assignment(*pair) for pair in _base_environment(spec, system_user)],
+    )
+
+
+def render_unit_unquoted(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None) -> bytes:
+    """Return the base unit as Hermes writes it for awkward paths, where systemd reads something else out of it.
+
+    Nothing of ours writes it; but it is what Hermes leaves behind when a gateway has booted.
+    """
+    return _unit(
+        spec,
+        system_user,
+        command=" ".join(spec.hermes_command),
+        cleanup=f"{spec.program.python} -m gateway.cgroup_cleanup",
+        folder=str(spec.home),
+        variables=[f'"{name}={content}"' for name, content in _base_environment(spec, system_user)],
+    )
+
+
+def _base_environment(spec: ServiceSpec, system_user: tuple[str, str] | None) -> list[tuple[str, str]]:
+    hermes = {"PATH", "VIRTUAL_ENV", "HERMES_HOME"}
+    wanted = hermes | {"HOME", "USER", "LOGNAME"} if system_user else hermes
+    return [pair for pair in spec.environment if pair[0] in wanted]
+
+
+def _unit(
+    spec: ServiceSpec, system_user: tuple[str, str] | None,
+    *, command: str, cleanup: str, folder: str, variables: list[str],
+) -> bytes:  # fmt: skip
+    readiness = ["Type=simple"]
+    if spec.watchdog > 0:
+        readiness = ["Type=notify", "NotifyAccess=main", f"WatchdogSec={spec.watchdog}s"]
+    account = [f"User={system_user[0]}", f"Group={system_user[1]}"] if system_user else []
+    lines = [
+        "[Unit]",
+        "Description=Hermes Agent Gateway - Messaging Platform Integration",
+        "After=network-online.target",
+        "Wants=network-online.target",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Service]",
+        *readiness,
+        *account,
+        f"ExecStart={command}",
+        f"WorkingDirectory={folder}",
+        *(f"Environment={each}" for each in variables),
+        "Restart=always",
+        "RestartSec=5",
+        f"RestartForceExitStatus={RESTART_ME}",
+        f"RestartPreventExitStatus={FATAL_CONFIGURATION}",
+        "KillMode=mixed",
+        "KillSignal=SIGTERM",
+        "ExecReload=/bin/kill -USR1 $MAINPID",
+        f"ExecStopPost=-{cleanup}",
+        f"TimeoutStopSec={spec.stop_timeout}",
+        "StandardOutput=journal",
+        "StandardError=journal",
+        "",
+        "[Install]",
+        f"WantedBy={'multi-user' if system_user else 'default'}.target",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def render_drop_in(spec: ServiceSpec, *, systemd_version: int = 252, base: bytes) -> bytes:
+    """Return our drop-in for the unit `base`, marked, with a reason beside each thing it sets.
+
+    Raises UsageProblem when a path holds a control character.
+    """
+    check_spec(spec)
+    lines = [
+        f"# Written by hermes-profiles for the gateway of the profile {spec.profile}.",
+        f"# base: sha256:{digest(base)}",
+        "# Hermes rewrites its own unit file whenever a gateway boots. It leaves this file alone, and systemd obeys",
+        "# this one where the two differ. A change made here by hand is noticed: put yours into a file of your own",
+        "# beside it, such as 60-mine.conf.",
+        "",
+        "[Service]",
+        *_starting(spec),
+        *_variables(spec),
+        *_reviving(systemd_version),
+        *_stopping(spec, base),
+        *_limits(spec),
+    ]
+    return with_mark(("\n".join(lines) + "\n").encode())
+
+
+def _starting(spec: ServiceSpec) -> list[str]:
+    is_notify = spec.watchdog > 0
+    timeout = _START_TIMEOUT["notify" if is_notify else "simple"] + math.ceil(spec.boot_delay)
+    lines = []
+    if spec.prestart:
+        lines += [
+            "# Before each start, channels that another gateway holds are masked for this one.",
+            "# The '-': the gateway also starts when hermes-profiles is gone.",
+            "ExecStartPre=",
+            f"ExecStartPre=-{command_line(spec.prestart)}",
+        ]
+    return [
+        *lines,
+        "# The shell cuts off every variable that is not listed, so that no token of another profile gets in, then",
+        "# becomes the gateway. '-p' pins the profile: without it, `hermes profile use` would send the default",
+        "# gateway to another one. Everything is quoted, which Hermes' own text is not.",
+        "ExecStart=",
+        f"ExecStart={command_line(spec.cleaned_command)}",
+        f"WorkingDirectory={directory(str(spec.home))}",
+        "# Room for the wait at boot (many gateways do not start at once)"
+        + (" and for dead channels, 30 s each." if is_notify else "."),
+        f"TimeoutStartSec={timeout}",
+    ]
+
+
+def _variables(spec: ServiceSpec) -> list[str]:
+    return [
+        "# All of the gateway's own variables; Hermes' list is dropped.",
+        "Environment=",
+        *(f"Environment={assignment(name, content)}" for name, content in spec.environment),
+    ]
+
+
+def _reviving(systemd_version: int) -> list[str]:
+    lines = [
+        f"# Revive it, whatever it died of; {RESTART_ME} asks for that. {FATAL_CONFIGURATION} is a broken",
+        "# configuration, which a further try does not mend.",
+        "Restart=always",
+        f"RestartForceExitStatus={RESTART_ME}",
+        f"RestartPreventExitStatus={FATAL_CONFIGURATION}",
+        f"# {RESTART_ME} is no failure. 1 stays one: it is also the code of a crash.",
+        f"SuccessExitStatus={RESTART_ME}",
+    ]
+    if systemd_version >= KNOWS_BACK_OFF:
+        lines += [
+            "# One that keeps dying is tried ever more rarely, from 5 s to 5 minutes.",
+            "RestartSec=5",
+            "RestartSteps=8",
+            "RestartMaxDelaySec=300",
+        ]
+    return lines
+
+
+def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
+    document = parse_unit(base)
+    # A newer Hermes also waits for its timed jobs, and knows best for how long.
+    timeout = max(spec.stop_timeout, math.ceil(meaning_of(document).stop_timeout or 0))
+    lines = [
+        "# Tell the gateway that the stop is meant, as `hermes gateway stop` does: it then ends with 0 and not as",
+        "# failed. Nothing is said when it ended by itself.",
+        f"ExecStop=-{_stop_mark(spec)}",
+        "# TERM for the gateway alone, which ends its helpers; KILL for what is left.",
+        "KillMode=mixed",
+        f"# Busy agents are waited for ({spec.drain} s), then half a minute is left to say goodbye.",
+        f"TimeoutStopSec={timeout}",
+    ]
+    cleanup = (spec.program.python, "-m", "gateway.cgroup_cleanup")
+    if command_line(cleanup) != " ".join(cleanup):
+        lines += [
+            "# Hermes' own line, quoted.",
+            "ExecStopPost=",
+            f"ExecStopPost=-{command_line(cleanup)}",
+        ]
+    return lines
+
+
+def _stop_mark(spec: ServiceSpec) -> str:
+    script = (
+        '[ -n "$1" ] || exit 0; umask 077; f=$2/' + PLANNED_STOP + "; "
+        'printf \'{"target_pid": %d, "stopper_pid": %d, "written_at": "%s"}\' '
+        '"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$f.$$" && mv -f "$f.$$" "$f"'
+    )
+    # ${MAINPID} is systemd's to fill in; it stays a word of its own, an empty one when the gateway is gone.
+    before = command_line(("/bin/sh", "-c", script, "stop-mark"))
+    return f"{before} ${{MAINPID}} {word(str(spec.home))}"
+
+
+def _limits(spec: ServiceSpec) -> list[str]:
+    lines = []
+    if spec.limits.memory is not None:
+        lines += [
+            "# The memory it may use. When a helper (a browser, a tool) breaks the limit, only that one dies; systemd",
+            "# would otherwise stop the whole gateway.",
+            f"MemoryMax={spec.limits.memory}",
+            "OOMPolicy=continue",
+        ]
+    if spec.limits.cpu is not None:
+        lines += ["# In percent of one core.", f"CPUQuota={spec.limits.cpu}%"]
+    return lines

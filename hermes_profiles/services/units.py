@@ -1,0 +1,213 @@
+"""Units as systemd reads them, and what they mean: so that two are compared by what they do. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from .quoting import split, unspecified
+from .spec import FATAL_CONFIGURATION, RESTART_ME
+
+_SERVICE = "Service"
+_BLANKS = " \t\r"
+_SPANS = {
+    "us": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3, "": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1,
+    "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600,
+    "d": 86400, "day": 86400, "days": 86400,
+}  # fmt: skip
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)")
+_LAUNCHER = re.compile(r"(^|/)hermes$")
+
+
+class Setting(NamedTuple):
+    """One line `key=text` of a unit, as it is written; only its name is ever shown: it may hold a token."""
+
+    section: str
+    key: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Setting({self.section}.{self.key})"
+
+
+class UnitDocument(NamedTuple):
+    """The settings of a unit, or of a unit and its drop-ins, in their order."""
+
+    settings: tuple[Setting, ...]
+
+    def joined(self, drop_in: UnitDocument) -> UnitDocument:
+        """Return this unit with the settings of a drop-in read after its own, as systemd does."""
+        return UnitDocument(self.settings + drop_in.settings)
+
+    def listed(self, key: str, section: str = _SERVICE) -> tuple[str, ...]:
+        """Return all texts of a key that may stand many times; an empty one takes back those before it."""
+        found: list[str] = []
+        for setting in self.settings:
+            if (setting.section, setting.key) == (section, key):
+                found = [*found, setting.text] if setting.text else []
+        return tuple(found)
+
+    def last(self, key: str, section: str = _SERVICE) -> str:
+        """Return the text of a key of which the last one counts, "" without one."""
+        found = self.listed(key, section)
+        return found[-1] if found else ""
+
+    def command(self, key: str) -> tuple[str, ...]:
+        """Return the words of the last command of a key, quotes and escapes undone; () when it cannot be read."""
+        words = split(self.last(key)) or ()
+        if not words:
+            return ()
+        arguments = (unspecified(each).replace("$$", "$") for each in words[1:])
+        return (unspecified(words[0].lstrip("-@:+!")), *arguments)
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables the unit sets; a line with a quote that never ends sets none, as in systemd."""
+        found: dict[str, str] = {}
+        for text in self.listed("Environment"):
+            for each in split(text) or ():
+                name, equals, content = unspecified(each).partition("=")
+                if equals:
+                    found[name] = content
+        return found
+
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Return every (section, key) that stands in it."""
+        return frozenset((setting.section, setting.key) for setting in self.settings)
+
+
+def parse_unit(content: bytes) -> UnitDocument:
+    """Return the settings of a unit file: comments skipped, lines that go on joined, values as they are written.
+
+    It accepts everything: what systemd would ignore (lines without `=`, bytes that are no UTF-8) means nothing here.
+    """
+    return UnitDocument(tuple(_settings(content)))
+
+
+def _settings(content: bytes) -> Iterator[Setting]:
+    section = ""
+    for line in logical_lines(content):
+        stripped = line.strip(_BLANKS)
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section = stripped[1:-1]
+            continue
+        key, equals, text = stripped.partition("=")
+        if equals:
+            yield Setting(section, key.rstrip(_BLANKS), text.lstrip(_BLANKS))
+
+
+def logical_lines(content: bytes) -> Iterator[str]:
+    """Yield the lines of a unit file without comments; one that ends in a backslash goes on in the next."""
+    begun = ""
+    for line in content.decode("utf-8", "replace").removeprefix("\ufeff").split("\n"):
+        line = line.removesuffix("\r")
+        if line.lstrip(_BLANKS)[:1] in ("#", ";"):
+            continue  # also amid a line that goes on
+        joined = begun + line
+        # An even number of backslashes are pairs, and end nothing.
+        if (len(joined) - len(joined.rstrip("\\"))) % 2:
+            begun = joined[:-1] + " "
+            continue
+        begun = ""
+        yield joined
+    if begun:
+        yield begun
+
+
+def seconds(text: str) -> float | None:
+    """Return a time span such as `210`, `90s` or `3min 30s` in seconds; None for none or for ever."""
+    position, total = 0, 0.0
+    while position < len(text.rstrip()):
+        part = _SPAN.match(text, position)
+        if part is None or part[2] not in _SPANS:
+            return None
+        total += float(part[1]) * _SPANS[part[2]]
+        position = part.end()
+    return total if text.strip() else None
+
+
+class UnitMeaning(NamedTuple):
+    """What a unit makes systemd do with a gateway, however it is written. PATH is left out: it varies with the shell.
+
+    `program`: the interpreter, or the launcher of a newer Hermes (`is_launcher`); `words`: what follows, without
+    what names the profile; `profile`: the one it selects, "" when the sticky `active_profile` decides;
+    `parks`: 78 ends it for good; `restarts`: 75 always revives it.
+    """
+
+    program: str
+    is_launcher: bool
+    words: tuple[str, ...]
+    profile: str
+    home: str
+    directory: str
+    type: str
+    watchdog: float | None
+    restart: str
+    parks: bool
+    restarts: bool
+    stop_timeout: float | None
+
+    def differences(self, wanted: UnitMeaning) -> tuple[str, ...]:
+        """Return the settings in which this unit means something else than the wanted one; a longer stop is fine."""
+        # A launcher finds its interpreter itself; beside a wanted interpreter it says nothing to compare.
+        differs = self.program != wanted.program and self.is_launcher == wanted.is_launcher
+        found = ["program"] if differs else []
+        fields = ("words", "profile", "home", "directory", "type", "watchdog", "restart", "parks", "restarts")
+        found += [each for each in fields if getattr(self, each) != getattr(wanted, each)]
+        if self.stop_timeout is not None and self.stop_timeout < (wanted.stop_timeout or 0):
+            found.append("stop_timeout")
+        return tuple(found)
+
+
+def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitMeaning:
+    """Return what a unit means, together with its drop-in if there is one."""
+    unit = base.joined(drop_in) if drop_in else base
+    program, is_launcher, words = _hermes_words(unit.command("ExecStart"))
+    selected, words = _profile(words)
+    environment = unit.environment()
+    home = environment.get("HERMES_HOME", "").rstrip("/")
+    parent, _, name = home.rpartition("/")
+    if not selected and parent.endswith("/profiles"):
+        selected = name  # HERMES_HOME says it, more weakly than a word
+    stop = unit.last("TimeoutStopSec")
+    kind = unit.last("Type") or "simple"
+    return UnitMeaning(
+        program, is_launcher, words, selected, home, unspecified(unit.last("WorkingDirectory")).rstrip("/"), kind,
+        seconds(unit.last("WatchdogSec")) if kind == "notify" else None,
+        unit.last("Restart") or "no",
+        str(FATAL_CONFIGURATION) in " ".join(unit.listed("RestartPreventExitStatus")).split(),
+        str(RESTART_ME) in " ".join(unit.listed("RestartForceExitStatus")).split(),
+        seconds(stop) if stop else 90.0,  # systemd's own default
+    )  # fmt: skip
+
+
+def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command without the shell that only prepares for it: `/bin/sh -c '… exec "$@"' name command …`."""
+    if len(words) > 4 and words[0].endswith("/sh") and words[1] == "-c" and words[2].endswith('exec "$@"'):
+        return words[4:]
+    return words
+
+
+def _hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
+    words = unwrapped(words)
+    if not words:
+        return "", False, ()
+    if words[1:3] == ("-m", "hermes_cli.main"):
+        return words[0], False, words[3:]
+    is_launcher = _LAUNCHER.search(words[0]) is not None
+    return words[0], is_launcher, words[1:]
+
+
+def _profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the profile that words name, and the other words. Hermes looks for the name anywhere."""
+    rest: list[str] = []
+    name = ""
+    waiting = iter(words)
+    for each in waiting:
+        if each in ("-p", "--profile"):
+            name = next(waiting, "")
+        elif each.startswith("--profile="):
+            name = each.removeprefix("--profile=")
+        else:
+            rest.append(each)
+    return name, tuple(rest)

@@ -1,0 +1,399 @@
+"""The unit is Hermes' own, the drop-in makes it ours, and systemd reads both as they are meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from real_hermes import hermes_python
+from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
+
+from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.services.marks import digest, mark_fits
+from hermes_profiles.services.spec import Limits, Program, ServiceSpec
+from hermes_profiles.services.systemd import render_drop_in, render_unit, render_unit_unquoted
+from hermes_profiles.services.units import meaning_of, parse_unit, seconds
+
+UNIT = """\
+[Unit]
+Description=Hermes Agent Gateway - Messaging Platform Integration
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+ExecStart=/opt/hermes/venv/bin/python -m hermes_cli.main --profile coder gateway run
+WorkingDirectory=/home/ada/.hermes/profiles/coder
+Environment="PATH=/opt/hermes/venv/bin:/usr/local/bin:/usr/bin:/bin"
+Environment="VIRTUAL_ENV=/opt/hermes/venv"
+Environment="HERMES_HOME=/home/ada/.hermes/profiles/coder"
+Restart=always
+RestartSec=5
+RestartForceExitStatus=75
+RestartPreventExitStatus=78
+KillMode=mixed
+KillSignal=SIGTERM
+ExecReload=/bin/kill -USR1 $MAINPID
+ExecStopPost=-/opt/hermes/venv/bin/python -m gateway.cgroup_cleanup
+TimeoutStopSec=60
+StandardOutput=journal
+StandardError=journal
+
+[Install]
+WantedBy=default.target
+"""
+
+# What newer Hermes writes: a marker on a stop, a variable more, a launcher instead of the interpreter.
+NEWER = (
+    UNIT.replace("TimeoutStopSec=60", "TimeoutStopSec=150")
+    .replace("RestartPreventExitStatus", "SuccessExitStatus=75\nRestartPreventExitStatus")
+    .replace("ExecStopPost", "ExecStop=-/opt/hermes/venv/bin/python -m gateway.systemd_stop_mark\nExecStopPost")
+    .replace("Restart=always", 'Environment="HERMES_SUPERVISED_CHILD=1"\nRestart=always')
+)
+LAUNCHER = NEWER.replace(
+    "/opt/hermes/venv/bin/python -m hermes_cli.main --profile coder gateway run",
+    '"/opt/stable/hermes" "--profile" "coder" "gateway" "run"',
+)
+
+_GENERATE = r"""
+import json, sys
+sys.dont_write_bytecode = True
+from hermes_cli import gateway
+answers = []
+import os
+for row in json.load(sys.stdin):
+    os.environ.update(row["environment"])
+    if row["system"]:
+        gateway._system_service_identity = lambda user: ("bob", "staff", row["environment"]["HOME"])
+    path = gateway.generate_systemd_unit(system=row["system"], run_as_user="bob" if row["system"] else None)
+    answers.append({
+        "unit": path, "python": gateway.get_python_path(), "venv": str(gateway._detect_venv_dir()),
+        "name": gateway.get_service_name(),
+    })
+print(json.dumps(answers))
+"""
+
+
+def _hermes_units(rows: list[dict[str, object]], folder: Path) -> list[dict[str, str]]:
+    done = subprocess.run(
+        [hermes_python(), "-c", _GENERATE],
+        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=120, cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "HERMES_HOME": str(folder), "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers: list[dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+def _spec_like(answer: dict[str, str], home: Path, user_home: Path, **more: object) -> ServiceSpec:
+    found = re.search(r'^Environment="PATH=(.*)"$', answer["unit"], re.MULTILINE)
+    assert found
+    program = Program(answer["python"], answer["venv"], tuple(found[1].split(":")))
+    return spec_of(home, account_home=user_home, program=program, **more)
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize(("place", "config", "fields"), [
+    (".hermes", "", {}),
+    (".hermes/profiles/coder", "", {}),
+    (".hermes/profiles/coder", "agent:\n  restart_drain_timeout: 180\n", {"drain": 180}),
+    (".hermes/profiles/coder", "gateway:\n  systemd_watchdog_seconds: 30\n", {"watchdog": 30}),
+    (".hermes/scratch", "", {}),
+    ("elsewhere/profiles/team-a", "", {}),
+])  # fmt: skip
+def test_the_unit_is_letter_by_letter_what_hermes_writes(
+    tmp_path: Path, place: str, config: str, fields: dict[str, int]
+) -> None:
+    home = (tmp_path / place).resolve()
+    home.mkdir(parents=True)
+    (home / "config.yaml").write_text(config)
+    row = {"environment": {"HOME": str(tmp_path), "HERMES_HOME": str(home)}, "system": False}
+    (answer,) = _hermes_units([row], tmp_path)
+    spec = _spec_like(answer, home, tmp_path.resolve(), **fields)
+    assert answer["name"] == spec.name.unit
+    assert render_unit(spec).decode() == answer["unit"]
+    (system,) = _hermes_units([{**row, "system": True}], tmp_path)
+    assert render_unit(
+        _spec_like(system, home, tmp_path.resolve(), account="bob", **fields), system_user=("bob", "staff")
+    ).decode() == system["unit"]  # fmt: skip
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("name", ["100%u", "two words", 'quo"ted', "a&b", "ümlaut", "$HOME", "ends\\"])
+def test_what_hermes_writes_for_awkward_paths_is_known(tmp_path: Path, name: str) -> None:
+    home = (tmp_path / name / "profiles/coder").resolve()
+    home.mkdir(parents=True)
+    row = {"environment": {"HOME": str(tmp_path), "HERMES_HOME": str(home)}, "system": False}
+    (answer,) = _hermes_units([row], tmp_path)
+    assert render_unit_unquoted(_spec_like(answer, home, tmp_path.resolve())).decode() == answer["unit"]
+
+
+def test_the_unit_of_a_profile() -> None:
+    assert render_unit(spec_of()).decode() == UNIT
+    assert render_unit_unquoted(spec_of()).decode() == UNIT
+
+
+def test_the_unit_for_the_system_names_its_account() -> None:
+    text = render_unit(spec_of(), system_user=("ada", "staff")).decode()
+    assert "\nUser=ada\nGroup=staff\nExecStart=" in text
+    assert '\nEnvironment="HOME=/home/ada"\nEnvironment="USER=ada"\nEnvironment="LOGNAME=ada"\n' in text
+    assert text.endswith("WantedBy=multi-user.target\n")
+
+
+def test_a_program_without_a_virtual_environment_names_none() -> None:
+    assert b"VIRTUAL_ENV" not in render_unit(spec_of(program=Program("/usr/bin/python3", None, ("/usr/bin",))))
+
+
+DROP_IN = """\
+# Written by hermes-profiles for the gateway of the profile coder.
+# mark: sha256:MARK
+# base: sha256:BASE
+# Hermes rewrites its own unit file whenever a gateway boots. It leaves this file alone, and systemd obeys
+# this one where the two differ. A change made here by hand is noticed: put yours into a file of your own
+# beside it, such as 60-mine.conf.
+
+[Service]
+# Before each start, channels that another gateway holds are masked for this one.
+# The '-': the gateway also starts when hermes-profiles is gone.
+ExecStartPre=
+ExecStartPre=-/opt/tools/bin/hermes-gateways overlay coder
+# The shell cuts off every variable that is not listed, so that no token of another profile gets in, then
+# becomes the gateway. '-p' pins the profile: without it, `hermes profile use` would send the default
+# gateway to another one. Everything is quoted, which Hermes' own text is not.
+ExecStart=
+ExecStart=/bin/sh -c "CLEAN exec \\"$$@\\"" hermes-gateway GATEWAY
+WorkingDirectory=/home/ada/.hermes/profiles/coder
+# Room for the wait at boot (many gateways do not start at once).
+TimeoutStartSec=90
+# All of the gateway's own variables; Hermes' list is dropped.
+Environment=
+Environment="HOME=/home/ada"
+Environment="USER=ada"
+Environment="LOGNAME=ada"
+Environment="PATH=/opt/hermes/venv/bin:/usr/local/bin:/usr/bin:/bin"
+Environment="VIRTUAL_ENV=/opt/hermes/venv"
+Environment="HERMES_HOME=/home/ada/.hermes/profiles/coder"
+Environment="HERMES_MANAGED_DIR=/home/ada/.hermes/profiles/.hermes-profiles/overlay/coder"
+# Revive it, whatever it died of; 75 asks for that. 78 is a broken
+# configuration, which a further try does not mend.
+Restart=always
+RestartForceExitStatus=75
+RestartPreventExitStatus=78
+# 75 is no failure. 1 stays one: it is also the code of a crash.
+SuccessExitStatus=75
+# Tell the gateway that the stop is meant, as `hermes gateway stop` does: it then ends with 0 and not as
+# failed. Nothing is said when it ended by itself.
+ExecStop=-/bin/sh -c "STOP" stop-mark ${MAINPID} /home/ada/.hermes/profiles/coder
+# TERM for the gateway alone, which ends its helpers; KILL for what is left.
+KillMode=mixed
+# Busy agents are waited for (0 s), then half a minute is left to say goodbye.
+TimeoutStopSec=60
+"""
+
+
+def test_the_drop_in_of_a_profile() -> None:
+    base = render_unit(spec_of())
+    content = render_drop_in(spec_of(), base=base)
+    assert mark_fits(content)
+    text = re.sub(r"(?<=mark: sha256:)[0-9a-f]+", "MARK", content.decode()).replace(digest(base), "BASE")
+    text = re.sub(r'(?<=/bin/sh -c ")for n in .* done;', "CLEAN", text)
+    text = text.replace(" ".join(spec_of().pinned_command), "GATEWAY")
+    text = re.sub(r'(?<=ExecStop=-/bin/sh -c ").*(?=" stop-mark)', "STOP", text)
+    assert text == DROP_IN
+
+
+def test_the_default_gateway_is_pinned_by_the_drop_in_and_not_by_the_unit() -> None:
+    spec = spec_of(Path("/home/ada/.hermes"))
+    base = parse_unit(render_unit(spec))
+    assert meaning_of(base).profile == ""
+    assert meaning_of(base, parse_unit(render_drop_in(spec, base=render_unit(spec)))).profile == "default"
+
+
+def test_back_off_is_only_asked_of_a_systemd_that_knows_it() -> None:
+    old, new = (parse_unit(render_drop_in(spec_of(), systemd_version=each, base=b"")) for each in (253, 254))
+    assert old.last("RestartSteps") == old.last("RestartMaxDelaySec") == ""
+    assert (new.last("RestartSec"), new.last("RestartSteps"), new.last("RestartMaxDelaySec")) == ("5", "8", "300")
+
+
+def test_limits_waits_and_drains_are_in_the_drop_in() -> None:
+    spec = spec_of(limits=Limits(512 * 2**20, 50), boot_delay=7.5, drain=180)
+    drop_in = parse_unit(render_drop_in(spec, base=render_unit(spec)))
+    asked = {
+        key: drop_in.last(key) for key in ("MemoryMax", "OOMPolicy", "CPUQuota", "TimeoutStartSec", "TimeoutStopSec")
+    }
+    assert asked == {
+        "MemoryMax": "536870912", "OOMPolicy": "continue", "CPUQuota": "50%", "TimeoutStartSec": "98",
+        "TimeoutStopSec": "210",
+    }  # fmt: skip
+    unlimited = parse_unit(render_drop_in(spec_of(), base=b""))
+    assert not {key for _, key in unlimited.names()} & {"MemoryMax", "OOMPolicy", "CPUQuota"}
+
+
+def test_a_gateway_that_says_ready_has_time_to_try_dead_channels_first() -> None:
+    spec = spec_of(watchdog=30, boot_delay=10)
+    unit = parse_unit(render_unit(spec)).joined(parse_unit(render_drop_in(spec, base=render_unit(spec))))
+    assert (unit.last("Type"), unit.last("NotifyAccess"), unit.last("WatchdogSec")) == ("notify", "main", "30s")
+    assert unit.last("TimeoutStartSec") == "310"
+
+
+def test_a_stop_is_never_shorter_than_the_base_unit_allows() -> None:
+    assert parse_unit(render_drop_in(spec_of(), base=NEWER.encode())).last("TimeoutStopSec") == "150"
+
+
+def test_without_a_command_for_the_overlay_none_is_run() -> None:
+    assert b"ExecStartPre" not in render_drop_in(spec_of(prestart=()), base=b"")
+
+
+@pytest.mark.parametrize("text", ["a\nExecStart=/bin/false", "a\x07"])
+def test_a_path_with_a_control_character_is_refused(text: str) -> None:
+    for spec in (
+        spec_of(Path(f"/srv/{text}")),
+        spec_of(program=Program(f"/srv/{text}/python", None, ())),
+        spec_of(program=Program("/usr/bin/python3", None, (f"/srv/{text}",))),
+        spec_of(prestart=("/bin/true", text)),
+        spec_of(overlay=Path(f"/srv/{text}")),
+    ):
+        with pytest.raises(UsageProblem, match="holds the character"):
+            render_unit(spec)
+        with pytest.raises(UsageProblem, match="holds the character"):
+            render_drop_in(spec, base=b"")
+
+
+@given(folder_names | st.sampled_from(AWKWARD))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_every_path_comes_back_from_what_was_written(name: str) -> None:
+    spec = awkward_spec(name)
+    base = render_unit(spec)
+    unit, drop_in = parse_unit(base), parse_unit(render_drop_in(spec, base=base))
+    both = unit.joined(drop_in)
+    assert both.environment() == dict(spec.environment)
+    assert both.command("ExecStart") == spec.cleaned_command
+    assert unit.environment()["HERMES_HOME"] == str(spec.home)
+    for key, words in (("ExecStart", spec.hermes_command), ("ExecStopPost", (spec.program.python, "-m"))):
+        assert set(words) <= set(unit.command(key))
+    assert both.command("ExecStop")[-2:] == ("${MAINPID}", str(spec.home))
+    assert set(spec.prestart) <= set(both.command("ExecStartPre"))
+    meant = meaning_of(unit, drop_in)
+    assert (meant.home, meant.directory, meant.program) == (str(spec.home), str(spec.home), spec.program.python)
+
+
+# -- reading
+
+
+def test_a_unit_is_read_with_its_comments_continuations_and_resets() -> None:
+    unit = parse_unit(
+        b"\xef\xbb\xbf[Service]\r\n# a comment\r\n ; another\nExecStart = /bin/a \\\n# within\n  b\n"
+        b"Environment=A=1 'B=2 3'\n"
+        b"Environment=\nEnvironment=C=4\nnonsense\n[Other]\nExecStart=/bin/other\n\xff\xfe=\n"
+    )
+    assert unit.command("ExecStart") == ("/bin/a", "b")
+    assert unit.environment() == {"C": "4"}
+    assert unit.last("ExecStart", "Other") == "/bin/other"
+    assert unit.last("Nowhere") == "" and unit.command("Nowhere") == ()
+
+
+def test_two_backslashes_at_the_end_do_not_join_lines() -> None:
+    unit = parse_unit(b"[Service]\nWorkingDirectory=/srv/a\\\\\nType=notify\n")
+    assert unit.last("Type") == "notify" and unit.last("WorkingDirectory") == "/srv/a\\\\"
+
+
+def test_a_line_whose_quote_never_ends_sets_nothing() -> None:
+    unit = parse_unit(b'[Service]\nEnvironment="HERMES_HOME=/srv/quo"ted"\nExecStart="/bin/a\n')
+    assert "HERMES_HOME" not in unit.environment() and unit.command("ExecStart") == ()
+
+
+def test_the_content_of_a_unit_is_not_shown_by_accident() -> None:
+    unit = parse_unit(b"[Service]\nEnvironment=TOKEN=CANARY-unit\n")
+    assert "CANARY" not in repr(unit) + str(unit) and "Service.Environment" in repr(unit)
+
+
+@pytest.mark.parametrize(("text", "span"), [
+    ("210", 210.0), ("90s", 90.0), ("3min 30s", 210.0), ("1h30m", 5400.0), ("500ms", 0.5),
+    ("infinity", None), ("", None),
+])  # fmt: skip
+def test_time_spans(text: str, span: float | None) -> None:
+    assert seconds(text) == span
+
+
+@pytest.mark.parametrize("text", [NEWER, LAUNCHER, UNIT.replace("--profile coder gateway run", "gateway run -p coder")])
+def test_texts_of_other_versions_mean_the_same(text: str) -> None:
+    assert meaning_of(parse_unit(text.encode())).differences(meaning_of(parse_unit(UNIT.encode()))) == ()
+
+
+@pytest.mark.parametrize(("before", "after", "difference"), [
+    ("/opt/hermes/venv/bin/python -m hermes_cli", "/gone/bin/python -m hermes_cli", "program"),
+    ("gateway run", "gateway run --replace", "words"),
+    ("--profile coder", "--profile other", "profile"),
+    ("HERMES_HOME=/home/ada/.hermes/profiles/coder", "HERMES_HOME=/srv/x", "home"),
+    ("WorkingDirectory=/home/ada/.hermes/profiles/coder", "WorkingDirectory=/tmp", "directory"),
+    ("Type=simple", "Type=notify", "type"),
+    ("Type=simple", "Type=notify\nWatchdogSec=5", "watchdog"),
+    ("Restart=always", "Restart=on-failure", "restart"),
+    ("RestartPreventExitStatus=78\n", "", "parks"),
+    ("RestartForceExitStatus=75\n", "RestartForceExitStatus=175\n", "restarts"),
+    ("TimeoutStopSec=60", "TimeoutStopSec=20", "stop_timeout"),
+])  # fmt: skip
+def test_each_change_of_meaning_is_seen(before: str, after: str, difference: str) -> None:
+    assert before in UNIT
+    changed = meaning_of(parse_unit(UNIT.replace(before, after).encode()))
+    assert difference in changed.differences(meaning_of(parse_unit(UNIT.encode())))
+
+
+def test_a_path_of_another_shell_is_no_change_of_meaning() -> None:
+    changed = UNIT.replace("PATH=/opt/hermes/venv/bin:", "PATH=/opt/node/bin:")
+    assert meaning_of(parse_unit(changed.encode())) == meaning_of(parse_unit(UNIT.encode()))
+
+
+# -- systemd itself
+
+
+def _installed(folder: Path, spec: ServiceSpec, base: bytes | None = None) -> Path:
+    unit = folder / f"{spec.name.unit}.service"
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    written = render_unit(spec)
+    unit.write_bytes(written if base is None else base)
+    drop_in = folder / f"{unit.name}.d/50-hermes-profiles.conf"
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_bytes(render_drop_in(spec, base=written))
+    return unit
+
+
+def _runnable(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\nexit 0\n")
+    path.chmod(0o755)
+
+
+def _verify(units: list[Path], runtime: Path) -> str:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("NO SYSTEMD: systemd-analyze is not installed; no unit was checked")
+    done = subprocess.run(
+        [program, "verify", "--user", "--man=no", "--recursive-errors=one", *map(str, units)],
+        env={"PATH": os.environ["PATH"], "HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["plain", *AWKWARD])
+def test_systemd_has_nothing_to_say_about_units_with_awkward_paths(tmp_path: Path, name: str) -> None:
+    spec = awkward_spec(name, tmp_path.resolve())._replace(limits=Limits(2**29, 50), watchdog=30)
+    for program in (spec.program.python, spec.prestart[0]):
+        _runnable(Path(program))
+    assert _verify([_installed(tmp_path / "units", spec)], tmp_path) == ""
+
+
+def test_systemd_would_say_something_about_a_unit_without_quotes(tmp_path: Path) -> None:
+    spec = awkward_spec('quo"ted', tmp_path.resolve())
+    unit = tmp_path / "hermes-gateway.service"
+    unit.write_bytes(render_unit_unquoted(spec))
+    assert _verify([unit], tmp_path) != ""
