@@ -1,0 +1,359 @@
+"""The user's systemd, through `systemctl --user`: one call for the whole fleet."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
+from hermes_profiles.services.spec import ServiceSpec
+
+from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from .processes import DEADLINE, Finished, Runner, batches, listed_environment, plain, run
+from .systemd_bus import OTHERWISE, Places, account_name, find_bus, lingers, no_bus
+from .systemd_show import PROPERTIES, blocks, status
+
+# Up to here every unit is asked for by name, which makes systemd read the files of idle units too (about 4 ms each).
+# Above, only what is loaded and not idle is asked for, by a pattern, and the file system tells of the idle ones.
+_NAMED = 64
+_PATTERN = f"{UNIT}*.service"
+_OLDEST = 252  # the version that definitions are written for where systemctl cannot be asked
+_JOURNAL_SECONDS = 2.0
+_UNREACHABLE = re.compile(
+    r"failed to (connect to|get d-bus)|transport endpoint is not connected|not been booted with systemd"
+    r"|connection (refused|reset by peer|timed out|terminated)|disconnected from",
+    re.IGNORECASE,
+)
+_COMPLAINT = re.compile(r"^Failed to [^:]*?([\w.@\\-]+\.service):? (.+)$", re.MULTILINE)
+_UNIT_NAME = re.compile(r"[\w.@\\-]+\.service")
+_MEMBER = re.compile(rf"{UNIT}(?:-[a-z0-9][a-z0-9_-]*)?\.service")
+_LEGACY = "hermes.service"
+_LEGACY_WORDS = (
+    b"hermes_cli.main gateway", b"hermes_cli/main.py gateway", b"gateway/run.py", b" hermes gateway ",
+    b"/hermes gateway ",
+)  # fmt: skip
+
+
+class Membership(NamedTuple):
+    """The unit a process belongs to, without `.service`, and whose it is: "user" or "system"."""
+
+    unit: str
+    scope: str
+
+
+class SystemdManager:
+    """The manager of one user's systemd units; see `Manager` for the verbs."""
+
+    kind = ManagerKind.SYSTEMD
+
+    def __init__(
+        self, user_home: Path, environment: Mapping[str, str], uid: int, *, runner: Runner = run,
+        places: Places | None = None,
+    ) -> None:  # fmt: skip
+        self._user_home = user_home
+        self._environment = environment
+        self._uid = uid
+        self._runner = runner
+        self._places = places or Places()
+        self._bus: dict[str, str] | None = None
+        self._version: int | None = None
+        self._seen_failed: dict[str, bool] = {}
+
+    # -- definitions
+
+    def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
+        """Return Hermes' own unit, and the drop-in with all that is ours."""
+        from hermes_profiles.services.systemd import render_drop_in, render_unit
+
+        unit = render_unit(spec)
+        path = user_unit(spec.name, self._user_home)
+        try:
+            version = self.version()
+        except ManagerError:  # the files can be written, and read, where nothing can run them
+            version = _OLDEST
+        ours = render_drop_in(spec, systemd_version=version, base=unit)
+        return ((path, unit, 0o644), (drop_in(path), ours, 0o644))
+
+    def service(self, spec_name: ServiceName, profile: str) -> Service:
+        """Return the service of a profile: its user unit."""
+        return Service(profile, spec_name, user_unit(spec_name, self._user_home))
+
+    # -- what is
+
+    def check(self) -> None:
+        """Raise ManagerError, with the command that mends it, when the user's systemd listens nowhere."""
+        if self._bus is None:
+            self._bus = find_bus(self._environment, self._uid, self._places)
+        if self._bus is None:
+            raise no_bus(self._environment, self._uid, self._places)
+
+    def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
+        """Return profile → status, from one `systemctl show`.
+
+        A unit that runs without a file is seen. Of a unit that only the system's systemd has, the file system is all
+        that is asked: its activity is unknown, its scope "system".
+        """
+        if not services:
+            return {}
+        few = len(services) <= _NAMED
+        names = [_file_name(service) for service in services] if few else [_PATTERN]
+        done = self._systemctl("show", f"--property={','.join(PROPERTIES)}", "--", *names)
+        found = blocks(done.out)
+        if done.code != 0 and not found:
+            raise ManagerError(f"systemctl --user cannot show the services: {done.complaint}", target="systemd")
+        enabled = set() if few else _links(self._user_home / ".config/systemd/user")
+        system = _names(self._places.system_units)
+        answer = {}
+        for service in services:
+            name = _file_name(service)
+            is_link = not few and name in enabled
+            answer[service.profile] = one = self._status(service, found.get(name), is_link, name in system)
+            self._seen_failed[name] = one.activity is Activity.FAILED
+        return answer
+
+    def _status(
+        self, service: Service, block: Mapping[str, str] | None, is_enabled: bool, in_system: bool
+    ) -> ServiceStatus:
+        kind = _kind(service.path)
+        installed = kind == "file"
+        if in_system and kind == "missing" and (block is None or block.get("LoadState") == "not-found"):
+            wanted = self._places.system_units / "multi-user.target.wants" / _file_name(service)
+            return ServiceStatus(
+                installed=True, enabled=os.path.lexists(wanted), activity=Activity.UNKNOWN, scope="system"
+            )
+        if block is not None:
+            return status(block, installed=installed)
+        if kind == "masked":
+            return ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE, reason="masked")
+        return ServiceStatus(installed, installed and is_enabled, Activity.INACTIVE)
+
+    def system_conflicts(self, services: Sequence[Service]) -> tuple[str, ...]:
+        """Return the profiles that have a unit of the same name in the system's scope as well: two gateways at boot."""
+        system = _names(self._places.system_units)
+        return tuple(each.profile for each in services if _file_name(each) in system and _kind(each.path) != "missing")
+
+    def system_path(self, service: Service) -> Path:
+        """Return where the unit of the same name in the system's scope lies, or would."""
+        return self._places.system_units / system_unit(service.name).name
+
+    def legacy_units(self) -> tuple[Path, ...]:
+        """Return the units of old Hermes releases, `hermes.service`, that still start a gateway."""
+        folders = (self._user_home / ".config/systemd/user", self._places.system_units)
+        return tuple(folder / _LEGACY for folder in folders if _starts_gateway(folder / _LEGACY))
+
+    def cgroup_unit(self, pid: int) -> Membership | None:
+        """Return the gateway's unit that a process belongs to, None when it belongs to none; the kernel is asked."""
+        try:
+            lines = (self._places.proc / str(pid) / "cgroup").read_text(errors="replace").splitlines()
+        except OSError:
+            return None
+        for line in lines:
+            parts = line.split(":", 2)[-1].split("/")
+            for part in reversed(parts):
+                if _MEMBER.fullmatch(part):
+                    is_user = any(each.startswith("user@") for each in parts)
+                    return Membership(part.removesuffix(".service"), "user" if is_user else "system")
+        return None
+
+    def version(self) -> int:
+        """Return the version of systemd; no bus is needed for it."""
+        if self._version is None:
+            done = self._runner(("systemctl", "--version"), listed_environment(self._environment), DEADLINE)
+            match = re.search(r"systemd (\d+)", done.out)
+            if match is None:
+                raise ManagerError(f"`systemctl --version` says no version: {done.complaint}", target="systemd")
+            self._version = int(match[1])
+        return self._version
+
+    def linger(self) -> bool | None:
+        """Return whether services run on after the last logout, and from boot; None where no systemd decides it."""
+        return lingers(account_name(self._uid, self._environment), self._places)
+
+    def enable_linger(self) -> None:
+        """Have the user's services run from boot, and after the last logout.
+
+        Raises ManagerError when logind is not there or does not allow it.
+        """
+        account = account_name(self._uid, self._environment)
+        words = ("loginctl", "--no-ask-password", "enable-linger", account)
+        done = self._runner(words, listed_environment(self._environment), DEADLINE)
+        if done.code != 0:
+            raise ManagerError(
+                f"linger cannot be switched on for {account}: {done.complaint}", target=account, code="linger-off",
+                hint=f"have an administrator run `sudo loginctl enable-linger {account}`",
+            )  # fmt: skip
+
+    def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
+        """Return the last lines that the journal has of a service, [] without a journal; as written, not redacted."""
+        words = (
+            "journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}",
+            f"--user-unit={_file_name(service)}",
+        )  # fmt: skip
+        try:
+            done = self._runner(words, listed_environment(self._environment), _JOURNAL_SECONDS)
+        except ManagerError:  # no journalctl, or a journal too slow to wait for: the lines are a courtesy
+            return []
+        return done.out.splitlines()[-lines:] if done.code == 0 and lines > 0 else []
+
+    # -- what shall be
+
+    def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
+        """Have systemd read the files again. A gateway that runs goes on as it was started."""
+        if not services:
+            return {}
+        failed, read_again = ({}, False) if enable is None else self._set_enabled(services, enabled=enable)
+        if not read_again:
+            self._reload()
+        return failed
+
+    def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
+        """Set whether the services start with the user's systemd, in one call unless one of them is refused."""
+        return self._set_enabled(services, enabled=enabled)[0]
+
+    def _set_enabled(self, services: Sequence[Service], *, enabled: bool) -> tuple[dict[str, str], bool]:
+        """Enable or disable; returns what failed, and whether systemd has read all units again by itself.
+
+        One unit that systemd refuses keeps it from all others: that one is left out, and the rest asked for again.
+        """
+        failed = {each.profile: reason for each in services if enabled and (reason := _cannot_enable(each))}
+        asked = [each for each in services if each.profile not in failed]
+        if not enabled:
+            # systemd refuses to disable what has neither a file nor a link.
+            linked = _links(self._user_home / ".config/systemd/user")
+            asked = [each for each in asked if _kind(each.path) != "missing" or _file_name(each) in linked]
+        read_again = False
+        for batch in _batches(asked):
+            rest = list(batch)
+            while rest:
+                done = self._systemctl("enable" if enabled else "disable", "--", *map(_file_name, rest))
+                if done.code == 0:
+                    read_again = True
+                    break
+                named = set(_UNIT_NAME.findall(done.complaint))
+                refused = [each for each in rest if _file_name(each) in named] or rest
+                failed |= {each.profile: _explained(each, done.complaint) for each in refused}
+                rest = [each for each in rest if each.profile not in failed]
+        return failed, read_again
+
+    def start(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the services started. What failed before, or too often, is forgiven first: systemd would refuse it."""
+        unseen = [each for each in services if _file_name(each) not in self._seen_failed]
+        if unseen:
+            self.query(unseen)
+        forgiven = [each for each in services if self._seen_failed.get(_file_name(each))]
+        self._each("reset-failed", forgiven)
+        for each in forgiven:
+            self._seen_failed[_file_name(each)] = False
+        return self._each("start", services, "--no-block")
+
+    def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the services stopped; a stop by systemd is the one that nothing revives."""
+        failed = self._each("stop", services, "--no-block")
+        return {profile: reason for profile, reason in failed.items() if " not loaded" not in reason}
+
+    def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have systemd forget services that are stopped; their files may be there still, or be gone."""
+        if not services:
+            return {}
+        failed, read_again = self._set_enabled(services, enabled=False)
+        if not read_again:
+            self._reload()
+        forgotten = self._each("reset-failed", services)
+        return failed | {profile: reason for profile, reason in forgotten.items() if " not loaded" not in reason}
+
+    def _reload(self) -> None:
+        done = self._systemctl("daemon-reload")
+        if done.code != 0:
+            raise ManagerError(
+                f"systemd does not read its units again: {done.complaint}", target="systemd",
+                hint="see why with `systemctl --user daemon-reload`",
+            )  # fmt: skip
+
+    def _each(self, verb: str, services: Sequence[Service], *options: str) -> dict[str, str]:
+        """Ask one thing for many units; systemd goes on after one that it refuses, and names it."""
+        failed: dict[str, str] = {}
+        for batch in _batches(services):
+            done = self._systemctl(verb, *options, "--", *map(_file_name, batch))
+            if done.code == 0:
+                continue
+            complaints = {unit: plain(reason) for unit, reason in _COMPLAINT.findall(done.err)}
+            for each in batch:
+                reason = complaints.get(_file_name(each)) if complaints else done.complaint
+                if reason is not None:
+                    failed[each.profile] = _explained(each, reason)
+        return failed
+
+    def _systemctl(self, *words: str) -> Finished:
+        self.check()
+        done = self._runner(("systemctl", "--user", "--no-ask-password", *words), self._bus or {}, DEADLINE)
+        if done.code != 0 and _UNREACHABLE.search(done.complaint):
+            raise ManagerError(
+                f"the systemd user manager does not answer: {done.complaint}", target="systemd", code="no-user-bus",
+                hint=f"start it again with `sudo systemctl restart user@{self._uid}.service`; {OTHERWISE}",
+            )  # fmt: skip
+        return done
+
+
+def _file_name(service: Service) -> str:
+    return f"{service.name.unit}.service"
+
+
+def _batches(services: Sequence[Service]) -> list[Sequence[Service]]:
+    found, begin = [], 0
+    for names in batches([_file_name(each) for each in services]):
+        found.append(services[begin : begin + len(names)])
+        begin += len(names)
+    return found
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:  # not there, or not ours to see
+        return set()
+
+
+def _links(folder: Path) -> set[str]:
+    """Return the names of all units that something in a folder of units wants."""
+    folders = [name for name in _names(folder) if name.endswith((".wants", ".requires"))]
+    return set().union(*(_names(folder / name) for name in folders))
+
+
+def _kind(path: Path) -> str:
+    """Return "file", "masked" (a link to /dev/null) or "missing"."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return "missing"
+    return "masked" if stat.S_ISCHR(mode) else "file"
+
+
+def _cannot_enable(service: Service) -> str | None:
+    kind = _kind(service.path)
+    if kind == "missing":
+        return f"there is no unit at {service.path}: make it with `hermes-gateways install {service.profile}`"
+    return _explained(service, "the unit is masked") if kind == "masked" else None
+
+
+def _explained(service: Service, reason: str) -> str:
+    """Return systemd's reason with the way out."""
+    name = _file_name(service)
+    if "masked" in reason:
+        return f"{reason}: take the mask off with `systemctl --user unmask {name}`"
+    if "not found" in reason or "does not exist" in reason:
+        return f"{reason}: make it with `hermes-gateways install {service.profile}`"
+    if "bad unit file setting" in reason or "bad-setting" in reason:
+        return f"{reason}: `systemd-analyze --user verify {service.path}` names the line"
+    return reason
+
+
+def _starts_gateway(path: Path) -> bool:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return any(word in text for word in _LEGACY_WORDS)
