@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_systemctl import FakeSystemctl
+from sample_specs import spec_of
 
 from hermes_profiles.services.managers.base import Activity, ManagerError, Service
 from hermes_profiles.services.managers.processes import Finished, batches, run
@@ -57,6 +58,26 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
+
+
+# -- definitions
+
+
+def test_a_service_is_hermes_own_unit_and_our_drop_in(world: World) -> None:
+    (unit, unit_text, unit_mode), (ours, ours_text, ours_mode) = world.manager.definitions(spec_of())
+    assert unit == world.units / "hermes-gateway-coder.service" == world.service("coder").path
+    assert ours == world.units / "hermes-gateway-coder.service.d/50-hermes-profiles.conf"
+    assert unit_mode == ours_mode == 0o644 and b"[Install]" in unit_text and b"[Install]" not in ours_text
+
+
+def test_the_drop_in_fits_the_version_and_is_written_without_systemctl_too(world: World, tmp_path: Path) -> None:
+    def text(manager: SystemdManager) -> bytes:
+        return manager.definitions(spec_of())[1][1]
+
+    old = text(world.manager)
+    world.fake.answers["--version"] = Finished(0, "systemd 257 (257.7-1)\n", "")
+    assert text(world.with_environment()) != old, "systemd 254 and later can wait longer after each failure"
+    assert text(SystemdManager(world.home, {"PATH": str(tmp_path)}, UID, places=world.places)) == old
 
 
 # -- query

@@ -1,0 +1,147 @@
+"""Which manager runs this user's gateways: launchd, systemd, else supervisor; never one instead of a broken other."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.services.naming import LABEL, UNIT
+
+from .base import Manager, ManagerError, ManagerKind
+from .supervisor_link import PROGRAMS
+from .systemd_bus import Places, find_bus, is_wsl
+
+Which = Callable[[str], str | None]
+_HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
+
+
+class Choice(NamedTuple):
+    """The manager that runs the gateways of a root, and why that one."""
+
+    kind: ManagerKind
+    why: str
+
+
+def detect(
+    *, platform: str, environment: Mapping[str, str], user_home: Path, uid: int, state: Path,
+    wanted: ManagerKind | None = None, which: Which | None = None, places: Places | None = None,
+) -> Manager:  # fmt: skip
+    """Return the manager to talk to; `state` is our own folder in the root, `platform` is sys.platform's word.
+
+    Raises ManagerError when the one that is due cannot be reached, with the command that mends it: another one is
+    only taken when the user says so (`wanted`), since two managers would run every gateway twice.
+    """
+    choice = describe(
+        platform=platform, environment=environment, user_home=user_home, uid=uid, state=state, wanted=wanted,
+        places=places,
+    )  # fmt: skip
+    if choice.kind is ManagerKind.LAUNCHD:
+        from .launchd import LaunchdManager
+
+        _require("launchctl", choice, environment, which)
+        return LaunchdManager(user_home, environment, uid)
+    if choice.kind is ManagerKind.SYSTEMD:
+        from .systemd import SystemdManager
+
+        _require("systemctl", choice, environment, which)
+        manager = SystemdManager(user_home, environment, uid, places=places)
+        manager.check()
+        return manager
+    from .supervisord import SupervisorManager
+
+    return SupervisorManager(state, environment, uid)
+
+
+def describe(
+    *, platform: str, environment: Mapping[str, str], user_home: Path, uid: int, state: Path,
+    wanted: ManagerKind | None = None, places: Places | None = None,
+) -> Choice:  # fmt: skip
+    """Return which manager is due, and a word on why; the file system is all that is asked."""
+    places = places or Places()
+    if wanted is not None:
+        return Choice(wanted, "asked for with --manager")
+    native = _native(platform, environment, uid, places)
+    root = state.parent.parent
+    programs = state / "supervisor" / PROGRAMS
+    supervised = next(_files(programs, UNIT, ".conf"), None) is not None
+    # Where no systemd was booted, its units still tell: a home that a container shares with its host.
+    unit = next(_plists(user_home, root) if platform == "darwin" else _units(user_home, root), None)
+    own = ManagerKind.LAUNCHD if platform == "darwin" else ManagerKind.SYSTEMD
+    if unit is not None and supervised:
+        return Choice(native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor, too")
+    if unit is not None:
+        return Choice(own, f"services of this root are installed under it: {unit}")
+    if supervised and native.kind is not ManagerKind.SUPERVISOR:
+        return Choice(ManagerKind.SUPERVISOR, f"services of this root are installed under it: {programs}")
+    return native
+
+
+def _native(platform: str, environment: Mapping[str, str], uid: int, places: Places) -> Choice:
+    """Return the manager of a machine on which nothing is installed yet."""
+    if platform == "darwin":
+        return Choice(ManagerKind.LAUNCHD, "this is macOS")
+    if find_bus(environment, uid, places) is not None:
+        return Choice(ManagerKind.SYSTEMD, "the user's systemd runs")
+    if os.path.exists(places.booted):
+        return Choice(ManagerKind.SYSTEMD, "this machine was booted with systemd")
+    if is_wsl(environment, places):
+        return Choice(ManagerKind.SUPERVISOR, "this WSL distribution runs without systemd")
+    return Choice(ManagerKind.SUPERVISOR, "no systemd was booted here")
+
+
+def _require(program: str, choice: Choice, environment: Mapping[str, str], which: Which | None) -> None:
+    import shutil
+
+    find = which or (lambda name: shutil.which(name, path=environment.get("PATH")))
+    if find(program) is None:
+        raise ManagerError(
+            f"{choice.kind} is the manager here ({choice.why}), but `{program}` is not on PATH",
+            target=str(choice.kind), code="no-program",
+            hint=f"put the folder of `{program}` on PATH; or use the bundled manager with `--manager supervisor`",
+        )  # fmt: skip
+
+
+def _units(user_home: Path, root: Path) -> Iterator[Path]:
+    """Yield the systemd units that run a profile of a root."""
+    for path in _files(user_home / ".config/systemd/user", UNIT, ".service"):
+        found = _HOME.search(_content(path))
+        if found and _belongs(os.fsdecode(found[1].replace(b"%%", b"%")), root):
+            yield path
+
+
+def _plists(user_home: Path, root: Path) -> Iterator[Path]:
+    """Yield the LaunchAgents that run a profile of a root."""
+    import plistlib
+    from xml.parsers.expat import ExpatError
+
+    for path in _files(user_home / "Library/LaunchAgents", LABEL, ".plist"):
+        try:
+            home = plistlib.loads(_content(path))["EnvironmentVariables"]["HERMES_HOME"]
+        except (ValueError, KeyError, TypeError, ExpatError):
+            continue
+        if _belongs(str(home), root):
+            yield path
+
+
+def _files(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    yield from (folder / name for name in names if name.startswith(prefix) and name.endswith(suffix))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _belongs(home: str, root: Path) -> bool:
+    """Return whether a home is the root or one of its profiles; services name homes with links followed."""
+    real = os.path.realpath(root)
+    return home in (str(root), real) or os.path.dirname(home) in (f"{root}/profiles", f"{real}/profiles")

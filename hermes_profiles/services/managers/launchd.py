@@ -1,0 +1,380 @@
+"""The user's launchd, through `launchctl`: reads for the whole fleet in one go, writes per job, a few at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.services.naming import ServiceName, launch_agent
+from hermes_profiles.services.spec import ServiceSpec
+
+from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from .launchd_words import (
+    IN_PROGRESS,
+    LOADED_ALREADY,
+    REFUSED,
+    RETRIED,
+    Job,
+    disabled_labels,
+    domain_jobs,
+    explain,
+    is_gone,
+    job_details,
+    listed_jobs,
+)
+from .processes import DEADLINE, Finished, Runner, last_lines, listed_environment, run
+
+# How long launchd gets to finish what it began: it answers 5 or 37 while an old job is on its way out. The sum is
+# a little above the minute after which launchd kills a job that does not end.
+_WAITS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0) + (5.0,) * 12
+# Of a job that `print` does not show, 5 soon means that launchd does not like the plist.
+_TRIES = 5
+_JOBS_AT_ONCE = 8
+
+
+class _Settled(Enum):
+    """What became of a job that launchd was busy with."""
+
+    RUNS = "runs"
+    GONE = "gone"
+    STAYS = "stays"
+
+
+class LaunchdManager:
+    """The manager of one user's LaunchAgents; see `Manager` for the verbs.
+
+    A job is loaded into the first domain that takes it: `gui/UID` (a session at the screen), else `user/UID` (ssh, a
+    machine without a screen). A gateway is never run without launchd when launchd refuses: the reason is told.
+    """
+
+    kind = ManagerKind.LAUNCHD
+
+    def __init__(
+        self, user_home: Path, environment: Mapping[str, str], uid: int, *, runner: Runner = run,
+        waits: Sequence[float] = _WAITS, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        self._user_home = user_home
+        self._environment = listed_environment(environment)
+        self._candidates = (f"gui/{uid}", f"user/{uid}")
+        self._runner = runner
+        self._waits = tuple(waits)
+        self._sleep = sleep
+        self._usable: tuple[str, ...] = ()
+        self._where: dict[str, str] = {}
+
+    # -- definitions
+
+    def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
+        """Return the property list of the LaunchAgent."""
+        from hermes_profiles.services.launchd import render_plist
+
+        return ((launch_agent(spec.name, self._user_home), render_plist(spec), 0o644),)
+
+    def service(self, spec_name: ServiceName, profile: str) -> Service:
+        """Return the service of a profile: its LaunchAgent."""
+        return Service(profile, spec_name, launch_agent(spec_name, self._user_home))
+
+    # -- what is
+
+    def check(self) -> None:
+        """Raise ManagerError when launchd has no domain for this user."""
+        self._domains()
+
+    def _domains(self) -> tuple[str, ...]:
+        if not self._usable:
+            answers = {domain: self._launchctl("print", domain) for domain in self._candidates}
+            self._usable = tuple(domain for domain, done in answers.items() if done.code == 0)
+            if not self._usable:
+                first = next(iter(answers.values()))
+                raise ManagerError(
+                    f"launchd has no domain for this user ({', '.join(answers)}): {first.complaint}",
+                    target="launchd", code="no-domain",
+                    hint="log in as this user, at the screen or by ssh, and not through sudo; "
+                    "or use the bundled manager with `--manager supervisor`",
+                )  # fmt: skip
+        return self._usable
+
+    def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
+        """Return profile → status, from one `launchctl list` and one `print-disabled`.
+
+        `list` tells of one domain only, the caller's: over ssh it does not know the jobs of the session at the screen.
+        While an installed job is missing in it, the domains are asked too, once each. How often a job was revived is
+        only told of a single job (`print LABEL`), so `restarts` is None for many.
+        """
+        if not services:
+            return {}
+        installed = [each for each in services if os.path.isfile(each.path)]
+        jobs = self._jobs(installed)
+        off = self._disabled() if installed else set()
+        answer = {each.profile: _status(each, jobs.get(each.name.label), off) for each in services}
+        if len(services) == 1 and services[0].name.label in jobs:
+            return {services[0].profile: self._detailed(services[0], answer[services[0].profile])}
+        return answer
+
+    def _jobs(self, installed: Sequence[Service]) -> dict[str, Job]:
+        listed = self._launchctl("list")
+        if listed.code != 0:
+            self._domains()
+            raise ManagerError(f"launchctl does not list its jobs: {listed.complaint}", target="launchd")
+        found = listed_jobs(listed.out)
+        for domain in self._candidates:
+            if all(each.name.label in found for each in installed):
+                break
+            done = self._launchctl("print", domain)
+            for label, job in domain_jobs(done.out).items() if done.code == 0 else ():
+                found.setdefault(label, job)
+        return found
+
+    def _detailed(self, service: Service, status: ServiceStatus) -> ServiceStatus:
+        for domain in self._order(service):
+            done = self._launchctl("print", f"{domain}/{service.name.label}")
+            if done.code == 0:
+                self._where[service.name.label] = domain
+                details = job_details(done.out)
+                restarts = None if details.runs is None else max(0, details.runs - 1)
+                return status._replace(restarts=restarts, home=details.environment.get("HERMES_HOME"))
+        return status
+
+    def _disabled(self) -> set[str]:
+        """Return the labels that do not start at login; the domains of one user share the list."""
+        for domain in self._candidates:
+            done = self._launchctl("print-disabled", domain)
+            if done.code == 0:
+                return disabled_labels(done.out)
+        return set()
+
+    def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
+        """Return the last lines a gateway wrote to its standard error, else its output; as written, not redacted."""
+        definition = _definition(service.path)
+        logs = [definition.get(key) for key in ("StandardErrorPath", "StandardOutPath")]
+        return next((found for log in logs if isinstance(log, str) and (found := last_lines(log, lines))), [])
+
+    # -- what shall be
+
+    def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
+        """Have launchd read changed definitions: a loaded job is taken out and put in again, which restarts it.
+
+        A job that is not loaded stays so: launchd runs a job as soon as it is loaded, and reads its file at `start`
+        and at login.
+        """
+        return self._each(services, lambda service: self._load(service, enable=enable))
+
+    def _load(self, service: Service, *, enable: bool | None) -> str | None:
+        if enable is not None and (reason := self._set_enabled(service, enabled=enable)):
+            return reason
+        domain = self._loaded(service)
+        if domain is None:
+            return None
+        reason = self._boot_out(service, domain)
+        if reason is None and not self._wait_until_gone(service):
+            reason = _still_there(service, domain)
+        return reason or self._bootstrap(service)
+
+    def start(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the jobs run; one that a stop had taken out is loaded again first."""
+        return self._each(services, self._start)
+
+    def _start(self, service: Service) -> str | None:
+        label = service.name.label
+        for domain in self._order(service):
+            done = self._launchctl("kickstart", f"{domain}/{label}")
+            # In progress: either it runs already, or a stop is not over yet.
+            state = self._settled(service, domain) if done.code in IN_PROGRESS else _Settled.GONE
+            if done.code == 0 or state is _Settled.RUNS:
+                self._where[label] = domain
+                return None
+            if state is _Settled.STAYS:
+                return _still_there(service, domain)
+            if done.code in IN_PROGRESS:
+                break
+            if not is_gone(done) and done.code not in REFUSED:
+                return explain("kickstart", f"{domain}/{label}", done)
+        return self._bootstrap(service)
+
+    def _settled(self, service: Service, domain: str) -> _Settled:
+        """Wait until a job runs or is gone, and tell which."""
+        for wait in (0.0, *self._waits):
+            self._sleep(wait)
+            done = self._launchctl("print", f"{domain}/{service.name.label}")
+            if done.code != 0:
+                return _Settled.GONE
+            if job_details(done.out).running:
+                return _Settled.RUNS
+        return _Settled.STAYS
+
+    def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Take the jobs out of launchd, which ends them: one that is only killed is revived. They stay installed."""
+        return self._each(services, self._stop)
+
+    def _stop(self, service: Service) -> str | None:
+        for domain in self._order(service):
+            if self._is_loaded(service, domain):
+                return self._boot_out(service, domain)
+        return None
+
+    def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have launchd forget the jobs, and that they were ever disabled: a mark that stays would hit the next one."""
+        off = self._disabled() if services else set()
+        return self._each(services, lambda service: self._unload(service, off))
+
+    def _unload(self, service: Service, off: set[str]) -> str | None:
+        reason = self._stop(service)
+        if reason is None and not self._wait_until_gone(service):
+            reason = _still_there(service, self._order(service)[0])
+        if reason is None and service.name.label in off:
+            reason = self._set_enabled(service, enabled=True)
+        self._where.pop(service.name.label, None)
+        return reason
+
+    def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
+        """Set whether the jobs start at login; what runs goes on."""
+        return self._each(services, lambda service: self._set_enabled(service, enabled=enabled))
+
+    def _set_enabled(self, service: Service, *, enabled: bool) -> str | None:
+        verb, target = "enable" if enabled else "disable", f"{self._domains()[0]}/{service.name.label}"
+        done = self._launchctl(verb, target)
+        return None if done.code == 0 else explain(verb, target, done)
+
+    # -- one job
+
+    def _order(self, service: Service) -> tuple[str, ...]:
+        """Return the domains to look in, the one where the job was last seen first."""
+        known = self._where.get(service.name.label)
+        return tuple(sorted(self._domains(), key=lambda domain: domain != known))
+
+    def _is_loaded(self, service: Service, domain: str) -> bool:
+        is_loaded = self._launchctl("print", f"{domain}/{service.name.label}").code == 0
+        if is_loaded:
+            self._where[service.name.label] = domain
+        return is_loaded
+
+    def _loaded(self, service: Service) -> str | None:
+        return next((domain for domain in self._order(service) if self._is_loaded(service, domain)), None)
+
+    def _boot_out(self, service: Service, domain: str) -> str | None:
+        target = f"{domain}/{service.name.label}"
+        done = self._launchctl("bootout", target)
+        if done.code == 0 or is_gone(done) or done.code in IN_PROGRESS:
+            return None
+        # 5 is also the answer when the job went away by itself in between.
+        return explain("bootout", target, done) if self._is_loaded(service, domain) else None
+
+    def _wait_until_gone(self, service: Service) -> bool:
+        for wait in (0.0, *self._waits):
+            self._sleep(wait)
+            if self._loaded(service) is None:
+                return True
+        return False
+
+    def _bootstrap(self, service: Service) -> str | None:
+        """Load a job into the first domain that takes it, and have it run."""
+        if not os.path.isfile(service.path):
+            return f"there is no plist at {service.path}: make it with `hermes-gateways install {service.profile}`"
+        reason = None
+        for domain in self._order(service):
+            refusal = self._bring_up(service, domain)
+            if refusal is None:
+                self._where[service.name.label] = domain
+                return None
+            reason = explain(*refusal)
+            if refusal[2].code not in REFUSED:
+                break
+        return reason
+
+    def _bring_up(self, service: Service, domain: str) -> tuple[str, str, Finished] | None:
+        """Load a job and have it run; returns the (verb, target, answer) that says why not."""
+        label, plist = service.name.label, os.fspath(service.path)
+        target, unseen, lifted = f"{domain}/{label}", 0, False
+        refusal = None
+        try:
+            for wait in (*self._waits, 0.0):
+                done = self._launchctl("bootstrap", domain, plist)
+                refusal = ("bootstrap", f"{domain} {plist}", done)
+                # launchd may take a job and complain all the same: what `print` shows counts.
+                if done.code == 0 or done.code in LOADED_ALREADY or self._is_loaded(service, domain):
+                    kicked = self._launchctl("kickstart", target)
+                    state = self._settled(service, domain) if kicked.code in IN_PROGRESS else _Settled.GONE
+                    if kicked.code == 0 or state is _Settled.RUNS:
+                        return None
+                    refusal = ("kickstart", target, kicked)
+                    # Gone: it was the old job, on its way out.
+                    if state is _Settled.STAYS or not (is_gone(kicked) or kicked.code in IN_PROGRESS):
+                        return refusal
+                elif done.code not in RETRIED or unseen == _TRIES:
+                    return refusal
+                elif not unseen and label in self._disabled():
+                    # Disabled means: not at login. To run it now, it has to be enabled while it is loaded.
+                    lifted = self._launchctl("enable", target).code == 0
+                    unseen, wait = 1, 0.0
+                else:
+                    unseen += 1
+                self._sleep(wait)
+            return refusal
+        finally:
+            if lifted:
+                self._launchctl("disable", target)
+
+    def _each(self, services: Sequence[Service], work: Callable[[Service], str | None]) -> dict[str, str]:
+        """Do one thing for many jobs, some at a time: each may wait for launchd."""
+        if not services:
+            return {}
+        self._domains()
+        if len(services) == 1:
+            answers = [work(services[0])]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(min(_JOBS_AT_ONCE, len(services))) as pool:
+                answers = list(pool.map(work, services))
+        return {each.profile: reason for each, reason in zip(services, answers, strict=True) if reason}
+
+    def _launchctl(self, *words: str) -> Finished:
+        return self._runner(("launchctl", *words), self._environment, DEADLINE)
+
+
+def _still_there(service: Service, domain: str) -> str:
+    target = f"{domain}/{service.name.label}"
+    return f"launchd does not let go of {target}: see what it does with `launchctl print {target}`"
+
+
+def _status(service: Service, job: Job | None, off: set[str]) -> ServiceStatus:
+    installed = os.path.isfile(service.path)
+    enabled = installed and service.name.label not in off
+    if job is None:
+        return ServiceStatus(installed=installed, enabled=enabled, activity=Activity.INACTIVE)
+    if job.pid is not None:
+        return ServiceStatus(
+            installed=installed, enabled=enabled, activity=Activity.ACTIVE, pid=job.pid, last_exit=job.last_exit
+        )
+    waiting = _revives(service.path, job.last_exit)
+    failed = bool(job.last_exit)
+    activity = Activity.ACTIVATING if waiting else Activity.FAILED if failed else Activity.INACTIVE
+    reason = ("signal" if (job.last_exit or 0) < 0 else "exit-code") if failed else ""
+    return ServiceStatus(
+        installed=installed, enabled=enabled, activity=activity, waiting=waiting, last_exit=job.last_exit, reason=reason
+    )
+
+
+def _revives(path: Path, last_exit: int | None) -> bool:
+    """Return whether launchd will run a job again that is loaded and has no process; its definition says."""
+    keep_alive = _definition(path).get("KeepAlive")
+    if isinstance(keep_alive, dict):
+        wanted = keep_alive.get("SuccessfulExit")
+        return wanted is not None and wanted == (not last_exit)
+    return keep_alive is True
+
+
+def _definition(path: Path) -> dict[str, Any]:
+    """Return what a property list says, {} when it cannot be read."""
+    import plistlib
+    from xml.parsers.expat import ExpatError
+
+    try:
+        found = plistlib.loads(path.read_bytes())
+    except (OSError, ValueError, ExpatError):
+        return {}
+    return found if isinstance(found, dict) else {}
