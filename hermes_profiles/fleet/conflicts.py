@@ -1,0 +1,248 @@
+"""Who may speak for a bot or listen on a port when several gateways would: one keeps it, the others are masked. Pure.
+
+The decision is one pass over channels in the order of their right to them; a channel is given everything it needs or
+is masked whole, and what is masked holds nothing, so that a port it would have taken stays free for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.credentials.identities import Identity, PortClaim
+
+from .holdings import Holdings
+
+
+class Mask(NamedTuple):
+    """A channel that is switched off for one run, and why; `owner`: the profile that has it, None for a process that
+    is no profile of this root."""
+
+    channel: str
+    reason: str
+    owner: str | None = None
+    owner_pid: int | None = None
+
+
+class Live(NamedTuple):
+    """A gateway that is up (`pid`), or on its way (`coming`: queued in its manager, activating, between two tries)."""
+
+    pid: int | None
+    coming: bool
+
+
+class LiveLock(NamedTuple):
+    """One of Hermes' own lock files whose process is alive; `digest`: the 16 digits of its name."""
+
+    channel: str
+    digest: str
+    pid: int
+
+
+class RunningConflict(NamedTuple):
+    """Gateways that run now and are in each other's way; `holder` is the one whose process has Hermes' own lock."""
+
+    channel: str
+    profiles: tuple[str, ...]
+    what: str
+    holder: str | None = None
+
+
+class _Owner(NamedTuple):
+    """Who has something: a profile, or a process that is none of this root's."""
+
+    profile: str | None
+    pid: int | None
+
+    def __str__(self) -> str:
+        if self.profile is not None:
+            return f"profile '{self.profile}'"
+        return f"process {self.pid}, which is no profile of this root" if self.pid is not None else "another process"
+
+
+class _Taken:
+    """What is given away already."""
+
+    def __init__(self) -> None:
+        self._identities: dict[tuple[str, str], _Owner] = {}
+        self._digests: dict[tuple[str, str], _Owner] = {}
+        self._ports: dict[int, list[tuple[PortClaim, _Owner]]] = {}
+        self._listening: dict[int, _Owner] = {}
+
+    def give(self, owner: _Owner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
+        """Note what an owner has; who came first keeps it."""
+        for identity in identities:
+            self._identities.setdefault(identity.place, owner)
+        for claim in ports:
+            self._ports.setdefault(claim.port, []).append((claim, owner))
+
+    def lock(self, lock: LiveLock, owner: _Owner) -> None:
+        """Note the holder of a lock file."""
+        self._digests.setdefault((lock.channel, lock.digest), owner)
+
+    def listen(self, port: int, owner: _Owner) -> None:
+        """Note who listens on a port."""
+        self._listening.setdefault(port, owner)
+
+    def reason(self, profile: str, channel: str, held: Holdings) -> tuple[str, _Owner] | None:
+        """Return why a profile cannot have a channel and who has it, None when it can."""
+        for identity in held.identities:
+            if identity.channel == channel:
+                owner = self._digests.get((channel, identity.key[:16])) or self._identities.get(identity.place)
+                if owner is not None and owner.profile != profile:
+                    return f"{identity.noun} already in use by {owner}", owner
+        for claim in held.ports:
+            if claim.channel == channel:
+                others = self._ports.get(claim.port, ())
+                owner = next((one for other, one in others if other.meets(claim) and one.profile != profile), None)
+                owner = owner or self._listening.get(claim.port)
+                if owner is not None and owner.profile != profile:
+                    return f"port {claim.port} already in use by {owner}", owner
+        return None
+
+
+def decide(
+    *,
+    starting: Sequence[str],
+    holdings: Mapping[str, Holdings],
+    live: Mapping[str, Live],
+    locks: Sequence[LiveLock] = (),
+    owners: Sequence[str] = (),
+    listening: Mapping[int, int | None] | None = None,
+    masked: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, tuple[Mask, ...]]:
+    """Return the masks of each profile to start, () for those that need none.
+
+    `starting`: in fleet order; `holdings`: of these and of every live profile; `live`: who runs or is coming; `owners`:
+    what `--owner` named, the first strongest; `listening`: port → pid (None when it cannot be seen); `masked`: channels
+    that are masked in gateways that run or come now. A gateway that runs on keeps what it has. Among those that start
+    (a running one among them is about to be restarted) `--owner` comes first, then who has it now, then fleet order.
+    """
+    masked = masked or {}
+    begun = {name: number for number, name in enumerate(starting)}
+    taken = _Taken()
+    profile_of = {state.pid: name for name, state in live.items() if state.pid is not None}
+    locked = {(profile_of[lock.pid], lock.channel) for lock in locks if lock.pid in profile_of}
+    for lock in locks:
+        if profile_of.get(lock.pid) not in begun:
+            taken.lock(lock, _Owner(profile_of.get(lock.pid), lock.pid))
+    _give_to_the_running(taken, holdings, {n: s for n, s in live.items() if n not in begun}, locked, masked)
+    _give_ports(taken, listening or {}, profile_of, begun, holdings)
+
+    def right(profile: str, channel: str) -> tuple[int, ...]:
+        """Return the place of a channel in the queue."""
+        named = owners.index(profile) if profile in owners else len(owners)
+        state = live.get(profile)
+        runs = state is not None and state.pid is not None and channel not in masked.get(profile, ())
+        return (named, 0 if runs and (profile, channel) in locked else 1 if runs else 2, begun[profile])
+
+    queue = [(name, channel) for name in starting for channel in channels_held(holdings.get(name, Holdings()))]
+    found: dict[str, list[Mask]] = {name: [] for name in starting}
+    for name, channel in sorted(queue, key=lambda pair: right(*pair)):
+        held = holdings[name]
+        refused = taken.reason(name, channel, held)
+        if refused is None:
+            taken.give(
+                _Owner(name, None),
+                [one for one in held.identities if one.channel == channel],
+                [one for one in held.ports if one.channel == channel],
+            )
+        else:
+            why, owner = refused
+            text = f"platform '{channel}' disabled: {why}"
+            pid = owner.pid if owner.pid is not None else _pid(live, owner.profile)
+            found[name].append(Mask(channel, text, owner.profile, pid))
+    return {name: tuple(sorted(masks)) for name, masks in found.items()}
+
+
+def channels_held(held: Holdings) -> tuple[str, ...]:
+    """Return the channels with something that only one gateway may have."""
+    return tuple(dict.fromkeys([*(one.channel for one in held.identities), *(one.channel for one in held.ports)]))
+
+
+def without(held: Holdings, channels: Collection[str]) -> Holdings:
+    """Return the holdings without those of some channels."""
+    return held._replace(
+        identities=tuple(one for one in held.identities if one.channel not in channels),
+        ports=tuple(one for one in held.ports if one.channel not in channels),
+        channels=tuple(name for name in held.channels if name not in channels),
+    )
+
+
+def _pid(live: Mapping[str, Live], profile: str | None) -> int | None:
+    state = live.get(profile) if profile is not None else None
+    return state.pid if state is not None else None
+
+
+def _give_to_the_running(
+    taken: _Taken,
+    holdings: Mapping[str, Holdings],
+    running: Mapping[str, Live],
+    locked: Collection[tuple[str, str]],
+    masked: Mapping[str, Collection[str]],
+) -> None:
+    """Note what gateways have that run on: first those whose process has Hermes' lock, then all that are up."""
+    for has_lock, is_up in ((True, True), (False, True), (False, False)):
+        for name, state in running.items():
+            if (state.pid is not None) is not is_up or not (is_up or state.coming):
+                continue
+            held = without(holdings.get(name, Holdings()), masked.get(name, ()))
+            away = [one for one in channels_held(held) if ((name, one) in locked) is not has_lock]
+            held = without(held, away)
+            taken.give(_Owner(name, state.pid), held.identities, held.ports)
+
+
+def _give_ports(
+    taken: _Taken,
+    listening: Mapping[int, int | None],
+    profile_of: Mapping[int, str],
+    begun: Collection[str],
+    holdings: Mapping[str, Holdings],
+) -> None:
+    """Note who listens now; a listener that a profile about to be restarted accounts for goes away by itself."""
+    restarted = {name for name in profile_of.values() if name in begun}
+    leaving = {claim.port for name in restarted for claim in holdings.get(name, Holdings()).ports}
+    for port, pid in listening.items():
+        profile = profile_of.get(pid) if pid is not None else None
+        if profile in begun or (profile is None and port in leaving):
+            continue  # its own, or a helper's that ends with it (the bridge of WhatsApp)
+        taken.listen(port, _Owner(profile, pid))
+
+
+def running_conflicts(
+    *,
+    holdings: Mapping[str, Holdings],
+    live: Mapping[str, Live],
+    locks: Sequence[LiveLock] = (),
+    masked: Mapping[str, Collection[str]] | None = None,
+) -> tuple[RunningConflict, ...]:
+    """Return what gateways that run now contend for, masked channels left out: `status` says so, nobody is stopped."""
+    up = {name: state.pid for name, state in live.items() if state.pid is not None}
+    holders: dict[tuple[str, str], list[str]] = {}
+    nouns: dict[tuple[str, str], str] = {}
+    ports: dict[int, list[tuple[str, PortClaim]]] = {}
+    for name in up:
+        held = without(holdings.get(name, Holdings()), (masked or {}).get(name, ()))
+        for identity in held.identities:
+            holders.setdefault(identity.place, []).append(name)
+            nouns.setdefault(identity.place, identity.noun)
+        for claim in held.ports:
+            ports.setdefault(claim.port, []).append((name, claim))
+    pid_of = {(lock.channel, lock.digest): lock.pid for lock in locks}
+    found: dict[tuple[str, tuple[str, ...]], RunningConflict] = {}
+    for (channel, key), names in holders.items():
+        if len(names) > 1:
+            pid = pid_of.get((channel, key[:16]))
+            holder = next((name for name in names if pid is not None and up[name] == pid), None)
+            found.setdefault(
+                (channel, tuple(names)), RunningConflict(channel, tuple(names), nouns[channel, key], holder)
+            )
+    for number, claims in ports.items():
+        names = [name for name, claim in claims if any(other.meets(claim) for whose, other in claims if whose != name)]
+        if names:
+            channel = claims[0][1].channel
+            found.setdefault(
+                (f"port {number}", tuple(names)),
+                RunningConflict(channel, tuple(dict.fromkeys(names)), f"port {number}"),
+            )
+    return tuple(found.values())

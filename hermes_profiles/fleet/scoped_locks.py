@@ -1,0 +1,73 @@
+"""Hermes' own locks of identities: who holds one now. Only read; a lock is never taken, nor a file removed.
+
+Facts (Hermes 0.19.0, gateway/status.py, `acquire_scoped_lock`): the folder is one for a user of the machine, whatever
+the root; a file is `<scope>-<first 16 hex digits of sha256(identity)>.lock` and stays when its process dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.profiles.roots import read_regular
+
+from .conflicts import LiveLock
+from .process import STOPPED, Processes, same_start
+
+_LARGEST = 65536
+_DIGITS = 16
+
+
+def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
+    """Return where the gateways of a user keep their locks."""
+    given = environment.get("HERMES_GATEWAY_LOCK_DIR")
+    if given:
+        return Path(given)
+    return Path(environment.get("XDG_STATE_HOME") or user_home / ".local" / "state") / "hermes" / "gateway-locks"
+
+
+def live_locks(
+    environment: Mapping[str, str], user_home: Path, *, catalog: Catalog, processes: Processes, platform: str
+) -> tuple[LiveLock, ...]:
+    """Return the locks whose process is proven to be a live gateway: same pid, same start, words of a gateway.
+
+    `gateway restart` counts too: where no manager runs, that process is the gateway, though Hermes itself takes its
+    locks for stale.
+    """
+    folder = lock_folder(environment, user_home)
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    channels = {channel.lock_scope: channel.name for channel in catalog.channels.values() if channel.lock_scope}
+    found = []
+    for name in names:
+        scope, dash, digest = name.removesuffix(".lock").rpartition("-")
+        channel = channels.get(scope)
+        if not dash or channel is None or not name.endswith(".lock") or len(digest) != _DIGITS:
+            continue
+        pid = _holder(folder / name, processes, platform)
+        if pid is not None:
+            found.append(LiveLock(channel, digest, pid))
+    return tuple(found)
+
+
+def _holder(path: Path, processes: Processes, platform: str) -> int | None:
+    try:
+        record = json.loads(read_regular(path, _LARGEST))
+    except (OSError, ValueError, RecursionError):  # gone, half-written or another user's: nobody's, as for Hermes
+        return None
+    pid = record.get("pid") if isinstance(record, dict) else None
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return None
+    process = processes.look(pid)
+    if process is None or process.state in STOPPED or (process.argv and not process.is_gateway):
+        return None
+    started = record.get("start_time")
+    recorded = float(started) if isinstance(started, int | float) else None
+    if recorded is not None and not same_start(recorded, process.started, platform=platform):
+        return None
+    return pid

@@ -1,0 +1,186 @@
+"""Who keeps a channel that several gateways would have, and what the others are told. Pure decisions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.fleet.conflicts import Live, LiveLock, decide, running_conflicts, without
+from hermes_profiles.fleet.holdings import Holdings
+
+UP = Live(100, coming=False)
+
+
+def bot(name: str, channel: str = "telegram") -> Identity:
+    return Identity(channel, name * 32, "token")
+
+
+def held(*things: Identity | PortClaim) -> Holdings:
+    identities = tuple(one for one in things if isinstance(one, Identity))
+    ports = tuple(one for one in things if isinstance(one, PortClaim))
+    return Holdings(identities, ports, channels=tuple(sorted({one.channel for one in things})))
+
+
+def api(port: int = 8642, bind: str = "127.0.0.1") -> PortClaim:
+    return PortClaim("api_server", port, bind)
+
+
+BOTH = {"a": held(bot("x")), "b": held(bot("x"))}
+
+
+def masked(found: object, profile: str) -> list[str]:
+    assert isinstance(found, dict)
+    return [mask.channel for mask in found[profile]]
+
+
+def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() -> None:
+    found = decide(starting=("a", "b"), holdings=BOTH, live={})
+    assert found["a"] == ()
+    (mask,) = found["b"]
+    assert mask.reason == "platform 'telegram' disabled: token already in use by profile 'a'"
+    assert (mask.owner, mask.owner_pid) == ("a", None)
+
+
+def test_who_runs_keeps_it_against_an_earlier_one() -> None:
+    found = decide(starting=("a",), holdings=BOTH, live={"b": UP})
+    assert [(mask.owner, mask.owner_pid) for mask in found["a"]] == [("b", 100)]
+
+
+def test_a_running_gateway_whose_own_overlay_masks_the_channel_does_not_own_it() -> None:
+    assert decide(starting=("a",), holdings=BOTH, live={"b": UP}, masked={"b": ("telegram",)})["a"] == ()
+
+
+def test_one_that_is_coming_counts_as_running_and_one_that_is_down_does_not() -> None:
+    coming, down = Live(None, coming=True), Live(None, coming=False)
+    assert masked(decide(starting=("a",), holdings=BOTH, live={"b": coming}), "a") == ["telegram"]
+    assert masked(decide(starting=("a",), holdings=BOTH, live={"b": down}), "a") == []
+
+
+def test_the_named_owner_wins_among_those_that_start_and_never_over_one_that_runs_on() -> None:
+    assert masked(decide(starting=("a", "b"), holdings=BOTH, live={}, owners=("b",)), "a") == ["telegram"]
+    assert masked(decide(starting=("b",), holdings=BOTH, live={"a": UP}, owners=("b",)), "b") == ["telegram"]
+    found = decide(starting=("a", "b"), holdings=BOTH, live={"a": UP}, owners=("b",))
+    assert (masked(found, "a"), masked(found, "b")) == (["telegram"], []), "a is restarted, too"
+
+
+def test_of_several_that_are_restarted_the_one_with_the_channel_keeps_it() -> None:
+    live = {"a": Live(1, coming=False), "b": Live(2, coming=False)}
+    assert masked(decide(starting=("a", "b"), holdings=BOTH, live=live, masked={"a": ("telegram",)}), "a") == [
+        "telegram"
+    ]
+    lock = LiveLock("telegram", ("x" * 32)[:16], 2)
+    found = decide(starting=("a", "b"), holdings=BOTH, live=live, locks=(lock,))
+    assert (masked(found, "a"), masked(found, "b")) == (["telegram"], [])
+
+
+def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
+    lock = LiveLock("telegram", ("x" * 32)[:16], 4711)
+    found = decide(starting=("a", "b"), holdings=BOTH, live={}, locks=(lock,))
+    for profile in ("a", "b"):
+        (mask,) = found[profile]
+        assert mask.reason == (
+            "platform 'telegram' disabled: token already in use by process 4711, which is no profile of this root"
+        )
+        assert (mask.owner, mask.owner_pid) == (None, 4711)
+    elsewhere = [LiveLock("telegram", ("y" * 32)[:16], 4711), LiveLock("discord", ("x" * 32)[:16], 4711)]
+    assert masked(decide(starting=("a",), holdings=BOTH, live={}, locks=elsewhere), "a") == []
+
+
+def test_the_lock_of_a_profile_that_runs_on_counts_whatever_its_files_say_now() -> None:
+    lock = LiveLock("telegram", ("x" * 32)[:16], 100)
+    found = decide(starting=("a",), holdings={**BOTH, "b": held()}, live={"b": UP}, locks=(lock,))
+    assert [mask.owner for mask in found["a"]] == ["b"]
+
+
+def test_a_profile_is_not_in_its_own_way() -> None:
+    lock = LiveLock("telegram", ("x" * 32)[:16], 100)
+    one = held(bot("x"), api())
+    assert decide(starting=("a",), holdings={"a": one}, live={"a": UP}, locks=(lock,), listening={8642: 100})["a"] == ()
+    assert decide(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={8642: None})["a"] == ()
+
+
+def test_ports_are_treated_alike() -> None:
+    homes = {"a": held(api()), "b": held(api()), "c": held(api(8643))}
+    found = decide(starting=("a", "b", "c"), holdings=homes, live={})
+    assert [mask.reason for mask in found["b"]] == [
+        "platform 'api_server' disabled: port 8642 already in use by profile 'a'"
+    ]
+    assert found["a"] == found["c"] == ()
+
+
+@pytest.mark.parametrize(("first", "second", "clash"), [
+    ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "*", True), ("*", "*", True), ("127.0.0.1", "127.0.0.2", False),
+])  # fmt: skip
+def test_addresses_decide_whether_ports_meet(first: str, second: str, clash: bool) -> None:
+    homes = {"a": held(api(bind=first)), "b": held(api(bind=second))}
+    assert bool(decide(starting=("a", "b"), holdings=homes, live={})["b"]) is clash
+
+
+@pytest.mark.parametrize(("pid", "words"), [
+    (100, "profile 'b'"), (4711, "process 4711, which is no profile of this root"), (None, "another process"),
+])  # fmt: skip
+def test_whoever_listens_now_has_the_port(pid: int | None, words: str) -> None:
+    found = decide(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
+    assert [mask.reason for mask in found["a"]] == [
+        f"platform 'api_server' disabled: port 8642 already in use by {words}"
+    ]
+
+
+def test_what_is_masked_holds_nothing_so_the_next_one_may_have_the_rest() -> None:
+    webhook = PortClaim("telegram", 8443, "*")
+    homes = {"a": held(bot("x")), "b": held(bot("x"), webhook), "c": held(bot("y"), webhook)}
+    found = decide(starting=("a", "b", "c"), holdings=homes, live={})
+    assert (masked(found, "b"), masked(found, "c")) == (["telegram"], [])
+
+
+def test_only_the_shared_channel_is_masked_and_each_once() -> None:
+    homes = {
+        "a": held(bot("x"), bot("w", "weixin"), bot("v", "weixin")),
+        "b": held(bot("y"), bot("w", "weixin"), bot("v", "weixin"), api()),
+    }
+    assert masked(decide(starting=("a", "b"), holdings=homes, live={}), "b") == ["weixin"]
+
+
+names = st.sampled_from("abcd")
+things = st.one_of(
+    st.builds(bot, st.sampled_from("xyz"), st.sampled_from(["telegram", "discord"])),
+    st.builds(api, st.sampled_from([1, 2]), st.sampled_from(["*", "127.0.0.1"])),
+)
+
+
+@given(
+    st.dictionaries(names, st.lists(things, max_size=4).map(lambda some: held(*some)), min_size=1),
+    st.sets(names), st.lists(names, max_size=2, unique=True),
+)  # fmt: skip
+def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
+    homes: dict[str, Holdings], up: set[str], owners: list[str]
+) -> None:
+    live = {name: Live(10 + number, coming=False) for number, name in enumerate(sorted(up & set(homes)))}
+    starting = tuple(sorted(set(homes) - set(live)))
+    found = decide(starting=starting, holdings=homes, live=live, owners=owners)
+    has = {name: without(homes[name], masked(found, name)) for name in starting}
+    before = {place for name in live for one in homes[name].identities for place in [one.place]}
+    for first, second in itertools.combinations(starting, 2):
+        assert not {one.place for one in has[first].identities} & {one.place for one in has[second].identities}
+        assert not any(one.meets(other) for one in has[first].ports for other in has[second].ports)
+    for name in starting:
+        assert not before & {one.place for one in has[name].identities}
+        for mask in found[name]:
+            assert mask.owner in homes and mask.owner != name
+            assert mask.owner in live or mask.channel in {
+                one.channel for one in (*has[mask.owner].identities, *has[mask.owner].ports)
+            }
+
+
+def test_conflicts_among_gateways_that_run_are_told_apart() -> None:
+    live = {"a": Live(1, coming=False), "b": Live(2, coming=False), "c": Live(None, coming=True)}
+    homes = {name: held(bot("x"), api()) for name in ("a", "b", "c", "d")}
+    lock = LiveLock("telegram", ("x" * 32)[:16], 2)
+    token, port = running_conflicts(holdings=homes, live=live, locks=(lock,))
+    assert (token.channel, token.profiles, token.what, token.holder) == ("telegram", ("a", "b"), "token", "b")
+    assert (port.profiles, port.what) == (("a", "b"), "port 8642")
+    assert running_conflicts(holdings=homes, live=live, masked={"a": ("telegram", "api_server")}) == ()
