@@ -1,0 +1,242 @@
+"""The daemon: supervisord's loop with our own processes, record and calls.
+
+`python -m hermes_profiles.services.managers.supervisor_daemon -c CONF`; it takes no port, only a socket file. What was
+meant to run when the last daemon ended, however it ended, comes back with the next, unless it was disabled.
+"""
+
+from __future__ import annotations
+
+import configparser
+import ctypes
+import glob
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from supervisor.medusa import asyncore_25 as asyncore  # type: ignore[import-untyped]
+from supervisor.options import (  # type: ignore[import-untyped]
+    ProcessGroupConfig,
+    ServerOptions,
+    UnhosedConfigParser,
+    expand,
+)
+from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
+from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
+
+from hermes_profiles.changes.runtime import hold, own_folder, sign, write_runtime
+from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.services.supervisor import Delays
+
+from .supervisor_fleet import seen
+from .supervisor_link import DISABLED, LOCK, MEANT, PROGRAMS, SOCKET, names_in
+from .supervisor_process import Gateway, GatewayConfig
+
+# A daemon that was just killed, or is about to end, still holds the lock for a moment.
+_LOCK_SECONDS = 5.0
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+# Looked up before any fork: in a child, between fork and exec, loading a library could wait for ever.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+class GatewayOptions(ServerOptions):  # type: ignore[misc]
+    """The daemon's configuration, its record of what is meant to run, and its calls of the system."""
+
+    delays = Delays()
+    held = -1  # the lock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: dict[str, str] = {}
+        self.read: dict[str, tuple[int, ...] | None] = {}
+        self.meant: set[str] = set()
+        self._kept: set[str] = set()
+        self._parent = 0
+
+    def process_groups_from_parser(self, parser: UnhosedConfigParser) -> list[ProcessGroupConfig]:
+        """Return the programs that can be read; why the others cannot is in `broken`."""
+        found = []
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.here), PROGRAMS, "*.conf"))):
+            group, reason = self.read_program(os.path.basename(path).removesuffix(".conf"))
+            if group is not None:
+                found.append(group)
+            else:
+                self.parse_criticals.append(f"{path}: {reason}")
+        return found
+
+    def read_program(self, name: str) -> tuple[ProcessGroupConfig | None, str]:
+        """Return the program of a file, or None and a reason."""
+        path = os.path.join(self.here, PROGRAMS, f"{name}.conf")
+        self.read[name] = seen(path)
+        parser = UnhosedConfigParser()
+        parser.expansions = self.environ_expansions
+        try:
+            with open(path, encoding="utf-8") as file:
+                parser.read_file(file)
+            if parser.sections() != [f"program:{name}"]:
+                raise ValueError(f"it must hold the section [program:{name}] and no other")  # noqa: TRY301
+            (group,) = super().process_groups_from_parser(parser)
+        except (OSError, ValueError, configparser.Error, HermesProfilesError) as error:
+            self.broken[name] = f"its definition cannot be read: {' '.join(str(error).split())}"
+            return None, self.broken[name]
+        self.broken.pop(name, None)
+        return group, ""
+
+    def processes_from_section(self, parser: Any, section: str, group_name: str, klass: Any = None) -> Any:
+        """Return the programs of a section as ours; the folder of the log is made if only that is missing."""
+        known = {"program_name": group_name, "here": self.here}
+        try:
+            log = expand(parser.saneget(section, "stdout_logfile", "", expansions=known), known, "stdout_logfile")
+        except ValueError:
+            log = ""  # supervisord says below what is wrong with it
+        folder = os.path.dirname(log)
+        if not os.path.isdir(folder) and os.path.isdir(os.path.dirname(folder)):
+            own_folder(Path(folder), os.getuid())
+        processes = super().processes_from_section(parser, section, group_name, GatewayConfig)
+        for process in processes:
+            process.boot_delay = float(parser.saneget(section, "boot_delay", "0"))
+        return processes
+
+    def mean(self, name: str, *, runs: bool) -> None:
+        """Remember whether a program is meant to run."""
+        if (name in self.meant) != runs:
+            self.meant ^= {name}
+
+    def unlearn(self, name: str) -> None:
+        """Forget all about a program."""
+        self.broken.pop(name, None)
+        self.read.pop(name, None)
+        self.mean(name, runs=False)
+
+    def keep(self) -> None:
+        """Write down what is meant to run, if that has changed, for the next daemon."""
+        if self.meant == self._kept:
+            return
+        self._kept = set(self.meant)
+        try:
+            write_runtime(Path(self.here) / MEANT, json.dumps(sorted(self.meant)).encode())
+        except HermesProfilesError as error:
+            self.logger.critical(f"cannot keep what is meant to run: {error}")
+
+    def remember(self) -> None:
+        """Take over what the last daemon wrote down."""
+        self.meant = names_in(Path(self.here) / MEANT)
+        self._kept = set(self.meant)
+
+    def openhttpservers(self, supervisord: Any) -> None:
+        """Open the socket, and say where it is for commands that would look elsewhere."""
+        super().openhttpservers(supervisord)
+        write_runtime(Path(self.here) / SOCKET, os.fsencode(self.server_configs[0]["file"]))
+
+    def setsignals(self) -> None:
+        """Set the signals; a lost terminal is no reason to stop every gateway."""
+        super().setsignals()
+        signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which gateways would inherit
+
+    def fork(self) -> int:
+        """Fork; the child knows its parent."""
+        self._parent = os.getpid()
+        return os.fork()
+
+    def setpgrp(self) -> None:
+        """Prepare the child. On Linux it ends together with a daemon that is killed: it would otherwise go on without
+        anybody watching, and be in the way of the one that the next daemon starts."""
+        super().setpgrp()
+        if _PRCTL is not None:
+            _PRCTL(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM), 0, 0, 0)
+            if os.getppid() != self._parent:
+                os._exit(1)
+
+    def waitpid(self) -> tuple[int | None, int | None]:
+        """Reap a child, and end what it left in its process group: leftovers keep the next gateway from starting."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            pid, status = super().waitpid()
+            return pid, status
+        try:
+            # Not reaped yet, the child keeps its pid: the group cannot be another's.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return None, None
+        if ended is None:
+            return None, None
+        if ended.si_pid in self.pidhistory:
+            try:
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        return os.waitpid(ended.si_pid, 0)
+
+
+class GatewayDaemon(Supervisor):  # type: ignore[misc]
+    """supervisord, which brings back what was meant to run, and stops all gateways at once when it ends."""
+
+    def gateways(self) -> Iterator[Gateway]:
+        """Yield the processes; each is in a group of its own."""
+        for group in list(self.process_groups.values()):
+            yield from group.processes.values()
+
+    def gateway(self, name: str) -> Gateway | None:
+        """Return the process of a program."""
+        group = self.process_groups.get(name)
+        return None if group is None else group.processes.get(name)
+
+    def runforever(self) -> None:
+        """Queue what was meant to run when the last daemon ended, unless it was disabled; then do all the rest."""
+        here = Path(self.options.here)
+        sign(self.options.held, here / LOCK)
+        self.options.remember()
+        wanted = self.options.meant - names_in(here / DISABLED)
+        for gateway in self.gateways():
+            if gateway.config.name in wanted:
+                gateway.queued, gateway.due = True, time.monotonic() + gateway.config.boot_delay
+        super().runforever()
+
+    def ordered_stop_groups_phase_1(self) -> None:
+        """Stop all groups: one after the other, ten gateways would take ten times as long as one."""
+        for group in self.stop_groups or ():
+            group.stop_all()
+
+    def tick(self, now: float | None = None) -> None:
+        """Do what has become due since the children were reaped, and see that the socket is still there."""
+        super().tick(now)
+        for gateway in self.gateways():
+            gateway.transition()
+        self.options.keep()
+        if self.options.mood == SupervisorStates.RUNNING:
+            self._keep_socket()
+
+    def _keep_socket(self) -> None:
+        """Open the socket again when it was swept away: /run/user/UID goes with the last login, /tmp is cleaned."""
+        path = self.options.server_configs[0]["file"]
+        if os.path.exists(path):
+            return
+        try:
+            own_folder(Path(path).parent, os.getuid())
+            self.options.close_httpservers()
+            self.options.httpservers = self.options.make_http_servers(self)
+        except (OSError, ValueError, HermesProfilesError) as error:
+            self.options.logger.debug(f"cannot open {path} again: {error}")
+
+
+def main() -> None:
+    """Run the daemon; the process that was started ends when the socket is open, or the start has failed."""
+    lock = Path(sys.argv[-1]).parent / LOCK
+    held = hold(lock, wait=_LOCK_SECONDS)
+    if held is None:
+        sys.exit(f"another daemon holds {lock}")
+    options = GatewayOptions()
+    options.realize(doc=__doc__)
+    options.first, options.test, options.held = True, False, held
+    try:
+        GatewayDaemon(options).main()
+    except asyncore.ExitNow:
+        options.close_httpservers()
+        options.close_logger()
+
+
+if __name__ == "__main__":
+    main()

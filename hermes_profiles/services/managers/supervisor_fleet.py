@@ -1,0 +1,155 @@
+"""The calls `fleet.*` of our supervisord: one for any number of programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supervisor.states import (  # type: ignore[import-untyped]
+    RUNNING_STATES,
+    ProcessStates,
+    SupervisorStates,
+    getProcessStateDescription,
+)
+from supervisor.xmlrpc import Faults, RPCError  # type: ignore[import-untyped]
+
+from hermes_profiles.services.supervisor import Delays
+
+from .supervisor_link import PROGRAMS, daemon_id
+from .supervisor_process import DOWN, Gateway
+
+if TYPE_CHECKING:
+    from .supervisor_daemon import GatewayDaemon, GatewayOptions
+
+
+class FleetInterface:
+    """Each call takes one JSON object and returns one.
+
+    The object names the daemon that is meant: a root may have been copied, with the record of another's socket in it.
+    """
+
+    def __init__(self, daemon: GatewayDaemon) -> None:
+        self._daemon = daemon
+        self._options: GatewayOptions = daemon.options
+
+    def getStatus(self, request: str) -> str:
+        """Return the daemon's pid, and of every program what supervisord says and what we add."""
+        self._asked(request)
+        programs = {gateway.config.name: self._status(gateway) for gateway in self._daemon.gateways()}
+        return json.dumps({"pid": os.getpid(), "programs": programs, "broken": self._options.broken})
+
+    def start(self, request: str) -> str:
+        """Start programs that do not run, also one that waits for its next try; returns reasons."""
+        return self._each(request, self._start)
+
+    def stop(self, request: str) -> str:
+        """Stop programs, without waiting for their end; returns reasons."""
+        return self._each(request, self._stop)
+
+    def load(self, request: str) -> str:
+        """Read the files of programs again: a new one is added and not started, one that runs takes what has changed at
+        its next start; returns reasons."""
+        return self._each(request, self._load)
+
+    def unload(self, request: str) -> str:
+        """Forget programs that are stopped; returns reasons."""
+        return self._each(request, self._unload)
+
+    def endIfEmpty(self, request: str) -> str:
+        """End the daemon if it has no programs; returns whether it ends."""
+        self._asked(request, changes=True)
+        ends = not self._daemon.process_groups
+        if ends:
+            self._options.mood = SupervisorStates.SHUTDOWN
+        return json.dumps({"ends": ends})
+
+    def _asked(self, request: str, *, changes: bool = False) -> Iterable[str]:
+        asked = json.loads(request)
+        if asked["daemon"] != daemon_id(Path(self._options.here)):
+            raise RPCError(Faults.BAD_NAME, "another daemon is meant")
+        if changes and self._options.mood != SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+        return list(asked["names"])
+
+    def _each(self, request: str, action: Callable[[str], str | None]) -> str:
+        names = self._asked(request, changes=True)
+        return json.dumps({name: reason for name in names if (reason := action(name)) is not None})
+
+    def _status(self, gateway: Gateway) -> dict[str, Any]:
+        name = gateway.config.name
+        path = os.path.join(self._options.here, PROGRAMS, f"{name}.conf")
+        return {
+            "state": getProcessStateDescription(gateway.state),
+            "pid": gateway.pid,
+            "start": gateway.laststart,
+            "stop": gateway.laststop,
+            "spawnerr": gateway.spawnerr,
+            "logfile": gateway.config.stdout_logfile,
+            "changed": gateway.changed,
+            "restarts": gateway.restarts,
+            "last_exit": gateway.last_exit,
+            "last_exit_at": gateway.last_exit_at,
+            "waiting": gateway.waits,
+            "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits else None,
+            "queued": gateway.queued,
+            "stale": seen(path) != self._options.read.get(name),
+            "home": gateway.config.environment.get("HERMES_HOME", gateway.config.directory),
+        }
+
+    def _start(self, name: str) -> str | None:
+        gateway = self._daemon.gateway(name)
+        if gateway is None:
+            return self._options.broken.get(name, "supervisord does not know it")
+        if gateway.state == ProcessStates.STOPPING:
+            gateway.queued, gateway.due = True, 0.0
+        elif gateway.waits or gateway.state in DOWN:
+            gateway.spawn()
+            return str(gateway.spawnerr) if gateway.spawnerr else None
+        return None
+
+    def _stop(self, name: str) -> str | None:
+        gateway = self._daemon.gateway(name)
+        if gateway is None:
+            self._options.mean(name, runs=False)
+        elif gateway.state in RUNNING_STATES:
+            return gateway.stop()
+        else:
+            gateway.forget()
+        return None
+
+    def _load(self, name: str) -> str | None:
+        group, reason = self._options.read_program(name)
+        if group is None:
+            return reason
+        gateway = self._daemon.gateway(name)
+        if gateway is None:
+            self._daemon.add_process_group(group)
+        else:
+            gateway.redefine(group.process_configs[0])
+        return None
+
+    def _unload(self, name: str) -> str | None:
+        if name in self._daemon.process_groups and not self._daemon.remove_process_group(name):
+            return "it still runs"
+        self._options.unlearn(name)
+        return None
+
+
+def seen(path: str) -> tuple[int, ...] | None:
+    """Return what tells one state of a file from another; None when it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def make_fleet(supervisord: GatewayDaemon, **delays: str) -> FleetInterface:
+    """Return the namespace `fleet`; called by supervisord with what stands in its section."""
+    first, longest, settled = (float(delays[name]) for name in ("first_delay", "longest_delay", "settled_after"))
+    supervisord.options.delays = Delays(first, longest, settled)
+    return FleetInterface(supervisord)

@@ -1,0 +1,333 @@
+"""The bundled manager: supervisord, one daemon for each root, started when it is first needed.
+
+Where neither systemd nor launchd can be used (containers, WSL without systemd, CI). "Enabled" here means: comes back
+when the daemon is started again, if it was meant to run when the last one ended. Nothing is until somebody says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.changes.lock import StateLock
+from hermes_profiles.changes.runtime import holder, own_folder, remove_runtime, write_runtime
+from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.spec import INHERITED, ServiceSpec
+from hermes_profiles.services.supervisor import Delays, inherited_of, log_of, render_daemon, render_program
+
+from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from .supervisor_link import (
+    CONF,
+    DISABLED,
+    LOCK,
+    LOG,
+    MEANT,
+    PROGRAMS,
+    SOCKET,
+    NobodyAnswers,
+    call,
+    choose_socket,
+    names_in,
+)
+
+_DAEMON = "hermes_profiles.services.managers.supervisor_daemon"
+_START_SECONDS = 30.0
+_PATIENCE = 10.0  # for a daemon that is on its way up or down
+_POLL = 0.05
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TAIL_BYTES = 16 * 1024
+# What the daemon may know of whoever starts it, beyond what gateways inherit: where its own code is.
+_ITS_OWN = ("HOME", "PYTHONPATH")
+# These speak of the manager that runs the caller. A gateway that believed them would answer to that one.
+_OF_ANOTHER_MANAGER = (
+    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_*", "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_*", "XPC_*",
+)  # fmt: skip
+_ACTIVITIES = {
+    "STARTING": Activity.ACTIVE, "RUNNING": Activity.ACTIVE, "BACKOFF": Activity.ACTIVATING,
+    "STOPPING": Activity.DEACTIVATING, "STOPPED": Activity.INACTIVE, "FATAL": Activity.FAILED,
+}  # fmt: skip
+
+
+class SupervisorManager:
+    """Speaks to the daemon of one root; `state` is `Layout.state`, the files lie in `state/supervisor/`.
+
+    A daemon that runs keeps the environment it was started with: a further name in `ServiceSpec.inherited` counts
+    from its next start on.
+    """
+
+    kind: ManagerKind = ManagerKind.SUPERVISOR
+
+    def __init__(self, state: Path, environment: Mapping[str, str], uid: int, *, delays: Delays | None = None) -> None:
+        self._folder = state / "supervisor"
+        self._environment = environment
+        self._uid = uid
+        self._delays = delays
+
+    # -- what is
+
+    def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
+        """Return the file that defines a service: (path, content, mode)."""
+        return ((self._program(spec.name), render_program(spec), 0o600),)
+
+    def service(self, spec_name: ServiceName, profile: str) -> Service:
+        """Return the service of a profile, with the path of its definition."""
+        return Service(profile, spec_name, self._program(spec_name))
+
+    def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
+        """Return profile → status, from one call; the daemon is never started for it."""
+        told = self._status() or {}
+        disabled = names_in(self._folder / DISABLED)
+        programs, broken = told.get("programs", {}), told.get("broken", {})
+        return {
+            each.profile: _status_of(
+                programs.get(each.name.unit), broken.get(each.name.unit, ""),
+                installed=os.path.lexists(each.path), enabled=each.name.unit not in disabled,
+            )
+            for each in services
+        }  # fmt: skip
+
+    def daemon_pid(self) -> int | None:
+        """Return the pid of the daemon that answers, None when none runs."""
+        told = self._status()
+        return None if told is None else int(told["pid"])
+
+    def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
+        """Return the last lines that a gateway wrote, [] without a log; as written, not redacted."""
+        content = _bytes_of(service.path)
+        log = log_of(content) if content is not None else None
+        return _tail(Path(log), lines) if log else []
+
+    # -- what shall be
+
+    def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
+        """Have the daemon read these definitions. A gateway that runs takes a changed one at its next start."""
+        if not services:
+            return {}
+        with StateLock(self._folder):
+            if enable is not None:
+                self._enable(services, enabled=enable)
+            return _by_profile(services, self._insist("load", services))
+
+    def start(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have services started, without waiting. One that waits for its next try is tried at once; one that is
+        stopping is started again afterwards."""
+        if not services:
+            return {}
+        with StateLock(self._folder):
+            return _by_profile(services, self._insist("start", services))
+
+    def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have services stopped, without waiting; they stay so whatever becomes of the daemon."""
+        if not services or not os.path.isdir(self._folder):
+            return {}
+        with StateLock(self._folder):
+            try:
+                return _by_profile(services, self._ask("stop", services))
+            except NobodyAnswers:
+                self._drop(MEANT, services)
+                return {}
+
+    def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
+        """Have the daemon forget services that are stopped; it ends when it has none left."""
+        if not services or not os.path.isdir(self._folder):
+            return {}
+        with StateLock(self._folder):
+            try:
+                reasons = _by_profile(services, self._ask("unload", services))
+            except NobodyAnswers:
+                reasons = {}
+                self._drop(MEANT, services)
+            self._drop(DISABLED, [each for each in services if each.profile not in reasons])
+            self._shut_down_if_empty()
+        return reasons
+
+    def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
+        """Set whether services come back with the daemon; nothing is started or stopped."""
+        if services:
+            with StateLock(self._folder):
+                self._enable(services, enabled=enabled)
+        return {}
+
+    def shutdown_if_empty(self) -> bool:
+        """End the daemon if it has no programs, and remove its files; returns whether none runs now."""
+        if not os.path.isdir(self._folder):
+            return True
+        with StateLock(self._folder):
+            return self._shut_down_if_empty()
+
+    # -- how
+
+    def _program(self, name: ServiceName) -> Path:
+        return self._folder / PROGRAMS / f"{name.unit}.conf"
+
+    def _status(self) -> dict[str, Any] | None:
+        try:
+            told: dict[str, Any] = self._ask("getStatus", ())
+        except NobodyAnswers:
+            return None
+        return told
+
+    def _send(self, method: str, services: Sequence[Service]) -> Any:
+        return call(self._folder, method, [each.name.unit for each in services])
+
+    def _ask(self, method: str, services: Sequence[Service]) -> Any:
+        """Return the daemon's answer. Raises NobodyAnswers only when no daemon runs: one that holds its lock is about
+        to answer, or to end."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._send(method, services)
+            except NobodyAnswers:
+                pid = holder(self._folder / LOCK)
+                if pid is None:
+                    raise
+            if time.monotonic() >= deadline:
+                raise ManagerError(
+                    f"supervisord (process {pid or 'unknown'}) runs for {self._folder}, but cannot be reached",
+                    target=str(self._folder), code="manager-timeout",
+                    hint=f"read {self._folder / LOG}" + (f"; `kill {pid}` ends it and its gateways" if pid else ""),
+                )  # fmt: skip
+            time.sleep(_POLL)
+
+    def _insist(self, method: str, services: Sequence[Service]) -> Any:
+        """Return the daemon's answer; it is started if it does not run."""
+        try:
+            return self._ask(method, services)
+        except NobodyAnswers:
+            self._start_daemon()
+        try:
+            return self._ask(method, services)
+        except NobodyAnswers as error:
+            raise self._no_daemon("it ended at once") from error
+
+    def _start_daemon(self) -> None:
+        """Start the daemon; it has left us, and its socket is open, when this returns."""
+        import subprocess
+
+        socket = choose_socket(self._folder, self._environment, self._uid)
+        try:
+            own_folder(socket.parent, self._uid)
+        except HermesProfilesError as error:
+            raise ManagerError(
+                f"supervisord has no place to listen: {error}", target=str(socket.parent), hint=error.problem.hint
+            ) from error
+        conf = self._folder / CONF
+        write_runtime(conf, render_daemon(socket, self._delays))
+        # -P: what lies in / is no Python module of ours. utf8: paths are bytes, whatever the locale says.
+        words = [sys.executable, "-P", "-X", "utf8", "-m", _DAEMON, "-c", str(conf)]
+        try:
+            # It leaves by itself (fork, session of its own) once its socket is open: the one we started ends then.
+            done = subprocess.run(
+                words, env=self._daemon_environment(), cwd="/", umask=0o077, start_new_session=True, check=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_START_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise self._no_daemon(f"it was not up after {_START_SECONDS:g} s") from error
+        except OSError as error:
+            raise self._no_daemon(f"{words[0]}: {error.strerror}") from error
+        if done.returncode != 0:
+            said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+            telling = [line for line in said if not line.startswith("For help")]
+            raise self._no_daemon("; ".join(telling[-3:]) or f"exit code {done.returncode}")
+
+    def _no_daemon(self, reason: str) -> ManagerError:
+        log = self._folder / LOG
+        tail = "".join(f"\n  {line}" for line in _tail(log, 3))
+        return ManagerError(
+            f"supervisord does not come up: {reason}{tail}", target=str(self._folder), code="no-supervisord",
+            hint=f"read {log}",
+        )  # fmt: skip
+
+    def _daemon_environment(self) -> dict[str, str]:
+        wanted = set(INHERITED) | set(_ITS_OWN)
+        folder = self._folder / PROGRAMS
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            wanted.update(inherited_of(_bytes_of(folder / name) or b""))
+        found = {"PATH": _PATH}
+        for name, text in self._environment.items():
+            if _fits(name, wanted) and not _fits(name, _OF_ANOTHER_MANAGER):
+                found[name] = text
+        return found
+
+    def _enable(self, services: Sequence[Service], *, enabled: bool) -> None:
+        if enabled:
+            self._drop(DISABLED, services)
+            return
+        found = names_in(self._folder / DISABLED) | {each.name.unit for each in services}
+        write_runtime(self._folder / DISABLED, json.dumps(sorted(found)).encode())
+
+    def _drop(self, record: str, services: Sequence[Service]) -> None:
+        """Take services out of a record; an empty one is removed."""
+        path = self._folder / record
+        before = names_in(path)
+        after = before - {each.name.unit for each in services}
+        if not after:
+            remove_runtime(path)
+        elif after != before:
+            write_runtime(path, json.dumps(sorted(after)).encode())
+
+    def _shut_down_if_empty(self) -> bool:
+        try:
+            if not self._ask("endIfEmpty", ())["ends"]:
+                return False
+        except NobodyAnswers:
+            pass
+        deadline = time.monotonic() + _PATIENCE
+        while holder(self._folder / LOCK) is not None:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        for name in (CONF, SOCKET):
+            remove_runtime(self._folder / name)
+        self._drop(MEANT, ())
+        return True
+
+
+def _status_of(program: Mapping[str, Any] | None, broken: str, *, installed: bool, enabled: bool) -> ServiceStatus:
+    if program is None:
+        activity = Activity.FAILED if broken else Activity.INACTIVE
+        return ServiceStatus(installed, installed and enabled, activity, reason=broken)
+    state, last = program["state"], program["last_exit"]
+    activity = _ACTIVITIES.get(state, Activity.UNKNOWN)
+    if state == "EXITED":
+        activity = Activity.FAILED if last else Activity.INACTIVE
+    reason = ""
+    if activity in (Activity.FAILED, Activity.ACTIVATING):
+        reason = program["spawnerr"] or ("signal" if last is not None and last < 0 else "exit-code")
+    return ServiceStatus(
+        installed, installed and enabled, activity, pid=program["pid"] or None, waiting=program["waiting"],
+        queued=program["queued"], restarts=program["restarts"], last_exit=last, since=program["changed"],
+        reason=reason or broken, stale_definition=program["stale"], home=program["home"],
+    )  # fmt: skip
+
+
+def _by_profile(services: Sequence[Service], reasons: Mapping[str, str]) -> dict[str, str]:
+    return {each.profile: reasons[each.name.unit] for each in services if each.name.unit in reasons}
+
+
+def _fits(name: str, patterns: Sequence[str] | set[str]) -> bool:
+    return any(name == each or (each.endswith("*") and name.startswith(each[:-1])) for each in patterns)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _tail(path: Path, lines: int) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+            found = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return found[-lines:] if lines > 0 else []

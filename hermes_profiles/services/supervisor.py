@@ -1,0 +1,211 @@
+"""How a gateway is written for supervisord, and the daemon's own configuration. Pure.
+
+Every file holds one program and nothing else. supervisord's reader has four traps, all of them met here: it fills in
+`%(name)s`, it takes a `;` or `#` after a blank for a comment wherever it stands, it cuts blanks off both ends, and the
+quotes of `environment=` know no escape.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.model.result import UsageProblem
+
+from .marks import with_mark
+from .quoting import checked
+from .spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+
+_FLEET = "hermes_profiles.services.managers.supervisor_fleet:make_fleet"
+SUPERVISED = ("HERMES_GATEWAY_EXTERNAL_SUPERVISOR", "1")
+SHELL_NAME = "hermes-gateway"  # $0 of the shell; the gateway's own words follow it
+
+# An expansion that leaves nothing behind: it stands where the reader would see a comment, or blanks to cut off.
+_NOTHING = "%({}).0s"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+_LOG_LINE = re.compile(rb"^stdout_logfile=(.*)$", re.MULTILINE)
+_INHERITED_LINE = re.compile(rb"^inherited=(.*)$", re.MULTILINE)
+
+
+class Delays(NamedTuple):
+    """How long a gateway that failed is left down, in seconds: `first`, doubled each time up to `longest`, and from
+    the beginning again after a run of `settled`."""
+
+    first: float = 1.0
+    longest: float = 60.0
+    settled: float = 60.0
+
+
+def render_program(spec: ServiceSpec) -> bytes:
+    """Return `programs/<unit>.conf`, marked.
+
+    Raises UsageProblem for control characters, and for names that no variable can have.
+    """
+    told = spec._replace(variables=(*spec.variables, SUPERVISED))
+    for what, text in (("the home", str(spec.home)), ("the log's path", str(spec.log)), ("the profile", spec.profile)):
+        checked(text, what)
+    for word in (*told.prestart, *told.pinned_command):
+        checked(word, "the command")
+    for name, text in told.environment:
+        _check(name, _NAME, "variable")
+        checked(text, name)
+    for name in told.inherited:
+        _check(name, _PATTERN, "variable")
+    exported = [(name, text) for name, text in told.environment if _quoted(text) is None]
+    pairs = [f"{name}={quoted}" for name, text in told.environment if (quoted := _quoted(text)) is not None]
+    command = ("/bin/sh", "-c", _script(told, exported), SHELL_NAME, *told.pinned_command)
+    lines = [
+        f"; The gateway of profile {spec.profile}, run by hermes-profiles' own supervisord",
+        f"[program:{spec.name.unit}]",
+        "; A shell cuts off what the gateway must not inherit, refreshes the overlay and becomes the gateway.",
+        f"command={_value(' '.join(map(_word, command)))}",
+        f"directory={_value(str(spec.home))}",
+        f"environment={_value(','.join(pairs))}",
+        "umask=022",
+        "; The daemon itself knows what is meant to run, and how long to wait before the next try: 75 is started",
+        f"; again at once, 0 and {FATAL_CONFIGURATION} are left alone, anything else after 1, 2, 4 … 60 s.",
+        "autostart=false",
+        "autorestart=unexpected",
+        f"exitcodes=0,{FATAL_CONFIGURATION}",
+        "startsecs=0",
+        f"boot_delay={spec.boot_delay:g}",
+        f"inherited={' '.join(spec.inherited)}",
+        "; TERM for the gateway alone, which ends its helpers; KILL for what is left.",
+        "stopsignal=TERM",
+        f"stopwaitsecs={spec.stop_timeout}",
+        "stopasgroup=false",
+        "killasgroup=true",
+        "redirect_stderr=true",
+        f"stdout_logfile={_value(str(spec.log), times=2)}",
+        "stdout_logfile_maxbytes=10MB",
+        "stdout_logfile_backups=3",
+    ]
+    return with_mark(("\n".join(lines) + "\n").encode(), comment=";")
+
+
+def render_daemon(socket: Path, delays: Delays | None = None) -> bytes:
+    """Return `supervisord.conf`. All its other files lie beside it.
+
+    There is no `[include]`: it is all or nothing, and one broken file would keep every gateway from starting. The
+    daemon reads the folder `programs` itself, file by file.
+    """
+    first, longest, settled = delays or Delays()
+    checked(str(socket), "the socket's path")
+    lines = [
+        "; Written by hermes-profiles whenever it starts the daemon",
+        "[unix_http_server]",
+        f"file={_value(str(socket), empty=_NOTHING.format('here'))}",
+        "chmod=0600",
+        "",
+        "[supervisord]",
+        "nodaemon=false",
+        "directory=/",
+        "umask=077",
+        "identifier=hermes-profiles",
+        "logfile=%(here)s/supervisord.log",
+        "logfile_maxbytes=1MB",
+        "logfile_backups=2",
+        "loglevel=info",
+        "pidfile=%(here)s/supervisord.pid",
+        "childlogdir=%(here)s",
+        "; Nothing in it is made by supervisord, so nothing is swept.",
+        "nocleanup=true",
+        "; The limits of the user are left as they are.",
+        "minfds=16",
+        "minprocs=1",
+        "",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        "",
+        "[rpcinterface:fleet]",
+        f"supervisor.rpcinterface_factory={_FLEET}",
+        f"first_delay={first:g}",
+        f"longest_delay={longest:g}",
+        f"settled_after={settled:g}",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def unsupported_options(spec: ServiceSpec) -> tuple[str, ...]:
+    """Return what the spec asks for and supervisord cannot do, one sentence each."""
+    found = []
+    if spec.limits.memory is not None:
+        found.append("supervisord cannot limit memory")
+    if spec.limits.cpu is not None:
+        found.append("supervisord cannot limit CPU time to a share of a core")
+    if spec.watchdog:
+        found.append("supervisord has no watchdog: a gateway that hangs is not restarted")
+    return tuple(found)
+
+
+def log_of(content: bytes) -> str | None:
+    """Return the path of the log that a program file of ours names, None when it names none."""
+    found = _LOG_LINE.search(content)
+    if found is None:
+        return None
+    text = found[1].decode("utf-8", "replace").strip().replace(_NOTHING.format("program_name"), "")
+    return text.replace("%%", "%").replace("%%", "%")
+
+
+def inherited_of(content: bytes) -> tuple[str, ...]:
+    """Return the names and patterns that a program file of ours wants from the daemon's environment."""
+    found = _INHERITED_LINE.search(content)
+    words = found[1].decode("utf-8", "replace").split() if found else []
+    return tuple(word for word in words if _PATTERN.fullmatch(word))
+
+
+def _script(spec: ServiceSpec, exported: list[tuple[str, str]]) -> str:
+    parts = [f"export {name}={shlex.quote(text)}; " for name, text in exported]
+    # First clean, so that the prestart meets no foreign token either. Whatever becomes of it, the gateway starts.
+    parts.append(clean_script(spec))
+    if spec.prestart:
+        parts.append(f"{shlex.join(spec.prestart)} || :; ")
+    return "".join(parts) + 'exec "$@"'
+
+
+def _word(text: str) -> str:
+    """Return a word of `command=`, which is split as a shell would, but knows no variables."""
+    if "'" not in text:
+        return shlex.quote(text)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _quoted(text: str) -> str | None:
+    """Return the text as `environment=` can hold it; None when it cannot, and the shell has to set it.
+
+    The reader knows no escapes, and strips all quotes off both ends.
+    """
+    if text.strip("'\"") != text:
+        return None
+    return next((mark + text + mark for mark in "\"'" if mark not in text), None)
+
+
+def _value(text: str, *, times: int = 1, empty: str = _NOTHING.format("program_name")) -> str:
+    """Return the text as the reader must find it behind `name=`; `times`: how often it fills in expansions."""
+    return "".join(_spelled(text, times, empty))
+
+
+def _spelled(text: str, times: int, empty: str) -> Iterator[str]:
+    before = ""
+    for character in text:
+        # `%%(here)s` still contains `%(here)s`, which one pass of the reader replaces without any grammar.
+        if (before.isspace() and character in ";#") or (before == "%" and character == "(") or (
+            not before and character.isspace()
+        ):  # fmt: skip
+            yield empty
+        yield character if character != "%" else "%" * 2**times
+        before = character
+    if before.isspace():
+        yield empty
+
+
+def _check(name: str, form: re.Pattern[str], what: str) -> None:
+    if form.fullmatch(name) is None:
+        raise UsageProblem(
+            f"{name!r} is no name of a {what}", target=name, code="bad-name",
+            hint="use letters, digits and `_`, not beginning with a digit",
+        )  # fmt: skip

@@ -1,0 +1,564 @@
+"""A real supervisord, with harmless gateways: small shell scripts that note what happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from supervisor_world import World, is_gone, until, variables_of
+
+from hermes_profiles.services.managers import supervisor_link
+from hermes_profiles.services.managers.base import Activity, ManagerError
+from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.supervisor import Delays
+
+FAST = Delays(first=0.1, longest=60, settled=3600)
+NEVER = Delays(first=3600, longest=3600, settled=3600)
+AWKWARD = "a b;c ;d %(here)s 100% '\"\\ $HOME & <é>"
+# A caller with the secrets of another gateway, and with the signs of another manager.
+HOSTILE = {
+    "TELEGRAM_BOT_TOKEN": "7100:foreign", "HERMES_HOME": "/foreign", "PORT": "8642", "API_SERVER_PORT": "8642",
+    "INVOCATION_ID": "foreign", "NOTIFY_SOCKET": "/foreign", "JOURNAL_STREAM": "1:2", "XPC_SERVICE_NAME": "foreign",
+    "PYTHONSTARTUP": "/foreign", "LANG": "C.UTF-8", "OPENAI_API_KEY": "foreign", "HOME": "/nonexistent",
+}  # fmt: skip
+
+Maker = Callable[..., World]
+
+
+@pytest.fixture
+def make(tmp_path: Path, isolated: Path) -> Iterator[Maker]:
+    """Make worlds; what they started is ended afterwards."""
+    worlds: list[World] = []
+    runtime = isolated / ".run"
+    runtime.mkdir(mode=0o700)
+
+    def one(delays: Delays | None = FAST, *, folder: str = "world", **environment: str) -> World:
+        worlds.append(World(tmp_path / folder, {"XDG_RUNTIME_DIR": str(runtime), **environment}, delays))
+        return worlds[-1]
+
+    yield one
+    for world in worlds:
+        world.end()
+
+
+# -- start and stop
+
+
+def test_a_started_gateway_is_active_with_its_own_pid_home_and_log(make: Maker) -> None:
+    world = make()
+    service = world.install("work", start=False)
+    assert world.status(service).activity is Activity.INACTIVE  # loaded is not started
+    assert world.starts(service) == []
+    assert world.manager.start([service]) == {}
+    pid = world.is_up(service)
+    status = world.status(service)
+    assert (status.installed, status.enabled, status.restarts, status.last_exit) == (True, True, 0, None)
+    assert status.home == str(world.home("work")) and status.since is not None
+    assert world.manager.journal_tail(service) == [f"hello from {pid}"]
+    assert world.manager.start([service]) == {} and world.is_up(service) == pid  # left alone
+
+
+def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> None:
+    world = make()
+    service = world.install("work")
+    pid = world.is_up(service)
+    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    assert world.manager.stop([service]) == {}
+    status = world.reach(service, lambda each: each.activity is Activity.INACTIVE)
+    assert (status.pid, status.last_exit, status.restarts) == (None, -signal.SIGTERM, 0)
+    until(lambda: is_gone(pid) and is_gone(helper))
+    for _ in range(30):
+        assert world.status(service).activity is Activity.INACTIVE
+    assert len(world.starts(service)) == 1
+    assert world.manager.stop([service]) == {}  # again is no failure
+
+
+def test_a_gateway_that_does_not_stop_is_killed_with_all_it_started(make: Maker) -> None:
+    world = make()
+    spec = world.spec("work")
+    path, content, _ = world.manager.definitions(spec)[0]
+    service = world.write(spec)
+    path.write_bytes(content.replace(b"stopwaitsecs=60", b"stopwaitsecs=1"))
+    (world.home("work") / "deaf").touch()
+    assert world.manager.load([service], enable=None) == {} and world.manager.start([service]) == {}
+    world.is_up(service)
+    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    assert world.manager.stop([service]) == {}
+    assert world.status(service).activity is Activity.DEACTIVATING
+    status = world.reach(service, lambda each: each.activity is Activity.INACTIVE)
+    assert status.last_exit == -signal.SIGKILL
+    until(lambda: is_gone(helper))
+
+
+def test_a_start_during_a_stop_happens_after_it(make: Maker) -> None:
+    world = make()
+    service = world.install("work", start=False)
+    (world.home("work") / "deaf").touch()
+    world.manager.start([service])
+    pid = world.is_up(service)
+    world.manager.stop([service])
+    assert world.manager.start([service]) == {}
+    status = world.status(service)
+    assert status.activity is Activity.DEACTIVATING and status.queued
+    (world.home("work") / "deaf").unlink()
+    os.kill(pid, signal.SIGKILL)
+    assert world.is_up(service) != pid
+    assert world.status(service).restarts == 0
+
+
+# -- what is started again
+
+
+def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
+    world = make()
+    service = world.install("work")
+    first = world.is_up(service)
+    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    os.kill(first, signal.SIGKILL)
+    status = world.reach(service, lambda each: each.restarts == 1 and each.activity is Activity.ACTIVE)
+    assert status.pid != first and status.last_exit == -signal.SIGKILL
+    assert is_gone(helper)  # what the dead one left behind is not in the way of the next
+    os.kill(world.is_up(service), signal.SIGKILL)
+    world.reach(service, lambda each: each.restarts == 2 and each.activity is Activity.ACTIVE)
+    world.manager.stop([service])
+    world.reach(service, lambda each: each.activity is Activity.INACTIVE)
+    world.manager.start([service])
+    assert world.status(service).restarts == 0  # counted since the last explicit start
+
+
+@pytest.mark.parametrize(("code", "activity"), [(78, Activity.FAILED), (0, Activity.INACTIVE)])
+def test_a_final_exit_is_not_revived_however_quick_it_was(make: Maker, code: int, activity: Activity) -> None:
+    world = make(Delays(first=0, longest=0))
+    service = world.install("work", exits=str(code))
+    status = world.reach(service, lambda each: each.last_exit is not None)
+    assert (status.activity, status.last_exit, status.waiting) == (activity, code, False)
+    assert status.reason == ("exit-code" if code else "")
+    for _ in range(50):
+        assert world.status(service).activity is activity
+    assert len(world.starts(service)) == 1
+    world.manager.start([service])
+    world.is_up(service)
+
+
+def test_restart_me_is_obeyed_at_once_but_not_for_ever(make: Maker) -> None:
+    world = make(NEVER)
+    service = world.install("work", exits="75 75")
+    world.is_up(service)
+    assert (world.status(service).restarts, world.status(service).last_exit) == (2, 75)
+    loop = world.install("loop", exits="75 " * 20)
+    world.reach(loop, lambda each: each.waiting and each.restarts == 5)
+    for _ in range(30):
+        assert world.status(loop).restarts == 5
+
+
+def test_failures_are_tried_again_after_growing_gaps(make: Maker) -> None:
+    world = make(Delays(first=0.1, longest=60, settled=3600))
+    service = world.install("work", exits="1 1 1 1")
+    waiting = world.reach(service, lambda each: each.waiting)
+    assert (waiting.activity, waiting.last_exit, waiting.reason) == (Activity.ACTIVATING, 1, "exit-code")
+    world.is_up(service)
+    begun = world.starts(service)
+    gaps = [after - before for before, after in pairwise(begun)]
+    assert len(gaps) == 4 and all(gap >= 0.1 * 2**number for number, gap in enumerate(gaps)), gaps
+    assert world.status(service).restarts == 4
+
+
+def test_a_stop_while_it_waits_for_the_next_try_ends_the_tries(make: Maker) -> None:
+    world = make(NEVER)
+    service = world.install("work", exits="1")
+    world.reach(service, lambda each: each.waiting)
+    assert world.manager.stop([service]) == {}
+    status = world.status(service)
+    assert (status.activity, status.waiting) == (Activity.INACTIVE, False)
+    assert world.manager.unload([service]) == {}
+
+
+def test_a_start_while_it_waits_for_the_next_try_is_a_try(make: Maker) -> None:
+    world = make(NEVER)
+    service = world.install("work", exits="1")
+    world.reach(service, lambda each: each.waiting)
+    assert world.manager.start([service]) == {}
+    world.is_up(service)
+
+
+def test_a_missing_interpreter_is_told_and_tried_again(make: Maker) -> None:
+    world = make(NEVER)
+    world.python.rename(world.folder / "away")
+    service = world.install("work", start=False)
+    assert world.manager.start([service]) == {"work": f"can't find command '{world.python}'"}
+    status = world.status(service)
+    assert (status.activity, status.waiting) == (Activity.ACTIVATING, True)
+    assert status.reason == f"can't find command '{world.python}'"
+    (world.folder / "away").rename(world.python)
+    other = make(Delays(first=0.1, longest=0.1), folder="other")
+    other.python.rename(other.folder / "away")
+    service = other.install("work", start=False)
+    assert "work" in other.manager.start([service])
+    other.reach(service, lambda each: (each.restarts or 0) >= 2)  # more than once
+    (other.folder / "away").rename(other.python)
+    other.is_up(service)
+
+
+# -- the prestart
+
+
+def test_the_prestart_comes_first_and_its_failure_stops_nothing(make: Maker) -> None:
+    world = make()
+    note = world.folder / "note"
+    spec = world.spec("work")._replace(prestart=("/bin/sh", "-c", f"env > '{note}'; exit 3"))
+    service = world.write(spec)
+    world.manager.load([service], enable=None)
+    world.manager.start([service])
+    world.is_up(service)
+    assert f"HERMES_HOME={spec.home}\n" in note.read_text()
+    assert "SUPERVISOR_ENABLED" not in note.read_text()  # it runs in the gateway's own environment
+
+
+def test_a_stop_interrupts_the_prestart(make: Maker) -> None:
+    world = make()
+    note = world.folder / "note"
+    spec = world.spec("work")._replace(prestart=("/bin/sh", "-c", f"echo $$ > '{note}'; sleep 1000; true"))
+    service = world.write(spec)
+    world.manager.load([service], enable=None)
+    world.manager.start([service])
+    prestart = int(until(lambda: note.exists() and note.read_text()))  # type: ignore[call-overload]
+    world.manager.stop([service])
+    world.reach(service, lambda each: each.activity is Activity.INACTIVE)
+    until(lambda: is_gone(prestart))
+    assert world.starts(service) == []
+
+
+# -- paths and environments
+
+
+def test_awkward_paths_arrive_byte_for_byte(make: Maker) -> None:
+    world = make(folder=AWKWARD)
+    service = world.install("work")
+    pid = world.is_up(service)
+    home = world.home("work")
+    words = [os.fsdecode(word) for word in (home / "argv").read_bytes().split(b"\0")]
+    assert words[:-1] == [str(world.python), "-m", "hermes_cli.main", "-p", "work", "gateway", "run"]
+    assert (home / "folder").read_text() == f"{home}\n"
+    assert variables_of(pid)["HERMES_HOME"] == str(home) == world.status(service).home
+    assert world.manager.journal_tail(service) == [f"hello from {pid}"]
+    assert (home / "logs" / "service.log").exists()
+
+
+def test_nothing_of_the_caller_reaches_the_daemon_or_a_gateway(make: Maker) -> None:
+    world = make(**HOSTILE)
+    asks = world.spec("asks")._replace(inherited=("OPENAI_API_KEY",))
+    service, plain = world.write(asks), world.write(world.spec("plain"))
+    world.manager.load([service, plain], enable=None)
+    world.manager.start([service, plain])
+    pid, plain_pid, daemon = world.is_up(service), world.is_up(plain), world.note()
+    assert daemon is not None
+    assert variables_of(daemon).keys() - {"LC_CTYPE"} == {"PATH", "HOME", "LANG", "XDG_RUNTIME_DIR", "OPENAI_API_KEY"}
+    for each in (pid, plain_pid):
+        found = variables_of(each)
+        assert not {name for name in HOSTILE.keys() - {"OPENAI_API_KEY"} if found.get(name) == "foreign"}
+        assert not found.keys() & {"TELEGRAM_BOT_TOKEN", "PORT", "API_SERVER_PORT", "INVOCATION_ID", "NOTIFY_SOCKET"}
+        environment = (world.home("plain") / "environment").read_text()
+        assert "foreign" not in environment and "SUPERVISOR" not in environment.replace("EXTERNAL_SUPERVISOR", "")
+        assert found["HERMES_GATEWAY_EXTERNAL_SUPERVISOR"] == "1"
+    assert "OPENAI_API_KEY=foreign\0" in (world.home("asks") / "environment").read_text()
+
+
+# -- the daemon
+
+
+_TWO = """
+import sys, os
+from pathlib import Path
+from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.naming import ServiceName
+manager = SupervisorManager(Path(sys.argv[1]), os.environ, os.getuid())
+service = manager.service(ServiceName(sys.argv[2], sys.argv[2]), sys.argv[2])
+sys.stdin.read()
+print(manager.load([service], enable=None), manager.start([service]), manager.daemon_pid())
+"""
+
+
+def _command(world: World, name: str, *, runtime: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _TWO, str(world.state), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": runtime}, start_new_session=True,
+    )  # fmt: skip
+
+
+def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Maker) -> None:
+    world = make()
+    names = ["one", "two", "three"]
+    services = [world.write(world.spec(name)) for name in names]
+    # One of them would choose another socket.
+    runtime = world.environment["XDG_RUNTIME_DIR"]
+    commands = [_command(world, name, runtime=runtime if name != "two" else "") for name in names]
+    try:
+        answers = {command.communicate("", timeout=60)[0] for command in commands}
+    finally:
+        daemon = world.note()
+    assert answers == {f"{{}} {{}} {daemon}\n"} and daemon is not None
+    conf = os.fsencode(world.state / "supervisor" / "supervisord.conf")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if conf in words:
+            found.append(int(process.name))
+    assert found == [daemon]
+    # The commands and their sessions are gone.
+    assert os.getsid(daemon) == daemon and os.readlink(f"/proc/{daemon}/cwd") == "/"
+    assert {os.readlink(f"/proc/{daemon}/fd/{number}") for number in range(3)} == {"/dev/null"}
+    elsewhere = SupervisorManager(world.state, {}, os.getuid())
+    assert elsewhere.daemon_pid() == daemon
+    for service in services:
+        world.is_up(service)
+
+
+def test_the_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
+    world = make()
+    world.install("work")
+    socket = Path((world.state / "supervisor" / "socket").read_text())
+    assert socket.parent.parent == Path(world.environment["XDG_RUNTIME_DIR"])
+    assert stat.S_ISSOCK(socket.stat().st_mode) and stat.S_IMODE(socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    daemon = world.note()
+    inodes = set()
+    for link in Path(f"/proc/{daemon}/fd").iterdir():
+        target = os.readlink(link)
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    assert inodes
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        lines = Path(f"/proc/{daemon}/net/{table}").read_text().splitlines()[1:]
+        assert not inodes & {line.split()[9] for line in lines}
+    for name in ("supervisord.log", "supervisord.conf", "socket", "meant.json"):
+        until((world.state / "supervisor" / name).exists)
+        assert stat.S_IMODE((world.state / "supervisor" / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((world.home("work") / "logs" / "service.log").stat().st_mode) == 0o600
+
+
+def test_a_socket_that_was_swept_away_comes_back(make: Maker) -> None:
+    world = make()
+    service = world.install("work")
+    pid = world.is_up(service)
+    socket = Path((world.state / "supervisor" / "socket").read_text())
+    daemon = world.note()
+    socket.unlink()
+    socket.parent.rmdir()
+    assert world.manager.daemon_pid() == daemon
+    assert world.status(service).pid == pid
+
+
+def test_unload_leaves_nothing(make: Maker) -> None:
+    world = make()
+    one, two = world.install("one"), world.install("two", enable=False)
+    daemon = world.note()
+    assert daemon is not None
+    assert world.manager.unload([one]) == {"one": "it still runs"}
+    world.manager.stop([one, two])
+    world.reach(two, lambda each: each.activity is Activity.INACTIVE)
+    world.reach(one, lambda each: each.activity is Activity.INACTIVE)
+    socket = Path((world.state / "supervisor" / "socket").read_text())
+    assert world.manager.unload([one]) == {}
+    assert world.manager.daemon_pid() == daemon
+    assert not world.manager.shutdown_if_empty()
+    assert world.manager.unload([two]) == {}
+    until(lambda: is_gone(daemon))
+    assert world.manager.daemon_pid() is None and not socket.exists()
+    left = {path.name for path in (world.state / "supervisor").iterdir()}
+    assert left == {"programs", "lock", "daemon.lock", "supervisord.log"}
+    assert world.manager.unload([one, two]) == {} and world.manager.shutdown_if_empty()
+
+
+def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make()
+    services = [world.write(world.spec(f"p{number}")) for number in range(10)]
+    assert world.manager.load(services, enable=None) == {}
+    world.note()
+    calls: list[str] = []
+    real = supervisor_link._exchange
+
+    def counted(path: str, request: bytes) -> bytes:
+        calls.append(request.partition(b"<methodName>")[2].partition(b"<")[0].decode())
+        return real(path, request)
+
+    monkeypatch.setattr(supervisor_link, "_exchange", counted)
+    assert world.manager.start(services) == {}
+    found = world.manager.query(services)
+    assert {each.activity for each in found.values()} == {Activity.ACTIVE} and len(found) == 10
+    assert len({each.pid for each in found.values()}) == 10
+    assert world.manager.stop(services) == {}
+    assert calls == ["fleet.start", "fleet.getStatus", "fleet.stop"]
+
+
+def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Maker) -> None:
+    world = make()
+    runs, stopped, disabled, done = (
+        world.install("runs"),
+        world.install("stopped"),
+        world.install("disabled", enable=False),
+        world.install("done", exits="0"),
+    )
+    later = world.install("later", start=False)
+    world.reach(done, lambda each: each.last_exit == 0)
+    pids = [world.is_up(each) for each in (runs, stopped, disabled)]
+    daemon = world.note()
+    assert daemon is not None
+    meant = world.state / "supervisor" / "meant.json"
+    until(
+        lambda: json.loads(meant.read_text()) == [f"hermes-gateway-{name}" for name in ("disabled", "runs", "stopped")]
+    )
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: is_gone(daemon) and all(is_gone(pid) for pid in pids))  # gateways do not go on unwatched
+    assert world.status(runs).activity is Activity.INACTIVE  # a query starts nothing
+    assert world.manager.daemon_pid() is None
+    assert world.manager.stop([stopped]) == {} and world.manager.daemon_pid() is None
+    assert world.manager.start([later]) == {}
+    world.note()
+    assert world.is_up(runs) not in pids and world.is_up(later)
+    assert world.status(runs).restarts == 0
+    for service in (stopped, disabled, done):
+        assert world.status(service).activity is Activity.INACTIVE
+        assert len(world.starts(service)) == 1
+    assert [world.status(each).enabled for each in (runs, disabled)] == [True, False]
+
+
+def test_a_daemon_that_is_told_to_end_stops_all_gateways_and_they_come_back(make: Maker) -> None:
+    world = make()
+    services = [world.install(name) for name in ("one", "two")]
+    pids = [world.is_up(each) for each in services]
+    daemon = world.note()
+    assert daemon is not None
+    os.kill(daemon, signal.SIGHUP)  # a lost terminal means nothing
+    assert world.manager.daemon_pid() == daemon
+    os.kill(daemon, signal.SIGTERM)
+    until(lambda: is_gone(daemon))
+    assert all(is_gone(pid) for pid in pids)
+    assert world.manager.load([services[0]], enable=None) == {}
+    world.note()
+    for service in services:
+        world.is_up(service)
+
+
+def test_all_gateways_are_stopped_at_once_when_the_daemon_ends(make: Maker) -> None:
+    world = make()
+    names = ("one", "two")
+    services = [world.install(name, start=False) for name in names]
+    for name in names:
+        (world.home(name) / "deaf").touch()
+    world.manager.start(services)
+    pids = [world.is_up(each) for each in services]
+    daemon = world.note()
+    assert daemon is not None
+    os.kill(daemon, signal.SIGTERM)
+    try:
+        # Neither hears, yet both are told: the second does not have to wait for the first.
+        until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.DEACTIVATING})
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: is_gone(daemon))
+
+
+def test_a_daemon_that_does_not_come_up_says_why(make: Maker) -> None:
+    world = make()
+    service = world.write(world.spec("work"))
+    (world.state / "supervisor" / "supervisord.log").mkdir(parents=True)
+    with pytest.raises(ManagerError, match=r"supervisord does not come up: .*supervisord\.log"):
+        world.manager.load([service], enable=None)
+    assert world.manager.daemon_pid() is None
+
+
+def test_a_daemon_that_hangs_is_told_and_not_waited_for(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make()
+    service = world.install("work")
+    daemon = world.note()
+    assert daemon is not None
+    monkeypatch.setattr(supervisor_link, "_SECONDS", 0.2)
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        with pytest.raises(ManagerError, match="did not answer within"):
+            world.status(service)
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+
+def test_a_stale_socket_and_pid_file_are_no_daemon(make: Maker) -> None:
+    world = make()
+    service = world.install("work", start=False)
+    daemon = world.note()
+    assert daemon is not None
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: is_gone(daemon))
+    folder = world.state / "supervisor"
+    assert Path((folder / "socket").read_text()).exists() and (folder / "supervisord.pid").exists()
+    assert world.manager.daemon_pid() is None
+    world.manager.start([service])
+    assert world.note() not in (None, daemon)
+    world.is_up(service)
+
+
+def test_the_daemon_of_a_copied_root_is_not_the_original_s(make: Maker) -> None:
+    world = make()
+    service = world.install("work")
+    pid = world.is_up(service)
+    copy = make(folder="copy")
+    copy.write(copy.spec("work"))
+    (copy.state / "supervisor" / "socket").write_bytes((world.state / "supervisor" / "socket").read_bytes())
+    assert copy.manager.daemon_pid() is None
+    assert copy.manager.stop([copy.manager.service(service.name, "work")]) == {}
+    assert world.is_up(service) == pid
+    mine = copy.install("work")
+    assert copy.is_up(mine) != pid and copy.note() != world.note()
+
+
+# -- definitions
+
+
+def test_a_changed_definition_is_taken_at_the_next_start(make: Maker) -> None:
+    world = make()
+    service, other = world.install("work"), world.install("other")
+    pid, other_pid = world.is_up(service), world.is_up(other)
+    assert not world.status(service).stale_definition
+    world.write(world.spec("work")._replace(variables=(("EXTRA", "new"),)))
+    assert world.status(service).stale_definition and not world.status(other).stale_definition
+    assert world.manager.load([service], enable=None) == {}
+    assert not world.status(service).stale_definition
+    assert world.is_up(service) == pid and "EXTRA" not in variables_of(pid)
+    world.manager.stop([service])
+    world.reach(service, lambda each: each.activity is Activity.INACTIVE)
+    world.manager.start([service])
+    assert variables_of(world.is_up(service))["EXTRA"] == "new"
+    assert world.is_up(other) == other_pid
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_gateway_down(make: Maker) -> None:
+    world = make()
+    broken = world.write(world.spec("broken"))
+    broken.path.write_bytes(b"[program:hermes-gateway-broken\n\xff")
+    foreign = world.write(world.spec("foreign"))
+    foreign.path.write_text("[inet_http_server]\nport=127.0.0.1:9\n")
+    gone = world.write(world.spec("gone"))
+    gone.path.write_bytes(gone.path.read_bytes().replace(str(world.home("gone")).encode(), b"/nonexistent/x"))
+    service = world.install("work")  # starts the daemon, which meets all of them
+    world.is_up(service)
+    found = world.manager.query([broken, foreign, gone])
+    assert {each.activity for each in found.values()} == {Activity.FAILED}
+    assert all(each.reason.startswith("its definition cannot be read: ") for each in found.values())
+    assert world.manager.start([foreign])["foreign"] == found["foreign"].reason
+    assert set(world.manager.load([broken, service], enable=None)) == {"broken"}
+    world.write(world.spec("broken"))
+    assert world.manager.load([broken], enable=None) == {}
+    assert world.status(broken).activity is Activity.INACTIVE

@@ -1,0 +1,257 @@
+"""The supervisor manager where no daemon runs, and the rule for the next try with a clock of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from supervisor.states import ProcessStates
+
+from hermes_profiles.changes.runtime import hold, holder, own_folder, remove_runtime, sign, write_runtime
+from hermes_profiles.model.result import Failed, Refused
+from hermes_profiles.services.managers import supervisor_link, supervisor_process
+from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, ServiceStatus
+from hermes_profiles.services.managers.supervisor_link import choose_socket, daemon_id, names_in
+from hermes_profiles.services.managers.supervisor_process import Gateway
+from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.supervisor import Delays
+
+
+def _manager(folder: Path, **environment: str) -> SupervisorManager:
+    return SupervisorManager(folder / "state", environment, os.getuid())
+
+
+# -- no daemon
+
+
+def test_without_a_daemon_a_query_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    manager = _manager(tmp_path)
+    service = manager.service(ServiceName("work", "work"), "work")
+    assert manager.kind is ManagerKind.SUPERVISOR
+    assert manager.query([service]) == {"work": ServiceStatus(False, False, Activity.INACTIVE)}
+    assert manager.daemon_pid() is None and manager.journal_tail(service) == []
+    assert manager.stop([service]) == {} and manager.unload([service]) == {} and manager.shutdown_if_empty()
+    assert manager.load([], enable=True) == manager.start([]) == manager.enable([], enabled=True) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_enabling_and_disabling_needs_no_daemon(tmp_path: Path) -> None:
+    manager = _manager(tmp_path)
+    one, two = (manager.service(ServiceName(name, name), name) for name in ("one", "two"))
+    for each in (one, two):
+        each.path.parent.mkdir(parents=True, exist_ok=True)
+        each.path.touch()
+    assert manager.enable([one, two], enabled=False) == {}
+    assert manager.enable([one], enabled=True) == {}
+    assert [manager.query([each])[each.profile].enabled for each in (one, two)] == [True, False]
+    assert manager.enable([two], enabled=True) == {}
+    assert manager.query([two])["two"] == ServiceStatus(True, True, Activity.INACTIVE)
+    assert not (tmp_path / "state" / "supervisor" / "disabled.json").exists()
+
+
+def test_the_default_profile_and_others_have_hermes_names(tmp_path: Path) -> None:
+    manager = _manager(tmp_path)
+    folder = tmp_path / "state" / "supervisor" / "programs"
+    assert manager.service(ServiceName("", ""), "default").path == folder / "hermes-gateway.conf"
+    assert manager.service(ServiceName("work", "work"), "work").path == folder / "hermes-gateway-work.conf"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"a": 1}', b"[1, null]", b'"text"'])
+def test_a_damaged_record_counts_as_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "record").write_bytes(content)
+    assert names_in(tmp_path / "record") == set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.0 500 Internal Server Error\r\n\r\nno", "supervisord failed: HTTP/1.0 500"),
+        (b"HTTP/1.0 200 OK\r\n\r\n<fault><int>30</int><string>FAILED: a &lt; b</string></fault>", "FAILED: a < b"),
+    ],
+)
+def test_a_daemon_that_fails_is_told_with_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
+) -> None:
+    folder = tmp_path / "state" / "supervisor"
+    folder.mkdir(parents=True)
+    (folder / "socket").write_text("/nowhere")
+    monkeypatch.setattr(supervisor_link, "_exchange", lambda *_: answer)
+    with pytest.raises(ManagerError, match=message) as caught:
+        _manager(tmp_path).daemon_pid()
+    assert caught.value.problem.hint == f"read {folder / 'supervisord.log'}"
+
+
+def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state" / "supervisor"
+    folder.mkdir(parents=True)
+    held = hold(folder / "daemon.lock", wait=0)
+    assert held is not None
+    sign(held, folder / "daemon.lock")
+    monkeypatch.setattr("hermes_profiles.services.managers.supervisord._PATIENCE", 0.1)
+    with pytest.raises(ManagerError, match=f"process {os.getpid()}.*cannot be reached"):
+        _manager(tmp_path).daemon_pid()
+    os.close(held)
+    assert _manager(tmp_path).daemon_pid() is None
+
+
+# -- where it listens
+
+
+def test_the_socket_lies_in_the_runtime_folder_if_it_is_the_users_and_short(tmp_path: Path, isolated: Path) -> None:
+    uid, folder = os.getuid(), tmp_path / "supervisor"
+    name = f"{daemon_id(folder)}.sock"
+    own = isolated / ".run"
+    own.mkdir()
+    assert choose_socket(folder, {"XDG_RUNTIME_DIR": str(own)}, uid) == own / "hermes-profiles" / name
+    otherwise = Path(f"/tmp/hermes-profiles-{uid}") / name
+    long = isolated / ("x" * 60)
+    long.mkdir()
+    for given in ("", "relative", str(own / "missing"), str(long), f"{own}\n"):
+        assert choose_socket(folder, {"XDG_RUNTIME_DIR": given}, uid) == otherwise
+    foreign = choose_socket(folder, {"XDG_RUNTIME_DIR": str(own)}, uid + 1)
+    assert foreign == Path(f"/tmp/hermes-profiles-{uid + 1}") / name
+    assert len(os.fsencode(foreign)) + len(".4194304") <= 103
+    assert choose_socket(tmp_path / "other", {}, uid) != otherwise
+
+
+def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    own_folder(folder, os.getuid())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o777)
+    own_folder(folder, os.getuid())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with pytest.raises(Refused, match="not a folder of user"):
+        own_folder(folder, os.getuid() + 1)
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(Refused, match="not a folder of user"):
+        own_folder(tmp_path / "link", os.getuid())
+    with pytest.raises(Failed):
+        own_folder(tmp_path / "missing" / "run", os.getuid())
+
+
+# -- runtime files
+
+
+def test_a_runtime_file_is_put_in_place_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    write_runtime(path, b"one")
+    assert path.read_bytes() == b"one" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
+    path.parent.chmod(0o755)
+    inode = path.stat().st_ino
+    write_runtime(path, b"two", 0o644)
+    assert path.read_bytes() == b"two" and stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert path.stat().st_ino != inode and stat.S_IMODE(path.parent.stat().st_mode) == 0o755  # not ours to change
+    assert list(path.parent.iterdir()) == [path]
+    remove_runtime(path)
+    remove_runtime(path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_runtime_file_that_cannot_be_placed_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(Failed):
+        write_runtime(tmp_path / "file", b"content")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_lock_has_one_holder_and_looking_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert holder(path) is None
+    held = hold(path, wait=0)
+    assert held is not None
+    sign(held, path)
+    assert holder(path) == str(os.getpid()) and hold(path, wait=0.1) is None
+    os.close(held)
+    assert holder(path) is None
+    again = hold(path, wait=0)
+    assert again is not None
+    os.close(again)
+
+
+# -- when it is tried again
+
+
+class Options:
+    """As much of the daemon's options as a process touches."""
+
+    def __init__(self, delays: Delays) -> None:
+        quiet = lambda *_: None  # noqa: E731
+        self.delays, self.mood, self.meant = delays, 1, {}  # type: ignore[var-annotated]
+        self.logger = SimpleNamespace(info=quiet, warn=quiet, debug=quiet, critical=quiet)
+        self.close_parent_pipes = quiet
+
+    def mean(self, name: str, *, runs: bool) -> None:
+        self.meant[name] = runs
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still; `now` moves it."""
+    found = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(supervisor_process.time, "monotonic", lambda: found.now)
+    return found
+
+
+def _gateway(delays: Delays) -> Any:
+    config = SimpleNamespace(name="work", exitcodes=[0, 78], startsecs=0, options=Options(delays))
+    return Gateway(config)  # type: ignore[arg-type]
+
+
+def _run(gateway: Any, clock: SimpleNamespace, seconds: float, status: int) -> float:
+    """Let the gateway run and end; returns how long it is then left down."""
+    gateway.state, gateway.began = ProcessStates.RUNNING, clock.now
+    clock.now += seconds
+    gateway.finish(1, status)
+    return float(gateway.due - clock.now)
+
+
+def test_the_pause_doubles_up_to_the_longest_and_begins_again_after_a_long_run(clock: SimpleNamespace) -> None:
+    gateway = _gateway(Delays())
+    pauses = [_run(gateway, clock, 59.0, 1 << 8) for _ in range(9)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert [_run(gateway, clock, seconds, 1 << 8) for seconds in (60.0, 0.0)] == [1, 2]
+    for _ in range(2000):  # never an overflow, never given up
+        assert _run(gateway, clock, 0, 9) <= 60 and gateway.waits
+    assert gateway.last_exit == -9
+
+
+def test_restarts_on_demand_do_not_count_as_failures(clock: SimpleNamespace) -> None:
+    gateway = _gateway(Delays())
+    assert _run(gateway, clock, 1, 1 << 8) == 1
+    assert [_run(gateway, clock, 1, 75 << 8) <= 0 for _ in range(6)] == [True] * 5 + [False]
+    assert _run(gateway, clock, 1, 1 << 8) == 4
+    assert _run(gateway, clock, 61, 75 << 8) <= 0  # a long run is forgiven here too
+
+
+@pytest.mark.parametrize("code", [0, 78])
+def test_a_final_exit_ends_the_tries_and_the_wish(clock: SimpleNamespace, code: int) -> None:
+    gateway = _gateway(Delays())
+    _run(gateway, clock, 0, code << 8)
+    assert gateway.state == ProcessStates.EXITED and not gateway.waits and gateway.last_exit == code
+    assert gateway.config.options.meant == {"work": False}
+
+
+def test_a_daemon_that_ends_starts_nothing_and_forgets_no_wish(clock: SimpleNamespace) -> None:
+    gateway = _gateway(Delays())
+    _run(gateway, clock, 0, 1 << 8)
+    gateway.config.options.mood = -1
+    clock.now += 100
+    gateway.transition()
+    assert gateway.waits
+    gateway.forget()
+    assert gateway.config.options.meant == {}
+
+
+def test_the_records_are_lists_of_names(tmp_path: Path) -> None:
+    (tmp_path / "record").write_text(json.dumps(["hermes-gateway", "hermes-gateway-work"]))
+    assert names_in(tmp_path / "record") == {"hermes-gateway", "hermes-gateway-work"}
