@@ -81,7 +81,8 @@ class World:
     def spec(self, name: str) -> ServiceSpec:
         return ServiceSpec(
             name, self.home(name), self.folder, ServiceName(name, name),
-            Program(str(self.python), None, ("/usr/bin", "/bin")), "somebody", self.folder, self.folder / "overlays" / name, (), self.home(name) / "logs" / "service.log",
+            Program(str(self.python), None, ("/usr/bin", "/bin")), "somebody",
+            self.folder, self.folder / "overlays" / name, (), self.home(name) / "logs" / "service.log",
         )  # fmt: skip
 
     def write(self, spec: ServiceSpec) -> Service:

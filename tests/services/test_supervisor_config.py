@@ -32,7 +32,8 @@ AWKWARD = "a b;c ;d #e %(here)s 100% '\"\\ $HOME & `x` <é> 家\u00a0;\u2028"
 def _spec(home: Path, **changed: Any) -> ServiceSpec:
     spec = ServiceSpec(
         "work", home, home.parent, ServiceName("work", "work"),
-        Program("/usr/bin/python3", "/opt/venv", ("/usr/bin", "/bin")), "somebody", Path("/home/somebody"), Path("/overlays/work"), (), Path("/tmp") / "service.log",
+        Program("/usr/bin/python3", "/opt/venv", ("/usr/bin", "/bin")), "somebody",
+        Path("/home/somebody"), Path("/overlays/work"), (), Path("/tmp") / "service.log",
     )  # fmt: skip
     return spec._replace(**changed)
 
