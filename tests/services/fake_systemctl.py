@@ -69,7 +69,7 @@ class FakeSystemctl:
         return Finished(0, "\n".join(blocks), "")
 
     def _block(self, name: str, unit: Mapping[str, str], wanted: Sequence[str]) -> str:
-        known = {"Id": name, "Names": name} | unit
+        known = {"Id": name, "Names": name, **unit}
         # The real one answers in an order of its own.
         return "".join(f"{each}={known[each]}\n" for each in sorted(wanted, reverse=True))
 

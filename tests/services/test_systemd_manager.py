@@ -139,7 +139,7 @@ def test_a_unit_that_runs_without_a_file_is_seen(world: World, others: int) -> N
     world.fake.put("hermes-gateway-a", LoadState="not-found", ActiveState="active", MainPID="5")
     services = [world.service("a", has_file=False)] + [world.service(f"p{number}") for number in range(others)]
     one = world.manager.query(services)["a"]
-    assert (one.installed, one.activity, one.pid) == (False, Activity.ACTIVE, 5)
+    assert (one.installed, one.activity, one.pid, one.reason) == (False, Activity.ACTIVE, 5, "")
 
 
 def test_a_large_fleet_is_asked_for_by_a_pattern_and_idle_units_by_their_files(world: World) -> None:
@@ -428,9 +428,13 @@ def test_a_manager_that_does_not_answer_is_told_from_a_unit_that_fails(world: Wo
     for verb in ("show", "start", "stop", "enable"):
         world.fake.answers[verb] = Finished(1, "", words + "\n")
     service = world.service("a")
-    for verb in (world.manager.query, world.manager.start, world.manager.stop):
+    asked = [
+        lambda: world.manager.query([service]), lambda: world.manager.start([service]),
+        lambda: world.manager.stop([service]), lambda: world.manager.load([service], enable=True),
+    ]  # fmt: skip
+    for ask in asked:
         with pytest.raises(ManagerError) as caught:
-            verb([service])
+            ask()
         assert f"`sudo systemctl restart user@{UID}.service`" in str(caught.value.problem.hint)
 
 
