@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -428,7 +429,7 @@ def test_a_manager_that_does_not_answer_is_told_from_a_unit_that_fails(world: Wo
     for verb in ("show", "start", "stop", "enable"):
         world.fake.answers[verb] = Finished(1, "", words + "\n")
     service = world.service("a")
-    asked = [
+    asked: list[Callable[[], object]] = [
         lambda: world.manager.query([service]), lambda: world.manager.start([service]),
         lambda: world.manager.stop([service]), lambda: world.manager.load([service], enable=True),
     ]  # fmt: skip
