@@ -1,0 +1,367 @@
+"""The ledger of who has which bot and port, and the step before each start of a gateway that keeps it.
+
+The step runs inside the service, so a start at boot, after a crash or by hand is as safe as one by `hermes-gateways`.
+All of it happens under one lock, and a gateway has its claim before its process exists: of two that boot at the same
+moment, the second always sees what the first was given. Claims of profiles that neither run nor are on their way mean
+nothing; what an earlier profile on its way will ask for is left to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.runtime import hold, remove_runtime, write_runtime
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.profiles.roots import profile_names, read_regular
+
+from .conflicts import Live, LiveLock, Mask, decide, without
+from .holdings import Holdings, Managed, holdings
+from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
+from .process import Processes, processes_of
+from .scoped_locks import live_locks
+
+OnConflict = Literal["mask", "refuse", "ignore"]
+# How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).
+FRESH = 300.0
+# These listen through a helper process; one that was left behind is ended by Hermes itself before it starts another.
+_HELPERS = frozenset({"whatsapp", "photon"})
+_LOCK_WAIT = 60.0
+_LARGEST = 16 * 1024 * 1024
+_VERSION = 1
+
+
+class Claim(NamedTuple):
+    """What a profile was given at its last start; `by`: `start` for a decision whose start has not happened yet, else
+    `service`; `at`: epoch seconds."""
+
+    identities: tuple[Identity, ...]
+    ports: tuple[PortClaim, ...]
+    masks: tuple[Mask, ...]
+    at: float
+    by: str
+
+    def is_waiting(self, now: float) -> bool:
+        """Return whether this is a fresh decision for a profile that has not started since."""
+        return self.by == "start" and 0 <= now - self.at < FRESH
+
+    @property
+    def held(self) -> Holdings:
+        """Return what was given, masked channels left out already."""
+        return Holdings(self.identities, self.ports)
+
+
+class Refreshed(NamedTuple):
+    """What a start may not have, and what else there is to say."""
+
+    masks: tuple[Mask, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def refresh(
+    layout: Layout,
+    profile: str,
+    *,
+    catalog: Catalog,
+    environment: Mapping[str, str],
+    live: Callable[[Sequence[str]], Mapping[str, Live]],
+    now: float,
+    on_conflict: OnConflict = "mask",
+    managed: Path | None = None,
+    processes: Processes | None = None,
+    listening: Callable[[Collection[int]], Mapping[int, int | None]] | None = None,
+) -> Refreshed:
+    """Decide what a profile that is about to start may have, write its overlay, and note its claim.
+
+    `live`: who runs or is on its way, of these profiles; `managed`: a managed directory in use; `listening`: port →
+    pid (None when unknown) of those that somebody listens on now (`listening_now` when left out). Raises Refused under
+    `refuse`, and when a conflict cannot be masked.
+    """
+    with _locked(layout):
+        ledger = _read(layout)
+        names = profile_names(layout)
+        states = live(names)
+        claims = _standing(ledger, names, states, profile, now)
+        try:
+            values = managed_values(managed, catalog)
+            own = holdings(layout.home(profile), catalog=catalog, managed=values)
+            waiting = ledger.get(profile)
+            problems = list(own.problems)
+            if waiting is not None and waiting.is_waiting(now):
+                masks = tuple(mask for mask in waiting.masks if mask.channel in own.channels)
+            else:
+                world = _World(layout, catalog, values, environment, states, claims, names)
+                masks = _decided(world, profile, own, processes or processes_of(layout.platform), listening)
+                if masks and on_conflict == "refuse":
+                    raise _refused(profile, masks)
+                if on_conflict == "ignore":
+                    problems += [_ignored(profile, mask) for mask in masks]
+                    masks = ()
+            _check_maskable(layout, profile, own, masks)
+            problems += _write_overlay(layout, profile, own, masks, catalog, managed, now)
+            claims[profile] = _claim(own, masks, now, "service")
+        finally:
+            _write(layout, claims)  # a start that is refused has no claim
+    return Refreshed(masks, tuple(problems))
+
+
+def record(
+    layout: Layout,
+    masks: Mapping[str, tuple[Mask, ...]],
+    held: Mapping[str, Holdings],
+    *,
+    now: float,
+    live: Callable[[Sequence[str]], Mapping[str, Live]],
+) -> None:
+    """Note what `hermes-gateways start` has decided for profiles it is about to start (`decide`, with its `--owner`;
+    no masks under `--on-conflict ignore`): the step before their start abides by it for five minutes."""
+    with _locked(layout):
+        names = profile_names(layout)
+        claims = _standing(_read(layout), names, live(names), None, now)
+        for profile, decided in masks.items():
+            claims[profile] = _claim(held.get(profile, Holdings()), decided, now, "start")
+        _write(layout, claims)
+
+
+def forget(layout: Layout, profiles: Collection[str]) -> None:
+    """Take back decisions of `record` whose start did not happen, so that nobody waits for them."""
+    with _locked(layout):
+        ledger = _read(layout)
+        _write(layout, {name: one for name, one in ledger.items() if name not in profiles or one.by != "start"})
+
+
+def claims_of(layout: Layout) -> Mapping[str, Claim]:
+    """Return the ledger as it stands; claims of profiles that neither run nor are on their way mean nothing."""
+    return _read(layout)
+
+
+class _World(NamedTuple):
+    layout: Layout
+    catalog: Catalog
+    managed: Managed
+    environment: Mapping[str, str]
+    states: Mapping[str, Live]
+    claims: Mapping[str, Claim]
+    names: tuple[str, ...]
+
+    def holdings(self, name: str) -> Holdings:
+        """Return what the files of another profile would have it hold."""
+        return holdings(self.layout.home(name), catalog=self.catalog, managed=self.managed)
+
+
+def _standing(
+    ledger: Mapping[str, Claim], names: Sequence[str], states: Mapping[str, Live], profile: str | None, now: float
+) -> dict[str, Claim]:
+    """Return the claims that count: of profiles that run, are on their way, or were promised a start just now."""
+    return {
+        name: claim
+        for name, claim in ledger.items()
+        if name in names and name != profile and (_is_live(states, name) or claim.is_waiting(now))
+    }
+
+
+def _is_live(states: Mapping[str, Live], name: str) -> bool:
+    state = states.get(name)
+    return state is not None and (state.pid is not None or state.coming)
+
+
+def _decided(
+    world: _World,
+    profile: str,
+    own: Holdings,
+    processes: Processes,
+    listening: Callable[[Collection[int]], Mapping[int, int | None]] | None,
+) -> tuple[Mask, ...]:
+    """Return the masks of a profile: against those that have a claim or run, and with those in front of it in fleet
+    order that are on their way and have none yet."""
+    if not own.identities and not own.ports:
+        return ()
+    before = world.names[: world.names.index(profile)] if profile in world.names else ()
+    held: dict[str, Holdings] = {profile: own}
+    live: dict[str, Live] = {}
+    ahead: list[str] = []
+    for name in world.names:
+        if name == profile:
+            continue
+        state, claim = world.states.get(name, Live(pid=None, coming=False)), world.claims.get(name)
+        if claim is not None:
+            stands = state.pid is not None or not _meet(claim.held, own)
+            held[name] = claim.held if stands else _still(world, name, claim)
+            live[name] = Live(state.pid, coming=True)
+        elif state.pid is not None:
+            held[name] = world.holdings(name)  # started without us: whatever its files say
+            live[name] = state
+        elif state.coming and name in before:
+            held[name] = world.holdings(name)
+            ahead.append(name)
+    masks = decide(
+        starting=(*ahead, profile), holdings=held, live=live, locks=_others_locks(world, profile, processes),
+        listening=_heard(world, profile, own, listening or listening_now),
+    )  # fmt: skip
+    return masks[profile]
+
+
+def _meet(one: Holdings, other: Holdings) -> bool:
+    places = {identity.place for identity in other.identities}
+    return any(identity.place in places for identity in one.identities) or any(
+        first.meets(second) for first in one.ports for second in other.ports
+    )
+
+
+def _still(world: _World, name: str, claim: Claim) -> Holdings:
+    """Return what of a claim the profile's files still ask for: it may be from before the last boot."""
+    now = world.holdings(name)
+    places = {identity.place for identity in now.identities}
+    return Holdings(
+        tuple(one for one in claim.identities if one.place in places),
+        tuple(one for one in claim.ports if one in now.ports),
+    )
+
+
+def _others_locks(world: _World, profile: str, processes: Processes) -> tuple[LiveLock, ...]:
+    state = world.states.get(profile)
+    found = live_locks(
+        world.environment, world.layout.user_home,
+        catalog=world.catalog, processes=processes, platform=world.layout.platform,
+    )  # fmt: skip
+    return tuple(lock for lock in found if state is None or lock.pid != state.pid)
+
+
+def _heard(
+    world: _World, profile: str, own: Holdings, listening: Callable[[Collection[int]], Mapping[int, int | None]]
+) -> Mapping[int, int | None]:
+    """Return who listens on the profile's ports; nobody is asked while a gateway of its own may be the one."""
+    state = world.states.get(profile)
+    if state is not None and state.pid is not None:
+        return {}
+    return listening({claim.port for claim in own.ports if claim.channel not in _HELPERS})
+
+
+def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:
+    """Return those of some ports that somebody on this machine listens on; who does is not looked for."""
+    import socket
+
+    found: dict[int, int | None] = {}
+    for port in ports:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                found[port] = None
+    return found
+
+
+def _refused(profile: str, masks: Sequence[Mask]) -> Refused:
+    first = masks[0]
+    return Refused(
+        f"{profile}: {first.reason.replace(' disabled:', ':')}", target=profile, code="conflict",
+        hint=f"stop the owner, or start with that channel switched off: `hermes-gateways start {profile}`",
+    )  # fmt: skip
+
+
+def _ignored(profile: str, mask: Mask) -> Problem:
+    return Problem(
+        "conflict-ignored", f"{mask.reason.replace(' disabled:', ' starts all the same, though its')}", profile,
+        f"have it masked: `hermes-gateways restart {profile} --on-conflict mask`",
+    )  # fmt: skip
+
+
+def _check_maskable(layout: Layout, profile: str, own: Holdings, masks: Sequence[Mask]) -> None:
+    for mask in masks:
+        if mask.channel in own.unmaskable:
+            home = layout.home(profile)
+            raise Refused(
+                f"{mask.reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; "
+                f"{home / 'gateway.json'} switches it on, and Hermes reads no config.yaml here to lay a mask over",
+                target=profile, code="conflict", hint=f"mend or make that file: `touch {home / 'config.yaml'}`",
+            )  # fmt: skip
+
+
+def _write_overlay(
+    layout: Layout,
+    profile: str,
+    own: Holdings,
+    masks: tuple[Mask, ...],
+    catalog: Catalog,
+    managed: Path | None,
+    now: float,
+) -> tuple[Problem, ...]:
+    """Write the overlay's files; the folder is always there, or Hermes would look nowhere at all."""
+    env, config = managed_files(managed)
+    overlay = compose(
+        masks, catalog=catalog, managed_env=env, managed_config=config, on=own.channels, spellings=own.spellings
+    )
+    folder = overlay_folder(layout, profile)
+    for name, content in ((".env", overlay.env), ("config.yaml", overlay.config)):
+        if content:
+            write_runtime(folder / name, content, 0o600)
+        else:
+            remove_runtime(folder / name)
+    write_runtime(folder / "masks.json", masks_json(masks, now), 0o600)
+    return overlay.problems
+
+
+def _claim(held: Holdings, masks: tuple[Mask, ...], now: float, by: str) -> Claim:
+    kept = without(held, [mask.channel for mask in masks])
+    return Claim(kept.identities, kept.ports, masks, now, by)
+
+
+@contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
+    Files().private_folder(str(layout.state))
+    path = layout.state / "claims.lock"
+    descriptor = hold(path, wait=_LOCK_WAIT)
+    if descriptor is None:
+        raise Refused(
+            f"another start decides about conflicts and did not finish within {_LOCK_WAIT:g} s",
+            target=str(path), code="busy", hint=f"see who holds it: `cat {path}`",
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _path(layout: Layout) -> Path:
+    return layout.state / "claims.json"
+
+
+def _read(layout: Layout) -> dict[str, Claim]:
+    """Return the ledger; one that cannot be read is an empty one: what runs is then judged by its files and locks."""
+    try:
+        data = json.loads(read_regular(_path(layout), _LARGEST))
+        return {str(name): _parsed(row) for name, row in data["profiles"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _parsed(row: Mapping[str, Any]) -> Claim:
+    return Claim(
+        tuple(Identity(channel, key, noun) for channel, key, noun in row["identities"]),
+        tuple(PortClaim(channel, int(port), bind) for channel, port, bind in row["ports"]),
+        tuple(masks_from(row["masks"])),
+        float(row["at"]),
+        str(row["by"]),
+    )
+
+
+def _write(layout: Layout, claims: Mapping[str, Claim]) -> None:
+    rows = {
+        name: {
+            "identities": [list(one) for one in claim.identities],
+            "ports": [list(one) for one in claim.ports],
+            "masks": [mask._asdict() for mask in claim.masks],
+            "at": claim.at,
+            "by": claim.by,
+        }
+        for name, claim in claims.items()
+    }
+    text = json.dumps({"version": _VERSION, "profiles": rows}, separators=(",", ":")) + "\n"
+    write_runtime(_path(layout), text.encode(), 0o600)

@@ -1,0 +1,122 @@
+"""A small stand-in for Telegram's Bot API on 127.0.0.1: it answers what a gateway needs to connect, and counts pollers.
+
+A gateway is pointed at it with `platforms.telegram.extra.base_url: <url>/<name>/bot`; the name tells gateways apart.
+As at Telegram, a second poller of one token gets 409, and that is counted.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs
+
+_HOLD = 1.0  # how long a poll waits for news that never comes
+
+
+class BotApi:
+    """Use it as a context manager; `url` is where it listens."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._polling: dict[str, list[str]] = {}
+        self.polls: Counter[str] = Counter()
+        self.conflicts = 0
+        self.most_at_once = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> BotApi:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def since(self, before: Counter[str]) -> dict[str, int]:
+        """Return how often each gateway has polled since an earlier copy of `polls`."""
+        with self._lock:
+            return dict(self.polls - before)
+
+    def answer(self, gateway: str, token: str, method: str, arguments: dict[str, Any]) -> tuple[int, Any]:
+        """Return (status, result) of one call."""
+        if method == "getMe":
+            bot = {
+                "id": int(token.partition(":")[0]),
+                "is_bot": True,
+                "first_name": "Stand-in",
+                "username": "standin_bot",
+            }
+            return 200, {**bot, "can_join_groups": True, "supports_inline_queries": False}
+        if method == "getUpdates":
+            return self._poll(gateway, token, float(arguments.get("timeout") or 0))
+        if method == "getWebhookInfo":
+            return 200, {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
+        if method in ("getMyCommands", "getForumTopicIconStickers"):
+            return 200, []
+        return 200, True
+
+    def _poll(self, gateway: str, token: str, timeout: float) -> tuple[int, Any]:
+        with self._lock:
+            others = [one for one in self._polling.setdefault(token, []) if one != gateway]
+            self._polling[token].append(gateway)
+            self.most_at_once = max(self.most_at_once, len({*others, gateway}))
+            self.conflicts += bool(others)
+            self.polls[gateway] += 1
+        try:
+            if others:
+                return 409, "Conflict: terminated by other getUpdates request"
+            time.sleep(min(timeout, _HOLD))
+            return 200, []
+        finally:
+            with self._lock:
+                self._polling[token].remove(gateway)
+
+
+def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._serve(b"")
+
+        def do_POST(self) -> None:
+            self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+        def _serve(self, body: bytes) -> None:
+            gateway, bot, method = self.path.strip("/").partition("?")[0].split("/")
+            if self.headers.get_content_type() == "application/json":
+                arguments = json.loads(body or b"{}")
+            else:
+                arguments = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+            status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments)
+            answer: dict[str, Any] = {"ok": status == 200}
+            answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
+            content = json.dumps(answer).encode()
+            try:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+            except (BrokenPipeError, ConnectionResetError):  # the gateway was stopped meanwhile
+                self.close_connection = True
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing: the path has the token in it."""
+
+    return Handler

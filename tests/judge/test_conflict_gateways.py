@@ -1,0 +1,238 @@
+"""Two real gateways with one Telegram token and one API port, the second under our overlay: side by side, one poller.
+
+The Bot API is a stand-in on 127.0.0.1 that counts who polls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from bot_api import BotApi
+from hermes_judge import environment
+from real_hermes import hermes_python
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.claims import refresh
+from hermes_profiles.fleet.conflicts import Live
+from hermes_profiles.fleet.holdings import holdings
+from hermes_profiles.fleet.overlay import masks_of, overlay_folder
+from hermes_profiles.fleet.process import processes_of
+from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.model.layout import Layout
+
+pytestmark = pytest.mark.judge
+
+CATALOG = load_catalog()
+TOKEN = "7000000001:CANARY-telegram-token"
+NEEDS = "python-telegram-bot[webhooks]==22.6"  # as hermes-agent 0.19.0's `messaging` extra pins it
+
+
+def judge_with_telegram() -> str:
+    """Return the Python of the judge; skips, and says why, when it has no Telegram library."""
+    python = hermes_python()
+    done = subprocess.run([python, "-c", "import telegram.ext, aiohttp"], capture_output=True, check=False, timeout=60)
+    if done.returncode != 0:
+        pytest.skip(f"NO JUDGE: {python} cannot import telegram and aiohttp; install {NEEDS} there")
+    return python
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(check: Callable[[], bool], what: Callable[[], str], *, patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not check():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.2)
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class Gateways:
+    """Profiles with one token and one API port, each with a webhook port of its own; started as a service would."""
+
+    def __init__(self, user_home: Path, api: BotApi) -> None:
+        self.layout = Layout(user_home / ".hermes", user_home, sys.platform)
+        self.environment = environment(
+            user_home, HERMES_HOME=str(self.layout.root), HERMES_ALLOW_ROOT_GATEWAY="1",
+            # Neither a look-up of Telegram's addresses nor a proxy: nothing leaves this machine.
+            TELEGRAM_FALLBACK_IPS="149.154.167.220", HERMES_TELEGRAM_DISABLE_FALLBACK_IPS="1", NO_PROXY="*",
+        )  # fmt: skip
+        self.api = api
+        self.api_port = free_port()
+        self.own_port: dict[str, int] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._python = judge_with_telegram()
+
+    def make(self, profile: str) -> None:
+        home = self.layout.home(profile)
+        home.mkdir(parents=True)
+        self.own_port[profile] = free_port()
+        (home / ".env").write_text(
+            f"TELEGRAM_BOT_TOKEN={TOKEN}\nAPI_SERVER_ENABLED=true\nAPI_SERVER_HOST=127.0.0.1\n"
+            f"API_SERVER_KEY=CANARY-{profile}-0123456789abcdef\nAPI_SERVER_PORT={self.api_port}\n"
+            f"WEBHOOK_ENABLED=true\nWEBHOOK_PORT={self.own_port[profile]}\nWEBHOOK_SECRET=CANARY-{profile}-webhook\n"
+        )
+        extra = {"base_url": f"{self.api.url}/{profile}/bot"}
+        platforms = {"telegram": {"extra": extra}, "webhook": {"extra": {"host": "127.0.0.1"}}}
+        (home / "config.yaml").write_text(f"model:\n  default: none/none\nplatforms: {json.dumps(platforms)}\n")
+
+    def live(self, names: Sequence[str]) -> Mapping[str, Live]:
+        return {name: Live(one.pid, coming=False) for name, one in self.running.items() if one.poll() is None}
+
+    def start(self, profile: str) -> tuple[str, ...]:
+        """Take the step before a start, then start; returns what is masked once it is up."""
+        done = refresh(
+            self.layout, profile, catalog=CATALOG, environment=self.environment, live=self.live, now=time.time()
+        )
+        folder = overlay_folder(self.layout, profile)
+        with (self.layout.user_home / f"{profile}.log").open("ab") as log:
+            self.running[profile] = subprocess.Popen(
+                [self._python, "-m", "hermes_cli.main", "-p", profile, "gateway", "run"],
+                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.layout.user_home,
+                env={**self.environment, "HERMES_MANAGED_DIR": str(folder)},
+            )  # fmt: skip
+        eventually(lambda: answers(self.own_port[profile]), lambda: self.log(profile))
+        return tuple(mask.channel for mask in done.masks)
+
+    def stop(self, profile: str) -> None:
+        process = self.running.pop(profile)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            raise
+
+    def log(self, profile: str) -> str:
+        return (self.layout.user_home / f"{profile}.log").read_text(errors="replace")[-3000:]
+
+    def polled_by(self, profile: str) -> None:
+        """Wait until a profile polls, then look for a while: nobody else does, and it goes on."""
+        before = self.api.polls.copy()
+        eventually(lambda: self.api.since(before).get(profile, 0) > 0, lambda: self.log(profile))
+        settled = self.api.polls.copy()
+        eventually(lambda: sum(self.api.since(settled).values()) >= 4, lambda: self.log(profile))
+        assert set(self.api.since(settled)) == {profile}
+
+    def channels(self, profile: str) -> dict[str, str]:
+        state = json.loads((self.layout.home(profile) / "gateway_state.json").read_bytes())
+        return {name: entry["state"] for name, entry in state["platforms"].items()}
+
+
+@pytest.fixture
+def gateways() -> Iterator[Gateways]:
+    """Yield gateways in a home outside of /tmp, where Hermes starts none; all of them are stopped at the end."""
+    folder = Path(__file__).parent / ".work" / f"conflict-{os.getpid()}"
+    folder.mkdir(parents=True)
+    (folder.parent / ".gitignore").write_text("*\n")
+    try:
+        with BotApi() as api:
+            made = Gateways(folder, api)
+            try:
+                yield made
+            finally:
+                for profile in tuple(made.running):
+                    made.stop(profile)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_the_stand_in_sees_two_pollers_of_one_token() -> None:
+    def poll(name: str) -> None:
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{api.url}/{name}/bot{TOKEN}/getUpdates", b"timeout=5", timeout=10).close()
+
+    with BotApi() as api:
+        first = threading.Thread(target=poll, args=("one",))
+        first.start()
+        eventually(lambda: api.polls["one"] == 1, lambda: "no poll arrived")
+        poll("two")
+        first.join(10)
+        assert (api.conflicts, api.most_at_once, dict(api.polls)) == (1, 2, {"one": 1, "two": 1})
+
+
+def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gateways: Gateways) -> None:
+    shared = ("api_server", "telegram")
+    for profile in ("one", "two"):
+        gateways.make(profile)
+
+    assert gateways.start("one") == ()
+    gateways.polled_by("one")
+    assert gateways.start("two") == shared
+    gateways.polled_by("one")
+    owner = gateways.running["one"].pid
+    assert [mask.reason for mask in masks_of(gateways.layout, "two")] == [
+        f"platform 'api_server' disabled: port {gateways.api_port} already in use by profile 'one'",
+        "platform 'telegram' disabled: token already in use by profile 'one'",
+    ]
+    assert answers(gateways.api_port) and answers(gateways.own_port["two"])
+    assert gateways.channels("two") == {"webhook": "connected"}
+    assert gateways.channels("one").items() >= {"telegram": "connected", "api_server": "connected"}.items()
+
+    # Hermes' own lock is the one our key names, and its process is proven.
+    locks = live_locks(
+        gateways.environment, gateways.layout.user_home,
+        catalog=CATALOG, processes=processes_of(sys.platform), platform=sys.platform,
+    )  # fmt: skip
+    held = holdings(gateways.layout.home("two"), catalog=CATALOG).identities
+    assert [(lock.channel, lock.digest, lock.pid) for lock in locks] == [(held[0].channel, held[0].key[:16], owner)]
+
+    gateways.stop("two")
+    assert gateways.start("two") == shared, "the loser restarts"
+    gateways.polled_by("one")
+    gateways.stop("one")
+    assert gateways.start("one") == (), "the owner restarts: the loser has not taken the bot meanwhile"
+    gateways.polled_by("one")
+
+    gateways.stop("one")
+    gateways.stop("two")
+    assert gateways.start("two") == (), "the conflict is gone, and so is the mask"
+    gateways.polled_by("two")
+    assert answers(gateways.api_port)
+    assert gateways.start("one") == shared
+    gateways.polled_by("two")
+    assert (gateways.api.conflicts, gateways.api.most_at_once) == (0, 1)
+
+
+def test_a_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> None:
+    """Its lock is all we see of it."""
+    gateways.make("one")
+    assert gateways.start("one") == ()
+    gateways.polled_by("one")
+    other = Layout(gateways.layout.user_home / "other", gateways.layout.user_home, sys.platform)
+    shutil.copytree(gateways.layout.home("one"), other.home("two"), ignore=shutil.ignore_patterns("*.lock", "*.pid"))
+    done = refresh(
+        other, "two", catalog=CATALOG, environment=gateways.environment, live=lambda names: {}, now=time.time()
+    )
+    pid = gateways.running["one"].pid
+    reasons = {mask.channel: mask.reason for mask in done.masks}
+    assert reasons.pop("telegram") == (
+        f"platform 'telegram' disabled: token already in use by process {pid}, which is no profile of this root"
+    )
+    port = gateways.api_port
+    assert reasons.pop("api_server") == f"platform 'api_server' disabled: port {port} already in use by another process"
