@@ -1,0 +1,351 @@
+"""Starting, stopping and restarting a fleet: all gateways at once, each seen through to its end.
+
+One loop drives all of them: it passes wishes on in as few calls as it can, looks at all that are under way with one
+look at the manager, and lets each go when it has settled. So a fleet takes as long as its slowest gateway. What touches
+the world is behind `Hands`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from hermes_profiles.services.managers.base import Activity
+from hermes_profiles.services.spec import RESTART_ME
+
+from .outcomes import Outcome, OutcomeKind, Verb
+from .state import Gateway, GatewayState, exit_meaning
+
+
+class Prepared(NamedTuple):
+    """What was decided before a start: channels to be masked, or why it may not start (`refusal`)."""
+
+    masked: tuple[str, ...] = ()
+    refusal: str | None = None
+    remark: str = ""
+
+
+class Hands(Protocol):
+    """What the loop may do to the world."""
+
+    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        """Return the gateways of profiles, from one look."""
+        ...
+
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+        """Decide who keeps which channel, and lay the masks ready."""
+        ...
+
+    def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        """Have the services started; returns reasons of those that were refused at once."""
+        ...
+
+    def announce_stop(self, gateway: Gateway) -> None:
+        """Tell a gateway that it is being stopped on purpose."""
+        ...
+
+    def stop(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        """Have the services stopped, so that nothing revives them."""
+        ...
+
+    def end(self, gateway: Gateway, *, kill: bool) -> None:
+        """End the proven process of a gateway: SIGTERM, or SIGKILL."""
+        ...
+
+    def log_lines(self, profile: str) -> tuple[str, ...]:
+        """Return the last lines a gateway logged."""
+        ...
+
+    def now(self) -> float:
+        """Return seconds of a clock that only goes forward."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Pace(NamedTuple):
+    """How fast.
+
+    `jobs`: how many at a time (None: all); `rolling`: one at a time, each up before the next, and the first failure
+    ends it; `stagger`: seconds between two starts; `settle`, `stop`: seconds that a start and a stop may take.
+    """
+
+    jobs: int | None = None
+    rolling: bool = False
+    stagger: float = 0.0
+    settle: float = 90.0
+    stop: float = 75.0
+
+
+DEFAULT_PACE = Pace()
+_BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
+POLL = 0.1
+# A gateway must be seen up for so long with the same pid before it counts as started.
+DWELL = 0.5
+# So long a manager may take to begin what it accepted.
+PATIENCE = 5.0
+# So long a stop marker alone has to work before a process outside any service is sent SIGTERM.
+MARKER_TIME = 2.0
+# What SIGKILL may take.
+KILL_TIME = 10.0
+
+
+class Phase(StrEnum):
+    """Where a gateway is on its way."""
+
+    WAITING = "not begun"
+    STOPPING = "stopping"
+    STARTING = "starting"
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class Job:
+    """One gateway on its way."""
+
+    profile: str
+    verb: Verb
+    phase: Phase = Phase.WAITING
+    begun: float = 0.0
+    asked: set[str] = field(default_factory=set)
+    up_since: float | None = None
+    up_pid: int | None = None
+    restarts: int = 0
+    masked: tuple[str, ...] = ()
+    remark: str = ""
+    outcome: Outcome | None = None
+
+
+class Fleet:
+    """Carries one verb out for many profiles; `told` is called with each outcome as it comes."""
+
+    def __init__(
+        self, verb: Verb, hands: Hands, pace: Pace = DEFAULT_PACE, told: Callable[[Outcome], None] = lambda _: None
+    ) -> None:
+        self._verb = verb
+        self._hands = hands
+        self._pace = pace
+        self._told = told
+        self._last_start = float("-inf")
+
+    def run(self, profiles: Sequence[str], before: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+        """Return an outcome for every profile, in the order given; `before`: their gateways a moment ago.
+
+        After Ctrl-C the outcomes of those under way and not begun say so; nothing is taken back.
+        """
+        jobs = [Job(profile, self._verb) for profile in profiles]
+        try:
+            self._drive(jobs, before)
+        except KeyboardInterrupt:
+            for job in jobs:
+                if job.outcome is None:
+                    self._end(job, OutcomeKind.INTERRUPTED, _interrupted(job))
+        return tuple(job.outcome for job in jobs if job.outcome is not None)
+
+    def _drive(self, jobs: Sequence[Job], before: Mapping[str, Gateway]) -> None:
+        looks = dict(before)
+        while True:
+            self._begin(jobs, looks)
+            under_way = [job for job in jobs if job.phase in (Phase.STOPPING, Phase.STARTING)]
+            if not under_way and all(job.phase is Phase.DONE for job in jobs):
+                return
+            self._hands.sleep(POLL)
+            if under_way:
+                looks.update(self._hands.look([job.profile for job in under_way]))
+            for job in under_way:
+                if job.phase is Phase.STOPPING:
+                    self._watch_stop(job, looks[job.profile])
+                else:
+                    self._watch_start(job, looks[job.profile])
+
+    # Beginning
+
+    def _begin(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+        """Let as many go as may: those that stop first, then those that can start now."""
+        self._halt(jobs)
+        free, now = self._free(jobs), self._hands.now()
+        stops, starts = [], [job for job in jobs if _has_slot(job) and job.phase is Phase.WAITING]
+        for job in jobs:
+            if job.phase is not Phase.WAITING or _has_slot(job) or free <= 0:
+                continue
+            if job.verb is not Verb.START and _needs_stop(looks[job.profile]):
+                job.phase, job.begun = Phase.STOPPING, now
+                stops.append(job)
+            elif job.verb is Verb.STOP:
+                self._end(job, OutcomeKind.ALREADY_STOPPED)
+                continue
+            else:
+                starts.append(job)
+            free -= 1
+        if stops:
+            self._pass_stop_on(stops, looks)
+        self._start_some(starts, looks)
+
+    def _halt(self, jobs: Sequence[Job]) -> None:
+        """End a rolling restart at its first failure: what broke one gateway may break the next."""
+        broken = next((job for job in jobs if job.outcome and job.outcome.outcome in _BAD), None)
+        if not self._pace.rolling or broken is None:
+            return
+        for job in jobs:
+            if job.phase is Phase.WAITING:
+                self._end(job, OutcomeKind.SKIPPED, f"not begun: {broken.profile} failed before")
+
+    def _free(self, jobs: Sequence[Job]) -> int:
+        limit = 1 if self._pace.rolling else self._pace.jobs
+        busy = sum(job.phase in (Phase.STOPPING, Phase.STARTING) or _has_slot(job) for job in jobs)
+        return len(jobs) if limit is None else limit - busy
+
+    def _pass_stop_on(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+        by_manager = []
+        for job in jobs:
+            gateway = looks[job.profile]
+            if gateway.process is not None:
+                self._hands.announce_stop(gateway)
+            if _is_managed(gateway):
+                by_manager.append(job)
+        if by_manager:
+            refused = self._hands.stop([job.profile for job in by_manager])
+            for job in by_manager:
+                if job.profile in refused:
+                    self._fail(job, refused[job.profile])
+
+    def _start_some(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+        if not jobs:
+            return
+        now = self._hands.now()
+        if self._pace.stagger > 0:
+            if now - self._last_start < self._pace.stagger:
+                return
+            jobs = jobs[:1]
+        self._last_start = now
+        prepared = self._hands.prepare([job.profile for job in jobs])
+        ready = []
+        for job in jobs:
+            decision = prepared.get(job.profile, Prepared())
+            if decision.refusal is not None:
+                self._end(job, OutcomeKind.REFUSED, decision.refusal)
+                continue
+            job.masked, job.remark = decision.masked, decision.remark
+            job.phase, job.begun = Phase.STARTING, now
+            job.restarts = _restarts(looks[job.profile])
+            ready.append(job)
+        refused = self._hands.start([job.profile for job in ready]) if ready else {}
+        for job in ready:
+            if job.profile in refused:
+                self._fail(job, refused[job.profile])
+
+    # Watching
+
+    def _watch_stop(self, job: Job, gateway: Gateway) -> None:
+        if not _needs_stop(gateway):
+            self._has_stopped(job)
+            return
+        waited = self._hands.now() - job.begun
+        if gateway.process is not None:
+            if waited > MARKER_TIME and not _is_managed(gateway) and "term" not in job.asked:
+                job.asked.add("term")
+                self._hands.end(gateway, kill=False)
+            if waited > self._pace.stop and "kill" not in job.asked:
+                job.asked.add("kill")
+                self._hands.end(gateway, kill=True)
+        if waited > self._pace.stop + KILL_TIME:
+            who = f"process {gateway.pid} " if gateway.pid else "the service "
+            self._fail(job, f"{who}did not end within {waited:.0f} s")
+
+    def _has_stopped(self, job: Job) -> None:
+        killed = "kill" in job.asked
+        if job.verb is Verb.STOP:
+            words = f"did not stop within {self._pace.stop:.0f} s and was killed" if killed else ""
+            self._end(job, OutcomeKind.STOPPED, words)
+            return
+        job.phase = Phase.WAITING
+        job.verb = Verb.START
+        job.asked.add("stopped")
+
+    def _watch_start(self, job: Job, gateway: Gateway) -> None:
+        now = self._hands.now()
+        if gateway.process is not None and gateway.settled and gateway.state is not GatewayState.UNSUPERVISED:
+            if job.up_pid != gateway.pid:
+                job.up_pid, job.up_since = gateway.pid, now
+            if job.up_since is not None and now - job.up_since >= DWELL:
+                kind = OutcomeKind.RESTARTED if "stopped" in job.asked else OutcomeKind.STARTED
+                words = "; ".join(filter(None, (gateway.detail, job.remark)))
+                self._end(job, kind, words, pid=gateway.pid, masked=job.masked)
+            return
+        job.up_since = job.up_pid = None
+        job.restarts = min(job.restarts, _restarts(gateway))
+        reason = _start_failure(gateway, now - job.begun, job.restarts)
+        if reason:
+            self._fail(job, reason)
+        elif now - job.begun > self._pace.settle:
+            alive = f"process {gateway.pid} is alive, but " if gateway.pid else ""
+            still = f": {gateway.detail}" if gateway.detail else ""
+            self._fail(job, f"{alive}not up within {self._pace.settle:.0f} s{still}")
+
+    # Ending
+
+    def _fail(self, job: Job, reason: str) -> None:
+        self._end(job, OutcomeKind.FAILED, reason, log=self._hands.log_lines(job.profile))
+
+    def _end(
+        self, job: Job, kind: OutcomeKind, detail: str = "", *, pid: int | None = None,
+        masked: tuple[str, ...] = (), log: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        job.phase = Phase.DONE
+        job.outcome = Outcome(job.profile, kind, detail, pid, masked, log)
+        self._told(job.outcome)
+
+
+def _is_managed(gateway: Gateway) -> bool:
+    """Return whether a manager is at work on the service, so that it must be told to stop."""
+    service = gateway.service
+    if service is None:
+        return False
+    return service.waiting or service.queued or service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
+
+
+def _needs_stop(gateway: Gateway) -> bool:
+    """Return whether anything of a gateway is there: its process, or a manager that would bring it back."""
+    service = gateway.service
+    if gateway.process is not None or _is_managed(gateway):
+        return True
+    return service is not None and service.activity is Activity.DEACTIVATING
+
+
+def _restarts(gateway: Gateway) -> int:
+    return (gateway.service.restarts or 0) if gateway.service is not None else 0
+
+
+def _has_slot(job: Job) -> bool:
+    """Return whether a gateway that was stopped waits to be started again: its place among the busy is kept."""
+    return job.phase is Phase.WAITING and "stopped" in job.asked
+
+
+def _start_failure(gateway: Gateway, waited: float, restarts: int) -> str:
+    """Return why a start has failed, "" while it may still come up; `restarts`: how often the manager had revived it
+    when it was told to start."""
+    service = gateway.service
+    if service is None:
+        return "" if waited < PATIENCE else "no manager runs it"
+    ended = service.last_exit is not None and service.last_exit not in (0, RESTART_ME)
+    if service.activity is Activity.FAILED:
+        return gateway.detail or exit_meaning(service.last_exit) or "failed"
+    tries_again = (service.waiting and waited > 1.0) or _restarts(gateway) > restarts
+    if ended and tries_again:
+        return f"{exit_meaning(service.last_exit)}; the service tries again"
+    idle = service.activity in (Activity.INACTIVE, Activity.UNKNOWN) and not service.queued
+    if idle and gateway.process is None and waited > PATIENCE:
+        if service.last_exit is not None:
+            return f"it ended at once: {exit_meaning(service.last_exit)}"
+        return "the manager accepted the start, and nothing runs"
+    return ""
+
+
+def _interrupted(job: Job) -> str:
+    if job.phase is Phase.WAITING:
+        return "stopped, and not started again" if "stopped" in job.asked else "not begun"
+    return f"was {job.phase}; it may still come to an end"

@@ -1,0 +1,114 @@
+"""What the fleet's loop may do to the world, done for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from hermes_profiles.changes.runtime import write_runtime
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.services.managers.base import Manager, Service
+from hermes_profiles.services.managers.signals import end_process
+
+from .actions import Prepared
+from .process import Process
+from .redaction import redacted, secrets_of
+from .state import Gateway
+from .survey import World, survey
+
+STOP_MARKER = ".gateway-planned-stop.json"
+_LOG_LINES = 6
+_LOG_BYTES = 16 * 1024
+
+
+class RealHands:
+    """The loop's hands; `prepare` decides about conflicts before a start (see `launch`)."""
+
+    def __init__(
+        self,
+        world: World,
+        manager: Manager | None,
+        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
+        catalog: Catalog,
+    ) -> None:
+        self._world = world
+        self._manager = manager
+        self._prepare = prepare
+        self._catalog = catalog
+
+    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        """Return the gateways of profiles, from one look."""
+        return survey(self._world, profiles)
+
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+        """Decide who keeps which channel, and lay the masks ready."""
+        return self._prepare(profiles)
+
+    def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        """Have the services started; returns reasons of those that were refused at once."""
+        if self._manager is None:
+            return dict.fromkeys(profiles, "there is no service manager")
+        return self._manager.start(self._services(profiles))
+
+    def announce_stop(self, gateway: Gateway) -> None:
+        """Tell a gateway that it is being stopped on purpose: without this it counts as killed."""
+        if gateway.process is not None:
+            write_stop_marker(self._world, gateway.profile, gateway.process)
+
+    def stop(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        """Have the services stopped, so that nothing revives them."""
+        return {} if self._manager is None else self._manager.stop(self._services(profiles))
+
+    def end(self, gateway: Gateway, *, kill: bool) -> None:
+        """End the proven process of a gateway: SIGTERM, or SIGKILL."""
+        if gateway.process is not None:
+            end_process(gateway.process.pid, gateway.process.started, kill=kill)
+
+    def log_lines(self, profile: str) -> tuple[str, ...]:
+        """Return the last lines that the manager caught, else of the gateway's own log; secrets are taken out."""
+        told = last_log_lines(self._world, profile)
+        tail = getattr(self._manager, "journal_tail", None)
+        service = self._world.service(profile)
+        caught = tuple(tail(service, lines=_LOG_LINES)) if tail is not None and service is not None else ()
+        return redacted((caught or told)[-_LOG_LINES:], secrets_of(self._world.layout.home(profile), self._catalog))
+
+    def now(self) -> float:
+        """Return seconds of a clock that only goes forward."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def _services(self, profiles: Sequence[str]) -> tuple[Service, ...]:
+        return self._world.services(profiles)
+
+
+def write_stop_marker(world: World, profile: str, process: Process) -> None:
+    """Write the planned-stop marker that Hermes 0.19.0 looks for: its time needs a zone, its start time must be the
+    process's own, and it is believed for a minute (SERVICES.md 5.1)."""
+    marker = {
+        "target_pid": process.pid,
+        "target_start_time": int(process.started),
+        "stopper_pid": os.getpid(),
+        "written_at": datetime.now(UTC).isoformat(),
+    }
+    write_runtime(world.layout.home(profile) / STOP_MARKER, json.dumps(marker).encode(), 0o600)
+
+
+def last_log_lines(world: World, profile: str) -> tuple[str, ...]:
+    """Return the last lines of the gateway's own error log, or of its log; () when it has none."""
+    for name in ("errors.log", "gateway.error.log", "gateway.log"):
+        path = world.layout.home(profile) / "logs" / name
+        try:
+            with open(path, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+        if lines:
+            return tuple(lines[-_LOG_LINES:])
+    return ()

@@ -1,0 +1,136 @@
+"""Before a start: who keeps which channel, decided once for all that are about to start, and noted for the services."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.model.result import NotFound, Problem
+
+from . import claims
+from .actions import Prepared
+from .conflicts import Live, Mask, decide
+from .holdings import Holdings, holdings
+from .inventory import lives, masks_in_force, multiplexing_asked
+from .overlay import managed_folder, managed_values
+from .scoped_locks import live_locks
+from .state import Gateway, GatewayState
+from .survey import Known, World, survey
+
+
+class ConflictRule(StrEnum):
+    """What happens to a channel or port that somebody else has: switched off for this run, no start, or nothing."""
+
+    MASK = "mask"
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
+class Launch:
+    """One command that starts gateways; `owners`: profiles that keep what they share with others, strongest first."""
+
+    def __init__(
+        self, world: World, existing: Sequence[str], catalog: Catalog, environment: Mapping[str, str],
+        rule: ConflictRule = ConflictRule.MASK, owners: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self._world = world
+        self._existing = tuple(existing)
+        self._catalog = catalog
+        self._environment = environment
+        self._rule = rule
+        self._owners = tuple(check_existing_name(name) for name in owners)
+        missing = [name for name in self._owners if name not in existing]
+        if missing:
+            raise NotFound(
+                f"no profile {missing[0]!r}", target=missing[0], hint="see the names with `hermes-profiles list`"
+            )
+        self._gateways: dict[str, Gateway] = {}
+        self._held: dict[str, Holdings] = {}
+        self._masks: Mapping[str, tuple[Mask, ...]] | None = None
+        self.warnings: list[Problem] = []
+
+    def look(self, profiles: Sequence[str]) -> dict[str, Gateway]:
+        """Return the gateways of these profiles; all others of the root are looked at, too, for conflicts."""
+        layout = self._world.layout
+        known = Known(masks=lambda name, process: masks_in_force(layout, name, process))
+        self._gateways = survey(self._world, self._existing, known)
+        return {name: self._gateways[name] for name in profiles}
+
+    def with_topology(self, gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
+        """Return the gateways with those called served that Hermes would refuse: its guard looks at the setting of a
+        running default gateway, not at whom it serves (SERVICES.md 6), and a service would try again for ever."""
+        default = self._gateways.get(DEFAULT)
+        if default is None or default.process is None:
+            return dict(gateways)
+        if not multiplexing_asked(self._world.layout.home(DEFAULT), self._environment):
+            return dict(gateways)
+        detail = f"served by default (PID {default.process.pid})"
+        return {
+            name: gateway
+            if name == DEFAULT or gateway.process is not None or gateway.state is GatewayState.SERVED
+            else gateway._replace(state=GatewayState.SERVED, detail=detail, pid=default.process.pid)
+            for name, gateway in gateways.items()
+        }
+
+    def decide(self, starting: Sequence[str]) -> Mapping[str, tuple[Mask, ...]]:
+        """Return the masks of each profile to start. Nothing is written."""
+        layout = self._world.layout
+        values = managed_values(managed_folder(self._environment, layout), self._catalog)
+        live = lives(self._gateways)
+        for name in {*starting, *live}:
+            self._held[name] = holdings(layout.home(name), catalog=self._catalog, managed=values)
+            self.warnings += self._held[name].problems
+        idle = [name for name in starting if name not in live]
+        ports = {claim.port for name in idle for claim in self._held[name].ports}
+        return decide(
+            starting=list(starting), holdings=self._held, live=live, owners=self._owners,
+            locks=live_locks(
+                self._environment, layout.user_home, catalog=self._catalog, processes=self._world.processes,
+                platform=layout.platform,
+            ),
+            listening=claims.listening_now(ports),
+            masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
+        )  # fmt: skip
+
+    def begin(self, starting: Sequence[str]) -> None:
+        """Decide for all that will start, and note it: the step before each start abides by it."""
+        found = self.decide(starting)
+        self._masks = found
+        if self._rule is ConflictRule.IGNORE:
+            self.warnings += [_ignored(name, mask) for name, masks in found.items() for mask in masks]
+            found = dict.fromkeys(found, ())
+        if self._rule is ConflictRule.REFUSE:
+            found = {name: masks for name, masks in found.items() if not masks}
+        claims.record(self._world.layout, found, self._held, now=time.time(), live=self._live)
+
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+        """Return what was decided for profiles that start now."""
+        if self._masks is None:
+            self.begin(profiles)
+        return {name: self._prepared((self._masks or {}).get(name, ())) for name in profiles}
+
+    def _prepared(self, masks: tuple[Mask, ...]) -> Prepared:
+        if not masks or self._rule is ConflictRule.IGNORE:
+            return Prepared()
+        reasons = "; ".join(mask.reason for mask in masks)
+        if self._rule is ConflictRule.REFUSE:
+            return Prepared(refusal=reasons.replace(" disabled:", ":"))
+        return Prepared(masked=tuple(mask.channel for mask in masks), remark=reasons)
+
+    def end(self, not_started: Sequence[str]) -> None:
+        """Take back what was noted for starts that did not happen."""
+        if not_started and self._masks is not None:
+            claims.forget(self._world.layout, not_started)
+
+    def _live(self, names: Sequence[str]) -> Mapping[str, Live]:
+        return lives({name: self._gateways[name] for name in names if name in self._gateways})
+
+
+def _ignored(profile: str, mask: Mask) -> Problem:
+    return Problem(
+        "conflict", f"{profile}: {mask.reason.replace(' disabled:', ' is not disabled, though its')}", profile,
+        f"have it switched off: `hermes-gateways restart {profile}`",
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""How an action went, profile by profile: the command contract's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from hermes_profiles.model.result import ExitCode
+
+
+class Verb(StrEnum):
+    """What is to be done with a gateway."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+class OutcomeKind(StrEnum):
+    """How it went for one profile; the command contract's words."""
+
+    STARTED = "started"
+    ALREADY_RUNNING = "already-running"
+    STOPPED = "stopped"
+    ALREADY_STOPPED = "already-stopped"
+    RESTARTED = "restarted"
+    INSTALLED = "installed"
+    ALREADY_INSTALLED = "already-installed"
+    UNINSTALLED = "uninstalled"
+    NOT_INSTALLED = "not-installed"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    RESET = "reset"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+
+
+class Outcome(NamedTuple):
+    """How it went for one profile. `masked`: channels that are off for this run; `log`: last lines of a failure."""
+
+    profile: str
+    outcome: OutcomeKind
+    detail: str = ""
+    pid: int | None = None
+    masked: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    hint: str | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the outcome as the command contract has it."""
+        return {
+            "profile": self.profile, "outcome": str(self.outcome), "detail": self.detail, "pid": self.pid,
+            "masked_channels": list(self.masked), "log": list(self.log),
+        }  # fmt: skip
+
+
+def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
+    """Return the exit code that tells the truth about all of them: one failure is a failure."""
+    kinds = {outcome.outcome for outcome in outcomes}
+    if OutcomeKind.INTERRUPTED in kinds:
+        return ExitCode.INTERRUPTED
+    if OutcomeKind.FAILED in kinds:
+        return ExitCode.FAILED
+    return ExitCode.REFUSED if OutcomeKind.REFUSED in kinds else ExitCode.OK

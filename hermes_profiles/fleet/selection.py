@@ -1,0 +1,168 @@
+"""Which profiles a command means, and what is to be done with each before anything is touched. Pure but for names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.model.result import NotFound
+
+from .outcomes import Outcome, OutcomeKind, Verb
+from .state import Gateway, GatewayState
+
+_UP = (GatewayState.RUNNING, GatewayState.DEGRADED, GatewayState.STARTING, GatewayState.UNSUPERVISED)
+
+
+class Selection(NamedTuple):
+    """The profiles a command means, in fleet order; `named`: the user named them one by one."""
+
+    profiles: tuple[str, ...]
+    named: bool
+
+
+def select(
+    existing: Sequence[str],
+    names: Iterable[str] = (),
+    *,
+    excluded: Iterable[str] = (),
+    group: str | None = None,
+    groups: Mapping[str, Iterable[str]] | None = None,
+) -> Selection:
+    """Return the profiles meant: those named, or all, or a group's, without the excluded ones.
+
+    `existing`: all profiles in fleet order; `groups`: profile → its groups. Raises UsageProblem for what can be no
+    name, NotFound for a profile or group that is not there.
+    """
+    wanted = [check_existing_name(name) for name in names]
+    without = [check_existing_name(name) for name in excluded]
+    missing = [name for name in (*wanted, *without) if name not in existing]
+    if missing:
+        near = ", ".join(existing) if len(existing) <= 8 else f"{', '.join(existing[:8])}, …"
+        raise NotFound(
+            f"no profile {', '.join(repr(name) for name in dict.fromkeys(missing))}", target=missing[0],
+            hint=f"there are: {near}; see `hermes-profiles list`",
+        )  # fmt: skip
+    chosen = set(wanted) if wanted else set(existing)
+    if group is not None:
+        members = {name for name, of in (groups or {}).items() if group in tuple(of)}
+        if not members:
+            raise NotFound(
+                f"no profile is in the group {group!r}", target=group, code="no-group",
+                hint=f"put one in with `hermes-gateways group {group} PROFILE`",
+            )  # fmt: skip
+        chosen = (set(wanted) | members) if wanted else members
+    return Selection(tuple(name for name in existing if name in chosen and name not in without), bool(wanted))
+
+
+class Sorted(NamedTuple):
+    """What is to be done: profiles to drive, and the outcomes that are clear without doing anything."""
+
+    driven: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+def sort_out(
+    verb: Verb,
+    selection: Selection,
+    gateways: Mapping[str, Gateway],
+    *,
+    disabled: Iterable[str] = (),
+    ancestors: Iterable[int] = (),
+    force: bool = False,
+    start_stopped: bool = False,
+) -> Sorted:
+    """Return which profiles a verb has to touch; the others have their outcome already.
+
+    `ancestors`: pids this process descends from. Raises NotFound when a profile that was named has no service to
+    start, or when no selected profile has one.
+    """
+    off, above = set(disabled), set(ancestors)
+    _require_services(verb, selection, gateways)
+    driven, outcomes = [], []
+    for profile in selection.profiles:
+        outcome = _clear(
+            verb, gateways[profile], named=selection.named, off=profile in off, force=force,
+            above=above, start_stopped=start_stopped,
+        )  # fmt: skip
+        if outcome is None:
+            driven.append(profile)
+        else:
+            outcomes.append(outcome)
+    return Sorted(tuple(driven), tuple(outcomes))
+
+
+def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, Gateway]) -> None:
+    if verb is not Verb.START or not selection.profiles:
+        return
+    without = [name for name in selection.profiles if _lacks_service(gateways[name])]
+    if without and (selection.named or len(without) == len(selection.profiles)):
+        raise NotFound(
+            f"no service is installed for {', '.join(without)}", target=without[0], code="no-service",
+            hint=f"install and start it with `hermes-gateways install {' '.join(without)} --start`",
+        )  # fmt: skip
+
+
+def _lacks_service(gateway: Gateway) -> bool:
+    has = gateway.service is not None and gateway.service.installed
+    return not has and not gateway.is_alive
+
+
+def _clear(
+    verb: Verb, gateway: Gateway, *, named: bool, off: bool, force: bool, above: set[int], start_stopped: bool
+) -> Outcome | None:
+    """Return the outcome that is clear without doing anything, None when something is to be done."""
+    state, profile = gateway.state, gateway.profile
+    declined = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
+    if state is GatewayState.SERVED and not force:
+        hint = "act on `default`, or say `--force`" if named else None
+        return Outcome(profile, declined, gateway.detail, gateway.pid, hint=hint)
+    if state is GatewayState.UNKNOWN and not force:
+        return Outcome(
+            profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint="nothing is signalled on a guess"
+        )
+    if verb is not Verb.START and gateway.pid in above:
+        return Outcome(
+            profile, OutcomeKind.REFUSED, "this command runs inside that gateway and would end itself", gateway.pid,
+            hint="run it from a shell of your own",
+        )  # fmt: skip
+    if verb is Verb.STOP:
+        return _clear_stop(gateway)
+    if off and not (verb is Verb.RESTART and state in _UP):
+        hint = f"switch it on with `hermes-gateways enable {profile}`" if named else None
+        return Outcome(profile, declined, "disabled", hint=hint)
+    return _clear_start(gateway) if verb is Verb.START else _clear_restart(gateway, start_stopped=start_stopped)
+
+
+def _clear_stop(gateway: Gateway) -> Outcome | None:
+    if gateway.state is GatewayState.STALE and gateway.service is None:
+        return Outcome(gateway.profile, OutcomeKind.ALREADY_STOPPED, gateway.detail)
+    return None
+
+
+def _clear_start(gateway: Gateway) -> Outcome | None:
+    if gateway.process is not None and gateway.state in _UP:
+        masked = tuple(mask.channel for mask in gateway.masks)
+        detail = f"unsupervised: {gateway.detail}" if gateway.state is GatewayState.UNSUPERVISED else gateway.detail
+        return Outcome(gateway.profile, OutcomeKind.ALREADY_RUNNING, detail, gateway.pid, masked)
+    if _lacks_service(gateway):
+        return Outcome(
+            gateway.profile, OutcomeKind.SKIPPED, "no service",
+            hint=f"install it with `hermes-gateways install {gateway.profile}`",
+        )  # fmt: skip
+    return None
+
+
+def _clear_restart(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
+    has_service = gateway.service is not None and gateway.service.installed
+    is_up = gateway.process is not None or gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+    if is_up and not has_service:
+        return Outcome(
+            gateway.profile, OutcomeKind.REFUSED, "it has no service that would start it again", gateway.pid,
+            hint=f"install one with `hermes-gateways install {gateway.profile}`, then restart",
+        )  # fmt: skip
+    if is_up:
+        return None
+    if not start_stopped:
+        return Outcome(gateway.profile, OutcomeKind.SKIPPED, "not running", hint="`--start-stopped` starts it")
+    return _clear_start(gateway)

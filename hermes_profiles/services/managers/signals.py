@@ -1,0 +1,51 @@
+"""Ending a process that was proven to be the one meant: never another that was given its pid meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def end_process(pid: int, started: float, *, kill: bool) -> bool:
+    """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was still there.
+
+    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere. On Linux the process is held
+    by a file descriptor before its start time is looked at, so that its pid cannot pass to another in between.
+    """
+    number = signal.SIGKILL if kill else signal.SIGTERM
+    if not hasattr(os, "pidfd_open"):
+        return _end_elsewhere(pid, started, number)
+    try:
+        held = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if _started(pid) != started:
+            return False
+        signal.pidfd_send_signal(held, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(held)
+    return True
+
+
+def _started(pid: int) -> float | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return float(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError):
+        return None
+
+
+def _end_elsewhere(pid: int, started: float, number: int) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if abs(process.create_time() * 100 - started) > 100:
+            return False
+        process.send_signal(number)
+    except psutil.Error:
+        return False
+    return True
