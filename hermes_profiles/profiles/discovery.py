@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, channels_of
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
@@ -37,6 +38,7 @@ class Profile(NamedTuple):
     disabled: bool
     channels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
@@ -59,6 +61,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         disabled=meta.get("disabled") is True,
         channels=channels_of(environment, config, catalog),
         problems=tuple(problems),
+        groups=_groups(meta.get("groups")),
     )
 
 
@@ -120,7 +123,13 @@ def _enabling(catalog: Catalog) -> frozenset[str]:
 
 def _meta(home: Path, problems: list[Problem]) -> Mapping[str, Any]:
     raw = _read(home / "profile.yaml", problems)
-    return _yaml(raw, str(home / "profile.yaml"), ("description", "disabled"), problems) if raw else {}
+    return _yaml(raw, str(home / "profile.yaml"), ("description", "disabled", "groups"), problems) if raw else {}
+
+
+def read_sections(path: Path, wanted: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return these top-level sections of a YAML file; {} when it is absent or cannot be read (doctor tells)."""
+    raw = _read(path, [])
+    return _yaml(raw, str(path), wanted, []) if raw else {}
 
 
 def _yaml(raw: bytes, path: str, wanted: tuple[str, ...], problems: list[Problem]) -> Mapping[str, Any]:
@@ -135,6 +144,21 @@ def _yaml(raw: bytes, path: str, wanted: tuple[str, ...], problems: list[Problem
         problems.append(error.problem)
         return {}
     return data if isinstance(data, Mapping) else {}
+
+
+def read_meta(home: Path) -> tuple[bool, tuple[str, ...]]:
+    """Return (disabled, groups) of a profile, from its profile.yaml alone."""
+    meta = _meta(home, [])
+    return meta.get("disabled") is True, _groups(meta.get("groups"))
+
+
+def _groups(value: object) -> tuple[str, ...]:
+    """Return the groups of a profile: `groups: {family: true}` as `hermes-gateways group` writes it, or a list."""
+    if isinstance(value, Mapping):
+        return tuple(str(name) for name, member in value.items() if is_truthy(member))
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()
 
 
 def _model(config: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -1,0 +1,142 @@
+"""What hangs on a profile besides its folder: a running gateway, and services under any manager. It goes before the
+profile goes, and comes along when the profile gets another name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.result import Failed, Problem, Refused
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.services.managers.base import Manager, Service
+from hermes_profiles.services.naming import drop_in, system_unit
+
+from .actions import Pace
+from .outcomes import OutcomeKind
+from .state import Gateway, GatewayState
+from .survey import World, look
+from .uninstall import stop_all
+
+
+class Attached(NamedTuple):
+    """What hangs on a profile under one manager.
+
+    `files`: of its service, () when none is installed; `is_up`: whether a gateway of it runs, supervised or not.
+    """
+
+    world: World
+    profile: str
+    gateway: Gateway
+    service: Service | None
+    files: tuple[Path, ...]
+
+    @property
+    def is_up(self) -> bool:
+        """Return whether there is a process to stop, or a manager that would bring one back."""
+        state = self.gateway.state
+        return self.gateway.process is not None or state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+
+    @property
+    def is_installed(self) -> bool:
+        """Return whether a service is there."""
+        return bool(self.files)
+
+    @property
+    def was_enabled(self) -> bool:
+        """Return whether it starts with the manager."""
+        return self.gateway.service is not None and self.gateway.service.enabled
+
+
+def attached_to(world: World, profile: str) -> Attached:
+    """Return what hangs on a profile under the world's manager."""
+    service = world.service(profile)
+    files: tuple[Path, ...] = ()
+    if service is not None:
+        known = (service.path, drop_in(service.path), *_links(service.path))
+        files = tuple(path for path in known if path.is_symlink() or path.exists())
+    return Attached(world, profile, look(world, profile), service, files)
+
+
+def _links(unit: Path) -> tuple[Path, ...]:
+    """Return the links that `systemctl enable` makes: without a manager to ask they would be left."""
+    return (unit.parent / "default.target.wants" / unit.name,) if unit.suffix == ".service" else ()
+
+
+def check_may_go(found: Attached, verb: str) -> None:
+    """Raise Refused when a gateway is, or may be, at work that nothing here can stop."""
+    gateway = found.gateway
+    if gateway.state is GatewayState.UNKNOWN:
+        raise Refused(
+            f"cannot {verb} {found.profile}: {gateway.detail}", target=found.profile, code="running",
+            hint=f"look at the process with `ps -fp {gateway.pid}`, end it if it is the gateway, then try again",
+        )  # fmt: skip
+
+
+def take_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
+    """Stop the gateway and have its service not start any more. Raises Failed when it does not end."""
+    world, profile = found.world, found.profile
+    if found.is_up:
+        outcome = stop_all(world, (profile,), {profile: found.gateway}, catalog, pace or Pace())[0]
+        if outcome.outcome is OutcomeKind.FAILED:
+            raise Failed(
+                f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running",
+                hint=f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`",
+            )  # fmt: skip
+    if found.is_installed and world.manager is not None and found.service is not None:
+        _check(world.manager.enable((found.service,), enabled=False), found)
+
+
+def removal_steps(found: Attached) -> tuple[Step, ...]:
+    """Return the steps that remove the service's files, as they are now: after `take_down`."""
+    steps: list[Step] = []
+    for path in found.files:
+        seen = signature(path)
+        if seen is not None:
+            steps.append(ReplaceFile(path, None, expected=seen))
+        if path.parent.name.endswith(".service.d"):
+            steps.append(TidyFolder(path.parent))
+    return tuple(steps)
+
+
+def forget(found: Attached) -> tuple[Problem, ...]:
+    """Have the manager forget a service whose files are gone; returns what went wrong: that undoes nothing any more."""
+    if not found.is_installed or found.world.manager is None or found.service is None:
+        return ()
+    refused = found.world.manager.unload((found.service,))
+    return tuple(Problem("not-unloaded", f"{name}: {reason}", name) for name, reason in refused.items())
+
+
+def system_leftovers(world: World, profile: str) -> tuple[Problem, ...]:
+    """Return a warning when a system unit runs a profile: only an administrator can remove it."""
+    unit = system_unit(world.service_name(profile))
+    if not unit.exists():
+        return ()
+    return (
+        Problem(
+            "service-left", f"the system service of {profile} is still installed: {unit}", profile,
+            f"have an administrator run `sudo systemctl disable --now {unit.name} && sudo rm -r {unit} "
+            f"{drop_in(unit).parent}`",
+        ),
+    )  # fmt: skip
+
+
+def _check(refused: Mapping[str, str], found: Attached) -> None:
+    if found.profile in refused:
+        raise Failed(
+            f"the service of {found.profile} cannot be disabled: {refused[found.profile]}", target=found.profile,
+            code="service", hint=f"see `hermes-gateways status {found.profile}`",
+        )  # fmt: skip
+
+
+def bring_up(manager: Manager, service: Service, *, enable: bool, start: bool) -> tuple[Problem, ...]:
+    """Have the service of a profile under its new name loaded, and started if it ran before; returns what failed."""
+    refused = dict(manager.load((service,), enable=enable))
+    if start and not refused:
+        refused = dict(manager.start((service,)))
+    return tuple(
+        Problem("service", f"{name}: {reason}", name, f"try `hermes-gateways start {name}`")
+        for name, reason in refused.items()
+    )

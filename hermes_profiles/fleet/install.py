@@ -1,0 +1,101 @@
+"""Plans for writing and removing services: what is there, what is due, what may not be overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.services.drift import Drift, DriftCode, compare
+from hermes_profiles.services.managers.base import Manager, ManagerKind
+from hermes_profiles.services.spec import ServiceSpec
+
+# What is installed may be written over without asking.
+_OURS = (DriftCode.MISSING, DriftCode.OUTDATED)
+_SAME = (DriftCode.SAME, DriftCode.SAME_MEANING)
+
+
+class Installation(NamedTuple):
+    """What installing one service would do; `files`: (path, content, mode) of what is due."""
+
+    spec: ServiceSpec
+    files: tuple[tuple[Path, bytes, int], ...]
+    drift: Drift
+
+    @property
+    def is_there(self) -> bool:
+        """Return whether nothing is to be written."""
+        return self.drift.code in _SAME
+
+    @property
+    def refusal(self) -> str | None:
+        """Return why the service may not be written without `--force`, None when it may."""
+        if self.drift.code in (*_OURS, *_SAME):
+            return None
+        what = {
+            DriftCode.FOREIGN: "it belongs to another root",
+            DriftCode.HAND_EDITED: "it was changed by hand",
+        }.get(self.drift.code, str(self.drift.code))
+        details = "; ".join(self.drift.details)
+        return f"{self.files[0][0]} is left as it is: {what}{f' ({details})' if details else ''}"
+
+
+def plan_installation(manager: Manager, spec: ServiceSpec) -> Installation:
+    """Return what installing a service would do. Raises UsageProblem for paths that no service file can hold."""
+    files = manager.definitions(spec)
+    installed = {path: content for path, _, _ in files if (content := read_document(path)) is not None}
+    return Installation(spec, files, compare(manager.kind, installed, files, spec))
+
+
+def plan_writing(command: str, installations: Sequence[Installation]) -> ChangePlan | None:
+    """Return the change that writes every definition that differs, None when all are there."""
+    steps: list[Step] = []
+    for each in installations:
+        for path, content, mode in each.files:
+            if path not in each.drift.files:
+                continue
+            steps.append(ReplaceFile(path, Secret(content), mode, signature(path)))
+    if not steps:
+        return None
+    names = tuple(each.spec.profile for each in installations if not each.is_there)
+    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
+
+
+def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePlan | None:
+    """Return the change that removes service files, profile by profile, and their folders when those are empty then;
+    None when there are none."""
+    steps: list[Step] = []
+    for paths in files.values():
+        for path in paths:
+            seen = signature(path)
+            if seen is None:
+                continue
+            steps.append(ReplaceFile(path, None, expected=seen))
+            if path.parent.name.endswith(".service.d"):
+                steps.append(TidyFolder(path.parent))
+    if not steps:
+        return None
+    names = tuple(files)
+    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
+
+
+def service_files(manager: Manager, path: Path) -> tuple[Path, ...]:
+    """Return the files of an installed service: its definition, and everything in its drop-in folder that is ours.
+
+    A drop-in of the user's own stays; then the folder stays, too.
+    """
+    from hermes_profiles.services.naming import drop_in
+
+    return (path, drop_in(path)) if path.suffix == ".service" else (path,)
+
+
+def log_folders(manager: Manager, installations: Sequence[Installation]) -> tuple[Path, ...]:
+    """Return the folders that must be there before a manager opens its log files: launchd makes none, and ends a job
+    whose log it cannot open with 78, before anything is written (hermes-agent issue 78129)."""
+    if manager.kind is ManagerKind.SYSTEMD:
+        return ()
+    return tuple(dict.fromkeys(each.spec.log.parent for each in installations))

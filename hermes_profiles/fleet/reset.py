@@ -1,0 +1,97 @@
+"""The hard way to a clean start: nothing is removed before the process that it belonged to is proven gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hermes_profiles.changes.runtime import remove_runtime
+from hermes_profiles.credentials.catalog import Catalog
+
+from . import claims
+from .actions import Pace
+from .outcomes import Outcome, OutcomeKind
+from .process import same_start
+from .records import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
+from .scoped_locks import lock_folder
+from .state import Gateway, GatewayState
+from .survey import World, look, prove
+from .uninstall import stop_all
+
+# What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.
+_LEFTOVERS = (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_request.json", "gateway-starts.log")
+
+
+def reset_gateway(
+    world: World, profile: str, catalog: Catalog, environment: Mapping[str, str], *, dry_run: bool
+) -> Outcome:
+    """Stop a gateway, clear what is provably stale, load its service anew; returns how it went.
+
+    The caller starts it again. Refused when a process is alive that nothing proves to be this gateway.
+    """
+    before = look(world, profile)
+    if before.state is GatewayState.SERVED:
+        return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="reset `default` instead")
+    if before.state is GatewayState.UNKNOWN:
+        return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="nothing is removed on a guess")
+    if before.service is None or not before.service.installed:
+        hint = f"install one with `hermes-gateways install {profile}`"
+        return Outcome(profile, OutcomeKind.FAILED, "it has no service", hint=hint)
+    if dry_run:
+        names = ", ".join(path.name for path in _stale_files(world, profile, catalog, environment, assume_gone=True))
+        return Outcome(profile, OutcomeKind.SKIPPED, f"would be stopped; would clear: {names or 'nothing'}")
+    stopped = stop_all(world, (profile,), {profile: before}, catalog, Pace())[0]
+    if stopped.outcome is OutcomeKind.FAILED:
+        return stopped
+    after = look(world, profile)
+    if after.process is not None or after.state is GatewayState.UNKNOWN:
+        return Outcome(profile, OutcomeKind.FAILED, f"process {after.pid} is still there", after.pid)
+    cleared = _stale_files(world, profile, catalog, environment)
+    for path in cleared:
+        remove_runtime(path)
+    claims.forget(world.layout, (profile,))
+    failure = _reload(world, profile, before)
+    if failure:
+        return Outcome(profile, OutcomeKind.FAILED, failure)
+    words = f"cleared {', '.join(path.name for path in cleared)}" if cleared else "nothing was stale"
+    return Outcome(profile, OutcomeKind.RESET, words)
+
+
+def _reload(world: World, profile: str, before: Gateway) -> str:
+    services = world.services((profile,))
+    if world.manager is None or not services or before.service is None:
+        return "there is no service manager"
+    was_enabled = before.service.enabled
+    refused = dict(world.manager.unload(services)) | dict(world.manager.load(services, enable=was_enabled))
+    return refused.get(profile, "")
+
+
+def _stale_files(
+    world: World, profile: str, catalog: Catalog, environment: Mapping[str, str], *, assume_gone: bool = False
+) -> tuple[Path, ...]:
+    """Return the files of a dead gateway: each record's process is gone, or another's (`assume_gone`: will be)."""
+    home = world.layout.home(profile)
+    found = [home / name for name in _LEFTOVERS if (home / name).exists()]
+    for name, record in ((PID_FILE, pid_record(home)), (LOCK_FILE, lock_record(home))):
+        if record is not None and (assume_gone or _is_dead(world, home, record)):
+            found.append(home / name)
+    pids = {record.pid for record in (pid_record(home), lock_record(home)) if record is not None}
+    folder = lock_folder(environment, world.layout.user_home)
+    for path in sorted(folder.glob("*.lock")):
+        record = record_at(path)
+        if record is None or not record.pid or record.pid not in pids:
+            continue
+        process = world.processes.look(record.pid)
+        # A lock of a gateway that lives, or of whoever has its pid now, is not ours to clear.
+        if (
+            assume_gone
+            or process is None
+            or not same_start(record.started, process.started, platform=world.layout.platform)
+        ):
+            found.append(path)
+    return tuple(found)
+
+
+def _is_dead(world: World, home: Path, record: PidRecord) -> bool:
+    proof = prove(home, world, record)
+    return proof.process is None and proof.doubtful is None and world.processes.lock_owner(home / LOCK_FILE) is None

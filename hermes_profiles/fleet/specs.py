@@ -1,0 +1,206 @@
+"""From a profile to the model of its service."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.model.result import Refused, UsageProblem
+from hermes_profiles.profiles.discovery import read_sections
+from hermes_profiles.profiles.meta import Values
+from hermes_profiles.services.spec import Limits, Program, ServiceSpec
+
+from .overlay import overlay_folder
+from .survey import World
+
+_SECTION = "service"
+# The word that takes a kept choice back, and the one that stands for a variable taken over from the manager.
+NONE = "none"
+INHERITED = "(inherited)"
+_MULTIPLES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+class ServiceOptions(NamedTuple):
+    """What the user may choose for a service; `variables`: NAME (taken over from the manager) or NAME=VALUE.
+
+    All but `managed` are kept with the profile (`service:` in its profile.yaml), so that the next installation, and a
+    new name, mean the same; `none` takes a choice back.
+    """
+
+    memory: str | None = None
+    cpu: str | None = None
+    variables: tuple[str, ...] = ()
+    log_folder: str | None = None
+    boot_delay: float | None = None
+    managed: Path | None = None
+
+
+def to_keep(options: ServiceOptions) -> Values:
+    """Return what is kept in profile.yaml of the options that were given."""
+    kept: dict[tuple[str, ...], str | None] = {}
+    for name, value in (("memory", options.memory), ("cpu", options.cpu), ("log_folder", options.log_folder)):
+        if value is not None:
+            kept[_SECTION, name] = None if value == NONE else value
+    if options.boot_delay is not None:
+        kept[_SECTION, "boot_delay"] = f"{options.boot_delay:g}" if options.boot_delay else None
+    for text in options.variables:
+        name, equals, value = text.partition("=")
+        kept[_SECTION, "env", name] = None if equals and value == NONE else (value if equals else INHERITED)
+    return kept
+
+
+def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
+    """Return the options of a profile: those given now over those kept with it."""
+    section = read_sections(home / "profile.yaml", (_SECTION,)).get(_SECTION)
+    kept = section if isinstance(section, Mapping) else {}
+    env = kept.get("env")
+    names = {text.partition("=")[0] for text in given.variables}
+    stored = [
+        str(name) if value == INHERITED else f"{name}={value}"
+        for name, value in (env.items() if isinstance(env, Mapping) else ())
+        if str(name) not in names
+    ]
+    delay = given.boot_delay if given.boot_delay is not None else kept.get("boot_delay")
+    return ServiceOptions(
+        _choice(given.memory, kept.get("memory")), _choice(given.cpu, kept.get("cpu")),
+        (*stored, *(text for text in given.variables if not text.endswith(f"={NONE}"))),
+        _choice(given.log_folder, kept.get("log_folder")), _seconds(delay), given.managed,
+    )  # fmt: skip
+
+
+def _choice(given: str | None, kept: object) -> str | None:
+    chosen = given if given is not None else (str(kept) if kept is not None else None)
+    return None if chosen == NONE else chosen
+
+
+def _seconds(value: object) -> float:
+    try:
+        return max(0.0, float(str(value)))
+    except ValueError:
+        return 0.0
+
+
+def build_spec(
+    world: World, profile: str, program: Program, environment: Mapping[str, str], given: ServiceOptions,
+    *, files_of: Path | None = None,
+) -> ServiceSpec:  # fmt: skip
+    """Return the service of a profile. Raises UsageProblem for options that make no sense, Refused for a secret.
+
+    `files_of`: where the profile's files are now, when it is about to be moved to its home.
+    """
+    layout = world.layout
+    home = Path(os.path.realpath(layout.home(profile)))
+    options = kept_options(files_of or home, given)
+    config = read_sections((files_of or home) / "config.yaml", ("gateway", "agent", "systemd_watchdog_seconds"))
+    inherited, variables = _variables(options.variables)
+    account = pwd.getpwuid(os.getuid()) if layout.platform == "darwin" else None
+    folder = Path(options.log_folder) if options.log_folder is not None else home / "logs"
+    return ServiceSpec(
+        profile=profile, home=home, root=Path(os.path.realpath(layout.root)), name=world.service_name(profile),
+        program=program, account=_account(environment),
+        # launchd asks the password file, and so does Hermes: HOME may be a profile's.
+        account_home=Path(account.pw_dir) if account is not None else world.user_home,
+        overlay=overlay_folder(layout, profile),
+        prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
+        log=folder / (f"{profile}.log" if options.log_folder is not None else "gateway.log"),
+        inherited=inherited, variables=variables, watchdog=_watchdog(config), drain=_drain(config, environment),
+        limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)), boot_delay=_seconds(options.boot_delay),
+    )  # fmt: skip
+
+
+def prestart_words(world: World, profile: str, managed: Path | None, boot_delay: float = 0.0) -> tuple[str, ...]:
+    """Return the command that refreshes a profile's overlay before its gateway starts.
+
+    `-I`: neither the folder the service starts in nor PYTHONPATH may put other code in its place.
+    """
+    words = (sys.executable, "-I", "-m", "hermes_profiles.cli.gateways", "prestart", profile)
+    extra = ("--managed", str(managed)) if managed is not None else ()
+    delay = ("--boot-delay", f"{boot_delay:g}") if boot_delay > 0 else ()
+    return (*words, "--home", os.path.realpath(world.layout.root), *extra, *delay)
+
+
+def _account(environment: Mapping[str, str]) -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without an entry
+        return environment.get("USER") or str(os.getuid())
+
+
+def _variables(given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    from hermes_profiles.credentials.catalog import KeyClass, load_catalog
+
+    inherited, variables = [], []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name.isascii() or not name.isidentifier():
+            raise UsageProblem(
+                f"{name!r} is no name of a variable", target="--env", hint="say `--env NAME` or `--env NAME=VALUE`"
+            )
+        fact = load_catalog().lookup(name)
+        is_secret = fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
+        if is_secret or name.startswith("HERMES_"):
+            raise Refused(
+                f"{name} does not belong into a service: a service file is readable by everybody, and a token in it "
+                "would reach this gateway past the profile's own files", target=name, code="secret-in-service",
+                hint="put it into the profile's `.env`",
+            )  # fmt: skip
+        if equals:
+            variables.append((name, value))
+        else:
+            inherited.append(name)
+    return tuple(inherited), tuple(variables)
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Return bytes for `512M`, `1.5G`; None for None. Raises UsageProblem."""
+    if text is None:
+        return None
+    number, unit = text.strip().upper().removesuffix("B"), ""
+    if number[-1:] in _MULTIPLES:
+        number, unit = number[:-1], number[-1:]
+    try:
+        size = int(float(number) * _MULTIPLES[unit])
+    except (ValueError, KeyError, OverflowError):
+        size = 0
+    if size < 64 * 2**20:
+        raise UsageProblem(
+            f"{text!r} is no memory limit: a gateway needs about 120 MB", target="--memory", hint="say `--memory 512M`"
+        )
+    return size
+
+
+def parse_cpu(text: str | None) -> int | None:
+    """Return percent of one core for `50%`, `50`, `200%`; None for None. Raises UsageProblem."""
+    if text is None:
+        return None
+    number = text.strip().removesuffix("%")
+    if not number.isdecimal() or not 1 <= int(number) <= 100_000:
+        raise UsageProblem(f"{text!r} is no CPU limit", target="--cpu", hint="say `--cpu 50%` of one core")
+    return int(number)
+
+
+def _watchdog(config: Mapping[str, Any]) -> int:
+    """Return the watchdog's seconds; only whole numbers that systemd can hold count (SERVICES.md 2.1)."""
+    gateway = config.get("gateway")
+    given = gateway.get("systemd_watchdog_seconds") if isinstance(gateway, Mapping) else None
+    seconds = _whole(given if given is not None else config.get("systemd_watchdog_seconds"))
+    return seconds if 1 <= seconds <= 2_147_483_647 else 0
+
+
+def _drain(config: Mapping[str, Any], environment: Mapping[str, str]) -> int:
+    agent = config.get("agent")
+    given = agent.get("restart_drain_timeout") if isinstance(agent, Mapping) else None
+    return max(0, _whole(environment.get("HERMES_RESTART_DRAIN_TIMEOUT") or given))
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or value is None:
+        return 0
+    try:
+        return int(float(str(value)))
+    except (ValueError, OverflowError):
+        return 0

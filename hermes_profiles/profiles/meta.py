@@ -1,0 +1,56 @@
+"""What is kept about a profile in its profile.yaml: Hermes keeps keys it does not know there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.secret import Secret
+
+from .alias import signature
+from .snapshot import read_document
+
+if TYPE_CHECKING:
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+FILE = "profile.yaml"
+# Paths of keys → their new text, None to take one out.
+Values = Mapping[tuple[str, ...], str | None]
+
+
+def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> ChangePlan | None:
+    """Return the change that sets keys of profile.yaml, profile by profile, None when all are as wanted.
+
+    The rest of each file stays byte for byte. Raises DocumentError when one cannot be edited with certainty.
+    """
+    steps: list[Step] = []
+    changed = []
+    for profile, wanted in values.items():
+        path = layout.home(profile) / FILE
+        raw = read_document(path) or b""
+        new = edited(raw, wanted, path=str(path))
+        if new != raw:
+            steps.append(ReplaceFile(path, Secret(new), 0o600, signature(path)))
+            changed.append(profile)
+    if not steps:
+        return None
+    return ChangePlan((command, *changed), f"{command} {', '.join(changed)}", tuple(steps), profiles=tuple(changed))
+
+
+def edited(raw: bytes, values: Values, *, path: str) -> bytes:
+    """Return a profile.yaml with keys set or taken out; DocumentError when that cannot be done with certainty."""
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    document = YamlDocument.parse(raw, path=path)
+    set_to = {key: text for key, text in values.items() if text is not None and _text(document, key) != text}
+    gone = [entry for key, text in values.items() if text is None for entry in document.find(key)]
+    if not set_to and not gone:
+        return raw
+    return document.edit(remove=gone, insert=set_to.items())
+
+
+def _text(document: YamlDocument, key: tuple[str, ...]) -> str | None:
+    entry = document.get(key)
+    return entry.value if entry is not None else None
