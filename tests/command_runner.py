@@ -65,7 +65,8 @@ class Runner:
         (user_home / "tmp").mkdir(exist_ok=True)
         self.environment = {
             "HOME": str(user_home), "PATH": "/usr/bin:/bin", "TZ": "UTC", "COLUMNS": "80", "NO_COLOR": "1",
-            "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1",
+            "LANG": "C.UTF-8", "HERMES_PROFILES_MANAGER": "supervisor", "XDG_RUNTIME_DIR": str(user_home / "run"),
+            "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "error", "TMPDIR": str(user_home / "tmp"), **(environment or {}),
         }  # fmt: skip
 

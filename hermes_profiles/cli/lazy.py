@@ -61,9 +61,9 @@ def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -
     return app
 
 
-def _version(value: bool) -> None:
+def _version(context: typer.Context, value: bool) -> None:
     if value:
-        output.write_lines([f"hermes-profiles {__version__}"])
+        output.write_lines([f"{context.info_name} {__version__}"])
         raise typer.Exit
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_to_trash
@@ -34,15 +33,6 @@ def refuse_default(name: str, verb: str) -> None:
         raise Refused(
             f"cannot {verb} the default profile: it is the root itself", target=name, code="default-profile",
             hint="to remove Hermes as a whole, use `hermes uninstall`",
-        )  # fmt: skip
-
-
-def refuse_running(name: str, pid: int | None, verb: str) -> None:
-    """Raise Refused when the profile's gateway runs (`pid` is not None)."""
-    if pid is not None:
-        raise Refused(
-            f"cannot {verb} {name}: its gateway is running (pid {pid})", target=name, code="running",
-            hint=f"stop it with `hermes -p {name} gateway stop`, then try again",
         )  # fmt: skip
 
 
@@ -120,8 +110,3 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
         target=wanted,
         hint=f"there is: {known}; see `hermes-profiles trash list`",
     )
-
-
-def leftover_services(layout: Layout, name: str) -> tuple[Path, ...]:
-    """Return service files of this profile that would outlive it (Hermes' own names for them)."""
-    return tuple(path for path in layout.service_files(name) if path.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from cli_world import World
 
 
 @contextmanager
-def process(home: Path | None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that stands for a gateway of this home (None: of nobody's)."""
+def process(home: Path | None, *, words: str = "hermes_cli.main gateway run") -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that stands for a gateway of this home (None: of nobody's); other `words` are another program."""
     environment = {"PATH": "/usr/bin:/bin"} | ({"HERMES_HOME": str(home)} if home else {})
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"], env=environment) as running:
+    command = [sys.executable, "-c", "import time; time.sleep(120)", *words.split()]
+    with subprocess.Popen(command, env=environment) as running:
         while not Path(f"/proc/{running.pid}/environ").read_bytes():  # it is still being started
             pass
         try:
@@ -42,24 +44,36 @@ def work(world: World) -> World:
     return world
 
 
-GUARDED = [("delete", "work", "--yes"), ("rename", "work", "office"), ("delete", "work", "--dry-run")]
-
-
-@pytest.mark.parametrize("given", GUARDED, ids=" ".join)
-def test_a_running_gateway_is_refused(work: World, given: tuple[str, ...]) -> None:
+def test_a_running_gateway_is_stopped_before_its_profile_goes(work: World) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
-        done = work.unchanged_by(*given, "--json")
-        assert done.code == 6 and done.problem["code"] == "running" and str(running.pid) in done.problem["message"]
-        assert "`hermes -p work gateway stop`" in done.problem["hint"]
-        assert work.listed("work")["gateway"] == {"state": "running", "pid": running.pid}
-        assert running.poll() is None, "nothing may be signalled"
+        assert work.listed("work")["gateway"] == {"state": "unsupervised", "pid": running.pid}
+        dry = work.unchanged_by("delete", "work", "--dry-run", "--json")
+        assert dry.data["gateway_stopped"] is True and running.poll() is None
+        assert work.ok("delete", "work", "--yes", "--json").data["gateway_stopped"] is True
+        assert running.wait(10) == -signal.SIGTERM
+
+
+def test_a_running_gateway_is_stopped_before_its_profile_is_renamed(work: World) -> None:
+    with process(work.home("work")) as running:
+        write_pid(work.home("work"), running.pid)
+        work.ok("rename", "work", "office")
+        assert running.wait(10) == -signal.SIGTERM
 
 
 def test_a_gateway_started_from_the_root_counts_for_its_profile(work: World) -> None:
     with process(work.root) as running:
         write_pid(work.home("work"), running.pid)
-        assert work.call("delete", "work", "--yes").code == 6
+        work.ok("delete", "work", "--yes")
+        assert running.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("verb", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
+def test_a_process_of_another_home_is_never_signalled(work: World, verb: tuple[str, ...]) -> None:
+    with process(work.home("other")) as running:
+        write_pid(work.home("work"), running.pid)
+        work.ok(*verb)
+        assert running.poll() is None
 
 
 def test_a_live_pid_that_nothing_proves_is_refused_too(work: World) -> None:
@@ -72,7 +86,8 @@ def test_a_live_pid_that_nothing_proves_is_refused_too(work: World) -> None:
 @pytest.mark.parametrize("how", ["reused", "elsewhere", "dead", "garbage", "zombie", "nothing"])
 def test_a_stale_pid_file_stops_nothing(work: World, how: str) -> None:
     home = work.home("work")
-    with process(work.home("other") if how == "elsewhere" else home) as running:
+    words = "an editor" if how in ("reused", "garbage", "nothing") else "hermes_cli.main gateway run"
+    with process(work.home("other") if how == "elsewhere" else home, words=words) as running:
         write_pid(home, running.pid, **({"start_time": start_time(running.pid) - 1} if how == "reused" else {}))
         if how == "dead":
             running.kill()
@@ -96,19 +111,3 @@ def test_a_clone_takes_no_pid_file_along(work: World) -> None:
         work.ok("clone", "work", "twin", "--clone-all")
         assert not (work.home("twin") / "gateway.pid").exists()
         assert work.listed("twin")["gateway"] == {"state": "stopped", "pid": None}
-
-
-@pytest.mark.parametrize("given", [("rename", "work", "office"), ("delete", "work", "--yes")], ids=" ".join)
-def test_a_service_that_is_left_is_named_with_the_command_that_removes_it(work: World, given: tuple[str, ...]) -> None:
-    units = work.user / ".config" / "systemd" / "user"
-    units.mkdir(parents=True)
-    for name in ("work", "work-2", "other"):
-        (units / f"hermes-gateway-{name}.service").write_text("[Service]\n")
-    before = work.picture(units)
-    for extra in (("--dry-run",), ()):
-        done = work.ok(*given, *extra, "--json")
-        (warning,) = done.json["warnings"]
-        assert warning["code"] == "service-left"
-        assert f"{units}/hermes-gateway-work.service" in warning["message"]
-        assert "systemctl --user disable --now hermes-gateway-work.service && rm " in warning["hint"]
-    assert work.picture(units) == before

@@ -10,9 +10,10 @@ import typer
 
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
+from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.fleet.state import gateway_of
+from hermes_profiles.cli.session import Answer, run
+from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.discovery import Profile, read_profile
@@ -30,11 +31,11 @@ def list_profiles(
     json: Json = False,
 ) -> None:
     """List the profiles of a root: model, gateway, channels, alias."""
-    session = Session(home, json)
+    session = FleetSession(home, json)
     run(("list",), session, lambda: _list(session, names_only=names))
 
 
-def _list(session: Session, *, names_only: bool) -> Answer:
+def _list(session: FleetSession, *, names_only: bool) -> Answer:
     found = profile_names(session.layout)
     if names_only and not session.as_json:
         return Answer(Result(("list",), {"names": list(found)}), lambda: found)
@@ -43,19 +44,23 @@ def _list(session: Session, *, names_only: bool) -> Answer:
         read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name))
         for name in found
     ]
-    warnings = [*session.problems, *(problem for profile in profiles for problem in profile.problems)]
+    gateways = session.glance(found)
+    warnings = [
+        *session.problems,
+        *session.manager_problems,
+        *(problem for profile in profiles for problem in profile.problems),
+    ]
     if active not in found and found:
         warnings.append(Problem(
             "sticky-gone", f"the sticky default {active!r} does not exist", str(session.layout.active_profile),
             "choose one that does with `hermes-profiles use NAME`",
         ))  # fmt: skip
-    rows = [profile_row(profile, session) for profile in profiles]
+    rows = [profile_row(profile, gateways[profile.name]) for profile in profiles]
     return Answer(Result(("list",), {"profiles": rows}, warnings=warnings), lambda: _table(rows, session))
 
 
-def profile_row(profile: Profile, session: Session) -> dict[str, Any]:
+def profile_row(profile: Profile, gateway: Gateway) -> dict[str, Any]:
     """Return one profile as the command contract's `list` has it."""
-    gateway = gateway_of(profile.home, platform=session.layout.platform)
     return {
         "name": profile.name,
         "path": str(profile.home),
@@ -71,7 +76,7 @@ def profile_row(profile: Profile, session: Session) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]], session: Session) -> Iterator[str]:
+def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
     if not rows:
         yield f"no profiles in {session.layout.root}; make one with `hermes-profiles create NAME`"
         return
@@ -98,24 +103,27 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one profile: where it is, what it holds, which keys its files set (never their values)."""
-    session = Session(home, json)
+    session = FleetSession(home, json)
     run(("show",), session, lambda: _show(session, profile))
 
 
-def _show(session: Session, given: str) -> Answer:
+def _show(session: FleetSession, given: str) -> Answer:
     name = check_existing_name(given)
     home = require(session.layout, name)
     alias = aliases(session.layout).get(name)
     profile = read_profile(
         session.layout, name, catalog=session.catalog, active=active_profile(session.layout), alias=alias
     )
-    row = profile_row(profile, session)
+    row = profile_row(profile, session.glance((name,))[name])
     row["keys"] = list(_keys(home, session))
     row["skills"] = sum(1 for _ in (home / "skills").rglob("SKILL.md")) if (home / "skills").is_dir() else 0
-    return Answer(Result(("show",), row, warnings=[*session.problems, *profile.problems]), lambda: _show_text(row))
+    return Answer(
+        Result(("show",), row, warnings=[*session.problems, *session.manager_problems, *profile.problems]),
+        lambda: _show_text(row),
+    )
 
 
-def _keys(home: Path, session: Session) -> Iterator[dict[str, Any]]:
+def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
     """Yield the variables a profile's environment files set: name, file, line, class and channel."""
     from hermes_profiles.documents.envfile import EnvDocument
     from hermes_profiles.model.result import DocumentError

@@ -14,10 +14,11 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.changes.undo import choose, plan_undo
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
+from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
+from hermes_profiles.cli.services_of import Going, Renaming
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
-from hermes_profiles.fleet.state import gateway_of
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles import lifecycle
@@ -88,49 +89,36 @@ def rename(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Rename a profile; its alias and the sticky default follow."""
-    session = Session(home, json)
+    """Rename a profile; its alias, its service and the sticky default follow. A running gateway is restarted."""
+    session = FleetSession(home, json)
 
     def body() -> Answer:
         source, target = check_existing_name(old), check_new_name(new)
         lifecycle.refuse_default(source, "rename")
         warnings = session.recover(dry_run=dry_run)
         source_home = require(session.layout, source)
-        lifecycle.refuse_running(source, gateway_of(source_home, platform=session.layout.platform).pid, "rename")
+        going = Renaming(session, source, target, source_home)
         plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
         data: dict[str, Any] = {"profile": target, "before": source, "path": str(session.layout.home(target))}
-        warnings += leftover_warnings(session, source)
+        warnings += script_warnings(session, source)
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
+        plan = going.take_down(plan, dry_run=dry_run)
+        data |= going.data
         carry_out(session, plan, data, dry_run=dry_run)
+        warnings += going.finish(dry_run=dry_run)
         return answer("rename", plan, data, warnings, f"{source} is {target} now, at {data['path']}")
 
     run(("rename",), session, body)
 
 
-def leftover_warnings(session: Session, name: str) -> list[Problem]:
-    """Return a warning for each service file and each script of the user's own that would start a profile that is
-    not there any more."""
-    warnings = [
+def script_warnings(session: Session, name: str) -> list[Problem]:
+    """Return a warning for each script of the user's own that would start a profile that is not there any more."""
+    return [
         Problem("script-left", f"{path} starts {name} and is left alone: it is not in the form of an alias", name,
             f"look at it with `cat {path}`")
         for path in foreign_scripts(session.layout, name)
     ]  # fmt: skip
-    for path in lifecycle.leftover_services(session.layout, name):
-        if path.suffix == ".plist":
-            command = f"launchctl bootout gui/$(id -u)/{path.stem}; rm {path}"
-        else:
-            scope = "--user " if "/.config/" in str(path) else ""
-            command = f"systemctl {scope}disable --now {path.name} && rm {path}"
-        warnings.append(
-            Problem(
-                "service-left",
-                f"the service of {name} is still installed: {path}",
-                name,
-                f"remove it with `{command}`",
-            )
-        )
-    return warnings
 
 
 @examples(
@@ -139,15 +127,15 @@ def leftover_warnings(session: Session, name: str) -> list[Problem]:
     "hermes-profiles delete work --dry-run",
 )
 def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
-    """Move a profile to the trash. `restore` and `undo` bring it back whole."""
-    session = Session(home, json)
+    """Stop a profile's gateway, remove its service and move it to the trash. `restore` and `undo` bring it back."""
+    session = FleetSession(home, json)
 
     def body() -> Answer:
         name = check_existing_name(profile)
         lifecycle.refuse_default(name, "delete")
         warnings = session.recover(dry_run=dry_run)
         target = require(session.layout, name)
-        lifecycle.refuse_running(name, gateway_of(target, platform=session.layout.platform).pid, "delete")
+        going = Going(session, name, "delete")
         if not dry_run:
             require_yes(
                 f"move the profile {name} ({target}) to the trash", name, yes=yes,
@@ -158,10 +146,13 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         plan = lifecycle.plan_delete(session.layout, name, trash_id=trash_id, deleted_at=iso(now))
         data: dict[str, Any] = {"profile": name, "path": str(target), "trash_id": f"{trash_id}-{name}"}
         sticky = active_profile(session.layout) == name
-        warnings += leftover_warnings(session, name)
+        warnings += script_warnings(session, name)
         if sticky:
             warnings.append(Problem("sticky-reset", f"{name} is the sticky default; {DEFAULT} takes its place", name))
+        plan = going.take_down(plan, dry_run=dry_run)
+        data |= going.data
         carry_out(session, plan, data, dry_run=dry_run)
+        warnings += going.finish(dry_run=dry_run)
         line = f"{name} is in the trash; `hermes-profiles restore {name}` brings it back"
         return answer("delete", plan, data, warnings, line)
 

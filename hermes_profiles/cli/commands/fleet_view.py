@@ -1,0 +1,175 @@
+"""status and list of gateways: one look at all of them, told as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from hermes_profiles.cli import output
+from hermes_profiles.cli.examples import examples
+from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names
+from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
+from hermes_profiles.cli.options import Home, Json
+from hermes_profiles.cli.session import Answer, run
+from hermes_profiles.fleet.inventory import Inventory, take_inventory
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.model.result import ExitCode, Result
+
+
+@examples(
+    "hermes-gateways status",
+    "hermes-gateways status work family",
+    "hermes-gateways status --json",
+)
+def status(
+    profiles: Names = None,
+    excluded: Except = None,
+    group: Group = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not ask API servers whether they are well.")] = False,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show every gateway: what it does, its process, memory, restarts, channels. Exit 3 when one that has a service
+    is not running."""
+    session = FleetSession(home, json, manager_option=manager)
+
+    def body() -> Answer:
+        selection = session.selection(profiles or (), excluded or (), group)
+        data, inventory = _look(session, selection, ask_api=not quick)
+        code = ExitCode.NEGATIVE if any(_is_down(row) for row in data["gateways"]) else ExitCode.OK
+        return _answer("status", session, data, inventory, code, lambda: _table(data, session))
+
+    run(("status",), session, body)
+
+
+@examples(
+    "hermes-gateways list",
+    "hermes-gateways list --json",
+)
+def list_gateways(
+    profiles: Names = None,
+    excluded: Except = None,
+    group: Group = None,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List the gateways: profile, state, process, service."""
+    session = FleetSession(home, json, manager_option=manager)
+
+    def body() -> Answer:
+        selection = session.selection(profiles or (), excluded or (), group)
+        data, inventory = _look(session, selection, ask_api=False)
+        return _answer("list", session, data, inventory, ExitCode.OK, lambda: _short_table(data))
+
+    run(("list",), session, body)
+
+
+def _look(session: FleetSession, selection: Selection, *, ask_api: bool) -> tuple[dict[str, Any], Inventory]:
+    inventory = take_inventory(
+        session.look, session.world, selection.profiles, catalog=session.catalog, ask_api=ask_api,
+        environment=session.environment,
+    )  # fmt: skip
+    data = {
+        "topology": str(inventory.topology),
+        "manager": session.manager_kind,
+        "gateways": [gateway_row(inventory.gateways[name], session) for name in selection.profiles],
+        "conflicts": [conflict.as_data() for conflict in inventory.conflicts],
+    }
+    return data, inventory
+
+
+def _answer(
+    command: str, session: FleetSession, data: dict[str, Any], inventory: Inventory, code: ExitCode, text: Any
+) -> Answer:
+    unreachable = list(dict.fromkeys(session.manager_problems))
+    warnings = list(dict.fromkeys([*session.problems, *inventory.warnings]))
+    result = Result((command,), data, warnings=warnings, errors=unreachable, exit_code=code)
+    if unreachable:
+        result.exit_code = ExitCode.MANAGER
+    return Answer(result, text)
+
+
+def _is_down(row: dict[str, Any]) -> bool:
+    """Return whether a gateway that should run does not: it has a service and is not disabled."""
+    alive = row["state"] in ("running", "starting", "degraded", "served", "unsupervised")
+    return bool(row["service"]["installed"]) and not row["disabled"] and not alive
+
+
+def _table(data: dict[str, Any], session: FleetSession) -> Iterator[str]:
+    cells = [
+        (
+            row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], _dash(row["pid"]),
+            _span(row["uptime_s"]), _size(row["rss_bytes"]), _files(row), _dash(row["restarts"]),
+            ", ".join(_channel(each) for each in row["channels"]) or "-", _service(row),
+        )
+        for row in data["gateways"]
+    ]  # fmt: skip
+    headers = ("profile", "state", "pid", "up", "memory", "files", "restarts", "channels", "service")
+    yield from output.table(headers, cells)
+    remarks = [*_remarks(data)]
+    if remarks:
+        yield ""
+        yield from remarks
+    if data["topology"] == "multiplex":
+        yield "one gateway, that of default, serves every profile (multiplex)"
+
+
+def _remarks(data: dict[str, Any]) -> Iterator[str]:
+    for row in data["gateways"]:
+        if row["detail"] and row["state"] != "served":
+            yield f"{row['profile']}: {row['detail']}"
+        for text in row["disagreement"]:
+            yield f"{row['profile']}: {text}"
+        for channel in row["channels"]:
+            if channel["state"] == "masked":
+                yield f"{row['profile']}: {channel['detail']}"
+    for conflict in data["conflicts"]:
+        yield f"conflict: {conflict['message']}"
+
+
+def _short_table(data: dict[str, Any]) -> Iterator[str]:
+    cells = [
+        (row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], _dash(row["pid"]), _service(row))
+        for row in data["gateways"]
+    ]
+    yield from output.table(("profile", "state", "pid", "service"), cells)
+
+
+def _service(row: dict[str, Any]) -> str:
+    service = row["service"]
+    if not service["installed"]:
+        return "none"
+    scope = "" if service["scope"] in ("user", None) else f"{service['scope']} "
+    return f"{scope}{service['name']}{'' if service['enabled'] else ' (not enabled)'}"
+
+
+def _channel(channel: dict[str, Any]) -> str:
+    return channel["name"] if channel["state"] == "connected" else f"{channel['name']} ({channel['state']})"
+
+
+def _dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _span(seconds: int | None) -> str:
+    if seconds is None:
+        return "-"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _size(size: int | None) -> str:
+    return "-" if size is None else f"{size / 1e6:.0f} MB"
+
+
+def _files(row: dict[str, Any]) -> str:
+    if row["open_files"] is None:
+        return "-"
+    limit = row["open_files_limit"]
+    return f"{row['open_files']}/{limit}" if limit else str(row["open_files"])

@@ -1,0 +1,237 @@
+"""What every command about gateways begins with: the manager, the profiles meant, one look at all of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hermes_profiles.fleet.process import processes_of
+from hermes_profiles.fleet.selection import Selection, select
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.fleet.survey import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.model.result import NotFound, Problem, UsageProblem
+from hermes_profiles.profiles.discovery import read_meta
+from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+
+from .session import Session, user_home
+
+if TYPE_CHECKING:
+    from hermes_profiles.fleet.state import Channel
+    from hermes_profiles.services.spec import ServiceSpec
+
+
+@dataclass
+class FleetSession(Session):
+    """One run of a command about gateways; `manager_option` is `--manager`."""
+
+    manager_option: str | None = None
+    manager_problems: list[Problem] = field(default_factory=list)
+
+    @cached_property
+    def existing(self) -> tuple[str, ...]:
+        """Return all profiles in fleet order. Raises NotFound when the root has none."""
+        names = profile_names(self.layout)
+        if not names:
+            raise NotFound(
+                f"no profiles in {self.layout.root}", target=str(self.layout.root), code="no-root",
+                hint="name another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
+            )  # fmt: skip
+        return names
+
+    @cached_property
+    def meta(self) -> dict[str, tuple[bool, tuple[str, ...]]]:
+        """Return profile → (disabled, groups)."""
+        return {name: read_meta(self.layout.home(name)) for name in self.existing}
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """Return the profiles that fleet verbs pass over."""
+        return frozenset(name for name, (off, _) in self.meta.items() if off)
+
+    def selection(self, names: Iterable[str], excluded: Iterable[str], group: str | None) -> Selection:
+        """Return the profiles a command means."""
+        groups = {name: of for name, (_, of) in self.meta.items()} if group is not None else {}
+        return select(self.existing, names, excluded=excluded, group=group, groups=groups)
+
+    @property
+    def manager_name(self) -> str | None:
+        """Return the manager the user asks for: `--manager`, else HERMES_PROFILES_MANAGER."""
+        return self.manager_option or self.environment.get("HERMES_PROFILES_MANAGER") or None
+
+    @cached_property
+    def manager(self) -> Manager:
+        """Return the service manager of this machine. Raises ManagerError when it cannot be used."""
+        from hermes_profiles.services.managers.detect import detect
+
+        return detect(
+            platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
+            uid=os.getuid(), state=self.layout.state, wanted=_wanted(self.manager_name),
+        )  # fmt: skip
+
+    @property
+    def manager_kind(self) -> str | None:
+        """Return the manager's name, None when there is none to ask."""
+        return str(self.reachable.kind) if self.reachable is not None else None
+
+    @cached_property
+    def reachable(self) -> Manager | None:
+        """Return the manager, None when it cannot be used; why is told in `manager_problems`."""
+        try:
+            return self.manager
+        except ManagerError as error:
+            self.manager_problems.append(error.problem)
+            return None
+
+    @cached_property
+    def world(self) -> World:
+        """Return what a look at gateways depends on; without a manager when none can be used."""
+        return World(self.layout, self.reachable, processes_of(sys.platform))
+
+    def manager_for_printing(self) -> Manager:
+        """Return the manager named by `--manager`, else the one found, else this platform's own; it is not asked
+        anything."""
+        wanted = _wanted(self.manager_name)
+        if wanted is None:
+            wanted = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
+            if self.reachable is not None:
+                wanted = self.reachable.kind
+            self.manager_problems.clear()  # whoever only prints needs no manager
+        return _unasked(wanted, self)
+
+    def unsupported(self, spec: ServiceSpec) -> tuple[str, ...]:
+        """Return what the manager cannot do of what a service asks for, in words."""
+        kind = _wanted(self.manager_name) or (self.reachable.kind if self.reachable is not None else None)
+        if kind is ManagerKind.LAUNCHD:
+            from hermes_profiles.services.launchd import unsupported_options
+        elif kind is ManagerKind.SUPERVISOR:
+            from hermes_profiles.services.supervisor import unsupported_options
+        else:
+            return ()
+        return unsupported_options(spec)
+
+    def served(self, profiles: Sequence[str]) -> dict[str, str]:
+        """Return those of some profiles that a multiplexer serves, with the reason why they need no service."""
+        from hermes_profiles.fleet.inventory import multiplexing_asked
+        from hermes_profiles.model.names import DEFAULT
+
+        gateways = self.look(profiles)
+        found = {name: gateway.detail for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
+        if multiplexing_asked(self.layout.home(DEFAULT), self.environment):
+            words = "default is set to serve every profile (gateway.multiplex_profiles)"
+            found |= {name: words for name in profiles if name != DEFAULT and name not in found}
+        return found
+
+    def linger_warning(self, manager: Manager) -> list[Problem]:
+        """Return a warning when services end with the login session, and the command that mends it."""
+        linger = getattr(manager, "linger", None)
+        if linger is None or linger() is not False:
+            return []
+        return [Problem(
+            "linger", "services of this user end when the last session does, and do not start at boot", None,
+            "have them stay with `loginctl enable-linger`",
+        )]  # fmt: skip
+
+    def require_manager(self) -> Manager:
+        """Return the manager, for who changes things. Raises ManagerError when it cannot be used."""
+        return self.manager
+
+    def glance(self, profiles: Sequence[str]) -> dict[str, Gateway]:
+        """Return the gateways of profiles as `look` does; nobody is asked where no service can be."""
+        if not has_services(self):
+            return survey(World(self.layout, None, processes_of(sys.platform)), profiles)
+        return self.look(profiles)
+
+    def look(self, profiles: Sequence[str], known: Known = NOTHING_KNOWN) -> dict[str, Gateway]:
+        """Return the gateways of profiles, for who only looks: a manager that cannot be reached is noted, and
+        files and processes tell what they can."""
+        try:
+            return survey(self.world, profiles, known)
+        except ManagerError as error:
+            self.manager_problems.append(error.problem)
+            self.world.manager = None
+            return survey(self.world, profiles, known)
+
+
+def _unasked(kind: ManagerKind, session: FleetSession) -> Manager:
+    home = user_home(session.environment)
+    if kind is ManagerKind.LAUNCHD:
+        from hermes_profiles.services.managers.launchd import LaunchdManager
+
+        return LaunchdManager(home, session.environment, os.getuid())
+    if kind is ManagerKind.SYSTEMD:
+        from hermes_profiles.services.managers.systemd import SystemdManager
+
+        return SystemdManager(home, session.environment, os.getuid())
+    from hermes_profiles.services.managers.supervisord import SupervisorManager
+
+    return SupervisorManager(session.layout.state, session.environment, os.getuid())
+
+
+def _wanted(option: str | None) -> ManagerKind | None:
+    if option is None:
+        return None
+    try:
+        return ManagerKind(option)
+    except ValueError:
+        kinds = ", ".join(ManagerKind)
+        raise UsageProblem(
+            f"{option!r} is no service manager", target="--manager", hint=f"there are: {kinds}"
+        ) from None
+
+
+def has_services(session: Session) -> bool:
+    """Return whether any gateway service could be there, from file names alone: most roots of one profile have none,
+    and then nobody needs to be asked."""
+    home = user_home(session.environment)
+    folders = (home / ".config/systemd/user", home / "Library/LaunchAgents", Path("/etc/systemd/system"))
+    for folder in folders:
+        try:
+            with os.scandir(folder) as scan:
+                if any(entry.name.startswith(("hermes-gateway", "ai.hermes.gateway")) for entry in scan):
+                    return True
+        except OSError:
+            continue
+    return (session.layout.state / "supervisor").is_dir()
+
+
+def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
+    """Return one gateway as the command contract's `status` has it."""
+    service, known = gateway.service, session.world.service(gateway.profile)
+    name = session.world.service_name(gateway.profile)
+    return {
+        "profile": gateway.profile,
+        "state": str(gateway.state),
+        "detail": gateway.detail,
+        "pid": gateway.pid,
+        "uptime_s": round(gateway.usage.uptime) if gateway.usage.uptime is not None else None,
+        "rss_bytes": gateway.usage.rss,
+        "open_files": gateway.usage.open_files,
+        "open_files_limit": gateway.usage.open_files_limit,
+        "restarts": gateway.restarts,
+        "last_exit": gateway.last_exit,
+        "disabled": session.meta[gateway.profile][0],
+        "groups": list(session.meta[gateway.profile][1]),
+        "service": {
+            "manager": session.manager_kind,
+            "name": name.label if session.manager_kind == ManagerKind.LAUNCHD else name.unit,
+            "path": str(known.path) if known is not None else None,
+            "scope": service.scope if service else None,
+            "installed": bool(service and service.installed), "enabled": bool(service and service.enabled),
+            "active": str(service.activity) if service else None,
+        },
+        "channels": [channel_row(each) for each in gateway.channels],
+        "masked_channels": [mask.channel for mask in gateway.masks],
+        "api": gateway.api._asdict() if gateway.api is not None else None,
+        "disagreement": list(gateway.disagreement),
+    }  # fmt: skip
+
+
+def channel_row(channel: Channel) -> dict[str, Any]:
+    """Return one channel of a gateway as the command contract has it."""
+    return {"name": channel.name, "state": channel.state, "detail": channel.detail or None, "since": channel.since}
