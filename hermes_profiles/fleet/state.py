@@ -1,107 +1,362 @@
-"""Whether a profile's gateway is alive: pid, start time and home must all match (DESIGN.md, promise 5).
+"""The one truth about a gateway: what is known of it, put together. Pure; `survey` collects the facts.
 
-Facts about the files: gateway.pid and gateway.lock hold `{pid, kind, argv, start_time}` (a bare integer in old
-releases); start_time is field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere.
+No single source is believed: files outlive processes, a manager is "active" between two crashes, a pid is given to
+another process. Where sources differ, the answer names the difference (`disagreement`).
 """
 
 from __future__ import annotations
 
-import json
-import os
+from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
+
+from .conflicts import Mask
+from .process import STOPPED, Process, Usage
+from .records import ChannelRecord, Heartbeat, PidRecord, StateRecord
+
+# Hermes rewrites the heartbeat every 30 s; three missed ones are no accident.
+HEARTBEAT_AGE = 90.0
+# So long a gateway may be on its way up before that is worth a remark (a dead platform takes 30 s each).
+START_GRACE = 60.0
+# This many revivals, the last one within the minute, are a loop.
+CRASH_LOOP = 3
 
 
 class GatewayState(StrEnum):
-    """The states `list` can tell; DESIGN.md's vocabulary."""
+    """What a gateway is; DESIGN.md's vocabulary."""
 
     RUNNING = "running"
+    STARTING = "starting"
+    DEGRADED = "degraded"
     STOPPED = "stopped"
+    FAILED = "failed"
+    CRASH_LOOPING = "crash-looping"
     STALE = "stale"
+    SERVED = "served"
+    UNSUPERVISED = "unsupervised"
     UNKNOWN = "unknown"
 
 
-class Gateway(NamedTuple):
-    """The gateway of one profile: its state, and its pid while it runs."""
+ALIVE = frozenset(
+    {
+        GatewayState.RUNNING, GatewayState.STARTING, GatewayState.DEGRADED, GatewayState.SERVED,
+        GatewayState.UNSUPERVISED,
+    }
+)  # fmt: skip
 
+
+class Channel(NamedTuple):
+    """One channel of a gateway: what it is doing, why, and since when (text of the time)."""
+
+    name: str
+    state: str
+    detail: str = ""
+    since: str | None = None
+
+
+class Api(NamedTuple):
+    """Where the API server listens, and whether it answered; None when it was not asked."""
+
+    host: str
+    port: int
+    healthy: bool | None = None
+    detail: str = ""
+
+
+class Facts(NamedTuple):
+    """All that was seen of one profile's gateway.
+
+    `record`: whom gateway.pid names; `process`: a live process proven to be this profile's gateway; `named`: the live
+    process that `record` names but that is somebody else's; `doubtful`: a live process that `record` names and nothing
+    proves or disproves; `others`: pids of further gateways of this home; `main`: the live process the manager names;
+    `served_by`: pid of the multiplexer that serves this profile; `enabled_channels`: what the profile's files switch
+    on; `now`, `started_at`: epoch seconds.
+    """
+
+    profile: str
+    record: PidRecord | None = None
+    process: Process | None = None
+    named: Process | None = None
+    doubtful: Process | None = None
+    others: tuple[int, ...] = ()
+    main: Process | None = None
+    usage: Usage = Usage()
+    runtime: StateRecord | None = None
+    heartbeat: Heartbeat | None = None
+    service: ServiceStatus | None = None
+    manager: ManagerKind | None = None
+    served_by: int | None = None
+    enabled_channels: tuple[str, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    api: Api | None = None
+    now: float = 0.0
+    started_at: float | None = None
+
+
+class Gateway(NamedTuple):
+    """The answer for one profile; every command tells this and nothing else."""
+
+    profile: str
     state: GatewayState
     pid: int | None = None
+    detail: str = ""
+    usage: Usage = Usage()
+    restarts: int | None = None
+    last_exit: int | None = None
+    channels: tuple[Channel, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    api: Api | None = None
+    disagreement: tuple[str, ...] = ()
+    process: Process | None = None
+    service: ServiceStatus | None = None
+    settled: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether a gateway serves this profile now."""
+        return self.state in ALIVE
 
 
-def gateway_of(home: Path, *, platform: str, proc: Path = Path("/proc")) -> Gateway:
-    """Return the state of a home's gateway from its pid file and the process table; nothing is signalled or locked."""
-    record = _record(home / "gateway.pid")
-    if record is None:
-        return Gateway(GatewayState.STOPPED)
-    pid = record.get("pid")
-    if not isinstance(pid, int) or pid <= 0:
-        return Gateway(GatewayState.STALE)
-    started, process_home = _process(pid, platform=platform, proc=proc)
-    if started is None:
-        return Gateway(GatewayState.STALE)
-    recorded = record.get("start_time")
-    if isinstance(recorded, int | float) and abs(recorded - started) > (0 if platform == "linux" else 100):
-        return Gateway(GatewayState.STALE)  # the pid was given to another process
-    if process_home is not None and not _same_home(process_home, home):
-        return Gateway(GatewayState.STALE)
-    if process_home is None and not isinstance(recorded, int | float):
-        return Gateway(GatewayState.UNKNOWN, pid)  # alive, but nothing proves whose it is
-    return Gateway(GatewayState.RUNNING, pid)
+def exit_meaning(code: int | None) -> str:
+    """Return what an exit code of `hermes gateway run`, or of the manager in its place, means; "" for none."""
+    if code is None:
+        return ""
+    if code < 0:
+        return f"killed by signal {-code}"
+    meanings = {
+        0: "exit 0: stopped as planned",
+        1: "exit 1: failed, or stopped without notice",
+        RESTART_ME: "exit 75: asked to be restarted",
+        FATAL_CONFIGURATION: "exit 78: its configuration cannot work",
+        200: "exit 200: its folder is gone",
+        203: "exit 203: its Python is gone",
+    }
+    return meanings.get(code, f"exit {code}")
 
 
-def _record(path: Path) -> dict[str, Any] | None:
-    """Return the pid record; {} when the file is there and cannot be understood."""
-    try:
-        data = json.loads(read_regular(path, 65536))
-    except FileNotFoundError:
+def resolve(facts: Facts) -> Gateway:
+    """Return the one answer that fits all that was seen."""
+    state, detail = _state(facts)
+    process = facts.process
+    pid = process.pid if process else None
+    if state is GatewayState.SERVED:
+        pid = facts.served_by
+    elif pid is None and state in (GatewayState.STARTING, GatewayState.UNKNOWN):
+        pid = next((each.pid for each in (facts.main, facts.doubtful) if each), None)
+    service = facts.service
+    return Gateway(
+        profile=facts.profile, state=state, pid=pid, detail=detail, usage=facts.usage if process else Usage(),
+        restarts=service.restarts if service else None, last_exit=service.last_exit if service else None,
+        channels=_channels(facts), masks=facts.masks, api=facts.api, disagreement=_disagreement(facts, state),
+        process=process, service=service, settled=process is not None and _is_settled(facts),
+    )  # fmt: skip
+
+
+def _state(facts: Facts) -> tuple[GatewayState, str]:
+    if facts.process is not None:
+        return _of_process(facts, facts.process)
+    if facts.served_by is not None:
+        return GatewayState.SERVED, f"served by default (PID {facts.served_by})"
+    waiting = _of_manager(facts)
+    if waiting is not None:
+        return waiting
+    if facts.doubtful is not None:
+        return (
+            GatewayState.UNKNOWN,
+            f"process {facts.doubtful.pid} is alive, but nothing proves that it is this gateway",
+        )
+    if facts.record is not None:
+        return GatewayState.STALE, _stale_detail(facts, facts.record)
+    runtime = facts.runtime
+    if runtime is not None and runtime.state == "startup_failed":
+        return GatewayState.FAILED, f"could not start: {runtime.reason}" if runtime.reason else "could not start"
+    return GatewayState.STOPPED, ""
+
+
+def _of_process(facts: Facts, process: Process) -> tuple[GatewayState, str]:
+    """Return the state of a gateway that is certainly there."""
+    if not _is_supervised(facts, process):
+        return GatewayState.UNSUPERVISED, _unsupervised_detail(facts)
+    service, uptime = facts.service, facts.usage.uptime
+    is_new = uptime is not None and uptime < START_GRACE
+    if service is not None and (service.restarts or 0) >= CRASH_LOOP and is_new:
+        return GatewayState.CRASH_LOOPING, f"restarted {service.restarts} times; {exit_meaning(service.last_exit)}"
+    if process.state in STOPPED:
+        return GatewayState.DEGRADED, "the process is suspended (SIGSTOP)"
+    if not _is_settled(facts):
+        if is_new or uptime is None:
+            return GatewayState.STARTING, _starting_detail(facts)
+        return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(_starting_detail(facts))}"
+    trouble = _trouble(facts)
+    if trouble:
+        return GatewayState.DEGRADED, trouble
+    if facts.runtime is not None and facts.runtime.state == "draining":
+        return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
+    return GatewayState.RUNNING, ""
+
+
+def _is_supervised(facts: Facts, process: Process) -> bool:
+    service = facts.service
+    if service is None or service.pid is None:
+        return False
+    # The wrapper of a LaunchAgent is the gateway's parent.
+    return service.pid in (process.pid, process.parent)
+
+
+def _unsupervised_detail(facts: Facts) -> str:
+    service = facts.service
+    if service is not None and service.pid is not None:
+        return f"not the process that the service runs (PID {service.pid})"
+    if service is not None and service.installed:
+        return f"runs outside its service; `hermes-gateways restart {facts.profile}` brings it back under it"
+    return "started by hand: nothing revives it"
+
+
+def _is_settled(facts: Facts) -> bool:
+    """Return whether the process itself has written that it is up; an older one's word does not count."""
+    runtime = facts.runtime
+    return runtime is not None and _is_current(facts, runtime) and runtime.state in ("running", "degraded", "draining")
+
+
+def _is_current(facts: Facts, runtime: StateRecord) -> bool:
+    process = facts.process
+    if process is None or runtime.pid != process.pid:
+        return False
+    return runtime.started is None or abs(runtime.started - process.started) <= 100
+
+
+def _starting_detail(facts: Facts) -> str:
+    slow = [each.name for each in _current_channels(facts) if each.state == "connecting"]
+    return f"connecting {', '.join(slow)}" if slow else ""
+
+
+def _trouble(facts: Facts) -> str:
+    """Return what is wrong with a gateway that is up, "" when nothing is."""
+    silent = _silent_for(facts)
+    if silent is not None and silent > HEARTBEAT_AGE:
+        return f"no sign of life for {silent:.0f} s"
+    parked = [
+        f"{each.name} {each.state}{_colon(each.message)}"
+        for each in _current_channels(facts)
+        if each.state in ("retrying", "fatal", "disconnected", "paused")
+        or (each.state == "connecting" and (facts.usage.uptime or 0) > START_GRACE)
+    ]
+    if parked:
+        return "; ".join(parked)
+    if facts.api is not None and facts.api.healthy is False and (facts.usage.uptime or 0) > START_GRACE:
+        return f"the API server does not answer{_colon(facts.api.detail)}"
+    return ""
+
+
+def _silent_for(facts: Facts) -> float | None:
+    """Return how long ago the last heartbeat of this process was, None when it has not given one."""
+    beat = facts.heartbeat
+    if beat is None or facts.process is None or beat.pid != facts.process.pid:
         return None
-    except (OSError, ValueError):
-        return {}
-    if isinstance(data, int):
-        return {"pid": data}
-    return data if isinstance(data, dict) else {}
+    at = epoch_of(beat.at)
+    return facts.now - at if at is not None else None
 
 
-def _process(pid: int, *, platform: str, proc: Path) -> tuple[float | None, str | None]:
-    """Return (start time, HERMES_HOME) of a live process; (None, None) when it is gone or a zombie."""
-    if platform == "linux":
-        try:
-            fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-        except OSError:
-            return None, None
-        if fields[0] in (b"Z", b"X"):
-            return None, None
-        return float(fields[19]), _environment_home(proc / str(pid) / "environ")
-    import psutil
-
+def epoch_of(text: str) -> float | None:
+    """Return the epoch seconds of an ISO time, None when the text is none; without a zone it is taken for UTC."""
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None, None
-        started = process.create_time() * 100
-    except psutil.Error:
-        return None, None
-    try:
-        return started, process.environ().get("HERMES_HOME")
-    except (psutil.Error, OSError):
-        return started, None
-
-
-def _environment_home(path: Path) -> str | None:
-    """Return HERMES_HOME of a process; None when its environment may not be read or does not say."""
-    try:
-        environment = path.read_bytes()
-    except OSError:
+        when = datetime.fromisoformat(text)
+    except ValueError:
         return None
-    for item in environment.split(b"\x00"):
-        if item.startswith(b"HERMES_HOME="):
-            return os.fsdecode(item.partition(b"=")[2])
+    return when.timestamp() if when.tzinfo else None
+
+
+def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
+    """Return what the manager's word means while no gateway is there, None when it has nothing to say."""
+    service = facts.service
+    if service is None:
+        return None
+    loops = (service.restarts or 0) >= CRASH_LOOP
+    if service.waiting:
+        word = f"restarted {service.restarts or 0} times; {exit_meaning(service.last_exit)}".rstrip("; ")
+        return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), word
+    if service.activity in (Activity.ACTIVE, Activity.ACTIVATING):
+        if loops:
+            return GatewayState.CRASH_LOOPING, f"restarted {service.restarts} times; {exit_meaning(service.last_exit)}"
+        is_new = service.since is None or facts.now - service.since < START_GRACE
+        if is_new or service.activity is Activity.ACTIVATING:
+            return GatewayState.STARTING, ""
+        return GatewayState.UNKNOWN, f"the service is active, but its process {service.pid} is no gateway of this home"
+    if service.activity is Activity.FAILED and service.last_exit != 1:
+        return GatewayState.FAILED, _failure(facts, service)
+    if service.activity is Activity.FAILED and service.reason not in ("exit-code", ""):
+        return GatewayState.FAILED, _failure(facts, service)
     return None
 
 
-def _same_home(first: str, home: Path) -> bool:
-    # The default profile's process is started with the root, or with nothing, and moves to the profile by `-p`.
-    return os.path.realpath(first) in (os.path.realpath(home), os.path.realpath(home.parent.parent))
+def _failure(facts: Facts, service: ServiceStatus) -> str:
+    said = facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
+    words = [exit_meaning(service.last_exit), service.reason if service.reason != "exit-code" else "", said]
+    return "; ".join(word for word in words if word)
+
+
+def _stale_detail(facts: Facts, record: PidRecord) -> str:
+    if record.pid == 0:
+        return "gateway.pid cannot be understood"
+    if facts.named is not None:
+        return f"gateway.pid names process {record.pid}, which is another program's now"
+    return f"gateway.pid names process {record.pid}, which is gone"
+
+
+def _current_channels(facts: Facts) -> tuple[ChannelRecord, ...]:
+    """Return what this very process wrote about its channels: entries of earlier runs stay in the file for ever."""
+    runtime = facts.runtime
+    if runtime is None or not _is_current(facts, runtime):
+        return ()
+    return tuple(each for each in runtime.channels if _is_of_this_run(facts, each))
+
+
+def _is_of_this_run(facts: Facts, channel: ChannelRecord) -> bool:
+    at = epoch_of(channel.since) if channel.since else None
+    # A second of grace: the start of a process is known to 10 ms, the boot time it counts from to a second.
+    return at is None or facts.started_at is None or at >= facts.started_at - 1
+
+
+def _channels(facts: Facts) -> tuple[Channel, ...]:
+    masked = {mask.channel: mask.reason for mask in facts.masks}
+    said = {each.name: each for each in _current_channels(facts)}
+    rest = "off" if facts.process is None else "unknown"
+    found = []
+    for name in sorted({*facts.enabled_channels, *said, *masked}):
+        if name in masked:
+            found.append(Channel(name, "masked", masked[name]))
+        elif name in said:
+            each = said[name]
+            found.append(Channel(name, each.state or "unknown", each.message, each.since))
+        else:
+            found.append(Channel(name, "served" if facts.served_by and facts.process is None else rest))
+    return tuple(found)
+
+
+def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
+    told = []
+    service, process, record = facts.service, facts.process, facts.record
+    if process is not None and record is not None and record.pid != process.pid:
+        told.append(f"gateway.pid names process {record.pid}, the gateway is process {process.pid}")
+    if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
+        told.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
+    if facts.others:
+        told.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
+    if process is None and facts.named is not None and record is not None:
+        told.append(f"process {record.pid} has taken the place of the gateway that gateway.pid names")
+    if service is not None and not service.installed and service.home is not None:
+        told.append(f"the service of this name belongs to another root: {service.home}")
+    if service is not None and service.stale_definition:
+        told.append("the service's definition changed on disk and was not loaded again")
+    if process is not None and facts.served_by is not None:
+        told.append(f"this profile has a gateway of its own and is served by the multiplexer (PID {facts.served_by})")
+    if state is GatewayState.STOPPED and service is not None and service.activity is Activity.FAILED:
+        told.append("the service counts as failed because it was stopped without notice (exit 1)")
+    return tuple(told)
+
+
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""

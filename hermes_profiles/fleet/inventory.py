@@ -1,0 +1,200 @@
+"""All that `status` tells of a fleet: gateways, channels, API servers, conflicts between those that run, topology."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Problem
+from hermes_profiles.profiles.discovery import read_sections
+from hermes_profiles.profiles.roots import read_regular
+
+from . import health
+from .conflicts import Live, Mask, RunningConflict, running_conflicts
+from .holdings import Holdings, holdings
+from .overlay import masks_of, overlay_folder
+from .process import Process
+from .scoped_locks import live_locks
+from .state import Api, Facts, Gateway, GatewayState
+from .survey import Known, World
+from .topology import Topology, configured, topology
+
+_LARGEST = 16 * 1024 * 1024
+_REMOTE_TIMEOUT = 3.0
+
+
+class Conflict(NamedTuple):
+    """Running gateways that are in each other's way."""
+
+    channel: str
+    profiles: tuple[str, ...]
+    message: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the conflict for JSON."""
+        return {"channel": self.channel, "profiles": list(self.profiles), "message": self.message}
+
+
+class Inventory(NamedTuple):
+    """What was found."""
+
+    gateways: Mapping[str, Gateway]
+    topology: Topology
+    conflicts: tuple[Conflict, ...]
+    holdings: Mapping[str, Holdings]
+    warnings: tuple[Problem, ...]
+
+
+def take_inventory(
+    look: Callable[[Sequence[str], Known], dict[str, Gateway]],
+    world: World,
+    profiles: Sequence[str],
+    *,
+    catalog: Catalog,
+    ask_api: bool,
+    environment: Mapping[str, str],
+) -> Inventory:
+    """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager."""
+    layout = world.layout
+    held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
+    gateways = look(profiles, Known(
+        channels={name: each.channels for name, each in held.items()},
+        masks=lambda name, process: masks_in_force(layout, name, process),
+        ask=(lambda facts: _ask(facts, held, layout.home)) if ask_api else (lambda facts: _places(facts, held)),
+    ))  # fmt: skip
+    asked = multiplexing_asked(layout.home(DEFAULT), environment)
+    warnings = [problem for each in held.values() for problem in each.problems]
+    return Inventory(
+        gateways,
+        topology(gateways, asked=asked),
+        _conflicts(gateways, held, world, environment, catalog),
+        held,
+        tuple(warnings),
+    )
+
+
+def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
+    """Return what is switched off in a running gateway: only one that was started with our overlay obeys it."""
+    given = (process.variables or {}).get("HERMES_MANAGED_DIR", "")
+    if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
+        return ()
+    return masks_of(layout, profile)
+
+
+def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
+    """Return whether the default profile asks for one gateway for all, None when nothing says so."""
+    config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
+    own: Mapping[str, str] = {}
+    try:
+        own = glance_env(read_regular(home / ".env", _LARGEST)) or {}
+    except OSError:
+        pass
+    return configured(config, {**environment, **own})
+
+
+def _api_place(facts: Facts, held: Holdings) -> Api | None:
+    claim = next((each for each in held.ports if each.channel == "api_server"), None)
+    if claim is None or any(mask.channel == "api_server" for mask in facts.masks):
+        return None
+    return Api("127.0.0.1" if claim.bind == "*" else claim.bind, claim.port)
+
+
+def _places(seen: Mapping[str, Facts], held: Mapping[str, Holdings]) -> dict[str, Api]:
+    """Return where the API servers of gateways that are up should listen, nobody asked."""
+    places = {name: _api_place(facts, held[name]) for name, facts in seen.items()}
+    return {name: place for name, place in places.items() if place is not None}
+
+
+def _ask(seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Callable[[str], Path]) -> dict[str, Api]:
+    """Return what the API servers answer; one that its own gateway calls dead is not asked, for whoever answers on
+    the port is another profile's (SERVICES.md 3.3)."""
+    places = _places(seen, held)
+    dead = {name for name in places if _said(seen[name]) == "fatal"}
+    remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
+    local = {n: health.Endpoint(p.host, p.port) for n, p in places.items() if n not in dead and n not in remote}
+    answers = health.ask_all(local)
+    for name, url in remote.items():
+        answers[name] = health.ask_url(url, timeout=_REMOTE_TIMEOUT)
+        places.setdefault(name, Api(url, 0))
+    for name in dead:
+        answers[name] = health.Answer(healthy=False, detail="the gateway says that it could not listen")
+    return {n: p._replace(healthy=answers[n].healthy, detail=answers[n].detail) for n, p in places.items()}
+
+
+def _said(facts: Facts) -> str:
+    runtime, process = facts.runtime, facts.process
+    if runtime is None or process is None or runtime.pid != process.pid:
+        return ""
+    return next((each.state for each in runtime.channels if each.name == "api_server"), "")
+
+
+def _health_url(home: Path) -> str:
+    try:
+        values = glance_env(read_regular(home / ".env", _LARGEST)) or {}
+    except OSError:
+        return ""
+    return values.get("GATEWAY_HEALTH_URL", "").strip()
+
+
+def _conflicts(
+    gateways: Mapping[str, Gateway],
+    held: Mapping[str, Holdings],
+    world: World,
+    environment: Mapping[str, str],
+    catalog: Catalog,
+) -> tuple[Conflict, ...]:
+    live = lives(gateways)
+    if sum(state.pid is not None for state in live.values()) < 2:
+        return ()
+    masked = {name: [mask.channel for mask in gateway.masks] for name, gateway in gateways.items()}
+    locks = live_locks(
+        environment, world.layout.user_home, catalog=catalog, processes=world.processes, platform=world.layout.platform
+    )
+    found = running_conflicts(holdings=held, live=live, locks=locks, masked=masked)
+    return tuple(Conflict(each.channel, each.profiles, _sentence(each)) for each in found)
+
+
+def lives(gateways: Mapping[str, Gateway]) -> dict[str, Live]:
+    """Return who runs and who is on the way, for decisions about channels. One that a multiplexer serves has no
+    process of its own."""
+    found = {}
+    for name, gateway in gateways.items():
+        service = gateway.service
+        coming = gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING) or bool(
+            service is not None and (service.queued or service.waiting)
+        )
+        pid = gateway.process.pid if gateway.process is not None else None
+        if pid is not None or coming:
+            found[name] = Live(pid, coming)
+    return found
+
+
+def _sentence(conflict: RunningConflict) -> str:
+    who = " and ".join(conflict.profiles)
+    if conflict.what.startswith("port "):
+        return f"{who} both want {conflict.what} ({conflict.channel})"
+    holder = f"; {conflict.holder} has it now" if conflict.holder else ""
+    return f"{who} run with the same {conflict.what} of {conflict.channel}{holder}"
+
+
+def ancestors(pid: int | None = None) -> frozenset[int]:
+    """Return the pids this process descends from: ending one of them would end us."""
+    found, current = set(), os.getppid() if pid is None else pid
+    while current > 1 and current not in found:
+        found.add(current)
+        current = _parent(current)
+    return frozenset(found)
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0

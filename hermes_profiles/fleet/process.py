@@ -1,0 +1,324 @@
+"""Processes, and whose gateway one is: looked at, never signalled. /proc on Linux, psutil elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+_DEAD = "ZX"
+STOPPED = "Tt"
+# A gateway's variables that tell its home.
+_WANTED = ("HERMES_HOME", "HOME", "HERMES_MANAGED_DIR")
+_ENTRIES = ("hermes_cli.main", "hermes_cli/main.py", "hermes")
+_ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
+
+
+class Process(NamedTuple):
+    """A live process.
+
+    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere: what Hermes writes down;
+    `state`: its letter; `parent`: pid; `variables`: HERMES_HOME, HOME and HERMES_MANAGED_DIR of its environment as it
+    was started, None when that may not be read; `argv` () when that may not be read.
+    """
+
+    pid: int
+    started: float
+    state: str
+    parent: int
+    argv: tuple[str, ...]
+    variables: Mapping[str, str] | None
+
+    @property
+    def is_gateway(self) -> bool:
+        """Return whether its words start a gateway and not one of the commands around it."""
+        return gateway_subcommand(self.argv) in ("run", "restart")
+
+
+class Usage(NamedTuple):
+    """What a process uses: bytes of memory, open files, how many it may open, seconds since it started; None where
+    that cannot be seen."""
+
+    rss: int | None = None
+    open_files: int | None = None
+    open_files_limit: int | None = None
+    uptime: float | None = None
+
+
+class Processes(Protocol):
+    """The process table."""
+
+    def look(self, pid: int) -> Process | None:
+        """Return a live process; None when it is gone or a zombie."""
+        ...
+
+    def gateways(self) -> tuple[Process, ...]:
+        """Return every process of this user whose words start a gateway."""
+        ...
+
+    def lock_owner(self, path: Path) -> int | None:
+        """Return who holds the lock of a file, None when nobody does or it cannot be seen. No lock is taken."""
+        ...
+
+    def usage(self, process: Process) -> Usage:
+        """Return what a process uses now."""
+        ...
+
+    def epoch(self, process: Process) -> float | None:
+        """Return when a process started, in seconds since 1970."""
+        ...
+
+
+def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
+    """Return the word after `gateway` in a command line of Hermes ("run" when there is none), None for others.
+
+    Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors.
+    """
+    tokens = [word.replace("\\", "/") for word in argv]
+    for token in tokens:
+        if token.endswith("gateway/run.py") or token.rsplit("/", 1)[-1] == "hermes-gateway":
+            return "run"
+    at = next((i for i, word in enumerate(tokens) if word in _ENTRIES or word.endswith(_ENTRY_PATHS)), None)
+    if at is None:
+        return None
+    words = list(_without_profile(tokens[at + 1 :]))
+    if "gateway" not in words:
+        return None
+    following = words[words.index("gateway") + 1 :]
+    return following[0] if following else "run"
+
+
+def _without_profile(words: list[str]) -> Iterator[str]:
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in ("-p", "--profile"):
+            skip = True
+        elif not word.startswith(("--profile=", "-p=")):
+            yield word
+
+
+def profile_argument(argv: tuple[str, ...]) -> str | None:
+    """Return the profile that a command line selects, None when it selects none. Matched whole: `-p ops` is not
+    `-p ops-2` (hermes-agent issue 52838)."""
+    for at, word in enumerate(argv):
+        if word in ("-p", "--profile") and at + 1 < len(argv):
+            return argv[at + 1].strip().lower()
+        for start in ("--profile=", "-p="):
+            if word.startswith(start):
+                return word[len(start) :].strip().lower()
+    return None
+
+
+def home_of(process: Process, *, user_home: Path) -> Path | None:
+    """Return the home a gateway process was told to serve, None when its words and environment do not say.
+
+    Without `-p` and with a root in HERMES_HOME (or nothing) the sticky profile of that moment decided, so the answer
+    is None: only the lock it holds, or the record it wrote, can tell.
+    """
+    if process.variables is None:
+        return None
+    given = process.variables.get("HERMES_HOME", "").strip()
+    own = process.variables.get("HOME", "").strip() or str(user_home)
+    home = Path(os.path.realpath(given)) if given else Path(os.path.realpath(own)) / ".hermes"
+    named = profile_argument(process.argv)
+    is_profile = home.parent.name == "profiles"
+    if named is None:
+        return home if is_profile else None
+    root = home.parent.parent if is_profile else _native(home, Path(os.path.realpath(own)) / ".hermes")
+    return root if named == "default" else root / "profiles" / named
+
+
+def _native(home: Path, native: Path) -> Path:
+    return native if native in home.parents else home
+
+
+class LinuxProcesses:
+    """The process table as /proc shows it; `proc` stands in for it in tests."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = os.fspath(proc)
+
+    def look(self, pid: int) -> Process | None:
+        """Return a live process; None when it is gone or a zombie."""
+        place = f"{self._proc}/{pid}"
+        raw = _bytes(f"{place}/stat")
+        if raw is None:
+            return None
+        fields = raw.rpartition(b")")[2].split()
+        if len(fields) < 20 or fields[0].decode() in _DEAD:
+            return None
+        argv = _bytes(f"{place}/cmdline") or b""
+        return Process(
+            pid, float(fields[19]), fields[0].decode(), int(fields[1]),
+            tuple(os.fsdecode(argv).rstrip("\0").split("\0")) if argv else (), self._variables(place),
+        )  # fmt: skip
+
+    def _variables(self, place: str) -> Mapping[str, str] | None:
+        raw = _bytes(f"{place}/environ")
+        if raw is None:
+            return None
+        pairs = (item.partition("=") for item in os.fsdecode(raw).split("\0"))
+        return {name: value for name, _, value in pairs if name in _WANTED}
+
+    def gateways(self) -> tuple[Process, ...]:
+        """Return every process of this user whose words start a gateway."""
+        me, user, found = os.getpid(), os.getuid(), []
+        try:
+            entries = os.listdir(self._proc)
+        except OSError:
+            return ()
+        for entry in entries:
+            if not entry.isdecimal() or int(entry) == me:
+                continue
+            raw = _bytes(f"{self._proc}/{entry}/cmdline")
+            # `gateway` stands in every command line that could count: most processes are passed over here.
+            if not raw or b"gateway" not in raw or _owner(f"{self._proc}/{entry}") != user:
+                continue
+            process = self.look(int(entry))
+            if process is not None and process.is_gateway:
+                found.append(process)
+        return tuple(found)
+
+    @cached_property
+    def _locks(self) -> dict[tuple[int, int], int]:
+        """Return (device, inode) → pid of every whole-file lock.
+
+        A line reads `1: FLOCK ADVISORY WRITE 42 fe:01:99 0 EOF`.
+        """
+        found = {}
+        for line in (_bytes(f"{self._proc}/locks") or b"").decode("ascii", "replace").splitlines():
+            words = line.split()
+            if len(words) >= 6 and words[1] == "FLOCK" and words[4].isdecimal():
+                major, minor, inode = words[5].split(":")
+                found[os.makedev(int(major, 16), int(minor, 16)), int(inode)] = int(words[4])
+        return found
+
+    def lock_owner(self, path: Path) -> int | None:
+        """Return who holds the lock of a file; /proc/locks tells, for a probe of ours would make a gateway that is
+        just starting fail."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        return self._locks.get((status.st_dev, status.st_ino))
+
+    def usage(self, process: Process) -> Usage:
+        """Return what a process uses now."""
+        place = f"{self._proc}/{process.pid}"
+        pages = (_bytes(f"{place}/statm") or b"").split()
+        try:
+            files: int | None = len(os.listdir(f"{place}/fd"))
+        except OSError:
+            files = None
+        limit = None
+        for line in (_bytes(f"{place}/limits") or b"").splitlines():
+            if line.startswith(b"Max open files"):
+                soft = line.split()[3]
+                limit = int(soft) if soft.isdigit() else None
+        uptime = (_bytes(f"{self._proc}/uptime") or b"").split()
+        alive = float(uptime[0]) - process.started / os.sysconf("SC_CLK_TCK") if uptime else None
+        rss = int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else None
+        return Usage(rss, files, limit, max(alive, 0.0) if alive is not None else None)
+
+    def epoch(self, process: Process) -> float | None:
+        """Return when a process started, in seconds since 1970."""
+        if self._boot is None:
+            return None
+        return self._boot + process.started / os.sysconf("SC_CLK_TCK")
+
+    @cached_property
+    def _boot(self) -> float | None:
+        for line in (_bytes(f"{self._proc}/stat") or b"").splitlines():
+            if line.startswith(b"btime "):
+                return float(line.split()[1])
+        return None
+
+
+class PsutilProcesses:
+    """The process table where there is no /proc."""
+
+    def look(self, pid: int) -> Process | None:
+        """Return a live process; None when it is gone or a zombie."""
+        import psutil
+
+        try:
+            found = psutil.Process(pid)
+            status = found.status()
+            if status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                return None
+            started, parent = found.create_time() * 100, found.ppid()
+        except psutil.Error:
+            return None
+        try:
+            argv, environ = tuple(found.cmdline()), found.environ()
+            variables: Mapping[str, str] | None = {name: environ[name] for name in _WANTED if name in environ}
+        except (psutil.Error, OSError):
+            argv, variables = (), None
+        letter = "T" if status == psutil.STATUS_STOPPED else "S"
+        return Process(pid, started, letter, parent, argv, variables)
+
+    def gateways(self) -> tuple[Process, ...]:
+        """Return every process of this user whose words start a gateway."""
+        import psutil
+
+        found = []
+        for each in psutil.process_iter(["pid", "cmdline", "uids"]):
+            argv, uids = tuple(each.info["cmdline"] or ()), each.info["uids"]
+            if each.pid == os.getpid() or uids is None or uids.real != os.getuid():
+                continue
+            if gateway_subcommand(argv) in ("run", "restart"):
+                process = self.look(each.pid)
+                if process is not None:
+                    found.append(process)
+        return tuple(found)
+
+    def lock_owner(self, path: Path) -> int | None:
+        """Return None: no such system shows the owner of a lock without taking it."""
+        return None
+
+    def usage(self, process: Process) -> Usage:
+        """Return what a process uses now."""
+        import time
+
+        import psutil
+
+        try:
+            found = psutil.Process(process.pid)
+            return Usage(found.memory_info().rss, found.num_fds(), None, max(time.time() - found.create_time(), 0.0))
+        except (psutil.Error, OSError):
+            return Usage()
+
+    def epoch(self, process: Process) -> float | None:
+        """Return when a process started, in seconds since 1970."""
+        return process.started / 100
+
+
+def processes_of(platform: str) -> Processes:
+    """Return the process table of a platform (`sys.platform`'s word)."""
+    return LinuxProcesses() if platform == "linux" else PsutilProcesses()
+
+
+def same_start(first: float | None, second: float | None, *, platform: str) -> bool:
+    """Return whether two start times are of one process; off Linux clocks are rounded, a second is allowed."""
+    if first is None or second is None:
+        return False
+    return abs(first - second) <= (0 if platform == "linux" else 100)
+
+
+def _bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _owner(path: str) -> int | None:
+    try:
+        return os.stat(path).st_uid
+    except OSError:
+        return None

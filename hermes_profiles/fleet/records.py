@@ -1,0 +1,135 @@
+"""What a gateway writes about itself into its home. Hints, not proofs: files outlive the process that wrote them.
+
+Facts (Hermes 0.19.0, gateway/status.py): `gateway.pid` and `gateway.lock` hold `{pid, kind, argv, start_time}` (a bare
+integer in old releases); start_time is field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere.
+`gateway_state.json` keeps entries of channels for ever; `state/gateway.heartbeat` is rewritten every 30 s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.profiles.roots import read_regular
+
+PID_FILE = "gateway.pid"
+LOCK_FILE = "gateway.lock"
+STATE_FILE = "gateway_state.json"
+HEARTBEAT_FILE = "state/gateway.heartbeat"
+_LARGEST = 1024 * 1024
+
+
+class PidRecord(NamedTuple):
+    """Whom a pid file names; `pid` 0 when the file is there and cannot be understood, `started` None when unsaid."""
+
+    pid: int
+    started: float | None = None
+
+
+class ChannelRecord(NamedTuple):
+    """What a gateway last wrote about one channel; `since` is the text of its time."""
+
+    name: str
+    state: str
+    code: str
+    message: str
+    since: str | None
+
+
+class StateRecord(NamedTuple):
+    """What a gateway last wrote about itself; `served`: the profiles a multiplexer serves."""
+
+    pid: int
+    started: float | None
+    state: str
+    reason: str
+    busy: int
+    channels: tuple[ChannelRecord, ...]
+    served: tuple[str, ...]
+
+
+class Heartbeat(NamedTuple):
+    """The last sign of life: the pid that gave it, and when (text of the time)."""
+
+    pid: int
+    at: str
+
+
+def pid_record(home: Path) -> PidRecord | None:
+    """Return whom the pid file names, None without one."""
+    return record_at(home / PID_FILE)
+
+
+def lock_record(home: Path) -> PidRecord | None:
+    """Return whom the gateway's lock file names; the file stays when the process ends."""
+    return record_at(home / LOCK_FILE)
+
+
+def record_at(path: Path) -> PidRecord | None:
+    """Return whom a file in the form of a pid file names, None when it is not there."""
+    data = _read(path)
+    if data is None:
+        return None
+    if isinstance(data, int) and not isinstance(data, bool):
+        return PidRecord(max(data, 0))
+    if not isinstance(data, Mapping):
+        return PidRecord(0)
+    return PidRecord(_whole(data.get("pid")), _number(data.get("start_time")))
+
+
+def state_record(home: Path) -> StateRecord | None:
+    """Return what the gateway wrote about itself, None without the file or when it cannot be understood."""
+    data = _read(home / STATE_FILE)
+    if not isinstance(data, Mapping):
+        return None
+    served = data.get("served_profiles")
+    return StateRecord(
+        pid=_whole(data.get("pid")),
+        started=_number(data.get("start_time")),
+        state=_text(data.get("gateway_state")),
+        reason=_text(data.get("exit_reason")),
+        busy=_whole(data.get("active_agents")),
+        channels=tuple(_channels(data.get("platforms"))),
+        served=tuple(name for name in served if isinstance(name, str)) if isinstance(served, list) else (),
+    )
+
+
+def _channels(platforms: object) -> Iterator[ChannelRecord]:
+    for name, entry in platforms.items() if isinstance(platforms, Mapping) else ():
+        if isinstance(entry, Mapping):
+            yield ChannelRecord(
+                str(name), _text(entry.get("state")), _text(entry.get("error_code")),
+                _text(entry.get("error_message")), _text(entry.get("updated_at")) or None,
+            )  # fmt: skip
+
+
+def heartbeat(home: Path) -> Heartbeat | None:
+    """Return the gateway's last sign of life, None when there is none."""
+    data = _read(home / HEARTBEAT_FILE)
+    if not isinstance(data, Mapping):
+        return None
+    return Heartbeat(_whole(data.get("pid")), _text(data.get("updated_at")))
+
+
+def _read(path: Path) -> Any:
+    """Return the parsed file; None when it is not there, {} when it cannot be understood."""
+    try:
+        return json.loads(read_regular(path, _LARGEST))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

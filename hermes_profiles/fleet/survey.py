@@ -1,0 +1,197 @@
+"""Collects what is to be known of gateways: files, processes, one look at the manager. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.services.managers.base import Activity, Manager, Service, ServiceStatus
+from hermes_profiles.services.naming import ServiceName, service_name
+
+from .conflicts import Mask
+from .process import Process, Processes, Usage, home_of, processes_of, same_start
+from .records import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
+from .state import Api, Facts, Gateway, resolve
+
+
+@dataclass
+class World:
+    """Everything a look at gateways depends on; tests put fakes in."""
+
+    layout: Layout
+    manager: Manager | None = None
+    processes: Processes = field(default_factory=lambda: processes_of("linux"))
+    clock: Callable[[], float] = time.time
+
+    @cached_property
+    def user_home(self) -> Path:
+        """Return the user's home with its links followed."""
+        return Path(os.path.realpath(self.layout.user_home))
+
+    def service_name(self, profile: str) -> ServiceName:
+        """Return what Hermes calls the service of a profile."""
+        return service_name(Path(os.path.realpath(self.layout.home(profile))), self.user_home)
+
+    def service(self, profile: str) -> Service | None:
+        """Return the service of a profile, None where there is no manager to ask."""
+        return self.manager.service(self.service_name(profile), profile) if self.manager is not None else None
+
+    def services(self, profiles: Sequence[str]) -> tuple[Service, ...]:
+        """Return the services of profiles, in their order."""
+        return tuple(each for each in map(self.service, profiles) if each is not None)
+
+
+class Proof(NamedTuple):
+    """Whose process a pid file names. At most one of the three is set; see `Facts`."""
+
+    process: Process | None = None
+    named: Process | None = None
+    doubtful: Process | None = None
+
+
+class Known(NamedTuple):
+    """What others know that a look at gateways needs.
+
+    `channels`: profile → channels that its files switch on; `masks`: what is switched off for a process of a
+    profile;
+    `ask`: asks the API servers of gateways that are up, returns profile → answer.
+    """
+
+    channels: Mapping[str, tuple[str, ...]] = {}
+    masks: Callable[[str, Process], tuple[Mask, ...]] = lambda _, __: ()
+    ask: Callable[[Mapping[str, Facts]], Mapping[str, Api]] = lambda _: {}
+
+
+NOTHING_KNOWN = Known()
+
+
+def survey(world: World, profiles: Sequence[str], known: Known = NOTHING_KNOWN) -> dict[str, Gateway]:
+    """Return profile → gateway, from one look at the manager and one at the process table.
+
+    Raises ManagerError when the manager cannot be reached.
+    """
+    services = world.services(profiles)
+    statuses: Mapping[str, ServiceStatus] = {}
+    if world.manager is not None and services:
+        statuses = world.manager.query(services)
+    strays = _by_home(world)
+    multiplexer = _multiplexer(world)
+    seen = {}
+    for profile in profiles:
+        facts = _facts(world, profile, _own(world, profile, statuses.get(profile)), strays, multiplexer)
+        masks = known.masks(profile, facts.process) if facts.process is not None else ()
+        seen[profile] = facts._replace(enabled_channels=known.channels.get(profile, ()), masks=masks)
+    answers = known.ask({profile: facts for profile, facts in seen.items() if facts.process is not None})
+    return {profile: resolve(facts._replace(api=answers.get(profile))) for profile, facts in seen.items()}
+
+
+def _own(world: World, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
+    """Return the status of a profile's service; the unit of another root that has the same name is not it.
+
+    Two roots of one account share names (SERVICES.md 1.1): what runs under that name for another home is neither
+    ours to tell of nor to stop.
+    """
+    if status is None or status.home is None:
+        return status
+    if os.path.realpath(status.home) == os.path.realpath(world.layout.home(profile)):
+        return status
+    return ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE, home=status.home)
+
+
+def look(world: World, profile: str) -> Gateway:
+    """Return the gateway of one profile."""
+    return survey(world, (profile,))[profile]
+
+
+def prove(home: Path, world: World, record: PidRecord | None) -> Proof:
+    """Return whose process a record names: pid, start time and home must all fit (DESIGN.md, promise 5)."""
+    process = world.processes.look(record.pid) if record is not None and record.pid else None
+    if record is None or process is None:
+        return Proof()
+    if record.started is not None and not same_start(record.started, process.started, platform=world.layout.platform):
+        return Proof(named=process)  # the pid was given to another process
+    if world.processes.lock_owner(home / "gateway.lock") == process.pid:
+        return Proof(process)
+    if not process.argv or process.variables is None or record.started is None:
+        return Proof(doubtful=process)
+    if not process.is_gateway:
+        return Proof(named=process)
+    return Proof(process) if _serves(process, home, world) else Proof(named=process)
+
+
+def _serves(process: Process, home: Path, world: World) -> bool:
+    real = Path(os.path.realpath(home))
+    told = home_of(process, user_home=world.user_home)
+    if told is not None:
+        return Path(os.path.realpath(told)) == real
+    # Started with the root and without `-p`: the sticky profile of that moment decided, which may be this one. It
+    # wrote its pid and start time here, and the root is the same: that is proof.
+    given = (process.variables or {}).get("HERMES_HOME", "").strip()
+    own = (process.variables or {}).get("HOME", "").strip() or str(world.user_home)
+    root = os.path.realpath(given) if given else os.path.join(os.path.realpath(own), ".hermes")
+    return root == os.path.realpath(world.layout.root)
+
+
+def _facts(
+    world: World,
+    profile: str,
+    status: ServiceStatus | None,
+    strays: Mapping[str, tuple[Process, ...]],
+    multiplexer: tuple[Process, StateRecord] | None,
+) -> Facts:
+    home = world.layout.home(profile)
+    record = pid_record(home)
+    proof = prove(home, world, record)
+    if proof.process is None:  # a gateway that lost its pid file still holds its lock
+        proof = proof._replace(process=prove(home, world, lock_record(home)).process)
+    others = strays.get(os.path.realpath(home), ())
+    process = proof.process or (others[0] if others else None)
+    served_by = None
+    if multiplexer is not None and profile != DEFAULT and profile in multiplexer[1].served:
+        served_by = multiplexer[0].pid
+    return Facts(
+        profile=profile, record=record, process=process, named=proof.named,
+        doubtful=proof.doubtful if process is None else None,
+        others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
+        main=world.processes.look(status.pid) if process is None and status is not None and status.pid else None,
+        usage=world.processes.usage(process) if process is not None else Usage(),
+        runtime=state_record(home),
+        heartbeat=heartbeat(home) if process is not None else None,
+        service=status, manager=world.manager.kind if world.manager is not None else None,
+        served_by=served_by, now=world.clock(),
+        started_at=world.processes.epoch(process) if process is not None else None,
+    )  # fmt: skip
+
+
+def _by_home(world: World) -> Mapping[str, tuple[Process, ...]]:
+    """Return home → the gateways in the process table that were told to serve it; some have no pid file yet: Hermes
+    takes it only after its back-off (SERVICES.md 3.1)."""
+    found: dict[str, tuple[Process, ...]] = {}
+    for process in world.processes.gateways():
+        home = home_of(process, user_home=world.user_home)
+        if home is not None:
+            key = os.path.realpath(home)
+            found[key] = (*found.get(key, ()), process)
+    return found
+
+
+def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
+    """Return the live default gateway that serves other profiles, and what it wrote; None when there is none.
+
+    What it wrote counts only while it lives: the list of served profiles survives the end of multiplexing.
+    """
+    home = world.layout.home(DEFAULT)
+    runtime = state_record(home)
+    if runtime is None or not runtime.served:
+        return None
+    process = prove(home, world, pid_record(home)).process
+    if process is None or runtime.pid != process.pid:
+        return None
+    return process, runtime

@@ -1,0 +1,56 @@
+"""Whether every profile has a gateway of its own, or one gateway serves them all.
+
+Source: FACTS.md section 8, SERVICES.md section 6. Tools that do not know give advice that breaks the machine
+(hermes-agent issues 118320, 119009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from hermes_profiles.credentials.flags import is_truthy
+
+from .state import Gateway, GatewayState
+
+# From here on Hermes knows no other way; before it, multiplexing is asked for.
+ALWAYS = (0, 21, 4)
+
+
+class Topology(StrEnum):
+    """How a root's profiles are served."""
+
+    PER_PROFILE = "per-profile"
+    MULTIPLEX = "multiplex"
+
+
+def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> bool | None:
+    """Return whether the default profile asks for multiplexing, None when it does not say.
+
+    `config`: its config.yaml; `environment`: what its `.env` sets; the variable wins.
+    """
+    given = environment.get("GATEWAY_MULTIPLEX_PROFILES", "").strip().lower()
+    if given in ("1", "true", "yes", "on"):
+        return True
+    if given in ("0", "false", "no", "off"):
+        return False
+    gateway = config.get("gateway")
+    for place in (config, gateway if isinstance(gateway, Mapping) else {}):
+        if "multiplex_profiles" in place:
+            return is_truthy(place["multiplex_profiles"])
+    return None
+
+
+def topology(
+    gateways: Mapping[str, Gateway], *, asked: bool | None, version: tuple[int, ...] | None = None
+) -> Topology:
+    """Return how profiles are served: what is seen now counts more than what is written.
+
+    `asked`: `configured`'s answer; `version`: of the installed Hermes, when it is known.
+    """
+    if any(gateway.state is GatewayState.SERVED for gateway in gateways.values()):
+        return Topology.MULTIPLEX
+    # Hermes' own guard looks at the setting alone: it refuses a named profile's gateway even where the running one was
+    # started before the setting and serves nobody else.
+    return Topology.MULTIPLEX if asked or (version is not None and version >= ALWAYS) else Topology.PER_PROFILE
