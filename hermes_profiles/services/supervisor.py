@@ -163,7 +163,7 @@ def _script(spec: ServiceSpec, exported: list[tuple[str, str]]) -> str:
     # First clean, so that the prestart meets no foreign token either. Whatever becomes of it, the gateway starts.
     parts.append(clean_script(spec))
     if spec.prestart:
-        parts.append(f"{shlex.join(spec.prestart)} || :; ")
+        parts.append(f"{shlex.join(spec.prestart)}; ")
     return "".join(parts) + 'exec "$@"'
 
 

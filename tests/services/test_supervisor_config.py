@@ -75,7 +75,7 @@ def test_supervisord_reads_back_every_path_and_word(home: str, log: str, python:
     assert program.stdout_logfile == log_of(content) == f"/tmp/{log}"
     words = shlex.split(program.command)
     assert words[:2] == ["/bin/sh", "-c"] and tuple(words[4:]) == spec.pinned_command
-    assert shlex.join(spec.prestart) + " || :; " in words[2]
+    assert shlex.join(spec.prestart) + "; exec " in words[2]
     assert mark_fits(content)
 
 

@@ -281,6 +281,7 @@ from hermes_profiles.services.managers.supervisord import SupervisorManager
 from hermes_profiles.services.naming import ServiceName
 manager = SupervisorManager(Path(sys.argv[1]), os.environ, os.getuid())
 service = manager.service(ServiceName(sys.argv[2], sys.argv[2]), sys.argv[2])
+print("ready", flush=True)
 sys.stdin.read()
 print(manager.load([service], enable=None), manager.start([service]), manager.daemon_pid())
 """
@@ -301,7 +302,13 @@ def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Mak
     runtime = world.environment["XDG_RUNTIME_DIR"]
     commands = [_command(world, name, runtime=runtime if name != "two" else "") for name in names]
     try:
-        answers = {command.communicate("", timeout=60)[0] for command in commands}
+        for command in commands:
+            assert command.stdout is not None and command.stdout.readline() == "ready\n"
+        for command in commands:  # now all at once
+            assert command.stdin is not None
+            command.stdin.close()
+            command.stdin = None
+        answers = {command.communicate(timeout=60)[0] for command in commands}
     finally:
         daemon = world.note()
     assert answers == {f"{{}} {{}} {daemon}\n"} and daemon is not None
@@ -322,6 +329,19 @@ def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Mak
     assert elsewhere.daemon_pid() == daemon
     for service in services:
         world.is_up(service)
+
+
+def test_a_second_daemon_for_the_same_root_refuses_to_run(make: Maker) -> None:
+    world = make()
+    service = world.install("work")
+    pid, daemon = world.is_up(service), world.note()
+    conf = world.state / "supervisor" / "supervisord.conf"
+    module = "hermes_profiles.services.managers.supervisor_daemon"
+    second = subprocess.run(
+        [sys.executable, "-m", module, "-c", str(conf)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 1 and "another daemon holds" in second.stderr
+    assert world.manager.daemon_pid() == daemon and world.is_up(service) == pid
 
 
 def test_the_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
@@ -405,14 +425,11 @@ def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
 
 def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Maker) -> None:
     world = make()
-    runs, stopped, disabled, done = (
-        world.install("runs"),
-        world.install("stopped"),
-        world.install("disabled", enable=False),
-        world.install("done", exits="0"),
-    )
+    runs, stopped, disabled = world.install("runs"), world.install("stopped"), world.install("disabled", enable=False)
+    done, ended = world.install("done", exits="0"), world.install("ended")
     later = world.install("later", start=False)
     world.reach(done, lambda each: each.last_exit == 0)
+    world.manager.stop([ended])
     pids = [world.is_up(each) for each in (runs, stopped, disabled)]
     daemon = world.note()
     assert daemon is not None
@@ -429,9 +446,9 @@ def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Make
     world.note()
     assert world.is_up(runs) not in pids and world.is_up(later)
     assert world.status(runs).restarts == 0
-    for service in (stopped, disabled, done):
+    for service in (stopped, disabled, done, ended):
         assert world.status(service).activity is Activity.INACTIVE
-        assert len(world.starts(service)) == 1
+        assert len(world.starts(service)) <= 1
     assert [world.status(each).enabled for each in (runs, disabled)] == [True, False]
 
 
@@ -442,6 +459,8 @@ def test_a_daemon_that_is_told_to_end_stops_all_gateways_and_they_come_back(make
     daemon = world.note()
     assert daemon is not None
     os.kill(daemon, signal.SIGHUP)  # a lost terminal means nothing
+    for _ in range(10):  # each look wakes the daemon, which would see the signal
+        assert [world.status(each).pid for each in services] == pids
     assert world.manager.daemon_pid() == daemon
     os.kill(daemon, signal.SIGTERM)
     until(lambda: is_gone(daemon))
@@ -532,15 +551,19 @@ def test_a_changed_definition_is_taken_at_the_next_start(make: Maker) -> None:
     service, other = world.install("work"), world.install("other")
     pid, other_pid = world.is_up(service), world.is_up(other)
     assert not world.status(service).stale_definition
-    world.write(world.spec("work")._replace(variables=(("EXTRA", "new"),)))
+    moved = world.home("moved")
+    world.write(world.spec("work")._replace(variables=(("EXTRA", "new"),), home=moved))
     assert world.status(service).stale_definition and not world.status(other).stale_definition
     assert world.manager.load([service], enable=None) == {}
     assert not world.status(service).stale_definition
-    assert world.is_up(service) == pid and "EXTRA" not in variables_of(pid)
+    assert world.is_up(service) == pid and world.status(service).home == str(world.home("work"))
     world.manager.stop([service])
     world.reach(service, lambda each: each.activity is Activity.INACTIVE)
     world.manager.start([service])
-    assert variables_of(world.is_up(service))["EXTRA"] == "new"
+    status = world.status(service)
+    assert status.pid is not None and status.home == str(moved)
+    until((moved / "up").exists)
+    assert variables_of(status.pid)["EXTRA"] == "new"
     assert world.is_up(other) == other_pid
 
 

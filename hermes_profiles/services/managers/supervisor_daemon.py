@@ -36,8 +36,7 @@ from .supervisor_fleet import seen
 from .supervisor_link import DISABLED, LOCK, MEANT, PROGRAMS, SOCKET, names_in
 from .supervisor_process import Gateway, GatewayConfig
 
-# A daemon that was just killed, or is about to end, still holds the lock for a moment.
-_LOCK_SECONDS = 5.0
+_LOCK_SECONDS = 1.0  # whoever only looks at the lock holds it for an instant
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 # Looked up before any fork: in a child, between fork and exec, loading a library could wait for ever.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
