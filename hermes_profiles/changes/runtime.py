@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from pathlib import Path
@@ -26,7 +25,7 @@ def write_runtime(path: Path, content: bytes, mode: int = 0o600) -> None:
     with translated_errors():
         folder = os.path.dirname(target)
         files.make_folders(folder)
-        draft = f"{target}.{secrets.token_hex(4)}.tmp"
+        draft = f"{target}.{os.urandom(4).hex()}.tmp"
         try:
             files.write_new(draft, content, mode=mode, owner=files.owner_below(folder))
             files.replace(draft, target)

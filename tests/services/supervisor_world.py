@@ -29,7 +29,7 @@ if [ -n "$code" ]; then sed -i 1d exits; exit "$code"; fi
 if [ -e deaf ]; then trap '' TERM; fi
 echo $$ > up
 sleep 1000 &
-echo $! > helper
+echo $! >> helpers
 wait
 """
 DEADLINE = 20.0
@@ -138,6 +138,12 @@ class World:
         assert pid is not None
         return pid
 
+    def helper(self, service: Service) -> int:
+        """Return the pid of the child of the gateway that came up last."""
+        path = self.home(service.profile) / "helpers"
+        until(lambda: path.exists() and path.read_text().endswith("\n"))
+        return int(path.read_text().split()[-1])
+
     def starts(self, service: Service) -> list[float]:
         path = self.home(service.profile) / "starts"
         return [float(line) for line in path.read_text().split()] if path.exists() else []
@@ -151,6 +157,11 @@ class World:
                     os.kill(pid, number)
         for pid in self.seen:
             until(lambda pid=pid: self._wake() or is_gone(pid))
+        for path in self.folder.glob("homes/*/helpers"):
+            # A gateway that died with a daemon that was killed could not end its own.
+            for pid in map(int, path.read_text().split()):
+                if not is_gone(pid) and os.readlink(f"/proc/{pid}/cwd") == str(path.parent):
+                    os.kill(pid, signal.SIGKILL)
 
     def _wake(self) -> None:
         """Have the daemon look around: it sees a signal only when something else happens, or after a second."""

@@ -70,7 +70,7 @@ def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> N
     world = make()
     service = world.install("work")
     pid = world.is_up(service)
-    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    helper = world.helper(service)
     assert world.manager.stop([service]) == {}
     status = world.reach(service, lambda each: each.activity is Activity.INACTIVE)
     assert (status.pid, status.last_exit, status.restarts) == (None, -signal.SIGTERM, 0)
@@ -90,7 +90,7 @@ def test_a_gateway_that_does_not_stop_is_killed_with_all_it_started(make: Maker)
     (world.home("work") / "deaf").touch()
     assert world.manager.load([service], enable=None) == {} and world.manager.start([service]) == {}
     world.is_up(service)
-    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    helper = world.helper(service)
     assert world.manager.stop([service]) == {}
     assert world.status(service).activity is Activity.DEACTIVATING
     status = world.reach(service, lambda each: each.activity is Activity.INACTIVE)
@@ -121,7 +121,7 @@ def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
     world = make()
     service = world.install("work")
     first = world.is_up(service)
-    helper = int(until(lambda: (world.home("work") / "helper").read_text()))  # type: ignore[call-overload]
+    helper = world.helper(service)
     os.kill(first, signal.SIGKILL)
     status = world.reach(service, lambda each: each.restarts == 1 and each.activity is Activity.ACTIVE)
     assert status.pid != first and status.last_exit == -signal.SIGKILL
