@@ -452,6 +452,24 @@ def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Make
     assert [world.status(each).enabled for each in (runs, disabled)] == [True, False]
 
 
+def test_what_comes_back_with_the_daemon_waits_its_turn(make: Maker) -> None:
+    world = make()
+    service = world.write(world.spec("work")._replace(boot_delay=3600))
+    world.manager.load([service], enable=None)
+    world.manager.start([service])
+    world.is_up(service)  # an explicit start waits for nothing
+    daemon = world.note()
+    assert daemon is not None
+    until((world.state / "supervisor" / "meant.json").exists)
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: is_gone(daemon))
+    world.install("other")
+    status = world.status(service)
+    assert (status.activity, status.queued) == (Activity.INACTIVE, True)
+    assert world.manager.start([service]) == {}
+    world.is_up(service)
+
+
 def test_a_daemon_that_is_told_to_end_stops_all_gateways_and_they_come_back(make: Maker) -> None:
     world = make()
     services = [world.install(name) for name in ("one", "two")]
