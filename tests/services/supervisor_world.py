@@ -156,7 +156,11 @@ class World:
                 if not is_gone(pid):
                     os.kill(pid, number)
         for pid in self.seen:
-            until(lambda pid=pid: self._wake() or is_gone(pid))
+            try:
+                until(lambda pid=pid: self._wake() or is_gone(pid))
+            except AssertionError:
+                os.kill(pid, signal.SIGKILL)
+                raise
         for path in self.folder.glob("homes/*/helpers"):
             # A gateway that died with a daemon that was killed could not end its own.
             for pid in map(int, path.read_text().split()):

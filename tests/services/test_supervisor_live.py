@@ -8,17 +8,20 @@ import signal
 import stat
 import subprocess
 import sys
+import xmlrpc.client
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from supervisor_world import World, is_gone, until, variables_of
 
 from hermes_profiles.services.managers import supervisor_link
 from hermes_profiles.services.managers.base import Activity, ManagerError
+from hermes_profiles.services.managers.supervisor_link import daemon_id
 from hermes_profiles.services.managers.supervisord import SupervisorManager
-from hermes_profiles.services.supervisor import Delays
+from hermes_profiles.services.supervisor import Delays, render_daemon
 
 FAST = Delays(first=0.1, longest=60, settled=3600)
 NEVER = Delays(first=3600, longest=3600, settled=3600)
@@ -96,6 +99,26 @@ def test_a_gateway_that_does_not_stop_is_killed_with_all_it_started(make: Maker)
     status = world.reach(service, lambda each: each.activity is Activity.INACTIVE)
     assert status.last_exit == -signal.SIGKILL
     until(lambda: is_gone(helper))
+
+
+def test_a_stop_right_after_a_start_is_not_lost(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*given: Any) -> bytes:
+        """Have children close thousands of descriptors, so that they take a while to become the gateway."""
+        return render_daemon(*given).replace(b"minfds=16", b"minfds=4096")
+
+    monkeypatch.setattr("hermes_profiles.services.managers.supervisord.render_daemon", slow)
+    world = make()
+    services = [world.write(world.spec(f"p{number}")) for number in range(10)]
+    world.manager.load(services, enable=None)
+    world.note()
+    folder = world.state / "supervisor"
+    asked = json.dumps({"daemon": daemon_id(folder), "names": [each.name.unit for each in services]})
+    calls = [{"methodName": f"fleet.{method}", "params": [asked]} for method in ("start", "stop")]
+    body = xmlrpc.client.dumps((calls,), "system.multicall").encode()
+    head = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
+    answer = supervisor_link._exchange((folder / "socket").read_text(), head + body)
+    assert answer.count(b"<string>{}</string>") == 2
+    until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.INACTIVE})
 
 
 def test_a_start_during_a_stop_happens_after_it(make: Maker) -> None:

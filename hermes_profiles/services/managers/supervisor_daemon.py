@@ -40,6 +40,10 @@ _LOCK_SECONDS = 1.0  # whoever only looks at the lock holds it for an instant
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 # Looked up before any fork: in a child, between fork and exec, loading a library could wait for ever.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+# What supervisord has handlers for.
+_HANDLED = frozenset(
+    (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
+)  # fmt: skip
 
 
 class GatewayOptions(ServerOptions):  # type: ignore[misc]
@@ -137,14 +141,25 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
         signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which gateways would inherit
 
     def fork(self) -> int:
-        """Fork; the child knows its parent."""
+        """Fork. The child knows its parent, and has signals blocked: until it is the gateway it has the daemon's
+        handlers, and a stop right after a start would be lost in them."""
         self._parent = os.getpid()
-        return os.fork()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+        return pid
 
     def setpgrp(self) -> None:
         """Prepare the child. On Linux it ends together with a daemon that is killed: it would otherwise go on without
         anybody watching, and be in the way of the one that the next daemon starts."""
         super().setpgrp()
+        for number in _HANDLED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         if _PRCTL is not None:
             _PRCTL(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM), 0, 0, 0)
             if os.getppid() != self._parent:
