@@ -27,6 +27,7 @@ from homes import write_home, write_root
 
 BIN = Path(sys.executable).parent
 OURS = str(BIN / "hermes-profiles")
+GATEWAYS = str(BIN / "hermes-gateways")
 HERMES = str(BIN / "hermes")
 BASE = [sys.executable, "-c", "pass"]
 
@@ -99,6 +100,20 @@ def cases(root: Path, runs: int) -> list[Case]:
                 (lambda _: [HERMES, "profile", "list"]),
                 budget,
                 runs if count == 20 else max(3, runs // 2),
+            )
+        )
+    for count in (20, 1000):
+        home = root / f"list-{count}"
+        names = ["default", *(f"p{number:04d}" for number in range(1, min(count, 20)))]
+        loop = f'for p in {" ".join(names)}; do "{HERMES}" -p "$p" gateway status; done'
+        made.append(
+            Case(
+                f"gateways status --json, {count} profiles",
+                home,
+                lambda _: [GATEWAYS, "status", "--json"],
+                (lambda _, loop=loop: ["sh", "-c", loop]) if count == 20 else None,
+                "12x" if count == 20 else "1 s",
+                max(3, runs // 2),
             )
         )
     for count in (200, 20_000):
