@@ -14,9 +14,9 @@ USER_HOME = Path("/home/ada")
 
 # What systemd, a shell or XML would read something into.
 AWKWARD = (
-    "100%u", "50%", "a%%b", "two words", " led by a blank", "ended by a blank ", 'quo"ted', "it's", "back\\slash",
-    "ends\\", "a&b", "<tag>", "a;b", ";", "$HOME", "${HOME}", "$$", "#hash", "a|b", "`id`", "$(id)", "ümlaut", "日本語",
-    "a=b", "*", "~", "!bang", "@at", "-dash", "a,b", "\\x41", "tail\\\\",
+    "100%u", "100%z", "50%", "a%%b", "two words", " led by a blank", "ended by a blank ", 'quo"ted', "it's",
+    "back\\slash", "ends\\", "a&b", "<tag>", "a;b", ";", "$HOME", "${HOME}", "$$", "#hash", "a|b", "`id`", "$(id)",
+    "ümlaut", "日本語", "a=b", "*", "~", "!bang", "@at", "-dash", "a,b", "\\x41", "tail\\\\",
 )  # fmt: skip
 
 # Any name of a folder that a service definition can spell.
@@ -48,7 +48,7 @@ def awkward_spec(name: str, base: Path = Path("/srv")) -> ServiceSpec:
     """Return a spec with the awkward name in every path it has."""
     folder = base / name
     return spec_of(
-        folder / "hermes",
+        folder / name,
         account_home=folder,
         program=Program(f"{folder}/venv/bin/python", f"{folder}/venv", (f"{folder}/bin", "/usr/bin")),
         overlay=folder / "overlay",

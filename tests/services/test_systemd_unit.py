@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
+from systemd_live import run_under_systemd
 
 from hermes_profiles.model.result import UsageProblem
 from hermes_profiles.services.marks import digest, mark_fits
@@ -355,15 +356,13 @@ def test_a_path_of_another_shell_is_no_change_of_meaning() -> None:
 # -- systemd itself
 
 
-def _installed(folder: Path, spec: ServiceSpec, base: bytes | None = None) -> Path:
-    unit = folder / f"{spec.name.unit}.service"
-    unit.parent.mkdir(parents=True, exist_ok=True)
-    written = render_unit(spec)
-    unit.write_bytes(written if base is None else base)
-    drop_in = folder / f"{unit.name}.d/50-hermes-profiles.conf"
-    drop_in.parent.mkdir(exist_ok=True)
-    drop_in.write_bytes(render_drop_in(spec, base=written))
-    return unit
+def _installed(folder: Path, spec: ServiceSpec, unit: str = "hermes-gateway") -> Path:
+    path = folder / f"{unit}.service"
+    drop_in = folder / f"{unit}.service.d/50-hermes-profiles.conf"
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(render_unit(spec))
+    drop_in.write_bytes(render_drop_in(spec, base=render_unit(spec)))
+    return path
 
 
 def _runnable(path: Path) -> None:
@@ -397,3 +396,61 @@ def test_systemd_would_say_something_about_a_unit_without_quotes(tmp_path: Path)
     unit = tmp_path / "hermes-gateway.service"
     unit.write_bytes(render_unit_unquoted(spec))
     assert _verify([unit], tmp_path) != ""
+
+
+# A gateway that tells what it was given, and ends on TERM as Hermes does: cleanly if the stop was announced.
+_FAKE = """\
+#!/bin/sh
+case $3 in */cgroup_cleanup|gateway.cgroup_cleanup) exit 0;; esac
+[ "$2" = hermes_cli.main ] || exit 0
+trap 'grep -q "\\"target_pid\\": $$," "$HERMES_HOME/.gateway-planned-stop.json" && exit 0; exit 1' TERM
+{ printf '%s\\0' "$0" "$@"; printf '\\0\\0'; env -0; } >"$HERMES_HOME/told.new"
+pwd >"$HERMES_HOME/folder"
+mv "$HERMES_HOME/told.new" "$HERMES_HOME/told"
+while :; do sleep 0.05; done
+"""
+_PRESTART = '#!/bin/sh\nprintf %s "$1 $2" >"$HERMES_HOME/prestart"\n'
+_SESSION = r"""
+set -u
+systemctl --user set-environment TELEGRAM_BOT_TOKEN=another-profile LANG=C.UTF-8
+systemctl --user daemon-reload
+systemctl --user start --no-block "$@"
+for folder in homes/*; do
+  n=0
+  until [ -e "$folder/told" ]; do n=$((n + 1)); [ $n -lt 400 ] || exit 9; sleep 0.05; done
+done
+systemctl --user stop "$@"
+systemctl --user show -p Id,ActiveState,Result,NRestarts "$@"
+"""
+
+
+@pytest.mark.systemd
+def test_a_real_systemd_runs_every_awkward_path_and_calls_a_stop_clean(tmp_path: Path) -> None:
+    user_home = tmp_path.resolve()
+    (user_home / "homes").mkdir()
+    specs: dict[str, ServiceSpec] = {}
+    for number, name in enumerate(AWKWARD):
+        unit = f"hermes-gateway-n{number}"
+        spec = awkward_spec(name, user_home)
+        spec.home.mkdir(parents=True)
+        (user_home / "homes" / str(number)).symlink_to(spec.home)
+        for program, script in ((spec.program.python, _FAKE), (spec.prestart[0], _PRESTART)):
+            Path(program).parent.mkdir(parents=True, exist_ok=True)
+            Path(program).write_text(script)
+            Path(program).chmod(0o755)
+        _installed(user_home / ".config/systemd/user", spec, unit=unit)
+        specs[unit] = spec
+    (user_home / "session.sh").write_text(_SESSION)
+    done = run_under_systemd(user_home / "session.sh", user_home, *specs, python="/bin/sh")
+    assert done.returncode == 0, done.stderr
+    shown = [dict(line.split("=", 1) for line in block.splitlines()) for block in done.stdout.strip().split("\n\n")]
+    ends = {each["Id"].removesuffix(".service"): (each["ActiveState"], each["Result"]) for each in shown}
+    assert ends == dict.fromkeys(specs, ("inactive", "success"))
+    for spec in specs.values():
+        words, _, variables = (spec.home / "told").read_bytes().decode().partition("\0\0\0")
+        assert tuple(words.split("\0")) == spec.pinned_command
+        told = dict(each.split("=", 1) for each in variables.split("\0") if each)
+        assert {name: told.get(name) for name, _ in spec.environment} == dict(spec.environment)
+        assert "TELEGRAM_BOT_TOKEN" not in told and told["LANG"] == "C.UTF-8" and told["INVOCATION_ID"]
+        assert (spec.home / "folder").read_bytes().decode() == f"{spec.home}\n"
+        assert (spec.home / "prestart").read_bytes().decode() == " ".join(spec.prestart[1:])
