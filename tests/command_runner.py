@@ -1,4 +1,4 @@
-"""Runs the command `hermes-profiles`, and looks for canaries in all it says and keeps.
+"""Runs the commands `hermes-profiles` and `hermes-gateways`, and looks for canaries in all they say and keep.
 
 Every secret of a fixture contains CANARY. A runner that meets one in an answer, a message, the journal or the
 arguments of a program we start fails the test.
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ CANARY = "CANARY"
 REPOSITORY = Path(__file__).resolve().parent.parent
 JOURNALS = "profiles/.hermes-profiles/journal/*.json"
 COMMAND = (sys.executable, "-m", "hermes_profiles.cli")
+GATEWAYS = (sys.executable, "-m", "hermes_profiles.cli.gateways")
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ class Runner:
             "PYTHONWARNINGS": "error", "TMPDIR": str(user_home / "tmp"), **(environment or {}),
         }  # fmt: skip
 
-    def process(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    def process(
+        self, *arguments: str, env: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND, **options: Any
+    ) -> subprocess.Popen[bytes]:
         """Start the real command; both streams are pipes unless said otherwise."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
         options = {"cwd": self.user_home, "env": {**self.environment, **(env or {})}} | options
-        return subprocess.Popen([*COMMAND, *arguments], **options)
+        return subprocess.Popen([*command, *arguments], **options)
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Done:
         """Run the real command in a process of its own."""
@@ -84,9 +87,20 @@ class Runner:
         return self._checked(done, arguments)
 
     def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run the command inside this process: the same words, the same answer, much sooner."""
+        """Run `hermes-profiles` inside this process: the same words, the same answer, much sooner."""
         from hermes_profiles.cli.profiles import run
 
+        return self._inside(run, arguments, env)
+
+    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run `hermes-gateways` inside this process."""
+        from hermes_profiles.cli.gateways import run
+
+        return self._inside(run, arguments, env)
+
+    def _inside(
+        self, program: Callable[[Sequence[str]], None], arguments: Sequence[str], env: Mapping[str, str] | None
+    ) -> Done:
         out, err = _stream(), _stream()
         stdin, sys.stdin = sys.stdin, io.StringIO()
         with contextlib.ExitStack() as stack:
@@ -96,7 +110,7 @@ class Runner:
             stack.enter_context(contextlib.redirect_stderr(err))
             tempfile.tempdir = None  # what it was told before
             try:
-                run(list(arguments))
+                program(list(arguments))
             except SystemExit as end:
                 code = end.code
             finally:

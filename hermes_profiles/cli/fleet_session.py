@@ -71,13 +71,27 @@ class FleetSession(Session):
 
         return detect(
             platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
-            uid=os.getuid(), state=self.layout.state, wanted=_wanted(self.manager_name),
+            uid=os.getuid(), state=self.layout.state, wanted=self._wanted,
         )  # fmt: skip
+
+    @property
+    def _wanted(self) -> ManagerKind | None:
+        """Return the manager asked for. Raises UsageProblem, or ManagerError when only the environment is wrong: who
+        merely looks can do without."""
+        if self.manager_name is None:
+            return None
+        try:
+            return ManagerKind(self.manager_name)
+        except ValueError:
+            words, hint = f"{self.manager_name!r} is no service manager", f"there are: {', '.join(ManagerKind)}"
+        if self.manager_option is not None:
+            raise UsageProblem(words, target="--manager", hint=hint)
+        raise ManagerError(f"HERMES_PROFILES_MANAGER: {words}", target="HERMES_PROFILES_MANAGER", hint=hint)
 
     @property
     def manager_kind(self) -> str | None:
         """Return the manager's name, None when there is none to ask."""
-        return str(self.reachable.kind) if self.reachable is not None else None
+        return str(self.world.manager.kind) if self.world.manager is not None else None
 
     @cached_property
     def reachable(self) -> Manager | None:
@@ -93,23 +107,26 @@ class FleetSession(Session):
         """Return what a look at gateways depends on; without a manager when none can be used."""
         return World(self.layout, self.reachable, processes_of(sys.platform))
 
-    def manager_for_printing(self) -> Manager:
-        """Return the manager named by `--manager`, else the one found, else this platform's own; it is not asked
-        anything."""
-        wanted = _wanted(self.manager_name)
-        if wanted is None:
-            wanted = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
-            if self.reachable is not None:
-                wanted = self.reachable.kind
-            self.manager_problems.clear()  # whoever only prints needs no manager
-        return _unasked(wanted, self)
+    @cached_property
+    def due(self) -> Manager:
+        """Return the manager that is due here, for its names, paths and files alone: it need not be there."""
+        from hermes_profiles.services.managers.detect import describe
 
-    def unsupported(self, spec: ServiceSpec) -> tuple[str, ...]:
-        """Return what the manager cannot do of what a service asks for, in words."""
-        kind = _wanted(self.manager_name) or (self.reachable.kind if self.reachable is not None else None)
-        if kind is ManagerKind.LAUNCHD:
+        try:
+            wanted = self._wanted
+        except ManagerError:  # told by whoever asked for the real one
+            wanted = None
+        choice = describe(
+            platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
+            uid=os.getuid(), state=self.layout.state, wanted=wanted,
+        )  # fmt: skip
+        return manager_of(choice.kind, self)
+
+    def unsupported(self, spec: ServiceSpec, manager: Manager) -> tuple[str, ...]:
+        """Return what a manager cannot do of what a service asks for, in words."""
+        if manager.kind is ManagerKind.LAUNCHD:
             from hermes_profiles.services.launchd import unsupported_options
-        elif kind is ManagerKind.SUPERVISOR:
+        elif manager.kind is ManagerKind.SUPERVISOR:
             from hermes_profiles.services.supervisor import unsupported_options
         else:
             return ()
@@ -158,7 +175,8 @@ class FleetSession(Session):
             return survey(self.world, profiles, known)
 
 
-def _unasked(kind: ManagerKind, session: FleetSession) -> Manager:
+def manager_of(kind: ManagerKind, session: Session) -> Manager:
+    """Return a manager of this user without asking it anything."""
     home = user_home(session.environment)
     if kind is ManagerKind.LAUNCHD:
         from hermes_profiles.services.managers.launchd import LaunchdManager
@@ -171,18 +189,6 @@ def _unasked(kind: ManagerKind, session: FleetSession) -> Manager:
     from hermes_profiles.services.managers.supervisord import SupervisorManager
 
     return SupervisorManager(session.layout.state, session.environment, os.getuid())
-
-
-def _wanted(option: str | None) -> ManagerKind | None:
-    if option is None:
-        return None
-    try:
-        return ManagerKind(option)
-    except ValueError:
-        kinds = ", ".join(ManagerKind)
-        raise UsageProblem(
-            f"{option!r} is no service manager", target="--manager", hint=f"there are: {kinds}"
-        ) from None
 
 
 def has_services(session: Session) -> bool:
@@ -202,8 +208,11 @@ def has_services(session: Session) -> bool:
 
 def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
     """Return one gateway as the command contract's `status` has it."""
-    service, known = gateway.service, session.world.service(gateway.profile)
-    name = session.world.service_name(gateway.profile)
+    service, name = gateway.service, session.world.service_name(gateway.profile)
+    manager = session.world.manager or session.due
+    path = manager.service(name, gateway.profile).path
+    # Without an answer of the manager the file is all that is known.
+    installed = service.installed if service is not None else session.world.manager is None and path.exists()
     return {
         "profile": gateway.profile,
         "state": str(gateway.state),
@@ -219,10 +228,10 @@ def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
         "groups": list(session.meta[gateway.profile][1]),
         "service": {
             "manager": session.manager_kind,
-            "name": name.label if session.manager_kind == ManagerKind.LAUNCHD else name.unit,
-            "path": str(known.path) if known is not None else None,
+            "name": name.label if manager.kind is ManagerKind.LAUNCHD else name.unit,
+            "path": str(path),
             "scope": service.scope if service else None,
-            "installed": bool(service and service.installed), "enabled": bool(service and service.enabled),
+            "installed": installed, "enabled": bool(service and service.enabled),
             "active": str(service.activity) if service else None,
         },
         "channels": [channel_row(each) for each in gateway.channels],

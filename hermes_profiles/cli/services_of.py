@@ -2,56 +2,71 @@
 
 from __future__ import annotations
 
-import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.fleet.actions import Pace
 from hermes_profiles.fleet.attached import (
     Attached,
     attached_to,
-    bring_up,
     check_may_go,
     forget,
+    load_again,
+    put_back,
     removal_steps,
     system_leftovers,
     take_down,
 )
+from hermes_profiles.fleet.install import plan_installation
+from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.overlay import managed_folder
+from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.program import find_installation, program_for
-from hermes_profiles.fleet.specs import ServiceOptions, build_spec
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.survey import World
-from hermes_profiles.model.result import NotFound, Problem
+from hermes_profiles.model.result import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.services.managers.base import ManagerKind
+from hermes_profiles.profiles.discovery import read_meta
+from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
 
-from .fleet_session import FleetSession
+from .fleet_session import FleetSession, has_services, manager_of
 
 
 class Going:
     """A profile that is about to lose its folder: what hangs on it goes first.
 
-    Raises Refused when something may be at work that cannot be stopped.
+    Raises Refused when something may be at work that cannot be stopped, ManagerError when a service is installed whose
+    manager cannot be reached: it would stay behind and come back.
     """
 
     def __init__(self, session: FleetSession, profile: str, verb: str) -> None:
         self.session = session
         self.profile = profile
-        self.found = _everything(session, profile)
+        self.found = everything(session, profile)
         for each in self.found:
             check_may_go(each, verb)
         self.data: dict[str, Any] = {
             "gateway_stopped": any(each.is_up for each in self.found),
             "services_removed": [str(path) for each in self.found for path in each.files],
         }
+        self.errors: list[Problem] = []
 
-    def take_down(self, plan: ChangePlan, *, dry_run: bool) -> ChangePlan:
-        """Stop the gateway and disable its services; returns the plan with the removal of their files."""
-        if not dry_run:
-            for each in self.found:
-                take_down(each, self.session.catalog)
+    @contextmanager
+    def down(self, *, dry_run: bool) -> Iterator[None]:
+        """Stop the gateway and disable its services, for a change that is made inside; they are put back if it is not
+        made."""
+        with taken_down(self.session, () if dry_run else self.found):
+            yield
+
+    def with_services(self, plan: ChangePlan) -> ChangePlan:
+        """Return a plan that also removes the services' files, as they are once all is down."""
         steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each))
         return replace(plan, steps=(*plan.steps, *self.new_files(), *steps)) if steps else plan
 
@@ -68,56 +83,145 @@ class Going:
 
 
 class Renaming(Going):
-    """A profile that gets another name: its service follows, and its gateway runs again afterwards if it ran."""
+    """A profile that gets another name: its services follow, and its gateway runs again afterwards if it ran."""
 
     def __init__(self, session: FleetSession, profile: str, target: str, home: Path) -> None:
         super().__init__(session, profile, "rename")
         self._target = target
         self._home = home
         self._warnings: list[Problem] = []
-        self._written = False
+        self._written: list[Attached] = []
 
     def new_files(self) -> tuple[Step, ...]:
-        """Return the steps that write the service under the new name."""
-        session, main = self.session, self.found[0]
-        manager = main.world.manager
-        if manager is None or not main.is_installed:
-            return ()
+        """Return the steps that write the services under the new name."""
+        return tuple(step for each in self.found if each.is_installed for step in self._new_files(each))
+
+    def _new_files(self, found: Attached) -> Iterator[Step]:
+        session, manager = self.session, found.world.manager
+        if manager is None:
+            return
+        given = ServiceOptions(managed=managed_folder(session.environment, session.layout))
         try:
-            found = find_installation(session.layout, session.environment)
-        except NotFound as error:
-            self._warnings.append(error.problem._replace(
-                hint=f"install the service anew with `hermes-gateways install {self._target} --python PATH`",
-            ))  # fmt: skip
-            return ()
-        program = program_for(found, session.layout.home(self._target), main.world.user_home, session.environment)
-        options = ServiceOptions(managed=managed_folder(session.environment, session.layout))
-        spec = build_spec(main.world, self._target, program, session.environment, options, files_of=self._home)
-        self._written = True
-        return tuple(
-            ReplaceFile(path, Secret(content), mode, signature(path))
-            for path, content, mode in manager.definitions(spec)
-        )
+            python = kept_options(self._home, given).python
+            hermes = find_installation(session.layout, session.environment, given=python)
+            target_home = session.layout.home(self._target)
+            program = program_for(hermes, target_home, found.world.user_home, session.environment)
+            spec = build_spec(found.world, self._target, program, session.environment, given, files_of=self._home)
+            due = plan_installation(manager, spec)
+        except HermesProfilesError as error:
+            self._warn(error.problem.message)
+            return
+        if due.refusal is not None:
+            self._warn(due.refusal)
+            return
+        self._written.append(found)
+        for path, content, mode in due.files:
+            if path in due.drift.files:
+                yield ReplaceFile(path, Secret(content), mode, signature(path))
+
+    def _warn(self, why: str) -> None:
+        hint = f"install it once that is mended: `hermes-gateways install {self._target}`"
+        self._warnings.append(Problem("no-service", f"{self._target} gets no service: {why}", self._target, hint))
 
     def finish(self, *, dry_run: bool) -> list[Problem]:
-        """Have the manager forget the old name and load the new one, and start what ran; returns warnings."""
-        warnings = [*super().finish(dry_run=dry_run), *self._warnings]
-        main = self.found[0]
-        manager, service = main.world.manager, main.world.service(self._target)
-        if dry_run or not self._written or manager is None or service is None:
-            return warnings
-        return [*warnings, *bring_up(manager, service, enable=main.was_enabled, start=main.is_up)]
+        """Have managers load the new name, forget the old one and start what ran; returns warnings. What does not come
+        up is in `errors`."""
+        if dry_run:
+            return [*super().finish(dry_run=True), *self._warnings]
+        name = self._target
+        is_disabled = read_meta(self.session.layout.home(name))[0]
+        for each in self._written:
+            self._warnings += load_again(each.world, {name: each.was_enabled and not is_disabled})
+        warnings = [*super().finish(dry_run=False), *self._warnings]
+        ran = [each for each in self.found if each.is_up]
+        for each in self._written:
+            if each in ran and not is_disabled:
+                self.errors += started(self.session, each.world, name)
+        if ran and (is_disabled or not any(each in self._written for each in ran)):
+            hint = f"run it again with `hermes -p {name} gateway run`" if not is_disabled else None
+            warnings.append(Problem("not-started", f"the gateway was stopped and is not started as {name}", name, hint))
+        return warnings
 
 
-def _everything(session: FleetSession, profile: str) -> list[Attached]:
-    """Return what hangs on a profile under the manager of this machine, and under the embedded one beside it."""
-    found = [attached_to(session.world, profile)]
-    if session.manager_kind != ManagerKind.SUPERVISOR and (session.layout.state / "supervisor" / "programs").is_dir():
-        from hermes_profiles.services.managers.supervisord import SupervisorManager
+@contextmanager
+def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
+    """Have gateways stopped and services disabled while a change is made; put them back if it fails."""
+    touched: list[Attached] = []
+    try:
+        for each in found:
+            touched.append(each)
+            take_down(each, session.catalog)
+        yield
+    except BaseException:
+        for each in touched:
+            try:
+                put_back(each)
+            except ManagerError:  # what failed first is what is told
+                continue
+        raise
 
-        manager = SupervisorManager(session.layout.state, session.environment, os.getuid())
-        world = World(session.layout, manager, session.world.processes)
-        beside = attached_to(world, profile)
-        if beside.is_installed:
-            found.append(beside)
-    return found
+
+def started(session: FleetSession, world: World, profile: str) -> list[Problem]:
+    """Start a profile's gateway and see it come up; returns what went wrong."""
+    from .commands.fleet_run import Act
+
+    kind = world.manager.kind if world.manager is not None else None
+    # A session of its own: what this one knows of the root is from before the change.
+    fresh = FleetSession(session.home_option, session.as_json, session.environment, manager_option=kind)
+    try:
+        return Act(fresh, Verb.START, Pace()).over(Selection((profile,), named=False)).result.errors
+    except HermesProfilesError as error:
+        return [error.problem]
+
+
+def everything(session: FleetSession, profile: str) -> list[Attached]:
+    """Return what hangs on a profile: under the manager of this machine first, then under others that have a service of
+    it. Raises ManagerError when such a service is there and its manager cannot be reached."""
+    if not has_services(session):  # then nobody needs to be asked
+        return [attached_to(World(session.layout, None, processes_of(sys.platform)), profile)]
+    found = [_main(session, profile)]
+    for manager in other_managers(session):
+        service = manager.service(session.world.service_name(profile), profile)
+        if service.path.exists():
+            found.append(_reached(World(session.layout, manager, session.world.processes), profile, service.path))
+    return [found[0], *(each for each in found[1:] if each.is_installed)]
+
+
+def other_managers(session: FleetSession) -> list[Manager]:
+    """Return the managers that may have services here, besides the one of this machine; none has been asked yet."""
+    own = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
+    return [manager_of(kind, session) for kind in (own, ManagerKind.SUPERVISOR) if kind is not session.due.kind]
+
+
+def _main(session: FleetSession, profile: str) -> Attached:
+    path = session.due.service(session.world.service_name(profile), profile).path
+    if session.reachable is not None:
+        try:
+            return _reached(session.world, profile, path)
+        except ManagerError as error:
+            if path.exists():
+                raise
+            session.manager_problems.append(error.problem)
+            session.world.manager = None
+    elif path.exists():
+        raise _out_of_reach(profile, path, session.manager_problems[-1])
+    return attached_to(session.world, profile)
+
+
+def _reached(world: World, profile: str, path: Path) -> Attached:
+    try:
+        check = getattr(world.manager, "check", None)
+        if check is not None:
+            check()
+        return attached_to(world, profile)
+    except ManagerError as error:
+        if not path.exists():
+            raise
+        raise _out_of_reach(profile, path, error.problem) from error
+
+
+def _out_of_reach(profile: str, path: Path, why: Problem) -> ManagerError:
+    return ManagerError(
+        f"{profile} has a service, {path}, that would be left behind: {why.message}", target=profile, code=why.code,
+        hint=why.hint,
+    )  # fmt: skip

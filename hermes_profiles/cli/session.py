@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog import Catalog
 
 DEBUG = "HERMES_PROFILES_DEBUG"
+# Commands of ours in a text.
+_COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
 
 
 @dataclass
@@ -141,11 +144,10 @@ def _carry_out(
 
 def _at_home(text: str | None, home: str) -> str | None:
     """Return a text whose commands work on the same home: without the option they would act on another root."""
-    if text is None or "`hermes-profiles " not in text or "--home" in text:
+    if text is None or "`hermes-" not in text:
         return text
-    head, *rest = text.split("`hermes-profiles ")
-    parts = (part.partition("`") for part in rest)
-    return head + "".join(f"`hermes-profiles {words} --home {shlex.quote(home)}`{after}" for words, _, after in parts)
+    option = f" --home {shlex.quote(home)}`"
+    return _COMMAND.sub(lambda match: match[0] if "--home" in match[0] else match[0][:-1] + option, text)
 
 
 def is_debugging() -> bool:

@@ -11,14 +11,15 @@ from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.model.result import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.services.managers.base import Manager, Service
+from hermes_profiles.services.managers.base import Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
 from .actions import Pace
+from .install import service_files
 from .outcomes import OutcomeKind
 from .state import Gateway, GatewayState
 from .survey import World, look
-from .uninstall import stop_all
+from .uninstall import DOWN, stop_all
 
 
 class Attached(NamedTuple):
@@ -52,17 +53,8 @@ class Attached(NamedTuple):
 
 def attached_to(world: World, profile: str) -> Attached:
     """Return what hangs on a profile under the world's manager."""
-    service = world.service(profile)
-    files: tuple[Path, ...] = ()
-    if service is not None:
-        known = (service.path, drop_in(service.path), *_links(service.path))
-        files = tuple(path for path in known if path.is_symlink() or path.exists())
-    return Attached(world, profile, look(world, profile), service, files)
-
-
-def _links(unit: Path) -> tuple[Path, ...]:
-    """Return the links that `systemctl enable` makes: without a manager to ask they would be left."""
-    return (unit.parent / "default.target.wants" / unit.name,) if unit.suffix == ".service" else ()
+    gateway = look(world, profile)
+    return Attached(world, profile, gateway, world.service(profile), service_files(world, gateway))
 
 
 def check_may_go(found: Attached, verb: str) -> None:
@@ -80,11 +72,15 @@ def take_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) ->
     world, profile = found.world, found.profile
     if found.is_up:
         outcome = stop_all(world, (profile,), {profile: found.gateway}, catalog, pace or Pace())[0]
-        if outcome.outcome is OutcomeKind.FAILED:
+        if outcome.outcome is OutcomeKind.INTERRUPTED:
+            raise KeyboardInterrupt
+        if outcome.outcome not in DOWN:
+            hint = f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
+            for problem in system_leftovers(world, profile):
+                hint = problem.hint or hint
             raise Failed(
-                f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running",
-                hint=f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`",
-            )  # fmt: skip
+                f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running", hint=hint
+            )
     if found.is_installed and world.manager is not None and found.service is not None:
         _check(world.manager.enable((found.service,), enabled=False), found)
 
@@ -131,12 +127,30 @@ def _check(refused: Mapping[str, str], found: Attached) -> None:
         )  # fmt: skip
 
 
-def bring_up(manager: Manager, service: Service, *, enable: bool, start: bool) -> tuple[Problem, ...]:
-    """Have the service of a profile under its new name loaded, and started if it ran before; returns what failed."""
-    refused = dict(manager.load((service,), enable=enable))
-    if start and not refused:
-        refused = dict(manager.start((service,)))
+def put_back(found: Attached) -> tuple[Problem, ...]:
+    """Undo `take_down`, after what it was for could not be done; returns what failed."""
+    manager, service = found.world.manager, found.service
+    if manager is None or service is None or not found.is_installed:
+        return ()
+    refused = dict(manager.enable((service,), enabled=True)) if found.was_enabled else {}
+    if found.is_up:
+        refused |= manager.start((service,))
+    return _problems(refused)
+
+
+def load_again(world: World, services: Mapping[str, bool | None]) -> tuple[Problem, ...]:
+    """Have the manager read the definitions of profiles anew; profile → whether it starts with the manager (None: as it
+    was). Returns what failed."""
+    refused: dict[str, str] = {}
+    for enable in (True, False, None):
+        names = [name for name, wanted in services.items() if wanted is enable]
+        if world.manager is not None and names:
+            refused |= world.manager.load(world.services(names), enable=enable)
+    return _problems(refused)
+
+
+def _problems(refused: Mapping[str, str]) -> tuple[Problem, ...]:
     return tuple(
-        Problem("service", f"{name}: {reason}", name, f"try `hermes-gateways start {name}`")
+        Problem("service", f"{name}: {reason}", name, f"try `hermes-gateways install {name}`")
         for name, reason in refused.items()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,11 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.snapshot import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare
 from hermes_profiles.services.managers.base import Manager, ManagerKind
+from hermes_profiles.services.naming import drop_in
 from hermes_profiles.services.spec import ServiceSpec
+
+from .state import Gateway
+from .survey import World
 
 # What is installed may be written over without asking.
 _OURS = (DriftCode.MISSING, DriftCode.OUTDATED)
@@ -65,6 +70,16 @@ def plan_writing(command: str, installations: Sequence[Installation]) -> ChangeP
     return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
 
 
+def joined(command: str, plans: Iterable[ChangePlan | None]) -> ChangePlan | None:
+    """Return several changes as one, so that one undo takes all of them back; None when there are none."""
+    given = [plan for plan in plans if plan is not None]
+    if not given:
+        return None
+    names = tuple(dict.fromkeys(name for plan in given for name in plan.profiles))
+    steps = tuple(step for plan in given for step in plan.steps)
+    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", steps, profiles=names)
+
+
 def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePlan | None:
     """Return the change that removes service files, profile by profile, and their folders when those are empty then;
     None when there are none."""
@@ -83,14 +98,25 @@ def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePla
     return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
 
 
-def service_files(manager: Manager, path: Path) -> tuple[Path, ...]:
-    """Return the files of an installed service: its definition, and everything in its drop-in folder that is ours.
+def service_files(world: World, gateway: Gateway) -> tuple[Path, ...]:
+    """Return the files of a profile's service that are there: its definition, and what in its drop-in folder is ours.
 
-    A drop-in of the user's own stays; then the folder stays, too.
+    A drop-in of the user's own stays; then the folder stays, too. The unit of another root that has the same name is
+    not this profile's, and so are its files.
     """
-    from hermes_profiles.services.naming import drop_in
+    service = world.service(gateway.profile)
+    if service is None or is_foreign(world, gateway):
+        return ()
+    path = service.path
+    known = (path, drop_in(path)) if path.suffix == ".service" else (path,)
+    return tuple(each for each in known if os.path.lexists(each))
 
-    return (path, drop_in(path)) if path.suffix == ".service" else (path,)
+
+def is_foreign(world: World, gateway: Gateway) -> bool:
+    """Return whether the service of a profile's name runs another home: two roots of one account share names
+    (SERVICES.md 1.1)."""
+    home = gateway.service.home if gateway.service is not None else None
+    return home is not None and os.path.realpath(home) != os.path.realpath(world.layout.home(gateway.profile))
 
 
 def log_folders(manager: Manager, installations: Sequence[Installation]) -> tuple[Path, ...]:

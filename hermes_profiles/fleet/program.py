@@ -42,11 +42,12 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
     """
     if given:
         python = Path(os.path.abspath(os.path.expanduser(given)))
-        if os.access(python, os.X_OK):
+        if python.is_file() and os.access(python, os.X_OK):
             return Installation(python, "--python")
         raise NotFound(
-            f"{python} is no program that can be run", target=given, hint="name Hermes' Python: `--python PATH`"
-        )
+            f"{python} is no program that can be run", target=given, code="no-hermes",
+            hint="name Hermes' Python with `--python PATH`, or have it found with `--python none`",
+        )  # fmt: skip
     for python, how in _candidates(layout, environment):
         if os.access(python, os.X_OK):
             return Installation(python, how)

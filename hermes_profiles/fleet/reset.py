@@ -16,7 +16,7 @@ from .records import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, re
 from .scoped_locks import lock_folder
 from .state import Gateway, GatewayState
 from .survey import World, look, prove
-from .uninstall import stop_all
+from .uninstall import DOWN, stop_all
 
 # What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.
 _LEFTOVERS = (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_request.json", "gateway-starts.log")
@@ -41,7 +41,7 @@ def reset_gateway(
         names = ", ".join(path.name for path in _stale_files(world, profile, catalog, environment, assume_gone=True))
         return Outcome(profile, OutcomeKind.SKIPPED, f"would be stopped; would clear: {names or 'nothing'}")
     stopped = stop_all(world, (profile,), {profile: before}, catalog, Pace())[0]
-    if stopped.outcome is OutcomeKind.FAILED:
+    if stopped.outcome not in DOWN:
         return stopped
     after = look(world, profile)
     if after.process is not None or after.state is GatewayState.UNKNOWN:

@@ -7,7 +7,7 @@ import pwd
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.result import Refused, UsageProblem
 from hermes_profiles.profiles.discovery import read_sections
@@ -15,20 +15,29 @@ from hermes_profiles.profiles.meta import Values
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 
 from .overlay import overlay_folder
+from .redaction import redacted, secrets_of
 from .survey import World
+
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.catalog import Catalog
 
 _SECTION = "service"
 # The word that takes a kept choice back, and the one that stands for a variable taken over from the manager.
 NONE = "none"
 INHERITED = "(inherited)"
+# Where profile.yaml says that a service does not start at boot or login.
+ENABLE = (_SECTION, "enable")
+_SECRET_ENDINGS = ("_KEY", "_APIKEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASS", "_PASSPHRASE")
+_LONGEST_DELAY = 3600.0
 _MULTIPLES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class ServiceOptions(NamedTuple):
     """What the user may choose for a service; `variables`: NAME (taken over from the manager) or NAME=VALUE.
 
-    All but `managed` are kept with the profile (`service:` in its profile.yaml), so that the next installation, and a
-    new name, mean the same; `none` takes a choice back.
+    `enable`: whether the service starts at boot or login (None: it does); `python`: Hermes' own, None when it is to be
+    found. All but `managed` are kept with the profile (`service:` in its profile.yaml), so that the next installation,
+    and a new name, mean the same; `none` takes a choice back.
     """
 
     memory: str | None = None
@@ -37,30 +46,38 @@ class ServiceOptions(NamedTuple):
     log_folder: str | None = None
     boot_delay: float | None = None
     managed: Path | None = None
+    python: str | None = None
+    enable: bool | None = None
 
 
 def to_keep(options: ServiceOptions) -> Values:
     """Return what is kept in profile.yaml of the options that were given."""
     kept: dict[tuple[str, ...], str | None] = {}
-    for name, value in (("memory", options.memory), ("cpu", options.cpu), ("log_folder", options.log_folder)):
+    cpu = options.cpu if options.cpu in (None, NONE) else f"{parse_cpu(options.cpu)}%"
+    given = {"memory": options.memory, "cpu": cpu, "log_folder": options.log_folder, "python": options.python}
+    for name, value in given.items():
         if value is not None:
             kept[_SECTION, name] = None if value == NONE else value
+    if options.enable is not None:
+        kept[ENABLE] = None if options.enable else "false"
     if options.boot_delay is not None:
         kept[_SECTION, "boot_delay"] = f"{options.boot_delay:g}" if options.boot_delay else None
     for text in options.variables:
         name, equals, value = text.partition("=")
-        kept[_SECTION, "env", name] = None if equals and value == NONE else (value if equals else INHERITED)
+        # `=` before a value keeps YAML from taking it for a number or a yes: `1.10` must not come back as 1.1.
+        kept[_SECTION, "env", name] = None if equals and value == NONE else (f"={value}" if equals else INHERITED)
     return kept
 
 
 def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
-    """Return the options of a profile: those given now over those kept with it."""
-    section = read_sections(home / "profile.yaml", (_SECTION,)).get(_SECTION)
+    """Return the options of a profile: those given now over those kept with it. Raises Failed when what is kept cannot
+    be read."""
+    section = read_sections(home / "profile.yaml", (_SECTION,), certain=True).get(_SECTION)
     kept = section if isinstance(section, Mapping) else {}
     env = kept.get("env")
     names = {text.partition("=")[0] for text in given.variables}
     stored = [
-        str(name) if value == INHERITED else f"{name}={value}"
+        str(name) if value == INHERITED else f"{name}={str(value).removeprefix('=')}"
         for name, value in (env.items() if isinstance(env, Mapping) else ())
         if str(name) not in names
     ]
@@ -69,6 +86,8 @@ def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
         _choice(given.memory, kept.get("memory")), _choice(given.cpu, kept.get("cpu")),
         (*stored, *(text for text in given.variables if not text.endswith(f"={NONE}"))),
         _choice(given.log_folder, kept.get("log_folder")), _seconds(delay), given.managed,
+        _choice(given.python, kept.get("python")),
+        given.enable if given.enable is not None else (False if kept.get("enable") is False else None),
     )  # fmt: skip
 
 
@@ -79,7 +98,7 @@ def _choice(given: str | None, kept: object) -> str | None:
 
 def _seconds(value: object) -> float:
     try:
-        return max(0.0, float(str(value)))
+        return min(max(0.0, float(str(value))), _LONGEST_DELAY)
     except ValueError:
         return 0.0
 
@@ -88,15 +107,17 @@ def build_spec(
     world: World, profile: str, program: Program, environment: Mapping[str, str], given: ServiceOptions,
     *, files_of: Path | None = None,
 ) -> ServiceSpec:  # fmt: skip
-    """Return the service of a profile. Raises UsageProblem for options that make no sense, Refused for a secret.
+    """Return the service of a profile. Raises UsageProblem for options that make no sense, Refused for a secret, Failed
+    for a file of the profile that cannot be read.
 
     `files_of`: where the profile's files are now, when it is about to be moved to its home.
     """
     layout = world.layout
     home = Path(os.path.realpath(layout.home(profile)))
     options = kept_options(files_of or home, given)
-    config = read_sections((files_of or home) / "config.yaml", ("gateway", "agent", "systemd_watchdog_seconds"))
-    inherited, variables = _variables(options.variables)
+    wanted = ("gateway", "agent", "systemd_watchdog_seconds")
+    config = read_sections((files_of or home) / "config.yaml", wanted, certain=True)
+    inherited, variables = _variables(options.variables, files_of or home)
     account = pwd.getpwuid(os.getuid()) if layout.platform == "darwin" else None
     folder = Path(options.log_folder) if options.log_folder is not None else home / "logs"
     return ServiceSpec(
@@ -130,19 +151,18 @@ def _account(environment: Mapping[str, str]) -> str:
         return environment.get("USER") or str(os.getuid())
 
 
-def _variables(given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    from hermes_profiles.credentials.catalog import KeyClass, load_catalog
+def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    from hermes_profiles.credentials.catalog import load_catalog
 
     inherited, variables = [], []
+    catalog = load_catalog() if given else None
     for text in given:
         name, equals, value = text.partition("=")
         if not name.isascii() or not name.isidentifier():
             raise UsageProblem(
                 f"{name!r} is no name of a variable", target="--env", hint="say `--env NAME` or `--env NAME=VALUE`"
             )
-        fact = load_catalog().lookup(name)
-        is_secret = fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
-        if is_secret or name.startswith("HERMES_"):
+        if catalog is not None and (_is_secret(name, catalog) or _holds_secret(value, home, catalog)):
             raise Refused(
                 f"{name} does not belong into a service: a service file is readable by everybody, and a token in it "
                 "would reach this gateway past the profile's own files", target=name, code="secret-in-service",
@@ -153,6 +173,20 @@ def _variables(given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str
         else:
             inherited.append(name)
     return tuple(inherited), tuple(variables)
+
+
+def _is_secret(name: str, catalog: Catalog) -> bool:
+    from hermes_profiles.credentials.catalog import KeyClass
+
+    fact = catalog.lookup(name)
+    if fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL):
+        return True
+    return name.startswith("HERMES_") or f"_{name.upper()}".endswith(_SECRET_ENDINGS)
+
+
+def _holds_secret(value: str, home: Path, catalog: Catalog) -> bool:
+    """Return whether a value holds a secret of the profile, or looks like one, whatever its name is."""
+    return bool(value) and redacted((value,), secrets_of(home, catalog)) != (value,)
 
 
 def parse_memory(text: str | None) -> int | None:

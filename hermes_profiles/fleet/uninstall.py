@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
@@ -11,10 +11,22 @@ from hermes_profiles.credentials.catalog import Catalog
 
 from .actions import Fleet, Pace, Prepared
 from .hands import RealHands
-from .install import plan_removal, service_files
+from .install import is_foreign, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
 from .state import Gateway
 from .survey import World, survey
+
+# A gateway that was stopped; of any other nobody knows, and its service keeps its files.
+DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)
+
+
+class Uninstalled(NamedTuple):
+    """How it went: an outcome for each profile, what removed the files (None: there were none), and the id of that
+    change once it is made."""
+
+    outcomes: tuple[Outcome, ...]
+    plan: ChangePlan | None = None
+    change: str | None = None
 
 
 def uninstall_services(
@@ -24,38 +36,46 @@ def uninstall_services(
     *,
     dry_run: bool = False,
     pace: Pace = Pace(),  # noqa: B008
-) -> tuple[tuple[Outcome, ...], ChangePlan | None]:
-    """Return an outcome for each profile, and the change that removed (or would remove) the files.
+) -> Uninstalled:
+    """Take the services of profiles away.
 
     A service whose gateway does not stop keeps its files: without them nothing could stop it any more.
     """
     manager = world.manager
     if manager is None:
-        return tuple(Outcome(name, OutcomeKind.NOT_INSTALLED) for name in profiles), None
+        return Uninstalled(tuple(Outcome(name, OutcomeKind.NOT_INSTALLED) for name in profiles))
     gateways = survey(world, profiles)
-    files = {name: _files(world, name) for name in profiles}
+    files = {name: service_files(world, gateways[name]) for name in profiles}
     present = [name for name in profiles if files[name] or _is_known(gateways[name])]
-    outcomes = [Outcome(name, OutcomeKind.NOT_INSTALLED) for name in profiles if name not in present]
-    plan = plan_removal("uninstall", {name: files[name] for name in present if files[name]})
+    outcomes = [_absent(world, gateways[name]) for name in profiles if name not in present]
     if dry_run:
         outcomes += [Outcome(name, OutcomeKind.SKIPPED, "would be uninstalled") for name in present]
-        return _in_order(outcomes, profiles), plan
+        plan = plan_removal("uninstall", {name: files[name] for name in present if files[name]})
+        return Uninstalled(_in_order(outcomes, profiles), plan)
     supervised = [name for name in present if _runs_under_manager(gateways[name])]
-    stopped = stop_all(world, supervised, gateways, catalog, pace)
-    failed = [each for each in stopped if each.outcome is OutcomeKind.FAILED]
-    outcomes += failed
-    going = [name for name in present if name not in {each.profile for each in failed}]
+    kept = {
+        each.profile: each
+        for each in stop_all(world, supervised, gateways, catalog, pace)
+        if each.outcome not in DOWN
+    }  # fmt: skip
+    going = [name for name in present if name not in kept]
     services = world.services(going)
     refused = dict(manager.enable(services, enabled=False)) if services else {}
     plan = plan_removal("uninstall", {name: files[name] for name in going if files[name] and name not in refused})
-    if plan is not None:
-        apply(plan, layout=world.layout)
+    change = apply(plan, layout=world.layout).change_id if plan is not None else None
     gone = [each for each in services if each.profile not in refused]
     refused |= dict(manager.unload(gone)) if gone else {}
+    outcomes += kept.values()
     for name in going:
         kind = OutcomeKind.FAILED if name in refused else OutcomeKind.UNINSTALLED
         outcomes.append(Outcome(name, kind, refused.get(name, "")))
-    return _in_order(outcomes, profiles), plan
+    return Uninstalled(_in_order(outcomes, profiles), plan, change)
+
+
+def _absent(world: World, gateway: Gateway) -> Outcome:
+    home = gateway.service.home if gateway.service is not None and is_foreign(world, gateway) else None
+    words = f"the service of this name belongs to another root: {home}" if home else ""
+    return Outcome(gateway.profile, OutcomeKind.NOT_INSTALLED, words)
 
 
 def stop_all(
@@ -64,13 +84,6 @@ def stop_all(
     """Stop the gateways of profiles, by whoever runs them, and return how it went."""
     hands = RealHands(world, world.manager, lambda names: dict.fromkeys(names, Prepared()), catalog)
     return Fleet(Verb.STOP, hands, pace).run(profiles, gateways)
-
-
-def _files(world: World, profile: str) -> tuple[Path, ...]:
-    service = world.service(profile)
-    if service is None or world.manager is None:
-        return ()
-    return tuple(path for path in service_files(world.manager, service.path) if path.exists() or path.is_symlink())
 
 
 def _is_known(gateway: Gateway) -> bool:

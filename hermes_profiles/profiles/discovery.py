@@ -17,7 +17,7 @@ from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.result import DocumentError, Failed, Problem
 
 from .roots import read_regular
 
@@ -126,10 +126,18 @@ def _meta(home: Path, problems: list[Problem]) -> Mapping[str, Any]:
     return _yaml(raw, str(home / "profile.yaml"), ("description", "disabled", "groups"), problems) if raw else {}
 
 
-def read_sections(path: Path, wanted: tuple[str, ...]) -> Mapping[str, Any]:
-    """Return these top-level sections of a YAML file; {} when it is absent or cannot be read (doctor tells)."""
-    raw = _read(path, [])
-    return _yaml(raw, str(path), wanted, []) if raw else {}
+def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False) -> Mapping[str, Any]:
+    """Return these top-level sections of a YAML file; {} when it is absent or cannot be read (doctor tells).
+
+    With `certain`, raises Failed when it is there and cannot be read: what is written next depends on it.
+    """
+    problems: list[Problem] = []
+    raw = _read(path, problems)
+    found = _yaml(raw, str(path), wanted, problems) if raw else {}
+    if certain and problems:
+        code, message, target, hint = problems[0]
+        raise Failed(message, target=target, code=code, hint=hint)
+    return found
 
 
 def _yaml(raw: bytes, path: str, wanted: tuple[str, ...], problems: list[Problem]) -> Mapping[str, Any]:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from cli_world import World
 from command_runner import Runner
+from gateway_world import GatewayWorld
 
 
 @pytest.fixture
@@ -17,3 +20,13 @@ def world(runner: Runner) -> World:
 def bare(runner: Runner) -> World:
     """A user without any root."""
     return World(runner)
+
+
+@pytest.fixture
+def fleet(runner: Runner) -> Iterator[GatewayWorld]:
+    """A user with a fake Hermes and three profiles: default, work, night. Its daemon and gateways end with the test."""
+    fleet = GatewayWorld(runner)
+    fleet.profile("default", "night", "work")
+    yield fleet
+    left = fleet.end()
+    assert not left, f"processes of this test were left: {left}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +30,14 @@ from hermes_profiles.fleet.inventory import ancestors
 from hermes_profiles.fleet.launch import ConflictRule, Launch
 from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.selection import Sorted, sort_out
+from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
+from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.model.result import Problem, Result, UsageProblem
 
 SETTLE = 90.0
 _STARTS = (Verb.START, Verb.RESTART)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
+DRY_RUN = "dry run: nothing was changed"
 
 
 @examples(
@@ -147,9 +149,12 @@ class Act:
         self._start_stopped = start_stopped
 
     def on(self, names: Sequence[str], excluded: Sequence[str], group: str | None) -> Answer:
+        """Carry the verb out for the profiles that a command names. Raises what refuses the command as a whole."""
+        return self.over(self._session.selection(names, excluded, group))
+
+    def over(self, selection: Selection) -> Answer:
         """Carry the verb out. Raises what refuses the command as a whole."""
         session = self._session
-        selection = session.selection(names, excluded, group)
         rule = _rule(self._on_conflict)
         session.require_manager()
         launch = Launch(session.world, session.existing, session.catalog, session.environment, rule, self._owners)
@@ -159,7 +164,7 @@ class Act:
             force=self._force, start_stopped=self._start_stopped,
         )  # fmt: skip
         if self._dry_run:
-            return self._planned(plan, launch)
+            return self._planned(plan, launch, gateways)
         warnings = self._memory(plan, gateways) if self._verb in _STARTS else []
         hands = RealHands(session.world, session.world.manager, launch.prepare, session.catalog)
         told = _Teller(session.as_json)
@@ -179,16 +184,20 @@ class Act:
         new = [name for name in plan.driven if gateways[name].process is None]
         running = [gateway.usage.rss for gateway in gateways.values()]
         warning = memory_warning(len(new), running, available=available_memory())
-        if warning is not None and not self._session.as_json:
-            output.note(f"warning: {warning.message}")
-        return [warning] if warning is not None else []
+        if warning is None:
+            return []
+        if self._session.as_json:
+            return [warning]
+        output.note(f"warning: {warning.message}")  # now, while it can still be interrupted
+        output.note(f"hint: {warning.hint}")
+        return []
 
-    def _planned(self, plan: Sorted, launch: Launch) -> Answer:
+    def _planned(self, plan: Sorted, launch: Launch, gateways: Mapping[str, Gateway]) -> Answer:
         decided = launch.decide(plan.driven) if self._verb in _STARTS else {}
         rows = [outcome.as_data() for outcome in plan.outcomes]
         rows += [
             {
-                "profile": name, "outcome": f"would-{self._verb}",
+                "profile": name, "outcome": self._would(gateways[name]),
                 "detail": "; ".join(mask.reason for mask in decided.get(name, ())), "pid": None,
                 "masked_channels": [mask.channel for mask in decided.get(name, ())], "log": [],
             }
@@ -199,8 +208,13 @@ class Act:
         def text() -> Iterator[str]:
             for row in rows:
                 yield f"{row['profile']}: {row['outcome']}{_detail(row['detail'])}"
+            yield DRY_RUN
 
         return Answer(Result((str(self._verb),), data, warnings=list(launch.warnings)), text)
+
+    def _would(self, gateway: Gateway) -> str:
+        down = gateway.process is None and gateway.state in (GatewayState.STOPPED, GatewayState.STALE)
+        return str(OutcomeKind.ALREADY_STOPPED) if self._verb is Verb.STOP and down else f"would-{self._verb}"
 
     def _answer(self, profiles: Sequence[str], outcomes: Sequence[Outcome], warnings: list[Problem]) -> Answer:
         by_name = {outcome.profile: outcome for outcome in outcomes}
@@ -218,21 +232,28 @@ def answer_of(command: str, outcomes: Sequence[Outcome], warnings: Sequence[Prob
         if each.outcome in bad
     ]
     result = Result((command,), data, list(dict.fromkeys(warnings)), errors, exit_code(outcomes))
-    return Answer(result, lambda: outcome_table(outcomes))
+    return Answer(result, lambda: outcome_table(data))
 
 
-def outcome_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Yield the final table of outcomes; the log lines of a failure stand below it."""
+def outcome_table(data: dict[str, Any]) -> Iterator[str]:
+    """Yield the final table of outcomes; below it the log lines of a failure, or how a file differs."""
+    rows = data["outcomes"]
     cells = [
-        (each.profile, str(each.outcome), str(each.pid or "-"), ", ".join(each.masked) or "-", each.detail or "-")
-        for each in outcomes
-    ]
+        (
+            row["profile"], row["outcome"], str(row["pid"] or "-"), ", ".join(row["masked_channels"]) or "-",
+            row["detail"] or "-",
+        )
+        for row in rows
+    ]  # fmt: skip
     yield from output.table(("profile", "outcome", "pid", "masked", "detail"), cells)
-    for each in outcomes:
-        if each.log:
+    for row in rows:
+        if row["log"]:
+            what = "last lines of its log" if row["outcome"] == OutcomeKind.FAILED else "installed and wanted"
             yield ""
-            yield f"{each.profile}, last lines of its log:"
-            yield from (f"  {line}" for line in each.log)
+            yield f"{row['profile']}, {what}:"
+            yield from (f"  {line}" for line in row["log"])
+    if data["dry_run"]:
+        yield DRY_RUN
 
 
 class _Teller:

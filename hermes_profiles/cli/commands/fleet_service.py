@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.changes.runtime import make_folder
-from hermes_profiles.cli import output
-from hermes_profiles.cli.commands.fleet_run import SETTLE, Act, answer_of
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.cli.commands.fleet_run import SETTLE, Act, answer_of, outcome_table
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
+from hermes_profiles.cli.service_writer import THERE, Writer
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.actions import Pace
-from hermes_profiles.fleet.install import Installation, log_folders, plan_installation, plan_writing
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.overlay import managed_folder
-from hermes_profiles.fleet.program import find_installation, program_for
-from hermes_profiles.fleet.specs import NONE, ServiceOptions, build_spec, to_keep
+from hermes_profiles.fleet.attached import system_leftovers
+from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import uninstall_services
-from hermes_profiles.model.result import Problem, Result
-from hermes_profiles.profiles.meta import plan_meta
-from hermes_profiles.services.managers.base import Manager, Service
-from hermes_profiles.services.spec import ServiceSpec
+from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
@@ -61,7 +56,10 @@ def install(
     excluded: Except = None,
     group: Group = None,
     start: Annotated[bool, typer.Option("--start", help="Start them, too.")] = False,
-    enable: Annotated[bool, typer.Option("--enable/--no-enable", help="Whether they start at boot or login.")] = True,
+    enable: Annotated[
+        bool | None,
+        typer.Option("--enable/--no-enable", help="Whether they start at boot or login (kept; at first they do)."),
+    ] = None,
     memory: Memory = None,
     cpu: Cpu = None,
     env: Env = None,
@@ -80,42 +78,47 @@ def install(
 ) -> None:
     """Write a service for every profile and load it; a second run changes nothing."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = Writer(session, _options(memory, cpu, env, log_dir), python, boot_stagger, force=force)
+    options = _options(memory, cpu, env, log_dir, python)._replace(enable=enable)
+    writer = Writer(session, options, boot_stagger, force=force)
 
     def body() -> Answer:
+        if system and start:
+            raise UsageProblem(
+                "--system prints and starts nothing", target="--start", hint="leave out --start, or --system"
+            )
         names = session.selection(profiles or (), excluded or (), group)
         if system:
             return _system_units(writer, names.profiles)
         session.recover(dry_run=dry_run)
-        answer = writer.write("install", names.profiles, named=names.named, load=True, enable=enable, dry_run=dry_run)
-        ready = [row["profile"] for row in answer.result.data["outcomes"] if row["outcome"] in _THERE]
+        manager = session.require_manager()
+        answer = writer.write("install", names.profiles, manager, named=names.named, load=True, dry_run=dry_run)
+        ready = [row["profile"] for row in answer.result.data["outcomes"] if row["outcome"] in THERE]
+        ready = [name for name in ready if name not in session.disabled]
         if not start or dry_run or not ready:
             return answer
-        return _started(session, answer, ready, timeout)
+        act = Act(session, Verb.START, Pace(settle=timeout), force=force)
+        return _started(answer, act.over(Selection(tuple(ready), named=False)))
 
     run(("install",), session, body)
 
 
-_THERE = (str(OutcomeKind.INSTALLED), str(OutcomeKind.ALREADY_INSTALLED))
-
-
-def _started(session: FleetSession, installed: Answer, ready: Sequence[str], timeout: float) -> Answer:
+def _started(installed: Answer, started: Answer) -> Answer:
     """Return the answer of an installation followed by a start: one row for each profile."""
-    started = Act(session, Verb.START, Pace(settle=timeout)).on(ready, (), None)
     rows = {row["profile"]: row for row in installed.result.data["outcomes"]}
     rows |= {row["profile"]: row for row in started.result.data["outcomes"]}
     data = {**installed.result.data, "outcomes": list(rows.values())}
     result = Result(
         ("install",), data, [*installed.result.warnings, *started.result.warnings],
         [*installed.result.errors, *started.result.errors],
-        max(installed.result.exit_code, started.result.exit_code),
+        _graver(installed.result.exit_code, started.result.exit_code),
     )  # fmt: skip
-    return Answer(result, lambda: _rows(list(rows.values())))
+    return Answer(result, lambda: outcome_table(data))
 
 
-def _rows(rows: list[dict[str, Any]]) -> Iterator[str]:
-    cells = [(row["profile"], row["outcome"], str(row["pid"] or "-"), row["detail"] or "-") for row in rows]
-    yield from output.table(("profile", "outcome", "pid", "detail"), cells)
+def _graver(*codes: ExitCode) -> ExitCode:
+    """Return the exit code that tells of both: an interruption before a failure, a failure before a refusal."""
+    order = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.REFUSED)
+    return next((code for code in order if code in codes), max(codes))
 
 
 @examples(
@@ -140,12 +143,13 @@ def stage(
 ) -> None:
     """Write the services' files and load nothing."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = Writer(session, _options(memory, cpu, env, log_dir), python, boot_stagger, force=force)
+    writer = Writer(session, _options(memory, cpu, env, log_dir, python), boot_stagger, force=force)
 
     def body() -> Answer:
         names = session.selection(profiles or (), excluded or (), group)
         session.recover(dry_run=dry_run)
-        return writer.write("stage", names.profiles, named=names.named, load=False, enable=None, dry_run=dry_run)
+        manager = session.due
+        return writer.write("stage", names.profiles, manager, named=names.named, load=False, dry_run=dry_run)
 
     run(("stage",), session, body)
 
@@ -170,10 +174,13 @@ def uninstall(
         names = session.selection(profiles or (), excluded or (), group)
         session.recover(dry_run=dry_run)
         session.require_manager()
-        outcomes, plan = uninstall_services(session.world, names.profiles, session.catalog, dry_run=dry_run)
-        answer = answer_of("uninstall", outcomes, session.problems, dry_run=dry_run)
-        if plan is not None and dry_run:
-            answer.result.data["plan"] = list(describe(plan))
+        done = uninstall_services(session.world, names.profiles, session.catalog, dry_run=dry_run)
+        left = [problem for name in names.profiles for problem in system_leftovers(session.world, name)]
+        answer = answer_of("uninstall", done.outcomes, [*session.problems, *left], dry_run=dry_run)
+        if dry_run:
+            answer.result.data["plan"] = list(describe(done.plan)) if done.plan is not None else []
+        elif done.change is not None:
+            answer.result.data["change"] = done.change
         return answer
 
     run(("uninstall",), session, body)
@@ -196,15 +203,15 @@ def print_service(
 ) -> None:
     """Print the files of a profile's service, for any manager, on any platform."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = Writer(session, _options(memory, cpu, env, log_dir), python, None)
+    writer = Writer(session, _options(memory, cpu, env, log_dir, python))
 
     def body() -> Answer:
         (name,) = session.selection((profile,), (), None).profiles
-        spec = writer.spec(name, 0)
-        files = writer.manager(offline=True).definitions(spec)
+        spec = writer.spec(name)
+        files = session.due.definitions(spec)
         rows = [{"path": str(path), "mode": f"{mode:04o}", "text": text.decode()} for path, text, mode in files]
         data = {"profile": name, "files": rows}
-        return Answer(Result(("print",), data, warnings=writer.warnings(spec)), lambda: _printed(rows))
+        return Answer(Result(("print",), data, warnings=writer.unsupported(spec, session.due)), lambda: _printed(rows))
 
     run(("print",), session, body)
 
@@ -216,129 +223,14 @@ def _printed(rows: list[dict[str, str]]) -> Iterator[str]:
         yield ""
 
 
-def _options(memory: str | None, cpu: str | None, env: list[str] | None, log_folder: str | None) -> ServiceOptions:
-    folder = log_folder if log_folder in (None, NONE) else os.path.abspath(os.path.expanduser(str(log_folder)))
-    return ServiceOptions(memory, cpu, tuple(env or ()), folder)
+def _options(
+    memory: str | None, cpu: str | None, env: list[str] | None, log_folder: str | None, python: str | None
+) -> ServiceOptions:
+    return ServiceOptions(memory, cpu, tuple(env or ()), _path(log_folder), python=_path(python))
 
 
-class Writer:
-    """Writes the services of profiles."""
-
-    def __init__(
-        self, session: FleetSession, options: ServiceOptions, python: str | None, boot_stagger: float | None,
-        *, force: bool = False,
-    ) -> None:  # fmt: skip
-        self._session = session
-        self._options = options._replace(managed=managed_folder(session.environment, session.layout))
-        self._python = python
-        self._stagger = boot_stagger
-        self._force = force
-
-    def manager(self, *, offline: bool = False) -> Manager:
-        """Return the manager to write for; `offline`: one that need not be there, for printing."""
-        return self._session.manager_for_printing() if offline else self._session.require_manager()
-
-    def spec(self, profile: str, number: int) -> ServiceSpec:
-        """Return the model of a profile's service; `number`: its place in the fleet, from 0."""
-        session = self._session
-        found = find_installation(session.layout, session.environment, given=self._python)
-        world = session.world
-        program = program_for(found, world.layout.home(profile), world.user_home, session.environment)
-        return build_spec(world, profile, program, session.environment, self._chosen(number))
-
-    def _chosen(self, number: int) -> ServiceOptions:
-        return self._options._replace(boot_delay=None if self._stagger is None else self._stagger * number)
-
-    def warnings(self, spec: ServiceSpec) -> list[Problem]:
-        """Return what the manager cannot do of what was asked for."""
-        told = self._session.unsupported(spec)
-        return [Problem("unsupported", f"{spec.profile}: {text}", spec.profile) for text in told]
-
-    def write(
-        self, command: str, profiles: Sequence[str], *, named: bool, load: bool, enable: bool | None, dry_run: bool
-    ) -> Answer:
-        """Write, and with `load` have the manager read, the services of profiles."""
-        session, manager = self._session, self.manager()
-        outcomes, due, warnings = [], [], [*session.problems]
-        launch = session.served(profiles) if not self._force else {}
-        for number, profile in enumerate(profiles):
-            if profile in launch:
-                kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
-                outcomes.append(Outcome(profile, kind, launch[profile], hint="`--force` installs it all the same"))
-                continue
-            spec = self.spec(profile, number)
-            each = plan_installation(manager, spec)
-            warnings += self.warnings(spec)
-            if each.refusal is not None and not self._force:
-                hint = f"see the difference below; `hermes-gateways {command} {profile} --force` writes over it"
-                outcomes.append(Outcome(profile, OutcomeKind.REFUSED, each.refusal, log=each.drift.diff, hint=hint))
-                continue
-            due.append(each)
-        plan = plan_writing(command, due)
-        if dry_run:
-            return self._planned(command, due, outcomes, plan, warnings)
-        keep = {each.spec.profile: to_keep(self._chosen(profiles.index(each.spec.profile))) for each in due}
-        kept = plan_meta(session.layout, {name: values for name, values in keep.items() if values}, command=command)
-        if kept is not None:
-            apply(kept, layout=session.layout)
-        if plan is not None:
-            for folder in log_folders(manager, due):
-                make_folder(folder)
-            apply(plan, layout=session.layout)
-        failures = self._load(manager, due, enable) if load else {}
-        outcomes += [_written(each, failures.get(each.spec.profile)) for each in due]
-        if load and enable:
-            warnings += session.linger_warning(manager)
-        order = {name: at for at, name in enumerate(profiles)}
-        return answer_of(
-            command, sorted(outcomes, key=lambda one: order[one.profile]), _unique(warnings), dry_run=False
-        )
-
-    def _load(self, manager: Manager, due: Sequence[Installation], enable: bool | None) -> dict[str, str]:
-        """Have definitions read; those of disabled profiles are not enabled."""
-        off = self._session.disabled
-        failures: dict[str, str] = {}
-        for is_off in (False, True):
-            services = [self._service(manager, each) for each in due if (each.spec.profile in off) is is_off]
-            if services:
-                failures |= dict(manager.load(services, enable=False if is_off and enable else enable))
-        return failures
-
-    def _service(self, manager: Manager, each: Installation) -> Service:
-        return manager.service(each.spec.name, each.spec.profile)
-
-    def _planned(
-        self, command: str, due: Sequence[Installation], outcomes: Sequence[Outcome], plan: ChangePlan | None,
-        warnings: list[Problem],
-    ) -> Answer:  # fmt: skip
-        answer = answer_of(command, outcomes, _unique(warnings), dry_run=True)
-        rows = answer.result.data["outcomes"]
-        for each in due:
-            word = "already-installed" if each.is_there else f"would-{command}"
-            rows.append({
-                "profile": each.spec.profile, "outcome": word, "detail": "; ".join(each.drift.details), "pid": None,
-                "masked_channels": [], "log": list(each.drift.diff),
-            })  # fmt: skip
-        answer.result.data["plan"] = list(describe(plan)) if plan is not None else []
-        return Answer(answer.result, lambda: _plan_text(rows))
-
-
-def _plan_text(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield f"{row['profile']}: {row['outcome']}" + (f" ({row['detail']})" if row["detail"] else "")
-        yield from (f"  {line}" for line in row["log"])
-
-
-def _written(each: Installation, failure: str | None) -> Outcome:
-    profile = each.spec.profile
-    if failure is not None:
-        return Outcome(profile, OutcomeKind.FAILED, failure)
-    kind = OutcomeKind.ALREADY_INSTALLED if each.is_there else OutcomeKind.INSTALLED
-    return Outcome(profile, kind, str(each.files[0][0]))
-
-
-def _unique(problems: Sequence[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
+def _path(given: str | None) -> str | None:
+    return given if given in (None, NONE) else os.path.abspath(os.path.expanduser(str(given)))
 
 
 def _system_units(writer: Writer, profiles: Sequence[str]) -> Answer:
@@ -350,7 +242,7 @@ def _system_units(writer: Writer, profiles: Sequence[str]) -> Answer:
     for number, profile in enumerate(profiles):
         spec = writer.spec(profile, number)
         unit = system_unit(spec.name)
-        base = render_unit(spec, system_user=(spec.account, spec.account))
+        base = render_unit(spec, system_user=(spec.account, _group()))
         rows.append({"path": str(unit), "mode": "0644", "text": base.decode()})
         rows.append({"path": str(drop_in(unit)), "mode": "0644", "text": render_drop_in(spec, base=base).decode()})
         commands.append(f"sudo systemctl enable --now {shlex.quote(unit.name)}")
@@ -363,3 +255,10 @@ def _system_units(writer: Writer, profiles: Sequence[str]) -> Answer:
         yield from commands
 
     return Answer(Result(("install",), data), text)
+
+
+def _group() -> str:
+    try:
+        return grp.getgrgid(os.getgid()).gr_name
+    except KeyError:  # a container's group without an entry
+        return str(os.getgid())

@@ -18,7 +18,9 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.actions import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.reset import reset_gateway
-from hermes_profiles.model.result import Result, UsageProblem
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.specs import ENABLE
+from hermes_profiles.model.result import ExitCode, NotFound, Result, UsageProblem
 from hermes_profiles.profiles.meta import Values, plan_meta
 
 
@@ -57,26 +59,33 @@ def disable(
 def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: bool, dry_run: bool) -> Answer:
     selection = session.selection(names, (), None)
     session.recover(dry_run=dry_run)
+    if now and not dry_run:
+        session.require_manager()
     kind = OutcomeKind.ENABLED if enabled else OutcomeKind.DISABLED
-    value = None if enabled else "true"
-    plan = plan_meta(session.layout, {name: {("disabled",): value} for name in selection.profiles}, command=_verb(kind))
+    # `install --no-enable` is taken back by `enable`, too.
+    values: Values = {("disabled",): None, ENABLE: None} if enabled else {("disabled",): "true"}
+    plan = plan_meta(session.layout, dict.fromkeys(selection.profiles, values), command=_verb(kind))
     outcomes = [Outcome(name, kind) for name in selection.profiles]
     if dry_run:
         answer = answer_of(_verb(kind), outcomes, session.problems, dry_run=True)
         answer.result.data["plan"] = list(describe(plan)) if plan is not None else []
         return answer
-    if plan is not None:
-        apply(plan, layout=session.layout)
+    change = apply(plan, layout=session.layout).change_id if plan is not None else None
     failures = _tell_manager(session, selection.profiles, enabled=enabled)
     outcomes = [
         Outcome(name, OutcomeKind.FAILED, failures[name]) if name in failures else Outcome(name, kind)
         for name in selection.profiles
     ]
     if now:
-        stopped = Act(session, Verb.STOP, Pace()).on(selection.profiles, (), None)
+        stopped = Act(session, Verb.STOP, Pace()).over(selection)
         if stopped.result.errors:
             return stopped
-    return answer_of(_verb(kind), outcomes, session.problems, dry_run=False)
+    answer = answer_of(_verb(kind), outcomes, session.problems, dry_run=False)
+    if failures and session.world.manager is None:
+        answer.result.exit_code = ExitCode.MANAGER
+    if change is not None:
+        answer.result.data["change"] = change
+    return answer
 
 
 def _verb(kind: OutcomeKind) -> str:
@@ -84,14 +93,16 @@ def _verb(kind: OutcomeKind) -> str:
 
 
 def _tell_manager(session: FleetSession, names: Sequence[str], *, enabled: bool) -> dict[str, str]:
-    """Set whether installed services start with the manager; without one there is nothing to set."""
-    manager = session.reachable
-    if manager is None:
-        return {}
-    gateways = session.look(names)
-    there = [name for name in names if (service := gateways[name].service) is not None and service.installed]
-    services = session.world.services(there)
-    return dict(manager.enable(services, enabled=enabled)) if services else {}
+    """Set whether installed services start with the manager; returns why some could not be set."""
+    paths = {name: session.due.service(session.world.service_name(name), name).path for name in names}
+    there = [name for name in names if paths[name].exists()]
+    gateways = session.look(there)
+    if session.world.manager is None:
+        why = session.manager_problems[0].message if session.manager_problems else "there is no service manager"
+        return dict.fromkeys(there, f"kept with the profile, but its service cannot be told: {why}")
+    own = [name for name in there if (service := gateways[name].service) is not None and service.installed]
+    services = session.world.services(own)
+    return dict(session.world.manager.enable(services, enabled=enabled)) if services else {}
 
 
 @examples(
@@ -162,12 +173,14 @@ def reset(
             raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
         selection = session.selection(profiles or (), excluded or (), group)
         session.require_manager()
+        _require_service(session, selection)
         outcomes = [
             reset_gateway(session.world, name, session.catalog, session.environment, dry_run=dry_run)
             for name in selection.profiles
         ]
         answer = answer_of("reset", outcomes, session.problems, dry_run=dry_run)
         ready = [each.profile for each in outcomes if each.outcome is OutcomeKind.RESET]
+        ready = [name for name in ready if name not in session.disabled]
         if dry_run or not ready:
             return answer
         return _with_start(session, answer, outcomes, ready, timeout)
@@ -175,10 +188,21 @@ def reset(
     run(("reset",), session, body)
 
 
+def _require_service(session: FleetSession, selection: Selection) -> None:
+    """Raise NotFound when no selected profile has a service: nothing could be brought back."""
+    seen = session.look(selection.profiles).values()
+    without = [each.profile for each in seen if each.service is None or not each.service.installed]
+    if without and len(without) == len(selection.profiles) and not any(each.process for each in seen):
+        raise NotFound(
+            f"no service is installed for {', '.join(without)}", target=without[0], code="no-service",
+            hint=f"install and start it with `hermes-gateways install {' '.join(without)} --start`",
+        )  # fmt: skip
+
+
 def _with_start(
     session: FleetSession, cleared: Answer, outcomes: Sequence[Outcome], ready: Sequence[str], timeout: float
 ) -> Answer:
-    started = Act(session, Verb.START, Pace(settle=timeout)).on(ready, (), None)
+    started = Act(session, Verb.START, Pace(settle=timeout)).over(Selection(tuple(ready), named=True))
     rows = {row["profile"]: row for row in started.result.data["outcomes"]}
     merged = []
     for each in outcomes:

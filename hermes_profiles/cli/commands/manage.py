@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.apply import undo as undo_change
+from hermes_profiles.changes.files import taken
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.changes.trash import trash_entries
@@ -19,8 +22,9 @@ from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
+from hermes_profiles.cli.undoing import Undoing
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
-from hermes_profiles.model.result import Problem, Result
+from hermes_profiles.model.result import ExitCode, Problem, Result
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.roots import active_profile, require
@@ -37,13 +41,18 @@ def carry_out(session: Session, plan: ChangePlan, data: dict[str, Any], *, dry_r
         data["change"] = apply(plan, layout=session.layout).change_id
 
 
-def answer(command: str, plan: ChangePlan | None, data: dict[str, Any], warnings: list[Problem], line: str) -> Answer:
-    """Return the answer of a command that changed something, or would have: `line` says what, in one sentence."""
+def answer(
+    command: str, plan: ChangePlan | None, data: dict[str, Any], warnings: list[Problem], line: str,
+    errors: Sequence[Problem] = (),
+) -> Answer:  # fmt: skip
+    """Return the answer of a command that changed something, or would have: `line` says what, in one sentence;
+    `errors`: what did not follow the change, which stands."""
 
     def text() -> list[str]:
         return list(dry_run_lines(plan.summary, data["plan"])) if plan is not None and "plan" in data else [line]
 
-    return Answer(Result((command,), data, warnings=warnings), text)
+    code = ExitCode.FAILED if errors else ExitCode.OK
+    return Answer(Result((command,), data, list(dict.fromkeys(warnings)), list(errors), code), text)
 
 
 @examples(
@@ -97,17 +106,20 @@ def rename(
         lifecycle.refuse_default(source, "rename")
         warnings = session.recover(dry_run=dry_run)
         source_home = require(session.layout, source)
+        if os.path.lexists(session.layout.home(target)):
+            raise taken(str(session.layout.home(target)))  # before its gateway is stopped
         going = Renaming(session, source, target, source_home)
         plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
         data: dict[str, Any] = {"profile": target, "before": source, "path": str(session.layout.home(target))}
         warnings += script_warnings(session, source)
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
-        plan = going.take_down(plan, dry_run=dry_run)
         data |= going.data
-        carry_out(session, plan, data, dry_run=dry_run)
+        with going.down(dry_run=dry_run):
+            plan = going.with_services(plan)
+            carry_out(session, plan, data, dry_run=dry_run)
         warnings += going.finish(dry_run=dry_run)
-        return answer("rename", plan, data, warnings, f"{source} is {target} now, at {data['path']}")
+        return answer("rename", plan, data, warnings, f"{source} is {target} now, at {data['path']}", going.errors)
 
     run(("rename",), session, body)
 
@@ -149,9 +161,10 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         warnings += script_warnings(session, name)
         if sticky:
             warnings.append(Problem("sticky-reset", f"{name} is the sticky default; {DEFAULT} takes its place", name))
-        plan = going.take_down(plan, dry_run=dry_run)
         data |= going.data
-        carry_out(session, plan, data, dry_run=dry_run)
+        with going.down(dry_run=dry_run):
+            plan = going.with_services(plan)
+            carry_out(session, plan, data, dry_run=dry_run)
         warnings += going.finish(dry_run=dry_run)
         line = f"{name} is in the trash; `hermes-profiles restore {name}` brings it back"
         return answer("delete", plan, data, warnings, line)
@@ -259,8 +272,8 @@ def undo(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Take back the last change, or the one named. An undo can be undone."""
-    session = Session(home, json)
+    """Take back the last change, or the one named; services follow. An undo can be undone."""
+    session = FleetSession(home, json)
 
     def body() -> Answer:
         return _changes(session) if list_them else _undo(session, change, dry_run=dry_run)
@@ -268,18 +281,22 @@ def undo(
     run(("undo",), session, body)
 
 
-def _undo(session: Session, change: str | None, *, dry_run: bool) -> Answer:
+def _undo(session: FleetSession, change: str | None, *, dry_run: bool) -> Answer:
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
     entry = choose(Journal(layout.state), change)
     data: dict[str, Any] = {"undone": entry.id, "summary": entry.summary, "dry_run": dry_run}
     plan = plan_undo(entry, layout)
+    undoing = Undoing(session, plan, entry.profiles)
+    data |= undoing.data
     if dry_run:
         data["plan"] = list(describe(plan))
     else:
-        data["change"] = undo_change(layout, entry.id).change_id
+        with undoing.down():
+            data["change"] = undo_change(layout, entry.id).change_id
+        warnings += undoing.finish()
     line = f"undone: {entry.summary}; to have it again: `hermes-profiles undo {data.get('change', '')}`"
-    return answer("undo", plan, data, warnings, line)
+    return answer("undo", plan, data, warnings, line, undoing.errors)
 
 
 def _changes(session: Session) -> Answer:

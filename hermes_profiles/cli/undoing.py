@@ -1,0 +1,148 @@
+"""What an undo does about gateways and services: files alone would leave managers with what is no longer there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
+from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, forget, load_again
+from hermes_profiles.fleet.specs import ServiceOptions, kept_options
+from hermes_profiles.fleet.survey import World
+from hermes_profiles.model.result import HermesProfilesError, Problem, Refused
+from hermes_profiles.profiles.discovery import read_meta
+from hermes_profiles.profiles.meta import FILE
+from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.naming import drop_in
+
+from .fleet_session import FleetSession
+from .services_of import everything, other_managers, started, taken_down
+
+
+class Touched(NamedTuple):
+    """A service whose files an undo writes (`goes`: removes); `was_there`: its definition is there before."""
+
+    world: World
+    profile: str
+    path: Path
+    goes: bool
+    was_there: bool
+
+
+class Undoing:
+    """An undo that is about to be made. `profiles`: those the change was about.
+
+    Raises Refused for a profile whose folder would go while its service stays, and where something may be at work that
+    cannot be stopped; ManagerError when a service is touched whose manager cannot be reached.
+    """
+
+    def __init__(self, session: FleetSession, plan: ChangePlan, profiles: tuple[str, ...]) -> None:
+        self._session = session
+        self._moves = {step.source: step.target for step in plan.steps if isinstance(step, MoveTree)}
+        self._files = {step.path: step.removes for step in plan.steps if isinstance(step, ReplaceFile)}
+        self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
+        self._touched = list(self._find())
+        self._going = [*self._vanishing(), *self._losing()]
+        for each in self._going:
+            check_may_go(each, "undo the change of")
+        self._disabled = {name: read_meta(session.layout.home(name))[0] for name in self._with_new_options()}
+        self.errors: list[Problem] = []
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what is told of services, beside the files."""
+        return {
+            "gateways_stopped": list(dict.fromkeys(each.profile for each in self._going if each.is_up)),
+            "services_removed": [str(each.path) for each in self._touched if each.goes],
+            "services_loaded": [str(each.path) for each in self._touched if not each.goes],
+        }
+
+    def _find(self) -> Iterator[Touched]:
+        if not any(path.name.startswith(("hermes-gateway", "ai.hermes.gateway", "50-hermes")) for path in self._files):
+            return
+        session = self._session
+        for manager in (session.due, *other_managers(session)):
+            for name in self._names:
+                path = manager.service(session.world.service_name(name), name).path
+                meant = [self._files[each] for each in (path, drop_in(path)) if each in self._files]
+                if meant:
+                    goes = self._files.get(path, False)
+                    yield Touched(self._world(manager), name, path, goes, path.exists())
+
+    def _world(self, manager: Manager) -> World:
+        """Return a world with a manager that answers. Raises ManagerError."""
+        session = self._session
+        if manager is session.due:
+            return World(session.layout, session.require_manager(), session.world.processes)
+        check = getattr(manager, "check", None)
+        if check is not None:
+            check()
+        return World(session.layout, manager, session.world.processes)
+
+    def _vanishing(self) -> Iterator[Attached]:
+        """Yield what hangs on profiles whose folder goes away."""
+        going = {each.path for each in self._touched if each.goes}
+        for name in self._names:
+            if self._session.layout.home(name) not in self._moves:
+                continue
+            for each in everything(self._session, name):
+                if each.service is not None and each.is_installed and each.service.path not in going:
+                    raise Refused(
+                        f"{name} has got a service since: {each.service.path}", target=name, code="has-service",
+                        hint=f"remove it first: `hermes-gateways uninstall {name}`",
+                    )  # fmt: skip
+                yield each
+
+    def _losing(self) -> Iterator[Attached]:
+        """Yield services that lose their definition while their profile stays."""
+        for each in self._touched:
+            if each.goes and self._session.layout.home(each.profile) not in self._moves:
+                yield attached_to(each.world, each.profile)
+
+    def _with_new_options(self) -> list[str]:
+        return [name for name in self._names if self._session.layout.home(name) / FILE in self._files]
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Stop gateways and disable services that go, for the undo made inside; they are put back if it fails."""
+        with taken_down(self._session, self._going):
+            yield
+
+    def finish(self) -> list[Problem]:
+        """Have managers forget what is gone and load what is back; returns warnings. What does not run again is in
+        `errors`."""
+        warnings = [problem for each in self._going for problem in forget(each)]
+        for each in self._touched:
+            if not each.goes:
+                warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
+        warnings += self._switch()
+        back = {each.profile: each.world for each in self._touched if not each.goes}
+        for gone in self._going:
+            target = self._moves.get(self._session.layout.home(gone.profile))
+            name = next((name for name in self._names if self._session.layout.home(name) == target), None)
+            if gone.is_up and name in back and name is not None:
+                self.errors += started(self._session, back[name], name)
+        return [*warnings, *self._session.manager_problems]
+
+    def _enabled(self, service: Touched) -> bool:
+        home = self._session.layout.home(service.profile)
+        try:
+            kept = kept_options(home, ServiceOptions()).enable
+        except HermesProfilesError:  # told whenever its service is written
+            kept = None
+        return kept is not False and not read_meta(home)[0]
+
+    def _switch(self) -> Iterator[Problem]:
+        """Tell the manager of profiles that are disabled, or not any more, through the undo."""
+        for name, before in self._disabled.items():
+            now = read_meta(self._session.layout.home(name))[0]
+            if now is before:
+                continue
+            for each in everything(self._session, name):
+                manager = each.world.manager
+                if manager is not None and each.is_installed and each.service is not None:
+                    refused = manager.enable((each.service,), enabled=not now)
+                    yield from (Problem("service", f"{who}: {why}", who) for who, why in refused.items())

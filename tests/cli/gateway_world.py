@@ -1,0 +1,242 @@
+"""A user with a fake Hermes installation, so that `hermes-gateways` drives real processes under a real supervisord.
+
+The fake is one script: it does what `hermes gateway run` does that others can see, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cli_world import World
+from command_runner import GATEWAYS, Done, Runner
+
+# Files in the profile's home steer it: `exits` holds exit codes, one a line, for its next starts; `deaf` lets it pass
+# over SIGTERM and the stop marker; `slow` holds the seconds it takes to come up; `platforms` goes into its state file.
+GATEWAY = r"""#!{python} -IS
+import fcntl, json, os, signal, sys, time
+
+home = os.environ["HERMES_HOME"]
+at = lambda name: os.path.join(home, name)
+words = sys.argv[1:]
+if words[:2] != ["-m", "hermes_cli.main"] or words[-2:] != ["gateway", "run"]:
+    sys.exit(64)
+with open(at("starts"), "a") as file:
+    file.write(json.dumps([os.getpid(), words, dict(os.environ)]) + "\n")
+print("hello from", os.getpid(), flush=True)
+if os.path.exists(at("exits")):
+    codes = open(at("exits")).read().split()
+    if codes:
+        open(at("exits"), "w").write("\n".join(codes[1:]))
+        print("giving up with", codes[0], flush=True)
+        sys.exit(int(codes[0]))
+lock = open(at("gateway.lock"), "a+")
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    sys.exit(1)
+stat = open("/proc/self/stat", "rb").read()
+me = {{"pid": os.getpid(), "kind": "hermes-gateway", "argv": ["hermes", "gateway", "run"],
+      "start_time": int(stat.rpartition(b")")[2].split()[19])}}
+
+def write(name, data):
+    draft = at(name + ".draft")
+    open(draft, "w").write(json.dumps(data))
+    os.replace(draft, at(name))
+
+lock.truncate(0); lock.write(json.dumps(me)); lock.flush()
+write("gateway.pid", me)
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+signal.signal(signal.SIGINT, lambda *_: told.append(0))
+
+def state(word):
+    platforms = json.load(open(at("platforms"))) if os.path.exists(at("platforms")) else {{}}
+    write("gateway_state.json", {{**me, "gateway_state": word, "platforms": platforms, "exit_reason": None}})
+
+def planned():
+    try:
+        marker = json.load(open(at(".gateway-planned-stop.json")))
+    except (OSError, ValueError):
+        return False
+    return marker["target_pid"] == os.getpid()
+
+state("starting")
+ready = time.monotonic() + float(open(at("slow")).read() if os.path.exists(at("slow")) else 0)
+while True:
+    if ready is not None and time.monotonic() >= ready:
+        state("running")
+        ready = None
+    if not os.path.exists(at("deaf")) and (told or planned()):
+        break
+    time.sleep(0.02)
+code = 0 if planned() else told[-1]
+if code == 0:
+    state("stopped")
+for name in ("gateway.pid", ".gateway-planned-stop.json"):
+    if os.path.exists(at(name)):
+        os.unlink(at(name))
+sys.exit(code)
+"""
+DEADLINE = 20.0
+TOKEN = "7100000009:CANARYgatewayCANARYgatewayCANARY09"
+
+
+def until(what: Callable[[], object]) -> Any:
+    """Return the first true answer; fails when there is none in time."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        answer = what()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it never happened")
+
+
+class GatewayWorld(World):
+    """One user with a root, a fake Hermes, and both commands run for them."""
+
+    def __init__(self, runner: Runner, root: Path | None = None) -> None:
+        super().__init__(runner, root)
+        (self.user / "run").mkdir(mode=0o700)
+        self.python = self.user / "hermes" / "venv" / "bin" / "python"
+        self.python.parent.mkdir(parents=True)
+        self.python.write_text(GATEWAY.format(python=sys.executable))
+        self.python.chmod(0o755)
+        (self.python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        hermes = self.python.parent / "hermes"  # what `hermes` on PATH looks like
+        hermes.write_text(f"#!{self.python}\n")
+        hermes.chmod(0o755)
+        self.runner.environment["PATH"] = f"{self.python.parent}:{self.runner.environment['PATH']}"
+
+    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run `hermes-gateways` inside this process."""
+        return self.runner.gateways(*arguments, env=env)
+
+    def gok(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run `hermes-gateways`; it must succeed."""
+        done = self.gateways(*arguments, env=env)
+        assert done.code == 0, done
+        return done
+
+    def gateways_process(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Any:
+        """Start the real `hermes-gateways` in a process of its own."""
+        return self.runner.process(*arguments, env=env, command=GATEWAYS, **options)
+
+    def untouched_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run `hermes-gateways`, and assert that nothing of the user's was changed by it."""
+        before = self.picture()
+        done = self.gateways(*arguments, env=env)
+        after = self.picture()
+        changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        assert not changed, f"{arguments} changed {changed}"
+        return done
+
+    def profile(self, *names: str, **files: str) -> None:
+        """Make profiles as Hermes leaves them; `files` by name with `_` for `.`: `env`, `config_yaml`."""
+        known = {"env": ".env", "config_yaml": "config.yaml", "profile_yaml": "profile.yaml"}
+        for name in names:
+            self.make(name, {"config.yaml": "model: gpt-5\n"} | {known[key]: text for key, text in files.items()})
+
+    def outcomes(self, done: Done) -> dict[str, str]:
+        """Return profile → outcome of an answer in JSON."""
+        return {row["profile"]: row["outcome"] for row in done.data["outcomes"]}
+
+    def rows(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        """Return profile → row of `status --json`."""
+        done = self.gateways("status", "--json", *arguments)
+        return {row["profile"]: row for row in done.data["gateways"]}
+
+    def program(self, name: str) -> Path:
+        """Return the file that defines a profile's service for supervisord."""
+        unit = "hermes-gateway" if name == "default" else f"hermes-gateway-{name}"
+        return self.state / "supervisor" / "programs" / f"{unit}.conf"
+
+    def pid(self, name: str) -> int | None:
+        """Return the pid of a fake gateway that is up and alive, None when none is."""
+        try:
+            pid = int(json.loads((self.home(name) / "gateway.pid").read_text())["pid"])
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if not is_gone(pid) else None
+
+    def starts(self, name: str) -> list[Any]:
+        """Return [pid, words, environment] of every start of a fake gateway."""
+        path = self.home(name) / "starts"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def daemon(self) -> int | None:
+        """Return the pid of the supervisord of this root, None when none runs."""
+        try:
+            pid = int((self.state / "supervisor" / "supervisord.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if not is_gone(pid) else None
+
+    def known(self) -> dict[str, Any]:
+        """Return what the daemon says of each of its programs."""
+        from hermes_profiles.services.managers.supervisor_link import call
+
+        told = call(self.state / "supervisor", "getStatus", [])
+        return dict(told["programs"])
+
+    def end(self) -> list[int]:
+        """End the daemon and with it its gateways; returns what was left of the user's processes, ended as well."""
+        pid = self.daemon()
+        if pid is not None:
+            for folder in (self.root, *(self.root / "profiles").glob("*")):
+                (folder / "deaf").unlink(missing_ok=True)
+            os.kill(pid, signal.SIGTERM)
+            until(lambda: self._wake() or is_gone(pid))
+        left = until_none(lambda: processes_of(self.user))
+        for each in left:
+            os.kill(each, signal.SIGKILL)
+        return left
+
+    def _wake(self) -> None:
+        """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
+        from hermes_profiles.services.managers.base import ManagerError
+        from hermes_profiles.services.managers.supervisor_link import NobodyAnswers
+
+        try:
+            self.known()
+        except (NobodyAnswers, ManagerError):
+            pass
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended (a zombie counts as ended)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"Z"
+    except OSError:
+        return True
+
+
+def processes_of(user: Path) -> list[int]:
+    """Return the pids of all processes but this one whose environment or words name this user's home."""
+    needle, found = os.fsencode(user) + b"/", []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal() or int(entry) == os.getpid():
+            continue
+        try:
+            seen = Path(f"/proc/{entry}/environ").read_bytes() + Path(f"/proc/{entry}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if needle in seen + b"/" and not is_gone(int(entry)):
+            found.append(int(entry))
+    return found
+
+
+def until_none(what: Callable[[], list[int]]) -> list[int]:
+    """Return [] as soon as there is nothing any more, else what there still is after two seconds."""
+    deadline = time.monotonic() + 2.0
+    while (left := what()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left

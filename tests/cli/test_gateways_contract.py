@@ -1,0 +1,212 @@
+"""The command contract of `hermes-gateways`: help, examples that run, the envelope, exit codes, and nothing changed by
+who only looks or plans."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from typing import Any
+
+import pytest
+from gateway_world import TOKEN, GatewayWorld
+
+from hermes_profiles.cli.gateways import COMMANDS, HIDDEN
+
+ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
+PROBLEM = {"code", "message", "target", "hint"}
+OUTCOME = {"profile", "outcome", "detail", "pid", "masked_channels", "log"}
+ROW = {
+    "profile", "state", "detail", "pid", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "restarts",
+    "last_exit", "disabled", "groups", "service", "channels", "masked_channels", "api", "disagreement",
+}  # fmt: skip
+SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
+
+
+def _command(name: str) -> Any:
+    module, _, function = {**COMMANDS, **HIDDEN}[name].partition(":")
+    return getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
+
+
+ALL = {name: _command(name) for name in COMMANDS}
+EXAMPLES = [(name, line) for name, function in ALL.items() for line in function.examples]
+
+
+def test_every_command_of_the_issue_is_there() -> None:
+    wanted = "disable enable group install list print reset restart stage start status stop uninstall"
+    assert " ".join(sorted(COMMANDS)) == wanted
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_tells_what_it_does_and_shows_its_examples(fleet: GatewayWorld, name: str) -> None:
+    done = fleet.gok(name, "--help")
+    assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
+    assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
+    assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
+    assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "print"))
+
+
+def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayWorld) -> None:
+    text = fleet.gok("--help").stdout
+    assert all(f"\n  {name} " in text for name in COMMANDS) and "prestart" not in text
+    assert all(f"{code} " in text for code in (0, 1, 2, 3, 4, 5, 6, 130))
+    for line in re.findall(r"^  (hermes-gateways .*?)(?:  .*)?$", text, re.M):
+        assert shlex.split(line)[1] in COMMANDS
+    assert re.fullmatch(r"hermes-gateways \d+\.\d+.*\n", fleet.gok("--version").stdout)
+
+
+def _prepare(fleet: GatewayWorld, name: str) -> None:
+    """Bring about a root in which the examples of a command make sense."""
+    fleet.profile("dad", "family", "kid", "mum")
+    if name in ("start", "stop", "restart", "reset", "uninstall"):
+        fleet.gok("install", "work", "family")
+    if name in ("restart", "stop", "reset"):
+        fleet.gok("start", "work")
+    fleet.gok("group", "family", "work")
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
+def test_every_example_runs(fleet: GatewayWorld, name: str, line: str) -> None:
+    words = shlex.split(line)[1:]
+    _prepare(fleet, words[0])
+    done = fleet.gateways(*words, "--json")
+    assert done.code == 0 and done.json["status"] == "success", done
+
+
+@pytest.mark.parametrize("given", [
+    (), ("frob",), ("--bogus",), ("status", "--bogus"), ("enable",), ("group",), ("print",), ("reset",),
+    ("print", "work", "night"), ("start", "--jobs", "0"), ("start", "--jobs", "x"), ("stop", "--timeout", "0"),
+    ("start", "--on-conflict", "frob"), ("status", "--manager", "frob"), ("status", "Not A Name"),
+    ("install", "--memory", "1M"), ("install", "--cpu", "much"), ("install", "work", "--env", "not-a-name=1"),
+    ("install", "--boot-stagger", "-1"), ("install", "--system", "--start"), ("group", " ", "work"),
+    ("status", "--home", ""),
+], ids=" ".join)  # fmt: skip
+def test_usage_errors_speak_json_too_and_exit_2(fleet: GatewayWorld, given: tuple[str, ...]) -> None:
+    done = fleet.untouched_by(*given[:1], "--json", *given[1:])
+    assert done.code == 2 and done.json["exit_code"] == 2 and done.json["status"] == "error"
+    assert set(done.json) == ENVELOPE and done.json["data"] == {} and done.stderr == ""
+    assert set(done.problem) == PROBLEM and done.problem["hint"] and "usage:" not in done.problem["message"].lower()
+    plain = fleet.gateways(*given)
+    assert plain.code == 2 and plain.stdout == "" and plain.stderr
+
+
+@pytest.mark.parametrize(("given", "code", "error"), [
+    (("status",), 0, None),
+    (("list",), 0, None),
+    (("stop",), 0, None),
+    (("uninstall",), 0, None),
+    (("restart",), 0, None),
+    (("status", "nobody"), 5, "not-found"),
+    (("list", "--except", "nobody"), 5, "not-found"),
+    (("status", "--group", "nobody"), 5, "no-group"),
+    (("start",), 5, "no-service"),
+    (("start", "work"), 5, "no-service"),
+    (("reset", "work"), 5, "no-service"),
+    (("start", "--owner", "nobody"), 5, "not-found"),
+    (("install", "nobody"), 5, "not-found"),
+    (("print", "nobody"), 5, "not-found"),
+    (("enable", "nobody"), 5, "not-found"),
+    (("disable", "nobody"), 5, "not-found"),
+    (("group", "family", "nobody"), 5, "not-found"),
+    (("uninstall", "nobody"), 5, "not-found"),
+    (("install", "--python", "/nowhere/python"), 5, "no-hermes"),
+    (("install", "work", "--env", "TELEGRAM_BOT_TOKEN=x"), 6, "secret-in-service"),
+], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
+def test_exit_codes_of_what_changes_nothing(
+    fleet: GatewayWorld, given: tuple[str, ...], code: int, error: str | None
+) -> None:
+    done = fleet.untouched_by(*given, "--json")
+    assert done.code == code == done.json["exit_code"], done
+    assert done.json["command"] == [given[0]] and set(done.json) == ENVELOPE
+    if error is not None:
+        assert done.problem["code"] == error and done.problem["hint"]
+        message = done.problem["message"]
+        assert not message.endswith(".") and message[0] not in "ABCDEFGHIJKLMNOPQRSVWXYZ"
+
+
+def test_a_root_without_profiles_is_not_found(fleet: GatewayWorld) -> None:
+    for command in ("status", "list", "start", "stop", "restart", "install", "uninstall"):
+        done = fleet.untouched_by(command, "--home", str(fleet.user / "nowhere"), "--json")
+        assert done.code == 5 and done.problem["code"] == "no-root"
+
+
+def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayWorld) -> None:
+    fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\nAPI_SERVER_ENABLED=true\nAPI_SERVER_PORT=18642\n")
+    fleet.gok("install", "work", "--start")
+    for command in ("status", "list"):
+        done = fleet.untouched_by(command, "--json")
+        assert set(done.data) == {"topology", "manager", "gateways", "conflicts"}
+        assert done.data["topology"] == "per-profile" and done.data["manager"] == "supervisor"
+        assert [row["profile"] for row in done.data["gateways"]] == ["default", "night", "work"]
+        for row in done.data["gateways"]:
+            assert set(row) == ROW and set(row["service"]) == SERVICE
+            assert all(set(channel) == {"name", "state", "detail", "since"} for channel in row["channels"])
+        work = done.data["gateways"][2]
+        assert {"host", "port", "healthy"} <= set(work["api"]) and work["api"]["port"] == 18642
+        assert [channel["name"] for channel in work["channels"]] == ["api_server", "telegram"]
+        assert work["pid"] == fleet.pid("work") and work["rss_bytes"] > 0 and work["open_files"] > 0
+        assert work["service"]["installed"] and work["service"]["enabled"] and work["service"]["active"] == "active"
+
+
+def test_every_outcome_has_all_keys_and_every_change_its_id(fleet: GatewayWorld) -> None:
+    fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    changing = ("install", "uninstall", "enable", "disable")
+    for words in (
+        ("install", "work"), ("start",), ("restart",), ("reset", "work"), ("stop",), ("disable", "work"),
+        ("enable", "work"), ("uninstall",),
+    ):  # fmt: skip
+        done = fleet.gok(*words, "--json")
+        assert done.json["command"] == [words[0]] and done.data["dry_run"] is False and done.stderr == ""
+        assert all(set(row) == OUTCOME for row in done.data["outcomes"])
+        assert ("change" in done.data) == (words[0] in changing)
+        assert done.data.get("change", "x") in [*(entry["id"] for entry in fleet.journal()), "x"]
+
+
+def test_dry_runs_change_nothing_and_say_what_would_be_done(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    would = {
+        ("start",): {"work": "already-running"},
+        ("stop",): {"work": "would-stop", "night": "already-stopped", "default": "already-stopped"},
+        ("restart", "work"): {"work": "would-restart"},
+        ("install",): {"work": "already-installed", "night": "would-install", "default": "would-install"},
+        ("install", "work", "--no-enable"): {"work": "would-install"},
+        ("stage", "night"): {"night": "would-stage"},
+        ("uninstall", "work"): {"work": "skipped"},
+        ("disable", "work", "--now"): {"work": "disabled"},
+        ("enable", "work"): {"work": "enabled"},
+        ("reset", "work"): {"work": "skipped"},
+    }
+    pid = fleet.pid("work")
+    for words, expected in would.items():
+        done = fleet.untouched_by(*words, "--dry-run", "--json")
+        assert done.code == 0 and done.data["dry_run"] is True
+        assert fleet.outcomes(done).items() >= expected.items(), words
+        assert "dry run: nothing was changed" in fleet.untouched_by(*words, "--dry-run").stdout
+    plan = fleet.gok("uninstall", "work", "--dry-run", "--json").data["plan"]
+    assert [step["target"] for step in plan] == [str(fleet.program("work"))]
+    assert "plan" in fleet.untouched_by("group", "family", "work", "--dry-run", "--json").data
+    assert fleet.pid("work") == pid
+
+
+def test_hints_name_the_home_that_was_given(fleet: GatewayWorld) -> None:
+    home = str(fleet.root)
+    hint = fleet.gateways("start", "work", "--home", home, "--json").problem["hint"]
+    (command,) = re.findall(r"`hermes-gateways (.*?)`", hint)
+    assert shlex.split(command) == ["install", "work", "--start", "--home", home]
+    assert fleet.gok(*shlex.split(command)).code == 0
+    lines = fleet.gateways("status", "nobody", "--home", home).stderr
+    assert f"`hermes-profiles list --home {home}`" in lines
+
+
+def test_no_answer_holds_a_secret_and_none_is_a_traceback(fleet: GatewayWorld) -> None:
+    # The runner looks at every answer, and at the journal.
+    fleet.profile("night", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    (fleet.home("work") / "exits").write_text("1\n" * 20)
+    (fleet.home("work") / "logs").mkdir()
+    (fleet.home("work") / "logs" / "errors.log").write_text(f"polling with {TOKEN} failed\n")
+    fleet.gok("install")
+    for words in (("start",), ("status",), ("list", "--json"), ("restart",), ("print", "work"), ("stop",)):
+        assert fleet.gateways(*words).code in (0, 1, 3)
+    for path in (fleet.state / "supervisor").rglob("*"):
+        assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
