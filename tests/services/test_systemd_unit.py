@@ -291,7 +291,7 @@ def test_every_path_comes_back_from_what_was_written(name: str) -> None:
 
 def test_a_unit_is_read_with_its_comments_continuations_and_resets() -> None:
     unit = parse_unit(
-        b"\xef\xbb\xbf[Service]\r\n# a comment\r\n ; another\nExecStart = /bin/a \\\n# within\n  b\n"
+        b"\xef\xbb\xbf[Service]\r\n# a comment\r\n ; another\nExecStart = /bin/a \\\r\n# within\n  b\n"
         b"Environment=A=1 'B=2 3'\n"
         b"Environment=\nEnvironment=C=4\nnonsense\n[Other]\nExecStart=/bin/other\n\xff\xfe=\n"
     )

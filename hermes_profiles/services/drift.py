@@ -1,0 +1,266 @@
+"""What is installed against what we would install: the same, outdated, changed by hand, or another's. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.model.result import Failed
+
+from .launchd import MARK, parse_plist, plist_mark
+from .managers.base import ManagerKind
+from .marks import digest, has_mark, mark_fits
+from .masking import plist_view, sayable, text_view
+from .quoting import unspecified
+from .spec import ServiceSpec
+from .systemd import render_unit, render_unit_unquoted
+from .units import UnitDocument, logical_lines, meaning_of, parse_unit
+
+_BASE = re.compile(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
+# HERMES_HOME letter by letter, in a unit, in supervisord's file, in a plist.
+_CLAIMS = {
+    ManagerKind.SYSTEMD: re.compile(r'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE),
+    ManagerKind.SUPERVISOR: re.compile(r"^environment=.*?\bHERMES_HOME=(\"[^\"]*\"|'[^']*')", re.MULTILINE),
+    ManagerKind.LAUNCHD: re.compile(r"<key>HERMES_HOME</key>\s*<string>(.*?)</string>"),
+}
+# Every setting of a unit that some Hermes writes; another one is somebody's own.
+_HERMES_KEYS = frozenset(
+    [("Unit", key) for key in ("Description", "After", "Wants", "StartLimitIntervalSec")]
+    + [
+        ("Service", key)
+        for key in (
+            "Type", "NotifyAccess", "WatchdogSec", "User", "Group", "ExecStart", "WorkingDirectory", "Environment",
+            "Restart", "RestartSec", "RestartForceExitStatus", "RestartPreventExitStatus", "SuccessExitStatus",
+            "RestartMaxDelaySec", "RestartSteps", "KillMode", "KillSignal", "ExecReload", "ExecStop", "ExecStopPost",
+            "TimeoutStopSec", "StandardOutput", "StandardError",
+        )
+    ]
+    + [("Install", "WantedBy")]
+)  # fmt: skip
+# What all versions of Hermes say with the same words.
+_HERMES_CONSTANTS = {
+    "Restart": "always", "RestartSec": "5", "RestartForceExitStatus": "75", "RestartPreventExitStatus": "78",
+    "KillMode": "mixed", "KillSignal": "SIGTERM", "StandardOutput": "journal", "StandardError": "journal",
+}  # fmt: skip
+_HERMES_VARIABLES = frozenset(
+    ("HOME", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", "HERMES_HOME", "HERMES_SUPERVISED_CHILD", "LD_LIBRARY_PATH")
+)
+_HERMES_JOB = frozenset(
+    (
+        "Label", "ProgramArguments", "WorkingDirectory", "EnvironmentVariables", "LimitLoadToSessionType", "RunAtLoad",
+        "KeepAlive", "ThrottleInterval", "ExitTimeOut", "StandardOutPath", "StandardErrorPath", "SoftResourceLimits",
+    )
+)  # fmt: skip
+
+
+class DriftCode(StrEnum):
+    """How an installed definition stands to the one we would write; the first that is true of it, from below."""
+
+    SAME = "same"
+    SAME_MEANING = "same-meaning"  # written otherwise; nothing to do
+    OUTDATED = "outdated"  # ours or Hermes', and not what we would write today
+    MISSING = "missing"
+    HAND_EDITED = "hand-edited"
+    FOREIGN = "foreign"  # the service of another HERMES_HOME
+
+
+_ORDER = tuple(DriftCode)
+
+
+class Drift(NamedTuple):
+    """The verdict on one service. `details`: what is the matter, safe to show; `diff`: installed → wanted, secrets
+    hidden; `files`: those that have to be written to end it."""
+
+    code: DriftCode
+    details: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+class _Verdict(NamedTuple):
+    code: DriftCode
+    details: tuple[str, ...] = ()
+
+
+def compare(
+    kind: ManagerKind, installed: Mapping[Path, bytes], wanted: Sequence[tuple[Path, bytes, int]], spec: ServiceSpec
+) -> Drift:
+    """Return how the installed files of a service differ from the wanted ones.
+
+    `installed` holds the content of those of the wanted paths that are there; the main file is the first one wanted.
+    """
+    found: list[_Verdict] = []
+    files: list[Path] = []
+    diff: list[str] = []
+    for number, (path, content, _) in enumerate(wanted):
+        if path not in installed:
+            found.append(_Verdict(DriftCode.MISSING, (f"{path} is missing",)))
+            files.append(path)
+            continue
+        verdict = _verdict(kind, number, installed, wanted, spec)
+        found.append(_Verdict(verdict.code, tuple(f"{path}: {each}" for each in verdict.details)))
+        if verdict.code not in (DriftCode.SAME, DriftCode.SAME_MEANING):
+            files.append(path)
+            diff += _diff(kind, path, installed[path], content)
+    code = max((verdict.code for verdict in found), key=_ORDER.index)
+    return Drift(code, tuple(each for verdict in found for each in verdict.details), tuple(diff), tuple(files))
+
+
+def _verdict(
+    kind: ManagerKind,
+    number: int,
+    installed: Mapping[Path, bytes],
+    wanted: Sequence[tuple[Path, bytes, int]],
+    spec: ServiceSpec,
+) -> _Verdict:
+    path, content, _ = wanted[number]
+    if installed[path] == content:
+        return _Verdict(DriftCode.SAME)
+    if kind is ManagerKind.LAUNCHD:
+        return _plist(installed[path], content, spec)
+    if kind is ManagerKind.SYSTEMD and number == 0:
+        drop_in = installed.get(wanted[1][0]) if len(wanted) > 1 else None
+        return _base(installed[path], drop_in, wanted, spec)
+    return _marked(kind, installed[path], content, spec)
+
+
+def _foreign(home: str, claim: str, spec: ServiceSpec) -> _Verdict | None:
+    """Return the verdict `foreign` when a file names a home that is not ours, as it reads and letter by letter."""
+    if str(spec.home) in (home, claim) or not (home or claim):
+        return None
+    return _Verdict(DriftCode.FOREIGN, (f"belongs to {home or claim}, not to {spec.home}",))
+
+
+def _claim(kind: ManagerKind, content: bytes) -> str:
+    """Return the home a file names, letter by letter: Hermes escapes nothing, and its file is still this profile's."""
+    found = _CLAIMS[kind].findall("\n".join(logical_lines(content)))
+    return str(found[-1]) if found else ""
+
+
+def _base(base: bytes, drop_in: bytes | None, wanted: Sequence[tuple[Path, bytes, int]], spec: ServiceSpec) -> _Verdict:
+    """Judge the base unit. Hermes writes it again and again, in words that vary with its version: meaning counts."""
+    document, ours = parse_unit(base), parse_unit(wanted[0][1])
+    foreign = _foreign(document.environment().get("HERMES_HOME", ""), _claim(ManagerKind.SYSTEMD, base), spec)
+    if foreign:
+        return foreign
+    # Unquoted, an awkward path means something else to systemd. Hermes always writes it so; the drop-in mends it.
+    unquoted = parse_unit(render_unit_unquoted(spec))
+    is_awkward = unquoted != parse_unit(render_unit(spec))
+    differences = meaning_of(document).differences(meaning_of(ours))
+    if is_awkward and differences:
+        differences = meaning_of(document).differences(meaning_of(unquoted))
+    strange = _strange_settings(document)
+    details = (*(f"{each} differs" for each in differences), *(f"{each} is not from Hermes" for each in strange))
+    if not differences:
+        return _Verdict(DriftCode.SAME_MEANING, details)
+    if not strange or (drop_in is not None and mark_fits(drop_in) and _written_for(drop_in) == digest(base)):
+        return _Verdict(DriftCode.OUTDATED, details)
+    return _Verdict(DriftCode.HAND_EDITED, details)
+
+
+def _written_for(drop_in: bytes) -> str:
+    found = _BASE.search(drop_in)
+    return found[1].decode() if found else ""
+
+
+def _strange_settings(document: UnitDocument) -> tuple[str, ...]:
+    """Return what no Hermes writes: settings by their name, a known one with another text, variables."""
+    found = {key for section, key in document.names() if (section, key) not in _HERMES_KEYS}
+    found |= {key for key, text in _HERMES_CONSTANTS.items() if document.last(key) not in ("", text)}
+    found |= {f"the variable {name}" for name in document.environment().keys() - _HERMES_VARIABLES}
+    # A name is shown; what only looks like one may be anything.
+    return tuple(sorted(each if sayable(each.split(" ")[-1]) else "a line" for each in found))
+
+
+def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec) -> _Verdict:
+    """Judge a text file of ours."""
+    claim = _claim(kind, content)
+    if kind is ManagerKind.SUPERVISOR:
+        claim = unspecified(claim[1:-1])
+    foreign = _foreign(parse_unit(content).environment().get("HERMES_HOME", ""), claim, spec)
+    if foreign:
+        return foreign
+    if not mark_fits(content):
+        reason = "was changed after we wrote it" if has_mark(content) else "was not written by hermes-profiles"
+        return _Verdict(DriftCode.HAND_EDITED, (reason,))
+    differences = _differing_settings(parse_unit(content), parse_unit(wanted))
+    if not differences:
+        return _Verdict(DriftCode.SAME_MEANING)
+    return _Verdict(DriftCode.OUTDATED, tuple(f"{each} differs" for each in differences))
+
+
+def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[str, ...]:
+    """Return the keys that do not say the same in both, variables by their name; comments do not count."""
+    variables, ours = document.environment(), wanted.environment()
+    names = {name for name in variables.keys() | ours.keys() if variables.get(name) != ours.get(name)}
+    keys = {key for _, key in document.names() | wanted.names() if key != "Environment"}
+    sections = {setting.section for setting in document.settings + wanted.settings}
+    differing = {
+        key for key in keys if any(document.listed(key, each) != wanted.listed(key, each) for each in sections)
+    }
+    return (*sorted(differing), *sorted(names))
+
+
+def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _Verdict:
+    """Judge a LaunchAgent: ours by its mark, Hermes' own by its keys."""
+    claim = _claim(ManagerKind.LAUNCHD, content)
+    try:
+        job = parse_plist(content)
+    except Failed as error:
+        # Hermes escapes nothing: a `&` in its path makes a file that nobody can read, launchd neither.
+        if claim == str(spec.home) and MARK.encode() not in content:
+            return _Verdict(DriftCode.OUTDATED, (f"Hermes wrote it without escaping: {error}",))
+        return _foreign("", claim, spec) or _Verdict(DriftCode.HAND_EDITED, (str(error),))
+    ours = parse_plist(wanted)
+    foreign = _foreign(str(_variables(job).get("HERMES_HOME", "")), "", spec)
+    if foreign:
+        return foreign
+    if job == ours:
+        return _Verdict(DriftCode.SAME_MEANING)
+    names = sorted(key for key in job.keys() | ours.keys() - {MARK} if job.get(key) != ours.get(key) and key != MARK)
+    details = tuple(f"{key} differs" for key in names if key in ours or key in _HERMES_JOB) + tuple(
+        "a key of somebody's own" for key in names if key not in ours and key not in _HERMES_JOB
+    )
+    if job.get(MARK) == plist_mark(job):
+        return _Verdict(DriftCode.OUTDATED, details)
+    if MARK in job:
+        return _Verdict(DriftCode.HAND_EDITED, ("was changed after we wrote it", *details))
+    if _is_hermes_job(job):
+        return _Verdict(DriftCode.OUTDATED, ("written by Hermes", *details))
+    return _Verdict(DriftCode.HAND_EDITED, ("was not written by hermes-profiles", *details))
+
+
+def _variables(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    variables = job.get("EnvironmentVariables")
+    return variables if isinstance(variables, dict) else {}
+
+
+def _is_hermes_job(job: Mapping[str, Any]) -> bool:
+    """Return whether some Hermes writes a job like this one, so that overwriting it loses nothing."""
+    words = job.get("ProgramArguments")
+    said = " ".join(map(str, words)) if isinstance(words, list) else ""
+    return (
+        job.keys() <= _HERMES_JOB
+        and _variables(job).keys() <= _HERMES_VARIABLES
+        and "hermes" in said and "gateway" in said
+        and job.get("KeepAlive") in (True, {"SuccessfulExit": False})
+        and job.get("ThrottleInterval") in (30, None)
+    )  # fmt: skip
+
+
+def _diff(kind: ManagerKind, path: Path, installed: bytes, wanted: bytes) -> Iterator[str]:
+    from difflib import unified_diff
+
+    if kind is ManagerKind.LAUNCHD:
+        ours = parse_plist(wanted)
+        try:
+            before = plist_view(parse_plist(installed), ours)
+        except Failed as error:
+            before = [f"({error})"]
+        after = plist_view(ours, ours)
+    else:
+        before, after = text_view(installed, wanted), text_view(wanted, wanted)
+    yield from unified_diff(before, after, f"{path} (installed)", f"{path} (wanted)", lineterm="")
