@@ -92,7 +92,7 @@ def write_stop_marker(world: World, profile: str, process: Process) -> None:
     process's own, and it is believed for a minute (SERVICES.md 5.1)."""
     marker = {
         "target_pid": process.pid,
-        "target_start_time": int(process.started),
+        "target_start_time": round(process.started),
         "stopper_pid": os.getpid(),
         "written_at": datetime.now(UTC).isoformat(),
     }

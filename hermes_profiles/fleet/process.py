@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,12 @@ _DEAD = "ZX"
 STOPPED = "Tt"
 # A gateway's variables that tell its home.
 _WANTED = ("HERMES_HOME", "HOME", "HERMES_MANAGED_DIR")
+_INTERPRETER = re.compile(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
 _ENTRIES = ("hermes_cli.main", "hermes_cli/main.py", "hermes")
 _ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
+_LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
+_DEDICATED = ("gateway.run", "gateway/run.py", "hermes-gateway")
+_DEDICATED_PATHS = ("/gateway/run.py", "/hermes-gateway")
 
 
 class Process(NamedTuple):
@@ -74,20 +79,63 @@ class Processes(Protocol):
 def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
     """Return the word after `gateway` in a command line of Hermes ("run" when there is none), None for others.
 
-    Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors.
+    Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors and takes
+    the words wherever they stand. Good for a process that a record names; `starts_gateway` is for one that is found.
     """
     tokens = [word.replace("\\", "/") for word in argv]
-    for token in tokens:
-        if token.endswith("gateway/run.py") or token.rsplit("/", 1)[-1] == "hermes-gateway":
-            return "run"
-    at = next((i for i, word in enumerate(tokens) if word in _ENTRIES or word.endswith(_ENTRY_PATHS)), None)
-    if at is None:
-        return None
-    words = list(_without_profile(tokens[at + 1 :]))
+    if any(token in _DEDICATED or token.endswith(_DEDICATED_PATHS) for token in tokens):
+        return "run"
+    at = next((i for i, word in enumerate(tokens) if _is_hermes(word)), None)
+    return _after_gateway(tokens[at + 1 :]) if at is not None else None
+
+
+def starts_gateway(argv: tuple[str, ...]) -> bool:
+    """Return whether what a command line runs is a gateway.
+
+    What is found this way may be ended with no record to prove it, so the words must be the program, not stand behind
+    another: a pager on the log of `hermes-gateway` is no gateway, nor is the shell that a LaunchAgent runs around one.
+    """
+    words = _program([word.replace("\\", "/") for word in argv])
+    if not words:
+        return False
+    if words[0] in _DEDICATED or words[0].endswith(_DEDICATED_PATHS):
+        return True
+    return _is_hermes(words[0]) and _after_gateway(words[1:]) in ("run", "restart")
+
+
+def _is_hermes(word: str) -> bool:
+    return word in _ENTRIES or word.endswith(_ENTRY_PATHS)
+
+
+def _after_gateway(words: list[str]) -> str | None:
+    words = list(_without_profile(words))
     if "gateway" not in words:
         return None
     following = words[words.index("gateway") + 1 :]
     return following[0] if following else "run"
+
+
+def _program(words: list[str]) -> list[str]:
+    """Return a command line from its program on, without the interpreters before it; [] when they run bare code."""
+    while words and _INTERPRETER.fullmatch(words[0].rsplit("/", 1)[-1]):
+        words = _after_options(words[1:])
+    return words
+
+
+def _after_options(words: list[str]) -> list[str]:
+    """Return what an interpreter runs: the script or the module, and its words; [] for code (`-c`)."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        word, at = words[at], at + 1
+        for place, letter in enumerate(word[1:] if not word.startswith("--") else "", 2):
+            if letter == "c":
+                return []
+            if letter == "m":
+                return [*filter(None, (word[place:],)), *words[at:]]
+            if letter in "XWo":  # takes a value: the rest of the word, or the next
+                at += not word[place:]
+                break
+    return words[at:]
 
 
 def _without_profile(words: list[str]) -> Iterator[str]:
@@ -141,6 +189,7 @@ class LinuxProcesses:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = os.fspath(proc)
+        self._locks: dict[tuple[int, int], int] | None = None
 
     def look(self, pid: int) -> Process | None:
         """Return a live process; None when it is gone or a zombie."""
@@ -165,7 +214,8 @@ class LinuxProcesses:
         return {name: value for name, _, value in pairs if name in _WANTED}
 
     def gateways(self) -> tuple[Process, ...]:
-        """Return every process of this user whose words start a gateway."""
+        """Return every process of this user whose words start a gateway; a new look begins: locks are read anew."""
+        self._locks = None
         me, user, found = os.getpid(), os.getuid(), []
         try:
             entries = os.listdir(self._proc)
@@ -179,22 +229,21 @@ class LinuxProcesses:
             if not raw or b"gateway" not in raw or _owner(f"{self._proc}/{entry}") != user:
                 continue
             process = self.look(int(entry))
-            if process is not None and process.is_gateway:
+            if process is not None and starts_gateway(process.argv):
                 found.append(process)
         return tuple(found)
 
-    @cached_property
-    def _locks(self) -> dict[tuple[int, int], int]:
+    def _read_locks(self) -> dict[tuple[int, int], int]:
         """Return (device, inode) → pid of every whole-file lock.
 
         A line reads `1: FLOCK ADVISORY WRITE 42 fe:01:99 0 EOF`.
         """
         found = {}
         for line in (_bytes(f"{self._proc}/locks") or b"").decode("ascii", "replace").splitlines():
-            words = line.split()
-            if len(words) >= 6 and words[1] == "FLOCK" and words[4].isdecimal():
-                major, minor, inode = words[5].split(":")
-                found[os.makedev(int(major, 16), int(minor, 16)), int(inode)] = int(words[4])
+            match = _LOCK.fullmatch(line)
+            if match is not None:
+                pid, major, minor, inode = match.groups()
+                found[os.makedev(int(major, 16), int(minor, 16)), int(inode)] = int(pid)
         return found
 
     def lock_owner(self, path: Path) -> int | None:
@@ -204,6 +253,8 @@ class LinuxProcesses:
             status = os.stat(path)
         except OSError:
             return None
+        if self._locks is None:
+            self._locks = self._read_locks()
         return self._locks.get((status.st_dev, status.st_ino))
 
     def usage(self, process: Process) -> Usage:
@@ -270,7 +321,7 @@ class PsutilProcesses:
             argv, uids = tuple(each.info["cmdline"] or ()), each.info["uids"]
             if each.pid == os.getpid() or uids is None or uids.real != os.getuid():
                 continue
-            if gateway_subcommand(argv) in ("run", "restart"):
+            if starts_gateway(argv):
                 process = self.look(each.pid)
                 if process is not None:
                     found.append(process)

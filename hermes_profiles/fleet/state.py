@@ -6,7 +6,7 @@ another process. Where sources differ, the answer names the difference (`disagre
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from .records import ChannelRecord, Heartbeat, PidRecord, StateRecord
 HEARTBEAT_AGE = 90.0
 # So long a gateway may be on its way up before that is worth a remark (a dead platform takes 30 s each).
 START_GRACE = 60.0
+# A gateway that was started too often waits before it takes its pid file, up to five minutes (SERVICES.md 3.1).
+BACK_OFF = 300.0
 # This many revivals, the last one within the minute, are a loop.
 CRASH_LOOP = 3
 
@@ -168,34 +170,49 @@ def _state(facts: Facts) -> tuple[GatewayState, str]:
             GatewayState.UNKNOWN,
             f"process {facts.doubtful.pid} is alive, but nothing proves that it is this gateway",
         )
-    if facts.record is not None:
-        return GatewayState.STALE, _stale_detail(facts, facts.record)
-    runtime = facts.runtime
-    if runtime is not None and runtime.state == "startup_failed":
-        return GatewayState.FAILED, f"could not start: {runtime.reason}" if runtime.reason else "could not start"
+    record, runtime = facts.record, facts.runtime
+    # A pid file of another process than the one that could not start is the newer story.
+    if runtime is not None and runtime.state == "startup_failed" and (record is None or record.pid == runtime.pid):
+        return GatewayState.FAILED, f"could not start{_colon(runtime.reason)}"
+    if record is not None:
+        return GatewayState.STALE, _stale_detail(facts, record)
     return GatewayState.STOPPED, ""
 
 
 def _of_process(facts: Facts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway that is certainly there."""
+    suspended = "the process is suspended (SIGSTOP)" if process.state in STOPPED else ""
     if not _is_supervised(facts, process):
-        return GatewayState.UNSUPERVISED, _unsupervised_detail(facts)
+        trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
+        return GatewayState.UNSUPERVISED, "; ".join(filter(None, (_unsupervised_detail(facts), trouble)))
     service, uptime = facts.service, facts.usage.uptime
-    is_new = uptime is not None and uptime < START_GRACE
-    if service is not None and (service.restarts or 0) >= CRASH_LOOP and is_new:
-        return GatewayState.CRASH_LOOPING, f"restarted {service.restarts} times; {exit_meaning(service.last_exit)}"
-    if process.state in STOPPED:
-        return GatewayState.DEGRADED, "the process is suspended (SIGSTOP)"
+    if service is not None and (service.restarts or 0) >= CRASH_LOOP and uptime is not None and uptime < START_GRACE:
+        return GatewayState.CRASH_LOOPING, _tries(facts, service)
+    if suspended:
+        return GatewayState.DEGRADED, suspended
     if not _is_settled(facts):
-        if is_new or uptime is None:
-            return GatewayState.STARTING, _starting_detail(facts)
-        return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(_starting_detail(facts))}"
+        return _of_unsettled(facts, process)
+    if service is not None and service.activity is Activity.DEACTIVATING:
+        return GatewayState.RUNNING, "is being stopped"
     trouble = _trouble(facts)
     if trouble:
         return GatewayState.DEGRADED, trouble
     if facts.runtime is not None and facts.runtime.state == "draining":
         return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
     return GatewayState.RUNNING, ""
+
+
+def _of_unsettled(facts: Facts, process: Process) -> tuple[GatewayState, str]:
+    """Return the state of a gateway that has not said that it is up."""
+    runtime, uptime, slow = facts.runtime, facts.usage.uptime, _starting_detail(facts)
+    if uptime is None or uptime < START_GRACE:
+        return GatewayState.STARTING, slow
+    if (facts.record is None or facts.record.pid != process.pid) and uptime < BACK_OFF + START_GRACE:
+        words = "started too often, it may be waiting for its turn"
+        return GatewayState.STARTING, f"process {process.pid} has taken no pid file after {uptime:.0f} s: {words}"
+    if runtime is not None and _is_current(facts, runtime) and runtime.state in ("stopped", "startup_failed"):
+        return GatewayState.DEGRADED, "it wrote that it has stopped, and is still there"
+    return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
 
 def _is_supervised(facts: Facts, process: Process) -> bool:
@@ -212,7 +229,7 @@ def _unsupervised_detail(facts: Facts) -> str:
         return f"not the process that the service runs (PID {service.pid})"
     if service is not None and service.installed:
         return f"runs outside its service; `hermes-gateways restart {facts.profile}` brings it back under it"
-    return "started by hand: nothing revives it"
+    return "started by hand: nothing revives it" if facts.manager else "no service manager was asked about it"
 
 
 def _is_settled(facts: Facts) -> bool:
@@ -266,7 +283,7 @@ def epoch_of(text: str) -> float | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return when.timestamp() if when.tzinfo else None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
@@ -274,28 +291,46 @@ def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
     service = facts.service
     if service is None:
         return None
+    if service.queued and service.activity in (Activity.INACTIVE, Activity.FAILED):
+        return GatewayState.STARTING, "queued in its manager"
     loops = (service.restarts or 0) >= CRASH_LOOP
     if service.waiting:
-        word = f"restarted {service.restarts or 0} times; {exit_meaning(service.last_exit)}".rstrip("; ")
-        return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), word
+        return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)
     if service.activity in (Activity.ACTIVE, Activity.ACTIVATING):
         if loops:
-            return GatewayState.CRASH_LOOPING, f"restarted {service.restarts} times; {exit_meaning(service.last_exit)}"
+            return GatewayState.CRASH_LOOPING, _tries(facts, service)
         is_new = service.since is None or facts.now - service.since < START_GRACE
         if is_new or service.activity is Activity.ACTIVATING:
             return GatewayState.STARTING, ""
-        return GatewayState.UNKNOWN, f"the service is active, but its process {service.pid} is no gateway of this home"
-    if service.activity is Activity.FAILED and service.last_exit != 1:
-        return GatewayState.FAILED, _failure(facts, service)
-    if service.activity is Activity.FAILED and service.reason not in ("exit-code", ""):
+        return GatewayState.UNKNOWN, f"the service is active, but {_no_gateway(facts, service)}"
+    # Hermes ends with 1 when it is stopped without its marker: so a stop counts as a failure in systemd.
+    if service.activity is Activity.FAILED and (service.last_exit != 1 or service.reason not in ("exit-code", "")):
         return GatewayState.FAILED, _failure(facts, service)
     return None
 
 
+def _no_gateway(facts: Facts, service: ServiceStatus) -> str:
+    if service.pid is None:
+        return "runs no gateway of this home"
+    if facts.doubtful is not None and service.pid in (facts.doubtful.pid, facts.doubtful.parent):
+        return f"nothing proves that its process {service.pid} is this gateway"
+    return f"its process {service.pid} is no gateway of this home"
+
+
+def _tries(facts: Facts, service: ServiceStatus) -> str:
+    """Return how often the manager has revived a service, and what it died of."""
+    count = service.restarts or 0
+    often = "waits for its next try" if not count else "restarted once" if count == 1 else f"restarted {count} times"
+    return "; ".join(word for word in (often, exit_meaning(service.last_exit), _said(facts)) if word)
+
+
+def _said(facts: Facts) -> str:
+    return facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
+
+
 def _failure(facts: Facts, service: ServiceStatus) -> str:
-    said = facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
-    words = [exit_meaning(service.last_exit), service.reason if service.reason != "exit-code" else "", said]
-    return "; ".join(word for word in words if word)
+    reason = service.reason if service.reason != "exit-code" else ""
+    return "; ".join(word for word in (exit_meaning(service.last_exit), reason, _said(facts)) if word)
 
 
 def _stale_detail(facts: Facts, record: PidRecord) -> str:
@@ -340,7 +375,8 @@ def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
     told = []
     service, process, record = facts.service, facts.process, facts.record
     if process is not None and record is not None and record.pid != process.pid:
-        told.append(f"gateway.pid names process {record.pid}, the gateway is process {process.pid}")
+        named = f"names process {record.pid}" if record.pid else "cannot be understood"
+        told.append(f"gateway.pid {named}, the gateway is process {process.pid}")
     if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
         told.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
     if facts.others:
@@ -353,6 +389,8 @@ def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
         told.append("the service's definition changed on disk and was not loaded again")
     if process is not None and facts.served_by is not None:
         told.append(f"this profile has a gateway of its own and is served by the multiplexer (PID {facts.served_by})")
+    if service is not None and service.waiting and state in (GatewayState.SERVED, GatewayState.UNSUPERVISED):
+        told.append(f"the service, too, tries to start a gateway: {_tries(facts, service)}")
     if state is GatewayState.STOPPED and service is not None and service.activity is Activity.FAILED:
         told.append("the service counts as failed because it was stopped without notice (exit 1)")
     return tuple(told)

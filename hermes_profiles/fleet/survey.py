@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.roots import profile_names
 from hermes_profiles.services.managers.base import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
@@ -119,20 +120,31 @@ def prove(home: Path, world: World, record: PidRecord | None) -> Proof:
         return Proof(named=process)  # the pid was given to another process
     if world.processes.lock_owner(home / "gateway.lock") == process.pid:
         return Proof(process)
+    if process.argv and not process.is_gateway:
+        return Proof(named=process)
     if not process.argv or process.variables is None or record.started is None:
         return Proof(doubtful=process)
-    if not process.is_gateway:
-        return Proof(named=process)
-    return Proof(process) if _serves(process, home, world) else Proof(named=process)
-
-
-def _serves(process: Process, home: Path, world: World) -> bool:
-    real = Path(os.path.realpath(home))
     told = home_of(process, user_home=world.user_home)
     if told is not None:
-        return Path(os.path.realpath(told)) == real
-    # Started with the root and without `-p`: the sticky profile of that moment decided, which may be this one. It
-    # wrote its pid and start time here, and the root is the same: that is proof.
+        is_this = os.path.realpath(told) == os.path.realpath(home)
+        return Proof(process) if is_this else Proof(named=process)
+    if not _has_our_root(process, world):
+        return Proof(named=process)
+    return Proof(doubtful=process) if _is_named_elsewhere(record, home, world) else Proof(process)
+
+
+def _is_named_elsewhere(record: PidRecord, home: Path, world: World) -> bool:
+    """Return whether another profile of the root has the same record: who copies a home copies its pid file."""
+    others = (world.layout.home(name) for name in profile_names(world.layout))
+    return any(pid_record(other) == record for other in others if os.path.realpath(other) != os.path.realpath(home))
+
+
+def _has_our_root(process: Process, world: World) -> bool:
+    """Return whether a gateway that was started without `-p` may serve a profile of this root.
+
+    The sticky profile of that moment decided which one. It wrote its pid and start time into its home: with the root,
+    that is proof.
+    """
     given = (process.variables or {}).get("HERMES_HOME", "").strip()
     own = (process.variables or {}).get("HOME", "").strip() or str(world.user_home)
     root = os.path.realpath(given) if given else os.path.join(os.path.realpath(own), ".hermes")
@@ -191,7 +203,7 @@ def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
     runtime = state_record(home)
     if runtime is None or not runtime.served:
         return None
-    process = prove(home, world, pid_record(home)).process
+    process = prove(home, world, pid_record(home)).process or prove(home, world, lock_record(home)).process
     if process is None or runtime.pid != process.pid:
         return None
     return process, runtime

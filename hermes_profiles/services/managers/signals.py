@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
 
 def end_process(pid: int, started: float, *, kill: bool) -> bool:
-    """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was still there.
+    """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was there to be sent.
 
     `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere. On Linux the process is held
     by a file descriptor before its start time is looked at, so that its pid cannot pass to another in between.
@@ -17,16 +18,27 @@ def end_process(pid: int, started: float, *, kill: bool) -> bool:
         return _end_elsewhere(pid, started, number)
     try:
         held = os.pidfd_open(pid)
-    except OSError:
-        return False
+    except OSError as error:
+        # Kernels before 5.3, and some sandboxes, have no such descriptors.
+        return error.errno in (errno.ENOSYS, errno.EPERM) and _end_unheld(pid, started, number)
     try:
         if _started(pid) != started:
             return False
         signal.pidfd_send_signal(held, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, or another user's
         return False
     finally:
         os.close(held)
+    return True
+
+
+def _end_unheld(pid: int, started: float, number: int) -> bool:
+    if _started(pid) != started:
+        return False
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
     return True
 
 

@@ -1,0 +1,379 @@
+"""What is true of a gateway, row by row: manager × pid file × process × lock × served → state.
+
+A row is plain facts and the one answer they allow. What the lock proves is in `process` already (test_process_proof).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.fleet.process import Process, Usage
+from hermes_profiles.fleet.records import ChannelRecord, Heartbeat, PidRecord, StateRecord
+from hermes_profiles.fleet.state import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning, resolve
+from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+
+S, A = GatewayState, Activity
+NOW = 1_800_000_000.0
+UP = 3600.0
+RECORD = PidRecord(42, 1000.0)
+
+
+def at(ago: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(NOW - ago, UTC).isoformat()
+
+
+def process(pid: int = 42, *, state: str = "S", parent: int = 1, started: float = 1000.0) -> Process:
+    return Process(pid, started, state, parent, ("hermes", "-p", "work", "gateway", "run"), {})
+
+
+def service(activity: Activity = A.ACTIVE, pid: int | None = None, **more: Any) -> ServiceStatus:
+    return ServiceStatus(installed=True, enabled=True, activity=activity, pid=pid)._replace(**more)
+
+
+def wrote(state: str = "running", pid: int = 42, *, reason: str = "", busy: int = 0, **channels: Any) -> StateRecord:
+    """What the gateway wrote of itself; a channel is (state, message, seconds ago)."""
+    entries = tuple(ChannelRecord(name, each[0], "", each[1], at(each[2])) for name, each in channels.items())
+    return StateRecord(pid, 1000.0, state, reason, busy, entries, ())
+
+
+def facts(uptime: float = UP, **more: Any) -> Facts:
+    """Facts of a profile; with a process, it has been up for `uptime` seconds."""
+    given: dict[str, Any] = {
+        "profile": "work",
+        "manager": ManagerKind.SYSTEMD,
+        "service": service(A.INACTIVE),
+        "now": NOW,
+    }
+    if more.get("process") is not None:
+        given |= {"record": RECORD, "usage": Usage(90_000_000, 20, 1024, uptime), "started_at": NOW - uptime}
+        given |= {"service": service(pid=more["process"].pid), "runtime": wrote()}
+    return Facts(**(given | more))
+
+
+class Row(NamedTuple):
+    name: str
+    facts: Facts
+    state: GatewayState
+    detail: str = ""
+    told: tuple[str, ...] = ()
+    pid: int | None = None
+
+
+P = process()
+STALE_CHANNEL = ("fatal", "an old story", UP + 500)
+FAILED_NOTE = "the service counts as failed because it was stopped without notice (exit 1)"
+FAILED_1 = service(A.FAILED, last_exit=1, reason="exit-code")
+FAILED_78 = service(A.FAILED, last_exit=78, reason="exit-code")
+BACK_OFF = "process 42 has taken no pid file after 75 s: started too often, it may be waiting for its turn"
+
+RUNNING = [
+    Row("up-under-its-service", facts(process=P), S.RUNNING, pid=42),
+    Row("up-under-launchd-behind-a-wrapper", facts(process=process(parent=41), service=service(pid=41)), S.RUNNING,
+        pid=42),
+    Row("up-and-the-pid-file-is-gone", facts(process=P, record=None), S.RUNNING, pid=42),
+    Row("up-and-the-pid-file-names-another", facts(process=P, record=PidRecord(7)), S.RUNNING, pid=42,
+        told=("gateway.pid names process 7, the gateway is process 42",)),
+    Row("up-and-the-pid-file-is-broken", facts(process=P, record=PidRecord(0)), S.RUNNING, pid=42,
+        told=("gateway.pid cannot be understood, the gateway is process 42",)),
+    Row("up-with-its-channels", facts(process=P, runtime=wrote(telegram=("connected", "", 5))), S.RUNNING, pid=42),
+    Row("dead-entries-of-an-earlier-run-do-not-count",
+        facts(process=P, runtime=wrote(telegram=("connected", "", 5), discord=STALE_CHANNEL)), S.RUNNING, pid=42),
+    Row("draining", facts(process=P, runtime=wrote("draining", busy=2)), S.RUNNING, "draining, 2 agents busy", pid=42),
+    Row("momentarily-degraded-by-its-own-word", facts(process=P, runtime=wrote("degraded")), S.RUNNING, pid=42),
+    Row("being-stopped", facts(process=P, service=service(A.DEACTIVATING, 42)), S.RUNNING, "is being stopped", pid=42),
+    Row("heartbeat-in-time", facts(process=P, heartbeat=Heartbeat(42, at(89))), S.RUNNING, pid=42),
+    Row("heartbeat-of-an-earlier-process", facts(process=P, heartbeat=Heartbeat(7, at(5000))), S.RUNNING, pid=42),
+    Row("heartbeat-without-a-time", facts(process=P, heartbeat=Heartbeat(42, "soon")), S.RUNNING, pid=42),
+    Row("revived-long-ago", facts(process=P, service=service(pid=42, restarts=9, last_exit=1)), S.RUNNING, pid=42),
+    Row("revived-just-now-but-not-often", facts(30, process=P, service=service(pid=42, restarts=2)), S.RUNNING, pid=42),
+    Row("api-answers", facts(process=P, api=Api("127.0.0.1", 8642, True)), S.RUNNING, pid=42),
+    Row("api-was-not-asked", facts(process=P, api=Api("127.0.0.1", 8642)), S.RUNNING, pid=42),
+    Row("api-is-silent-while-it-comes-up", facts(30, process=P, api=Api("127.0.0.1", 8642, False)), S.RUNNING, pid=42),
+    Row("its-definition-is-out-of-date", facts(process=P, service=service(pid=42, stale_definition=True)), S.RUNNING,
+        pid=42, told=("the service's definition changed on disk and was not loaded again",)),
+    Row("a-second-gateway-of-the-home", facts(process=P, others=(50, 51)), S.RUNNING, pid=42,
+        told=("this home has further gateways: PID 50, PID 51",)),
+    Row("its-own-though-a-multiplexer-serves-it", facts(process=P, served_by=9), S.RUNNING, pid=42,
+        told=("this profile has a gateway of its own and is served by the multiplexer (PID 9)",)),
+    Row("no-start-time-was-written", facts(process=P, runtime=wrote()._replace(started=None)), S.RUNNING, pid=42),
+]  # fmt: skip
+
+STARTING = [
+    Row("nothing-written-yet", facts(3, process=P, runtime=None), S.STARTING, pid=42),
+    Row("the-word-of-an-earlier-process", facts(3, process=P, runtime=wrote(pid=7)), S.STARTING, pid=42),
+    Row("the-word-of-a-process-with-the-same-pid",
+        facts(3, process=P, runtime=wrote()._replace(started=5.0)), S.STARTING, pid=42),
+    Row("connecting",
+        facts(20, process=P, runtime=wrote("starting", telegram=("connecting", "", 3), discord=("connected", "", 2))),
+        S.STARTING, "connecting telegram", pid=42),
+    Row("age-unknown", facts(process=P, runtime=wrote("starting"), usage=Usage()), S.STARTING, pid=42),
+    Row("storm-back-off", facts(75, process=P, record=None, runtime=wrote(pid=7)), S.STARTING, BACK_OFF, pid=42),
+    Row("storm-back-off-beside-an-old-pid-file", facts(75, process=P, record=PidRecord(7), runtime=wrote(pid=7)),
+        S.STARTING, BACK_OFF, pid=42, told=("gateway.pid names process 7, the gateway is process 42",)),
+    Row("waits-for-the-next-try", facts(service=service(A.ACTIVATING, waiting=True, restarts=1, last_exit=1)),
+        S.STARTING, "restarted once; exit 1: failed, or stopped without notice"),
+    Row("waits-for-the-first-try", facts(service=service(A.ACTIVATING, waiting=True)), S.STARTING,
+        "waits for its next try"),
+    Row("queued-after-a-failure", facts(service=service(A.FAILED, queued=True, last_exit=78)), S.STARTING,
+        "queued in its manager"),
+    Row("activating", facts(service=service(A.ACTIVATING, since=NOW - 500)), S.STARTING),
+    Row("active-for-a-moment", facts(service=service(pid=42, since=NOW - 2), main=P), S.STARTING, pid=42),
+    Row("active-since-who-knows", facts(service=service(pid=42), main=P), S.STARTING, pid=42),
+    Row("queued-in-its-manager", facts(service=service(A.INACTIVE, queued=True)), S.STARTING, "queued in its manager"),
+]  # fmt: skip
+
+DEGRADED = [
+    Row("suspended", facts(process=process(state="T")), S.DEGRADED, "the process is suspended (SIGSTOP)", pid=42),
+    Row("traced", facts(process=process(state="t")), S.DEGRADED, "the process is suspended (SIGSTOP)", pid=42),
+    Row("hung", facts(process=P, heartbeat=Heartbeat(42, at(91))), S.DEGRADED, "no sign of life for 91 s", pid=42),
+    Row("token-taken", facts(process=P, runtime=wrote(telegram=("retrying", "token in use (PID 9)", 5))), S.DEGRADED,
+        "telegram retrying: token in use (PID 9)", pid=42),
+    Row("two-parked", facts(process=P, runtime=wrote(a=("fatal", "no", 5), b=("paused", "", 5))), S.DEGRADED,
+        "a fatal: no; b paused", pid=42),
+    Row("disconnected", facts(process=P, runtime=wrote(telegram=("disconnected", "", 5))), S.DEGRADED,
+        "telegram disconnected", pid=42),
+    Row("connects-for-ever", facts(process=P, runtime=wrote(telegram=("connecting", "", 5))), S.DEGRADED,
+        "telegram connecting", pid=42),
+    Row("draining-and-parked", facts(process=P, runtime=wrote("draining", x=("fatal", "", 5))), S.DEGRADED, "x fatal",
+        pid=42),
+    Row("starts-for-ever", facts(400, process=P, runtime=wrote("starting")), S.DEGRADED, "still starting after 400 s",
+        pid=42),
+    Row("takes-its-time-but-has-its-pid-file",
+        facts(75, process=P, runtime=wrote("starting", x=("connecting", "", 70))),
+        S.DEGRADED, "still starting after 75 s: connecting x", pid=42),
+    Row("waits-longer-than-any-back-off", facts(500, process=P, record=None, runtime=None), S.DEGRADED,
+        "still starting after 500 s", pid=42),
+    Row("wrote-its-last-word-and-stays", facts(process=P, runtime=wrote("stopped")), S.DEGRADED,
+        "it wrote that it has stopped, and is still there", pid=42),
+    Row("api-is-silent", facts(process=P, api=Api("127.0.0.1", 1, False, "refused")), S.DEGRADED,
+        "the API server does not answer: refused", pid=42),
+]  # fmt: skip
+
+UNSUPERVISED = [
+    Row("by-hand-beside-its-service", facts(process=P, service=service(A.INACTIVE)), S.UNSUPERVISED,
+        "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42),
+    Row("by-hand-without-a-service", facts(process=P, service=service(A.INACTIVE, installed=False)), S.UNSUPERVISED,
+        "started by hand: nothing revives it", pid=42),
+    Row("no-manager-was-asked", facts(process=P, service=None, manager=None), S.UNSUPERVISED,
+        "no service manager was asked about it", pid=42),
+    Row("the-manager-does-not-know-it", facts(process=P, service=None), S.UNSUPERVISED,
+        "started by hand: nothing revives it", pid=42),
+    Row("the-service-runs-another-process", facts(process=P, service=service(pid=77)), S.UNSUPERVISED,
+        "not the process that the service runs (PID 77)", pid=42,
+        told=("the service runs process 77, the gateway of this home is process 42",)),
+    Row("the-service-loops-beside-it", facts(process=P, service=service(A.ACTIVATING, waiting=True, restarts=31)),
+        S.UNSUPERVISED, "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42,
+        told=("the service, too, tries to start a gateway: restarted 31 times",)),
+    Row("by-hand-and-suspended", facts(process=process(state="T"), service=None), S.UNSUPERVISED,
+        "started by hand: nothing revives it; the process is suspended (SIGSTOP)", pid=42),
+    Row("by-hand-and-parked", facts(process=P, service=None, runtime=wrote(x=("fatal", "", 5))), S.UNSUPERVISED,
+        "started by hand: nothing revives it; x fatal", pid=42),
+    Row("a-unit-of-another-root-has-its-name",
+        facts(process=P, service=service(A.INACTIVE, installed=False, home="/srv/other")), S.UNSUPERVISED,
+        "started by hand: nothing revives it", pid=42,
+        told=("the service of this name belongs to another root: /srv/other",)),
+]  # fmt: skip
+
+FAILED = [
+    Row("exit-78", facts(service=FAILED_78, runtime=wrote("startup_failed", reason="port in use")), S.FAILED,
+        "exit 78: its configuration cannot work; port in use"),
+    Row("exit-78-and-nothing-written", facts(service=FAILED_78), S.FAILED, "exit 78: its configuration cannot work"),
+    Row("exit-78-beside-an-old-pid-file", facts(service=FAILED_78, record=RECORD), S.FAILED,
+        "exit 78: its configuration cannot work"),
+    Row("exit-78-under-launchd-which-hides-it",
+        facts(service=service(A.INACTIVE, last_exit=0), manager=ManagerKind.LAUNCHD,
+              runtime=wrote("startup_failed", reason="port in use")), S.FAILED, "could not start: port in use"),
+    Row("startup-failed-without-a-reason", facts(runtime=wrote("startup_failed")), S.FAILED, "could not start"),
+    Row("startup-failed-and-its-pid-file-is-left",
+        facts(record=RECORD, runtime=wrote("startup_failed", reason="port in use")), S.FAILED,
+        "could not start: port in use"),
+    Row("started-too-often", facts(service=service(A.FAILED, last_exit=1, reason="start-limit-hit")), S.FAILED,
+        "exit 1: failed, or stopped without notice; start-limit-hit"),
+    Row("its-interpreter-is-gone", facts(service=service(A.FAILED, last_exit=203, reason="exit-code")), S.FAILED,
+        "exit 203: its Python is gone"),
+    Row("its-folder-is-gone", facts(service=service(A.FAILED, last_exit=200, reason="exit-code")), S.FAILED,
+        "exit 200: its folder is gone"),
+    Row("killed-by-its-manager", facts(service=service(A.FAILED, last_exit=-9, reason="timeout")), S.FAILED,
+        "killed by signal 9; timeout"),
+    Row("failed-and-no-code-is-told", facts(service=service(A.FAILED, reason="resources")), S.FAILED, "resources"),
+]  # fmt: skip
+
+CRASH_LOOPING = [
+    Row("between-two-tries", facts(service=service(A.ACTIVATING, waiting=True, restarts=3, last_exit=1)),
+        S.CRASH_LOOPING, "restarted 3 times; exit 1: failed, or stopped without notice"),
+    Row("the-reason-it-wrote-is-told",
+        facts(service=service(A.ACTIVATING, waiting=True, restarts=9, last_exit=0),
+              runtime=wrote("startup_failed", reason="open policy")), S.CRASH_LOOPING,
+        "restarted 9 times; exit 0: stopped as planned; open policy"),
+    Row("active-between-two-crashes", facts(service=service(restarts=31, last_exit=1, since=NOW - 1)),
+        S.CRASH_LOOPING, "restarted 31 times; exit 1: failed, or stopped without notice"),
+    Row("alive-between-two-crashes", facts(4, process=P, service=service(pid=42, restarts=3, last_exit=-9)),
+        S.CRASH_LOOPING, "restarted 3 times; killed by signal 9", pid=42),
+    Row("alive-and-the-manager-tells-no-code", facts(4, process=P, service=service(pid=42, restarts=5)),
+        S.CRASH_LOOPING, "restarted 5 times", pid=42),
+    Row("beside-a-stale-pid-file",
+        facts(record=RECORD, service=service(A.ACTIVATING, waiting=True, restarts=4, last_exit=-9)), S.CRASH_LOOPING,
+        "restarted 4 times; killed by signal 9"),
+]  # fmt: skip
+
+STOPPED = [
+    Row("nothing-at-all", facts(service=None, manager=None), S.STOPPED),
+    Row("installed-and-inactive", facts(), S.STOPPED),
+    Row("stopped-as-planned", facts(service=service(A.INACTIVE, last_exit=0), runtime=wrote("stopped")), S.STOPPED),
+    Row("stopped-without-a-marker", facts(service=FAILED_1, runtime=wrote()), S.STOPPED, told=(FAILED_NOTE,)),
+    Row("stopped-without-a-marker-and-no-reason-told", facts(service=FAILED_1._replace(reason="")), S.STOPPED,
+        told=(FAILED_NOTE,)),
+    Row("going-down-and-its-process-is-gone", facts(service=service(A.DEACTIVATING)), S.STOPPED),
+    Row("killed-and-its-word-is-left", facts(runtime=wrote()), S.STOPPED),
+    Row("served-once-and-no-longer", facts(runtime=wrote()._replace(served=("work",))), S.STOPPED),
+    Row("a-unit-of-another-root-runs-under-its-name", facts(service=service(A.INACTIVE, installed=False, home="/o")),
+        S.STOPPED, told=("the service of this name belongs to another root: /o",)),
+    Row("the-manager-does-not-say", facts(service=service(A.UNKNOWN)), S.STOPPED),
+]  # fmt: skip
+
+STALE = [
+    Row("its-process-is-gone", facts(record=RECORD), S.STALE, "gateway.pid names process 42, which is gone"),
+    Row("its-pid-was-given-away", facts(record=RECORD, named=process()), S.STALE,
+        "gateway.pid names process 42, which is another program's now",
+        told=("process 42 has taken the place of the gateway that gateway.pid names",)),
+    Row("another-could-not-start-before-it",
+        facts(record=RECORD, runtime=wrote("startup_failed", pid=7, reason="port in use")), S.STALE,
+        "gateway.pid names process 42, which is gone"),
+    Row("its-pid-file-is-broken", facts(record=PidRecord(0)), S.STALE, "gateway.pid cannot be understood"),
+    Row("killed-by-a-stop-without-a-marker", facts(record=RECORD, service=FAILED_1), S.STALE,
+        "gateway.pid names process 42, which is gone"),
+]  # fmt: skip
+
+SERVED = [
+    Row("by-the-multiplexer", facts(served_by=9), S.SERVED, "served by default (PID 9)", pid=9),
+    Row("and-an-old-pid-file-is-left", facts(served_by=9, record=RECORD), S.SERVED, "served by default (PID 9)", pid=9),
+    Row("while-its-own-service-loops",
+        facts(served_by=9, service=service(A.ACTIVATING, waiting=True, restarts=3, last_exit=1)), S.SERVED,
+        "served by default (PID 9)", pid=9,
+        told=("the service, too, tries to start a gateway: restarted 3 times; "
+              "exit 1: failed, or stopped without notice",)),
+]  # fmt: skip
+
+UNKNOWN = [
+    Row("alive-and-unproven", facts(record=PidRecord(42), doubtful=P), S.UNKNOWN,
+        "process 42 is alive, but nothing proves that it is this gateway", pid=42),
+    Row("active-and-no-gateway", facts(service=service(pid=77, since=NOW - 600), main=process(77)), S.UNKNOWN,
+        "the service is active, but its process 77 is no gateway of this home", pid=77),
+    Row("active-without-a-process", facts(service=service(since=NOW - 600)), S.UNKNOWN,
+        "the service is active, but runs no gateway of this home"),
+    Row("active-and-unproven",
+        facts(record=PidRecord(42), doubtful=P, service=service(pid=42, since=NOW - 600), main=P), S.UNKNOWN,
+        "the service is active, but nothing proves that its process 42 is this gateway", pid=42),
+]  # fmt: skip
+
+TABLE = {
+    S.RUNNING: RUNNING, S.STARTING: STARTING, S.DEGRADED: DEGRADED, S.STOPPED: STOPPED, S.FAILED: FAILED,
+    S.CRASH_LOOPING: CRASH_LOOPING, S.STALE: STALE, S.SERVED: SERVED, S.UNSUPERVISED: UNSUPERVISED, S.UNKNOWN: UNKNOWN,
+}  # fmt: skip
+ROWS = [row for rows in TABLE.values() for row in rows]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.state}:{row.name}")
+def test_the_truth(row: Row) -> None:
+    found = resolve(row.facts)
+    assert (found.state, found.detail, found.pid) == (row.state, row.detail, row.pid)
+    assert found.disagreement == row.told
+    assert found.is_alive == (row.state in ALIVE)
+    assert found.process == row.facts.process
+
+
+def test_every_state_is_reached_in_several_ways() -> None:
+    assert set(TABLE) == set(GatewayState)
+    assert all(len(rows) >= 3 for rows in TABLE.values())
+    assert len({(row.state, row.name) for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.state}:{row.name}")
+def test_no_process_no_usage_and_no_settling(row: Row) -> None:
+    found = resolve(row.facts)
+    if row.facts.process is None:
+        assert found.usage == Usage() and not found.settled
+    else:
+        assert found.usage == row.facts.usage
+
+
+@pytest.mark.parametrize(("runtime", "settled"), [
+    (wrote("running"), True), (wrote("degraded"), True), (wrote("draining"), True), (wrote("starting"), False),
+    (wrote("stopped"), False), (wrote("startup_failed"), False), (wrote(pid=7), False), (None, False),
+    (wrote()._replace(started=1100.0), True), (wrote()._replace(started=1101.0), False),
+])  # fmt: skip
+def test_a_gateway_has_settled_when_it_said_so_itself(runtime: StateRecord | None, settled: bool) -> None:
+    assert resolve(facts(process=P, runtime=runtime)).settled is settled
+
+
+def test_channels_tell_what_this_run_wrote() -> None:
+    runtime = wrote(
+        telegram=("connected", "", 5), discord=("retrying", "token in use", 7), slack=STALE_CHANNEL, irc=("", "", 5)
+    )
+    found = resolve(facts(
+        process=P, runtime=runtime, enabled_channels=("slack", "telegram", "weixin"),
+        masks=(Mask("weixin", "weixin disabled: token already in use by profile 'a'", "a"),),
+    ))  # fmt: skip
+    assert found.channels == (
+        Channel("discord", "retrying", "token in use", at(7)),
+        Channel("irc", "unknown", "", at(5)),
+        Channel("slack", "unknown"),
+        Channel("telegram", "connected", "", at(5)),
+        Channel("weixin", "masked", "weixin disabled: token already in use by profile 'a'"),
+    )
+
+
+@pytest.mark.parametrize(("ago", "counts"), [(UP - 1, True), (UP + 1, True), (UP + 2, False)])
+def test_an_entry_counts_from_the_start_of_its_process_on(ago: float, counts: bool) -> None:
+    found = resolve(facts(process=P, runtime=wrote(telegram=("fatal", "", ago))))
+    assert (found.state is S.DEGRADED) is counts and bool(found.channels) is counts
+
+
+@pytest.mark.parametrize("since", [None, "", "yesterday"])
+def test_an_entry_whose_time_cannot_be_read_counts(since: str | None) -> None:
+    runtime = wrote()._replace(channels=(ChannelRecord("telegram", "fatal", "", "", since),))
+    assert resolve(facts(process=P, runtime=runtime)).state is S.DEGRADED
+
+
+def test_channels_of_a_gateway_that_is_not_there() -> None:
+    runtime = wrote(telegram=("connected", "", 5))
+    assert resolve(facts(runtime=runtime, enabled_channels=("telegram",))).channels == (Channel("telegram", "off"),)
+    served = resolve(facts(served_by=9, runtime=runtime, enabled_channels=("telegram",)))
+    assert served.channels == (Channel("telegram", "served"),)
+
+
+def test_restarts_and_the_last_exit_are_the_managers_word() -> None:
+    found = resolve(facts(process=P, service=service(pid=42, restarts=2, last_exit=75)))
+    assert (found.restarts, found.last_exit) == (2, 75)
+    assert (resolve(facts(service=None)).restarts, resolve(facts(service=None)).last_exit) == (None, None)
+
+
+@pytest.mark.parametrize(("code", "meaning"), [
+    (None, ""), (0, "exit 0: stopped as planned"), (1, "exit 1: failed, or stopped without notice"),
+    (75, "exit 75: asked to be restarted"), (78, "exit 78: its configuration cannot work"),
+    (200, "exit 200: its folder is gone"), (203, "exit 203: its Python is gone"), (-9, "killed by signal 9"),
+    (2, "exit 2"),
+])  # fmt: skip
+def test_what_an_exit_code_means(code: int | None, meaning: str) -> None:
+    assert exit_meaning(code) == meaning
+
+
+@pytest.mark.parametrize(("text", "epoch"), [
+    ("1970-01-01T00:01:00+00:00", 60.0), ("1970-01-01T00:01:00Z", 60.0), ("1970-01-01T02:01:00+02:00", 60.0),
+    ("1970-01-01T00:01:00", 60.0), ("", None), ("now", None), ("1970-13-01T00:00:00+00:00", None),
+])  # fmt: skip
+def test_times(text: str, epoch: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert epoch_of(text) == epoch
+    finally:
+        monkeypatch.undo()
+        time.tzset()
