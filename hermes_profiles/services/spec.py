@@ -133,5 +133,5 @@ def clean_script(spec: ServiceSpec) -> str:
     # `env` also prints further lines of values: what is no name is passed over, what looks like one is unset.
     return (
         "for n in $(env | sed 's/=.*//'); do case $n in "
-        f"{kept}) ;; ''|[0-9]*|*[!A-Za-z0-9_]*) ;; *) unset \"$n\";; esac; done; "
+        f"{kept}) ;; ''|[0-9]*|*[!A-Za-z0-9_]*) ;; *) command unset \"$n\" 2>/dev/null;; esac; done; "
     )
