@@ -1,4 +1,4 @@
-"""Write the completion scripts of this folder from the table of commands: `python completions/generate.py`.
+"""Write the completion scripts of this folder from the tables of commands: `python completions/generate.py`.
 
 The scripts ask `hermes-profiles list --names` for the profiles there are. A test fails when they are out of date.
 """
@@ -6,75 +6,128 @@ The scripts ask `hermes-profiles list --names` for the profiles there are. A tes
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from hermes_profiles.cli.profiles import COMMANDS
+from hermes_profiles.cli import gateways, profiles
 
 FOLDER = Path(__file__).parent
-# Commands whose arguments are names of profiles.
-WITH_PROFILE = ("clone", "show", "use", "rename", "delete", "alias")
 NAMES = "hermes-profiles list --names 2>/dev/null"
 
 
-def bash() -> str:
+class Program(NamedTuple):
+    """A command and what its words can be.
+
+    `with_profile`: commands whose arguments are names of profiles; `profile_options`: options whose value is one;
+    `choices`: options (`--x`) and commands whose value, or argument, is one of a few words.
+    """
+
+    name: str
+    commands: tuple[str, ...]
+    with_profile: tuple[str, ...]
+    profile_options: tuple[str, ...]
+    choices: Mapping[str, str]
+
+    @property
+    def function(self) -> str:
+        """Return the name of the shell function."""
+        return "_" + self.name.replace("-", "_")
+
+
+PROFILES = Program(
+    "hermes-profiles", tuple(profiles.COMMANDS), ("clone", "show", "use", "rename", "delete", "alias"),
+    ("--clone-from", "--profile", "-p"), {"trash": "list empty"},
+)  # fmt: skip
+GATEWAYS = Program(
+    "hermes-gateways", tuple(gateways.COMMANDS), tuple(gateways.COMMANDS), ("--except", "--owner", "--remove"),
+    {"--manager": "systemd launchd supervisor", "--on-conflict": "mask refuse ignore"},
+)  # fmt: skip
+
+
+def bash(program: Program) -> str:
     """Return the script for bash."""
+    cases = [
+        (f"[[ {'$previous' if word.startswith('-') else '$command'} == {word} ]]", f'"{values}"')
+        for word, values in program.choices.items()
+    ]
+    options = " || ".join(f"$previous == {option}" for option in program.profile_options)
+    cases.insert(0, (f"[[ {options} ]]", f'"$({NAMES})"'))
+    cases.append((f"[[ $command == @({'|'.join(program.with_profile)}) && $current != -* ]]", f'"$({NAMES})"'))
+    branches = "".join(
+        f'    elif {test}; then\n        mapfile -t COMPREPLY < <(compgen -W {words} -- "$current")\n'
+        for test, words in cases
+    )
     return f"""\
-# bash completion of hermes-profiles; source it, or put it into ~/.local/share/bash-completion/completions/
-_hermes_profiles() {{
+# bash completion of {program.name}; source it, or put it into ~/.local/share/bash-completion/completions/
+{program.function}() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} command=${{COMP_WORDS[1]}}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "{" ".join(COMMANDS)}" -- "$current")
-    elif [[ $previous == --clone-from || $previous == --profile || $previous == -p ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$({NAMES})" -- "$current")
-    elif [[ $command == @({"|".join(WITH_PROFILE)}) && $current != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$({NAMES})" -- "$current")
-    elif [[ $command == trash ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "list empty" -- "$current")
-    fi
+        mapfile -t COMPREPLY < <(compgen -W "{" ".join(program.commands)}" -- "$current")
+{branches}    fi
 }}
-complete -F _hermes_profiles hermes-profiles
+complete -F {program.function} {program.name}
 """
 
 
-def zsh() -> str:
+def zsh(program: Program) -> str:
     """Return the script for zsh."""
+    branches = "".join(
+        f"    elif [[ ${{words[{'CURRENT-1' if word.startswith('-') else '2'}]}} == {word} ]]; then\n"
+        f"        compadd -- {values}\n"
+        for word, values in program.choices.items()
+    )
+    options, commands = "|".join(program.profile_options), "|".join(program.with_profile)
     return f"""\
-#compdef hermes-profiles
-# zsh completion of hermes-profiles; put it into a folder of $fpath as _hermes-profiles
-_hermes_profiles() {{
+#compdef {program.name}
+# zsh completion of {program.name}; put it into a folder of $fpath as _{program.name}
+{program.function}() {{
     local -a names
     if ((CURRENT == 2)); then
-        compadd -- {" ".join(COMMANDS)}
-    elif [[ ${{words[CURRENT-1]}} == (--clone-from|--profile|-p) || ${{words[2]}} == ({"|".join(WITH_PROFILE)}) ]]; then
+        compadd -- {" ".join(program.commands)}
+{branches}    elif [[ ${{words[CURRENT-1]}} == ({options}) || ${{words[2]}} == ({commands}) ]]; then
         names=(${{(f)"$({NAMES})"}})
         compadd -- $names
-    elif [[ ${{words[2]}} == trash ]]; then
-        compadd -- list empty
     fi
 }}
-compdef _hermes_profiles hermes-profiles
+compdef {program.function} {program.name}
 """
 
 
-def fish() -> str:
+def fish(program: Program) -> str:
     """Return the script for fish."""
-    return f"""\
-# fish completion of hermes-profiles; put it into ~/.config/fish/completions/
-complete -c hermes-profiles -f
-complete -c hermes-profiles -n __fish_use_subcommand -a "{" ".join(COMMANDS)}"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from {" ".join(WITH_PROFILE)}" -a "({NAMES})"
-complete -c hermes-profiles -l clone-from -x -a "({NAMES})"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from trash" -a "list empty"
-"""
+    name = program.name
+    lines = [
+        f"# fish completion of {name}; put it into ~/.config/fish/completions/",
+        f"complete -c {name} -f",
+        f'complete -c {name} -n __fish_use_subcommand -a "{" ".join(program.commands)}"',
+        f'complete -c {name} -n "__fish_seen_subcommand_from {" ".join(program.with_profile)}" -a "({NAMES})"',
+    ]
+    lines += [
+        f'complete -c {name} -l {option.removeprefix("--")} -x -a "({NAMES})"'
+        for option in program.profile_options
+        if option.startswith("--")
+    ]
+    for word, values in program.choices.items():
+        if word.startswith("--"):
+            lines.append(f'complete -c {name} -l {word.removeprefix("--")} -x -a "{values}"')
+        else:
+            lines.append(f'complete -c {name} -n "__fish_seen_subcommand_from {word}" -a "{values}"')
+    return "\n".join(lines) + "\n"
 
 
-SCRIPTS = {"hermes-profiles.bash": bash, "_hermes-profiles": zsh, "hermes-profiles.fish": fish}
+SCRIPTS: dict[str, Callable[[], str]] = {
+    file.format(program.name): partial(script, program)
+    for program in (PROFILES, GATEWAYS)
+    for file, script in (("{}.bash", bash), ("_{}", zsh), ("{}.fish", fish))
+}
 
 
 def main() -> None:
-    """Write all three scripts."""
+    """Write all scripts."""
     for name, script in SCRIPTS.items():
         (FOLDER / name).write_text(script(), encoding="utf-8")
 

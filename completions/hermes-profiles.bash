@@ -6,10 +6,10 @@ _hermes_profiles() {
         mapfile -t COMPREPLY < <(compgen -W "create clone list show use rename delete restore trash alias undo explain catalog demo" -- "$current")
     elif [[ $previous == --clone-from || $previous == --profile || $previous == -p ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
-    elif [[ $command == @(clone|show|use|rename|delete|alias) && $current != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
     elif [[ $command == trash ]]; then
         mapfile -t COMPREPLY < <(compgen -W "list empty" -- "$current")
+    elif [[ $command == @(clone|show|use|rename|delete|alias) && $current != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
     fi
 }
 complete -F _hermes_profiles hermes-profiles

@@ -3,4 +3,5 @@ complete -c hermes-profiles -f
 complete -c hermes-profiles -n __fish_use_subcommand -a "create clone list show use rename delete restore trash alias undo explain catalog demo"
 complete -c hermes-profiles -n "__fish_seen_subcommand_from clone show use rename delete alias" -a "(hermes-profiles list --names 2>/dev/null)"
 complete -c hermes-profiles -l clone-from -x -a "(hermes-profiles list --names 2>/dev/null)"
+complete -c hermes-profiles -l profile -x -a "(hermes-profiles list --names 2>/dev/null)"
 complete -c hermes-profiles -n "__fish_seen_subcommand_from trash" -a "list empty"

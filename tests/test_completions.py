@@ -24,17 +24,36 @@ def test_script_is_up_to_date(name):
     assert (FOLDER / name).read_text(encoding="utf-8") == GENERATE.SCRIPTS[name](), "run python completions/generate.py"
 
 
-@pytest.mark.parametrize(
-    ("shell", "name"), [("bash", "hermes-profiles.bash"), ("zsh", "_hermes-profiles"), ("fish", "hermes-profiles.fish")]
-)
-def test_shell_accepts_the_script(shell, name):
+@pytest.mark.parametrize("program", ["hermes-profiles", "hermes-gateways"])
+@pytest.mark.parametrize(("shell", "name"), [("bash", "{}.bash"), ("zsh", "_{}"), ("fish", "{}.fish")])
+def test_shell_accepts_the_script(shell, name, program):
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    done = subprocess.run([shell, "-n", str(FOLDER / name)], capture_output=True, text=True, check=False)
+    path = FOLDER / name.format(program)
+    done = subprocess.run([shell, "-n", str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_bash_completes_commands_and_profiles(tmp_path):
+def test_every_command_and_option_that_is_completed_is_there(runner):
+    for program in (GENERATE.PROFILES, GENERATE.GATEWAYS):
+        call = runner.call if program is GENERATE.PROFILES else runner.gateways
+        text = "".join(call(command, "--help").stdout for command in program.commands)
+        assert set(program.with_profile) <= set(program.commands)
+        for option in (*program.profile_options, *(word for word in program.choices if word.startswith("-"))):
+            assert f"{option} " in text or option in ("--profile", "-p"), option  # those two belong to Hermes
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (("hermes-profiles", "cl"), "clone"), (("hermes-profiles", "show", "w"), "wander work"),
+    (("hermes-profiles", "trash", ""), "list empty"), (("hermes-gateways", "sta"), "start status stage"),
+    (("hermes-gateways", "restart", "w"), "wander work"), (("hermes-gateways", "restart", "work", "n"), "night"),
+    (("hermes-gateways", "status", "--except", "ni"), "night"),
+    (("hermes-gateways", "start", "--owner", "w"), "wander work"),
+    (("hermes-gateways", "install", "--manager", "s"), "systemd supervisor"),
+    (("hermes-gateways", "start", "--on-conflict", ""), "mask refuse ignore"),
+    (("hermes-gateways", "group", "family", "n"), "night"),
+], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")  # fmt: skip
+def test_bash_completes_commands_and_profiles(tmp_path, words, expected):
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
     for name in ("work", "wander", "night"):
@@ -46,9 +65,8 @@ def test_bash_completes_commands_and_profiles(tmp_path):
     )
     program.chmod(0o755)
     script = (
-        f"source {FOLDER}/hermes-profiles.bash\n"
-        "COMP_WORDS=(hermes-profiles cl); COMP_CWORD=1; _hermes_profiles; echo ${COMPREPLY[@]}\n"
-        "COMP_WORDS=(hermes-profiles show w); COMP_CWORD=2; _hermes_profiles; echo ${COMPREPLY[@]}\n"
+        f"source {FOLDER}/{words[0]}.bash\nCOMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}\n"
+        f"_{words[0].replace('-', '_')}; echo ${{COMPREPLY[@]}}\n"
     )
     environment = {
         "HOME": str(tmp_path),
@@ -56,4 +74,4 @@ def test_bash_completes_commands_and_profiles(tmp_path):
         "PYTHONPATH": str(FOLDER.parent),
     }
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["clone", "wander work"]
+    assert done.stdout.splitlines() == [expected]
