@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -170,6 +171,14 @@ class GatewayWorld(World):
         """Return [pid, words, environment] of every start of a fake gateway."""
         path = self.home(name) / "starts"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def by_hand(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a fake gateway outside any service, and wait until it is up."""
+        environment = {**self.runner.environment, "HERMES_HOME": str(self.home(name))}
+        words = [str(self.python), "-m", "hermes_cli.main", "-p", name, "gateway", "run"]
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
+        until(lambda: self.pid(name) == process.pid and (self.home(name) / "gateway_state.json").exists())
+        return process
 
     def daemon(self) -> int | None:
         """Return the pid of the supervisord of this root, None when none runs."""

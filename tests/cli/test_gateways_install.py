@@ -1,0 +1,291 @@
+"""install, stage, print and uninstall: what is written, what is refused, what is kept, and that one bad profile does
+not stop the rest."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from gateway_world import TOKEN, GatewayWorld, is_gone
+
+
+def test_a_second_run_changes_nothing_and_says_so(fleet: GatewayWorld) -> None:
+    first = fleet.gok("install", "--json")
+    assert fleet.outcomes(first) == dict.fromkeys(("default", "night", "work"), "installed")
+    before, journal = fleet.picture(fleet.root / "profiles"), fleet.journal()
+    second = fleet.gok("install", "--json")
+    assert fleet.outcomes(second) == dict.fromkeys(("default", "night", "work"), "already-installed")
+    assert "change" not in second.data and fleet.journal() == journal
+    assert fleet.picture(fleet.root / "profiles") == before
+    assert "already-installed" in fleet.gok("install").stdout
+
+
+def test_an_installed_service_is_enabled_and_knows_the_profile(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    row = fleet.rows("work")["work"]
+    assert row["service"]["enabled"] and row["state"] == "running"
+    ((pid, words, environment),) = fleet.starts("work")
+    assert pid == row["pid"] and words == ["-m", "hermes_cli.main", "-p", "work", "gateway", "run"]
+    assert environment["HERMES_HOME"] == str(fleet.home("work"))
+    assert fleet.rows("night")["night"]["service"]["installed"] is False
+
+
+def test_a_file_changed_by_hand_is_refused_with_the_difference_and_force_writes_it(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work")
+    program, ours = fleet.program("work"), fleet.program("work").read_text()
+    program.write_text(ours.replace("umask=022", "umask=077"))
+    done = fleet.untouched_by("install", "work", "night", "--dry-run", "--json")
+    assert fleet.outcomes(done) == {"night": "would-install", "work": "refused"} and done.code == 6
+    done = fleet.gateways("install", "work", "night", "--json")
+    assert fleet.outcomes(done) == {"night": "installed", "work": "refused"} and done.code == 6
+    row = done.data["outcomes"][1]
+    assert "changed by hand" in row["detail"] and {"-umask=077", "+umask=022"} <= set(row["log"])
+    (command,) = re.findall(r"`hermes-gateways (.*?)`", done.problem["hint"])
+    text = fleet.gateways("install", "work")
+    assert text.code == 6 and "-umask=077" in text.stdout and "last lines of its log" not in text.stdout
+    assert "umask=077" in program.read_text()
+    assert fleet.gok(*command.split()).code == 0 and program.read_text() == ours
+
+
+def test_the_unit_of_another_root_is_refused(fleet: GatewayWorld) -> None:
+    other = fleet.user / "other"
+    for path, text in {"config.yaml": "model: x\n"}.items():
+        (other / "profiles" / "work").mkdir(parents=True)
+        (other / "profiles" / "work" / path).write_text(text)
+    words = ("stage", "work", "--manager", "systemd")
+    fleet.gok(*words)
+    done = fleet.untouched_by(*words, "--home", str(other), "--json")
+    assert done.code == 6 and fleet.outcomes(done) == {"work": "refused"}
+    assert "another root" in done.problem["message"] and str(fleet.home("work")) in done.problem["message"]
+    fleet.gok(*words, "--home", str(other), "--force")
+    unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
+    assert f"HERMES_HOME={other}/profiles/work" in unit.read_text()
+    assert fleet.gateways(*words).code == 6, "now it is the other's"
+
+
+def test_options_are_kept_with_the_profile_until_they_are_taken_back(fleet: GatewayWorld) -> None:
+    manager = ("--manager", "systemd")
+    drop_in = fleet.user / ".config/systemd/user/hermes-gateway-work.service.d/50-hermes-profiles.conf"
+    fleet.make("work", {"profile.yaml": "# mine\ndescription: night shift\n"})
+    fleet.gok(
+        "stage", "work", *manager, "--memory", "512M", "--cpu", "050%", "--env", "DEBUG=true", "--env", "VERSION=1.10",
+        "--env", "NODE_OPTIONS", "--log-dir", "logs of mine", "--boot-stagger", "3", "--python", str(fleet.python),
+    )  # fmt: skip
+    first, kept = drop_in.read_bytes(), (fleet.home("work") / "profile.yaml").read_bytes()
+    assert b"MemoryMax=536870912" in first and b"CPUQuota=50%" in first and b"VERSION=1.10" in first
+    assert kept.startswith(b"# mine\ndescription: night shift\n")
+    again = fleet.untouched_by("stage", "work", *manager, "--json", env={"PATH": "/usr/bin:/bin"})
+    assert fleet.outcomes(again) == {"work": "already-installed"} and drop_in.read_bytes() == first
+    fleet.gok("stage", "work", *manager, "--memory", "none", "--env", "DEBUG=none")
+    after = drop_in.read_bytes()
+    assert b"MemoryMax" not in after and b"DEBUG" not in after and b"CPUQuota=50%" in after
+    assert b"memory" not in (fleet.home("work") / "profile.yaml").read_bytes()
+
+
+def test_options_reach_the_gateway(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--env", "VERSION=1.10", "--log-dir", str(fleet.user / "my logs"))
+    done = fleet.gok("install", "work", "--start", "--json")
+    assert fleet.outcomes(done) == {"work": "started"}
+    ((_, _, environment),) = fleet.starts("work")
+    assert environment["VERSION"] == "1.10"
+    assert "hello from" in (fleet.user / "my logs" / "work.log").read_text()
+
+
+def test_what_the_manager_cannot_do_is_told(fleet: GatewayWorld) -> None:
+    done = fleet.gok("install", "work", "--memory", "512M", "--json")
+    assert [warning["code"] for warning in done.json["warnings"]] == ["unsupported"]
+    assert "memory" in done.json["warnings"][0]["message"]
+
+
+@pytest.mark.parametrize("variable", [
+    "TELEGRAM_BOT_TOKEN=1", "OPENAI_API_KEY", "HERMES_HOME=/x", "MY_PASSWORD=x", "TOKEN=x", f"HARMLESS={TOKEN}",
+    "HARMLESS=of-this-profile-0123",
+], ids=lambda text: text.partition("=")[0])  # fmt: skip
+def test_no_secret_gets_into_a_service(fleet: GatewayWorld, variable: str) -> None:
+    fleet.profile("work", env="SOME_API_KEY=of-this-profile-0123\n")
+    done = fleet.untouched_by("install", "work", "--env", variable, "--json")
+    assert done.code == 6 and done.problem["code"] == "secret-in-service"
+
+
+def test_what_a_multiplexer_will_serve_needs_no_service(fleet: GatewayWorld) -> None:
+    fleet.profile("default", config_yaml="gateway:\n  multiplex_profiles: true\n")
+    done = fleet.gok("install", "--json")
+    assert fleet.outcomes(done) == {"default": "installed", "night": "skipped", "work": "skipped"}
+    done = fleet.untouched_by("install", "work", "--json")
+    assert done.code == 6 and "multiplex_profiles" in done.problem["message"]
+    (command,) = re.findall(r"`hermes-gateways (.*?)`", done.problem["hint"])
+    assert fleet.outcomes(fleet.gok(*command.split(), "--json")) == {"work": "installed"}
+    assert fleet.rows()["work"]["service"]["installed"]
+
+
+def test_a_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: GatewayWorld) -> None:
+    fleet.gok("disable", "night")
+    done = fleet.gok("install", "--start", "--json")
+    assert fleet.outcomes(done) == {"default": "started", "night": "installed", "work": "started"}
+    rows = fleet.rows()
+    assert rows["night"]["service"]["installed"] and not rows["night"]["service"]["enabled"]
+    assert fleet.starts("night") == [] and rows["work"]["service"]["enabled"]
+
+
+def test_no_enable_is_kept_until_enable(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--no-enable")
+    fleet.gok("install")
+    assert not fleet.rows()["work"]["service"]["enabled"] and fleet.rows()["night"]["service"]["enabled"]
+    fleet.gok("enable", "work")
+    assert fleet.rows()["work"]["service"]["enabled"]
+    fleet.gok("install")
+    assert fleet.rows()["work"]["service"]["enabled"]
+    fleet.gok("install", "work", "--no-enable")
+    fleet.gok("install", "work", "--enable")
+    assert fleet.rows()["work"]["service"]["enabled"]
+
+
+def test_one_bad_profile_does_not_stop_the_rest(fleet: GatewayWorld) -> None:
+    fleet.profile("broken", config_yaml="model: gpt\nplatforms: [unclosed\n")
+    fleet.profile("forgotten", profile_yaml="service: {memory: 'much'}\n")
+    (fleet.user / "with\nbreak").mkdir()
+    (fleet.root / "profiles" / "linked").symlink_to(fleet.user / "with\nbreak")
+    fleet.profile("stuck", profile_yaml="service: {log_folder: /dev/null/logs}\n")
+    done = fleet.gateways("install", "--start", "--json")
+    assert done.code == 1 and fleet.outcomes(done) == {
+        "broken": "failed", "default": "started", "forgotten": "failed", "linked": "failed", "night": "started",
+        "stuck": "failed", "work": "started",
+    }  # fmt: skip
+    detail = {row["profile"]: row["detail"] for row in done.data["outcomes"]}
+    assert (
+        "config.yaml:" in detail["broken"] and "memory limit" in detail["forgotten"] and "/dev/null" in detail["stuck"]
+    )
+    assert [error["target"] for error in done.json["errors"]] == ["broken", "forgotten", "linked", "stuck"]
+    assert not fleet.program("broken").exists() and fleet.pid("work") and fleet.pid("default")
+    text = fleet.gateways("install")
+    assert text.code == 1 and text.stdout.count("already-installed") == 3
+
+
+def test_what_is_wrong_with_the_profile_yaml_is_never_read_as_no_options(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--env", "MODE=fast")
+    before = fleet.program("work").read_bytes()
+    (fleet.home("work") / "profile.yaml").write_text("service: {env: [unclosed\n")
+    done = fleet.untouched_by("install", "work", "--json")
+    assert done.code == 1 and "profile.yaml:" in done.problem["message"]
+    assert fleet.program("work").read_bytes() == before
+
+
+def test_start_shows_one_row_for_each_profile(fleet: GatewayWorld) -> None:
+    (fleet.home("night") / "exits").write_text("78\n")
+    text = fleet.gateways("install", "--start")
+    assert text.code == 1
+    rows = [line.split()[:2] for line in text.stdout.split("\n\n")[0].splitlines()]
+    assert rows == [["profile", "outcome"], ["default", "started"], ["night", "failed"], ["work", "started"]]
+    assert "configuration cannot work" in text.stdout and "giving up with 78" in text.stdout
+    done = fleet.gateways("install", "--start", "--json")
+    assert fleet.outcomes(done) == {"default": "already-running", "night": "started", "work": "already-running"}
+
+
+def test_stage_writes_and_loads_nothing(fleet: GatewayWorld) -> None:
+    done = fleet.gok("stage", "--json")
+    assert set(fleet.outcomes(done).values()) == {"installed"} and fleet.daemon() is None
+    assert fleet.program("work").exists() and not fleet.rows()["work"]["pid"]
+    assert fleet.outcomes(fleet.gok("install", "--start", "--json")) == dict.fromkeys(
+        ("default", "night", "work"), "started"
+    )
+
+
+@pytest.mark.parametrize("manager", ["systemd", "launchd", "supervisor"])
+def test_print_shows_the_files_of_any_manager_without_any(fleet: GatewayWorld, manager: str) -> None:
+    nothing = fleet.user / "empty"
+    nothing.mkdir()
+    env = {"PATH": str(nothing)}
+    done = fleet.untouched_by(
+        "print", "work", "--manager", manager, "--python", str(fleet.python), "--json", env=env
+    )  # fmt: skip
+    assert done.code == 0 and done.json["errors"] == []
+    files = done.data["files"]
+    assert all(set(row) == {"path", "mode", "text"} for row in files)
+    main = files[0]["text"]
+    if manager == "launchd":
+        assert plistlib.loads(main.encode())["EnvironmentVariables"]["HERMES_HOME"] == str(fleet.home("work"))
+    else:
+        assert str(fleet.home("work")) in main
+    assert len(files) == (2 if manager == "systemd" else 1)
+    shown = fleet.gok("print", "work", "--manager", manager).stdout
+    assert f"# {files[0]['path']}" in shown and main.splitlines()[-1] in shown
+
+
+def test_system_only_prints_and_needs_no_manager(fleet: GatewayWorld) -> None:
+    done = fleet.untouched_by("install", "--system", "--json", env={"PATH": "/nowhere"})
+    assert done.code == 5, "no Hermes there"
+    env = {
+        "PATH": str(fleet.python.parent),
+        "HERMES_PROFILES_MANAGER": "systemd",
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/x",
+    }
+    done = fleet.untouched_by("install", "--system", "--json", env=env)
+    assert done.code == 0 and done.json["errors"] == [] and done.data["outcomes"] == []
+    units = [row["path"] for row in done.data["files"] if row["path"].endswith(".service")]
+    assert units == [f"/etc/systemd/system/hermes-gateway{suffix}.service" for suffix in ("", "-night", "-work")]
+    assert "User=" in done.data["files"][0]["text"] and "WantedBy=multi-user.target" in done.data["files"][0]["text"]
+    assert done.data["commands"][0] == "sudo systemctl daemon-reload" and len(done.data["commands"]) == 4
+    assert not any(Path(path).exists() for path in units)
+
+
+def test_without_hermes_the_way_out_is_told(fleet: GatewayWorld) -> None:
+    shutil.move(fleet.user / "hermes", fleet.user / "elsewhere")
+    done = fleet.untouched_by("install", "--json")
+    assert done.code == 5 and done.problem["code"] == "no-hermes" and "--python" in done.problem["hint"]
+    python = str(fleet.user / "elsewhere/venv/bin/python")
+    fleet.gok("install", "work", "--python", python)
+    assert fleet.outcomes(fleet.gok("install", "work", "--start", "--json")) == {"work": "started"}, "it is kept"
+
+
+def test_the_log_folder_is_made(fleet: GatewayWorld) -> None:
+    assert not (fleet.home("work") / "logs").exists()
+    fleet.gok("install", "work", "--no-enable")
+    assert (fleet.home("work") / "logs").is_dir()
+
+
+def test_a_profile_behind_a_link_is_served_where_it_is(fleet: GatewayWorld) -> None:
+    elsewhere = fleet.user / "disk" / "work 100% & more"
+    elsewhere.parent.mkdir()
+    os.rename(fleet.home("work"), elsewhere)
+    fleet.home("work").symlink_to(elsewhere)
+    assert fleet.outcomes(fleet.gok("install", "work", "--start", "--json")) == {"work": "started"}
+    row = fleet.rows("work")["work"]
+    assert row["state"] == "running" and row["disagreement"] == []
+    assert fleet.outcomes(fleet.gok("stop", "work", "--json")) == {"work": "stopped"}
+
+
+def test_uninstall_leaves_nothing_but_the_profiles(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    pids, daemon = [fleet.pid(name) for name in ("default", "night", "work")], fleet.daemon()
+    done = fleet.gok("uninstall", "work", "--json")
+    assert fleet.outcomes(done) == {"work": "uninstalled"} and fleet.pid("night") == pids[1]
+    done = fleet.gok("uninstall", "--json")
+    assert fleet.outcomes(done) == {"default": "uninstalled", "night": "uninstalled", "work": "not-installed"}
+    assert all(pid is not None and is_gone(pid) for pid in (*pids, daemon))
+    left = {path.name for path in (fleet.state / "supervisor").rglob("*") if path.is_file()}
+    assert left <= {"supervisord.log", "supervisord.pid", "daemon.lock", ".lock", "lock"}, left
+    assert all(row["state"] == "stopped" for row in fleet.rows().values())
+
+
+def test_uninstall_keeps_a_service_whose_gateway_does_not_stop(
+    fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hermes_profiles.fleet import uninstall
+    from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+
+    fleet.gok("install", "work", "night", "--start")
+    real = uninstall.stop_all
+
+    def stop(world, profiles, *rest):  # type: ignore[no-untyped-def]
+        stopped = real(world, [name for name in profiles if name != "work"], *rest)
+        return (*stopped, Outcome("work", OutcomeKind.INTERRUPTED, "was stopping"))
+
+    monkeypatch.setattr(uninstall, "stop_all", stop)
+    done = fleet.gateways("uninstall", "--json")
+    assert done.code == 130
+    assert fleet.outcomes(done) == {"default": "not-installed", "night": "uninstalled", "work": "interrupted"}
+    assert fleet.program("work").exists() and not fleet.program("night").exists() and fleet.pid("work")

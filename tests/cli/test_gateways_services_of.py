@@ -1,0 +1,288 @@
+"""What delete, rename and undo do about services: nothing is left behind, and nothing is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_world import GatewayWorld, is_gone, until
+
+from hermes_profiles.services.managers.base import Activity, Service, ServiceStatus
+from hermes_profiles.services.managers.systemd import SystemdManager
+
+UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
+
+
+def _is_known(fleet: GatewayWorld, name: str) -> bool:
+    return f"hermes-gateway-{name}" in fleet.known()
+
+
+def test_delete_stops_and_removes_the_service(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "night", "work", "--start")
+    pid = fleet.pid("work")
+    dry = fleet.unchanged_by("delete", "work", "--dry-run", "--json")
+    assert dry.data["gateway_stopped"] is True and dry.data["services_removed"] == [str(fleet.program("work"))]
+    assert fleet.pid("work") == pid
+    done = fleet.ok("delete", "work", "--yes", "--json")
+    assert pid is not None and is_gone(pid) and done.json["warnings"] == []
+    assert not fleet.program("work").exists() and not _is_known(fleet, "work")
+    assert fleet.pid("night") and fleet.gok("status", "--json").data["gateways"][-1]["profile"] == "night"
+
+
+def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    daemon = fleet.daemon()
+    fleet.ok("delete", "work", "--yes")
+    assert daemon is not None and is_gone(daemon)
+
+
+def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hermes_profiles.cli.commands import manage
+    from hermes_profiles.model.result import Failed
+
+    fleet.gok("install", "work", "--start")
+
+    def fail(*_: object, **__: object) -> None:
+        raise Failed("the disk is full", hint="make room")
+
+    monkeypatch.setattr(manage, "carry_out", fail)
+    for words in (("delete", "work", "--yes"), ("rename", "work", "office")):
+        starts = len(fleet.starts("work"))
+        done = fleet.call(*words, "--json")
+        assert done.code == 1 and done.problem["message"] == "the disk is full"
+        until(lambda starts=starts: len(fleet.starts("work")) > starts and fleet.pid("work"))
+        until(lambda: fleet.rows()["work"]["state"] == "running")
+        assert fleet.rows()["work"]["service"]["enabled"] and fleet.program("work").exists()
+
+
+def test_rename_to_a_name_that_is_taken_does_not_touch_the_gateway(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    pid = fleet.pid("work")
+    done = fleet.unchanged_by("rename", "work", "night", "--json")
+    assert done.code == 6 and done.problem["code"] == "exists" and fleet.pid("work") == pid
+
+
+def test_rename_takes_the_service_along_and_sees_the_gateway_alive(fleet: GatewayWorld) -> None:
+    python = fleet.user / "hermes/venv/bin/python"
+    fleet.gok("install", "work", "--env", "MODE=fast", "--python", str(python), "--start")
+    before = fleet.pid("work")
+    done = fleet.call("rename", "work", "office", "--json", env={"PATH": "/usr/bin:/bin"})
+    assert done.code == 0 and done.json["warnings"] == [], done
+    row = fleet.rows()["office"]
+    assert before is not None and is_gone(before) and row["state"] == "running" and row["pid"] == fleet.pid("office")
+    assert row["service"]["enabled"] and not _is_known(fleet, "work") and not fleet.program("work").exists()
+    _, words, environment = fleet.starts("office")[-1]
+    assert words[2:4] == ["-p", "office"] and environment["MODE"] == "fast"
+    assert environment["HERMES_HOME"] == str(fleet.home("office"))
+    assert fleet.outcomes(fleet.gok("install", "office", "--json")) == {"office": "already-installed"}
+
+
+def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "night", "work")
+    fleet.ok("rename", "work", "office")
+    assert fleet.rows()["office"]["service"]["enabled"] and fleet.starts("office") == []
+    fleet.gok("start", "night")
+    fleet.gok("disable", "night")
+    done = fleet.ok("rename", "night", "late", "--json")
+    assert [warning["code"] for warning in done.json["warnings"]] == ["not-started"]
+    row = fleet.rows()["late"]
+    assert row["state"] == "stopped" and row["disabled"] and not row["service"]["enabled"]
+    assert len(fleet.starts("late")) == 1
+
+
+def test_a_gateway_that_does_not_come_up_under_its_new_name_is_told(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    (fleet.home("work") / "exits").write_text("78\n")
+    done = fleet.call("rename", "work", "office", "--json")
+    assert done.code == 1 and done.json["status"] == "partial" and done.data["change"]
+    assert done.problem["target"] == "office" and "exit 78" in done.problem["message"]
+    assert fleet.home("office").is_dir() and not fleet.home("work").exists() and _is_known(fleet, "office")
+
+
+def test_rename_without_hermes_says_how_to_get_the_service_back(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    done = fleet.ok("rename", "work", "office", "--json", env={"PATH": "/usr/bin:/bin"})
+    codes = {warning["code"]: warning for warning in done.json["warnings"]}
+    assert (
+        set(codes) == {"no-service", "not-started"}
+        and "`hermes-gateways install office`" in codes["no-service"]["hint"]
+    )
+    assert not fleet.program("work").exists() and not fleet.program("office").exists()
+
+
+@pytest.mark.parametrize("words", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
+def test_no_orphan_is_left_where_the_manager_cannot_be_reached(fleet: GatewayWorld, words: tuple[str, ...]) -> None:
+    fleet.gok("stage", "work", "--manager", "systemd")
+    for env in (UNREACHABLE, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}):  # asked for, or beside another one
+        done = fleet.unchanged_by(*words, "--json", env=env)
+        assert done.code == 4 and "hermes-gateway-work.service" in done.problem["message"] and done.problem["hint"]
+    other = tuple("night" if word == "work" else word for word in words)
+    assert fleet.call(*other, env=UNREACHABLE).code == 0, "there is no service that could be left"
+
+
+class FakeSystemd(SystemdManager):
+    """The user's systemd as it answers for one unit that runs another home."""
+
+    home = ""
+    asked: list[str]
+
+    def check(self) -> None:
+        pass
+
+    def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
+        return {
+            each.profile: ServiceStatus(each.path.exists(), True, Activity.INACTIVE, home=type(self).home)
+            for each in services
+        }
+
+    def _note(self, services: Sequence[Service], *_: Any, **__: Any) -> dict[str, str]:
+        type(self).asked += [each.profile for each in services]
+        return {}
+
+    start = stop = load = unload = enable = _note  # type: ignore[assignment]
+
+
+def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hermes_profiles.services.managers import detect
+
+    FakeSystemd.home, FakeSystemd.asked = str(fleet.user / "other/profiles/work"), []
+    monkeypatch.setattr(detect, "detect", lambda **given: FakeSystemd(given["user_home"], given["environment"], 1000))
+    unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text(f'[Service]\nEnvironment="HERMES_HOME={FakeSystemd.home}"\n')
+    systemd = {"HERMES_PROFILES_MANAGER": "systemd"}
+    done = fleet.gateways("uninstall", "work", "--json", env=systemd)
+    assert fleet.outcomes(done) == {"work": "not-installed"} and "another root" in done.data["outcomes"][0]["detail"]
+    done = fleet.call("rename", "work", "office", "--json", env=systemd)
+    assert done.code == 0 and done.data["services_removed"] == []
+    assert fleet.call("delete", "office", "--yes", env=systemd).code == 0
+    assert unit.exists() and FakeSystemd.asked == []
+
+
+def test_a_system_unit_is_named_with_what_an_administrator_runs(
+    fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hermes_profiles.fleet import attached
+
+    unit = fleet.user / "etc" / "hermes-gateway-work.service"
+    unit.parent.mkdir()
+    unit.write_text("[Service]\n")
+    monkeypatch.setattr(attached, "system_unit", lambda name: unit.with_name(f"{name.unit}.service"))
+    done = fleet.ok("delete", "work", "--yes", "--json")
+    (warning,) = done.json["warnings"]
+    assert warning["code"] == "service-left" and f"sudo systemctl disable --now {unit.name}" in warning["hint"]
+
+
+# -- undo
+
+
+def test_undo_of_an_installation_stops_and_forgets_the_services(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "night", "work", "--memory", "512M", "--start")
+    pids, daemon = [fleet.pid("night"), fleet.pid("work")], fleet.daemon()
+    dry = fleet.unchanged_by("undo", "--dry-run", "--json")
+    assert dry.data["gateways_stopped"] == ["night", "work"] and len(dry.data["services_removed"]) == 2
+    done = fleet.ok("undo", "--json")
+    assert done.data["services_removed"] == [str(fleet.program("night")), str(fleet.program("work"))]
+    assert all(pid is not None and is_gone(pid) for pid in (*pids, daemon))
+    rows = fleet.rows()
+    assert not any(row["service"]["installed"] or row["pid"] for row in rows.values())
+    assert not (fleet.home("work") / "profile.yaml").exists(), "the options went with it: one change, one undo"
+    fleet.ok("undo", done.data["change"])
+    rows = fleet.rows()
+    assert [name for name, row in rows.items() if row["service"]["enabled"]] == ["night", "work"]
+    assert _is_known(fleet, "work") and rows["work"]["state"] == "stopped"
+    assert fleet.outcomes(fleet.gok("start", "work", "--json")) == {"work": "started"}
+
+
+def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    fleet.gok("disable", "night")
+    fleet.gok("install", "work", "--no-enable")
+    fleet.gok("uninstall")
+    assert fleet.daemon() is None
+    done = fleet.ok("undo", "--json")
+    assert len(done.data["services_loaded"]) == 3 and done.json["warnings"] == []
+    enabled = {name: row["service"]["enabled"] for name, row in fleet.rows().items()}
+    assert enabled == {"default": True, "night": False, "work": False}
+    assert set(fleet.known()) == {"hermes-gateway", "hermes-gateway-night", "hermes-gateway-work"}
+
+
+def test_undo_of_a_delete_brings_the_service_back(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    fleet.ok("delete", "work", "--yes")
+    done = fleet.ok("undo", "--json")
+    assert done.data["services_loaded"] == [str(fleet.program("work"))]
+    row = fleet.rows()["work"]
+    assert row["service"]["installed"] and row["service"]["enabled"] and row["state"] == "stopped"
+    assert fleet.outcomes(fleet.gok("start", "--json"))["work"] == "started"
+
+
+def test_undo_of_a_rename_takes_service_and_gateway_back(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    fleet.ok("rename", "work", "office")
+    office = fleet.pid("office")
+    done = fleet.ok("undo", "--json")
+    assert office is not None and is_gone(office) and done.data["gateways_stopped"] == ["office"]
+    row = fleet.rows()["work"]
+    assert row["state"] == "running" and row["pid"] == fleet.pid("work") and row["service"]["enabled"]
+    assert set(fleet.known()) == {"hermes-gateway-work"} and not fleet.program("office").exists()
+    assert fleet.starts("work")[-1][2]["HERMES_HOME"] == str(fleet.home("work"))
+
+
+def test_undo_of_an_option_has_the_definition_read_again(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    fleet.gok("install", "work", "--env", "MODE=fast")
+    pid = fleet.pid("work")
+    fleet.ok("undo")
+    assert fleet.pid("work") == pid and fleet.rows()["work"]["disagreement"] == []
+    fleet.gok("restart", "work")
+    assert "MODE" not in fleet.starts("work")[-1][2]
+
+
+def test_undo_of_disable_and_enable_tells_the_manager(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work")
+    fleet.gok("disable", "work")
+    fleet.ok("undo")
+    assert fleet.rows()["work"]["service"]["enabled"] and not fleet.rows()["work"]["disabled"]
+    fleet.gok("disable", "work")
+    fleet.gok("enable", "work")
+    fleet.ok("undo")
+    assert not fleet.rows()["work"]["service"]["enabled"] and fleet.rows()["work"]["disabled"]
+
+
+def test_undo_of_a_creation_does_not_pull_the_folder_from_under_a_service(fleet: GatewayWorld) -> None:
+    made = fleet.ok("create", "fresh", "--no-alias", "--json").data["change"]
+    fleet.gok("install", "fresh", "--start")
+    pid = fleet.pid("fresh")
+    done = fleet.unchanged_by("undo", made, "--json")
+    assert done.code == 6 and done.problem["code"] == "has-service" and fleet.pid("fresh") == pid
+    assert "`hermes-gateways uninstall fresh`" in done.problem["hint"]
+    fleet.gok("uninstall", "fresh")
+    assert fleet.ok("undo", made).code == 0 and not fleet.home("fresh").exists()
+
+
+def test_an_undo_that_needs_a_manager_out_of_reach_changes_nothing(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    daemon = fleet.daemon()
+    assert daemon is not None
+    fleet.gok("stage", "night", "--manager", "systemd")
+    done = fleet.unchanged_by("undo", "--json", env=UNREACHABLE)
+    assert done.code == 4 and done.problem["hint"]
+    assert Path(fleet.user / ".config/systemd/user/hermes-gateway-night.service").exists()
+
+
+def test_an_undo_without_services_asks_nobody(fleet: GatewayWorld) -> None:
+    fleet.ok("create", "fresh", "--no-alias")
+    assert fleet.call("undo", env=UNREACHABLE).code == 0 and not fleet.home("fresh").exists()
+
+
+def test_a_gateway_started_by_hand_is_stopped_and_told(fleet: GatewayWorld) -> None:
+    process = fleet.by_hand("work")
+    done = fleet.ok("rename", "work", "office", "--json")
+    assert process.wait(10) == 0 and [each["code"] for each in done.json["warnings"]] == ["not-started"]
+    assert "`hermes -p office gateway run`" in done.json["warnings"][0]["hint"]
+    process = fleet.by_hand("office")
+    fleet.ok("undo")
+    assert process.wait(10) == 0 and fleet.home("work").is_dir()

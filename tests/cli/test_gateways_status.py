@@ -1,0 +1,152 @@
+"""status and list: what they tell, also when no manager can be asked, and that they change nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from gateway_world import GatewayWorld, until
+
+UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
+
+
+def test_looking_changes_nothing_whatever_there_is(fleet: GatewayWorld) -> None:
+    looks = (
+        ("status",), ("status", "--json"), ("status", "--quick"), ("list",), ("list", "--json"), ("status", "work"),
+    )  # fmt: skip
+    for words in looks:
+        fleet.untouched_by(*words)
+    assert fleet.daemon() is None and not fleet.state.exists()
+    fleet.gok("install", "work", "--start")
+    for words in looks:
+        fleet.untouched_by(*words)
+    fleet.unchanged_by("list")
+    fleet.unchanged_by("show", "work")
+
+
+def test_without_a_reachable_manager_the_data_is_still_told(fleet: GatewayWorld) -> None:
+    fleet.gok("stage", "night", "--manager", "systemd")
+    for command in ("status", "list"):
+        done = fleet.untouched_by(command, "--json", env=UNREACHABLE)
+        assert done.code == 4 and done.json["status"] == "partial"
+        (error,) = done.json["errors"]
+        assert error["code"] in ("no-manager", "no-program") and error["hint"]
+        rows = {row["profile"]: row for row in done.data["gateways"]}
+        assert set(rows) == {"default", "night", "work"} and done.data["manager"] is None
+        assert rows["night"]["service"]["installed"] and not rows["work"]["service"]["installed"]
+        assert rows["night"]["service"]["path"].endswith(".config/systemd/user/hermes-gateway-night.service")
+        text = fleet.gateways(command, env=UNREACHABLE)
+        assert text.code == 4 and "night" in text.stdout and text.stderr.startswith("error: ")
+
+
+def test_a_gateway_that_runs_is_seen_without_its_manager(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    done = fleet.gateways("status", "work", "--json", env=UNREACHABLE)
+    (row,) = done.data["gateways"]
+    assert done.code == 4 and row["pid"] == fleet.pid("work") and row["state"] == "unsupervised"
+
+
+@pytest.mark.parametrize("env", [
+    UNREACHABLE, {"HERMES_PROFILES_MANAGER": "frob"}, {"HERMES_PROFILES_MANAGER": "launchd", "PATH": "/nowhere"},
+], ids=lambda env: env["HERMES_PROFILES_MANAGER"])  # fmt: skip
+def test_listing_profiles_never_fails_for_the_manager(fleet: GatewayWorld, env: dict[str, str]) -> None:
+    fleet.gok("install", "work", "--start")
+    for words in (("list", "--json"), ("show", "work", "--json")):
+        done = fleet.call(*words, env=env)
+        assert done.code == 0 and done.json["warnings"], "what could not be asked is told"
+    done = fleet.gateways("status", "--json", env=env)
+    assert done.code == 4 and len(done.data["gateways"]) == 3
+    assert fleet.gateways("start", "--json", env=env).code == 4
+
+
+def test_a_daemon_that_hangs_is_an_unreachable_manager(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hermes_profiles.services.managers import supervisor_link
+
+    fleet.gok("install", "work", "--start")
+    monkeypatch.setattr(supervisor_link, "_SECONDS", 0.3)
+    daemon = fleet.daemon()
+    assert daemon is not None
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        done = fleet.gateways("status", "--json")
+        assert done.code == 4 and done.json["errors"][0]["code"] == "manager-timeout"
+        assert [row["pid"] for row in done.data["gateways"]] == [None, None, fleet.pid("work")]
+        assert done.data["gateways"][2]["service"]["installed"] is True and done.data["manager"] is None
+        assert fleet.call("list", "--json").code == 0
+        for words in (("delete", "work", "--yes"), ("rename", "work", "office")):
+            done = fleet.unchanged_by(*words, "--json")
+            assert done.code == 4 and str(fleet.program("work")) in done.problem["message"]
+        assert fleet.ok("delete", "night", "--yes").code == 0, "it has no service that could be left behind"
+        assert fleet.gateways("stop", "--json").code == 4
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+
+def test_exit_3_means_that_something_is_down_that_should_not_be(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    fleet.profile("fresh")
+    assert fleet.gateways("status").code == 0, "who has no service is not missed"
+    fleet.gok("stop", "work")
+    assert fleet.gateways("status").code == 3 and fleet.gateways("status", "night").code == 0
+    assert fleet.gateways("list").code == 0
+    done = fleet.gateways("status", "--json")
+    assert done.json["exit_code"] == 3 and done.json["errors"] == []
+    fleet.gok("disable", "work")
+    assert fleet.gateways("status").code == 0 and "work (disabled)" in fleet.gateways("status").stdout
+
+
+def test_both_commands_and_all_views_agree(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "night", "work", "--start")
+    fleet.gok("stop", "night")
+    status = {name: (row["state"], row["pid"]) for name, row in fleet.rows().items()}
+    listed = {row["profile"]: (row["state"], row["pid"]) for row in fleet.gok("list", "--json").data["gateways"]}
+    profiles = {
+        row["name"]: (row["gateway"]["state"], row["gateway"]["pid"])
+        for row in fleet.ok("list", "--json").data["profiles"]
+    }
+    assert status == listed == profiles and status["work"] == ("running", fleet.pid("work"))
+    assert fleet.ok("show", "work", "--json").data["gateway"]["pid"] == fleet.pid("work")
+
+
+def test_channels_that_are_parked_are_shown_with_their_reason(fleet: GatewayWorld) -> None:
+    platforms = {"telegram": {"state": "fatal", "error_code": "x", "error_message": "bad token"}}
+    (fleet.home("work") / "platforms").write_text(json.dumps(platforms))
+    fleet.gok("install", "work")
+    fleet.gok("start", "work")
+    row = fleet.rows()["work"]
+    assert row["state"] == "degraded" and "bad token" in row["detail"]
+    text = fleet.gateways("status")
+    assert text.code == 0 and "telegram (fatal)" in text.stdout and "work: telegram fatal: bad token" in text.stdout
+
+
+def test_a_gateway_that_died_is_counted_and_seen_alive_again(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "work", "--start")
+    first = fleet.pid("work")
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: fleet.pid("work") not in (None, first))
+    row = until(lambda: (row := fleet.rows()["work"])["state"] == "running" and row)
+    assert row["restarts"] == 1 and row["last_exit"] == -9 and row["pid"] == fleet.pid("work")
+
+
+def test_selection_words_mean_the_same_everywhere(fleet: GatewayWorld) -> None:
+    fleet.gok("group", "day", "work", "default")
+    for given, expected in (
+        (("night", "work"), ["night", "work"]), (("--except", "night"), ["default", "work"]),
+        (("--group", "day"), ["default", "work"]), (("night", "--group", "day"), ["default", "night", "work"]),
+    ):  # fmt: skip
+        rows = fleet.gok("status", *given, "--json").data["gateways"]
+        assert [row["profile"] for row in rows] == expected
+
+
+def test_another_root_is_another_fleet(fleet: GatewayWorld) -> None:
+    other = Path(fleet.user / "data")
+    (other / "profiles" / "work").mkdir(parents=True)
+    fleet.gok("install", "work", "--start")
+    rows = fleet.gok("status", "--home", str(other), "--json").data["gateways"]
+    assert [(row["profile"], row["state"], row["service"]["installed"]) for row in rows] == [
+        ("default", "stopped", False), ("work", "stopped", False)
+    ]  # fmt: skip
