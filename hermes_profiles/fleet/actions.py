@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from hermes_profiles.model.result import HermesProfilesError
 from hermes_profiles.services.managers.base import Activity
 from hermes_profiles.services.spec import RESTART_ME
 
@@ -105,16 +106,24 @@ class Phase(StrEnum):
 
 @dataclass(slots=True)
 class Job:
-    """One gateway on its way."""
+    """One gateway on its way.
+
+    `told`: pid → when it was told that it is stopped on purpose; `termed`, `killed`: pids that were sent a signal;
+    `restarts`, `since`: what the manager said of the service when it was told to start it.
+    """
 
     profile: str
     verb: Verb
     phase: Phase = Phase.WAITING
     begun: float = 0.0
-    asked: set[str] = field(default_factory=set)
+    was_stopped: bool = False
+    told: dict[int, float] = field(default_factory=dict)
+    termed: set[int] = field(default_factory=set)
+    killed: set[int] = field(default_factory=set)
     up_since: float | None = None
     up_pid: int | None = None
     restarts: int = 0
+    since: float | None = None
     masked: tuple[str, ...] = ()
     remark: str = ""
     outcome: Outcome | None = None
@@ -135,7 +144,8 @@ class Fleet:
     def run(self, profiles: Sequence[str], before: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Return an outcome for every profile, in the order given; `before`: their gateways a moment ago.
 
-        After Ctrl-C the outcomes of those under way and not begun say so; nothing is taken back.
+        After Ctrl-C the outcomes of those under way and not begun say so; nothing is taken back. Raises what the hands
+        raise (ManagerError) while there is nothing to give account of yet; later, it is how the others failed.
         """
         jobs = [Job(profile, self._verb) for profile in profiles]
         try:
@@ -144,6 +154,13 @@ class Fleet:
             for job in jobs:
                 if job.outcome is None:
                     self._end(job, OutcomeKind.INTERRUPTED, _interrupted(job))
+        except HermesProfilesError as error:
+            if all(job.outcome is None for job in jobs):
+                raise
+            for job in jobs:
+                if job.outcome is None:
+                    begun = job.phase is not Phase.WAITING or job.was_stopped
+                    self._end(job, OutcomeKind.FAILED, str(error) if begun else f"not begun: {error}")
         return tuple(job.outcome for job in jobs if job.outcome is not None)
 
     def _drive(self, jobs: Sequence[Job], before: Mapping[str, Gateway]) -> None:
@@ -203,8 +220,7 @@ class Fleet:
         by_manager = []
         for job in jobs:
             gateway = looks[job.profile]
-            if gateway.process is not None:
-                self._hands.announce_stop(gateway)
+            self._announce(job, gateway)
             if _is_managed(gateway):
                 by_manager.append(job)
         if by_manager:
@@ -213,6 +229,16 @@ class Fleet:
                 if job.profile in refused:
                     self._fail(job, refused[job.profile])
 
+    def _announce(self, job: Job, gateway: Gateway) -> None:
+        """Tell a process once that it is stopped on purpose; one that cannot be told is stopped all the same."""
+        if gateway.process is None or gateway.process.pid in job.told:
+            return
+        job.told[gateway.process.pid] = self._hands.now()
+        try:
+            self._hands.announce_stop(gateway)
+        except HermesProfilesError as error:
+            job.remark = f"could not be told that it is stopped on purpose: {error}"
+
     def _start_some(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
         if not jobs:
             return
@@ -220,7 +246,8 @@ class Fleet:
         if self._pace.stagger > 0:
             if now - self._last_start < self._pace.stagger:
                 return
-            jobs = jobs[:1]
+            # Closer together than the loop looks: several at a time.
+            jobs = jobs[: max(1, int(POLL / self._pace.stagger + 0.001))]
         self._last_start = now
         prepared = self._hands.prepare([job.profile for job in jobs])
         ready = []
@@ -229,9 +256,10 @@ class Fleet:
             if decision.refusal is not None:
                 self._end(job, OutcomeKind.REFUSED, decision.refusal)
                 continue
-            job.masked, job.remark = decision.masked, decision.remark
+            job.masked, job.remark = decision.masked, "; ".join(filter(None, (job.remark, decision.remark)))
             job.phase, job.begun = Phase.STARTING, now
-            job.restarts = _restarts(looks[job.profile])
+            service = looks[job.profile].service
+            job.restarts, job.since = _restarts(looks[job.profile]), service.since if service is not None else None
             ready.append(job)
         refused = self._hands.start([job.profile for job in ready]) if ready else {}
         for job in ready:
@@ -244,41 +272,43 @@ class Fleet:
         if not _needs_stop(gateway):
             self._has_stopped(job)
             return
-        waited = self._hands.now() - job.begun
-        if gateway.process is not None:
-            if waited > MARKER_TIME and not _is_managed(gateway) and "term" not in job.asked:
-                job.asked.add("term")
+        now, process = self._hands.now(), gateway.process
+        waited = now - job.begun
+        if process is not None:
+            self._announce(job, gateway)
+            alone = not _is_managed(gateway) and not _is_ending(gateway)
+            if alone and now - job.told[process.pid] > MARKER_TIME and process.pid not in job.termed:
+                job.termed.add(process.pid)
                 self._hands.end(gateway, kill=False)
-            if waited > self._pace.stop and "kill" not in job.asked:
-                job.asked.add("kill")
+            if waited > self._pace.stop and process.pid not in job.killed:
+                job.killed.add(process.pid)
                 self._hands.end(gateway, kill=True)
         if waited > self._pace.stop + KILL_TIME:
             who = f"process {gateway.pid} " if gateway.pid else "the service "
             self._fail(job, f"{who}did not end within {waited:.0f} s")
 
     def _has_stopped(self, job: Job) -> None:
-        killed = "kill" in job.asked
         if job.verb is Verb.STOP:
-            words = f"did not stop within {self._pace.stop:.0f} s and was killed" if killed else ""
-            self._end(job, OutcomeKind.STOPPED, words)
+            words = f"did not stop within {self._pace.stop:.0f} s and was killed" if job.killed else ""
+            self._end(job, OutcomeKind.STOPPED, "; ".join(filter(None, (words, job.remark))))
             return
         job.phase = Phase.WAITING
         job.verb = Verb.START
-        job.asked.add("stopped")
+        job.was_stopped = True
 
     def _watch_start(self, job: Job, gateway: Gateway) -> None:
         now = self._hands.now()
-        if gateway.process is not None and gateway.settled and gateway.state is not GatewayState.UNSUPERVISED:
+        if _is_up(gateway):
             if job.up_pid != gateway.pid:
                 job.up_pid, job.up_since = gateway.pid, now
             if job.up_since is not None and now - job.up_since >= DWELL:
-                kind = OutcomeKind.RESTARTED if "stopped" in job.asked else OutcomeKind.STARTED
+                kind = OutcomeKind.RESTARTED if job.was_stopped else OutcomeKind.STARTED
                 words = "; ".join(filter(None, (gateway.detail, job.remark)))
                 self._end(job, kind, words, pid=gateway.pid, masked=job.masked)
             return
         job.up_since = job.up_pid = None
         job.restarts = min(job.restarts, _restarts(gateway))
-        reason = _start_failure(gateway, now - job.begun, job.restarts)
+        reason = _start_failure(gateway, job, now - job.begun)
         if reason:
             self._fail(job, reason)
         elif now - job.begun > self._pace.settle:
@@ -289,7 +319,11 @@ class Fleet:
     # Ending
 
     def _fail(self, job: Job, reason: str) -> None:
-        self._end(job, OutcomeKind.FAILED, reason, log=self._hands.log_lines(job.profile))
+        try:
+            log = self._hands.log_lines(job.profile)
+        except HermesProfilesError as error:  # the lines are a courtesy
+            log = (str(error),)
+        self._end(job, OutcomeKind.FAILED, reason, log=log)
 
     def _end(
         self, job: Job, kind: OutcomeKind, detail: str = "", *, pid: int | None = None,
@@ -308,12 +342,20 @@ def _is_managed(gateway: Gateway) -> bool:
     return service.waiting or service.queued or service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
 
 
+def _is_ending(gateway: Gateway) -> bool:
+    """Return whether its manager is about to end it."""
+    return gateway.service is not None and gateway.service.activity is Activity.DEACTIVATING
+
+
 def _needs_stop(gateway: Gateway) -> bool:
     """Return whether anything of a gateway is there: its process, or a manager that would bring it back."""
-    service = gateway.service
-    if gateway.process is not None or _is_managed(gateway):
-        return True
-    return service is not None and service.activity is Activity.DEACTIVATING
+    return gateway.process is not None or _is_managed(gateway) or _is_ending(gateway)
+
+
+def _is_up(gateway: Gateway) -> bool:
+    """Return whether the service runs a gateway that said that it is up, and that stays."""
+    has_settled = gateway.process is not None and gateway.settled
+    return has_settled and gateway.state is not GatewayState.UNSUPERVISED and not _is_ending(gateway)
 
 
 def _restarts(gateway: Gateway) -> int:
@@ -322,30 +364,36 @@ def _restarts(gateway: Gateway) -> int:
 
 def _has_slot(job: Job) -> bool:
     """Return whether a gateway that was stopped waits to be started again: its place among the busy is kept."""
-    return job.phase is Phase.WAITING and "stopped" in job.asked
+    return job.phase is Phase.WAITING and job.was_stopped
 
 
-def _start_failure(gateway: Gateway, waited: float, restarts: int) -> str:
-    """Return why a start has failed, "" while it may still come up; `restarts`: how often the manager had revived it
-    when it was told to start."""
+def _start_failure(gateway: Gateway, job: Job, waited: float) -> str:
+    """Return why a start has failed, "" while it may still come up."""
     service = gateway.service
     if service is None:
         return "" if waited < PATIENCE else "no manager runs it"
-    ended = service.last_exit is not None and service.last_exit not in (0, RESTART_ME)
+    if service.queued:  # all else is still about what was before
+        return ""
     if service.activity is Activity.FAILED:
         return gateway.detail or exit_meaning(service.last_exit) or "failed"
-    tries_again = (service.waiting and waited > 1.0) or _restarts(gateway) > restarts
-    if ended and tries_again:
+    tries_again = (service.waiting and waited > 1.0) or _restarts(gateway) > job.restarts
+    if tries_again and service.last_exit is not None and service.last_exit != RESTART_ME:
         return f"{exit_meaning(service.last_exit)}; the service tries again"
-    idle = service.activity in (Activity.INACTIVE, Activity.UNKNOWN) and not service.queued
-    if idle and gateway.process is None and waited > PATIENCE:
-        if service.last_exit is not None:
-            return f"it ended at once: {exit_meaning(service.last_exit)}"
-        return "the manager accepted the start, and nothing runs"
+    if service.activity in (Activity.INACTIVE, Activity.UNKNOWN) and gateway.process is None and waited > PATIENCE:
+        return _why_nothing_runs(gateway, job)
     return ""
+
+
+def _why_nothing_runs(gateway: Gateway, job: Job) -> str:
+    service = gateway.service
+    if service is None or service.last_exit is None or (service.since is not None and service.since == job.since):
+        return "the manager accepted the start, and nothing runs"
+    # launchd is told that a gateway whose configuration cannot work has ended well: what it wrote itself says more.
+    is_told = gateway.state is GatewayState.FAILED
+    return gateway.detail if is_told else f"it ended at once: {exit_meaning(service.last_exit)}"
 
 
 def _interrupted(job: Job) -> str:
     if job.phase is Phase.WAITING:
-        return "stopped, and not started again" if "stopped" in job.asked else "not begun"
+        return "stopped, and not started again" if job.was_stopped else "not begun"
     return f"was {job.phase}; it may still come to an end"

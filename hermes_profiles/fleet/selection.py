@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import NotFound
+from hermes_profiles.services.managers.base import Activity
 
 from .outcomes import Outcome, OutcomeKind, Verb
 from .state import Gateway, GatewayState
 
 _UP = (GatewayState.RUNNING, GatewayState.DEGRADED, GatewayState.STARTING, GatewayState.UNSUPERVISED)
+# Without a process that is proven to be theirs.
+_COMING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING, GatewayState.UNKNOWN)
 
 
 class Selection(NamedTuple):
@@ -117,7 +120,7 @@ def _clear(
     if state is GatewayState.SERVED and not force:
         hint = "act on `default`, or say `--force`" if named else None
         return Outcome(profile, declined, gateway.detail, gateway.pid, hint=hint)
-    if state is GatewayState.UNKNOWN and not force:
+    if state is GatewayState.UNKNOWN and not (force and (verb is Verb.START or _is_active(gateway))):
         return Outcome(
             profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint="nothing is signalled on a guess"
         )
@@ -134,6 +137,11 @@ def _clear(
     return _clear_start(gateway) if verb is Verb.START else _clear_restart(gateway, start_stopped=start_stopped)
 
 
+def _is_active(gateway: Gateway) -> bool:
+    """Return whether its manager has a hand on it: then a stop means the service, not a process one guesses at."""
+    return gateway.service is not None and gateway.service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
+
+
 def _clear_stop(gateway: Gateway) -> Outcome | None:
     if gateway.state is GatewayState.STALE and gateway.service is None:
         return Outcome(gateway.profile, OutcomeKind.ALREADY_STOPPED, gateway.detail)
@@ -141,7 +149,9 @@ def _clear_stop(gateway: Gateway) -> Outcome | None:
 
 
 def _clear_start(gateway: Gateway) -> Outcome | None:
-    if gateway.process is not None and gateway.state in _UP:
+    is_ending = gateway.service is not None and gateway.service.activity is Activity.DEACTIVATING
+    is_up = gateway.process is not None and gateway.state in _UP
+    if is_up and (not is_ending or gateway.state is GatewayState.UNSUPERVISED):
         masked = tuple(mask.channel for mask in gateway.masks)
         detail = f"unsupervised: {gateway.detail}" if gateway.state is GatewayState.UNSUPERVISED else gateway.detail
         return Outcome(gateway.profile, OutcomeKind.ALREADY_RUNNING, detail, gateway.pid, masked)
@@ -155,7 +165,7 @@ def _clear_start(gateway: Gateway) -> Outcome | None:
 
 def _clear_restart(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
     has_service = gateway.service is not None and gateway.service.installed
-    is_up = gateway.process is not None or gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+    is_up = gateway.process is not None or gateway.state in _COMING
     if is_up and not has_service:
         return Outcome(
             gateway.profile, OutcomeKind.REFUSED, "it has no service that would start it again", gateway.pid,

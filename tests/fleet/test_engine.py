@@ -1,0 +1,495 @@
+"""The loop that drives a fleet: what it reports is what became of the gateways, whatever they and the manager do."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from fleet_fakes import Nature, World, act, drive
+
+from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet, Pace
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.model.result import ExitCode, HermesProfilesError
+from hermes_profiles.services.managers.base import Activity, ManagerError
+
+K = OutcomeKind
+FIVE = ("a", "b", "c", "d", "e")
+SLACK = 3 * POLL
+
+
+def kinds(outcomes: dict[str, Outcome]) -> dict[str, OutcomeKind]:
+    return {name: each.outcome for name, each in outcomes.items()}
+
+
+def check(world: World, outcomes: dict[str, Outcome]) -> None:
+    """Compare what was reported with what is."""
+    for name, each in outcomes.items():
+        if each.outcome in (K.STARTED, K.RESTARTED):
+            assert world.is_up(name) and each.pid == world.sims[name].pid, each
+        elif each.outcome in (K.STOPPED, K.ALREADY_STOPPED):
+            assert world.is_down(name) and each.pid is None, each
+
+
+# -- start
+
+
+def test_one_that_fails_leaves_four_started() -> None:
+    world = World(FIVE, c=Nature(ends_with=78))
+    told: list[Outcome] = []
+    found = drive(world, Verb.START, told=told.append)
+    assert kinds(found) == {"a": K.STARTED, "b": K.STARTED, "c": K.FAILED, "d": K.STARTED, "e": K.STARTED}
+    assert found["c"].detail == "exit 78: its configuration cannot work; port 8642 is in use"
+    assert found["c"].log == world.log and all(found[name].log == () for name in "abde")
+    assert exit_code(found.values()) is ExitCode.FAILED
+    assert sorted(each.profile for each in told) == list(FIVE)
+    check(world, found)
+
+
+@pytest.mark.parametrize(("nature", "reason"), [
+    (Nature(starts_nothing=True), "the manager accepted the start, and nothing runs"),
+    (Nature(refuses_start="unit is masked"), "unit is masked"),
+    (Nature(ends_with=1), "exit 1: failed, or stopped without notice; the service tries again"),
+    (Nature(ends_with=1, retry=0.3), "exit 1: failed, or stopped without notice; the service tries again"),
+    (Nature(ends_with=203), "exit 203: its Python is gone; the service tries again"),
+    (Nature(ends_with=0), "exit 0: stopped as planned; the service tries again"),
+    (Nature(ends_with=-9), "killed by signal 9; the service tries again"),
+    (Nature(ends_with=78), "exit 78: its configuration cannot work; port 8642 is in use"),
+    (Nature(settles=None),
+     "process 100 is alive, but not up within 90 s: still starting after 90 s: connecting telegram"),
+    (Nature(ends_with=75, retry=0.3), "not up within 90 s"),
+])  # fmt: skip
+def test_why_a_start_has_failed(nature: Nature, reason: str) -> None:
+    world = World(("a", "b"), a=nature)
+    found = drive(world, Verb.START)
+    assert kinds(found) == {"a": K.FAILED, "b": K.STARTED}
+    assert found["a"].detail.startswith(reason), found["a"].detail
+    assert found["a"].log == world.log and not world.is_up("a")
+
+
+@pytest.mark.parametrize(("nature", "most"), [
+    (Nature(starts_nothing=True), PATIENCE), (Nature(ends_with=1), 1.0), (Nature(ends_with=78), 0.0),
+    (Nature(settles=None), 90.0), (Nature(settles=5.0), 5.0 + DWELL), (Nature(settles=60.0), 60.0 + DWELL),
+])  # fmt: skip
+def test_no_start_takes_longer_than_it_must(nature: Nature, most: float) -> None:
+    world = World(("a",), a=nature)
+    drive(world, Verb.START)
+    assert world.time - 1000 <= most + SLACK
+
+
+def test_what_ran_before_is_no_word_about_this_start() -> None:
+    """systemd remembers how the last run ended."""
+    world = World(("a",), a=Nature(starts_nothing=True))
+    world.sims["a"].last_exit, world.sims["a"].since = 0, 500.0
+    assert drive(world, Verb.START)["a"].detail == "the manager accepted the start, and nothing runs"
+
+
+def test_one_that_came_and_went_is_told_from_one_that_never_came() -> None:
+    world = World(("a",), a=Nature(starts_nothing=True))
+
+    def comes_and_goes() -> None:
+        world.sims["a"].last_exit, world.sims["a"].since = 0, world.time
+
+    world._in(1.0, comes_and_goes)
+    assert drive(world, Verb.START)["a"].detail == "it ended at once: exit 0: stopped as planned"
+
+
+def test_what_the_gateway_wrote_is_told_where_the_manager_hides_it() -> None:
+    """launchd's wrapper turns 78 into 0."""
+    world = World(("a",), a=Nature(starts_nothing=True))
+    sim = world.sims["a"]
+
+    def comes_and_goes() -> None:
+        from hermes_profiles.fleet.records import StateRecord
+
+        sim.last_exit, sim.since = 0, world.time
+        sim.written = StateRecord(7, 1.0, "startup_failed", "port 8642 is in use", 0, (), ())
+
+    world._in(1.0, comes_and_goes)
+    assert drive(world, Verb.START)["a"].detail == "could not start: port 8642 is in use"
+
+
+@pytest.mark.parametrize("activity", [Activity.FAILED, Activity.INACTIVE])
+@pytest.mark.parametrize("queue", [0.5, 3.0, 20.0])
+def test_a_start_that_waits_in_the_queue_has_not_failed(activity: Activity, queue: float) -> None:
+    """Until the manager comes to it, it shows what was before."""
+    world = World(("a",), a=Nature(queue=queue))
+    world.sims["a"].activity, world.sims["a"].last_exit = activity, 78
+    assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
+
+
+def test_one_that_fails_first_is_told_so_though_it_may_come_up_yet() -> None:
+    world = World(("a",), a=Nature(ends_with=1, bad_tries=1, retry=0.5))
+    found = drive(world, Verb.START)
+    assert found["a"].detail == "exit 1: failed, or stopped without notice; the service tries again"
+    assert not world.is_up("a")
+
+
+def test_restarts_from_before_do_not_count_against_a_start() -> None:
+    world = World(("a",), a=Nature(queue=1.0))
+    world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
+    assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
+
+
+def test_up_for_a_moment_is_not_up() -> None:
+    world = World(("a",), a=Nature(settles=1.0))
+    world._in(1.0 + DWELL / 2, lambda: world.crash("a"))
+    found = drive(world, Verb.START)
+    assert kinds(found) == {"a": K.FAILED}
+
+
+def test_a_gateway_that_is_on_its_way_down_does_not_count_as_up() -> None:
+    world = World(("a",), a=Nature(term=3.0, queue=3.5)).bring_up()
+    world.stop(("a",))
+    assert world.sims["a"].activity is Activity.DEACTIVATING
+    found = act(world, Verb.START, ("a",))
+    check(world, found)
+    assert kinds(found) == {"a": K.STARTED} and world.when("start", "a")
+
+
+def test_masks_and_refusals_are_reported() -> None:
+    world = World(("a", "b"), a=Nature(masked=("telegram",)), b=Nature(refusal="telegram is taken by a"))
+    found = drive(world, Verb.START)
+    assert (found["a"].outcome, found["a"].masked) == (K.STARTED, ("telegram",))
+    assert (found["b"].outcome, found["b"].detail) == (K.REFUSED, "telegram is taken by a")
+    assert world.made("start") == [("start", ("a",))]
+    assert exit_code(found.values()) is ExitCode.REFUSED
+
+
+def test_nobody_is_started_where_all_are_refused() -> None:
+    world = World(("a",), a=Nature(refusal="taken"))
+    drive(world, Verb.START)
+    assert world.made("start") == []
+
+
+# -- stop
+
+
+def test_a_stop_is_announced_and_then_passed_on() -> None:
+    world = World(FIVE).bring_up()
+    found = drive(world, Verb.STOP)
+    check(world, found)
+    assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED) and world.signals == []
+    verbs = [verb for verb, _ in world.made("announce", "stop")]
+    assert verbs == ["announce"] * 5 + ["stop"]
+    assert all(sim.activity is Activity.INACTIVE for sim in world.sims.values()), "nothing counts as failed"
+
+
+def test_what_is_stopped_is_left_alone() -> None:
+    world = World(("a",))
+    assert kinds(drive(world, Verb.STOP)) == {"a": K.ALREADY_STOPPED}
+    assert world.calls == []
+
+
+def test_a_loop_of_crashes_is_stopped() -> None:
+    world = World(("a",), a=Nature(ends_with=1))
+    drive(world, Verb.START)
+    assert world.sims["a"].waiting
+    found = drive(world, Verb.STOP)
+    world.pass_time(60)
+    check(world, found)
+    assert kinds(found) == {"a": K.STOPPED}
+
+
+def test_a_job_in_the_queue_is_taken_back() -> None:
+    world = World(("a",), a=Nature(queue=30.0))
+    world.start(("a",))
+    found = drive(world, Verb.STOP)
+    world.pass_time(60)
+    check(world, found)
+    assert world.made("stop") == [("stop", ("a",))]
+
+
+def test_only_who_outlives_the_stop_time_is_killed() -> None:
+    world = World(FIVE, b=Nature(marker=None, term=None), d=Nature(marker=None, term=60.0)).bring_up()
+    pid = world.sims["b"].pid
+    found = drive(world, Verb.STOP)
+    check(world, found)
+    assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED)
+    assert found["b"].detail == "did not stop within 75 s and was killed"
+    assert [(name, who, kill) for _, name, who, kill in world.signals] == [("b", pid, True)]
+    assert 75 < world.signals[0][0] - 1000 <= 75 + SLACK
+
+
+@pytest.mark.parametrize(("nature", "signals", "kind"), [
+    (Nature(), [], K.STOPPED),
+    (Nature(marker=None), [False], K.STOPPED),
+    (Nature(marker=None, term=None), [False, True], K.STOPPED),
+    (Nature(marker=None, term=None, kill=None), [False, True], K.FAILED),
+])  # fmt: skip
+def test_one_outside_its_service_is_asked_before_it_is_made(
+    nature: Nature, signals: list[bool], kind: OutcomeKind
+) -> None:
+    world = World(("a",), a=nature)
+    world.run_by_hand("a")
+    pid = world.sims["a"].pid
+    found = drive(world, Verb.STOP)
+    assert kinds(found) == {"a": kind} and world.made("stop") == []
+    assert [(who, kill) for _, _, who, kill in world.signals] == [(pid, kill) for kill in signals]
+    times = [at - 1000 for at, *_ in world.signals]
+    assert all(at > (75 if kill else MARKER_TIME) for at, kill in zip(times, signals, strict=True))
+
+
+def test_a_second_gateway_of_the_home_is_asked_before_it_is_killed_too() -> None:
+    world = World(("a",), a=Nature(marker=None))
+    world.run_by_hand("a")
+    first = world.sims["a"].pid
+    original, second = world._gone, []
+
+    def gone(sim: Any, pid: int, code: int, *, orderly: bool) -> None:
+        original(sim, pid, code, orderly=orderly)
+        if pid == first:
+            world.run_by_hand("a")
+            second.append(sim.pid)
+
+    world._gone = gone  # type: ignore[method-assign]
+    found = drive(world, Verb.STOP)
+    check(world, found)
+    assert [(who, kill) for _, _, who, kill in world.signals] == [(first, False), (second[0], False)]
+    assert len(world.made("announce")) == 2
+
+
+@pytest.mark.parametrize(("nature", "detail"), [
+    (Nature(ignores_stop=True, marker=None), "process 100 did not end within 85 s"),
+    (Nature(term=None, marker=None, kill=None), "process 100 did not end within 85 s"),
+    (Nature(refuses_stop="access denied"), "access denied"),
+])  # fmt: skip
+def test_one_that_does_not_stop_is_reported_so(nature: Nature, detail: str) -> None:
+    world = World(("a", "b"), a=nature).bring_up()
+    if nature.ignores_stop:
+        nature.kill = None
+    found = drive(world, Verb.STOP)
+    assert kinds(found) == {"a": K.FAILED, "b": K.STOPPED}
+    assert found["a"].detail == detail and found["a"].log == world.log
+    assert world.time - 1000 <= 75 + KILL_TIME + SLACK
+
+
+def test_a_manager_that_ignores_the_stop_revives_and_that_is_told() -> None:
+    world = World(("a",), a=Nature(ignores_stop=True)).bring_up()
+    found = drive(world, Verb.STOP)
+    assert kinds(found) == {"a": K.FAILED} and not world.is_down("a")
+
+
+def test_one_that_cannot_be_told_does_not_keep_the_others_from_stopping() -> None:
+    world = World(FIVE, b=Nature(cannot_be_told=True)).bring_up()
+    found = drive(world, Verb.STOP)
+    check(world, found)
+    assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED)
+    assert "cannot write the marker" in found["b"].detail
+
+
+# -- restart
+
+
+def test_a_restart_stops_before_it_starts() -> None:
+    world = World(FIVE).bring_up()
+    before = {name: sim.pid for name, sim in world.sims.items()}
+    found = drive(world, Verb.RESTART)
+    check(world, found)
+    assert kinds(found) == dict.fromkeys(FIVE, K.RESTARTED)
+    assert all(world.sims[name].pid != pid for name, pid in before.items())
+    for name in FIVE:
+        assert world.when("announce", name)[0] <= world.when("stop", name)[0] < world.when("start", name)[0]
+
+
+def test_one_that_does_not_stop_is_not_started_again() -> None:
+    world = World(("a", "b"), a=Nature(marker=None, term=None, kill=None)).bring_up()
+    found = drive(world, Verb.RESTART)
+    assert kinds(found) == {"a": K.FAILED, "b": K.RESTARTED} and not world.when("start", "a")
+
+
+def test_a_restart_brings_one_started_by_hand_under_its_service() -> None:
+    world = World(("a",))
+    world.run_by_hand("a")
+    found = drive(world, Verb.RESTART)
+    check(world, found)
+    assert kinds(found) == {"a": K.RESTARTED} and world.sims["a"].supervised
+
+
+def test_a_restart_of_one_that_is_down_starts_it() -> None:
+    world = World(("a",))
+    assert kinds(drive(world, Verb.RESTART)) == {"a": K.STARTED}
+
+
+def test_rolling_is_one_after_the_other_each_up_before_the_next() -> None:
+    world = World(FIVE, b=Nature(settles=7.0)).bring_up()
+    found = drive(world, Verb.RESTART, rolling=True)
+    check(world, found)
+    assert kinds(found) == dict.fromkeys(FIVE, K.RESTARTED) and world.most_at_work == 1
+    for name, following in pairwise(FIVE):
+        up = world.sims[name].began + (world.sims[name].nature.settles or 0)
+        assert up + DWELL <= world.when("stop", following)[0] + 1e-6
+
+
+@pytest.mark.parametrize(("nature", "kind"), [
+    (Nature(ends_with=78), K.FAILED), (Nature(refusal="taken"), K.REFUSED), (Nature(refuses_stop="no"), K.FAILED),
+])  # fmt: skip
+def test_rolling_halts_at_the_first_failure(nature: Nature, kind: OutcomeKind) -> None:
+    world = World(FIVE).bring_up()
+    world.sims["b"].nature = nature
+    found = drive(world, Verb.RESTART, rolling=True)
+    assert kinds(found) == {"a": K.RESTARTED, "b": kind, "c": K.SKIPPED, "d": K.SKIPPED, "e": K.SKIPPED}
+    assert found["c"].detail == "not begun: b failed before"
+    assert not {name for verb, of in world.made("stop", "start", "announce") for name in of} & {"c", "d", "e"}
+    assert exit_code(found.values()) is (ExitCode.FAILED if kind is K.FAILED else ExitCode.REFUSED)
+
+
+# -- pace
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize("jobs", [1, 2, 3, 7])
+def test_no_more_are_under_way_than_allowed(verb: Verb, jobs: int) -> None:
+    names = tuple(f"p{number}" for number in range(8))
+    world = World(names, p3=Nature(ends_with=78), p4=Nature(settles=4.0), p5=Nature(term=2.0, marker=None))
+    if verb is not Verb.START:
+        world.bring_up()
+    found = drive(world, verb, jobs=jobs)
+    check(world, found)
+    assert world.most_at_work <= jobs
+    assert max(len(of) for _, of in world.made("start", "stop")) <= jobs
+    assert not [each for each in found.values() if each.outcome is K.FAILED and each.profile != "p3"]
+
+
+@pytest.mark.parametrize("stagger", [0.3, 0.5, 2.0])
+@pytest.mark.parametrize("verb", [Verb.START, Verb.RESTART])
+def test_starts_keep_their_distance(verb: Verb, stagger: float) -> None:
+    world = World(FIVE)
+    if verb is Verb.RESTART:
+        world.bring_up()
+    found = drive(world, verb, stagger=stagger)
+    check(world, found)
+    times = [world.when("start", name)[0] for name in FIVE]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert all(stagger - 1e-6 <= gap <= stagger + SLACK for gap in gaps)
+
+
+def test_many_starts_with_a_tiny_distance_do_not_take_for_ever() -> None:
+    """A thousand gateways within ten seconds: closer than the loop looks, so several go at a time."""
+    names = tuple(f"p{number}" for number in range(1000))
+    world = World(names)
+    found = drive(world, Verb.START, stagger=0.01)
+    assert set(kinds(found).values()) == {K.STARTED}
+    assert 9.0 < world.when("start", names[-1])[0] - 1000 < 12.0
+
+
+def test_a_fleet_takes_as_long_as_its_slowest_gateway() -> None:
+    names = tuple(f"p{number}" for number in range(20))
+    natures = {name: Nature(settles=0.5 + number % 7, marker=0.2 * (number % 5)) for number, name in enumerate(names)}
+    world = World(names, **natures)
+    check(world, drive(world, Verb.START))
+    assert world.time - 1000 <= 6.5 + DWELL + SLACK
+    begun = world.time
+    check(world, drive(world, Verb.RESTART))
+    assert world.time - begun <= 0.8 + 6.5 + DWELL + 2 * SLACK
+    begun = world.time
+    check(world, drive(world, Verb.STOP))
+    assert world.time - begun <= 0.8 + SLACK
+
+
+def test_the_manager_is_told_once_for_all() -> None:
+    names = tuple(f"p{number}" for number in range(20))
+    world = World(names)
+    drive(world, Verb.START)
+    assert world.made("start", "prepare") == [("prepare", names), ("start", names)]
+    world.calls.clear()
+    drive(world, Verb.STOP)
+    assert world.made("stop") == [("stop", names)]
+
+
+def test_a_look_is_one_for_all_that_are_under_way() -> None:
+    world = World(FIVE, e=Nature(settles=3.0))
+    drive(world, Verb.START)
+    looks = world.made("look")
+    sleeps = world.made("sleep")
+    assert len(looks) == len(sleeps) and looks[0] == ("look", FIVE) and looks[-1] == ("look", ("e",))
+
+
+# -- Ctrl-C, and a manager that goes away
+
+MIXED: dict[str, Any] = {
+    "b": Nature(ends_with=78), "c": Nature(settles=2.0), "d": Nature(refusal="taken"),
+    "e": Nature(marker=None, term=3.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("pace", [{}, {"jobs": 2}, {"rolling": True}, {"stagger": 0.5}], ids=str)
+@pytest.mark.parametrize("verb", list(Verb))
+def test_ctrl_c_at_any_moment_leaves_an_account_for_every_profile(
+    verb: Verb, pace: dict[str, Any], after: bool
+) -> None:
+    interrupted = 0
+    for number in range(1, 2000):
+        world = World(FIVE, **MIXED)
+        if verb is not Verb.START:
+            world.bring_up()
+        world._calls, world.interrupt_at, world.interrupt_after = 0, number, after
+        found = drive(world, verb, **pace)
+        check(world, {name: each for name, each in found.items() if each.outcome is not K.INTERRUPTED})
+        broken = {name: each for name, each in found.items() if each.outcome is K.INTERRUPTED}
+        for name, each in broken.items():
+            touched = {of_verb for of_verb, of in world.made("announce", "stop", "start", "term", "kill") if name in of}
+            if each.detail == "not begun":
+                assert not touched, each
+            elif each.detail == "stopped, and not started again":
+                assert world.is_down(name) and "start" not in touched
+            else:
+                assert each.detail in (
+                    "was stopping; it may still come to an end", "was starting; it may still come to an end"
+                )  # fmt: skip
+        if world._calls < number:
+            assert not broken
+            break
+        interrupted += bool(broken)
+        assert (exit_code(found.values()) is ExitCode.INTERRUPTED) == bool(broken)
+    else:
+        raise AssertionError("it never ends")
+    assert interrupted > 10
+
+
+def test_ctrl_c_while_an_outcome_is_told_keeps_it() -> None:
+    world = World(("a", "b"), b=Nature(settles=5.0))
+
+    def told(outcome: Outcome) -> None:
+        if outcome.profile == "a":
+            raise KeyboardInterrupt
+
+    assert kinds(drive(world, Verb.START, told=told)) == {"a": K.STARTED, "b": K.INTERRUPTED}
+
+
+def test_a_manager_that_goes_away_leaves_an_account_of_what_was_done() -> None:
+    world = World(FIVE, e=Nature(settles=20.0))
+    world.unreachable_from = 1005.0
+    found = drive(world, Verb.START)
+    check(world, found)
+    assert kinds(found) == {**dict.fromkeys("abcd", K.STARTED), "e": K.FAILED}
+    assert found["e"].detail == "the manager is gone" and exit_code(found.values()) is ExitCode.FAILED
+
+
+def test_a_manager_that_was_never_there_is_an_error_of_its_own() -> None:
+    world = World(FIVE)
+    world.unreachable_from = 0.0
+    with pytest.raises(ManagerError):
+        Fleet(Verb.START, world, Pace()).run(FIVE, world.gateways())
+    assert ManagerError.exit_code is ExitCode.MANAGER and issubclass(ManagerError, HermesProfilesError)
+
+
+# -- what the exit code says
+
+
+@pytest.mark.parametrize(("given", "code"), [
+    ([], ExitCode.OK), ([K.STARTED, K.ALREADY_RUNNING, K.SKIPPED, K.STOPPED, K.ALREADY_STOPPED], ExitCode.OK),
+    ([K.STARTED, K.FAILED], ExitCode.FAILED), ([K.STARTED, K.REFUSED], ExitCode.REFUSED),
+    ([K.REFUSED, K.FAILED], ExitCode.FAILED), ([K.FAILED, K.REFUSED, K.INTERRUPTED], ExitCode.INTERRUPTED),
+])  # fmt: skip
+def test_one_failure_is_a_failure(given: list[OutcomeKind], code: ExitCode) -> None:
+    assert exit_code(Outcome(str(number), kind) for number, kind in enumerate(given)) is code
+
+
+def test_an_outcome_is_told_as_the_contract_has_it() -> None:
+    outcome = Outcome("work", K.STARTED, "fine", 42, ("telegram",), ("a line",), "a hint")
+    assert outcome.as_data() == {
+        "profile": "work", "outcome": "started", "detail": "fine", "pid": 42, "masked_channels": ["telegram"],
+        "log": ["a line"],
+    }  # fmt: skip

@@ -1,0 +1,249 @@
+"""Whom a command means, and what is clear about each of them before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.model.result import ExitCode, NotFound, UsageProblem
+from hermes_profiles.services.managers.base import Activity, ServiceStatus
+
+S, K, A = GatewayState, OutcomeKind, Activity
+ALL = ("default", "family", "ops", "work")
+START, STOP, RESTART = Verb.START, Verb.STOP, Verb.RESTART
+
+
+# -- whom
+
+
+@pytest.mark.parametrize(("names", "more", "expected", "named"), [
+    ((), {}, ALL, False),
+    (("work",), {}, ("work",), True),
+    (("work", "default"), {}, ("default", "work"), True),
+    (("work", "work", " WORK "), {}, ("work",), True),
+    ((), {"excluded": ("ops",)}, ("default", "family", "work"), False),
+    (("work", "ops"), {"excluded": ("ops",)}, ("work",), True),
+    (("work",), {"excluded": ("work",)}, (), True),
+    ((), {"group": "home"}, ("family", "work"), False),
+    (("ops",), {"group": "home"}, ("family", "ops", "work"), True),
+    ((), {"group": "home", "excluded": ("work",)}, ("family",), False),
+])  # fmt: skip
+def test_whom_a_command_means(names: Any, more: dict[str, Any], expected: Any, named: bool) -> None:
+    groups = {"work": ("home", "paid"), "family": ["home"], "ops": ()}
+    assert select(ALL, names, groups=groups, **more) == Selection(expected, named)
+
+
+@pytest.mark.parametrize(("names", "more", "target"), [
+    (("nobody",), {}, "nobody"), ((), {"excluded": ("nobody",)}, "nobody"), ((), {"group": "none"}, "none"),
+    (("work", "nobody"), {}, "nobody"), ((), {"group": "none", "groups": {}}, "none"),
+])  # fmt: skip
+def test_what_is_not_there_is_named(names: Any, more: dict[str, Any], target: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        select(ALL, names, **({"groups": {"work": ("home",)}} | more))
+    assert caught.value.exit_code is ExitCode.MISSING
+    assert caught.value.problem.target == target and caught.value.problem.hint
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../work", "Wörk", "a b"])
+def test_what_can_be_no_name_is_a_slip_of_the_command(name: str) -> None:
+    with pytest.raises(UsageProblem):
+        select(ALL, (name,))
+    with pytest.raises(UsageProblem):
+        select(ALL, excluded=(name,))
+
+
+def test_the_hint_of_a_large_fleet_stays_short() -> None:
+    names = tuple(f"p{number}" for number in range(500))
+    with pytest.raises(NotFound) as caught:
+        select(names, ("nobody",))
+    assert len(caught.value.problem.hint or "") < 120
+
+
+# -- what is clear
+
+
+def service(activity: Activity = A.ACTIVE, *, installed: bool = True) -> ServiceStatus:
+    return ServiceStatus(installed, True, activity, pid=42 if activity is A.ACTIVE else None)
+
+
+def gateway(state: GatewayState, of: ServiceStatus | None = None, *, pid: int | None = None, **more: Any) -> Gateway:
+    """A gateway in a state; those that are there have a process, unless it is somebody else's."""
+    there = state in (S.RUNNING, S.DEGRADED, S.UNSUPERVISED)
+    process = Process(42, 1.0, "S", 1, (), {}) if there else None
+    return Gateway(
+        "work", state, pid if pid is not None else 42 if there else None, f"is {state}", process=process, service=of
+    )._replace(**more)
+
+
+def sorted_out(verb: Verb, found: Gateway, *, named: bool = False, **more: Any) -> Outcome | None:
+    """Return the outcome that is clear, None when the profile is to be driven."""
+    plan = sort_out(verb, Selection(("work",), named), {"work": found}, **more)
+    assert plan.driven == (() if plan.outcomes else ("work",))
+    return plan.outcomes[0] if plan.outcomes else None
+
+
+def kind(verb: Verb, found: Gateway, **more: Any) -> str:
+    outcome = sorted_out(verb, found, **more)
+    return "driven" if outcome is None else str(outcome.outcome)
+
+
+ACTIVE, INACTIVE, NONE = service(), service(A.INACTIVE), service(A.INACTIVE, installed=False)
+
+
+@pytest.mark.parametrize(("state", "of", "start", "stop", "restart", "start_stopped"), [
+    (S.RUNNING, ACTIVE, "already-running", "driven", "driven", "driven"),
+    (S.DEGRADED, ACTIVE, "already-running", "driven", "driven", "driven"),
+    (S.STARTING, ACTIVE, "driven", "driven", "driven", "driven"),
+    (S.CRASH_LOOPING, ACTIVE, "driven", "driven", "driven", "driven"),
+    (S.STOPPED, INACTIVE, "driven", "driven", "skipped", "driven"),
+    (S.FAILED, service(A.FAILED), "driven", "driven", "skipped", "driven"),
+    (S.STALE, INACTIVE, "driven", "driven", "skipped", "driven"),
+    (S.STALE, None, "missing", "already-stopped", "skipped", "skipped"),
+    (S.UNSUPERVISED, INACTIVE, "already-running", "driven", "driven", "driven"),
+    (S.UNSUPERVISED, NONE, "already-running", "driven", "refused", "refused"),
+    (S.UNSUPERVISED, None, "already-running", "driven", "refused", "refused"),
+    (S.STOPPED, NONE, "missing", "driven", "skipped", "skipped"),
+    (S.STOPPED, None, "missing", "driven", "skipped", "skipped"),
+    (S.SERVED, NONE, "skipped", "skipped", "skipped", "skipped"),
+    (S.UNKNOWN, ACTIVE, "refused", "refused", "refused", "refused"),
+    (S.UNKNOWN, INACTIVE, "refused", "refused", "refused", "refused"),
+])  # fmt: skip
+def test_every_state_and_verb(
+    state: GatewayState, of: ServiceStatus | None, start: str, stop: str, restart: str, start_stopped: str
+) -> None:
+    found = gateway(state, of)
+    assert (kind(STOP, found), kind(RESTART, found)) == (stop, restart)
+    assert kind(RESTART, found, start_stopped=True) == start_stopped
+    if start == "missing":
+        with pytest.raises(NotFound):
+            kind(START, found)
+    else:
+        assert kind(START, found) == start
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_what_a_multiplexer_serves(verb: Verb) -> None:
+    found = gateway(S.SERVED, NONE, pid=9)
+    named = sorted_out(verb, found, named=True)
+    assert named == Outcome("work", K.REFUSED, "is served", 9, hint="act on `default`, or say `--force`")
+    assert sorted_out(verb, found) == Outcome("work", K.SKIPPED, "is served", 9)
+
+
+def test_a_served_profile_can_be_forced() -> None:
+    found = gateway(S.SERVED, INACTIVE, pid=9)
+    assert kind(START, found, force=True) == kind(STOP, found, force=True) == "driven"
+
+
+@pytest.mark.parametrize(("named", "expected"), [(True, K.REFUSED), (False, K.SKIPPED)])
+def test_a_disabled_profile_is_not_started(named: bool, expected: OutcomeKind) -> None:
+    found = sorted_out(START, gateway(S.STOPPED, INACTIVE), named=named, disabled=("work",))
+    assert found is not None and (found.outcome, found.detail) == (expected, "disabled")
+    assert bool(found.hint) is named and (not named or "hermes-gateways enable work" in (found.hint or ""))
+
+
+def test_a_disabled_profile_can_be_stopped_and_what_runs_of_it_restarted() -> None:
+    running, stopped = gateway(S.RUNNING, ACTIVE), gateway(S.STOPPED, INACTIVE)
+    assert kind(STOP, running, disabled=("work",)) == "driven"
+    assert kind(RESTART, running, disabled=("work",)) == "driven"
+    assert kind(RESTART, stopped, disabled=("work",), start_stopped=True) == "skipped"
+    assert kind(START, running, disabled=("work",)) == "skipped"
+    assert kind(START, stopped, disabled=("another",)) == "driven"
+
+
+@pytest.mark.parametrize("verb", [STOP, RESTART])
+def test_the_gateway_this_command_runs_inside_is_not_ended(verb: Verb) -> None:
+    found = sorted_out(verb, gateway(S.RUNNING, ACTIVE), ancestors=(7, 42), force=True)
+    assert found is not None and (found.outcome, found.pid) == (K.REFUSED, 42)
+    assert found.detail == "this command runs inside that gateway and would end itself" and found.hint
+    assert kind(verb, gateway(S.RUNNING, ACTIVE), ancestors=(7, 43)) == "driven"
+
+
+def test_the_gateway_this_command_runs_inside_runs_already() -> None:
+    assert kind(START, gateway(S.RUNNING, ACTIVE), ancestors=(42,)) == "already-running"
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_nothing_is_done_on_a_guess(verb: Verb) -> None:
+    found = sorted_out(verb, gateway(S.UNKNOWN, INACTIVE, pid=42))
+    assert found == Outcome("work", K.REFUSED, "is unknown", 42, hint="nothing is signalled on a guess")
+
+
+def test_force_means_the_service_and_never_a_process_one_guesses_at() -> None:
+    """With force a stop of an unproven process would change nothing, and say that nothing was there."""
+    unproven, foreign = gateway(S.UNKNOWN, INACTIVE, pid=42), gateway(S.UNKNOWN, ACTIVE, pid=42)
+    assert [kind(verb, unproven, force=True) for verb in (START, STOP, RESTART)] == ["driven", "refused", "refused"]
+    assert [kind(verb, foreign, force=True) for verb in (START, STOP, RESTART)] == ["driven"] * 3
+
+
+def test_what_is_on_its_way_down_does_not_run_already() -> None:
+    ending = service(A.DEACTIVATING)
+    assert kind(START, gateway(S.RUNNING, ending)) == "driven"
+    assert kind(START, gateway(S.UNSUPERVISED, ending)) == "already-running"
+
+
+def test_one_that_runs_is_reported_with_its_pid_and_masks() -> None:
+    masks = (Mask("telegram", "taken by a"), Mask("weixin", "taken by b"))
+    found = sorted_out(START, gateway(S.DEGRADED, ACTIVE, masks=masks))
+    assert found == Outcome("work", K.ALREADY_RUNNING, "is degraded", 42, ("telegram", "weixin"))
+
+
+def test_one_started_by_hand_is_called_unsupervised() -> None:
+    found = sorted_out(START, gateway(S.UNSUPERVISED, INACTIVE))
+    assert found == Outcome("work", K.ALREADY_RUNNING, "unsupervised: is unsupervised", 42)
+
+
+def test_one_without_a_service_is_not_stopped_that_nothing_would_start_again() -> None:
+    found = sorted_out(RESTART, gateway(S.UNSUPERVISED, NONE))
+    assert found is not None and found.detail == "it has no service that would start it again"
+    assert found.hint is not None and "hermes-gateways install work" in found.hint
+
+
+# -- services that are not there
+
+
+def fleet(**gateways: Gateway) -> dict[str, Gateway]:
+    return {name: each._replace(profile=name) for name, each in gateways.items()}
+
+
+def test_a_named_profile_without_a_service_ends_the_command() -> None:
+    found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
+    with pytest.raises(NotFound) as caught:
+        sort_out(START, Selection(("a", "b"), named=True), found)
+    problem = caught.value.problem
+    assert (caught.value.exit_code, problem.code, problem.target) == (ExitCode.MISSING, "no-service", "b")
+    assert problem.hint is not None and "hermes-gateways install b --start" in problem.hint
+
+
+def test_in_a_fleet_one_without_a_service_is_passed_over() -> None:
+    found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
+    plan = sort_out(START, Selection(("a", "b"), named=False), found)
+    assert plan.driven == ("a",) and [(each.profile, each.outcome) for each in plan.outcomes] == [("b", K.SKIPPED)]
+
+
+def test_a_fleet_without_any_service_ends_the_command() -> None:
+    found = fleet(a=gateway(S.STOPPED, NONE), b=gateway(S.STOPPED, None))
+    with pytest.raises(NotFound) as caught:
+        sort_out(START, Selection(("a", "b"), named=False), found)
+    assert "a, b" in caught.value.problem.message
+
+
+@pytest.mark.parametrize("verb", [STOP, RESTART])
+def test_a_stop_needs_no_service(verb: Verb) -> None:
+    found = fleet(a=gateway(S.STOPPED, NONE))
+    assert isinstance(sort_out(verb, Selection(("a",), named=True), found), Sorted)
+
+
+def test_nobody_selected_is_nothing_to_do() -> None:
+    assert sort_out(START, Selection((), named=True), {}) == Sorted((), ())
+
+
+def test_the_order_of_the_fleet_is_kept() -> None:
+    found = fleet(**{name: gateway(S.STOPPED, INACTIVE) for name in ALL}) | fleet(ops=gateway(S.RUNNING, ACTIVE))
+    plan = sort_out(START, Selection(ALL, named=False), found)
+    assert plan.driven == ("default", "family", "work") and [each.profile for each in plan.outcomes] == ["ops"]
