@@ -1,4 +1,4 @@
-"""The shell in front of a gateway lets in what is listed, and nothing else, whatever the manager's environment holds."""
+"""The shell in front of a gateway lets in what is listed and nothing else, whatever its manager's environment holds."""
 
 from __future__ import annotations
 
