@@ -132,7 +132,8 @@ class Writer:
             return
         self._warnings += self.unsupported(spec, manager)
         layout, given = self._session.layout, self._given(number)
-        kept = plan_meta(layout, {profile: to_keep(given)}, command=command)
+        options = to_keep(given)
+        kept = plan_meta(layout, {profile: options}, command=command) if options else None
         enable = kept_options(layout.home(profile), given).enable is not False
         self._due.append(Due(found, kept, enable and profile not in self._session.disabled))
 

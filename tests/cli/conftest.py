@@ -23,8 +23,10 @@ def bare(runner: Runner) -> World:
 
 
 @pytest.fixture
-def fleet(runner: Runner) -> Iterator[GatewayWorld]:
+def fleet(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayWorld]:
     """A user with a fake Hermes and three profiles: default, work, night. Its daemon and gateways end with the test."""
+    # The fake ends at once or not at all, so a short look is enough to call it up.
+    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
     fleet = GatewayWorld(runner)
     fleet.profile("default", "night", "work")
     yield fleet

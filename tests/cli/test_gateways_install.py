@@ -171,6 +171,7 @@ def test_what_is_wrong_with_the_profile_yaml_is_never_read_as_no_options(fleet: 
     (fleet.home("work") / "profile.yaml").write_text("service: {env: [unclosed\n")
     done = fleet.untouched_by("install", "work", "--json")
     assert done.code == 1 and "profile.yaml:" in done.problem["message"]
+    assert fleet.untouched_by("print", "work").code == 1
     assert fleet.program("work").read_bytes() == before
 
 

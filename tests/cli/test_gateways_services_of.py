@@ -84,7 +84,7 @@ def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayWo
     fleet.ok("rename", "work", "office")
     assert fleet.rows()["office"]["service"]["enabled"] and fleet.starts("office") == []
     fleet.gok("start", "night")
-    fleet.gok("disable", "night")
+    (fleet.home("night") / "profile.yaml").write_text("disabled: true\n")  # by hand: the service is enabled still
     done = fleet.ok("rename", "night", "late", "--json")
     assert [warning["code"] for warning in done.json["warnings"]] == ["not-started"]
     row = fleet.rows()["late"]
@@ -126,7 +126,7 @@ class FakeSystemd(SystemdManager):
     """The user's systemd as it answers for one unit that runs another home."""
 
     home = ""
-    asked: list[str]
+    asked: list[object]
 
     def check(self) -> None:
         pass
@@ -137,22 +137,53 @@ class FakeSystemd(SystemdManager):
             for each in services
         }
 
-    def _note(self, services: Sequence[Service], *_: Any, **__: Any) -> dict[str, str]:
-        type(self).asked += [each.profile for each in services]
-        return {}
+    def __getattribute__(self, name: str) -> Any:
+        if name not in ("start", "stop", "load", "unload", "enable"):
+            return super().__getattribute__(name)
 
-    start = stop = load = unload = enable = _note  # type: ignore[assignment]
+        def note(services: Sequence[Service], **words: Any) -> dict[str, str]:
+            type(self).asked += [(name, each.profile, each.path.exists(), *words.values()) for each in services]
+            return {}
+
+        return note
 
 
-def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def systemd(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """Have commands meet the fake; returns the variables that ask for it."""
     from hermes_profiles.services.managers import detect
 
-    FakeSystemd.home, FakeSystemd.asked = str(fleet.user / "other/profiles/work"), []
+    FakeSystemd.home, FakeSystemd.asked = "", []
     monkeypatch.setattr(detect, "detect", lambda **given: FakeSystemd(given["user_home"], given["environment"], 1000))
+    return {"HERMES_PROFILES_MANAGER": "systemd"}
+
+
+def test_a_service_is_disabled_before_its_files_go_and_forgotten_after(
+    fleet: GatewayWorld, systemd: Mapping[str, str]
+) -> None:
+    FakeSystemd.home = str(fleet.home("work"))
+    unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
+    assert fleet.gateways("install", "work", env=systemd).code == 0
+    assert FakeSystemd.asked == [("load", "work", True, True)]
+    mine = unit.with_name(unit.name + ".d") / "60-mine.conf"
+    mine.write_text("[Service]\n")
+    FakeSystemd.asked.clear()
+    done = fleet.call("delete", "work", "--yes", "--json", env=systemd)
+    assert done.code == 0 and FakeSystemd.asked == [("enable", "work", True, False), ("unload", "work", False)]
+    assert not unit.exists() and [path.name for path in mine.parent.iterdir()] == ["60-mine.conf"]
+    FakeSystemd.asked.clear()
+    assert fleet.call("undo", env=systemd).code == 0
+    assert FakeSystemd.asked == [("load", "work", True, True)] and unit.exists()
+    FakeSystemd.asked.clear()
+    assert fleet.outcomes(fleet.gateways("uninstall", "work", "--json", env=systemd)) == {"work": "uninstalled"}
+    assert FakeSystemd.asked == [("enable", "work", True, False), ("unload", "work", False)]
+
+
+def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, systemd: Mapping[str, str]) -> None:
+    FakeSystemd.home = str(fleet.user / "other/profiles/work")
     unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
     unit.parent.mkdir(parents=True)
     unit.write_text(f'[Service]\nEnvironment="HERMES_HOME={FakeSystemd.home}"\n')
-    systemd = {"HERMES_PROFILES_MANAGER": "systemd"}
     done = fleet.gateways("uninstall", "work", "--json", env=systemd)
     assert fleet.outcomes(done) == {"work": "not-installed"} and "another root" in done.data["outcomes"][0]["detail"]
     done = fleet.call("rename", "work", "office", "--json", env=systemd)
@@ -217,6 +248,9 @@ def test_undo_of_a_delete_brings_the_service_back(fleet: GatewayWorld) -> None:
     row = fleet.rows()["work"]
     assert row["service"]["installed"] and row["service"]["enabled"] and row["state"] == "stopped"
     assert fleet.outcomes(fleet.gok("start", "--json"))["work"] == "started"
+    pid = fleet.pid("work")
+    fleet.ok("undo", done.data["change"])
+    assert pid is not None and is_gone(pid) and not fleet.program("work").exists() and fleet.daemon() is None
 
 
 def test_undo_of_a_rename_takes_service_and_gateway_back(fleet: GatewayWorld) -> None:
