@@ -73,7 +73,8 @@ class RealHands:
         tail = getattr(self._manager, "journal_tail", None)
         service = self._world.service(profile)
         caught = tuple(tail(service, lines=_LOG_LINES)) if tail is not None and service is not None else ()
-        return redacted((caught or told)[-_LOG_LINES:], secrets_of(self._world.layout.home(profile), self._catalog))
+        lines = _whole(caught) or told
+        return redacted(lines[-_LOG_LINES:], secrets_of(self._world.layout.home(profile), self._catalog))
 
     def now(self) -> float:
         """Return seconds of a clock that only goes forward."""
@@ -105,10 +106,19 @@ def last_log_lines(world: World, profile: str) -> tuple[str, ...]:
         path = world.layout.home(profile) / "logs" / name
         try:
             with open(path, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
+                skipped = max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES)
+                file.seek(skipped)
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             continue
-        if lines:
-            return tuple(lines[-_LOG_LINES:])
+        # Half a line may be half a secret, which nobody would recognise.
+        whole = lines[1:] if skipped else lines
+        if whole:
+            return tuple(whole[-_LOG_LINES:])
     return ()
+
+
+def _whole(caught: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a manager caught without a line that was cut: managers, too, read the last 16 KiB of a log."""
+    size = sum(len(line.encode("utf-8", "replace")) + 1 for line in caught)
+    return caught[1:] if size >= _LOG_BYTES - 1 else caught

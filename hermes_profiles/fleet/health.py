@@ -7,10 +7,11 @@ the gateway's own word differs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 TIMEOUT = 2.0
+_Place = TypeVar("_Place")
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  where a client knocks
 
 
@@ -30,13 +31,21 @@ class Answer(NamedTuple):
 
 def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> dict[str, Answer]:
     """Return profile → answer; all are asked at once, so a dead one costs `timeout` seconds for all together."""
-    if not endpoints:
+    return _at_once(endpoints, lambda endpoint: ask(endpoint, timeout=timeout))
+
+
+def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, Answer]:
+    """Return profile → what its gateway elsewhere answers; all are asked at once, too."""
+    return _at_once(urls, lambda url: ask_url(url, timeout=timeout))
+
+
+def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], Answer]) -> dict[str, Answer]:
+    if not places:
         return {}
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(max_workers=min(32, len(endpoints))) as pool:
-        answers = pool.map(lambda each: ask(each, timeout=timeout), endpoints.values())
-        return dict(zip(endpoints, answers, strict=True))
+    with ThreadPoolExecutor(max_workers=min(32, len(places))) as pool:
+        return dict(zip(places, pool.map(question, places.values()), strict=True))
 
 
 def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
@@ -48,7 +57,7 @@ def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
     try:
         connection.request("GET", "/health")
         return _judged(connection.getresponse().status, "GET /health")
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: numbers that are none in an answer
         return Answer(healthy=False, detail=_words(error, f"{host}:{endpoint.port}"))
     finally:
         connection.close()
@@ -56,16 +65,20 @@ def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
 
 def ask_url(url: str, *, timeout: float) -> Answer:
     """Return what a gateway elsewhere answers (GATEWAY_HEALTH_URL); only http and https are asked."""
-    from urllib.parse import urlsplit
+    from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.lower().startswith(("http://", "https://")):
         return Answer(healthy=False, detail="GATEWAY_HEALTH_URL is no http address")
     target = url if url.rstrip("/").endswith("/health") else url.rstrip("/") + "/health"
     try:
         with urlopen(Request(target), timeout=timeout) as answer:  # noqa: S310  the scheme was looked at
             return _judged(int(answer.status), "GATEWAY_HEALTH_URL")
-    except OSError as error:
+    except HTTPError as error:
+        with error:
+            return _judged(error.code, "GATEWAY_HEALTH_URL")
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none
         return Answer(healthy=False, detail=_words(error, "GATEWAY_HEALTH_URL"))
 
 
@@ -74,7 +87,8 @@ def _judged(status: int, what: str) -> Answer:
 
 
 def _words(error: Exception, place: str) -> str:
-    if isinstance(error, TimeoutError):
+    cause = getattr(error, "reason", None)  # urllib wraps what happened
+    if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
         return f"{place} did not answer in time"
-    reason = getattr(error, "strerror", None) or type(error).__name__
+    reason = getattr(error, "strerror", None) or getattr(cause, "strerror", None) or type(error).__name__
     return f"{place}: {str(reason).lower()}"

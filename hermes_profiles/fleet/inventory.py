@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.result import DocumentError, Problem
 from hermes_profiles.profiles.discovery import read_sections
 from hermes_profiles.profiles.roots import read_regular
 
@@ -90,12 +91,24 @@ def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask
 def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
     """Return whether the default profile asks for one gateway for all, None when nothing says so."""
     config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
-    own: Mapping[str, str] = {}
+    return configured(config, {**environment, **_environment(home)})
+
+
+def _environment(home: Path) -> Mapping[str, str]:
+    """Return what a profile's `.env` sets; nothing when it cannot be read with certainty (doctor tells)."""
     try:
-        own = glance_env(read_regular(home / ".env", _LARGEST)) or {}
+        raw = read_regular(home / ".env", _LARGEST)
     except OSError:
-        pass
-    return configured(config, {**environment, **own})
+        return {}
+    plain = glance_env(raw)
+    if plain is not None:
+        return plain
+    from hermes_profiles.documents.envfile import EnvDocument
+
+    try:
+        return EnvDocument.parse(raw).environment()
+    except DocumentError:
+        return {}
 
 
 def _api_place(facts: Facts, held: Holdings) -> Api | None:
@@ -119,9 +132,9 @@ def _ask(seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Calla
     remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
     local = {n: health.Endpoint(p.host, p.port) for n, p in places.items() if n not in dead and n not in remote}
     answers = health.ask_all(local)
+    answers |= health.ask_urls(remote, timeout=_REMOTE_TIMEOUT)
     for name, url in remote.items():
-        answers[name] = health.ask_url(url, timeout=_REMOTE_TIMEOUT)
-        places.setdefault(name, Api(url, 0))
+        places.setdefault(name, Api(_without_login(url), 0))
     for name in dead:
         answers[name] = health.Answer(healthy=False, detail="the gateway says that it could not listen")
     return {n: p._replace(healthy=answers[n].healthy, detail=answers[n].detail) for n, p in places.items()}
@@ -135,11 +148,14 @@ def _said(facts: Facts) -> str:
 
 
 def _health_url(home: Path) -> str:
-    try:
-        values = glance_env(read_regular(home / ".env", _LARGEST)) or {}
-    except OSError:
-        return ""
-    return values.get("GATEWAY_HEALTH_URL", "").strip()
+    return _environment(home).get("GATEWAY_HEALTH_URL", "").strip()
+
+
+def _without_login(url: str) -> str:
+    """Return an address to be shown: the name and password in it, and what it is asked with, are taken out."""
+    scheme, _, rest = url.partition("://")
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://{place.rpartition('@')[2]}"
 
 
 def _conflicts(

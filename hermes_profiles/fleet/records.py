@@ -82,7 +82,7 @@ def record_at(path: Path) -> PidRecord | None:
 def state_record(home: Path) -> StateRecord | None:
     """Return what the gateway wrote about itself, None without the file or when it cannot be understood."""
     data = _read(home / STATE_FILE)
-    if not isinstance(data, Mapping):
+    if not isinstance(data, Mapping) or not data:
         return None
     served = data.get("served_profiles")
     return StateRecord(
@@ -116,11 +116,12 @@ def heartbeat(home: Path) -> Heartbeat | None:
 def _read(path: Path) -> Any:
     """Return the parsed file; None when it is not there, {} when it cannot be understood."""
     try:
-        return json.loads(read_regular(path, _LARGEST))
+        data = json.loads(read_regular(path, _LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError):
         return {}
+    return {} if data is None else data
 
 
 def _whole(value: object) -> int:
@@ -128,7 +129,12 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _text(value: object) -> str:

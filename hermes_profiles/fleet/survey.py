@@ -174,12 +174,24 @@ def _facts(
         others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
         main=world.processes.look(status.pid) if process is None and status is not None and status.pid else None,
         usage=world.processes.usage(process) if process is not None else Usage(),
-        runtime=state_record(home),
+        runtime=_told(home),
         heartbeat=heartbeat(home) if process is not None else None,
         service=status, manager=world.manager.kind if world.manager is not None else None,
         served_by=served_by, now=world.clock(),
         started_at=world.processes.epoch(process) if process is not None else None,
     )  # fmt: skip
+
+
+def _told(home: Path) -> StateRecord | None:
+    """Return what the gateway wrote about itself, without its secrets: a library may put a refused token into it."""
+    runtime = state_record(home)
+    if runtime is None or not (runtime.reason or any(each.message for each in runtime.channels)):
+        return runtime
+    from .redaction import redacted, secrets_of
+
+    reason, *messages = redacted((runtime.reason, *(each.message for each in runtime.channels)), secrets_of(home))
+    channels = tuple(each._replace(message=message) for each, message in zip(runtime.channels, messages, strict=True))
+    return runtime._replace(reason=reason, channels=channels)
 
 
 def _by_home(world: World) -> Mapping[str, tuple[Process, ...]]:

@@ -1,0 +1,219 @@
+"""What a gateway logged is shown without its secrets, however its files spell them and wherever they stand."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from command_runner import CANARY
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
+from hermes_profiles.fleet.hands import RealHands, last_log_lines
+from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
+from hermes_profiles.fleet.redaction import redacted, secrets_of
+from hermes_profiles.fleet.survey import World, look, survey
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.managers.base import Activity, ManagerKind, Service, ServiceStatus
+
+CATALOG = load_catalog()
+SECRET = f"{CANARY}-4711/x+y=z"
+
+
+@pytest.fixture
+def home(isolated: Path) -> Path:
+    home = isolated / ".hermes" / "profiles" / "work"
+    (home / "logs").mkdir(parents=True)
+    return home
+
+
+def shown(home: Path, *lines: str) -> str:
+    return "\n".join(redacted(lines, secrets_of(home, CATALOG)))
+
+
+@pytest.mark.parametrize("content", [
+    f"TELEGRAM_BOT_TOKEN={SECRET}\n",
+    f"export TELEGRAM_BOT_TOKEN='{SECRET}' # mine\n",
+    f"TELEGRAM_BOT_TOKEN={SECRET}\r\nOTHER=1\r\n",
+    f"PRICE=5$\nNOTE=#1\nTELEGRAM_BOT_TOKEN={SECRET}\n",
+    f"this is no assignment\nTELEGRAM_BOT_TOKEN={SECRET}\n",
+    f"OPEN='never closed\nTELEGRAM_BOT_TOKEN={SECRET}\n",
+    f"SOME_API_KEY={SECRET}\n", f"SOME_SECRET={SECRET}\n", f"SOME_PASSWORD={SECRET}\n", f"EMAIL_PASS={SECRET}\n",
+    f"db_password={SECRET}\n",
+    f"BASE={SECRET}\nTELEGRAM_BOT_TOKEN=${{BASE}}\n",
+    f"DATABASE_URL=postgres://user:{quote(SECRET, safe='')}@127.0.0.1/db\n",
+])  # fmt: skip
+@pytest.mark.parametrize("file", [".env", ".op.env"])
+def test_no_value_of_the_environment_files_is_shown(home: Path, file: str, content: str) -> None:
+    (home / file).write_bytes(content.encode())
+    assert CANARY not in shown(home, f"could not log in with {SECRET}", f"https://api/bot{SECRET}/getMe")
+
+
+@pytest.mark.parametrize("config", [
+    {"platforms": {"weixin": {"enabled": True, "token": SECRET}}},
+    {"gateway": {"platforms": {"telegram": {"extra": {"bot_token": SECRET}}}}},
+    {"providers": {"openai": {"api_key": SECRET}}},
+    {"mcp_servers": {"x": {"env": {"SOME_API_KEY": SECRET}, "headers": {"Authorization": f"Bearer {SECRET}"}}}},
+    {"list": [{"password": SECRET}]}, {"tokens": {"slack": SECRET}}, {"tokens": [SECRET]},
+])  # fmt: skip
+def test_no_secret_of_the_configuration_is_shown(home: Path, config: dict[str, Any]) -> None:
+    (home / "config.yaml").write_text(json.dumps(config))
+    assert CANARY not in shown(home, f"could not log in with {SECRET}")
+
+
+def test_a_secret_that_only_a_parser_sees_is_not_shown(home: Path) -> None:
+    (home / "config.yaml").write_text(f"a: &t {json.dumps(SECRET)}\nplatforms:\n  weixin:\n    token: *t\n")
+    assert CANARY not in shown(home, f"with {SECRET}")
+
+
+def test_no_secret_of_a_stored_login_is_shown(home: Path) -> None:
+    (home / "auth.json").write_text(json.dumps({"providers": {"nous": {"access_token": SECRET}}}))
+    assert CANARY not in shown(home, f"refused: {SECRET}")
+
+
+@pytest.mark.parametrize("spelled", [
+    SECRET, quote(SECRET, safe=""), quote(SECRET), json.dumps(f"é{SECRET}"), SECRET.replace("/", "\\/"),
+    base64.b64encode(SECRET.encode()).decode(), f"x{SECRET}y", SECRET * 2,
+])  # fmt: skip
+def test_no_spelling_of_a_value_is_shown(home: Path, spelled: str) -> None:
+    (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
+    found = shown(home, f"before {spelled} after")
+    assert CANARY not in found and base64.b64encode(SECRET.encode()).decode()[:12] not in found
+    assert found.startswith("before ") and found.endswith(" after")
+
+
+def test_a_value_of_many_lines_is_shown_in_none(home: Path) -> None:
+    (home / ".env").write_text(f'SOME_PRIVATE_KEY="-----BEGIN\n{SECRET}\n{SECRET[::-1]}\n-----END"\n')
+    found = shown(home, f"key: {SECRET}", SECRET[::-1])
+    assert CANARY not in found and CANARY[::-1] not in found
+
+
+def test_the_name_stands_where_the_value_stood(home: Path) -> None:
+    (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
+    assert shown(home, f"the token {SECRET} is bad") == "the token <TELEGRAM_BOT_TOKEN> is bad"
+
+
+def test_the_longest_value_is_taken_first(home: Path) -> None:
+    (home / ".env").write_text(f"SHORT_TOKEN={SECRET}\nLONG_TOKEN={SECRET}-and-more\n")
+    assert shown(home, f"{SECRET}-and-more") == "<LONG_TOKEN>"
+
+
+@pytest.mark.parametrize("line", [
+    "7100000:AAF" + "x" * 30, "xoxb-1234567890-abc", "xapp-1-A0-123-abcdef", "sk-proj-abcdefghijkl",
+    "Bearer abcdefghijkl",
+])  # fmt: skip
+def test_what_looks_like_a_secret_is_hidden_whatever_it_came_from(line: str) -> None:
+    (found,) = redacted((f"said {line} to it",), {})
+    assert "<secret>" in found and line.removeprefix("Bearer ") not in found and found.startswith("said ")
+
+
+@pytest.mark.parametrize("line", [
+    "2026-11-21 10:00:00 ERROR [Telegram] token already in use (PID 31335)", "port 8642 in use", "true", "",
+    "Traceback (most recent call last):", "agent:main:telegram", "bearer of bad news",
+])  # fmt: skip
+def test_what_is_no_secret_stays(home: Path, line: str) -> None:
+    (home / ".env").write_text("API_SERVER_PORT=8642\nAPI_SERVER_ENABLED=true\nSHORT_KEY=in use\nX_TOKEN=\n")
+    assert shown(home, line) == line
+
+
+@pytest.mark.parametrize("what", ["nothing", "folder", "not text", "broken"])
+def test_files_that_cannot_be_read_break_nothing(home: Path, what: str) -> None:
+    if what == "folder":
+        (home / ".env").mkdir()
+        (home / "config.yaml").mkdir()
+    elif what != "nothing":
+        (home / ".env").write_bytes(b"\xff\xfe\x00" if what == "not text" else b"A='\n\x00=")
+        (home / "config.yaml").write_bytes(b"\xff\xfe\x00" if what == "not text" else b"a: [b: {c")
+        (home / "auth.json").write_bytes(b"{")
+    assert shown(home, "a line") == "a line"
+
+
+def test_a_broken_configuration_still_hides_what_can_be_recognised(home: Path) -> None:
+    (home / "config.yaml").write_text(f"a: [b: {{c\nplatforms:\n  weixin:\n    token: '{SECRET}'\n")
+    assert CANARY not in shown(home, f"with {SECRET}")
+
+
+# -- all the way to an outcome
+
+
+class Lame:
+    """A manager whose services fail at once, and that has caught what they said."""
+
+    kind = ManagerKind.SUPERVISOR
+
+    def __init__(self, caught: tuple[str, ...] = ()) -> None:
+        self.caught = caught
+        self.started = False
+
+    def service(self, name: Any, profile: str) -> Service:
+        return Service(profile, name, Path("/nowhere"))
+
+    def query(self, services: Any) -> dict[str, ServiceStatus]:
+        activity = Activity.FAILED if self.started else Activity.INACTIVE
+        return {each.profile: ServiceStatus(True, True, activity, last_exit=78) for each in services}
+
+    def start(self, services: Any) -> dict[str, str]:
+        self.started = True
+        return {}
+
+    def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
+        return list(self.caught[-lines:])
+
+
+def start(home: Path, manager: Lame) -> Any:
+    layout = Layout(home.parent.parent, home.parent.parent.parent)
+    world = World(layout, manager)  # type: ignore[arg-type]
+    hands = RealHands(world, manager, lambda names: dict.fromkeys(names, Prepared()), CATALOG)  # type: ignore[arg-type]
+    (found,) = Fleet(Verb.START, hands, Pace()).run(("work",), survey(world, ("work",)))
+    return found
+
+
+@pytest.mark.parametrize("caught", [True, False])
+def test_an_outcome_shows_log_lines_without_secrets(home: Path, caught: bool) -> None:
+    (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
+    lines = [f"line {number}: {SECRET}" for number in range(20)]
+    if not caught:
+        (home / "logs" / "errors.log").write_text("\n".join(lines) + "\n")
+    found = start(home, Lame(tuple(lines) if caught else ()))
+    assert found.outcome is OutcomeKind.FAILED
+    assert found.log == tuple(f"line {number}: <WEIXIN_TOKEN>" for number in range(14, 20))
+    assert CANARY not in repr(found)
+
+
+def test_the_reason_a_gateway_wrote_is_shown_without_secrets(home: Path) -> None:
+    """Telegram's library says `The token ... was rejected by the server`, with the token in it."""
+    (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
+    (home / "gateway_state.json").write_text(json.dumps({
+        "pid": 7, "gateway_state": "startup_failed", "exit_reason": f"the token `{SECRET}` was rejected",
+        "platforms": {"telegram": {"state": "fatal", "error_message": f"the token `{SECRET}` was rejected"}},
+    }))  # fmt: skip
+    found = start(home, Lame())
+    assert "the token `<TELEGRAM_BOT_TOKEN>` was rejected" in found.detail
+    layout = Layout(home.parent.parent, home.parent.parent.parent)
+    assert CANARY not in repr(look(World(layout), "work"))
+
+
+def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
+    """Half a token is no value that could be recognised."""
+    layout = Layout(home.parent.parent, home.parent.parent.parent)
+    path = home / "logs" / "errors.log"
+    for length in range(16 * 1024 - 60, 16 * 1024 + 60):
+        path.write_text(f"{SECRET}" + "x" * (length - len(SECRET)) + "\nlast\n")
+        (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
+        found = redacted(last_log_lines(World(layout), "work"), secrets_of(home, CATALOG))
+        assert found[-1] == "last" and all(line.startswith("<WEIXIN_TOKEN>") for line in found[:-1])
+
+
+@pytest.mark.parametrize(("files", "expected"), [
+    ({}, ()), ({"gateway.log": "a\nb\n"}, ("a", "b")), ({"gateway.log": "a\n", "errors.log": "e\n"}, ("e",)),
+    ({"gateway.log": "a\n", "errors.log": ""}, ("a",)), ({"gateway.error.log": "s\n", "gateway.log": "a\n"}, ("s",)),
+    ({"gateway.log": "x\xff".encode("latin-1")}, ("x\ufffd",)),
+])  # fmt: skip
+def test_which_log_is_shown(home: Path, files: dict[str, Any], expected: tuple[str, ...]) -> None:
+    for name, content in files.items():
+        (home / "logs" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert last_log_lines(World(Layout(home.parent.parent, home)), "work") == expected

@@ -1,0 +1,332 @@
+"""One look at the manager and one at the process table tell of a whole fleet, and of this root alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.conflicts import Live, Mask
+from hermes_profiles.fleet.inventory import ancestors, lives, masks_in_force, multiplexing_asked, take_inventory
+from hermes_profiles.fleet.overlay import overlay_folder
+from hermes_profiles.fleet.process import Process, Usage
+from hermes_profiles.fleet.state import Api, Facts, Gateway, GatewayState
+from hermes_profiles.fleet.survey import Known, World, look, survey
+from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.naming import ServiceName
+
+S, A = GatewayState, Activity
+NOW = 1_800_000_000.0
+RUN = ("hermes", "gateway", "run")
+CATALOG = load_catalog()
+
+
+class Table:
+    """A process table: pid → process; counts how often it is searched."""
+
+    def __init__(self) -> None:
+        self.live: dict[int, Process] = {}
+        self.owners: dict[Path, int] = {}
+        self.searched = 0
+
+    def add(self, pid: int, *words: str, parent: int = 1, started: float = 1000.0, **variables: str) -> None:
+        self.live[pid] = Process(pid, started, "S", parent, words or RUN, variables)
+
+    def look(self, pid: int) -> Process | None:
+        return self.live.get(pid)
+
+    def gateways(self) -> tuple[Process, ...]:
+        self.searched += 1
+        return tuple(each for each in self.live.values() if each.is_gateway)
+
+    def lock_owner(self, path: Path) -> int | None:
+        return self.owners.get(path)
+
+    def usage(self, process: Process) -> Usage:
+        return Usage(1, 1, 1, 3600.0)
+
+    def epoch(self, process: Process) -> float | None:
+        return NOW - 3600.0
+
+
+class Told:
+    """A manager that says what it was told to, and counts how often it is asked."""
+
+    kind = ManagerKind.SYSTEMD
+
+    def __init__(self, **statuses: ServiceStatus) -> None:
+        self.statuses = statuses
+        self.asked: list[tuple[str, ...]] = []
+
+    def service(self, name: ServiceName, profile: str) -> Service:
+        return Service(profile, name, Path("/units") / f"{name.unit}.service")
+
+    def query(self, services: Sequence[Service]) -> dict[str, ServiceStatus]:
+        self.asked.append(tuple(each.profile for each in services))
+        none = ServiceStatus(False, False, A.INACTIVE)
+        return {each.profile: self.statuses.get(each.profile, none) for each in services}
+
+
+class Root:
+    def __init__(self, user_home: Path, *profiles: str) -> None:
+        self.layout = Layout(user_home / ".hermes", user_home)
+        self.table = Table()
+        self.manager = Told()
+        self.world = World(self.layout, self.manager, self.table, lambda: NOW)  # type: ignore[arg-type]
+        self.profiles = profiles
+        for name in profiles:
+            self.layout.home(name).mkdir(parents=True, exist_ok=True)
+
+    def home(self, name: str) -> str:
+        return str(self.layout.home(name))
+
+    def write(self, profile: str, name: str, data: Any) -> None:
+        path = self.layout.home(profile) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(data if isinstance(data, str) else json.dumps(data))
+
+    def runs(self, profile: str, pid: int, *, state: str = "running", parent: int = 1, **more: Any) -> None:
+        """Have a gateway run that wrote all its files."""
+        self.table.add(pid, "hermes", "-p", profile, "gateway", "run", parent=parent, HERMES_HOME=self.home(profile))
+        me = {"pid": pid, "start_time": 1000}
+        self.write(profile, "gateway.pid", me)
+        self.write(profile, "gateway_state.json", {**me, "gateway_state": state, "platforms": {}, **more})
+
+    def states(self, **more: Any) -> dict[str, str]:
+        return {name: str(each.state) for name, each in survey(self.world, self.profiles, **more).items()}
+
+
+@pytest.fixture
+def root(isolated: Path) -> Root:
+    return Root(isolated, "default", "ops", "work")
+
+
+def status(activity: Activity = A.ACTIVE, pid: int | None = None, **more: Any) -> ServiceStatus:
+    return ServiceStatus(True, True, activity, pid)._replace(**more)
+
+
+def test_a_fleet_is_one_question_and_one_search(root: Root) -> None:
+    root.runs("work", 42)
+    root.runs("ops", 43)
+    root.manager.statuses = {"work": status(pid=42), "ops": status(pid=7)}
+    assert root.states() == {"default": "stopped", "ops": "unsupervised", "work": "running"}
+    assert root.manager.asked == [("default", "ops", "work")] and root.table.searched == 1
+
+
+def test_nobody_is_asked_about_no_profiles(root: Root) -> None:
+    assert survey(root.world, ()) == {} and root.manager.asked == []
+
+
+def test_without_a_manager_files_and_processes_tell(root: Root) -> None:
+    root.runs("work", 42)
+    root.world.manager = None
+    found = look(root.world, "work")
+    assert (found.state, found.pid, found.service) == (S.UNSUPERVISED, 42, None)
+
+
+def test_a_manager_that_cannot_be_reached_is_an_error(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> Any:
+        raise ManagerError("no bus")
+
+    monkeypatch.setattr(root.manager, "query", refuse)
+    with pytest.raises(ManagerError):
+        survey(root.world, root.profiles)
+
+
+@pytest.mark.parametrize("home", ["/srv/other/.hermes", "/srv/other/.hermes/profiles/work"])
+def test_a_unit_of_another_root_is_not_ours(root: Root, home: str) -> None:
+    """Two roots of one account share names: what runs under that name is neither told of nor stopped."""
+    root.manager.statuses = {"work": status(pid=77, home=home, restarts=5)}
+    found = look(root.world, "work")
+    assert found.state is S.STOPPED and found.service == ServiceStatus(False, False, A.INACTIVE, home=home)
+    assert found.disagreement == (f"the service of this name belongs to another root: {home}",)
+
+
+def test_a_unit_that_says_our_home_in_other_words_is_ours(root: Root, isolated: Path) -> None:
+    root.runs("work", 42)
+    (isolated / "link").symlink_to(root.layout.root)
+    for home in (root.home("work"), str(isolated / "link" / "profiles" / "work"), None):
+        root.manager.statuses = {"work": status(pid=42, home=home)}
+        assert look(root.world, "work").state is S.RUNNING
+
+
+def test_the_services_have_hermes_names(root: Root) -> None:
+    assert [each.path.name for each in root.world.services(root.profiles)] == [
+        "hermes-gateway.service", "hermes-gateway-ops.service", "hermes-gateway-work.service"
+    ]  # fmt: skip
+
+
+# -- whom a process serves
+
+
+def test_further_gateways_of_a_home_are_told(root: Root) -> None:
+    root.runs("work", 42)
+    root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
+    root.manager.statuses = {"work": status(pid=42)}
+    found = look(root.world, "work")
+    assert (found.state, found.pid, found.disagreement) == (
+        S.RUNNING, 42, ("this home has further gateways: PID 50",)
+    )  # fmt: skip
+
+
+def test_a_gateway_that_has_taken_no_pid_file_yet_is_on_its_way(root: Root) -> None:
+    root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
+    root.manager.statuses = {"work": status(pid=50)}
+    found = look(root.world, "work")
+    assert (found.state, found.pid) == (S.DEGRADED, 50) and found.process is not None  # an hour is no back-off
+
+
+def test_the_managers_process_is_shown_while_none_is_proven(root: Root) -> None:
+    root.table.add(60, "sh", "wrapper")
+    root.manager.statuses = {"work": status(pid=60, since=NOW - 1)}
+    assert (look(root.world, "work").state, look(root.world, "work").pid) == (S.STARTING, 60)
+
+
+# -- multiplexer
+
+
+def test_the_profiles_of_a_multiplexer_are_served(root: Root) -> None:
+    root.runs("default", 9, served_profiles=["default", "work"])
+    root.manager.statuses = {"default": status(pid=9)}
+    assert root.states() == {"default": "running", "ops": "stopped", "work": "served"}
+    assert look(root.world, "work").pid == 9
+
+
+@pytest.mark.parametrize("why", ["gone", "another process wrote it", "none served", "recycled"])
+def test_a_list_of_served_profiles_outlives_multiplexing(root: Root, why: str) -> None:
+    root.runs("default", 9, served_profiles=[] if why == "none served" else ["default", "work"])
+    if why == "gone":
+        del root.table.live[9]
+    if why == "recycled":
+        root.table.add(9, started=1001.0)
+    if why == "another process wrote it":
+        root.write("default", "gateway_state.json", {"pid": 8, "served_profiles": ["work"]})
+    assert root.states()["work"] == "stopped"
+
+
+def test_a_multiplexer_that_lost_its_pid_file_serves_still(root: Root) -> None:
+    root.runs("default", 9, served_profiles=["work"])
+    (root.layout.root / "gateway.pid").rename(root.layout.root / "gateway.lock")
+    assert root.states()["work"] == "served"
+
+
+def test_an_own_gateway_counts_before_the_multiplexer(root: Root) -> None:
+    root.runs("default", 9, served_profiles=["work"])
+    root.runs("work", 42)
+    root.manager.statuses = {"work": status(pid=42)}
+    found = look(root.world, "work")
+    assert (found.state, found.pid) == (S.RUNNING, 42) and "multiplexer (PID 9)" in found.disagreement[0]
+
+
+# -- what others know
+
+
+def test_only_gateways_that_are_up_are_asked(root: Root) -> None:
+    root.runs("work", 42)
+    root.manager.statuses = {"work": status(pid=42)}
+    asked: list[list[str]] = []
+
+    def ask(facts: Any) -> dict[str, Api]:
+        asked.append(list(facts))
+        return {"work": Api("127.0.0.1", 8642, False, "refused")}
+
+    known = Known(
+        channels={"work": ("telegram",), "ops": ("discord",)}, masks=lambda name, _: (Mask("telegram", f"of {name}"),),
+        ask=ask,
+    )  # fmt: skip
+    found = survey(root.world, root.profiles, known)
+    assert asked == [["work"]]
+    assert found["work"].state is S.DEGRADED and found["work"].api == Api("127.0.0.1", 8642, False, "refused")
+    assert found["work"].masks == (Mask("telegram", "of work"),) and found["ops"].masks == ()
+    assert [each.state for each in found["ops"].channels] == ["off"]
+
+
+def test_a_mask_counts_only_for_a_process_that_was_started_with_it(root: Root) -> None:
+    folder = overlay_folder(root.layout, "work")
+    for given, wanted in ((str(folder), True), ("/elsewhere", False), ("", False)):
+        process = Process(42, 1.0, "S", 1, RUN, {"HERMES_MANAGED_DIR": given})
+        calls: list[str] = []
+        import hermes_profiles.fleet.inventory as inventory
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(inventory, "masks_of", lambda _, name, calls=calls: calls.append(name) or ())
+            masks_in_force(root.layout, "work", process)
+        assert bool(calls) is wanted
+
+
+def test_who_lives_and_who_is_coming() -> None:
+    process = Process(42, 1.0, "S", 1, RUN, {})
+    gateways = {
+        "up": Gateway("up", S.RUNNING, 42, process=process, service=status(pid=42)),
+        "coming": Gateway("coming", S.STARTING, service=status(A.ACTIVATING)),
+        "loops": Gateway("loops", S.CRASH_LOOPING, service=status(A.ACTIVATING, waiting=True)),
+        "queued": Gateway("queued", S.STOPPED, service=status(A.INACTIVE, queued=True)),
+        "down": Gateway("down", S.STOPPED, service=status(A.INACTIVE)),
+        "served": Gateway("served", S.SERVED, 9),
+    }
+    assert lives(gateways) == {
+        "up": Live(42, False), "coming": Live(None, True), "loops": Live(None, True), "queued": Live(None, True)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("env", "config", "environment", "expected"), [
+    ("", "", {}, None), ("GATEWAY_MULTIPLEX_PROFILES=true\n", "", {}, True),
+    ("GATEWAY_MULTIPLEX_PROFILES=true\r\n", "", {}, True),
+    ("PRICE='5$' # five\nexport GATEWAY_MULTIPLEX_PROFILES=\"true\" # all\n", "", {}, True),
+    ("", "gateway:\n  multiplex_profiles: true\n", {}, True),
+    ("GATEWAY_MULTIPLEX_PROFILES=false\n", "gateway:\n  multiplex_profiles: true\n", {}, False),
+    ("", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, True),
+    ("GATEWAY_MULTIPLEX_PROFILES=0\n", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, False),
+    ("A='never closed\n", "gateway:\n  multiplex_profiles: true\n", {}, True),
+])  # fmt: skip
+def test_multiplexing_is_asked_for_in_any_spelling_of_the_files(
+    root: Root, env: str, config: str, environment: dict[str, str], expected: bool | None
+) -> None:
+    root.write("default", ".env", env)
+    root.write("default", "config.yaml", config)
+    assert multiplexing_asked(root.layout.root, environment) is expected
+
+
+def test_an_inventory_names_conflicts_of_those_that_run(root: Root) -> None:
+    for name, pid in (("work", 42), ("ops", 43)):
+        root.runs(name, pid)
+        root.write(name, ".env", "TELEGRAM_BOT_TOKEN=7100000:CANARY-of-both-profiles\n")
+    root.manager.statuses = {"work": status(pid=42), "ops": status(pid=43)}
+
+    def inventory() -> Any:
+        def seen(names: Sequence[str], known: Known) -> dict[str, Gateway]:
+            return survey(root.world, names, known)
+
+        return take_inventory(
+            seen, root.world, root.profiles, catalog=CATALOG, ask_api=False, environment={"HOME": str(root.layout.root)}
+        )
+
+    found = inventory()
+    assert [(each.channel, each.profiles) for each in found.conflicts] == [("telegram", ("ops", "work"))]
+    assert found.topology is Topology.PER_PROFILE and "CANARY" not in repr(found)
+    del root.table.live[43]
+    assert inventory().conflicts == ()
+
+
+def test_the_address_of_a_gateway_elsewhere_is_shown_without_its_login(root: Root) -> None:
+    from hermes_profiles.fleet.holdings import Holdings
+    from hermes_profiles.fleet.inventory import _ask
+
+    root.write("work", ".env", "GATEWAY_HEALTH_URL=ftp://user:CANARY-password@host:1/path?key=CANARY#x\n")
+    facts = {"work": Facts("work", process=Process(42, 1.0, "S", 1, RUN, {}))}
+    found = _ask(facts, {"work": Holdings()}, root.layout.home)
+    assert found == {"work": Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is no http address")}
+
+
+def test_ancestors_are_those_above_us() -> None:
+    import os
+
+    found = ancestors()
+    assert os.getppid() in found and os.getpid() not in found and 0 not in found and 1 not in found
+    assert ancestors(1) == ancestors(0) == frozenset()
