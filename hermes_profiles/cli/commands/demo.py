@@ -28,6 +28,7 @@ from hermes_profiles.profiles.discovery import read_profile
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.roots import profile_names
 
+from .demo_fleet import fleet_lines, fleet_problems, run_fleet
 from .demo_source import SECRETS, SHARED, write_demo_source
 
 CLONES = ("family", "work", "night")
@@ -47,15 +48,20 @@ print(",".join(sorted(platform.value for platform in load_gateway_config().get_c
 )
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox there and say where.")] = False,
+    gateways: Annotated[
+        bool,
+        typer.Option("--gateways/--no-gateways", help="Whether to run the clones' gateways, if Hermes is installed."),
+    ] = True,
     json: Json = False,
 ) -> None:
-    """Clone a profile full of synthetic bot tokens three times in a sandbox, and prove that none arrives."""
+    """Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the
+    clones' real gateways."""
     session = Session(None, json)
 
     def body() -> Answer:
         sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
         try:
-            return _demo(sandbox, keep=keep)
+            return _demo(sandbox, keep=keep, gateways=gateways)
         finally:
             if not keep:
                 shutil.rmtree(sandbox)
@@ -63,7 +69,7 @@ def demo(
     run(("demo",), session, body)
 
 
-def _demo(sandbox: Path, *, keep: bool) -> Answer:
+def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
     root = sandbox / ".hermes"
     root.mkdir(mode=0o700)
     write_demo_source(root)
@@ -79,13 +85,16 @@ def _demo(sandbox: Path, *, keep: bool) -> Answer:
         reports.append(report.as_data(dry_run=False))
     rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]
     leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
+    fleet = run_fleet(root, sandbox, CLONES) if gateways else None
     data: dict[str, Any] = {
-        "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows, "secrets": len(SECRETS),
+        "fleet": fleet, "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows,
+        "secrets": len(SECRETS),
         "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))),
         "leaks": leaks,
     }  # fmt: skip
     errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
-    code = ExitCode.FAILED if leaks else ExitCode.OK
+    errors += fleet_problems(fleet)
+    code = ExitCode.FAILED if errors else ExitCode.OK
     return Answer(Result(("demo",), data, errors=errors, exit_code=code), lambda: _text(data))
 
 
@@ -177,5 +186,7 @@ def _text(data: dict[str, Any]) -> Iterator[str]:
     else:
         yield f"{data['secrets']} secrets searched for in {data['files_searched']} files of the clones,"
         yield "as UTF-8, UTF-16, URL-encoded and base64: none found."
+    yield ""
+    yield from fleet_lines(data["fleet"])
     if data["sandbox"]:
         yield f"The sandbox is kept: hermes-profiles --home {data['sandbox']}/.hermes list"

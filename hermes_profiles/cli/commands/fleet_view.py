@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,6 @@ from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
-from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.model.result import ExitCode, Result
 
 
@@ -38,9 +37,9 @@ def status(
 
     def body() -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
-        data, inventory = _look(session, selection, ask_api=not quick)
+        data, inventory = look_at(session, selection.profiles, ask_api=not quick)
         code = ExitCode.NEGATIVE if any(_is_down(row) for row in data["gateways"]) else ExitCode.OK
-        return _answer("status", session, data, inventory, code, lambda: _table(data, session))
+        return _answer("status", session, data, inventory, code, lambda: gateway_lines(data))
 
     run(("status",), session, body)
 
@@ -62,21 +61,24 @@ def list_gateways(
 
     def body() -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
-        data, inventory = _look(session, selection, ask_api=False)
+        data, inventory = look_at(session, selection.profiles, ask_api=False)
         return _answer("list", session, data, inventory, ExitCode.OK, lambda: _short_table(data))
 
     run(("list",), session, body)
 
 
-def _look(session: FleetSession, selection: Selection, *, ask_api: bool) -> tuple[dict[str, Any], Inventory]:
+def look_at(
+    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True
+) -> tuple[dict[str, Any], Inventory]:
+    """Return what `status` answers for some profiles, and what it was made from."""
     inventory = take_inventory(
-        session.look, session.world, selection.profiles, catalog=session.catalog, ask_api=ask_api,
+        session.look, session.world, profiles, catalog=session.catalog, ask_api=ask_api,
         environment=session.environment,
     )  # fmt: skip
     data = {
         "topology": str(inventory.topology),
         "manager": session.manager_kind,
-        "gateways": [gateway_row(inventory.gateways[name], session) for name in selection.profiles],
+        "gateways": [gateway_row(inventory.gateways[name], session) for name in profiles],
         "conflicts": [conflict.as_data() for conflict in inventory.conflicts],
     }
     return data, inventory
@@ -99,7 +101,8 @@ def _is_down(row: dict[str, Any]) -> bool:
     return bool(row["service"]["installed"]) and not row["disabled"] and not alive
 
 
-def _table(data: dict[str, Any], session: FleetSession) -> Iterator[str]:
+def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of `status`, and a remark for all that is not as it should be."""
     cells = [
         (
             row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], _dash(row["pid"]),
