@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 TIMEOUT = 2.0
 _Place = TypeVar("_Place")
-_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  where a client knocks
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  where a client knocks
 
 
 class Endpoint(NamedTuple):
@@ -31,7 +31,16 @@ class Answer(NamedTuple):
 
 def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> dict[str, Answer]:
     """Return profile → answer; all are asked at once, so a dead one costs `timeout` seconds for all together."""
-    return _at_once(endpoints, lambda endpoint: ask(endpoint, timeout=timeout))
+    if not endpoints:
+        return {}
+    from . import loopback
+
+    return loopback.ask_all(endpoints, timeout=timeout)
+
+
+def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
+    """Return what one API server answers to `GET /health`."""
+    return ask_all({"": endpoint}, timeout=timeout)[""]
 
 
 def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, Answer]:
@@ -46,21 +55,6 @@ def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], Answer])
 
     with ThreadPoolExecutor(max_workers=min(32, len(places))) as pool:
         return dict(zip(places, pool.map(question, places.values()), strict=True))
-
-
-def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
-    """Return what one API server answers to `GET /health`."""
-    from http.client import HTTPConnection, HTTPException
-
-    host = _LOOPBACK.get(endpoint.host, endpoint.host)
-    connection = HTTPConnection(host, endpoint.port, timeout=timeout)
-    try:
-        connection.request("GET", "/health")
-        return _judged(connection.getresponse().status, "GET /health")
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: numbers that are none in an answer
-        return Answer(healthy=False, detail=_words(error, f"{host}:{endpoint.port}"))
-    finally:
-        connection.close()
 
 
 def ask_url(url: str, *, timeout: float) -> Answer:

@@ -6,7 +6,6 @@ another process. Where sources differ, the answer names the difference (`disagre
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -279,6 +278,8 @@ def _silent_for(facts: Facts) -> float | None:
 
 def epoch_of(text: str) -> float | None:
     """Return the epoch seconds of an ISO time, None when the text is none; without a zone it is taken for UTC."""
+    from datetime import UTC, datetime
+
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

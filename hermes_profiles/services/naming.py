@@ -7,7 +7,6 @@ root gets the name without a suffix, as the default root does, and two such root
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +44,8 @@ def service_name(home: Path, user_home: Path) -> ServiceName:
         return ServiceName("", "")
     if home.parent == default / "profiles" and (home.name == "default" or is_profile_folder_name(home.name)):
         return ServiceName(home.name, home.name)
+    import hashlib  # takes 4 ms to load, for a name that hardly anybody has
+
     return ServiceName(hashlib.sha256(str(home).encode()).hexdigest()[:8], "")
 
 
