@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from hermes_profiles.model.result import ExitCode, Problem, Result
@@ -123,6 +123,51 @@ class Progress:
         """Finish the live line."""
         if self._live and self._drawn:
             sys.stderr.write("\n")
+
+
+class LiveLines:
+    """A line on the terminal for each thing under way, redrawn in place; elsewhere nothing but the final words."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._lines: dict[str, str] = {}
+        self._drawn = 0
+
+    def show(self, lines: Mapping[str, str]) -> None:
+        """Tell what things are doing now."""
+        if not self._is_terminal:
+            return
+        self._lines.update(lines)
+        self._draw()
+
+    def drop(self, name: str, words: str) -> None:
+        """Say the final words about one thing; its line goes."""
+        self._erase()
+        note(words)
+        self._lines.pop(name, None)
+        self._draw()
+
+    def end(self) -> None:
+        """Take all lines away."""
+        self._lines.clear()
+        self._erase()
+
+    def _draw(self) -> None:
+        self._erase()
+        if not self._lines:
+            return
+        size = os.get_terminal_size(sys.stderr.fileno())
+        shown = list(self._lines.items())[: max(size.lines - 2, 1)]
+        for name, words in shown:
+            sys.stderr.write(_plain(f"  {name}: {words}")[: max(size.columns - 1, 1)] + "\n")
+        self._drawn = len(shown)
+        sys.stderr.flush()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._drawn = 0
+            sys.stderr.flush()
 
 
 def _problem(kind: str, problem: Problem) -> None:

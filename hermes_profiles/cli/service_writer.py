@@ -19,7 +19,7 @@ from hermes_profiles.profiles.meta import plan_meta
 from hermes_profiles.services.managers.base import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
-from .commands.fleet_run import answer_of
+from .acting import answer_of
 from .fleet_session import FleetSession
 from .session import Answer
 

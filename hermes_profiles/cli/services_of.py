@@ -163,7 +163,7 @@ def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[Non
 
 def started(session: FleetSession, world: World, profile: str) -> list[Problem]:
     """Start a profile's gateway and see it come up; returns what went wrong."""
-    from .commands.fleet_run import Act
+    from .acting import Act
 
     kind = world.manager.kind if world.manager is not None else None
     # A session of its own: what this one knows of the root is from before the change.

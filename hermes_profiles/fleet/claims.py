@@ -242,7 +242,12 @@ def _heard(
     state = world.states.get(profile)
     if state is not None and state.pid is not None:
         return {}
-    return listening({claim.port for claim in own.ports if claim.channel not in _HELPERS})
+    return listening(ports_to_hear(own))
+
+
+def ports_to_hear(own: Holdings) -> set[int]:
+    """Return the ports of a profile that somebody else's listener would keep from it."""
+    return {claim.port for claim in own.ports if claim.channel not in _HELPERS}
 
 
 def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:

@@ -61,17 +61,20 @@ class Launch:
 
     def with_topology(self, gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
         """Return the gateways with those called served that Hermes would refuse: its guard looks at the setting of a
-        running default gateway, not at whom it serves (SERVICES.md 6), and a service would try again for ever."""
+        running default gateway, not at whom it serves (SERVICES.md 6), and a service would try again for ever. One
+        that is about to start with them counts as running."""
         default = self._gateways.get(DEFAULT)
-        if default is None or default.process is None:
+        process = default.process if default is not None else None
+        if process is None and not (DEFAULT in gateways and has_service(gateways[DEFAULT])):
             return dict(gateways)
         if not multiplexing_asked(self._world.layout.home(DEFAULT), self._environment):
             return dict(gateways)
-        detail = f"served by default (PID {default.process.pid})"
+        pid = process.pid if process is not None else None
+        detail = f"served by default (PID {pid})" if pid else "default is set to serve every profile"
         return {
             name: gateway
             if name == DEFAULT or gateway.process is not None or gateway.state is GatewayState.SERVED
-            else gateway._replace(state=GatewayState.SERVED, detail=detail, pid=default.process.pid)
+            else gateway._replace(state=GatewayState.SERVED, detail=detail, pid=pid)
             for name, gateway in gateways.items()
         }
 
@@ -84,7 +87,7 @@ class Launch:
             self._held[name] = holdings(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
-        ports = {claim.port for name in idle for claim in self._held[name].ports}
+        ports = {port for name in idle for port in claims.ports_to_hear(self._held[name])}
         return decide(
             starting=list(starting), holdings=self._held, live=live, owners=self._owners,
             locks=live_locks(
@@ -110,11 +113,18 @@ class Launch:
         """Return what was decided for profiles that start now."""
         if self._masks is None:
             self.begin(profiles)
-        return {name: self._prepared((self._masks or {}).get(name, ())) for name in profiles}
+        return {name: self._prepared(name, (self._masks or {}).get(name, ())) for name in profiles}
 
-    def _prepared(self, masks: tuple[Mask, ...]) -> Prepared:
+    def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> Prepared:
         if not masks or self._rule is ConflictRule.IGNORE:
             return Prepared()
+        stubborn = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
+        if stubborn:
+            home = self._world.layout.home(profile)
+            return Prepared(refusal=(
+                f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it stands in "
+                f"{home / 'gateway.json'}, and Hermes lays a mask over config.yaml only: `touch {home / 'config.yaml'}`"
+            ))  # fmt: skip
         reasons = "; ".join(mask.reason for mask in masks)
         if self._rule is ConflictRule.REFUSE:
             return Prepared(refusal=reasons.replace(" disabled:", ":"))
@@ -127,6 +137,11 @@ class Launch:
 
     def _live(self, names: Sequence[str]) -> Mapping[str, Live]:
         return lives({name: self._gateways[name] for name in names if name in self._gateways})
+
+
+def has_service(gateway: Gateway) -> bool:
+    """Return whether a service is there that would run a gateway."""
+    return gateway.service is not None and gateway.service.installed
 
 
 def _ignored(profile: str, mask: Mask) -> Problem:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.cli import output
+from hermes_profiles.cli.acting import Act
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.service_writer import Writer
 from hermes_profiles.fleet.actions import Pace
@@ -19,7 +20,6 @@ from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.model.result import NotFound, Problem
 
 from .demo_bot import Bot
-from .fleet_run import Act
 from .fleet_view import gateway_lines, look_at
 
 TOKEN = "7000000002:DEMO-shared-by-two-AAHk3q9"  # noqa: S105  made up; the bot is a stand-in on this machine

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.changes.plan import describe
-from hermes_profiles.cli.commands.fleet_run import SETTLE, Act, answer_of, outcome_table
+from hermes_profiles.cli.acting import SETTLE, Act, answer_of, outcome_table
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.fleet_session import FleetSession

@@ -9,7 +9,7 @@ import typer
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.cli.commands.fleet_run import SETTLE, Act, answer_of
+from hermes_profiles.cli.acting import SETTLE, Act, answer_of
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.fleet_session import FleetSession

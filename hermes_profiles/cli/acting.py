@@ -1,0 +1,209 @@
+"""One verb for many gateways, from the words of a command to its answer: sorted out, carried out, told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
+from hermes_profiles.fleet.hands import RealHands
+from hermes_profiles.fleet.inventory import ancestors
+from hermes_profiles.fleet.launch import ConflictRule, Launch
+from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.fleet.survey import World
+from hermes_profiles.model.result import Problem, Result, UsageProblem
+from hermes_profiles.services.managers.base import Manager
+
+from . import output
+from .fleet_session import FleetSession
+from .session import Answer
+
+SETTLE = 90.0
+_STARTS = (Verb.START, Verb.RESTART)
+_UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
+DRY_RUN = "dry run: nothing was changed"
+
+
+class Act:
+    """One verb for many profiles: sorted out, carried out, told."""
+
+    def __init__(
+        self, session: FleetSession, verb: Verb, pace: Pace, stagger: float | None = None,
+        owners: Sequence[str] = (), on_conflict: str = "mask", *, force: bool = False, dry_run: bool = False,
+        start_stopped: bool = False,
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._verb = verb
+        self._pace = pace
+        self._stagger = stagger
+        self._owners = tuple(owners)
+        self._on_conflict = on_conflict
+        self._force = force
+        self._dry_run = dry_run
+        self._start_stopped = start_stopped
+
+    def on(self, names: Sequence[str], excluded: Sequence[str], group: str | None) -> Answer:
+        """Carry the verb out for the profiles that a command names. Raises what refuses the command as a whole."""
+        return self.over(self._session.selection(names, excluded, group))
+
+    def over(self, selection: Selection) -> Answer:
+        """Carry the verb out. Raises what refuses the command as a whole."""
+        session = self._session
+        rule = _rule(self._on_conflict)
+        session.require_manager()
+        launch = Launch(session.world, session.existing, session.catalog, session.environment, rule, self._owners)
+        gateways = launch.look(selection.profiles)
+        plan = sort_out(
+            self._verb, selection, launch.with_topology(gateways), disabled=session.disabled, ancestors=ancestors(),
+            force=self._force, start_stopped=self._start_stopped,
+        )  # fmt: skip
+        if self._dry_run:
+            return self._planned(plan, launch, gateways)
+        warnings = self._memory(plan, gateways) if self._verb in _STARTS else []
+        if self._verb in _STARTS and plan.driven:
+            launch.begin(plan.driven)
+        with _Teller(session.as_json) as told:
+            hands = _WatchedHands(session.world, session.world.manager, launch.prepare, session.catalog, told.watch)
+            for outcome in plan.outcomes:
+                told(outcome)
+            done = Fleet(self._verb, hands, self._paced(len(plan.driven)), told).run(plan.driven, gateways)
+        launch.end([each.profile for each in done if each.outcome not in _UP])
+        return self._answer(selection.profiles, (*plan.outcomes, *done), [*warnings, *launch.warnings])
+
+    def _paced(self, count: int) -> Pace:
+        stagger = default_stagger(count) if self._stagger is None else self._stagger
+        return self._pace._replace(stagger=stagger if self._verb in _STARTS else 0.0)
+
+    def _memory(self, plan: Sorted, gateways: Any) -> list[Problem]:
+        new = [name for name in plan.driven if gateways[name].process is None]
+        running = [gateway.usage.rss for gateway in gateways.values()]
+        warning = memory_warning(len(new), running, available=available_memory())
+        if warning is None:
+            return []
+        if self._session.as_json:
+            return [warning]
+        output.note(f"warning: {warning.message}")  # now, while it can still be interrupted
+        output.note(f"hint: {warning.hint}")
+        return []
+
+    def _planned(self, plan: Sorted, launch: Launch, gateways: Mapping[str, Gateway]) -> Answer:
+        decided = launch.decide(plan.driven) if self._verb in _STARTS else {}
+        rows = [outcome.as_data() for outcome in plan.outcomes]
+        rows += [
+            {
+                "profile": name, "outcome": self._would(gateways[name]),
+                "detail": "; ".join(mask.reason for mask in decided.get(name, ())), "pid": None,
+                "masked_channels": [mask.channel for mask in decided.get(name, ())], "log": [],
+            }
+            for name in plan.driven
+        ]  # fmt: skip
+        data = {"dry_run": True, "outcomes": rows}
+
+        def text() -> Iterator[str]:
+            for row in rows:
+                yield f"{row['profile']}: {row['outcome']}{_detail(row['detail'])}"
+            yield DRY_RUN
+
+        return Answer(Result((str(self._verb),), data, warnings=list(launch.warnings)), text)
+
+    def _would(self, gateway: Gateway) -> str:
+        down = gateway.process is None and gateway.state in (GatewayState.STOPPED, GatewayState.STALE)
+        return str(OutcomeKind.ALREADY_STOPPED) if self._verb is Verb.STOP and down else f"would-{self._verb}"
+
+    def _answer(self, profiles: Sequence[str], outcomes: Sequence[Outcome], warnings: list[Problem]) -> Answer:
+        by_name = {outcome.profile: outcome for outcome in outcomes}
+        ordered = [by_name[name] for name in profiles if name in by_name]
+        return answer_of(str(self._verb), ordered, [*self._session.problems, *warnings], dry_run=False)
+
+
+def answer_of(command: str, outcomes: Sequence[Outcome], warnings: Sequence[Problem], *, dry_run: bool) -> Answer:
+    """Return the answer of a command with an outcome for each profile; failures and refusals are errors, too."""
+    data = {"dry_run": dry_run, "outcomes": [outcome.as_data() for outcome in outcomes]}
+    bad = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
+    errors = [
+        Problem(str(each.outcome), f"{each.profile}: {each.detail or each.outcome}", each.profile, each.hint)
+        for each in outcomes
+        if each.outcome in bad
+    ]
+    result = Result((command,), data, list(dict.fromkeys(warnings)), errors, exit_code(outcomes))
+    return Answer(result, lambda: outcome_table(data))
+
+
+def outcome_table(data: dict[str, Any]) -> Iterator[str]:
+    """Yield the final table of outcomes; below it the log lines of a failure, or how a file differs."""
+    rows = data["outcomes"]
+    cells = [
+        (
+            row["profile"], row["outcome"], str(row["pid"] or "-"), ", ".join(row["masked_channels"]) or "-",
+            row["detail"] or "-",
+        )
+        for row in rows
+    ]  # fmt: skip
+    yield from output.table(("profile", "outcome", "pid", "masked", "detail"), cells)
+    for row in rows:
+        if row["log"]:
+            what = "last lines of its log" if row["outcome"] == OutcomeKind.FAILED else "installed and wanted"
+            yield ""
+            yield f"{row['profile']}, {what}:"
+            yield from (f"  {line}" for line in row["log"])
+    if data["dry_run"]:
+        yield DRY_RUN
+
+
+class _Teller:
+    """Says each outcome as it comes, on stderr: the table at the end is the answer. On a terminal there is a live line
+    for each gateway that is under way."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._silent = as_json
+        self._live = output.LiveLines() if not as_json else None
+
+    def __enter__(self) -> _Teller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.end()
+
+    def __call__(self, outcome: Outcome) -> None:
+        if self._live is not None:
+            self._live.drop(outcome.profile, f"{outcome.profile}: {outcome.outcome}{_detail(outcome.detail)}")
+
+    def watch(self, gateways: Mapping[str, Gateway]) -> None:
+        """Show what gateways under way are doing."""
+        if self._live is not None:
+            self._live.show({name: f"{each.state}{_detail(each.detail)}" for name, each in gateways.items()})
+
+
+class _WatchedHands(RealHands):
+    """Hands whose every look is shown."""
+
+    def __init__(
+        self, world: World, manager: Manager | None, prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
+        catalog: Catalog, watch: Callable[[Mapping[str, Gateway]], None],
+    ) -> None:  # fmt: skip
+        super().__init__(world, manager, prepare, catalog)
+        self._watch = watch
+
+    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        """Return the gateways of profiles, from one look, and show them."""
+        found = super().look(profiles)
+        self._watch(found)
+        return found
+
+
+def _detail(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
+def _rule(text: str) -> ConflictRule:
+    try:
+        return ConflictRule(text)
+    except ValueError:
+        raise UsageProblem(
+            f"{text!r} is no rule for conflicts", target="--on-conflict", hint=f"there are: {', '.join(ConflictRule)}"
+        ) from None
