@@ -157,9 +157,9 @@ class LiveLines:
         if not self._lines:
             return
         size = os.get_terminal_size(sys.stderr.fileno())
-        shown = list(self._lines.items())[: max(size.lines - 2, 1)]
+        shown = list(self._lines.items())[: max((size.lines or 24) - 2, 1)]
         for name, words in shown:
-            sys.stderr.write(_plain(f"  {name}: {words}")[: max(size.columns - 1, 1)] + "\n")
+            sys.stderr.write(_plain(f"  {name}: {words}")[: max((size.columns or 80) - 1, 1)] + "\n")
         self._drawn = len(shown)
         sys.stderr.flush()
 

@@ -1,0 +1,67 @@
+"""On a terminal each gateway under way has a line that is redrawn; elsewhere only final words are said."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY
+
+SCRIPT = """
+from hermes_profiles.cli.output import LiveLines
+live = LiveLines()
+live.show({"work": "starting", "family": "starting (connecting telegram)"})
+live.drop("work", "work: started")
+live.show({"family": "running"})
+live.drop("family", "family: started")
+live.end()
+"""
+
+
+def _on_a_terminal(script: str) -> str:
+    ours, theirs = pty.openpty()
+    environment = {"PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "LINES": "24", "COLUMNS": "80"}
+    done = subprocess.Popen([sys.executable, "-c", script], stderr=theirs, stdout=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        said += part
+    os.close(ours)
+    assert done.wait(10) == 0
+    return said.decode()
+
+
+def _screen(said: str) -> list[str]:
+    """Return what stands on the terminal in the end."""
+    lines: list[str] = []
+    for part in said.replace("\r\n", "\n").split("\n"):
+        while part.startswith("\x1b["):
+            up, _, part = part[2:].partition("A\x1b[J")
+            del lines[-int(up) :]
+        lines.append(part)
+    return [line for line in lines if line]
+
+
+def test_lines_are_redrawn_and_only_final_words_stay() -> None:
+    said = _on_a_terminal(SCRIPT)
+    assert "  family: starting (connecting telegram)" in said
+    assert _screen(said) == ["work: started", "family: started"]
+
+
+@pytest.mark.parametrize("name", ["work", "a\x1b[2Jb"])
+def test_elsewhere_only_final_words_are_said(tmp_path: Path, name: str) -> None:
+    script = SCRIPT.replace('"work"', repr(name))
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == "work: started\nfamily: started\n"
