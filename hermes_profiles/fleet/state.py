@@ -1,7 +1,6 @@
-"""The one truth about a gateway: what is known of it, put together. Pure; `survey` collects the facts.
+"""The words for the one truth about a gateway: what was seen of it, and the answer. Pure.
 
-No single source is believed: files outlive processes, a manager is "active" between two crashes, a pid is given to
-another process. Where sources differ, the answer names the difference (`disagreement`).
+`survey` sees, `resolve` answers.
 """
 
 from __future__ import annotations
@@ -9,21 +8,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+from hermes_profiles.services.managers.base import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
 from .conflicts import Mask
-from .process import STOPPED, Process, Usage
-from .records import ChannelRecord, Heartbeat, PidRecord, StateRecord
-
-# Hermes rewrites the heartbeat every 30 s; three missed ones are no accident.
-HEARTBEAT_AGE = 90.0
-# So long a gateway may be on its way up before that is worth a remark (a dead platform takes 30 s each).
-START_GRACE = 60.0
-# A gateway that was started too often waits before it takes its pid file, up to five minutes (SERVICES.md 3.1).
-BACK_OFF = 300.0
-# This many revivals, the last one within the minute, are a loop.
-CRASH_LOOP = 3
+from .process import Process, Usage
+from .records import Heartbeat, PidRecord, StateRecord
 
 
 class GatewayState(StrEnum):
@@ -138,144 +128,6 @@ def exit_meaning(code: int | None) -> str:
     return meanings.get(code, f"exit {code}")
 
 
-def resolve(facts: Facts) -> Gateway:
-    """Return the one answer that fits all that was seen."""
-    state, detail = _state(facts)
-    process = facts.process
-    pid = process.pid if process else None
-    if state is GatewayState.SERVED:
-        pid = facts.served_by
-    elif pid is None and state in (GatewayState.STARTING, GatewayState.UNKNOWN):
-        pid = next((each.pid for each in (facts.main, facts.doubtful) if each), None)
-    service = facts.service
-    return Gateway(
-        profile=facts.profile, state=state, pid=pid, detail=detail, usage=facts.usage if process else Usage(),
-        restarts=service.restarts if service else None, last_exit=service.last_exit if service else None,
-        channels=_channels(facts), masks=facts.masks, api=facts.api, disagreement=_disagreement(facts, state),
-        process=process, service=service, settled=process is not None and _is_settled(facts),
-    )  # fmt: skip
-
-
-def _state(facts: Facts) -> tuple[GatewayState, str]:
-    if facts.process is not None:
-        return _of_process(facts, facts.process)
-    if facts.served_by is not None:
-        return GatewayState.SERVED, f"served by default (PID {facts.served_by})"
-    waiting = _of_manager(facts)
-    if waiting is not None:
-        return waiting
-    if facts.doubtful is not None:
-        return (
-            GatewayState.UNKNOWN,
-            f"process {facts.doubtful.pid} is alive, but nothing proves that it is this gateway",
-        )
-    record, runtime = facts.record, facts.runtime
-    # A pid file of another process than the one that could not start is the newer story.
-    if runtime is not None and runtime.state == "startup_failed" and (record is None or record.pid == runtime.pid):
-        return GatewayState.FAILED, f"could not start{_colon(runtime.reason)}"
-    if record is not None:
-        return GatewayState.STALE, _stale_detail(facts, record)
-    return GatewayState.STOPPED, ""
-
-
-def _of_process(facts: Facts, process: Process) -> tuple[GatewayState, str]:
-    """Return the state of a gateway that is certainly there."""
-    suspended = "the process is suspended (SIGSTOP)" if process.state in STOPPED else ""
-    if not _is_supervised(facts, process):
-        trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
-        return GatewayState.UNSUPERVISED, "; ".join(filter(None, (_unsupervised_detail(facts), trouble)))
-    service, uptime = facts.service, facts.usage.uptime
-    if service is not None and (service.restarts or 0) >= CRASH_LOOP and uptime is not None and uptime < START_GRACE:
-        return GatewayState.CRASH_LOOPING, _tries(facts, service)
-    if suspended:
-        return GatewayState.DEGRADED, suspended
-    if not _is_settled(facts):
-        return _of_unsettled(facts, process)
-    if service is not None and service.activity is Activity.DEACTIVATING:
-        return GatewayState.RUNNING, "is being stopped"
-    trouble = _trouble(facts)
-    if trouble:
-        return GatewayState.DEGRADED, trouble
-    if facts.runtime is not None and facts.runtime.state == "draining":
-        return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
-    return GatewayState.RUNNING, ""
-
-
-def _of_unsettled(facts: Facts, process: Process) -> tuple[GatewayState, str]:
-    """Return the state of a gateway that has not said that it is up."""
-    runtime, uptime, slow = facts.runtime, facts.usage.uptime, _starting_detail(facts)
-    if uptime is None or uptime < START_GRACE:
-        return GatewayState.STARTING, slow
-    if (facts.record is None or facts.record.pid != process.pid) and uptime < BACK_OFF + START_GRACE:
-        words = "started too often, it may be waiting for its turn"
-        return GatewayState.STARTING, f"process {process.pid} has taken no pid file after {uptime:.0f} s: {words}"
-    if runtime is not None and _is_current(facts, runtime) and runtime.state in ("stopped", "startup_failed"):
-        return GatewayState.DEGRADED, "it wrote that it has stopped, and is still there"
-    return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
-
-
-def _is_supervised(facts: Facts, process: Process) -> bool:
-    service = facts.service
-    if service is None or service.pid is None:
-        return False
-    # The wrapper of a LaunchAgent is the gateway's parent.
-    return service.pid in (process.pid, process.parent)
-
-
-def _unsupervised_detail(facts: Facts) -> str:
-    service = facts.service
-    if service is not None and service.pid is not None:
-        return f"not the process that the service runs (PID {service.pid})"
-    if service is not None and service.installed:
-        return f"runs outside its service; `hermes-gateways restart {facts.profile}` brings it back under it"
-    return "started by hand: nothing revives it" if facts.manager else "no service manager was asked about it"
-
-
-def _is_settled(facts: Facts) -> bool:
-    """Return whether the process itself has written that it is up; an older one's word does not count."""
-    runtime = facts.runtime
-    return runtime is not None and _is_current(facts, runtime) and runtime.state in ("running", "degraded", "draining")
-
-
-def _is_current(facts: Facts, runtime: StateRecord) -> bool:
-    process = facts.process
-    if process is None or runtime.pid != process.pid:
-        return False
-    return runtime.started is None or abs(runtime.started - process.started) <= 100
-
-
-def _starting_detail(facts: Facts) -> str:
-    slow = [each.name for each in _current_channels(facts) if each.state == "connecting"]
-    return f"connecting {', '.join(slow)}" if slow else ""
-
-
-def _trouble(facts: Facts) -> str:
-    """Return what is wrong with a gateway that is up, "" when nothing is."""
-    silent = _silent_for(facts)
-    if silent is not None and silent > HEARTBEAT_AGE:
-        return f"no sign of life for {silent:.0f} s"
-    parked = [
-        f"{each.name} {each.state}{_colon(each.message)}"
-        for each in _current_channels(facts)
-        if each.state in ("retrying", "fatal", "disconnected", "paused")
-        or (each.state == "connecting" and (facts.usage.uptime or 0) > START_GRACE)
-    ]
-    if parked:
-        return "; ".join(parked)
-    if facts.api is not None and facts.api.healthy is False and (facts.usage.uptime or 0) > START_GRACE:
-        return f"the API server does not answer{_colon(facts.api.detail)}"
-    return ""
-
-
-def _silent_for(facts: Facts) -> float | None:
-    """Return how long ago the last heartbeat of this process was, None when it has not given one."""
-    beat = facts.heartbeat
-    if beat is None or facts.process is None or beat.pid != facts.process.pid:
-        return None
-    at = epoch_of(beat.at)
-    return facts.now - at if at is not None else None
-
-
 def epoch_of(text: str) -> float | None:
     """Return the epoch seconds of an ISO time, None when the text is none; without a zone it is taken for UTC."""
     from datetime import UTC, datetime
@@ -285,117 +137,3 @@ def epoch_of(text: str) -> float | None:
     except ValueError:
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-
-
-def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
-    """Return what the manager's word means while no gateway is there, None when it has nothing to say."""
-    service = facts.service
-    if service is None:
-        return None
-    if service.queued and service.activity in (Activity.INACTIVE, Activity.FAILED):
-        return GatewayState.STARTING, "queued in its manager"
-    loops = (service.restarts or 0) >= CRASH_LOOP
-    if service.waiting:
-        return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)
-    if service.activity in (Activity.ACTIVE, Activity.ACTIVATING):
-        if loops:
-            return GatewayState.CRASH_LOOPING, _tries(facts, service)
-        is_new = service.since is None or facts.now - service.since < START_GRACE
-        if is_new or service.activity is Activity.ACTIVATING:
-            return GatewayState.STARTING, ""
-        return GatewayState.UNKNOWN, f"the service is active, but {_no_gateway(facts, service)}"
-    # Hermes ends with 1 when it is stopped without its marker: so a stop counts as a failure in systemd.
-    if service.activity is Activity.FAILED and (service.last_exit != 1 or service.reason not in ("exit-code", "")):
-        return GatewayState.FAILED, _failure(facts, service)
-    return None
-
-
-def _no_gateway(facts: Facts, service: ServiceStatus) -> str:
-    if service.pid is None:
-        return "runs no gateway of this home"
-    if facts.doubtful is not None and service.pid in (facts.doubtful.pid, facts.doubtful.parent):
-        return f"nothing proves that its process {service.pid} is this gateway"
-    return f"its process {service.pid} is no gateway of this home"
-
-
-def _tries(facts: Facts, service: ServiceStatus) -> str:
-    """Return how often the manager has revived a service, and what it died of."""
-    count = service.restarts or 0
-    often = "waits for its next try" if not count else "restarted once" if count == 1 else f"restarted {count} times"
-    return "; ".join(word for word in (often, exit_meaning(service.last_exit), _said(facts)) if word)
-
-
-def _said(facts: Facts) -> str:
-    return facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
-
-
-def _failure(facts: Facts, service: ServiceStatus) -> str:
-    reason = service.reason if service.reason != "exit-code" else ""
-    return "; ".join(word for word in (exit_meaning(service.last_exit), reason, _said(facts)) if word)
-
-
-def _stale_detail(facts: Facts, record: PidRecord) -> str:
-    if record.pid == 0:
-        return "gateway.pid cannot be understood"
-    if facts.named is not None:
-        return f"gateway.pid names process {record.pid}, which is another program's now"
-    return f"gateway.pid names process {record.pid}, which is gone"
-
-
-def _current_channels(facts: Facts) -> tuple[ChannelRecord, ...]:
-    """Return what this very process wrote about its channels: entries of earlier runs stay in the file for ever."""
-    runtime = facts.runtime
-    if runtime is None or not _is_current(facts, runtime):
-        return ()
-    return tuple(each for each in runtime.channels if _is_of_this_run(facts, each))
-
-
-def _is_of_this_run(facts: Facts, channel: ChannelRecord) -> bool:
-    at = epoch_of(channel.since) if channel.since else None
-    # A second of grace: the start of a process is known to 10 ms, the boot time it counts from to a second.
-    return at is None or facts.started_at is None or at >= facts.started_at - 1
-
-
-def _channels(facts: Facts) -> tuple[Channel, ...]:
-    masked = {mask.channel: mask.reason for mask in facts.masks}
-    said = {each.name: each for each in _current_channels(facts)}
-    rest = "off" if facts.process is None else "unknown"
-    found = []
-    for name in sorted({*facts.enabled_channels, *said, *masked}):
-        if name in masked:
-            found.append(Channel(name, "masked", masked[name]))
-        elif name in said:
-            each = said[name]
-            found.append(Channel(name, each.state or "unknown", each.message, each.since))
-        else:
-            found.append(Channel(name, "served" if facts.served_by and facts.process is None else rest))
-    return tuple(found)
-
-
-def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
-    told = []
-    service, process, record = facts.service, facts.process, facts.record
-    if process is not None and record is not None and record.pid != process.pid:
-        named = f"names process {record.pid}" if record.pid else "cannot be understood"
-        told.append(f"gateway.pid {named}, the gateway is process {process.pid}")
-    if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
-        told.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
-    if facts.others:
-        told.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
-    if process is None and facts.named is not None and record is not None:
-        told.append(f"process {record.pid} has taken the place of the gateway that gateway.pid names")
-    if service is not None and not service.installed and service.home is not None:
-        told.append(f"the service of this name belongs to another root: {service.home}")
-    if service is not None and service.stale_definition:
-        told.append("the service's definition changed on disk and was not loaded again")
-    if process is not None and facts.served_by is not None:
-        told.append(f"this profile has a gateway of its own and is served by the multiplexer (PID {facts.served_by})")
-    if service is not None and service.waiting and state in (GatewayState.SERVED, GatewayState.UNSUPERVISED):
-        told.append(f"the service, too, tries to start a gateway: {_tries(facts, service)}")
-    if state is GatewayState.STOPPED and service is not None and service.activity is Activity.FAILED:
-        told.append("the service counts as failed because it was stopped without notice (exit 1)")
-    return tuple(told)
-
-
-def _colon(text: str) -> str:
-    return f": {text}" if text else ""

@@ -19,7 +19,8 @@ from hermes_profiles.services.naming import ServiceName, service_name
 from .conflicts import Mask
 from .process import Process, Processes, Usage, home_of, processes_of, same_start
 from .records import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
-from .state import Api, Facts, Gateway, resolve
+from .resolve import resolve
+from .state import Api, Facts, Gateway
 
 
 @dataclass

@@ -12,7 +12,8 @@ import pytest
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import ChannelRecord, Heartbeat, PidRecord, StateRecord
-from hermes_profiles.fleet.state import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning, resolve
+from hermes_profiles.fleet.resolve import resolve
+from hermes_profiles.fleet.state import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
 
 S, A = GatewayState, Activity
