@@ -14,8 +14,9 @@ from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
 from hermes_profiles.fleet.outcomes import Outcome, Verb
 from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import ChannelRecord, PidRecord, StateRecord
+from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.selection import Selection, sort_out
-from hermes_profiles.fleet.state import Facts, Gateway, resolve
+from hermes_profiles.fleet.state import Facts, Gateway
 from hermes_profiles.services.managers.base import Activity, ManagerError, ServiceStatus
 
 NEVER = None
@@ -134,6 +135,7 @@ class World:
         def act() -> None:
             process, sim = gateway.process, self.sims[gateway.profile]
             assert process is not None
+            assert process.pid not in self.strangers, "a process was signalled that is another program's now"
             self.signals.append((self.time, gateway.profile, process.pid, kill))
             if (process.pid, process.started) == (sim.pid, sim.started):
                 self._ends_after(sim, sim.nature.kill if kill else sim.nature.term, -9 if kill else 1)
@@ -354,12 +356,14 @@ def drive(
 
 def act(
     world: World, verb: Verb, names: Sequence[str], *, named: bool = True, disabled: Iterable[str] = (),
-    start_stopped: bool = False, **pace: Any,
+    start_stopped: bool = False, told: Callable[[Outcome], None] = lambda _: None, **pace: Any,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Return profile → outcome of a whole command: sorted out, then carried out."""
     gateways = world.gateways()
     plan = sort_out(
         verb, Selection(tuple(names), named), gateways, disabled=disabled, start_stopped=start_stopped
     )  # fmt: skip
-    done = Fleet(verb, world, Pace(**pace)).run(plan.driven, gateways)
+    for outcome in plan.outcomes:
+        told(outcome)
+    done = Fleet(verb, world, Pace(**pace), told).run(plan.driven, gateways)
     return {each.profile: each for each in (*plan.outcomes, *done)}
