@@ -1,8 +1,8 @@
 """Whether API servers answer on loopback: `GET /health`, which needs no key.
 
-`/health/detailed` is asked only with a key the caller has: each refused key is a warning in the gateway's log
-(SERVICES.md 7). An answer on a port proves that somebody listens there, not who: `hermes-gateways status` says so when
-the gateway's own word differs.
+`/health/detailed`, which also says who answers, is asked only of few gateways, with the key of the profile: it takes
+longer, and each refused key is a warning in the log of whoever listens there (SERVICES.md 7). An answer to `/health`
+proves that somebody listens, not who; `inventory` passes over servers that their own gateway calls dead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
+from hermes_profiles.model.secret import Secret
+
 TIMEOUT = 2.0
+_LONGEST = 1024 * 1024
 _Place = TypeVar("_Place")
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  where a client knocks
 
@@ -41,6 +44,52 @@ def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> d
 def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
     """Return what one API server answers to `GET /health`."""
     return ask_all({"": endpoint}, timeout=timeout)[""]
+
+
+class Detailed(NamedTuple):
+    """What a gateway says of itself: its pid (None when it does not say), and which of its checks are not well."""
+
+    healthy: bool
+    detail: str = ""
+    pid: int | None = None
+
+
+def ask_detailed(endpoint: Endpoint, key: Secret[str], *, timeout: float = TIMEOUT) -> Detailed:
+    """Return what one API server answers to `GET /health/detailed` with a profile's key.
+
+    A refused key means that the port is somebody else's: the key is that of the profile whose port it should be.
+    """
+    import json
+    from http.client import HTTPConnection, HTTPException
+
+    host = LOOPBACK.get(endpoint.host, endpoint.host)
+    connection = HTTPConnection(host, endpoint.port, timeout=timeout)
+    try:
+        connection.request("GET", "/health/detailed", headers={"Authorization": f"Bearer {key.reveal()}"})
+        answer = connection.getresponse()
+        if answer.status == 401:
+            return Detailed(healthy=False, detail=f"whoever listens on port {endpoint.port} refuses this profile's key")
+        data = json.loads(answer.read(_LONGEST)) if answer.status == 200 else None
+    except (OSError, HTTPException, ValueError) as error:
+        return Detailed(healthy=False, detail=_words(error, f"{host}:{endpoint.port}"))
+    finally:
+        connection.close()
+    if not isinstance(data, dict):
+        return Detailed(healthy=False, detail=f"GET /health/detailed answered {answer.status}")
+    pid = data.get("pid")
+    return Detailed(healthy=True, detail=_unwell(data), pid=pid if isinstance(pid, int) else None)
+
+
+def _unwell(data: Mapping[str, object]) -> str:
+    """Return the names of checks that are not well; the server itself is, for it answered."""
+    readiness = data.get("readiness")
+    checks = readiness.get("checks") if isinstance(readiness, dict) else None
+    names = [
+        str(name)
+        for name, check in (checks.items() if isinstance(checks, dict) else ())
+        if (check.get("status") if isinstance(check, dict) else check) not in ("ok", True)
+    ]
+    return f"not well: {', '.join(sorted(names))}" if names else ""
 
 
 def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, Answer]:

@@ -13,6 +13,7 @@ from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.discovery import read_sections
 from hermes_profiles.profiles.roots import read_regular
 
@@ -21,6 +22,7 @@ from .conflicts import Live, Mask, RunningConflict, running_conflicts
 from .holdings import Holdings, holdings
 from .overlay import masks_of, overlay_folder
 from .process import Process
+from .program import installed_version
 from .scoped_locks import live_locks
 from .state import Api, Facts, Gateway, GatewayState
 from .survey import Known, World
@@ -60,20 +62,28 @@ def take_inventory(
     catalog: Catalog,
     ask_api: bool,
     environment: Mapping[str, str],
+    in_detail: bool = False,
 ) -> Inventory:
-    """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager."""
+    """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager.
+
+    `in_detail`: whether API servers are asked who they are, too, which takes longer.
+    """
     layout = world.layout
     held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
+
+    def ask(seen: Mapping[str, Facts]) -> Mapping[str, Api]:
+        return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
+
     gateways = look(profiles, Known(
         channels={name: each.channels for name, each in held.items()},
         masks=lambda name, process: masks_in_force(layout, name, process),
-        ask=(lambda facts: _ask(facts, held, layout.home)) if ask_api else (lambda facts: _places(facts, held)),
+        ask=ask,
     ))  # fmt: skip
     asked = multiplexing_asked(layout.home(DEFAULT), environment)
     warnings = [problem for each in held.values() for problem in each.problems]
     return Inventory(
         gateways,
-        topology(gateways, asked=asked),
+        topology(gateways, asked=asked, version=installed_version(layout, environment)),
         _conflicts(gateways, held, world, environment, catalog),
         held,
         tuple(warnings),
@@ -124,7 +134,9 @@ def _places(seen: Mapping[str, Facts], held: Mapping[str, Holdings]) -> dict[str
     return {name: place for name, place in places.items() if place is not None}
 
 
-def _ask(seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Callable[[str], Path]) -> dict[str, Api]:
+def _ask(
+    seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Callable[[str], Path], *, in_detail: bool
+) -> dict[str, Api]:
     """Return what the API servers answer; one that its own gateway calls dead is not asked, for whoever answers on
     the port is another profile's (SERVICES.md 3.3)."""
     places = _places(seen, held)
@@ -132,12 +144,22 @@ def _ask(seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Calla
     remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
     local = {n: health.Endpoint(p.host, p.port) for n, p in places.items() if n not in dead and n not in remote}
     answers = health.ask_all(local)
+    who: dict[str, health.Detailed] = {}
+    for name in [name for name, answer in answers.items() if in_detail and answer.healthy]:
+        key = _environment(home_of(name)).get("API_SERVER_KEY", "")
+        if key:
+            who[name] = health.ask_detailed(local[name], Secret(key))
+            answers[name] = health.Answer(who[name].healthy, who[name].detail)
     answers |= health.ask_urls(remote, timeout=_REMOTE_TIMEOUT)
     for name, url in remote.items():
         places.setdefault(name, Api(_without_login(url), 0))
     for name in dead:
         answers[name] = health.Answer(healthy=False, detail="the gateway says that it could not listen")
-    return {n: p._replace(healthy=answers[n].healthy, detail=answers[n].detail) for n, p in places.items()}
+    pids = {name: each.pid for name, each in who.items()}
+    return {
+        name: place._replace(healthy=answers[name].healthy, detail=answers[name].detail, pid=pids.get(name))
+        for name, place in places.items()
+    }
 
 
 def _said(facts: Facts) -> str:

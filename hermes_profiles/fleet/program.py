@@ -123,6 +123,13 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
             yield folder
 
 
+def installed_version(layout: Layout, environment: Mapping[str, str]) -> tuple[int, ...] | None:
+    """Return the version of the Hermes that is on PATH or in the root, None when there is none to be seen."""
+    script = shutil.which("hermes", path=environment.get("PATH", "")) or str(layout.alias_folder / "hermes")
+    python = interpreter_of(Path(script))
+    return version_of(python) if python is not None else None
+
+
 def version_of(python: Path) -> tuple[int, ...] | None:
     """Return the version of the hermes-agent installed for an interpreter, None when that cannot be seen."""
     for found in python.parent.parent.glob("lib/python3*/site-packages/hermes_agent-*.dist-info"):

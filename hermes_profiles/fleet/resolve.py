@@ -255,6 +255,8 @@ def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
         told.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
     if facts.others:
         told.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
+    if process is not None and facts.api is not None and facts.api.pid not in (None, process.pid):
+        told.append(f"on port {facts.api.port} answers process {facts.api.pid}, which is not this gateway")
     if process is None and facts.named is not None and record is not None:
         told.append(f"process {record.pid} has taken the place of the gateway that gateway.pid names")
     if service is not None and not service.installed and service.home is not None:

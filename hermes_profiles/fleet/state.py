@@ -49,12 +49,16 @@ class Channel(NamedTuple):
 
 
 class Api(NamedTuple):
-    """Where the API server listens, and whether it answered; None when it was not asked."""
+    """Where the API server listens, and whether it answered; None when it was not asked.
+
+    `pid`: the gateway that says it answers there; None when it was not asked who it is.
+    """
 
     host: str
     port: int
     healthy: bool | None = None
     detail: str = ""
+    pid: int | None = None
 
 
 class Facts(NamedTuple):

@@ -16,6 +16,9 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
 from hermes_profiles.model.result import ExitCode, Result
 
+# So many gateways that were named one by one are asked who they are, too.
+_FEW = 5
+
 
 @examples(
     "hermes-gateways status",
@@ -37,7 +40,12 @@ def status(
 
     def body() -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
-        data, inventory = look_at(session, selection.profiles, ask_api=not quick)
+        data, inventory = look_at(
+            session,
+            selection.profiles,
+            ask_api=not quick,
+            in_detail=selection.named and len(selection.profiles) <= _FEW,
+        )
         code = ExitCode.NEGATIVE if any(_is_down(row) for row in data["gateways"]) else ExitCode.OK
         return _answer("status", session, data, inventory, code, lambda: gateway_lines(data))
 
@@ -68,12 +76,12 @@ def list_gateways(
 
 
 def look_at(
-    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True
+    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True, in_detail: bool = False
 ) -> tuple[dict[str, Any], Inventory]:
     """Return what `status` answers for some profiles, and what it was made from."""
     inventory = take_inventory(
         session.look, session.world, profiles, catalog=session.catalog, ask_api=ask_api,
-        environment=session.environment,
+        environment=session.environment, in_detail=in_detail,
     )  # fmt: skip
     data = {
         "topology": str(inventory.topology),
@@ -127,6 +135,8 @@ def _remarks(data: dict[str, Any]) -> Iterator[str]:
             yield f"{row['profile']}: {row['detail']}"
         for text in row["disagreement"]:
             yield f"{row['profile']}: {text}"
+        if row["api"] is not None and row["api"]["detail"]:
+            yield f"{row['profile']}: API server, {row['api']['detail']}"
         for channel in row["channels"]:
             if channel["state"] == "masked":
                 yield f"{row['profile']}: {channel['detail']}"
