@@ -1,0 +1,58 @@
+"""One look at the service manager for the whole fleet, never one per profile: counted at the program itself."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_world import World
+
+COUNT = 20
+# Knows every unit it is asked for, all of them idle.
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >> "${0%/*}/../calls"
+for word; do case $word in hermes-gateway*.service)
+    printf 'Id=%s\\nNames=%s\\nLoadState=loaded\\nActiveState=inactive\\n' "$word" "$word"
+    printf 'SubState=dead\\nResult=success\\nMainPID=0\\nExecMainCode=0\\nExecMainStatus=0\\nNRestarts=0\\n'
+    printf 'UnitFileState=enabled\\nNeedDaemonReload=no\\nEnvironment=\\nJob=\\nStateChangeTimestamp=\\n\\n';;
+esac; done
+"""
+
+
+@pytest.fixture
+def fleet(world: World) -> Iterator[World]:
+    """Twenty profiles with a unit each, and a user bus that only a stand-in of systemctl talks to."""
+    units, programs = world.user / ".config/systemd/user", world.user / "programs"
+    units.mkdir(parents=True)
+    programs.mkdir()
+    (programs / "systemctl").write_text(SYSTEMCTL)
+    (programs / "systemctl").chmod(0o755)
+    for number in range(COUNT):
+        name = f"p{number:02d}" if number else "default"
+        if number:
+            world.make(name, {".env": ""})
+        unit = units / f"hermes-gateway{f'-{name}' if number else ''}.service"
+        unit.write_text(f'[Service]\nEnvironment="HERMES_HOME={world.home(name)}"\n')
+    bus = Path(world.runner.environment["XDG_RUNTIME_DIR"]) / "systemd/private"
+    bus.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(bus))
+        listener.listen()
+        world.runner.environment |= {"PATH": f"{programs}:/usr/bin:/bin", "HERMES_PROFILES_MANAGER": "systemd"}
+        yield world
+
+
+@pytest.mark.parametrize(("program", "words"), [
+    ("gateways", ("status",)), ("gateways", ("status", "--json")), ("gateways", ("list",)),
+    ("gateways", ("start", "--dry-run")), ("gateways", ("stop", "--dry-run")), ("profiles", ("list",)),
+    ("profiles", ("list", "--json")),
+])  # fmt: skip
+def test_twenty_profiles_are_one_call(fleet: World, program: str, words: tuple[str, ...]) -> None:
+    call = fleet.runner.gateways if program == "gateways" else fleet.call
+    done = call(*words)
+    assert done.code in (0, 3), done
+    calls = (fleet.user / "calls").read_text().splitlines()
+    assert len(calls) == 1, calls
+    assert calls[0].count("hermes-gateway") == COUNT
