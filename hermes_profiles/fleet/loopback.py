@@ -56,6 +56,8 @@ def _connect(endpoint: Endpoint) -> socket.socket | Answer:
         opened = socket.socket(family, kind)
     except OSError as error:
         return _failed(error, endpoint)
+    except UnicodeError:  # from the codec of host names
+        return Answer(healthy=False, detail=f"{_place(endpoint)}: no name of a host")
     opened.setblocking(False)  # noqa: FBT003  the standard library takes it so
     code = opened.connect_ex(address)
     if code in (0, errno.EINPROGRESS):

@@ -28,7 +28,8 @@ class Nature:
     """How one gateway, and the manager when it comes to it, behave; a time of None means: never.
 
     `ends_with`: what each try to run ends with at once, for the first `bad_tries` of them; `settles`: seconds from
-    start to up; `queue`: seconds before the manager begins what it was told.
+    start to up; `queue`: seconds before the manager begins what it was told; `lingers`: seconds it cleans up after the
+    end of a process that it stopped.
     """
 
     refuses_start: str = ""
@@ -43,6 +44,7 @@ class Nature:
     marker: float | None = 0.4
     term: float | None = 0.4
     kill: float | None = 0.0
+    lingers: float = 0.0
     cannot_be_told: bool = False
     refusal: str | None = None
     masked: tuple[str, ...] = ()
@@ -202,6 +204,9 @@ class World:
     def _begin(self, sim: Sim, job: int) -> None:
         if sim.job != job:
             return
+        if sim.activity is Activity.DEACTIVATING:  # first it is stopped to its end
+            self._in(0.1, lambda: self._begin(sim, job))
+            return
         sim.restarts = sim.tries = 0
         self._spawn(sim, job)
 
@@ -274,9 +279,13 @@ class World:
             return
         sim.last_exit, sim.since = code, self.time
         if sim.activity is Activity.DEACTIVATING:
-            sim.activity = Activity.FAILED if code == 1 else Activity.INACTIVE
+            self._in(sim.nature.lingers, lambda: self._is_stopped(sim, code))
         elif sim.activity is Activity.ACTIVE:
             self._ended_at_once(sim, code, sim.job)
+
+    def _is_stopped(self, sim: Sim, code: int) -> None:
+        if sim.activity is Activity.DEACTIVATING and sim.pid is None:
+            sim.activity, sim.since = Activity.FAILED if code == 1 else Activity.INACTIVE, self.time
 
     def _stop(self, sim: Sim) -> str:
         if sim.nature.refuses_stop:
@@ -285,6 +294,8 @@ class World:
             return ""
         sim.job += 1
         sim.queued = sim.waiting = False
+        if sim.activity is Activity.DEACTIVATING:
+            return ""
         if sim.pid is None or not sim.supervised:
             sim.activity, sim.since = Activity.INACTIVE, self.time
             return ""

@@ -129,17 +129,37 @@ def test_restarts_from_before_do_not_count_against_a_start() -> None:
     world = World(("a",), a=Nature(queue=1.0))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
+    world = World(("a",), a=Nature(ends_with=1, retry=0.3))
+    world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
+    assert kinds(drive(world, Verb.START)) == {"a": K.FAILED} and world.time - 1000 < 1.0
 
 
 def test_up_for_a_moment_is_not_up() -> None:
     world = World(("a",), a=Nature(settles=1.0))
-    world._in(1.0 + DWELL / 2, lambda: world.crash("a"))
+    world._in(1.25, lambda: world.crash("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED}
 
 
+def test_only_one_and_the_same_process_counts_as_up() -> None:
+    """Each look sees one that is up, and each time another."""
+    world = World(("a",), a=Nature(settles=0.0, retry=0.0))
+    for seconds in (0.33, 0.63, 0.93):
+        world._in(seconds, lambda: world.crash("a"))
+    found = drive(world, Verb.START)
+    check(world, found)
+    assert kinds(found) == {"a": K.STARTED} and world.time - 1000 >= 0.93 + DWELL
+
+
+def test_one_that_somebody_starts_by_hand_meanwhile_does_not_count() -> None:
+    world = World(("a",), a=Nature(queue=2.0, settles=0.1))
+    world._in(0.5, lambda: world.run_by_hand("a"))
+    found = drive(world, Verb.START)
+    assert kinds(found) == {"a": K.FAILED} and not world.sims["a"].supervised
+
+
 def test_a_gateway_that_is_on_its_way_down_does_not_count_as_up() -> None:
-    world = World(("a",), a=Nature(term=3.0, queue=3.5)).bring_up()
+    world = World(("a",), a=Nature(term=3.0)).bring_up()
     world.stop(("a",))
     assert world.sims["a"].activity is Activity.DEACTIVATING
     found = act(world, Verb.START, ("a",))
@@ -173,6 +193,13 @@ def test_a_stop_is_announced_and_then_passed_on() -> None:
     verbs = [verb for verb, _ in world.made("announce", "stop")]
     assert verbs == ["announce"] * 5 + ["stop"]
     assert all(sim.activity is Activity.INACTIVE for sim in world.sims.values()), "nothing counts as failed"
+
+
+def test_a_service_is_stopped_when_its_manager_is_done_with_it() -> None:
+    world = World(("a",), a=Nature(lingers=3.0)).bring_up()
+    found = drive(world, Verb.STOP)
+    check(world, found)
+    assert kinds(found) == {"a": K.STOPPED} and world.time - 1000 >= 3.0 and world.signals == []
 
 
 def test_what_is_stopped_is_left_alone() -> None:

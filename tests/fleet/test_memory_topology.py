@@ -95,13 +95,19 @@ def test_what_is_seen_counts_more_than_what_is_written(
 
 
 @contextmanager
-def server(status: int = 200, raw: bytes | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Serve `GET /health` on loopback; yields the port and the paths that were asked for."""
+def server(status: int = 200, raw: bytes | None = None, together: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Serve `GET /health` on loopback; yields the port and the paths that were asked for.
+
+    `together`: nobody is answered before so many have asked.
+    """
+    barrier = threading.Barrier(together) if together else None
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            if barrier is not None:
+                barrier.wait(10)
             if raw is not None:
                 self.wfile.write(raw)
                 return
@@ -159,6 +165,15 @@ def test_what_is_no_http_is_no_health(raw: bytes) -> None:
             assert not answer.healthy and answer.detail
 
 
+@pytest.mark.parametrize("endpoint", [
+    ("127.0.0.1", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1), ("..", 80), ("a b", 80), ("x" * 300, 80),
+    ("127.0.0.1\x00", 80),
+])  # fmt: skip
+def test_a_place_that_is_none_is_told_and_breaks_nothing(endpoint: tuple[str, int]) -> None:
+    found = health.ask(health.Endpoint(*endpoint), timeout=0.3)
+    assert not found.healthy and found.detail
+
+
 def test_nobody_there_is_no_health() -> None:
     port = free_port()
     found = health.ask(health.Endpoint("127.0.0.1", port))
@@ -174,7 +189,16 @@ def test_the_deaf_cost_one_wait_for_all_together(deaf: int) -> None:
     assert health.ask_all({}) == {}
 
 
-def test_gateways_elsewhere_are_asked_all_at_once(deaf: int) -> None:
+def test_all_are_asked_before_anyone_has_to_answer() -> None:
+    names = [f"p{number}" for number in range(8)]
+    with server(together=8) as (port, _):
+        found = health.ask_all(dict.fromkeys(names, health.Endpoint("127.0.0.1", port)), timeout=20)
+        assert all(each.healthy for each in found.values())
+        found = health.ask_urls(dict.fromkeys(names, f"http://127.0.0.1:{port}"), timeout=20)
+        assert all(each.healthy for each in found.values())
+
+
+def test_gateways_elsewhere_are_told_dead_together(deaf: int) -> None:
     with server() as (port, _):
         urls = {f"p{number}": f"http://127.0.0.1:{deaf}" for number in range(10)}
         found = health.ask_urls({**urls, "well": f"http://127.0.0.1:{port}"}, timeout=0.3)

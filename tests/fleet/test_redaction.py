@@ -86,6 +86,12 @@ def test_no_spelling_of_a_value_is_shown(home: Path, spelled: str) -> None:
     assert found.startswith("before ") and found.endswith(" after")
 
 
+def test_a_line_with_a_spelling_that_cannot_be_cut_out_goes_as_a_whole(home: Path) -> None:
+    (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
+    encoded = "".join(f"%{byte:02x}" for byte in SECRET.encode())
+    assert shown(home, f"GET /bot{encoded}/getMe", "fine") == "<TELEGRAM_BOT_TOKEN>\nfine"
+
+
 def test_a_value_of_many_lines_is_shown_in_none(home: Path) -> None:
     (home / ".env").write_text(f'SOME_PRIVATE_KEY="-----BEGIN\n{SECRET}\n{SECRET[::-1]}\n-----END"\n')
     found = shown(home, f"key: {SECRET}", SECRET[::-1])
@@ -206,6 +212,15 @@ def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
         (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
         found = redacted(last_log_lines(World(layout), "work"), secrets_of(home, CATALOG))
         assert found[-1] == "last" and all(line.startswith("<WEIXIN_TOKEN>") for line in found[:-1])
+
+
+def test_a_line_that_a_manager_cut_is_not_shown(home: Path) -> None:
+    (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
+    half = SECRET[len(SECRET) // 2 :]
+    lines = (half + "x" * (16 * 1024 - len(half) - 6), "last")
+    assert sum(len(line) + 1 for line in lines) == 16 * 1024
+    assert start(home, Lame(lines)).log == ("last",)
+    assert start(home, Lame(("first", "last"))).log == ("first", "last")
 
 
 @pytest.mark.parametrize(("files", "expected"), [

@@ -11,10 +11,17 @@ import pytest
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.fleet.conflicts import Live, Mask
-from hermes_profiles.fleet.inventory import ancestors, lives, masks_in_force, multiplexing_asked, take_inventory
+from hermes_profiles.fleet.inventory import (
+    Inventory,
+    ancestors,
+    lives,
+    masks_in_force,
+    multiplexing_asked,
+    take_inventory,
+)
 from hermes_profiles.fleet.overlay import overlay_folder
 from hermes_profiles.fleet.process import Process, Usage
-from hermes_profiles.fleet.state import Api, Facts, Gateway, GatewayState
+from hermes_profiles.fleet.state import Api, Gateway, GatewayState
 from hermes_profiles.fleet.survey import Known, World, look, survey
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.layout import Layout
@@ -293,35 +300,33 @@ def test_multiplexing_is_asked_for_in_any_spelling_of_the_files(
     assert multiplexing_asked(root.layout.root, environment) is expected
 
 
+def inventory(root: Root, *, ask_api: bool = False) -> Inventory:
+    def seen(names: Sequence[str], known: Known) -> dict[str, Gateway]:
+        return survey(root.world, names, known)
+
+    environment = {"HOME": str(root.layout.user_home)}
+    return take_inventory(seen, root.world, root.profiles, catalog=CATALOG, ask_api=ask_api, environment=environment)
+
+
 def test_an_inventory_names_conflicts_of_those_that_run(root: Root) -> None:
     for name, pid in (("work", 42), ("ops", 43)):
         root.runs(name, pid)
         root.write(name, ".env", "TELEGRAM_BOT_TOKEN=7100000:CANARY-of-both-profiles\n")
     root.manager.statuses = {"work": status(pid=42), "ops": status(pid=43)}
 
-    def inventory() -> Any:
-        def seen(names: Sequence[str], known: Known) -> dict[str, Gateway]:
-            return survey(root.world, names, known)
-
-        return take_inventory(
-            seen, root.world, root.profiles, catalog=CATALOG, ask_api=False, environment={"HOME": str(root.layout.root)}
-        )
-
-    found = inventory()
+    found = inventory(root)
     assert [(each.channel, each.profiles) for each in found.conflicts] == [("telegram", ("ops", "work"))]
     assert found.topology is Topology.PER_PROFILE and "CANARY" not in repr(found)
     del root.table.live[43]
-    assert inventory().conflicts == ()
+    assert inventory(root).conflicts == ()
 
 
 def test_the_address_of_a_gateway_elsewhere_is_shown_without_its_login(root: Root) -> None:
-    from hermes_profiles.fleet.holdings import Holdings
-    from hermes_profiles.fleet.inventory import _ask
-
     root.write("work", ".env", "GATEWAY_HEALTH_URL=ftp://user:CANARY-password@host:1/path?key=CANARY#x\n")
-    facts = {"work": Facts("work", process=Process(42, 1.0, "S", 1, RUN, {}))}
-    found = _ask(facts, {"work": Holdings()}, root.layout.home)
-    assert found == {"work": Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is no http address")}
+    root.runs("work", 42)
+    root.manager.statuses = {"work": status(pid=42)}
+    found = inventory(root, ask_api=True).gateways["work"]
+    assert found.api == Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is no http address")
 
 
 def test_ancestors_are_those_above_us() -> None:

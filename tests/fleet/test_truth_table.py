@@ -87,7 +87,7 @@ RUNNING = [
     Row("draining", facts(process=P, runtime=wrote("draining", busy=2)), S.RUNNING, "draining, 2 agents busy", pid=42),
     Row("momentarily-degraded-by-its-own-word", facts(process=P, runtime=wrote("degraded")), S.RUNNING, pid=42),
     Row("being-stopped", facts(process=P, service=service(A.DEACTIVATING, 42)), S.RUNNING, "is being stopped", pid=42),
-    Row("heartbeat-in-time", facts(process=P, heartbeat=Heartbeat(42, at(89))), S.RUNNING, pid=42),
+    Row("heartbeat-in-time", facts(process=P, heartbeat=Heartbeat(42, at(90))), S.RUNNING, pid=42),
     Row("heartbeat-of-an-earlier-process", facts(process=P, heartbeat=Heartbeat(7, at(5000))), S.RUNNING, pid=42),
     Row("heartbeat-without-a-time", facts(process=P, heartbeat=Heartbeat(42, "soon")), S.RUNNING, pid=42),
     Row("revived-long-ago", facts(process=P, service=service(pid=42, restarts=9, last_exit=1)), S.RUNNING, pid=42),
