@@ -59,6 +59,10 @@ class Hands(Protocol):
         """Return the last lines a gateway logged."""
         ...
 
+    def stop_seconds(self, profile: str) -> float:
+        """Return how long a gateway may take to stop by itself."""
+        ...
+
     def now(self) -> float:
         """Return seconds of a clock that only goes forward."""
         ...
@@ -72,14 +76,15 @@ class Pace(NamedTuple):
     """How fast.
 
     `jobs`: how many at a time (None: all); `rolling`: one at a time, each up before the next, and the first failure
-    ends it; `stagger`: seconds between two starts; `settle`, `stop`: seconds that a start and a stop may take.
+    ends it; `stagger`: seconds between two starts; `settle`, `stop`: seconds that a start and a stop may take (None: as
+    long as the gateway's own setting allows busy agents, and some more).
     """
 
     jobs: int | None = None
     rolling: bool = False
     stagger: float = 0.0
     settle: float = 90.0
-    stop: float = 75.0
+    stop: float | None = None
 
 
 DEFAULT_PACE = Pace()
@@ -273,23 +278,26 @@ class Fleet:
             self._has_stopped(job)
             return
         now, process = self._hands.now(), gateway.process
-        waited = now - job.begun
+        waited, limit = now - job.begun, self._stop_limit(job)
         if process is not None:
             self._announce(job, gateway)
             alone = not _is_managed(gateway) and not _is_ending(gateway)
             if alone and now - job.told[process.pid] > MARKER_TIME and process.pid not in job.termed:
                 job.termed.add(process.pid)
                 self._hands.end(gateway, kill=False)
-            if waited > self._pace.stop and process.pid not in job.killed:
+            if waited > limit and process.pid not in job.killed:
                 job.killed.add(process.pid)
                 self._hands.end(gateway, kill=True)
-        if waited > self._pace.stop + KILL_TIME:
+        if waited > limit + KILL_TIME:
             who = f"process {gateway.pid} " if gateway.pid else "the service "
             self._fail(job, f"{who}did not end within {waited:.0f} s")
 
+    def _stop_limit(self, job: Job) -> float:
+        return self._hands.stop_seconds(job.profile) if self._pace.stop is None else self._pace.stop
+
     def _has_stopped(self, job: Job) -> None:
         if job.verb is Verb.STOP:
-            words = f"did not stop within {self._pace.stop:.0f} s and was killed" if job.killed else ""
+            words = f"did not stop within {self._stop_limit(job):.0f} s and was killed" if job.killed else ""
             self._end(job, OutcomeKind.STOPPED, "; ".join(filter(None, (words, job.remark))))
             return
         job.phase = Phase.WAITING

@@ -16,6 +16,7 @@ from hermes_profiles.services.managers.signals import end_process
 from .actions import Prepared
 from .process import Process
 from .redaction import redacted, secrets_of
+from .specs import stop_seconds
 from .state import Gateway
 from .survey import World, survey
 
@@ -75,6 +76,10 @@ class RealHands:
         caught = tuple(tail(service, lines=_LOG_LINES)) if tail is not None and service is not None else ()
         lines = _whole(caught) or told
         return redacted(lines[-_LOG_LINES:], secrets_of(self._world.layout.home(profile), self._catalog))
+
+    def stop_seconds(self, profile: str) -> float:
+        """Return how long a gateway may take to stop: its manager waits that long for busy agents before SIGKILL."""
+        return stop_seconds(self._world.layout.home(profile))
 
     def now(self) -> float:
         """Return seconds of a clock that only goes forward."""

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.discovery import read_sections
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.discovery import environment_of, read_sections
 
 from . import health
 from .conflicts import Live, Mask, RunningConflict, running_conflicts
@@ -101,24 +99,7 @@ def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask
 def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
     """Return whether the default profile asks for one gateway for all, None when nothing says so."""
     config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
-    return configured(config, {**environment, **_environment(home)})
-
-
-def _environment(home: Path) -> Mapping[str, str]:
-    """Return what a profile's `.env` sets; nothing when it cannot be read with certainty (doctor tells)."""
-    try:
-        raw = read_regular(home / ".env", _LARGEST)
-    except OSError:
-        return {}
-    plain = glance_env(raw)
-    if plain is not None:
-        return plain
-    from hermes_profiles.documents.envfile import EnvDocument
-
-    try:
-        return EnvDocument.parse(raw).environment()
-    except DocumentError:
-        return {}
+    return configured(config, {**environment, **environment_of(home)})
 
 
 def _api_place(facts: Facts, held: Holdings) -> Api | None:
@@ -146,7 +127,7 @@ def _ask(
     answers = health.ask_all(local)
     who: dict[str, health.Detailed] = {}
     for name in [name for name, answer in answers.items() if in_detail and answer.healthy]:
-        key = _environment(home_of(name)).get("API_SERVER_KEY", "")
+        key = environment_of(home_of(name)).get("API_SERVER_KEY", "")
         if key:
             who[name] = health.ask_detailed(local[name], Secret(key))
             answers[name] = health.Answer(who[name].healthy, who[name].detail)
@@ -170,7 +151,7 @@ def _said(facts: Facts) -> str:
 
 
 def _health_url(home: Path) -> str:
-    return _environment(home).get("GATEWAY_HEALTH_URL", "").strip()
+    return environment_of(home).get("GATEWAY_HEALTH_URL", "").strip()
 
 
 def _without_login(url: str) -> str:

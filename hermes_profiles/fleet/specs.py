@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.result import Refused, UsageProblem
-from hermes_profiles.profiles.discovery import read_sections
+from hermes_profiles.profiles.discovery import environment_of, read_sections
 from hermes_profiles.profiles.meta import Values
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SECTION = "service"
 # The word that takes a kept choice back, and the one that stands for a variable taken over from the manager.
 NONE = "none"
+# The manager's own SIGKILL comes first.
+_MARGIN = 15.0
 INHERITED = "(inherited)"
 # Where profile.yaml says that a service does not start at boot or login.
 ENABLE = (_SECTION, "enable")
@@ -128,7 +130,8 @@ def build_spec(
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
         log=folder / (f"{profile}.log" if options.log_folder is not None else "gateway.log"),
-        inherited=inherited, variables=variables, watchdog=_watchdog(config), drain=_drain(config, environment),
+        inherited=inherited, variables=variables, watchdog=_watchdog(config),
+        drain=_drain(config, {**environment, **environment_of(files_of or home)}),
         limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)), boot_delay=_seconds(options.boot_delay),
     )  # fmt: skip
 
@@ -229,6 +232,13 @@ def _drain(config: Mapping[str, Any], environment: Mapping[str, str]) -> int:
     agent = config.get("agent")
     given = agent.get("restart_drain_timeout") if isinstance(agent, Mapping) else None
     return max(0, _whole(environment.get("HERMES_RESTART_DRAIN_TIMEOUT") or given))
+
+
+def stop_seconds(home: Path) -> float:
+    """Return how long the gateway of a home may take to stop: the time its service has, and a little more."""
+    config = read_sections(home / "config.yaml", ("agent",))
+    drain = _drain(config, environment_of(home))
+    return max(60, drain + 30) + _MARGIN
 
 
 def _whole(value: object) -> int:

@@ -126,6 +126,23 @@ def _meta(home: Path, problems: list[Problem]) -> Mapping[str, Any]:
     return _yaml(raw, str(home / "profile.yaml"), ("description", "disabled", "groups"), problems) if raw else {}
 
 
+def environment_of(home: Path) -> Mapping[str, str]:
+    """Return what a profile's `.env` sets; nothing when it cannot be read with certainty (doctor tells)."""
+    try:
+        raw = read_regular(home / ".env", _LARGEST_DOCUMENT)
+    except OSError:
+        return {}
+    plain = glance_env(raw)
+    if plain is not None:
+        return plain
+    from hermes_profiles.documents.envfile import EnvDocument
+
+    try:
+        return EnvDocument.parse(raw).environment()
+    except DocumentError:
+        return {}
+
+
 def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False) -> Mapping[str, Any]:
     """Return these top-level sections of a YAML file; {} when it is absent or cannot be read (doctor tells).
 

@@ -147,6 +147,9 @@ class World:
     def log_lines(self, profile: str) -> tuple[str, ...]:
         return self._called("log", (profile,), lambda: self.log)  # type: ignore[no-any-return]
 
+    def stop_seconds(self, profile: str) -> float:
+        return 75.0
+
     def now(self) -> float:
         return self.time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -520,3 +521,19 @@ def test_an_outcome_is_told_as_the_contract_has_it() -> None:
         "profile": "work", "outcome": "started", "detail": "fine", "pid": 42, "masked_channels": ["telegram"],
         "log": ["a line"],
     }  # fmt: skip
+
+
+def test_busy_agents_are_waited_for_as_long_as_their_profile_allows(tmp_path: Path) -> None:
+    """The manager waits for the drain; our SIGKILL must not come before."""
+    from hermes_profiles.fleet.specs import stop_seconds
+
+    assert stop_seconds(tmp_path) == 75
+    (tmp_path / "config.yaml").write_text("agent:\n  restart_drain_timeout: 180\n")
+    assert stop_seconds(tmp_path) == 225
+    (tmp_path / ".env").write_text("HERMES_RESTART_DRAIN_TIMEOUT=300\n")
+    assert stop_seconds(tmp_path) == 345
+    world = World(("a",), a=Nature(ignores_stop=True)).bring_up()
+    world.stop_seconds = lambda _: 225.0  # type: ignore[method-assign]
+    began = world.now()
+    drive(world, Verb.STOP, ("a",))
+    assert world.now() - began > 225

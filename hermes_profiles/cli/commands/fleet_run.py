@@ -76,7 +76,7 @@ def stop(
 ) -> None:
     """Stop gateways, so that nothing revives them and nothing counts as failed."""
     session = FleetSession(home, json, manager_option=manager)
-    pace = Pace(jobs=jobs, stop=timeout or Pace().stop)
+    pace = Pace(jobs=jobs, stop=timeout)
     act = Act(session, Verb.STOP, pace, force=force, dry_run=dry_run)
     run(("stop",), session, lambda: act.on(profiles or (), excluded or (), group))
 
