@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
+from hermes_profiles.fleet.actions import Fleet
+from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands
 from hermes_profiles.fleet.inventory import ancestors
 from hermes_profiles.fleet.launch import ConflictRule, Launch

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
-from hermes_profiles.fleet.actions import Pace
 from hermes_profiles.fleet.attached import (
     Attached,
     attached_to,
@@ -22,6 +21,7 @@ from hermes_profiles.fleet.attached import (
     system_leftovers,
     take_down,
 )
+from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.overlay import managed_folder

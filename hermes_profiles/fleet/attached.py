@@ -14,7 +14,7 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.managers.base import Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
-from .actions import Pace
+from .contract import Pace
 from .install import service_files
 from .outcomes import OutcomeKind
 from .state import Gateway, GatewayState

@@ -13,7 +13,7 @@ from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.services.managers.base import Manager, Service
 from hermes_profiles.services.managers.signals import end_process
 
-from .actions import Prepared
+from .contract import Prepared
 from .process import Process
 from .redaction import redacted, secrets_of
 from .specs import stop_seconds

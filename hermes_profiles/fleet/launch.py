@@ -11,8 +11,8 @@ from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.result import NotFound, Problem
 
 from . import claims
-from .actions import Prepared
 from .conflicts import Live, Mask, decide
+from .contract import Prepared
 from .holdings import Holdings, holdings
 from .inventory import lives, masks_in_force, multiplexing_asked
 from .overlay import managed_folder, managed_values

@@ -9,7 +9,7 @@ from hermes_profiles.changes.runtime import remove_runtime
 from hermes_profiles.credentials.catalog import Catalog
 
 from . import claims
-from .actions import Pace
+from .contract import Pace
 from .outcomes import Outcome, OutcomeKind
 from .process import same_start
 from .records import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at

@@ -9,7 +9,8 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog import Catalog
 
-from .actions import Fleet, Pace, Prepared
+from .actions import Fleet
+from .contract import Pace, Prepared
 from .hands import RealHands
 from .install import is_foreign, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
+from hermes_profiles.fleet.actions import Fleet
+from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.outcomes import Outcome, Verb
 from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import ChannelRecord, PidRecord, StateRecord

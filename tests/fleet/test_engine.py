@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fleet_fakes import Nature, World, act, drive
 
-from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet, Pace
+from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
+from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.model.result import ExitCode, HermesProfilesError
 from hermes_profiles.services.managers.base import Activity, ManagerError

@@ -12,7 +12,8 @@ import pytest
 from command_runner import CANARY
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.fleet.actions import Fleet, Pace, Prepared
+from hermes_profiles.fleet.actions import Fleet
+from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands, last_log_lines
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
 from hermes_profiles.fleet.redaction import redacted, secrets_of

@@ -23,7 +23,7 @@ from hermes_profiles.cli.fleet_options import (
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import run
-from hermes_profiles.fleet.actions import Pace
+from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
 
 

@@ -15,7 +15,7 @@ from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names,
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet.actions import Pace
+from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.reset import reset_gateway
 from hermes_profiles.fleet.selection import Selection
