@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,10 @@ def fleet(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayWo
     """A user with a fake Hermes and three profiles: default, work, night. Its daemon and gateways end with the test."""
     # The fake ends at once or not at all, so a short look is enough to call it up.
     monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    # Only the fake is there, even where real Hermes stands beside this package.
+    find = importlib.util.find_spec
+    hidden = ("hermes_cli",)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in hidden else find(name, *more))
     fleet = GatewayWorld(runner)
     fleet.profile("default", "night", "work")
     yield fleet
