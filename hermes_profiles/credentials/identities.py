@@ -105,6 +105,29 @@ def _scalars(config: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in config.items() if isinstance(value, str | int | float)}
 
 
+def channels_on(
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    catalog: Catalog,
+    *,
+    stored: Callable[[str], object] = lambda path: None,
+) -> tuple[str, ...]:
+    """Return the channels that a gateway would start, in alphabetical order: what `channels_of` tells, and those that a
+    block without `enabled` or a stored login starts. `stored`: see `held_by`."""
+    on = set(channels_of(environment, config, catalog))
+    flags = dict(_flags(config, catalog))
+    blocks = _blocks(config, catalog)
+    for channel, needed in _STARTED_BY_BLOCK.items():
+        if channel in on or channel in flags or channel not in catalog.channels:
+            continue
+        extra = [key for block in blocks.get(channel, ()) for key in _below(block, "extra")]
+        if extra and all(key in extra for key in needed):
+            on.add(channel)
+    if "photon" not in on and flags.get("photon") is not False and _photon_login(stored):
+        on.add("photon")
+    return tuple(sorted(on))
+
+
 class Held(NamedTuple):
     """What the files of one profile would have a gateway hold: channels that are on, whom they speak for, and ports."""
 
@@ -128,24 +151,14 @@ def held_by(
     profile's home as Hermes is given it.
     """
     env = {**_scalars(config), **environment}
-    on = set(channels_of(environment, config, catalog))
-    flags = dict(_flags(config, catalog))
-    blocks = _blocks(config, catalog)
-    for channel, needed in _STARTED_BY_BLOCK.items():
-        if channel in on or channel in flags or channel not in catalog.channels:
-            continue
-        extra = [key for block in blocks.get(channel, ()) for key in _below(block, "extra")]
-        if extra and all(key in extra for key in needed):
-            on.add(channel)
-    if "photon" not in on and flags.get("photon") is not False and _photon_login(stored):
-        on.add("photon")
+    on, blocks = channels_on(environment, config, catalog, stored=stored), _blocks(config, catalog)
     identities: list[Identity] = []
     ports: list[PortClaim] = []
-    for name in sorted(on):
+    for name in on:
         view = _View(catalog.channels[name], env, blocks.get(name, ()))
         identities += _identities(view, catalog, stored, home)
         ports += _ports(view)
-    return Held(tuple(sorted(on)), tuple(dict.fromkeys(identities)), tuple(ports))
+    return Held(on, tuple(dict.fromkeys(identities)), tuple(ports))
 
 
 def identities_of(

@@ -21,10 +21,10 @@ from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
 from hermes_profiles.profiles.roots import profile_names, read_regular
 
 from .conflicts import Live, LiveLock, Mask, decide, without
-from .holdings import Holdings, Managed, holdings
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
 from .process import Processes, processes_of
 from .scoped_locks import live_locks

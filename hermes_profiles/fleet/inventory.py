@@ -14,10 +14,10 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.discovery import environment_of, read_sections
+from hermes_profiles.profiles.holdings import Holdings, holdings
 
 from . import health
 from .conflicts import Live, Mask, RunningConflict, running_conflicts
-from .holdings import Holdings, holdings
 from .overlay import masks_of, overlay_folder
 from .process import Process
 from .program import installed_version

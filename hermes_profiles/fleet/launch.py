@@ -9,11 +9,11 @@ from enum import StrEnum
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.result import NotFound, Problem
+from hermes_profiles.profiles.holdings import Holdings, holdings
 
 from . import claims
 from .conflicts import Live, Mask, decide
 from .contract import Prepared
-from .holdings import Holdings, holdings
 from .inventory import lives, masks_in_force, multiplexing_asked
 from .overlay import managed_folder, managed_values
 from .scoped_locks import live_locks

@@ -16,10 +16,10 @@ from typing import Any
 from hermes_profiles.credentials.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, Problem, Refused
+from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed, config_in, environment_in, merged
 from hermes_profiles.profiles.roots import read_regular
 
 from .conflicts import Mask
-from .holdings import NOTHING_MANAGED, Managed, config_in, environment_in, merged
 
 MACHINE_WIDE = Path("/etc/hermes")
 _LARGEST = 16 * 1024 * 1024

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.flags import is_truthy
-from hermes_profiles.credentials.identities import CONFIG_SECTIONS, channels_of
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import DocumentError, Failed, Problem
 
+from .holdings import channels_in, wanted_sections
 from .roots import read_regular
 
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         alias=alias,
         description=str(meta.get("description") or "").strip(),
         disabled=meta.get("disabled") is True,
-        channels=channels_of(environment, config, catalog),
+        channels=channels_in(home, environment, config, catalog, problems),
         problems=tuple(problems),
         groups=_groups(meta.get("groups")),
     )
@@ -112,13 +112,9 @@ def _config(home: Path, catalog: Catalog, problems: list[Problem]) -> Mapping[st
     return _yaml(
         raw,
         str(home / "config.yaml"),
-        ("model", *CONFIG_SECTIONS, *catalog.channels, *_enabling(catalog)),
+        ("model", *wanted_sections(catalog)),
         problems,
     )
-
-
-def _enabling(catalog: Catalog) -> frozenset[str]:
-    return frozenset(name for channel in catalog.channels.values() for names in channel.enable_sets for name in names)
 
 
 def _meta(home: Path, problems: list[Problem]) -> Mapping[str, Any]:

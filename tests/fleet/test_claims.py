@@ -22,12 +22,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.fleet.claims import FRESH, Refreshed, claims_of, forget, record, refresh
 from hermes_profiles.fleet.conflicts import Live, LiveLock, Mask, decide
-from hermes_profiles.fleet.holdings import holdings
 from hermes_profiles.fleet.overlay import masks_of, overlay_folder
 from hermes_profiles.fleet.process import LinuxProcesses
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Refused
+from hermes_profiles.profiles.holdings import holdings
 
 CATALOG = load_catalog()
 COMING = Live(None, coming=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.flags import is_truthy
-from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, held_by
+from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, held_by
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
 from hermes_profiles.model.result import DocumentError, Problem
@@ -71,6 +71,19 @@ def holdings(home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED
         unmaskable = frozenset(held.channels) - frozenset(without)
     spellings = tuple(sorted({*_spellings(config, catalog), *_spellings({"platforms": legacy}, catalog)}))
     return Holdings(held.identities, held.ports, tuple(problems), held.channels, spellings, unmaskable)
+
+
+def channels_in(
+    home: Path, environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog, problems: list[Problem]
+) -> tuple[str, ...]:
+    """Return the channels that a profile switches on: the one answer of `list`, `show` and `status`.
+
+    `environment`, `config`: what its `.env` and config.yaml set; its gateway.json and stored logins are read here.
+    """
+    legacy = _legacy(home, problems)
+    return channels_on(
+        {**environment, **_injected(config)}, with_legacy(config, legacy), catalog, stored=_Stored(home, problems).read
+    )
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def _config(home: Path, catalog: Catalog, problems: list[Problem]) -> tuple[Mapp
 
 def config_in(raw: bytes, path: str, catalog: Catalog, problems: list[Problem]) -> Mapping[str, Any]:
     """Return the sections of a config.yaml that switch channels on or name them, {} when it is broken."""
-    sections = glance_sections(raw, _wanted(catalog))
+    sections = glance_sections(raw, wanted_sections(catalog))
     if sections is not None:
         return sections
     from hermes_profiles.documents.yamlfile import YamlDocument
@@ -196,7 +209,7 @@ def config_in(raw: bytes, path: str, catalog: Catalog, problems: list[Problem]) 
 
 
 @lru_cache(maxsize=4)
-def _wanted(catalog: Catalog) -> frozenset[str]:
+def wanted_sections(catalog: Catalog) -> frozenset[str]:
     """Return the top-level keys of config.yaml that matter: sections, and scalars named like a variable."""
     channels = catalog.channels.values()
     names = {name for channel in channels for names in channel.enable_sets for name in names}

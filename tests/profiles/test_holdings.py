@@ -12,7 +12,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
-from hermes_profiles.fleet.holdings import Holdings, Managed, holdings
+from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
 
 CATALOG = load_catalog()
 TOKEN = "7100:CANARY-telegram"
@@ -189,3 +189,20 @@ def test_spellings_that_the_overlay_must_repeat_are_told(tmp_path: Path) -> None
     config = {"platforms": {"Telegram": {"enabled": True}, "slack": {}}, "gateway": {"platforms": {"DISCORD": {}}}}
     found = look(tmp_path / "home", {"config.yaml": config, "gateway.json": {"platforms": {"TELEGRAM": {}}}})
     assert found.spellings == ("DISCORD", "TELEGRAM", "Telegram")
+
+
+@pytest.mark.parametrize("files", [
+    {"gateway.json": '{"platforms": {"slack": {"enabled": true, "token": "xoxb-CANARY-1"}}}'},
+    {"config.yaml": "platforms:\n  whatsapp:\n    extra:\n      session_path: /x\n"},
+    {"config.yaml": "secrets:\n  onepassword:\n    enabled: true\n    env:\n      TELEGRAM_BOT_TOKEN: op://v/i/f\n"},
+    {".env": "TELEGRAM_BOT_TOKEN=7:CANARY-token-of-a-bot\n", "config.yaml": "platforms: {Slack: {enabled: true}}\n"},
+], ids=["legacy", "block", "vault", "plain"])  # fmt: skip
+def test_list_and_status_name_the_same_channels(tmp_path: Path, files: dict[str, str]) -> None:
+    from hermes_profiles.model.layout import Layout
+    from hermes_profiles.profiles.discovery import read_profile
+
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    found = holdings(tmp_path, catalog=load_catalog()).channels
+    listed = read_profile(Layout(tmp_path, tmp_path), "default", catalog=load_catalog(), active="default", alias=None)
+    assert listed.channels == found != ()
