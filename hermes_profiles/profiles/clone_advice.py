@@ -134,3 +134,4 @@ def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) ->
         words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
         yield f"log in with {provider} again: hermes -p {report.profile} {words}"
     yield f"talk to it: hermes -p {report.profile} chat"
+    yield f"have its gateway run, now and at boot: hermes-gateways install {report.profile} --start"
