@@ -28,6 +28,13 @@ INHERITED = (
 )  # fmt: skip
 
 
+# `-p default` is taken out of the words when `hermes_cli.main` is run, and the gateway imports that module a second
+# time: without the flag, and with a root in HERMES_HOME, it then follows `active_profile` after all, in mid-flight
+# (seen with 0.19.0). Hermes lets this variable, made for its own containers, keep a supervised gateway where it is;
+# all else it does is to say "supervised", which is true.
+_NOT_STICKY = {"HERMES_S6_SUPERVISED_CHILD": "1"}
+
+
 class Program(NamedTuple):
     """How Hermes is run on this machine.
 
@@ -86,7 +93,8 @@ class ServiceSpec(NamedTuple):
         """Return the words that start this profile and no other, whatever `active_profile` says.
 
         Hermes' own words for the default profile follow a sticky profile: two gateways for that one, none for
-        default (SERVICES.md 1.5).  A home outside a root's profiles cannot be named; HERMES_HOME names it.
+        default (SERVICES.md 1.5). A home outside a root's profiles cannot be named; HERMES_HOME names it. Neither is
+        enough by itself, see `_NOT_STICKY`.
         """
         if not self.is_named:
             return self.hermes_command
@@ -108,6 +116,7 @@ class ServiceSpec(NamedTuple):
             **({"VIRTUAL_ENV": self.program.venv} if self.program.venv else {}),
             "HERMES_HOME": str(self.home),
             "HERMES_MANAGED_DIR": str(self.overlay),
+            **({} if self.home.parent.name == "profiles" else _NOT_STICKY),
             **dict(self.variables),
         }
         return tuple(own.items())

@@ -190,6 +190,14 @@ def restart_each_side(api: BotApi, ports: dict[str, int]) -> None:
     assert {name for name in NAMES if before[name] != after[name]} == {"one", "two"}
 
 
+def stay_apart(ports: dict[str, int]) -> None:
+    """A sticky profile sends the default service to nobody else."""
+    command("use", "three", program="profiles")
+    assert outcomes("restart", "default") == {"default": "restarted"}
+    told_truly(ports)
+    command("use", "default", program="profiles")
+
+
 def survive(api: BotApi, ports: dict[str, int]) -> None:
     """Killed, and asked for a restart: revived and counted, and the bot stays with its owner."""
     for number, why in ((signal.SIGKILL, "killed"), (signal.SIGUSR1, "exit 75")):
@@ -270,6 +278,7 @@ def main() -> None:
         try:
             start_five(api, ports)
             restart_each_side(api, ports)
+            stay_apart(ports)
             survive(api, ports)
             hand_over(api)
             park_the_broken(ports)
