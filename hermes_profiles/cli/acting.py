@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.fleet.actions import Fleet
+from hermes_profiles.fleet.actions import POLL, Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands
 from hermes_profiles.fleet.inventory import ancestors
 from hermes_profiles.fleet.launch import ConflictRule, Launch
 from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.records import pid_record
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import World
@@ -26,6 +28,7 @@ from .session import Answer
 SETTLE = 90.0
 _STARTS = (Verb.START, Verb.RESTART)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
+_UNCERTAIN = 5.0
 DRY_RUN = "dry run: nothing was changed"
 
 
@@ -57,7 +60,7 @@ class Act:
         rule = _rule(self._on_conflict)
         session.require_manager()
         launch = Launch(session.world, session.existing, session.catalog, session.environment, rule, self._owners)
-        gateways = launch.look(selection.profiles)
+        gateways = self._looked_at(launch, selection)
         plan = sort_out(
             self._verb, selection, launch.with_topology(gateways), disabled=session.disabled, ancestors=ancestors(),
             force=self._force, start_stopped=self._start_stopped,
@@ -74,6 +77,24 @@ class Act:
             done = Fleet(self._verb, hands, self._paced(len(plan.driven)), told).run(plan.driven, gateways)
         launch.end([each.profile for each in done if each.outcome not in _UP])
         return self._answer(selection.profiles, (*plan.outcomes, *done), [*warnings, *launch.warnings])
+
+    def _looked_at(self, launch: Launch, selection: Selection) -> dict[str, Gateway]:
+        """Return the gateways. One that no manager runs and that has no pid file, or has not said it is up, may be on its
+        way out: before a start it is waited for a little, or `already-running` would be said of a gateway that is gone the next moment.
+        """
+        gateways = launch.look(selection.profiles)
+        deadline = time.monotonic() + _UNCERTAIN
+        while self._verb is Verb.START and time.monotonic() < deadline:
+            if not any(self._may_be_leaving(each) for each in gateways.values()):
+                break
+            time.sleep(POLL)
+            gateways = launch.look(selection.profiles)
+        return gateways
+
+    def _may_be_leaving(self, gateway: Gateway) -> bool:
+        if gateway.state is not GatewayState.UNSUPERVISED:
+            return False
+        return not gateway.settled or pid_record(self._session.layout.home(gateway.profile)) is None
 
     def _paced(self, count: int) -> Pace:
         stagger = default_stagger(count) if self._stagger is None else self._stagger

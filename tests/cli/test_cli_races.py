@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -209,8 +210,8 @@ def _as_nobody(runner: Runner, *arguments: str) -> Done:
             os.setuid(NOBODY)
             done = runner.call(*arguments)
             os.write(writer, json.dumps([done.code, done.stdout, done.stderr]).encode())
-        except BaseException as error:
-            os.write(writer, json.dumps([99, "", repr(error)]).encode())
+        except BaseException:
+            os.write(writer, json.dumps([99, "", traceback.format_exc()]).encode())
         finally:
             os._exit(0)
     os.close(writer)
