@@ -79,8 +79,10 @@ class Act:
         return self._answer(selection.profiles, (*plan.outcomes, *done), [*warnings, *launch.warnings])
 
     def _looked_at(self, launch: Launch, selection: Selection) -> dict[str, Gateway]:
-        """Return the gateways. One that no manager runs and that has no pid file, or has not said it is up, may be on its
-        way out: before a start it is waited for a little, or `already-running` would be said of a gateway that is gone the next moment.
+        """Return the gateways.
+
+        One that no manager runs and that has no pid file, or has not said it is up, may be on its way out: before a
+        start it is waited for a little, or `already-running` would be said of what is gone the next moment.
         """
         gateways = launch.look(selection.profiles)
         deadline = time.monotonic() + _UNCERTAIN
