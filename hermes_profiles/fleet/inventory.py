@@ -67,6 +67,7 @@ def take_inventory(
     `in_detail`: whether API servers are asked who they are, too, which takes longer.
     """
     layout = world.layout
+    world.ask_ahead(profiles)
     held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
 
     def ask(seen: Mapping[str, Facts]) -> Mapping[str, Api]:

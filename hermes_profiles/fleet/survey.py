@@ -23,6 +23,32 @@ from .resolve import resolve
 from .state import Api, Facts, Gateway
 
 
+class Later:
+    """A question that is asked in a thread of its own while others work; `result` waits, and raises what it raised."""
+
+    def __init__(self, question: Callable[[], Mapping[str, ServiceStatus]]) -> None:
+        import threading
+
+        self._answer: Mapping[str, ServiceStatus] = {}
+        self._error: Exception | None = None
+        self._question = question
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._question()
+        except Exception as error:  # noqa: BLE001  it is raised where the answer is asked for
+            self._error = error
+
+    def result(self) -> Mapping[str, ServiceStatus]:
+        """Return the answer."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
 @dataclass
 class World:
     """Everything a look at gateways depends on; tests put fakes in."""
@@ -31,6 +57,24 @@ class World:
     manager: Manager | None = None
     processes: Processes = field(default_factory=lambda: processes_of("linux"))
     clock: Callable[[], float] = time.time
+
+    _asked: tuple[tuple[str, ...], Later] | None = None
+
+    def ask_ahead(self, profiles: Sequence[str]) -> None:
+        """Ask the manager about profiles while the caller reads files: the next `survey` of just these takes the
+        answer. The manager takes as long as all the rest of a status."""
+        services = self.services(profiles)
+        if self.manager is not None and services:
+            query = self.manager.query
+            self._asked = (tuple(profiles), Later(lambda: query(services)))
+
+    def statuses(self, profiles: Sequence[str]) -> Mapping[str, ServiceStatus]:
+        """Return what the manager says of profiles. Raises ManagerError when it cannot be reached."""
+        asked, self._asked = self._asked, None
+        if asked is not None and asked[0] == tuple(profiles):
+            return asked[1].result()
+        services = self.services(profiles)
+        return self.manager.query(services) if self.manager is not None and services else {}
 
     @cached_property
     def user_home(self) -> Path:
@@ -79,12 +123,9 @@ def survey(world: World, profiles: Sequence[str], known: Known = NOTHING_KNOWN) 
 
     Raises ManagerError when the manager cannot be reached.
     """
-    services = world.services(profiles)
-    statuses: Mapping[str, ServiceStatus] = {}
-    if world.manager is not None and services:
-        statuses = world.manager.query(services)
     strays = _by_home(world)
     multiplexer = _multiplexer(world)
+    statuses = world.statuses(profiles)
     seen = {}
     for profile in profiles:
         facts = _facts(world, profile, _own(world, profile, statuses.get(profile)), strays, multiplexer)
