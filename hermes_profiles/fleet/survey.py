@@ -125,14 +125,23 @@ def survey(world: World, profiles: Sequence[str], known: Known = NOTHING_KNOWN) 
     """
     strays = _by_home(world)
     multiplexer = _multiplexer(world)
-    statuses = world.statuses(profiles)
     seen = {}
     for profile in profiles:
-        facts = _facts(world, profile, _own(world, profile, statuses.get(profile)), strays, multiplexer)
+        facts = _facts(world, profile, strays, multiplexer)
         masks = known.masks(profile, facts.process) if facts.process is not None else ()
         seen[profile] = facts._replace(enabled_channels=known.channels.get(profile, ()), masks=masks)
     answers = known.ask({profile: facts for profile, facts in seen.items() if facts.process is not None})
-    return {profile: resolve(facts._replace(api=answers.get(profile))) for profile, facts in seen.items()}
+    statuses = world.statuses(profiles)
+    return {
+        profile: resolve(_with_service(world, facts, statuses.get(profile))._replace(api=answers.get(profile)))
+        for profile, facts in seen.items()
+    }
+
+
+def _with_service(world: World, facts: Facts, status: ServiceStatus | None) -> Facts:
+    own = _own(world, facts.profile, status)
+    main = world.processes.look(own.pid) if facts.process is None and own is not None and own.pid else None
+    return facts._replace(service=own, main=main)
 
 
 def _own(world: World, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
@@ -204,7 +213,6 @@ def _has_our_root(process: Process, world: World) -> bool:
 def _facts(
     world: World,
     profile: str,
-    status: ServiceStatus | None,
     strays: Mapping[str, tuple[Process, ...]],
     multiplexer: tuple[Process, StateRecord] | None,
 ) -> Facts:
@@ -222,11 +230,10 @@ def _facts(
         profile=profile, record=record, process=process, named=proof.named,
         doubtful=proof.doubtful if process is None else None,
         others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
-        main=world.processes.look(status.pid) if process is None and status is not None and status.pid else None,
         usage=world.processes.usage(process) if process is not None else Usage(),
         runtime=_told(home),
         heartbeat=heartbeat(home) if process is not None else None,
-        service=status, manager=world.manager.kind if world.manager is not None else None,
+        manager=world.manager.kind if world.manager is not None else None,
         served_by=served_by, now=world.clock(),
         started_at=world.processes.epoch(process) if process is not None else None,
     )  # fmt: skip

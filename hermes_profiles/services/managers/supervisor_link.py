@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -32,6 +31,8 @@ class NobodyAnswers(Exception):
 
 def daemon_id(folder: Path) -> str:
     """Return what tells the daemon of one folder from that of another; 16 hex digits."""
+    import hashlib  # whoever only asks systemd waits for no OpenSSL
+
     return hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
 
 
