@@ -6,12 +6,14 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -178,16 +180,18 @@ def test_the_next_command_deals_with_an_interrupted_change_before_it_plans(world
 
 
 @pytest.fixture
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """A user who is not root; their folders are reachable by them."""
-    user = tmp_path_factory.mktemp("stranger")
-    for folder in (user, *user.parents):
-        if os.fspath(folder).startswith("/tmp/") and folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o055)
+def stranger() -> Iterator[Runner]:
+    """A user who is not root, with a home of their own.
+
+    Not below pytest's folder: each pytest that this user starts shuts that for everybody else, in mid-test too.
+    """
+    user = Path(tempfile.mkdtemp(prefix="hermes-profiles-stranger-"))
+    user.chmod(0o755)
     runner = Runner(user)
     for path in (user, *user.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    return runner
+    yield runner
+    shutil.rmtree(user)
 
 
 def _own(folder: Path) -> None:
@@ -197,10 +201,11 @@ def _own(folder: Path) -> None:
 
 def _as_nobody(runner: Runner, *arguments: str) -> Done:
     """Run the command as another user: in a child of this process, for they may not reach this Python at all."""
-    warm = Runner(Path(tempfile.mkdtemp()))
-    World(warm).make()  # what is imported late must be here before root's rights are gone
-    for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
-        warm.call(*words)
+    with tempfile.TemporaryDirectory() as folder:
+        warm = Runner(Path(folder))
+        World(warm).make()  # what is imported late must be here before root's rights are gone
+        for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
+            warm.call(*words)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
