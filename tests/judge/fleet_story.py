@@ -107,24 +107,32 @@ def hermes(*words: str) -> str:
     return done.stdout + done.stderr
 
 
+def write_profile(name: str, port: int, *, url: str = "", webhook: int = 0) -> None:
+    """Write a profile with an API server; with `url`, the stand-in's, one that has the bot and a webhook port, too."""
+    home(name).mkdir(parents=True, exist_ok=True)
+    lines = ["HERMES_DISABLE_LAZY_INSTALLS=1", "API_SERVER_ENABLED=true", "API_SERVER_HOST=127.0.0.1"]
+    lines += [f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef", f"API_SERVER_PORT={port}"]
+    config: dict[str, Any] = {"model": {"default": "none/none"}}
+    if url:
+        # Neither a look-up of Telegram's addresses nor a proxy: nothing leaves this machine.
+        lines += [f"TELEGRAM_BOT_TOKEN={TOKEN}", "TELEGRAM_FALLBACK_IPS=149.154.167.220", "NO_PROXY=*"]
+        lines += ["HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1", f"WEBHOOK_SECRET=CANARY-{name}", "WEBHOOK_ENABLED=true"]
+        lines += [f"WEBHOOK_PORT={webhook}"]
+        extra = {"base_url": f"{url}/{name}/bot"}
+        config["platforms"] = {"telegram": {"extra": extra}, "webhook": {"extra": {"host": "127.0.0.1"}}}
+    (home(name) / ".env").write_text("\n".join(lines) + "\n")
+    (home(name) / "config.yaml").write_text(json.dumps(config) + "\n")
+
+
 def make(api: BotApi) -> dict[str, int]:
     """Make the profiles; returns the port each answers on."""
     ports = {name: free_port() for name in NAMES}
     shared = free_port()
     for name in NAMES:
-        home(name).mkdir(parents=True, exist_ok=True)
-        lines = ["HERMES_DISABLE_LAZY_INSTALLS=1", "API_SERVER_ENABLED=true", "API_SERVER_HOST=127.0.0.1"]
-        lines += [f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef", f"API_SERVER_PORT={ports[name]}"]
-        config: dict[str, Any] = {"model": {"default": "none/none"}}
         if name in ("one", "two"):
-            # Neither a look-up of Telegram's addresses nor a proxy: nothing leaves this machine.
-            lines += [f"TELEGRAM_BOT_TOKEN={TOKEN}", "TELEGRAM_FALLBACK_IPS=149.154.167.220", "NO_PROXY=*"]
-            lines += ["HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1", f"WEBHOOK_SECRET=CANARY-{name}", "WEBHOOK_ENABLED=true"]
-            lines += [f"WEBHOOK_PORT={ports[name]}", f"API_SERVER_PORT={shared}"]
-            extra = {"base_url": f"{api.url}/{name}/bot"}
-            config["platforms"] = {"telegram": {"extra": extra}, "webhook": {"extra": {"host": "127.0.0.1"}}}
-        (home(name) / ".env").write_text("\n".join(lines) + "\n")
-        (home(name) / "config.yaml").write_text(json.dumps(config) + "\n")
+            write_profile(name, shared, url=api.url, webhook=ports[name])
+        else:
+            write_profile(name, ports[name])
     return ports
 
 

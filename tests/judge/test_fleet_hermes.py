@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from bot_api import BotApi
 from command_runner import REPOSITORY
-from systemd_live import live_home, run_under_systemd
+from systemd_live import answer_under_systemd, live_home, run_under_systemd
 from test_conflict_gateways import judge_with_telegram
 
+BOOT_STORY = Path(__file__).with_name("fleet_boot_story.py")
 STORY = Path(__file__).with_name("fleet_story.py")
 
 pytestmark = pytest.mark.judge
@@ -40,6 +42,21 @@ def test_a_fleet_lives_under_the_embedded_supervisord() -> None:
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         assert done.stdout.splitlines()[-1] == "told"
+
+
+@pytest.mark.systemd
+def test_services_that_nobody_starts_through_us_are_as_safe() -> None:
+    """Two gateways with one bot start with their manager; then both are restarted by systemctl, and killed at once."""
+    python = judge_with_telegram()
+    with live_home() as home, BotApi() as api:
+        answer_under_systemd(BOOT_STORY, home, python, "install", api.url, timeout=120)
+        assert api.polls.total() == 0, "nothing was started"
+        told = answer_under_systemd(BOOT_STORY, home, python, "boot", api.url, timeout=240)
+        assert len(told) == 3
+        for found in told:
+            assert sorted(map(len, (row["masked"] for row in found.values()))) == [0, 2], found
+        assert told[0]["two"]["masked"] == ["api_server", "telegram"], "of two that boot, the first in the list has it"
+        assert api.polls.total() > 0 and (api.conflicts, api.most_at_once) == (0, 1)
 
 
 def test_the_demo_runs_real_gateways_and_leaves_nothing(isolated: Path) -> None:

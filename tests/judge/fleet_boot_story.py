@@ -1,0 +1,68 @@
+"""What happens when nobody asks us: services that start with their manager, by hand, after a crash. Run as a program.
+
+Arguments: the Python of real Hermes, `install` or `boot`, the address of the Bot API's stand-in. HOME is the fleet's.
+The last line printed is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from fleet_story import HERMES, command, eventually, free_port, rows, write_profile
+
+NAMES = ("one", "two")
+UNITS = [f"hermes-gateway-{name}.service" for name in NAMES]
+
+
+def systemctl(*words: str) -> None:
+    subprocess.run(["systemctl", "--user", *words], check=True, timeout=60)
+
+
+def up(before: dict[str, int] | None = None) -> dict[str, Any]:
+    """Return what status says once both run, with other pids than before."""
+
+    def seen() -> Any:
+        found = rows()
+        new = all(found[name]["pid"] != (before or {}).get(name) for name in NAMES)
+        return found if new and {found[name]["state"] for name in NAMES} == {"running"} else None
+
+    found: dict[str, Any] = eventually(seen, "both gateways running")
+    return found
+
+
+def told(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"pid": found[name]["pid"], "masked": found[name]["masked_channels"]} for name in NAMES}
+
+
+def install(url: str) -> list[Any]:
+    shared = free_port()
+    for name in NAMES:
+        write_profile(name, shared, url=url, webhook=free_port())
+    command("install", *NAMES, "--python", HERMES)
+    return []
+
+
+def boot() -> list[Any]:
+    """The manager has started the services; then they are restarted past us, and killed together."""
+    found = [told(up())]
+    for number in range(2):
+        pids = {name: row["pid"] for name, row in found[-1].items()}
+        if number:
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
+        else:
+            systemctl("restart", "--no-block", *reversed(UNITS))
+        found.append(told(up(pids)))
+        time.sleep(3)
+    command("uninstall")
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(install(sys.argv[3]) if sys.argv[2] == "install" else boot()))
