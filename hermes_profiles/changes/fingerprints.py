@@ -1,0 +1,93 @@
+"""The random key of fingerprints: made once per root, read by everybody who shows one."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..model.layout import Layout
+from ..model.result import Failed, HermesProfilesError, Refused
+from .errors import words_of
+from .files import Files
+
+_SIZE = 32
+_TRIES = 3
+_DAMAGED = "bad-fingerprint-key"
+
+
+def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
+    """Return the root's key; None when there is none and `make` is not set.
+
+    With `make` a missing key is made by one exclusive rename, so that two runs at once get the same one. Raises Failed
+    when the file is no regular file of 32 bytes (a link is never followed), or cannot be read or made.
+    """
+    path, files = str(layout.fingerprint_key), Files()
+    key = _read(path)
+    for _ in range(_TRIES):
+        if key is not None or not make:
+            return key
+        try:
+            _make(layout, files)
+        except FileNotFoundError:  # a run that ended a killed one's work swept our draft away with the others
+            continue
+        except OSError as error:
+            raise Failed(
+                f"cannot make the key of fingerprints: {words_of(error)}", target=path, code="no-fingerprint-key",
+                hint=f"look at it with `ls -ld {os.path.dirname(path)}`",
+            ) from error  # fmt: skip
+        key = _read(path)
+    return key
+
+
+def any_key(layout: Layout) -> bytes:
+    """Return the root's key, or one of this run alone where none can be made: fingerprints then compare within one
+    answer only. Raises Failed for a damaged key."""
+    try:
+        key = fingerprint_key(layout, make=True)
+    except HermesProfilesError as error:
+        if error.problem.code == _DAMAGED:
+            raise
+        key = None
+    return key or os.urandom(_SIZE)
+
+
+def _read(path: str) -> bytes | None:
+    """Return the key in the file, None without a file. Raises Failed for anything that is no key."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _damaged(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise _damaged(path, "is no regular file")
+        key = os.read(fd, _SIZE + 1)
+    finally:
+        os.close(fd)
+    if len(key) != _SIZE:
+        raise _damaged(path, f"is damaged: a key has {_SIZE} bytes")
+    return key
+
+
+def _damaged(path: str, why: str) -> Failed:
+    return Failed(
+        f"the key of fingerprints, {path}, {why}", target=path, code=_DAMAGED,
+        hint=f"put it away with `mv {path} {path}.old`: the next command makes another",
+    )  # fmt: skip
+
+
+def _make(layout: Layout, files: Files) -> None:
+    """Put a key where none is; one that was made meanwhile stays. Raises OSError, Refused for a bad state folder."""
+    state = str(layout.state)
+    files.private_folder(state)
+    files.private_folder(f"{state}/staging")
+    draft = f"{state}/staging/key-{os.urandom(8).hex()}"  # what a killed run leaves there, the next change sweeps away
+    try:
+        files.write_new(draft, os.urandom(_SIZE), mode=0o600, owner=files.owner_below(state))
+        files.rename_new(draft, str(layout.fingerprint_key))
+    except Refused as error:
+        if error.problem.code != "exists":
+            raise
+    finally:
+        files.unlink(draft)
