@@ -16,7 +16,8 @@ from typing import Any
 from hermes_profiles.credentials.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, Problem, Refused
-from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed, config_in, environment_in, merged
+from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed, config_in, merged
+from hermes_profiles.profiles.homefiles import environment_in
 from hermes_profiles.profiles.roots import read_regular
 
 from .conflicts import Mask
@@ -80,7 +81,7 @@ def managed_values(folder: Path | None, catalog: Catalog) -> Managed:
         return NOTHING_MANAGED
     ignored: list[Problem] = []  # `compose` reports them
     return Managed(
-        environment_in(env or b"", str(folder), catalog, ignored),
+        environment_in(env or b"", str(folder), catalog.known_names, ignored),
         config_in(config or b"", str(folder), catalog, ignored),
     )
 

@@ -1,12 +1,8 @@
-"""What the files of a profile would have its gateway hold: read quickly enough for a thousand profiles.
-
-The quick readers serve where they are certain, the full ones otherwise, as in profiles/discovery.py.
-"""
+"""What the files of a profile would have its gateway hold: quick enough for a thousand profiles."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +10,11 @@ from typing import Any, NamedTuple
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, held_by
-from hermes_profiles.documents.envglance import glance_env
-from hermes_profiles.documents.yamlglance import glance_sections
-from hermes_profiles.model.result import DocumentError, Problem
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.model.result import Problem
 
-_LARGEST = 16 * 1024 * 1024
+from .homefiles import HomeFiles, sections_in
+
+CONFIG = "config.yaml"
 
 
 class Holdings(NamedTuple):
@@ -51,39 +46,38 @@ class Managed(NamedTuple):
 NOTHING_MANAGED = Managed({}, {})
 
 
-def holdings(home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED) -> Holdings:
+def holdings(
+    home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED, files: HomeFiles | None = None
+) -> Holdings:
     """Return what a profile's own files, and the managed ones over them, would have a gateway hold.
 
-    A file that cannot be read becomes a problem, never an exception.
+    A file that cannot be read becomes a problem, never an exception. `files`: a reader of this home that was used
+    already; what it met before stays out of the problems.
     """
-    problems: list[Problem] = []
-    config, has_config = _config(home, catalog, problems)
-    legacy = _legacy(home, problems)
+    files = files or HomeFiles(home, catalog.known_names)
+    before = len(files.problems)
+    config, has_config = _config(files, catalog)
+    legacy = legacy_blocks(files)
     if managed.config and has_config:
         config = merged(config, managed.config)
-    environment = {**_environment(home, catalog, problems), **_injected(config), **managed.environment}
-    held = held_by(
-        environment, with_legacy(config, legacy), catalog, stored=_Stored(home, problems).read, home=str(home)
-    )
+    environment = {**files.environment(), **_injected(config), **managed.environment}
+    held = held_by(environment, with_legacy(config, legacy), catalog, stored=stored_in(files), home=str(home))
     unmaskable: frozenset[str] = frozenset()
     if legacy and not has_config:
         without = held_by(environment, config, catalog, home=str(home)).channels
         unmaskable = frozenset(held.channels) - frozenset(without)
     spellings = tuple(sorted({*_spellings(config, catalog), *_spellings({"platforms": legacy}, catalog)}))
-    return Holdings(held.identities, held.ports, tuple(problems), held.channels, spellings, unmaskable)
+    problems = tuple(files.problems[before:])
+    return Holdings(held.identities, held.ports, problems, held.channels, spellings, unmaskable)
 
 
-def channels_in(
-    home: Path, environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog, problems: list[Problem]
-) -> tuple[str, ...]:
+def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -> tuple[str, ...]:
     """Return the channels that a profile switches on: the one answer of `list`, `show` and `status`.
 
-    `environment`, `config`: what its `.env` and config.yaml set; its gateway.json and stored logins are read here.
+    `config`: what its config.yaml sets.
     """
-    legacy = _legacy(home, problems)
-    return channels_on(
-        {**environment, **_injected(config)}, with_legacy(config, legacy), catalog, stored=_Stored(home, problems).read
-    )
+    environment = {**files.environment(), **_injected(config)}
+    return channels_on(environment, with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,95 +111,30 @@ def _spellings(config: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
                 yield name
 
 
-class _Stored:
-    """The JSON files of a home that name a remote party; each is read when a channel asks."""
+def stored_in(files: HomeFiles) -> Callable[[str], object]:
+    """Return what reads the JSON files of a home that name a remote party; each is read when a channel asks."""
 
-    def __init__(self, home: Path, problems: list[Problem]) -> None:
-        self._home = home
-        self._problems = problems
-
-    def read(self, path: str) -> object:
-        """Return the parsed file, None when there is none or it is broken (Hermes then ignores it, too)."""
-        raw = _read(self._home / path, self._problems)
-        if not raw or (path == "auth.json" and b"photon" not in raw):
+    def read(path: str) -> object:
+        if path == "auth.json" and b"photon" not in (files.raw(path) or b""):
             return None
-        return _json(raw)
+        return files.json(path)
+
+    return read
 
 
-def _json(raw: bytes) -> object:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read(path: Path, problems: list[Problem]) -> bytes | None:
-    try:
-        raw = read_regular(path, _LARGEST)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        problems.append(_unreadable(path, f"cannot read {path}: {(error.strerror or str(error)).lower()}"))
-        return None
-    if len(raw) < _LARGEST:
-        return raw
-    problems.append(_unreadable(path, f"{path} is larger than {_LARGEST // 2**20} MiB"))
-    return None
-
-
-def _unreadable(path: Path, message: str) -> Problem:
-    return Problem("unreadable", message, str(path), f"look at it: `ls -l {path}`")
-
-
-def _environment(home: Path, catalog: Catalog, problems: list[Problem]) -> dict[str, str]:
-    """Return what the gateway's start would set: `.env` over `.op.env`, which only counts without its own token."""
-    found: dict[str, str] = {}
-    for name in (".op.env", ".env"):
-        raw = _read(home / name, problems)
-        if raw:
-            found.update(environment_in(raw, str(home / name), catalog, problems))
-    return found
-
-
-def environment_in(raw: bytes, path: str, catalog: Catalog, problems: list[Problem]) -> Mapping[str, str]:
-    """Return what an environment file sets, in either reader's eyes."""
-    values = glance_env(raw)
-    if values is not None:
-        return values
-    from hermes_profiles.documents.envfile import EnvDocument
-
-    try:
-        document = EnvDocument.parse(raw, path=path, known_keys=catalog.known_names)
-    except DocumentError as error:
-        problems.append(error.problem)
-        return {}
-    return {**document.line_environment(), **document.environment()}
-
-
-def _config(home: Path, catalog: Catalog, problems: list[Problem]) -> tuple[Mapping[str, Any], bool]:
+def _config(files: HomeFiles, catalog: Catalog) -> tuple[Mapping[str, Any], bool]:
     """Return config.yaml and whether Hermes reads one here (an empty file counts)."""
-    path = home / "config.yaml"
-    raw = _read(path, problems)
+    before = len(files.problems)
+    raw = files.raw(CONFIG)
     if not raw:
         return {}, raw is not None
-    before = len(problems)
-    config = config_in(raw, str(path), catalog, problems)
-    return config, len(problems) == before
+    config = files.sections(CONFIG, wanted_sections(catalog))
+    return config, len(files.problems) == before
 
 
 def config_in(raw: bytes, path: str, catalog: Catalog, problems: list[Problem]) -> Mapping[str, Any]:
     """Return the sections of a config.yaml that switch channels on or name them, {} when it is broken."""
-    sections = glance_sections(raw, wanted_sections(catalog))
-    if sections is not None:
-        return sections
-    from hermes_profiles.documents.yamlfile import YamlDocument
-
-    try:
-        data = YamlDocument.parse(raw, path=path).data()
-    except DocumentError as error:
-        problems.append(error.problem)
-        return {}
-    return data if isinstance(data, Mapping) else {}
+    return sections_in(raw, path, wanted_sections(catalog), problems)
 
 
 @lru_cache(maxsize=4)
@@ -229,9 +158,8 @@ def _injected(config: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): text for name, text in names.items() if isinstance(text, str) and text.startswith("op://")}
 
 
-def _legacy(home: Path, problems: list[Problem]) -> Mapping[str, Any]:
+def legacy_blocks(files: HomeFiles) -> Mapping[str, Any]:
     """Return the blocks of gateway.json, the base layer of older releases that 0.19.0 still reads."""
-    raw = _read(home / "gateway.json", problems)
-    data = _json(raw) if raw else None
+    data = files.json("gateway.json")
     platforms = data.get("platforms") if isinstance(data, Mapping) else None
     return platforms if isinstance(platforms, Mapping) else {}

@@ -1,0 +1,110 @@
+"""The files of one home that say what it is and what it holds: each is read once, by whoever asks.
+
+The quick readers serve where they are certain, the full ones otherwise, so the answer is the same; the full readers
+and their libraries are imported only then. A file that cannot be read becomes a problem, never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.model.result import DocumentError, Problem
+
+from .roots import read_regular
+
+LARGEST = 16 * 1024 * 1024
+# The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).
+ENVIRONMENT_FILES = (".op.env", ".env")
+
+
+class HomeFiles:
+    """Reads the files of a home; `known` are the names at which Hermes splits joined lines of an environment file.
+
+    `problems`: what could not be read so far, in the order it was asked for.
+    """
+
+    def __init__(self, home: Path, known: Collection[str] = ()) -> None:
+        self.home = home
+        self.problems: list[Problem] = []
+        self._known = known
+        self._raw: dict[str, bytes | None] = {}
+
+    def raw(self, name: str) -> bytes | None:
+        """Return the bytes of a file (a path relative to the home, or an absolute one), None when it is not there or
+        cannot be read."""
+        if name not in self._raw:
+            self._raw[name] = self._read(self.home / name)
+        return self._raw[name]
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            raw = read_regular(path, LARGEST)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self._unreadable(path, f"cannot read {path}: {(error.strerror or str(error)).lower()}")
+            return None
+        if len(raw) < LARGEST:
+            return raw
+        self._unreadable(path, f"{path} is larger than {LARGEST // 2**20} MiB")
+        return None
+
+    def _unreadable(self, path: Path, message: str) -> None:
+        self.problems.append(Problem("unreadable", message, str(path), f"look at it: `ls -l {path}`"))
+
+    def environment(self, names: Collection[str] = ENVIRONMENT_FILES) -> dict[str, str]:
+        """Return what the gateway's start would set: of several files the last one named wins."""
+        found: dict[str, str] = {}
+        for name in names:
+            raw = self.raw(name)
+            if raw:
+                found.update(environment_in(raw, str(self.home / name), self._known, self.problems))
+        return found
+
+    def sections(self, name: str, wanted: Collection[str]) -> Mapping[str, Any]:
+        """Return these top-level keys of a YAML file, {} when it is absent or broken."""
+        raw = self.raw(name)
+        return sections_in(raw, str(self.home / name), wanted, self.problems) if raw else {}
+
+    def json(self, name: str) -> object:
+        """Return a parsed JSON file, None when there is none or it is broken (Hermes then ignores it, too)."""
+        raw = self.raw(name)
+        try:
+            return json.loads(raw) if raw else None
+        except (ValueError, RecursionError):
+            return None
+
+
+def environment_in(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> Mapping[str, str]:
+    """Return what an environment file sets, in either reader's eyes, {} when it cannot be read with certainty."""
+    values = glance_env(raw)
+    if values is not None:
+        return values
+    from hermes_profiles.documents.envfile import EnvDocument
+
+    try:
+        document = EnvDocument.parse(raw, path=path, known_keys=known)
+    except DocumentError as error:
+        problems.append(error.problem)
+        return {}
+    return {**document.line_environment(), **document.environment()}
+
+
+def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[Problem]) -> Mapping[str, Any]:
+    """Return top-level keys of a YAML file (or all of them), {} when it is broken."""
+    sections = glance_sections(raw, wanted)
+    if sections is not None:
+        return sections
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    try:
+        data = YamlDocument.parse(raw, path=path).data()
+    except DocumentError as error:
+        problems.append(error.problem)
+        return {}
+    return data if isinstance(data, Mapping) else {}
