@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..model.result import Failed
+from .plan import ChangedMeanwhile
 
 _HINTS = {
     errno.ENOSPC: "free some space (`df -h`), then run the command again",
@@ -28,6 +29,14 @@ def translated_errors() -> Iterator[None]:
         if hint is None and path:
             hint = f"look at it with `ls -ld {path}`, then run the command again"
         raise Failed(f"the disk refused, and nothing was changed: {words_of(error)}", target=path, hint=hint) from error
+
+
+def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
+    """Return the error for a file that is not as planned."""
+    return ChangedMeanwhile(
+        f"{path} {how} since this change was planned", target=path,
+        hint=f"look at it with `ls -ld {path}`, then run the command again",
+    )  # fmt: skip
 
 
 def words_of(error: BaseException) -> str:

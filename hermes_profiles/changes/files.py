@@ -8,6 +8,7 @@ import stat
 
 from ..model.result import Refused
 from .copying import pour, write_all
+from .modes import change_mode
 from .plan import ChangedMeanwhile, CopyFile, Screen, Signature
 from .removing import Remover, named
 
@@ -256,6 +257,11 @@ class Files:
             os.pwrite(fd, b"%d\n" % os.getpid(), 0)
         except OSError as error:
             raise named(error, path) from error
+
+    def set_mode(self, path: str, mode: int, inode: int) -> None:
+        """Change the mode of the file or folder with this inode. Raises ChangedMeanwhile for anything else there,
+        Failed where the file system keeps no modes."""
+        change_mode(path, mode, inode, self.operation)
 
     # Moving and removing
 

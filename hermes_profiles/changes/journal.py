@@ -36,6 +36,7 @@ class Kind(StrEnum):
     MOVE = "move"
     REPLACE = "replace"
     REMOVE = "remove"
+    MODE = "mode"
     TIDY = "tidy"
 
 
@@ -72,6 +73,7 @@ class Record(NamedTuple):
 
     `source`: where a moved thing comes from, the staged tree of a publish, the temporary file of a replace.
     `new`: what is at `target` once the step is done. `made`: folders that had to be made for it.
+    `mode`: what a mode step sets; `old` has the mode before, and no bytes.
     """
 
     kind: Kind
@@ -81,6 +83,7 @@ class Record(NamedTuple):
     made: tuple[str, ...] = ()
     new: Identity | None = None
     old: Old | None = None
+    mode: int | None = None
 
 
 class Entry(NamedTuple):
@@ -289,6 +292,7 @@ def _record(data: dict[str, Any]) -> Record:
             Identity(**old["identity"]), int(old["mode"]), int(old["uid"]), int(old["gid"]),
             _optional(old["backup"]), _optional(old["link"]),
         ),
+        mode=None if data.get("mode") is None else int(data["mode"]),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,14 @@ class Signature(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int
+    mode: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
         """Return the signature of a file that was looked at."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
+        )  # fmt: skip
 
 
 class MakeFolder(NamedTuple):
@@ -132,13 +136,38 @@ class ReplaceFile:
         return self.content is None and self.link is None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SetMode:
+    """The mode of a file or folder, changed in place: it stays the same file, for a process may have it open.
+
+    `expected` is the signature (of `lstat`) that the planner saw. Links are refused, never followed. A folder may
+    have other entries by then, a file must be as it was. Raises ValueError for a mode that is none.
+    """
+
+    path: Path
+    mode: int
+    expected: Signature
+
+    def __post_init__(self) -> None:
+        _check_absolute(self.path)
+        if not 0 <= self.mode <= 0o7777:
+            raise ValueError(f"{self.path}: {self.mode:o} is not a mode")
+
+    def fits(self, found: Signature) -> bool:
+        """Return whether this is still what the planner saw (whoever has a folder open makes files in it)."""
+        fields = ["device", "inode", "mode"]
+        if not stat.S_ISDIR(self.expected.mode):
+            fields += ["size", "mtime_ns"]
+        return all(getattr(found, field) == getattr(self.expected, field) for field in fields)
+
+
 class TidyFolder(NamedTuple):
     """A folder that is removed if it is empty; anything else is left alone."""
 
     path: Path
 
 
-Step = PublishTree | MoveTree | ReplaceFile | TidyFolder
+Step = PublishTree | MoveTree | ReplaceFile | SetMode | TidyFolder
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -146,6 +175,7 @@ class ChangePlan:
     """One change. Nothing secret may be in `command` or `summary`: both are kept in the journal.
 
     `commit` is the index of the step after which an interrupted change is completed instead of taken back.
+    Raises ValueError for steps that cannot be told apart later: one file with two of them, or two moves to one place.
     """
 
     command: tuple[str, ...]
@@ -159,8 +189,9 @@ class ChangePlan:
             raise ValueError(f"commit point {self.commit} is not one of {len(self.steps)} steps")
         targets = [str(step.target) for step in self.steps if isinstance(step, PublishTree)]
         for step in self.steps:
-            if isinstance(step, ReplaceFile) and any(is_below(str(step.path), each) for each in targets):
+            if isinstance(step, ReplaceFile | SetMode) and any(is_below(str(step.path), each) for each in targets):
                 raise ValueError(f"{step.path}: lies in a tree that this plan publishes; make it an entry")
+        _check_told_apart(self.steps)
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -200,8 +231,33 @@ def _describe(step: Step) -> dict[str, Any]:
             return {"kind": "move", "source": str(step.source), "target": str(step.target)}
         case ReplaceFile():
             return {"kind": "remove" if step.removes else "replace", "target": str(step.path)}
+        case SetMode():
+            before = mode_text(stat.S_IMODE(step.expected.mode))
+            return {"kind": "mode", "target": str(step.path), "mode": mode_text(step.mode), "before": before}
         case TidyFolder():
             return {"kind": "tidy", "target": str(step.path)}
+
+
+def mode_text(mode: int) -> str:
+    """Return a mode as `chmod` takes it: `0600`."""
+    return f"{mode:04o}"
+
+
+def _check_told_apart(steps: tuple[Step, ...]) -> None:
+    """Raise ValueError if a file has its mode set beside another step of its own, or two moves end in one place."""
+    moves: list[tuple[str, str]] = []
+    seen: dict[str, Step] = {}
+    for step in steps:
+        if isinstance(step, MoveTree):
+            target = str(step.target)
+            if any(target == other for _, other in moves):
+                raise ValueError(f"{target}: two steps move something there")
+            moves.append((str(step.source), target))
+        elif isinstance(step, ReplaceFile | SetMode):
+            origin = place_before(str(step.path), moves)
+            if isinstance(seen.get(origin), SetMode) or (origin in seen and isinstance(step, SetMode)):
+                raise ValueError(f"{step.path}: a step changes its mode and another one the file")
+            seen[origin] = step
 
 
 def _check_absolute(path: Path) -> None:

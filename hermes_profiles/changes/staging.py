@@ -7,10 +7,11 @@ import stat
 from collections.abc import Callable
 
 from ..model.result import NotFound, Refused
+from .errors import changed
 from .files import Files, Owner, taken
 from .journal import Identity, Kind, Old, Record
+from .modes import check_may_set
 from .plan import (
-    ChangedMeanwhile,
     ChangePlan,
     CopyFile,
     MakeFolder,
@@ -18,6 +19,7 @@ from .plan import (
     MoveTree,
     PublishTree,
     ReplaceFile,
+    SetMode,
     Signature,
     Step,
     TidyFolder,
@@ -71,6 +73,13 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
                 return Record(Kind.REMOVE, path)
             made = _missing_parents(path, files, moves)
             return Record(Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made)
+        case SetMode():
+            path = str(step.path)
+            status = files.lstat(place_before(path, moves))
+            if status is None or not step.fits(Signature.of(status)):
+                raise changed(path, "is gone" if status is None else "was changed")
+            check_may_set(path, status, privileged=files.privileged)
+            return Record(Kind.MODE, path, new=Identity.of(status), old=_old(status), mode=step.mode)
         case TidyFolder():
             status = files.lstat(str(step.path))
             return Record(Kind.TIDY, str(step.path), old=None if status is None else _old(status))
@@ -92,14 +101,6 @@ def _check_expected(step: ReplaceFile, status: os.stat_result | None) -> None:
         return
     how = "is gone" if status is None else "has appeared" if step.expected is None else "was changed"
     raise changed(str(step.path), how)
-
-
-def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
-    """Return the error for a file that is not as planned."""
-    return ChangedMeanwhile(
-        f"{path} {how} since this change was planned", target=path,
-        hint=f"look at it with `ls -l {path}`, then run the command again",
-    )  # fmt: skip
 
 
 def _missing_parents(path: str, files: Files, moves: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 
+from .errors import changed
 from .files import Files
 from .journal import Entry, Journal, Kind, Record
-from .plan import place_before
-from .staging import changed, moves_before
+from .plan import is_below, place_before
+from .staging import moves_before
 
 
 class Steps:
@@ -37,8 +39,9 @@ class Steps:
                 self._files.unlink(self._restore_place(record))
         for record in self._records:
             if record.kind is Kind.TIDY or not self._is_done(record):
-                if record.kind in (Kind.REPLACE, Kind.REMOVE) and not self._is_old(record):
-                    left.append(record.target)
+                if record.kind in (Kind.REPLACE, Kind.REMOVE, Kind.MODE) and not self._is_old(record):
+                    if record.kind is not Kind.REMOVE or self._files.lstat(record.target) is not None:
+                        left.append(record.target)
                 else:
                     self._do(record)
         self._clear_temporary()
@@ -56,26 +59,51 @@ class Steps:
                 self._files.rmdir(folder)
 
     def _is_done(self, record: Record) -> bool:
-        status = self._files.lstat(record.target)
+        if record.kind is Kind.MODE:
+            return record.mode != (record.old and record.old.mode) and self._has_mode(record, record.mode)
         if record.kind is Kind.TIDY:
-            return status is None and record.old is not None
+            return record.old is not None and self._files.lstat(record.target) is None
+        place = self._place_now(record)
+        status = self._files.lstat(place)
         if record.kind is Kind.REMOVE:
             # Where even the folder is missing, the file was never there to be removed.
             return (
-                status is None
-                and record.old is not None
-                and self._files.lstat(os.path.dirname(record.target)) is not None
-            )
+                status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
+            )  # fmt: skip
         return status is not None and record.new is not None and status.st_ino == record.new.inode
 
     def _is_old(self, record: Record) -> bool:
+        if record.kind is Kind.MODE:
+            return self._has_mode(record, record.old and record.old.mode)
         status = self._files.lstat(record.target)
         return status is None if record.old is None else record.old.identity.is_same_file(status)
+
+    def _has_mode(self, record: Record, mode: int | None) -> bool:
+        status = self._files.lstat(self._place_now(record))
+        if status is None or record.new is None or status.st_ino != record.new.inode:
+            return False
+        return stat.S_IMODE(status.st_mode) == mode
+
+    def _place_now(self, record: Record) -> str:
+        """Return where a step's target is found: a later step may have moved it, or a folder above it, already."""
+        place = record.target
+        for later in self._records[self._records.index(record) + 1 :]:
+            if later.kind is Kind.MOVE and is_below(place, later.source or "") and self._is_done(later):
+                place = later.target + place[len(later.source or "") :]
+        return place
+
+    def _set_mode(self, record: Record, mode: int) -> None:
+        self._files.set_mode(self._place_now(record), mode, record.new.inode if record.new else 0)
 
     def _do(self, record: Record) -> None:
         target, source = record.target, record.source
         if record.kind is Kind.TIDY:
             self._files.rmdir(target)
+            return
+        if record.kind is Kind.MODE:
+            if not self._is_old(record):
+                raise changed(target)
+            self._set_mode(record, record.mode or 0)
             return
         if record.kind in (Kind.PUBLISH, Kind.MOVE):
             self._files.rename_new(source or "", target)
@@ -91,6 +119,9 @@ class Steps:
         self._files.sync_folder(os.path.dirname(target))
 
     def _take_back(self, record: Record) -> None:
+        if record.kind is Kind.MODE:
+            self._set_mode(record, record.old.mode if record.old else 0)
+            return
         if record.kind in (Kind.PUBLISH, Kind.MOVE):
             self._files.rename_new(record.target, record.source or "")
             self._files.sync_folder(os.path.dirname(record.source or ""))

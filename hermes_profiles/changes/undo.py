@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from ..model.layout import Layout
@@ -10,7 +11,7 @@ from ..model.result import NotFound, Refused
 from ..model.secret import Secret
 from .files import Files
 from .journal import Entry, Journal, Kind, Record, Status
-from .plan import ChangePlan, MoveTree, ReplaceFile, Signature, Step, TidyFolder, place_before
+from .plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder, mode_text, place_before
 from .trash import steps_to_trash
 
 
@@ -80,6 +81,8 @@ class _Undo:
             self._withdraw(record)
         elif record.kind is Kind.MOVE:
             self._move_back(record)
+        elif record.kind is Kind.MODE:
+            self._restore_mode(record)
         elif record.kind is not Kind.TIDY:
             self._restore(record)
         self.steps += [TidyFolder(Path(folder)) for folder in reversed(record.made)]
@@ -115,6 +118,26 @@ class _Undo:
             )  # fmt: skip
         if record.new is None or status.st_ino != record.new.inode:
             raise self._changed(record.target, "is not what this change made")
+
+    def _restore_mode(self, record: Record) -> None:
+        """Add the step to the mode before; what was written into the file since stays.
+
+        A file that is gone while its folder is there needs none: a database removes its side files by itself.
+        """
+        path, old = record.target, record.old
+        status = self._look(path)
+        if status is None and self._look(os.path.dirname(path)) is not None:
+            return
+        self._check_same(record)
+        if status is None or old is None or stat.S_IMODE(status.st_mode) == old.mode:
+            return
+        found = mode_text(stat.S_IMODE(status.st_mode))
+        if stat.S_IMODE(status.st_mode) != record.mode:
+            raise Refused(
+                f"{path} has got the mode {found} since, so {self._entry.id} cannot be undone", target=path,
+                code="changed-since", hint=f"to undo anyway, first run `chmod {mode_text(record.mode or 0)} {path}`",
+            )  # fmt: skip
+        self.steps.append(SetMode(Path(path), old.mode, Signature.of(status)))
 
     def _restore(self, record: Record) -> None:
         status = self._look(record.target)

@@ -63,6 +63,8 @@ def dry_run_lines(would: str, plan: Iterable[Mapping[str, Any]]) -> Iterator[str
                 yield f"  write {step['target']}"
             case "remove":
                 yield f"  remove {step['target']}"
+            case "mode":
+                yield f"  set the mode of {step['target']} to {step['mode']} (it is {step['before']})"
             case "tidy":
                 yield f"  remove {step['target']} if it is empty"
 

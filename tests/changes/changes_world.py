@@ -22,6 +22,7 @@ from hermes_profiles.changes.plan import (
     MoveTree,
     PublishTree,
     ReplaceFile,
+    SetMode,
     Signature,
     WriteFile,
 )
@@ -165,6 +166,28 @@ def plan_rename(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
+def plan_modes(world: World) -> ChangePlan:
+    """Return a plan of modes around a move: a file and a folder before it, a file in the moved folder after it."""
+    home, moved = world.layout.home("anna"), world.layout.home("clara")
+    config = world.signature(home / "config.yaml")
+    return ChangePlan(
+        ("repair",), "set modes",
+        (
+            set_mode(world, home / ".env", 0o640),
+            set_mode(world, home, 0o750),
+            ReplaceFile(home / "config.yaml", Secret(b"model: y\n"), 0o600, config),
+            MoveTree(home, moved),
+            SetMode(moved / "SOUL.md", 0o400, Signature.of(os.lstat(home / "SOUL.md"))),
+            sticky(world, b"clara\n"),
+        ),
+        3, ("anna", "clara"),
+    )  # fmt: skip
+
+
+def set_mode(world: World, path: Path, mode: int) -> SetMode:
+    return SetMode(path, mode, Signature.of(os.lstat(path)))
+
+
 def sticky(world: World, content: bytes | None) -> ReplaceFile:
     path = world.layout.active_profile
     return ReplaceFile(path, None if content is None else Secret(content), 0o644, world.signature(path))
@@ -174,6 +197,7 @@ PLANS: dict[str, Callable[[World], ChangePlan]] = {
     "publish": plan_publish,
     "delete": plan_delete,
     "rename": plan_rename,
+    "modes": plan_modes,
 }
 
 

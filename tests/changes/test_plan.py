@@ -83,6 +83,7 @@ def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: World) -> None
         {"kind": record.kind, "target": record.target}
         | ({"source": record.source} if record.kind == "move" else {})
         | ({"entries": record.entries} if record.kind == "publish" else {})
+        | ({"mode": f"{record.mode:04o}", "before": f"{record.old.mode:04o}"} if record.kind == "mode" else {})
         for record in entry.steps
     )
     assert kept == shown
@@ -91,7 +92,7 @@ def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: World) -> None
 def test_the_room_imports_only_the_model_and_light_modules() -> None:
     allowed = {
         "__future__", "collections", "contextlib", "ctypes", "dataclasses", "datetime", "enum", "errno", "fcntl",
-        "json", "os", "pathlib", "stat", "sys", "time", "types", "typing",
+        "json", "os", "pathlib", "pwd", "stat", "sys", "time", "types", "typing",
     }  # fmt: skip
     for path in Path(room.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
