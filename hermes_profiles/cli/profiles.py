@@ -19,6 +19,7 @@ COMMANDS = {
     "trash": "trash:app",
     "alias": "manage:alias",
     "undo": "manage:undo",
+    "doctor": "doctor:doctor",
     "explain": "explain:explain",
     "catalog": "explain:catalog",
     "demo": "demo:demo",

@@ -61,14 +61,17 @@ def take_inventory(
     ask_api: bool,
     environment: Mapping[str, str],
     in_detail: bool = False,
+    held: Mapping[str, Holdings] | None = None,
 ) -> Inventory:
     """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager.
 
-    `in_detail`: whether API servers are asked who they are, too, which takes longer.
+    `in_detail`: whether API servers are asked who they are, too, which takes longer; `held`: what their files would
+    have gateways hold, where it is known already (the manager was then asked ahead as well).
     """
     layout = world.layout
-    world.ask_ahead(profiles)
-    held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
+    if held is None:
+        world.ask_ahead(profiles)
+        held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
 
     def ask(seen: Mapping[str, Facts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)

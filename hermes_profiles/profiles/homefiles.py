@@ -22,16 +22,28 @@ LARGEST = 16 * 1024 * 1024
 ENVIRONMENT_FILES = (".op.env", ".env")
 
 
+class _Everything(frozenset[str]):
+    """Holds every name there could be."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERYTHING: Collection[str] = _Everything()
+
+
 class HomeFiles:
     """Reads the files of a home; `known` are the names at which Hermes splits joined lines of an environment file.
 
-    `problems`: what could not be read so far, in the order it was asked for.
+    `whole`: YAML files are read to their end even where a few keys are asked for, once, so that what is broken below
+    is met. `problems`: what could not be read so far, in the order it was asked for.
     """
 
-    def __init__(self, home: Path, known: Collection[str] = ()) -> None:
+    def __init__(self, home: Path, known: Collection[str] = (), *, whole: bool = False) -> None:
         self.home = home
         self.problems: list[Problem] = []
         self._known = known
+        self._whole: dict[str, Mapping[str, Any]] | None = {} if whole else None
         self._raw: dict[str, bytes | None] = {}
 
     def raw(self, name: str) -> bytes | None:
@@ -40,6 +52,10 @@ class HomeFiles:
         if name not in self._raw:
             self._raw[name] = self._read(self.home / name)
         return self._raw[name]
+
+    def absent(self, name: str) -> None:
+        """Take note that a file is not there: nobody needs to look again."""
+        self._raw.setdefault(name, None)
 
     def _read(self, path: Path) -> bytes | None:
         try:
@@ -69,7 +85,13 @@ class HomeFiles:
     def sections(self, name: str, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return these top-level keys of a YAML file, {} when it is absent or broken."""
         raw = self.raw(name)
-        return sections_in(raw, str(self.home / name), wanted, self.problems) if raw else {}
+        if not raw:
+            return {}
+        if self._whole is None:
+            return sections_in(raw, str(self.home / name), wanted, self.problems)
+        if name not in self._whole:
+            self._whole[name] = sections_in(raw, str(self.home / name), EVERYTHING, self.problems)
+        return self._whole[name]
 
     def json(self, name: str) -> object:
         """Return a parsed JSON file, None when there is none or it is broken (Hermes then ignores it, too)."""

@@ -1,0 +1,125 @@
+"""One visit to the doctor: look, mend, look again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from hermes_profiles.changes.apply import apply, utc_now
+from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.journal import Journal, iso
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.doctor.examine import Examination
+from hermes_profiles.doctor.findings import Check, Found, Severity
+from hermes_profiles.doctor.repairs import Mending, mend
+from hermes_profiles.doctor.runner import examine
+from hermes_profiles.doctor.surroundings import Surroundings
+from hermes_profiles.fleet.specs import ServiceOptions
+from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
+
+from . import output
+from .fleet_session import FleetSession
+from .report import dry_run_lines
+from .service_mending import ServiceMending
+from .service_writer import Writer
+from .services_of import other_managers
+from .session import is_debugging, require_yes, user_home
+
+
+class Diagnosis:
+    """One visit; `named`: the profiles that the user names, none for all. Raises NotFound for one that is not there."""
+
+    def __init__(self, session: FleetSession, checks: Sequence[Check], named: Sequence[str]) -> None:
+        self._session = session
+        self._checks = tuple(checks)
+        self._named = session.selection(named, (), None).profiles if named else None
+        self._warnings: list[Problem] = []
+        self._key = self._fingerprint_key()
+        self.titles = {each.id: each.title for each in checks}
+
+    def _fingerprint_key(self) -> bytes:
+        try:
+            return any_key(self._session.layout)
+        except HermesProfilesError as error:  # a damaged key keeps nobody from looking
+            self._warnings.append(error.problem)
+            return os.urandom(32)
+
+    def look(self) -> Result:
+        """Return what is found."""
+        found = self._examine()
+        return Result(("doctor",), self._data(found), [*self._session.problems, *self._warnings])
+
+    def mend(self, *, yes: bool, dry_run: bool) -> Result:
+        """Mend what can be mended safely, look again, and return what is left.
+
+        Raises Refused when nobody agrees.
+        """
+        session = self._session
+        self._warnings += session.recover(dry_run=dry_run)
+        found = self._examine()
+        now = utc_now()
+        trash_id = Journal(session.layout.state).fresh_id(now)
+        mending = mend(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
+        services = ServiceMending(session, mending.services)
+        data = self._data(found) | {"dry_run": dry_run, "plan": self._plan(mending, services), "fixed": []}
+        if dry_run or (mending.plan is None and not mending.services):
+            return Result(("doctor",), data, [*session.problems, *self._warnings, *mending.problems])
+        self._agree(found, data["plan"], yes=yes)
+        with services.down():
+            change = apply(mending.plan, layout=session.layout).change_id if mending.plan is not None else None
+        problems = [*mending.problems, *services.finish()]
+        self._session = FleetSession(
+            session.home_option, session.as_json, session.environment, manager_option=session.manager_option
+        )
+        left = self._examine()
+        remaining = {each.fingerprint for each in left}
+        fixed = [each for each in found if each.fingerprint not in remaining]
+        data = self._data(left) | {
+            "dry_run": False, "plan": data["plan"], "fixed": [each.as_data() for each in fixed],
+            "changes": [each for each in (change, *services.changes) if each is not None],
+        }  # fmt: skip
+        return Result(("doctor",), data, [*self._session.problems, *self._warnings], problems)
+
+    def exit_code(self, result: Result, *, strict: bool) -> ExitCode:
+        """Return 1 when a repair failed, 3 when errors (with `strict`, warnings too) are left, else 0."""
+        if result.errors:
+            return ExitCode.FAILED
+        summary = result.data["summary"]
+        return ExitCode.NEGATIVE if summary["errors"] or (strict and summary["warnings"]) else ExitCode.OK
+
+    def _agree(self, found: Sequence[Found], plan: Sequence[dict[str, Any]], *, yes: bool) -> None:
+        count = sum(each.automatic for each in found)
+        if not yes and output.is_interactive():
+            for line in dry_run_lines(f"mend {count} findings", plan):
+                output.note(line)
+        question = f"mend {count} finding{'' if count == 1 else 's'}"
+        require_yes(question, "yes", yes=yes, hint="say `hermes-profiles doctor --fix --yes`, or look with `--dry-run`")
+
+    def _plan(self, mending: Mending, services: ServiceMending) -> list[dict[str, Any]]:
+        return [*(describe(mending.plan) if mending.plan is not None else ()), *services.rows]
+
+    def _examine(self) -> tuple[Found, ...]:
+        facts = Examination(self._around()).facts()
+        return examine(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
+
+    def _around(self) -> Surroundings:
+        session = self._session
+        writer = Writer(session, ServiceOptions())
+        return Surroundings(
+            session.layout, session.catalog, session.environment, user_home(session.environment), os.getuid(),
+            time.time(), session.world, session.look, (session.due, *other_managers(session)),
+            session.manager_problems, writer.spec,
+        )  # fmt: skip
+
+    def _data(self, found: Sequence[Found]) -> dict[str, Any]:
+        counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
+        profiles = self._named if self._named is not None else self._session.existing
+        return {
+            "findings": [each.as_data() for each in found],
+            "summary": {
+                "profiles": len(profiles), "errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING],
+                "infos": counts[Severity.INFO], "fixable": sum(each.automatic for each in found),
+            },
+        }  # fmt: skip

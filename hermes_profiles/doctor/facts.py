@@ -1,0 +1,125 @@
+"""The snapshot that checks judge: what was seen of every profile, of services, processes and the machine.
+
+Everything was read before the first check runs; a check touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.holdings import Holdings, Managed
+from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.snapshot import Kind
+
+from .findings import Evidence
+from .places import env_line, json_line, yaml_line
+
+if TYPE_CHECKING:
+    from hermes_profiles.changes.plan import Signature
+
+    from .probes.rivals import RivalFacts
+    from .probes.runtime import RuntimeFacts
+    from .probes.services import ServiceFacts
+    from .probes.tree import TreeFacts
+
+
+class FileFact(NamedTuple):
+    """One file or folder as it was seen, links not followed. `mode`: the permission bits alone."""
+
+    path: Path
+    kind: Kind
+    mode: int
+    uid: int
+    size: int
+    mtime: float
+    signature: Signature
+
+
+class ProfileFacts:
+    """What was seen of one profile.
+
+    `files`: its documents, read before; `held`: what they would have a gateway hold; `listing`: path relative to the
+    home → file, of the home itself and the folders that matter (`probes/homes.py` names them); `gateway`: None when
+    the fleet could not be looked at.
+    """
+
+    def __init__(
+        self, name: str, home: Path, files: HomeFiles, held: Holdings, listing: Mapping[str, FileFact],
+        *, disabled: bool = False, gateway: Gateway | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.home = home
+        self.files = files
+        self.held = held
+        self.listing = listing
+        self.disabled = disabled
+        self.gateway = gateway
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """Return what its environment files set, `.env` over `.op.env`."""
+        return self.files.environment()
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """Return its config.yaml, {} when there is none or it is broken."""
+        return self.files.sections("config.yaml", EVERYTHING)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process of its own gateway, None when it has none."""
+        return self.gateway.process.pid if self.gateway is not None and self.gateway.process is not None else None
+
+    def at(self, file: str, key: str | None = None, line: int | None = None) -> Evidence:
+        """Return evidence in one of its files."""
+        return Evidence(self.name, str(self.home / file), line, key)
+
+    def at_variable(self, name: str) -> Evidence:
+        """Return where its environment files set a variable; without a line when only the environment does."""
+        for file in (".env", ".op.env"):
+            raw = self.files.raw(file)
+            line = env_line(raw, name) if raw else None
+            if line is not None:
+                return self.at(file, name, line)
+        return Evidence(self.name, None, None, name)
+
+    def at_path(self, path: Sequence[str], file: str = "config.yaml") -> Evidence:
+        """Return where a path of config.yaml, or of a JSON file, stands."""
+        raw = self.files.raw(file)
+        find = json_line if file.endswith(".json") else yaml_line
+        return self.at(file, ".".join(path).replace(".[", "["), find(raw, path) if raw else None)
+
+
+class ProbeTrouble(NamedTuple):
+    """A look that failed: what was looked at, whose (None: the machine's), and why."""
+
+    what: str
+    profile: str | None
+    reason: str
+
+
+class Facts(NamedTuple):
+    """All that was seen. `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: what the
+    machine-wide managed folder sets; `inventory`: None when the fleet could not be looked at."""
+
+    layout: Layout
+    catalog: Catalog
+    environment: Mapping[str, str]
+    uid: int
+    now: float
+    active: str
+    profiles: Mapping[str, ProfileFacts]
+    inventory: Inventory | None
+    managed: Managed
+    tree: TreeFacts
+    rivals: RivalFacts
+    services: ServiceFacts
+    runtime: RuntimeFacts
+    troubles: tuple[ProbeTrouble, ...] = ()

@@ -1,0 +1,71 @@
+"""Where a key stands in a document: the line that evidence names. Pure; read only where something was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.homefiles import EVERYTHING
+
+_YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
+
+
+def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
+    """Return the line (from 1) on which an environment file sets a name so that it counts, None when it does not."""
+    plain = glance_env(raw)
+    if plain is not None:
+        if name not in plain:
+            return None
+        wanted = (f"{name}=".encode(), f"export {name}=".encode())
+        lines = raw.split(b"\n")
+        return next(len(lines) - at for at, line in enumerate(reversed(lines)) if line.startswith(wanted))
+    from hermes_profiles.documents.envfile import EnvDocument
+
+    try:
+        entry = EnvDocument.parse(raw, known_keys=known).get(name)
+    except DocumentError:
+        return None
+    return entry.line if entry is not None else None
+
+
+def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:
+    """Return the line of the key at a path of a YAML document, None when it is not there."""
+    if not any(key.startswith("[") for key in path) and glance_sections(raw, EVERYTHING) is not None:
+        return _plain_line(raw.decode(), path)
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    try:
+        entry = YamlDocument.parse(raw, path="").get(tuple(path))
+    except DocumentError:
+        return None
+    return entry.key_line if entry is not None else None
+
+
+def _plain_line(text: str, path: Sequence[str]) -> int | None:
+    """Find a path in plain block style by its indentation."""
+    at: list[tuple[int, str]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        match = _YAML_KEY.fullmatch(line)
+        if match is None or line.lstrip().startswith("#"):
+            continue
+        indent = len(match[1])
+        while at and at[-1][0] >= indent:
+            at.pop()
+        at.append((indent, match[3]))
+        if [name for _, name in at] == list(path):
+            return number
+    return None
+
+
+def json_line(raw: bytes, path: Sequence[str]) -> int | None:
+    """Return the line of the key at a path of a JSON document, None when it is not there."""
+    from hermes_profiles.documents.jsonfile import JsonDocument
+
+    try:
+        entry = JsonDocument.parse(raw, path="").get(tuple(path))
+    except DocumentError:
+        return None
+    return entry.key_line if entry is not None else None

@@ -1,0 +1,76 @@
+"""The homes of profiles: their documents, and which files lie there with which modes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hermes_profiles.changes.plan import Signature
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.discovery import read_meta
+from hermes_profiles.profiles.holdings import Managed, holdings
+from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.snapshot import Kind
+
+# Read for every profile, so that no check has to open a file.
+DOCUMENTS = (
+    ".env", ".op.env", "config.yaml", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json",
+)  # fmt: skip
+# Folders of a home whose files are looked at one by one, besides the home itself.
+FOLDERS = ("cron", "state", "logs", "gateway", "backups", "whatsapp", "weixin", "platforms", "auth", "mcp-tokens")
+
+
+def read_profile_facts(layout: Layout, name: str, catalog: Catalog, managed: Managed) -> ProfileFacts:
+    """Return what the files of a profile tell; those that cannot be read are problems of `files`."""
+    home = layout.home(name)
+    listing = {each.path.relative_to(home).as_posix(): each for each in list_home(home)}
+    files = HomeFiles(home, catalog.known_names, whole=True)
+    for document in DOCUMENTS:
+        if document in listing:
+            files.raw(document)
+        else:
+            files.absent(document)
+    held = holdings(home, catalog=catalog, managed=managed, files=files)
+    disabled, _ = read_meta(home, files)
+    return ProfileFacts(name, home, files, held, listing, disabled=disabled)
+
+
+def list_home(home: Path) -> Iterator[FileFact]:
+    """Yield what lies in a home and in the folders that matter, links not followed; what cannot be listed yields
+    nothing."""
+    for each in _list(os.fspath(home)):
+        yield each
+        if each.kind is Kind.FOLDER and each.path.name in FOLDERS:
+            yield from _list(os.fspath(each.path))
+
+
+def _list(folder: str) -> Iterator[FileFact]:
+    try:
+        with os.scandir(folder) as scan:
+            entries = list(scan)
+    except OSError:
+        return
+    for entry in entries:
+        fact = file_fact(entry.path)
+        if fact is not None:
+            yield fact
+
+
+def file_fact(path: str | Path) -> FileFact | None:
+    """Return what can be seen of a file without opening it or following a link, None when it is not there."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    mode = status.st_mode
+    kind = (
+        Kind.FILE if stat.S_ISREG(mode) else Kind.FOLDER if stat.S_ISDIR(mode)
+        else Kind.LINK if stat.S_ISLNK(mode) else Kind.SPECIAL
+    )  # fmt: skip
+    return FileFact(
+        Path(path), kind, stat.S_IMODE(mode), status.st_uid, status.st_size, status.st_mtime, Signature.of(status)
+    )

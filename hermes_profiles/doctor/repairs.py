@@ -1,0 +1,112 @@
+"""From the repairs of findings to one change: every file once, services beside it. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Failed, Problem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.snapshot import read_document
+
+from .findings import (
+    EditFile,
+    Found,
+    InstallService,
+    MoveAway,
+    ReloadManager,
+    RemoveFile,
+    RemoveService,
+    RenameFolder,
+    Repair,
+    TightenMode,
+)
+
+ServiceRepair = InstallService | RemoveService | ReloadManager
+
+
+class Mending(NamedTuple):
+    """What mends findings: the change of files (None: none), what managers are to do, and what cannot be mended."""
+
+    plan: ChangePlan | None
+    services: tuple[ServiceRepair, ...]
+    problems: tuple[Problem, ...]
+
+
+def mend(found: Sequence[Found], layout: Layout, *, trash_id: str, deleted_at: str) -> Mending:
+    """Return what mends these findings; `trash_id` is new (`Journal.fresh_id`), `deleted_at` an ISO time.
+
+    A file that cannot be edited with certainty is a problem; the rest is mended.
+    """
+    repairs = [repair for each in found for repair in each.finding.repairs]
+    problems: list[Problem] = []
+    steps = list(_steps(repairs, layout, problems, trash_id, deleted_at))
+    services = tuple(dict.fromkeys(each for each in repairs if isinstance(each, ServiceRepair)))
+    profiles = tuple(sorted({name for each in found for name in each.finding.profiles}))
+    count = sum(each.automatic for each in found)
+    summary = f"doctor --fix: {count} finding{'' if count == 1 else 's'}"
+    plan = ChangePlan(("doctor", "--fix"), summary, tuple(steps), profiles=profiles) if steps else None
+    return Mending(plan, services, tuple(problems))
+
+
+def _steps(
+    repairs: Sequence[Repair], layout: Layout, problems: list[Problem], trash_id: str, deleted_at: str
+) -> Iterable[Step]:
+    """Yield the steps: what goes first, then what is edited, then modes; of one path the first kind counts."""
+    taken: list[Path] = []
+
+    def is_free(path: Path) -> bool:
+        if any(path == each or each in path.parents for each in taken):
+            return False
+        taken.append(path)
+        return True
+
+    away: dict[str, dict[Path, str]] = {}
+    for repair in repairs:
+        if isinstance(repair, MoveAway):
+            away.setdefault(repair.profile, {}).update({path: repair.reason for path in repair.paths if is_free(path)})
+    for profile, reasons in away.items():
+        paths = tuple(reasons)
+        reason = "; ".join(dict.fromkeys(reasons.values()))
+        from hermes_profiles.changes.trash import steps_to_trash_files
+
+        yield from steps_to_trash_files(
+            layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
+        )  # fmt: skip
+    for repair in repairs:
+        if isinstance(repair, RemoveFile) and is_free(repair.path):
+            yield ReplaceFile(repair.path, None, expected=repair.expected)
+        elif isinstance(repair, RemoveService):
+            for path, expected in repair.files:
+                if is_free(path):
+                    yield ReplaceFile(path, None, expected=expected)
+        elif isinstance(repair, RenameFolder) and is_free(repair.path):
+            yield MoveTree(repair.path, repair.target)
+    yield from _edits(repairs, is_free, problems)
+    for repair in repairs:
+        if isinstance(repair, TightenMode) and is_free(repair.path):
+            yield SetMode(repair.path, repair.mode, repair.expected)
+
+
+def _edits(repairs: Sequence[Repair], is_free: Callable[[Path], bool], problems: list[Problem]) -> Iterable[Step]:
+    edits: dict[Path, list[EditFile]] = {}
+    for repair in repairs:
+        if isinstance(repair, EditFile):
+            edits.setdefault(repair.path, []).append(repair)
+    for path, several in edits.items():
+        if not is_free(path):
+            continue
+        expected = signature(path)
+        try:
+            before = content = read_document(path) or b""
+            for each in several:
+                content = each.edit(content, str(path))
+        except Failed as error:
+            problems.append(error.problem)
+            continue
+        if content != before or expected is None:
+            yield ReplaceFile(path, Secret(content), several[0].mode, expected)

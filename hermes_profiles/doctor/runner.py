@@ -1,0 +1,86 @@
+"""Runs checks over facts: which of them, in which order their findings are told, and what a broken check is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.secret import Secret, fingerprint
+
+from .facts import Facts
+from .findings import ORDER, Check, Finding, Fix, Found, Severity
+
+FAILED = Check("general.check-failed", Severity.ERROR, "a check failed", lambda _: iter(()))
+
+
+def choose(checks: Sequence[Check], only: Collection[str], skip: Collection[str]) -> tuple[Check, ...]:
+    """Return the checks that `only` names (all without it), less those of `skip`: ids, or families.
+
+    Raises UsageProblem for a word that is neither.
+    """
+    known = {each.id for each in checks} | {each.family for each in checks}
+    for word in (*only, *skip):
+        if word not in known:
+            near = [each.id for each in checks if word.rpartition(".")[2] in each.id] or sorted(
+                {each.family for each in checks}
+            )
+            raise UsageProblem(
+                f"{word!r} is no check", target=word, code="no-such-check",
+                hint=f"there are: {', '.join(near[:6])}; see `hermes-profiles doctor --list`",
+            )  # fmt: skip
+    return tuple(each for each in checks if (not only or _is_named(each, only)) and not _is_named(each, skip))
+
+
+def _is_named(check: Check, words: Collection[str]) -> bool:
+    return check.id in words or check.family in words
+
+
+def examine(
+    facts: Facts, checks: Sequence[Check], *, key: bytes, profiles: Collection[str] | None = None, debug: bool = False
+) -> tuple[Found, ...]:
+    """Return what the checks find, what hurts most first; one that throws is a finding itself.
+
+    `profiles`: those that are meant (None: all); what concerns no profile in particular concerns every one. `key`: of
+    the fingerprints.
+    """
+    found = [_told(check, finding, key) for each in checks for check, finding in _run(each, facts, debug=debug)]
+    if profiles is not None:
+        found = [
+            each
+            for each in found
+            if not each.finding.profiles or any(name in profiles for name in each.finding.profiles)
+        ]
+    place = {each.id: number for number, each in enumerate((FAILED, *checks))}
+    return tuple(
+        sorted(
+            found,
+            key=lambda each: (
+                ORDER.index(each.severity), place[each.check.id], each.finding.profiles, each.finding.message,
+                each.fingerprint,
+            ),
+        )
+    )  # fmt: skip
+
+
+def _run(check: Check, facts: Facts, *, debug: bool) -> Iterator[tuple[Check, Finding]]:
+    try:
+        for finding in check.run(facts):
+            yield check, finding
+    except Exception as error:  # a check that throws must not hide what the others find
+        if debug:
+            raise
+        hint = "what it looks for may be there all the same; see where it fails, and report that"
+        command = f"HERMES_PROFILES_DEBUG=1 hermes-profiles doctor --only {check.id}"
+        words = f"the check {check.id} failed: {type(error).__name__}"
+        yield FAILED, Finding(words, Fix(hint, command), subject=Secret(check.id))
+
+
+def _told(check: Check, finding: Finding, key: bytes) -> Found:
+    subject = finding.subject.reveal() if finding.subject is not None else _subject(finding)
+    return Found(check, finding, fingerprint(f"{check.id}\0{subject}", key))
+
+
+def _subject(finding: Finding) -> str:
+    """Return what a finding is about: whose it is and where it stands, lines left out, for they move."""
+    places = [f"{each.profile}\0{each.file}\0{each.key}" for each in finding.evidence]
+    return "\n".join([*finding.profiles, finding.channel or "", *(places or [finding.message])])

@@ -1,0 +1,33 @@
+"""What a look at the world is given: where it is, who may be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.fleet.survey import Known, World
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem
+from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.spec import ServiceSpec
+
+
+class Surroundings(NamedTuple):
+    """`look`: surveys gateways and bears a missing manager; `managers`: all that may have services here, the one that
+    is due first, asked or not; `unreachable`: why the one that is due cannot be asked, [] when it can;
+    `spec_of`: the service that would be written for a profile now, raises HermesProfilesError when none can be."""
+
+    layout: Layout
+    catalog: Catalog
+    environment: Mapping[str, str]
+    user_home: Path
+    uid: int
+    now: float
+    world: World
+    look: Callable[[Sequence[str], Known], dict[str, Gateway]]
+    managers: Sequence[Manager]
+    unreachable: list[Problem]
+    spec_of: Callable[[str], ServiceSpec]

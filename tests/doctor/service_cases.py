@@ -1,0 +1,7 @@
+"""Cases of the family."""
+
+from __future__ import annotations
+
+from doctor_world import Case
+
+SERVICE_CASES: tuple[Case, ...] = ()

@@ -1,0 +1,74 @@
+"""Every check: it fires exactly where something is broken, its repair is idempotent, undo brings every byte back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conflict_cases import CONFLICT_CASES
+from doctor_world import Case, DoctorWorld
+from file_cases import FILE_CASES
+from general_cases import GENERAL_CASES
+from runtime_cases import RUNTIME_CASES
+from security_cases import SECURITY_CASES
+from service_cases import SERVICE_CASES
+
+from hermes_profiles.doctor.findings import Severity
+from hermes_profiles.doctor.table import CHECKS
+
+CASES = (*GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *SERVICE_CASES, *RUNTIME_CASES)
+# What only a live manager, a real gateway or a broken check can show: told where that is tested.
+ELSEWHERE: dict[str, str] = {
+    "general.check-failed": "test_doctor_runner.py",
+    "general.unseen": "test_doctor_runner.py",
+}
+
+
+def test_a_healthy_root_has_no_findings(world: DoctorWorld) -> None:
+    done = world.doctor("--json")
+    assert (done.code, done.data["findings"]) == (0, [])
+    assert done.data["summary"] == {"profiles": 3, "errors": 0, "warnings": 0, "infos": 0, "fixable": 0}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_fires_exactly_there(world: DoctorWorld, case: Case) -> None:
+    world.environment.update(case.environment)
+    case.plant(world)
+    rows = world.findings()
+    own = [row for row in rows if row["check"] == case.check]
+    assert len(own) == 1, json.dumps(rows, indent=1)
+    assert tuple(sorted(own[0]["profiles"])) == case.profiles
+    assert {row["check"] for row in rows} - {case.check} <= case.also, json.dumps(rows, indent=1)
+    assert own[0]["fix"]["automatic"] is case.mended
+    assert own[0]["fix"]["text"] and own[0]["message"] and not own[0]["message"].endswith(".")
+    if case.severity is not None:
+        assert own[0]["severity"] == case.severity
+    assert all(row["fingerprint"] for row in rows)
+    assert world.findings() == rows, "a second look finds the same, in the same order"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.mended], ids=str)
+def test_it_is_mended_and_undone(world: DoctorWorld, case: Case) -> None:
+    world.environment.update(case.environment)
+    case.plant(world)
+    before = world.picture()
+    dry = world.doctor("--fix", "--dry-run", "--only", case.check, "--json")
+    assert dry.data["plan"] and world.picture() == before
+    fixed = world.doctor("--fix", "--yes", "--only", case.check, "--json")
+    assert [row["check"] for row in fixed.data["fixed"]] == [case.check], fixed.stdout
+    assert fixed.data["findings"] == []
+    after = world.picture()
+    again = world.doctor("--fix", "--yes", "--only", case.check, "--json")
+    assert again.data["fixed"] == [] and again.code == 0
+    assert world.picture() == after
+    for _ in fixed.data["changes"]:
+        assert world.runner.call("undo", env=world.environment).code == 0
+    assert world.picture() == before
+    assert [row["check"] for row in world.findings("--only", case.check)] == [case.check]
+
+
+def test_every_check_has_a_case() -> None:
+    ids = [check.id for check in CHECKS]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {case.check for case in CASES} | set(ELSEWHERE)
+    assert all(check.title and check.severity in Severity for check in CHECKS)
