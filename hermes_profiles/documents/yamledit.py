@@ -106,7 +106,7 @@ class EditPlan:
             raise DocumentError(
                 self.document.path, self.document.line_of(item.start), "only a single value can be replaced"
             )
-        written, shape = _rewritten(node, text, self._source(node), plain=plain)
+        written, shape = rewritten(node, text, self._source(node), plain=plain)
         if not written:
             return
         before = self.document.text[max(0, node.body - 1) : node.body]
@@ -118,7 +118,7 @@ class EditPlan:
         return self.document.text[node.body : node.end]
 
 
-def _rewritten(node: Node, text: str, source: str, *, plain: bool) -> tuple[str, Shape]:
+def rewritten(node: Node, text: str, source: str, *, plain: bool) -> tuple[str, Shape]:
     """Return how the new value is written, and its shape."""
     if plain or node.kind == "alias" or (not node.style and node.tag != "str"):
         as_text = not plain and node.tag == "str"

@@ -15,6 +15,7 @@ from .text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict
 from .tree import Item, Node, shape, walk
 from .yamledit import EditPlan
 from .yamlparse import parse_tree
+from .yamlvalue import Value, value_of
 
 __all__ = ["YamlDocument", "YamlEntry", "truthy"]
 
@@ -47,6 +48,15 @@ class YamlDocument(TextDocument):
     def entries(self) -> tuple[TreeEntry, ...]:
         """Return every entry, depth first in file order, aliases and merge keys resolved."""
         return self._entries
+
+    @property
+    def root(self) -> Node:
+        """Return the tree that the edits of this room work on."""
+        return self._root
+
+    def value(self) -> Value:
+        """Return the whole document as a value, aliases and merge keys resolved."""
+        return value_of(self._root)
 
     def find(self, path: tuple[str, ...]) -> tuple[TreeEntry, ...]:
         """Return all entries of a path, overruled ones included."""

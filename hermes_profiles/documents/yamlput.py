@@ -1,0 +1,224 @@
+"""Setting and removing one path of a YAML document, whatever stands there now and whatever is to stand there. Pure.
+
+An edit is tried in the style of its surroundings first, then on one line; the first whose result reads exactly as
+asked, and nowhere else differently, is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hermes_profiles.model.result import DocumentError
+
+from .entries import TreeEntry
+from .text import TextEdit
+from .tree import Item, Node, walk
+from .treecut import Cutter
+from .yamledit import rewritten
+from .yamlfile import YamlDocument
+from .yamlinsert import Inserter
+from .yamlvalue import Value, block_lines, block_pair, flow, meaning, nested, scalar, with_value
+
+Candidate = Callable[[], list[TextEdit]]
+
+
+def put(document: YamlDocument, path: tuple[str, ...], value: Value) -> YamlDocument:
+    """Return the document with the path set, every byte outside the old and new value as it was.
+
+    Raises DocumentError when the path leads through a single value, or when nothing can be written that changes
+    this path alone (an anchor others refer to, a merge, a style that cannot be edited with certainty).
+    """
+    try:
+        wanted = with_value(document.value(), path, value)
+    except LookupError as error:
+        raise _blocked(document, path) from error
+    if meaning(wanted) == meaning(document.value()):
+        return document
+    found = document.get(path)
+    line = found.line if found is not None else None
+    try:
+        for candidate in _Putter(document).candidates(path, value):
+            result = _tried(document, candidate())
+            if result is not None and meaning(result.value()) == meaning(wanted):
+                return result
+    except ValueError as error:
+        raise DocumentError(document.path, line, f"the new value has a tag that cannot be written: {error}") from error
+    raise _uncertain(document, path, line)
+
+
+def drop(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
+    """Return the document without a path that is there, its duplicates included; comments inside it go with it.
+
+    Raises DocumentError when that would change any other path, or when it comes from a merge.
+    """
+    wanted = with_value(document.value(), path, None)
+    entries = document.find(path)
+    merged = next((one for one in entries if one.effective and one.via == "merge"), None)
+    if merged is not None:
+        raise DocumentError(
+            document.path, merged.key_line,
+            f"{'.'.join(path)} comes from a merge (<<), so others have it too",
+            hint="write its own value out there, then try again",
+        )  # fmt: skip
+    result = YamlDocument.parse(document.edit(remove=entries), path=document.path)
+    if meaning(result.value()) != meaning(wanted):
+        raise _uncertain(document, path, entries[0].key_line if entries else None)
+    return result
+
+
+def _tried(document: YamlDocument, edits: list[TextEdit]) -> YamlDocument | None:
+    try:
+        return YamlDocument.parse(document.apply(edits), path=document.path)
+    except DocumentError:
+        return None
+
+
+def _uncertain(document: YamlDocument, path: tuple[str, ...], line: int | None) -> DocumentError:
+    shared = _shared(document, path)
+    if shared is not None:
+        return DocumentError(
+            document.path, line if line is not None else shared.line,
+            f"{'.'.join(path)} shares its text with {'.'.join(shared.path)} (line {shared.key_line})",
+            hint="write one of the two out in place of the alias or merge, then try again",
+        )  # fmt: skip
+    return DocumentError(
+        document.path, line, f"{'.'.join(path)} cannot be edited with certainty: the file would not read as intended",
+        hint="write this part in plain block style, then try again",
+    )  # fmt: skip
+
+
+def _shared(document: YamlDocument, path: tuple[str, ...]) -> TreeEntry | None:
+    """Return another entry that stands on the same text as the path or what is above or below it, None without one."""
+    near = [one for one in document.entries if one.path == path[: len(one.path)] or one.path[: len(path)] == path]
+    origins = {one.origin: one.path for one in near}
+    aliases = {
+        item.number
+        for item in walk(document.root)
+        if (held := item.value.target) is not None and held.item is not None and held.item.number in origins
+    }
+    others = (
+        one
+        for one in document.entries
+        if one.origin in aliases or (one.origin in origins and one.path != origins[one.origin])
+    )
+    return next(others, None)
+
+
+def _blocked(document: YamlDocument, path: tuple[str, ...]) -> DocumentError:
+    above = next((one for size in range(len(path) - 1, 0, -1) if (one := document.get(path[:size])) is not None), None)
+    if above is not None and above.kind == "sequence":
+        reason = "the list there is shorter, or has no names"
+    else:
+        reason = "something else stands here" if above is not None else "a new list begins with [0]"
+    return DocumentError(
+        document.path, above.line if above is not None else None, f"{'.'.join(path)} cannot be set: {reason}",
+        hint="set a path that leads there, or remove what is in the way first",
+    )  # fmt: skip
+
+
+class _Putter:
+    """Ways to write one value, the best first."""
+
+    def __init__(self, document: YamlDocument) -> None:
+        self.document = document
+        self.text = document.text
+        self.cutter = Cutter(document, frozenset(), {})
+        inserter = Inserter(document, document.root, self.cutter)
+        self.step, self.line_end = inserter.step, inserter.line_end
+
+    def candidates(self, path: tuple[str, ...], value: Value) -> Iterator[Candidate]:
+        """Yield edits for a path of which `with_value` has found that it can be set."""
+        node, rest = self.document.root, list(path)
+        item: Item | None = None
+        while rest and node.kind in ("mapping", "sequence"):
+            below = next((one for one in reversed(node.items) if one.name == rest[0]), None)
+            if below is None:
+                break
+            item, node = below, below.value
+            rest.pop(0)
+        if item is not None and (not rest or node.kind == "scalar"):
+            yield from self._replaced(item, nested(rest, value))
+        elif node.kind == "alias":
+            pair = flow(nested(rest, value))[1:-1]
+            yield lambda: [TextEdit(node.start, node.end, f"{{<<: *{node.value}, {pair}}}")]
+        else:
+            new = nested(rest[1:], value)
+            yield from self._added(node, scalar("str", rest[0]) if node.kind == "mapping" else None, new)
+
+    # --- in place of something
+
+    def _replaced(self, item: Item, value: Value) -> Iterator[Candidate]:
+        node = item.value
+        if value.kind == "scalar" and node.real.kind == "scalar":
+            yield lambda: [self._over(node, self._scalar(node, value))]
+            return
+        if value.items and item.key is not None and not item.parent.flow:
+            key = item.key.start
+            indent = " " * (key - self.cutter.line_start(key)) + self.step
+            yield lambda: self._as_block(node, value, indent)
+        if node.items and not node.flow:
+            gone = frozenset(one.number for one in node.items)
+            yield lambda: list(Cutter(self.document, gone, {id(node): flow(value)}).edits(self.document.root))
+        else:
+            yield lambda: [self._over(node, flow(value))]
+
+    def _scalar(self, node: Node, value: Value) -> str:
+        if value.tag == "str" == node.tag and node.kind == "scalar":
+            return rewritten(node, value.text, self.text[node.body : node.end], plain=False)[0]
+        return flow(value)
+
+    def _over(self, node: Node, written: str) -> TextEdit:
+        before = self.text[max(0, node.body - 1) : node.body]
+        needs_space = node.start == node.end and before in (":", "-")
+        needs_space = needs_space or (node.body == node.end and node.start < node.body and before not in (" ", "\t"))
+        return TextEdit(node.body, node.end, f" {written}" if needs_space else written)
+
+    def _as_block(self, node: Node, value: Value, indent: str) -> list[TextEdit]:
+        """Return the edits that put a collection on lines of its own below its key; the key's comment stays there."""
+        if not node.items or node.flow:
+            start = len(self.text[: node.body].rstrip(" \t"))
+            at = self.cutter.line_end(node.end)
+            return [TextEdit(start, node.end, ""), self._lines(at, block_lines(value, indent, self.step))]
+        first = self.cutter.begin(node.items[0])
+        if node.kind == value.kind:
+            indent = " " * (first - self.cutter.line_start(first))
+        lines = block_lines(value, indent, self.step)
+        edits = [TextEdit(self.cutter.line_start(first), self.cutter.line_start(first), self._joined(lines))]
+        for one in node.items:
+            begin = self.cutter.line_start(self.cutter.begin(one))
+            edits.append(TextEdit(begin, self.cutter.tail(one), ""))
+        return edits
+
+    # --- where nothing was
+
+    def _added(self, node: Node, key: Value | None, value: Value) -> Iterator[Candidate]:
+        pair = Value(
+            "sequence" if key is None else "mapping", "seq" if key is None else "map", items=((key, value),)
+        )  # fmt: skip
+        if node.flow or (not node.items and node.item is not None):
+            if node.items:
+                yield lambda: [TextEdit(node.items[-1].end, node.items[-1].end, f", {flow(pair)[1:-1]}")]
+            else:
+                yield lambda: [TextEdit(node.body, node.end, flow(pair))]
+            return
+        at, indent = len(self.text), ""
+        if node.items:
+            first = self.cutter.begin(node.items[0])
+            indent = " " * (first - self.cutter.line_start(first))
+            at = self.cutter.tail(node.items[-1])
+        yield lambda: [self._lines(at, block_lines(pair, indent, self.step))]
+        if key is None:
+            yield lambda: [self._lines(at, [f"{indent}- {flow(value)}"])]
+        else:
+            yield lambda: [self._lines(at, [f"{indent}{flow(key)}: {flow(value)}"])]
+            # An explicit end of the document, or a comment that a block scalar would swallow, stands behind.
+            end = self.cutter.line_end(node.items[-1].end) if node.items else at
+            yield lambda: [self._lines(end, block_pair(key, value, indent, self.step))]
+
+    def _joined(self, lines: list[str]) -> str:
+        return self.line_end.join(lines) + self.line_end
+
+    def _lines(self, at: int, lines: list[str]) -> TextEdit:
+        if at and self.text[at - 1] not in "\r\n":
+            return TextEdit(at, at, self.line_end + self.line_end.join(lines))
+        return TextEdit(at, at, self._joined(lines))

@@ -1,0 +1,189 @@
+"""A value of a YAML document on its own: read from one file, written into another. Pure.
+
+Aliases and merge keys are resolved, comments and styles are not part of it: what is left is what Hermes reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from .entries import flattened
+from .tree import Node
+from .yamlscalar import construct, double_quoted, is_plain_safe, render, resolve_plain
+
+_PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
+# Numbers as people write them. YAML 1.1 also takes `+49170`, `0123`, `1_000` and `22:30` for numbers, which turns a
+# phone number, a code or a time of day into another number: those stay text.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_LITERAL = re.compile(
+    r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\t][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
+)
+
+
+class Value(NamedTuple):
+    """One value. `text` is a scalar's; `items` are a collection's (key, value) pairs, key None in a list."""
+
+    kind: Literal["scalar", "mapping", "sequence"]
+    tag: str
+    text: str = ""
+    items: tuple[tuple[Value | None, Value], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Value({self.kind}, ***)"
+
+    def named(self) -> Iterator[tuple[str, Value]]:
+        """Yield (name, value) of what a collection holds, list items as `[0]`."""
+        for index, (key, value) in enumerate(self.items):
+            yield (key.text if key is not None else f"[{index}]"), value
+
+    def child(self, name: str) -> Value | None:
+        """Return what a collection holds under a name."""
+        return next((value for key, value in self.named() if key == name), None)
+
+    def at(self, path: Sequence[str]) -> Value | None:
+        """Return what stands at a path below."""
+        found: Value | None = self
+        for name in path:
+            found = found.child(name) if found is not None else None
+        return found
+
+    def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Value]]:
+        """Yield (path, value) of every scalar and every empty collection, itself if it is one."""
+        if not self.items:
+            yield path, self
+        for name, value in self.named():
+            yield from value.leaves((*path, name))
+
+
+def value_of(node: Node) -> Value:
+    """Return the value of a node; of duplicates the last one. The document has been read, so it is finite."""
+    node = node.real
+    if node.kind == "scalar":
+        return scalar(node.tag, node.value)
+    if node.kind == "sequence":
+        return Value("sequence", node.tag, items=tuple((None, value_of(item.value)) for item in node.items))
+    pairs: dict[str, tuple[Value | None, Value]] = {}
+    for item in flattened(node):
+        tag = item.key.real.tag if item.key is not None else "str"
+        pairs[item.name] = (scalar(tag, item.name), value_of(item.value))
+    return Value("mapping", node.tag, items=tuple(pairs.values()))
+
+
+def scalar(tag: str, text: str) -> Value:
+    """Return a scalar; an empty null gets its word, so that it can be written anywhere."""
+    return Value("scalar", tag, "null" if tag == "null" and not text else text)
+
+
+def word(text: str) -> Value:
+    """Return what a person means by a bare word: true and null, plain numbers and dates, otherwise text."""
+    tag = resolve_plain(text)
+    if (
+        tag in ("bool", "timestamp")
+        or (tag == "null" and text)
+        or (tag in ("int", "float") and _NUMBER.fullmatch(text))
+    ):
+        return scalar(tag, text)
+    return scalar("str", text)
+
+
+def meaning(value: Value) -> object:
+    """Return what Hermes makes of a value, to be compared: `yes` and `true` are the same, `1` and `"1"` are not."""
+    if value.kind == "scalar":
+        try:
+            return (value.tag, repr(construct(value.tag, value.text)))
+        except ValueError:
+            return (value.tag, value.text)
+    if value.kind == "sequence":
+        return tuple(meaning(each) for _, each in value.items)
+    return frozenset((meaning(key) if key is not None else None, meaning(each)) for key, each in value.items)
+
+
+def with_value(root: Value, path: Sequence[str], new: Value | None) -> Value:
+    """Return a tree in which a path holds a new value, or nothing (None). Raises LookupError when there is no way."""
+    if not path:
+        if new is None:
+            raise LookupError("the top level cannot go")
+        return new
+    name, rest = path[0], path[1:]
+    if root.kind == "scalar":
+        if root.tag != "null" or new is None:
+            raise LookupError("a single value holds nothing")
+        return nested(path, new)
+    items = list(root.items)
+    index = next((number for number, (key, _) in enumerate(root.named()) if key == name), None)
+    if index is None:
+        if new is None or (root.kind == "sequence" and name != f"[{len(items)}]"):
+            raise LookupError("no such item")
+        key = scalar("str", name) if root.kind == "mapping" else None
+        items.append((key, nested(rest, new)))
+    elif new is None and not rest:
+        del items[index]
+    else:
+        items[index] = (items[index][0], with_value(items[index][1], rest, new))
+    return root._replace(items=tuple(items))
+
+
+def nested(path: Sequence[str], value: Value) -> Value:
+    """Return a value below new mappings; `[0]` makes a list of one. Raises LookupError for a later item of no list."""
+    for name in reversed(path):
+        if name == "[0]":
+            value = Value("sequence", "seq", items=((None, value),))
+        elif re.fullmatch(r"\[\d+\]", name):
+            raise LookupError("a new list begins with [0]")
+        else:
+            value = Value("mapping", "map", items=((scalar("str", name), value),))
+    return value
+
+
+def flow(value: Value) -> str:
+    """Return a value on one line. Raises ValueError for one that only a tag could tell from another."""
+    if value.kind == "scalar":
+        return _written(value)
+    if value.tag not in ("map", "seq"):
+        raise ValueError(f"!!{value.tag}")
+    if value.kind == "sequence":
+        return "[" + ", ".join(flow(each) for _, each in value.items) + "]"
+    return "{" + ", ".join(f"{flow(key)}: {flow(each)}" for key, each in value.items if key is not None) + "}"
+
+
+def _written(value: Value) -> str:
+    if value.tag not in _PLAIN_TAGS:
+        raise ValueError(f"!!{value.tag}")
+    if value.tag == "str":
+        return render(value.text, as_text=True)
+    if not is_plain_safe(value.text) or resolve_plain(value.text) != value.tag:
+        raise ValueError(f"!!{value.tag}")
+    return value.text
+
+
+def block_pair(key: Value, value: Value, indent: str, step: str) -> list[str]:
+    """Return the lines of one pair of a block mapping. Raises ValueError as `flow` does."""
+    head = f"{indent}{flow(key)}:"
+    if value.items:
+        return [head, *block_lines(value, indent + step, step)]
+    text = value.text
+    if value.kind == "scalar" and value.tag == "str" and "\n" in text:
+        body = text.removesuffix("\n")
+        if body and not body.endswith("\n") and _LITERAL.fullmatch(body):
+            lines = [f"{indent}{step}{line}" if line else "" for line in body.split("\n")]
+            return [f"{head} {'|' if text.endswith(chr(10)) else '|-'}", *lines]
+        return [f"{head} {double_quoted(text)}"]
+    return [f"{head} {flow(value)}"]
+
+
+def block_lines(value: Value, indent: str, step: str) -> list[str]:
+    """Return a collection as lines of block style; an item of a list stands behind its dash on one line."""
+    if value.tag not in ("map", "seq"):
+        raise ValueError(f"!!{value.tag}")
+    lines: list[str] = []
+    for key, each in value.items:
+        if key is not None:
+            lines += block_pair(key, each, indent, step)
+        elif each.kind == "mapping" and each.items:
+            below = block_lines(each, indent + "  ", step)
+            lines += [f"{indent}- {below[0][len(indent) + 2 :]}", *below[1:]]
+        else:
+            lines.append(f"{indent}- {flow(each)}")
+    return lines
