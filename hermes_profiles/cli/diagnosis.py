@@ -1,31 +1,28 @@
-"""One visit to the doctor: look, mend, look again."""
+"""One visit to the doctor: look, mend, look again. What only mending needs is imported when it is asked for."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.fingerprints import any_key
-from hermes_profiles.changes.journal import Journal, iso
-from hermes_profiles.changes.plan import describe
 from hermes_profiles.doctor.examine import Examination
 from hermes_profiles.doctor.findings import Check, Found, Severity
-from hermes_profiles.doctor.repairs import Mending, mend
 from hermes_profiles.doctor.runner import examine
 from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
 
-from . import output
-from .fleet_session import FleetSession
-from .report import dry_run_lines
-from .service_mending import ServiceMending
-from .service_writer import Writer
-from .services_of import other_managers
+from .fleet_session import FleetSession, other_managers
 from .session import is_debugging, require_yes, user_home
+
+if TYPE_CHECKING:
+    from hermes_profiles.doctor.repairs import Mending
+    from hermes_profiles.services.spec import ServiceSpec
+
+    from .service_mending import ServiceMending
+    from .service_writer import Writer
 
 
 class Diagnosis:
@@ -37,7 +34,7 @@ class Diagnosis:
         self._named = session.selection(named, (), None).profiles if named else None
         self._warnings: list[Problem] = []
         self._key = self._fingerprint_key()
-        self.titles = {each.id: each.title for each in checks}
+        self._writer: Writer | None = None
 
     def _fingerprint_key(self) -> bytes:
         try:
@@ -56,6 +53,12 @@ class Diagnosis:
 
         Raises Refused when nobody agrees.
         """
+        from hermes_profiles.changes.apply import apply, utc_now
+        from hermes_profiles.changes.journal import Journal, iso
+        from hermes_profiles.doctor.repairs import mend
+
+        from .service_mending import ServiceMending
+
         session = self._session
         self._warnings += session.recover(dry_run=dry_run)
         found = self._examine()
@@ -63,23 +66,20 @@ class Diagnosis:
         trash_id = Journal(session.layout.state).fresh_id(now)
         mending = mend(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
         services = ServiceMending(session, mending.services)
-        data = self._data(found) | {"dry_run": dry_run, "plan": self._plan(mending, services), "fixed": []}
-        if dry_run or (mending.plan is None and not mending.services):
+        rows = _rows(mending, services)
+        data = self._data(found) | {"dry_run": dry_run, "plan": rows, "fixed": [], "changes": []}
+        if dry_run or not rows:
             return Result(("doctor",), data, [*session.problems, *self._warnings, *mending.problems])
-        self._agree(found, data["plan"], yes=yes)
+        self._agree(found, rows, yes=yes)
         with services.down():
             change = apply(mending.plan, layout=session.layout).change_id if mending.plan is not None else None
         problems = [*mending.problems, *services.finish()]
-        self._session = FleetSession(
-            session.home_option, session.as_json, session.environment, manager_option=session.manager_option
-        )
+        self._look_anew()
         left = self._examine()
         remaining = {each.fingerprint for each in left}
-        fixed = [each for each in found if each.fingerprint not in remaining]
-        data = self._data(left) | {
-            "dry_run": False, "plan": data["plan"], "fixed": [each.as_data() for each in fixed],
-            "changes": [each for each in (change, *services.changes) if each is not None],
-        }  # fmt: skip
+        fixed = [each.as_data() for each in found if each.fingerprint not in remaining]
+        changes = [each for each in (change, *services.changes) if each is not None]
+        data = self._data(left) | {"dry_run": False, "plan": rows, "fixed": fixed, "changes": changes}
         return Result(("doctor",), data, [*self._session.problems, *self._warnings], problems)
 
     def exit_code(self, result: Result, *, strict: bool) -> ExitCode:
@@ -89,16 +89,24 @@ class Diagnosis:
         summary = result.data["summary"]
         return ExitCode.NEGATIVE if summary["errors"] or (strict and summary["warnings"]) else ExitCode.OK
 
-    def _agree(self, found: Sequence[Found], plan: Sequence[dict[str, Any]], *, yes: bool) -> None:
+    def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> None:
+        from . import output
+        from .report import dry_run_lines
+
         count = sum(each.automatic for each in found)
-        if not yes and output.is_interactive():
-            for line in dry_run_lines(f"mend {count} findings", plan):
-                output.note(line)
         question = f"mend {count} finding{'' if count == 1 else 's'}"
+        if not yes and output.is_interactive():
+            for line in dry_run_lines(question, rows):
+                output.note(line)
         require_yes(question, "yes", yes=yes, hint="say `hermes-profiles doctor --fix --yes`, or look with `--dry-run`")
 
-    def _plan(self, mending: Mending, services: ServiceMending) -> list[dict[str, Any]]:
-        return [*(describe(mending.plan) if mending.plan is not None else ()), *services.rows]
+    def _look_anew(self) -> None:
+        """Forget what was seen: files and services are others now."""
+        old = self._session
+        self._session = FleetSession(
+            old.home_option, old.as_json, old.environment, manager_option=old.manager_option
+        )  # fmt: skip
+        self._writer = None
 
     def _examine(self) -> tuple[Found, ...]:
         facts = Examination(self._around()).facts()
@@ -106,12 +114,21 @@ class Diagnosis:
 
     def _around(self) -> Surroundings:
         session = self._session
-        writer = Writer(session, ServiceOptions())
         return Surroundings(
             session.layout, session.catalog, session.environment, user_home(session.environment), os.getuid(),
             time.time(), session.world, session.look, (session.due, *other_managers(session)),
-            session.manager_problems, writer.spec,
+            session.manager_problems, self._spec_of,
         )  # fmt: skip
+
+    def _spec_of(self, profile: str) -> ServiceSpec:
+        """Return the service that would be written for a profile now. Raises HermesProfilesError when none can be."""
+        if self._writer is None:
+            from hermes_profiles.fleet.specs import ServiceOptions
+
+            from .service_writer import Writer
+
+            self._writer = Writer(self._session, ServiceOptions())
+        return self._writer.spec(profile)
 
     def _data(self, found: Sequence[Found]) -> dict[str, Any]:
         counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
@@ -123,3 +140,10 @@ class Diagnosis:
                 "infos": counts[Severity.INFO], "fixable": sum(each.automatic for each in found),
             },
         }  # fmt: skip
+
+
+def _rows(mending: Mending, services: ServiceMending) -> list[dict[str, Any]]:
+    """Return what will be done, step by step."""
+    from hermes_profiles.changes.plan import describe
+
+    return [*(describe(mending.plan) if mending.plan is not None else ()), *services.rows]

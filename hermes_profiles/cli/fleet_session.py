@@ -191,6 +191,12 @@ def manager_of(kind: ManagerKind, session: Session) -> Manager:
     return SupervisorManager(session.layout.state, session.environment, os.getuid())
 
 
+def other_managers(session: FleetSession) -> list[Manager]:
+    """Return the managers that may have services here, besides the one of this machine; none has been asked yet."""
+    own = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
+    return [manager_of(kind, session) for kind in (own, ManagerKind.SUPERVISOR) if kind is not session.due.kind]
+
+
 def has_services(session: Session) -> bool:
     """Return whether any gateway service could be there, from file names alone: most roots of one profile have none,
     and then nobody needs to be asked."""

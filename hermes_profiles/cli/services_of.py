@@ -34,9 +34,9 @@ from hermes_profiles.model.result import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.managers.base import ManagerError
 
-from .fleet_session import FleetSession, has_services, manager_of
+from .fleet_session import FleetSession, has_services, other_managers
 
 
 class Going:
@@ -185,12 +185,6 @@ def everything(session: FleetSession, profile: str) -> list[Attached]:
         if service.path.exists():
             found.append(_reached(World(session.layout, manager, session.world.processes), profile, service.path))
     return [found[0], *(each for each in found[1:] if each.is_installed)]
-
-
-def other_managers(session: FleetSession) -> list[Manager]:
-    """Return the managers that may have services here, besides the one of this machine; none has been asked yet."""
-    own = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
-    return [manager_of(kind, session) for kind in (own, ManagerKind.SUPERVISOR) if kind is not session.due.kind]
 
 
 def _main(session: FleetSession, profile: str) -> Attached:

@@ -18,8 +18,8 @@ from hermes_profiles.profiles.roots import profile_names
 from hermes_profiles.services.managers.base import Manager
 from hermes_profiles.services.naming import drop_in
 
-from .fleet_session import FleetSession
-from .services_of import everything, other_managers, started, taken_down
+from .fleet_session import FleetSession, other_managers
+from .services_of import everything, started, taken_down
 
 
 class Touched(NamedTuple):

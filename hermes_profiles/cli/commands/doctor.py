@@ -58,6 +58,7 @@ def doctor(
         result = diagnosis.mend(yes=yes, dry_run=dry_run) if fix else diagnosis.look()
         result.exit_code = diagnosis.exit_code(result, strict=strict)
         data: dict[str, Any] = result.data
-        return Answer(result, lambda: report_lines(data, diagnosis.titles, profiles or ()))
+        titles = {each.id: each.title for each in checks}
+        return Answer(result, lambda: report_lines(data, titles, profiles or ()))
 
     run(("doctor",), session, body)
