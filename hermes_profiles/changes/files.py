@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from ..model.result import Refused
+from ..model.result import Failed, Refused
 from .copying import pour, write_all
 from .modes import change_mode
 from .plan import ChangedMeanwhile, CopyFile, Screen, Signature
@@ -271,7 +271,8 @@ class Files:
         os.replace(source, target)
 
     def rename_new(self, source: str, target: str) -> None:
-        """Rename to a path where nothing is. Raises Refused(code="exists") if something is there."""
+        """Rename to a path where nothing is. Raises Refused(code="exists") if something is there, Failed when only a
+        copy could bring it there."""
         self.operation("rename", target)
         try:
             from .exclusive import rename_exclusive
@@ -280,6 +281,8 @@ class Files:
         except OSError as error:
             if error.errno in _TAKEN:
                 raise taken(target) from error
+            if error.errno in (errno.EXDEV, errno.EBUSY):  # the mount point itself is busy (rename(2))
+                raise _elsewhere(source, target) from error
             raise
 
     def unlink(self, path: str) -> None:
@@ -321,6 +324,13 @@ def taken(path: str) -> Refused:
     return Refused(
         f"{path} already exists", target=path, code="exists",
         hint="choose another name; see the names there are with `hermes-profiles list`",
+    )  # fmt: skip
+
+
+def _elsewhere(source: str, target: str) -> Failed:
+    return Failed(
+        f"{source} cannot be moved to {target}: it is on another file system, or one is mounted there",
+        target=source, code="other-file-system", hint=f"see what it is on with `df {source}`",
     )  # fmt: skip
 
 

@@ -244,7 +244,8 @@ def mode_text(mode: int) -> str:
 
 
 def _check_told_apart(steps: tuple[Step, ...]) -> None:
-    """Raise ValueError if a file has its mode set beside another step of its own, or two moves end in one place."""
+    """Raise ValueError if a file has its mode set beside another step of its own, is made twice, or two moves end in
+    one place."""
     moves: list[tuple[str, str]] = []
     seen: dict[str, Step] = {}
     for step in steps:
@@ -257,7 +258,13 @@ def _check_told_apart(steps: tuple[Step, ...]) -> None:
             origin = place_before(str(step.path), moves)
             if isinstance(seen.get(origin), SetMode) or (origin in seen and isinstance(step, SetMode)):
                 raise ValueError(f"{step.path}: a step changes its mode and another one the file")
+            if _makes(step) and _makes(seen.get(origin)):
+                raise ValueError(f"{step.path}: two steps make this file")
             seen[origin] = step
+
+
+def _makes(step: Step | None) -> bool:
+    return isinstance(step, ReplaceFile) and step.expected is None and not step.removes
 
 
 def _check_absolute(path: Path) -> None:

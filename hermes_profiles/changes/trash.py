@@ -1,31 +1,37 @@
-"""Deleted profiles, which wait below our state until somebody empties the trash."""
+"""Deleted profiles, and files taken out of profiles: they wait below our state until somebody empties the trash."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+import stat
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from ..model.layout import Layout
-from ..model.result import NotFound
+from ..model.names import DEFAULT
+from ..model.result import Failed, NotFound, Refused
 from ..model.secret import Secret
 from .errors import translated_errors
-from .files import Files
+from .files import Files, taken
 from .journal import iso
 from .lock import StateLock
-from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder
+from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder, is_below
 from .sweep import EMPTYING
 
 ABOUT = "about.json"
 HOME = "home"
+FILES = "files"
 _SCHEMA = "hermes-profiles-trash/1"
 
 
 class TrashEntry(NamedTuple):
-    """A deleted profile. `origin`, `deleted_at` (ISO) and `size` are None when about.json cannot be read."""
+    """A deleted profile (`kind` "profile"), or files that were taken out of one ("files"): `paths`, below its home.
+
+    `origin` (the home), `deleted_at` (ISO) and `size` are None, and `paths` empty, when about.json cannot be read.
+    """
 
     id: str
     name: str
@@ -34,11 +40,14 @@ class TrashEntry(NamedTuple):
     deleted_at: str | None = None
     size: int | None = None
     about: Signature | None = None
+    kind: str = "profile"
+    paths: tuple[str, ...] = ()
+    reason: str | None = None
 
     @property
     def home(self) -> Path:
         """Return where the profile's files are."""
-        return self.folder / HOME
+        return self.folder / (FILES if self.kind == "files" else HOME)
 
 
 def steps_to_trash(
@@ -56,12 +65,67 @@ def steps_to_trash(
     change is taken back and it goes again.
     """
     folder = layout.trash / f"{trash_id}-{name}"
-    about = {
-        "schema": _SCHEMA, "id": trash_id, "name": name, "origin": str(home), "size": size,
-        "deleted_at": deleted_at if isinstance(deleted_at, str) else iso(deleted_at),
-    }  # fmt: skip
-    content = Secret(json.dumps(about, indent=1).encode("ascii"))
-    return ReplaceFile(folder / ABOUT, content), MoveTree(home, folder / HOME)
+    about = _about(folder, deleted_at, id=trash_id, kind="profile", name=name, origin=str(home), size=size)
+    return about, MoveTree(home, folder / HOME)
+
+
+def steps_to_trash_files(
+    layout: Layout, profile: str, paths: Iterable[Path], *, trash_id: str, deleted_at: datetime | str, reason: str,
+    files: Files | None = None,
+) -> tuple[Step, ...]:  # fmt: skip
+    """Return the steps that move files, folders and links of a profile to the trash, each by one rename.
+
+    `trash_id` must be new: `Journal.fresh_id()` gives one. `reason` is shown and kept, so nothing secret may be in it.
+    Of two paths one of which lies in the other the outer one counts; no paths are no steps. Raises ValueError for a
+    path that is no part of this profile, Refused for one behind a link, which may be everybody's, and for an id that
+    is not new.
+    """
+    files = files or Files()
+    home, folder = layout.home(profile), layout.trash / f"{trash_id}-{profile}"
+    relative = _outermost(_inside(path, profile, layout) for path in paths)
+    if not relative:
+        return ()
+    for path in relative:
+        _check_no_link_above(home, path, files)
+    if files.lstat(str(folder)) is not None:
+        raise taken(str(folder))
+    about = _about(
+        folder, deleted_at, id=trash_id, kind="files", name=profile, origin=str(home), paths=relative, reason=reason,
+        size=None,
+    )  # fmt: skip
+    return about, *(MoveTree(home / path, folder / FILES / path) for path in relative)
+
+
+def _about(folder: Path, deleted_at: datetime | str, **fields: object) -> ReplaceFile:
+    when = deleted_at if isinstance(deleted_at, str) else iso(deleted_at)
+    content = json.dumps({"schema": _SCHEMA, **fields, "deleted_at": when}, indent=1)
+    return ReplaceFile(folder / ABOUT, Secret(content.encode("ascii")))
+
+
+def _inside(path: Path, profile: str, layout: Layout) -> str:
+    """Return a path relative to the profile's home. The other profiles lie in the default one's, and are not its."""
+    relative = path.relative_to(layout.home(profile))
+    if not relative.parts or ".." in relative.parts:
+        raise ValueError(f"{path} does not lie in the home of {profile}")
+    if profile == DEFAULT and is_below(str(path), str(layout.profiles)):
+        raise ValueError(f"{path} is no file of {profile}: other profiles are there")
+    return str(relative)
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Return the paths in their order, each once, without those that lie in another one."""
+    unique = dict.fromkeys(paths)
+    return [path for path in unique if not any(str(above) in unique for above in Path(path).parents)]
+
+
+def _check_no_link_above(home: Path, relative: str, files: Files) -> None:
+    for above in Path(relative).parents[:-1]:
+        status = files.lstat(str(home / above))
+        if status is not None and stat.S_ISLNK(status.st_mode):
+            raise Refused(
+                f"{home / relative} lies behind the link {home / above}, so it may not be this profile's alone",
+                target=str(home / relative), code="behind-a-link", hint=f"see where it leads: `ls -ld {home / above}`",
+            )  # fmt: skip
 
 
 def steps_from_trash(entry: TrashEntry, target: Path) -> tuple[Step, ...]:
@@ -73,29 +137,73 @@ def steps_from_trash(entry: TrashEntry, target: Path) -> tuple[Step, ...]:
     )
 
 
+def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = None) -> tuple[Step, ...]:
+    """Return the steps that put files back into a home, each where it was; the first is the commit point.
+
+    What somebody has taken out of the trash by hand is passed over. Raises Refused when something is in the place
+    of one, or a link above it; Failed when the entry does not say what it holds.
+    """
+    files = files or Files()
+    there = [path for path in entry.paths if files.lstat(str(entry.home / path)) is not None]
+    if not there:
+        raise Failed(
+            f"{entry.folder / ABOUT} names no file that is there, so nothing can be put back by itself",
+            target=str(entry.folder), code="unreadable-entry", hint=f"see what is there with `ls -RA {entry.folder}`",
+        )  # fmt: skip
+    for path in there:
+        _check_no_link_above(home, path, files)
+        place = home / path
+        if files.lstat(str(place)) is not None:
+            raise Refused(
+                f"{place} is there again, so {entry.id} cannot be put back", target=str(place), code="exists",
+                hint=f"move it away first: `mv {place} {place}.other`",
+            )  # fmt: skip
+    folders = {above for path in there for above in Path(path).parents}
+    return (
+        *(MoveTree(entry.home / path, home / path) for path in there),
+        *(TidyFolder(entry.home / each) for each in sorted(folders, key=lambda each: -len(each.parts))),
+        ReplaceFile(entry.folder / ABOUT, None, expected=entry.about),
+        TidyFolder(entry.folder),
+    )
+
+
 def trash_entries(layout: Layout, files: Files | None = None) -> tuple[TrashEntry, ...]:
-    """Return what is in the trash, newest first; entries without a home are none."""
+    """Return what is in the trash, newest first; folders with neither a home nor files are none."""
     files = files or Files()
     found = []
     for folder_name in reversed(files.names(str(layout.trash))):
         folder = layout.trash / folder_name
-        if not folder_name.startswith(".") and files.lstat(str(folder / HOME)) is not None:
-            found.append(_read(folder, files))
+        if folder_name.startswith("."):
+            continue
+        for kind, name in (("profile", HOME), ("files", FILES)):
+            if files.lstat(str(folder / name)) is not None:
+                found.append(_read(folder, kind, files))
+                break
     return tuple(found)
 
 
-def _read(folder: Path, files: Files) -> TrashEntry:
+def _read(folder: Path, kind: str, files: Files) -> TrashEntry:
     path = str(folder / ABOUT)
-    bare = TrashEntry(folder.name, folder.name[22:] or folder.name, folder, about=files.signature(path))
+    bare = TrashEntry(folder.name, folder.name[22:] or folder.name, folder, about=files.signature(path), kind=kind)
     try:
         raw, status = files.read(path)
         about = json.loads(raw)
         return TrashEntry(
             folder.name, str(about["name"]), folder, Path(about["origin"]), str(about["deleted_at"]),
-            None if about["size"] is None else int(about["size"]), Signature.of(status),
+            None if about["size"] is None else int(about["size"]), Signature.of(status), kind,
+            *((tuple(map(_plain, about["paths"])), str(about["reason"])) if kind == "files" else ()),
         )  # fmt: skip
-    except (OSError, ChangedMeanwhile, ValueError, KeyError, TypeError):
+    except (OSError, ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError):
         return bare  # the profile itself is what counts
+
+
+def _plain(path: object) -> str:
+    """Return a path that stays in the folder it is put below; raises ValueError or TypeError for any other."""
+    if not isinstance(path, str):
+        raise TypeError("not a path")
+    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise ValueError("not a plain path")
+    return path
 
 
 def empty(

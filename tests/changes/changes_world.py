@@ -26,7 +26,7 @@ from hermes_profiles.changes.plan import (
     Signature,
     WriteFile,
 )
-from hermes_profiles.changes.trash import steps_to_trash
+from hermes_profiles.changes.trash import steps_to_trash, steps_to_trash_files
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
@@ -184,6 +184,19 @@ def plan_modes(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
+def plan_files(world: World) -> ChangePlan:
+    """Return a plan that takes a file, a folder and a link out of a profile, with an edit beside them."""
+    home = world.layout.home("anna")
+    taken = steps_to_trash_files(
+        world.layout, "anna", (home / "SOUL.md", home / "skills/cook/SKILL.md", home / "skills/cook/run.sh"),
+        trash_id=Journal(world.layout.state).fresh_id(NOON), deleted_at=NOON, reason="copied from default",
+    )  # fmt: skip
+    config = ReplaceFile(
+        home / "config.yaml", Secret(b"model: y\n"), 0o600, Signature.of(os.lstat(home / "config.yaml"))
+    )
+    return ChangePlan(("repair",), "repair anna", (*taken, config, set_mode(world, home / ".env", 0o400)), 2, ("anna",))
+
+
 def set_mode(world: World, path: Path, mode: int) -> SetMode:
     return SetMode(path, mode, Signature.of(os.lstat(path)))
 
@@ -198,6 +211,7 @@ PLANS: dict[str, Callable[[World], ChangePlan]] = {
     "delete": plan_delete,
     "rename": plan_rename,
     "modes": plan_modes,
+    "files": plan_files,
 }
 
 
@@ -280,7 +294,8 @@ def strays(world: World) -> list[str]:
             listed = os.listdir(state / folder)
             found += [f"{folder}/{name}" for name in listed if folder == "staging" or name.startswith(".")]
     if (state / "trash").is_dir():
-        found += [str(each) for each in (state / "trash").iterdir() if not (each / "home").exists()]
+        kept = [list((state / "trash").glob(f"*/{name}")) for name in ("home", "files")]
+        found += [str(each) for each in (state / "trash").iterdir() if each not in {at.parent for at in sum(kept, [])}]
     if (state / "journal").is_dir():
         names = os.listdir(state / "journal")
         found += [name for name in names if name.startswith(".")]

@@ -28,6 +28,8 @@ from changes_world import (
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.journal import Entry, Journal, Status
+from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.changes.trash import steps_from_trash_files, trash_entries
 from hermes_profiles.model.result import HermesProfilesError
 
 NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
@@ -44,6 +46,12 @@ def _undo(world: World, files: Files | None) -> object:
     return undo(world.layout, files=files, now=noon)
 
 
+def _restore_files(world: World, files: Files | None) -> object:
+    (entry,) = trash_entries(world.layout)
+    steps = steps_from_trash_files(entry, world.layout.home("anna"))
+    return do(world, ChangePlan(("restore",), "restore files of anna", steps), files)
+
+
 def _nothing(world: World) -> None:
     pass
 
@@ -54,10 +62,13 @@ JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
     "delete": (_nothing, _apply("delete")),
     "rename": (_nothing, _apply("rename")),
     "modes": (_nothing, _apply("modes")),
+    "files": (_nothing, _apply("files")),
     "undo publish": (lambda world: do(world, PLANS["publish"](world)), _undo),
     "undo delete": (lambda world: do(world, PLANS["delete"](world)), _undo),
     "undo rename": (lambda world: do(world, PLANS["rename"](world)), _undo),
     "undo modes": (lambda world: do(world, PLANS["modes"](world)), _undo),
+    "undo files": (lambda world: do(world, PLANS["files"](world)), _undo),
+    "restore files": (lambda world: do(world, PLANS["files"](world)), _restore_files),
 }
 
 
@@ -103,7 +114,8 @@ def _check_journal_tells_the_truth(entries: tuple[Entry, ...], is_new: bool, job
     if job.startswith("undo"):
         assert [entry.status for entry in made] == ([Status.DONE, Status.UNDONE] if is_new else [Status.DONE])
     else:
-        assert [entry.status for entry in made] == ([Status.DONE] if is_new else [])
+        prepared = [Status.DONE] if job.startswith("restore") else []
+        assert [entry.status for entry in made] == ([Status.DONE, *prepared] if is_new else prepared)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["ENOSPC", "EACCES", "EIO", "interrupt"])
