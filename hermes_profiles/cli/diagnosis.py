@@ -14,7 +14,7 @@ from hermes_profiles.doctor.runner import examine
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
 
-from .fleet_session import FleetSession, other_managers
+from .fleet_session import FleetSession, no_root, other_managers
 from .session import is_debugging, require_yes, user_home
 
 if TYPE_CHECKING:
@@ -31,10 +31,16 @@ class Diagnosis:
     def __init__(self, session: FleetSession, checks: Sequence[Check], named: Sequence[str]) -> None:
         self._session = session
         self._checks = tuple(checks)
-        self._named = session.selection(named, (), None).profiles if named else None
+        if named:
+            self._named: tuple[str, ...] | None = session.selection(named, (), None).profiles
+        else:
+            self._named = None
+            if not session.layout.root.is_dir():  # a damaged root is looked at, none at all is said
+                raise no_root(session.layout)
         self._warnings: list[Problem] = []
         self._key = self._fingerprint_key()
         self._writer: Writer | None = None
+        self._count = 0
 
     def _fingerprint_key(self) -> bytes:
         try:
@@ -110,6 +116,7 @@ class Diagnosis:
 
     def _examine(self) -> tuple[Found, ...]:
         facts = Examination(self._around()).facts()
+        self._count = len(self._named if self._named is not None else facts.profiles)
         return examine(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 
     def _around(self) -> Surroundings:
@@ -132,11 +139,10 @@ class Diagnosis:
 
     def _data(self, found: Sequence[Found]) -> dict[str, Any]:
         counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
-        profiles = self._named if self._named is not None else self._session.existing
         return {
             "findings": [each.as_data() for each in found],
             "summary": {
-                "profiles": len(profiles), "errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING],
+                "profiles": self._count, "errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING],
                 "infos": counts[Severity.INFO], "fixable": sum(each.automatic for each in found),
             },
         }  # fmt: skip

@@ -14,6 +14,7 @@ from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import NotFound, Problem, UsageProblem
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.roots import profile_names
@@ -38,10 +39,7 @@ class FleetSession(Session):
         """Return all profiles in fleet order. Raises NotFound when the root has none."""
         names = profile_names(self.layout)
         if not names:
-            raise NotFound(
-                f"no profiles in {self.layout.root}", target=str(self.layout.root), code="no-root",
-                hint="name another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
-            )  # fmt: skip
+            raise no_root(self.layout)
         return names
 
     @cached_property
@@ -173,6 +171,14 @@ class FleetSession(Session):
             self.manager_problems.append(error.problem)
             self.world.manager = None
             return survey(self.world, profiles, known)
+
+
+def no_root(layout: Layout) -> NotFound:
+    """Return the error of a root without profiles."""
+    return NotFound(
+        f"no profiles in {layout.root}", target=str(layout.root), code="no-root",
+        hint="name another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
+    )  # fmt: skip
 
 
 def manager_of(kind: ManagerKind, session: Session) -> Manager:

@@ -1,0 +1,233 @@
+"""The doctor itself: which checks run, in which order findings are told, what exit codes say, what it bears."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from doctor_world import DoctorWorld
+
+from hermes_profiles.doctor import examine as examination
+from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.runner import choose, examine
+from hermes_profiles.doctor.table import CHECKS
+from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.secret import Secret
+
+KEY = b"k" * 32
+FIX = Fix("mend it", "true")
+NO_FACTS: Any = None
+
+
+def check(id: str, *findings: Finding, severity: Severity = Severity.ERROR) -> Check:
+    return Check(id, severity, f"title of {id}", lambda _: iter(findings))
+
+
+def finding(message: str, *profiles: str, severity: Severity | None = None, **more: Any) -> Finding:
+    return Finding(message, FIX, profiles, severity=severity, **more)
+
+
+def throwing(_: Facts) -> Iterator[Finding]:
+    yield finding("before it broke", "work")
+    raise ValueError("CANARY in the text of an error")
+
+
+def messages(*checks: Check, **options: Any) -> list[str]:
+    return [each.finding.message for each in examine(NO_FACTS, checks, key=KEY, **options)]
+
+
+def test_what_hurts_most_comes_first_and_equal_things_by_the_list() -> None:
+    first = check("b.one", finding("second", "work"), finding("first", "family"), severity=Severity.WARNING)
+    second = check("a.two", finding("worst", "work"), finding("remark", severity=Severity.INFO))
+    assert messages(first, second) == ["worst", "first", "second", "remark"]
+    assert messages(second, first) == ["worst", "first", "second", "remark"]
+
+
+def test_a_check_that_throws_is_a_finding_and_hides_nothing() -> None:
+    found = examine(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing), check("a.good", finding("seen"))), key=KEY)
+    assert [(each.check.id, each.finding.message) for each in found] == [
+        ("general.check-failed", "the check a.bad failed: ValueError"), ("a.good", "seen"), ("a.bad", "before it broke")
+    ]  # fmt: skip
+    assert found[0].severity is Severity.ERROR
+    with pytest.raises(ValueError, match="CANARY"):
+        examine(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing),), key=KEY, debug=True)
+
+
+def test_named_profiles_get_what_concerns_them_and_what_concerns_everybody() -> None:
+    one = check("a.one", finding("both", "work", "family"), finding("other", "family"), finding("machine"))
+    assert messages(one, profiles={"work"}) == ["machine", "both"]
+    assert messages(one, profiles=None) == ["machine", "other", "both"]
+
+
+def test_fingerprints_outlive_lines_and_differ_by_subject_and_key() -> None:
+    def prints(*findings: Finding, key: bytes = KEY) -> list[str]:
+        return [each.fingerprint for each in examine(NO_FACTS, (check("a.one", *findings),), key=key)]
+
+    def at(line: int, name: str = "TOKEN") -> Finding:
+        return finding("x", "work", evidence=(Evidence("work", "/h/.env", line, name),))
+
+    (moved, before) = prints(at(3), at(90))
+    assert moved == before and len(moved) == 8
+    assert prints(at(3)) != prints(at(3, "OTHER"))
+    assert prints(at(3)) != prints(at(3), key=b"o" * 32)
+    same = prints(
+        finding("a", subject=Secret("s")), finding("b", subject=Secret("s")), finding("c", subject=Secret("t"))
+    )
+    assert same[0] == same[1] != same[2]
+
+
+@pytest.mark.parametrize(("only", "skip", "wanted"), [
+    ((), (), ["a.one", "a.two", "b.one"]), (("a",), (), ["a.one", "a.two"]),
+    (("b.one", "a.two"), (), ["a.two", "b.one"]),
+    ((), ("a",), ["b.one"]), (("a",), ("a.one",), ["a.two"]),
+])  # fmt: skip
+def test_checks_are_chosen_by_id_and_family(only: tuple[str, ...], skip: tuple[str, ...], wanted: list[str]) -> None:
+    checks = (check("a.one"), check("a.two"), check("b.one"))
+    assert [each.id for each in choose(checks, only, skip)] == wanted
+
+
+def test_an_unknown_check_is_refused_with_its_neighbours() -> None:
+    with pytest.raises(UsageProblem) as refused:
+        choose((check("a.one"), check("b.one")), (), ("c.one",))
+    assert "'c.one' is no check" in str(refused.value)
+    assert "a.one, b.one" in str(refused.value.problem.hint)
+
+
+# the command
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
+    """The checks that the command runs, instead of its own."""
+    chosen: list[Check] = []
+    monkeypatch.setattr("hermes_profiles.cli.commands.doctor.CHECKS", chosen)
+    return chosen
+
+
+def test_exit_codes(world: DoctorWorld, checks: list[Check]) -> None:
+    assert world.doctor().code == 0
+    checks.append(check("a.one", finding("w"), severity=Severity.WARNING))
+    assert (world.doctor().code, world.doctor("--strict").code) == (0, 3)
+    checks.append(check("a.two", finding("e", "work")))
+    assert (world.doctor().code, world.doctor("--json").code) == (3, 3)
+    assert world.doctor("family").code == 0, "it does not concern family"
+    assert world.doctor("--skip", "a.two").code == 0
+    assert world.doctor("nobody").code == 5
+    assert world.doctor("--only", "nothing").code == 2
+    nowhere = world.user / "nowhere"
+    assert world.doctor("--home", str(nowhere)).code == 5 and not nowhere.exists()
+
+
+def test_the_report_leads_with_what_hurts_and_names_the_command(world: DoctorWorld, checks: list[Check]) -> None:
+    evidence = (Evidence("work", "/h/.env", 4, "NAME"),)
+    checks += [
+        check("a.small", finding("a small thing", "work"), severity=Severity.INFO),
+        check("a.big", finding("a big thing", "work", evidence=evidence)),
+    ]
+    lines = world.doctor("work").stdout.splitlines()
+    assert lines[:4] == [
+        "error: title of a.big  [a.big]",
+        "  a big thing",
+        "    /h/.env:4 NAME",
+        "    fix: mend it: `true`",
+    ]
+    assert lines[-2:] == ["1 error, 1 remark in 1 profile", "for the rest of work, ask Hermes: `hermes -p work doctor`"]
+
+
+def test_many_findings_of_one_check_are_counted_not_listed(world: DoctorWorld, checks: list[Check]) -> None:
+    checks.append(check("a.many", *(finding(f"thing {number:02}", "work") for number in range(30))))
+    text = world.doctor().stdout
+    assert "and 22 more; `--json` has them all" in text and text.count("fix: mend it") == 1
+    assert len(world.findings()) == 30
+
+
+def test_list_names_every_check(world: DoctorWorld) -> None:
+    rows = world.doctor("--list", "--json").data["checks"]
+    assert [row["id"] for row in rows] == [each.id for each in CHECKS]
+    assert "general.unseen" in world.doctor("--list").stdout
+
+
+def test_nothing_is_mended_without_a_word(world: DoctorWorld, checks: list[Check]) -> None:
+    from hermes_profiles.doctor.findings import EditFile
+
+    path = world.home("work") / "new.txt"
+    edit = EditFile(path, lambda raw, _: raw or b"made\n")
+    made = finding("no file", "work", repairs=(edit,))
+    checks.append(Check("a.file", Severity.ERROR, "", lambda _: iter(() if path.exists() else (made,))))
+    refused = world.doctor("--fix", "--json")
+    assert refused.code == 6 and "--fix --yes" in refused.problem["hint"] and not path.exists()
+    mended = world.doctor("--fix", "--yes", "--json")
+    assert mended.code == 0 and path.read_bytes() == b"made\n" and len(mended.data["fixed"]) == 1
+
+
+def test_a_home_that_hangs_is_named_and_the_others_are_judged(
+    world: DoctorWorld, checks: list[Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, read = threading.Event(), examination.read_profile_facts
+
+    def slow(layout: Any, name: str, *more: Any) -> Any:
+        if name == "family":
+            event.wait(20)
+        return read(layout, name, *more)
+
+    monkeypatch.setattr(examination, "read_profile_facts", slow)
+    monkeypatch.setattr(examination.Examination.__init__, "__kwdefaults__", {"home_limit": 0.3, "limit": 15.0})
+    checks += [each for each in CHECKS if each.id == "general.unseen"]
+    checks.append(Check("a.seen", Severity.INFO, "", lambda facts: (finding(name) for name in facts.profiles)))
+    rows = world.findings()
+    event.set()
+    assert [row["message"] for row in rows] == [
+        f"the home {world.home('family')} could not be looked at: no answer within 0.3 s", "default", "work"
+    ]  # fmt: skip
+    assert rows[0]["profiles"] == ["family"]
+
+
+def test_probes_that_fail_hide_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throw(*_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Permission denied", "/some/place")
+
+    for name in ("look_at_tree", "look_at_rivals", "look_at_services", "look_at_runtime", "take_inventory"):
+        monkeypatch.setattr(examination, name, throw)
+    rows = [row for row in world.findings() if row["check"] == "general.unseen"]
+    assert len(rows) == 5
+    assert [row["message"] for row in rows if "/some/place: permission denied" not in row["message"]] == []
+    assert not [row for row in world.findings() if row["check"] == "general.check-failed"]
+
+
+_opened: list[str] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watching and event in ("open", "os.scandir", "os.listdir", "subprocess.Popen", "socket.connect"):
+        name = os.fspath(arguments[0]) if isinstance(arguments[0], str | bytes | os.PathLike) else str(arguments[0])
+        if not str(name).endswith((".py", ".pyc", ".json", ".so")) or ".hermes" in str(name):
+            _opened.append(f"{event} {name!r}")
+
+
+_watching: list[bool] = []
+sys.addaudithook(_note)
+
+
+def test_checks_touch_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything was read before the first check runs: broken things, too."""
+    world.add("work", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n")
+    world.add("family", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n'B'=\"open\n")
+    world.add("family", "config.yaml", "broken: [\n")
+    run = examine
+
+    def quiet(*arguments: Any, **options: Any) -> Any:
+        _watching.append(True)
+        try:
+            return run(*arguments, **options)
+        finally:
+            _watching.clear()
+
+    monkeypatch.setattr("hermes_profiles.cli.diagnosis.examine", quiet)
+    _opened.clear()
+    world.findings()
+    assert _opened == []

@@ -1,0 +1,57 @@
+"""A look that hangs or throws is named, and the others are made all the same."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from hermes_profiles.doctor.watch import watched
+
+
+@pytest.fixture
+def stuck() -> Iterator[threading.Event]:
+    """Something to hang on; it is let go when the test ends."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_all_are_seen_in_order() -> None:
+    found = watched([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
+    assert found.seen == {number: number * 2 for number in range(50)} and not found.troubles
+    assert list(found.seen) == list(range(50))
+
+
+def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Event) -> None:
+    calls: list[str] = []
+
+    def look(name: str, *, hangs: bool = False) -> str:
+        calls.append(name)
+        if hangs:
+            stuck.wait(30)
+        return name
+
+    jobs = [(name, lambda name=name: look(name, hangs=name in "be")) for name in "abcdef"]
+    found = watched(jobs, limit=0.2)
+    assert list(found.seen) == ["a", "c", "d", "f"]
+    assert {name: trouble.error for name, trouble in found.troubles.items()} == {"b": None, "e": None}
+    stuck.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(2)
+    assert calls == list("abcdef"), "a thread that was left to itself does not go on"
+
+
+def test_one_that_throws_is_named() -> None:
+    def throw() -> str:
+        raise RuntimeError("no")
+
+    found = watched([("a", throw), ("b", lambda: "b")], limit=5)
+    assert found.seen == {"b": "b"}
+    assert isinstance(found.troubles["a"].error, RuntimeError)
+
+
+def test_nothing_to_look_at() -> None:
+    assert watched([], limit=1) == ({}, {})
