@@ -116,6 +116,19 @@ def cases(root: Path, runs: int) -> list[Case]:
                 max(3, runs // 2),
             )
         )
+    for count in (20, 1000):
+        home = root / f"list-{count}"
+        made.append(
+            Case(
+                f"doctor --json, {count} profiles",
+                home,
+                lambda _: [OURS, "doctor", "--json"],
+                # Hermes' own looks at one profile.
+                (lambda _: [HERMES, "doctor"]) if count == 20 else None,
+                "16x" if count == 20 else "3 s",
+                max(3, runs // 2),
+            )
+        )
     for count in (200, 20_000):
         home = root / f"clone-{count}"
         write_home(home / ".hermes", 0, files=count)

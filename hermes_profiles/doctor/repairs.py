@@ -72,8 +72,6 @@ def _steps(
     for profile, reasons in away.items():
         paths = tuple(reasons)
         reason = "; ".join(dict.fromkeys(reasons.values()))
-        from hermes_profiles.changes.trash import steps_to_trash_files
-
         yield from steps_to_trash_files(
             layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
         )  # fmt: skip

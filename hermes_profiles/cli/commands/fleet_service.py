@@ -31,7 +31,7 @@ Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU l
 Env = Annotated[
     list[str] | None,
     typer.Option("--env", metavar="NAME[=VALUE]", help="One more variable for the gateway; without a value it is taken "
-                 "over from the manager. No secrets: they belong into `.env`."),
+                 "over from the manager. No secrets: they belong in `.env`."),
 ]  # fmt: skip
 LogFolder = Annotated[
     str | None, typer.Option("--log-dir", metavar="PATH", help="Folder for output where there is no journal.")
@@ -42,7 +42,8 @@ BootStagger = Annotated[
     typer.Option("--boot-stagger", min=0, metavar="SECONDS", help="Seconds between two gateways at boot or login."),
 ]
 ForceFiles = Annotated[
-    bool, typer.Option("--force", help="Write over a file changed by hand or of another root; serve a served profile.")
+    bool,
+    typer.Option("--force", help="Write over a file changed by hand or of another root; for a served profile, too."),
 ]
 
 
