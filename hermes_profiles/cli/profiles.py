@@ -18,6 +18,8 @@ COMMANDS = {
     "restore": "manage:restore",
     "trash": "trash:app",
     "alias": "manage:alias",
+    "config": "settings:app",
+    "env": "environment:app",
     "undo": "manage:undo",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",

@@ -187,3 +187,17 @@ def block_lines(value: Value, indent: str, step: str) -> list[str]:
         else:
             lines.append(f"{indent}- {flow(each)}")
     return lines
+
+
+def plain(value: Value) -> object:
+    """Return a value as JSON has it; timestamps, and numbers that JSON has no word for, stay text."""
+    if value.kind == "sequence":
+        return [plain(each) for _, each in value.items]
+    if value.kind == "mapping":
+        return {name: plain(each) for name, each in value.named()}
+    try:
+        found = construct(value.tag, value.text)
+    except ValueError:
+        return value.text
+    is_odd = isinstance(found, float) and (found != found or found in (float("inf"), float("-inf")))
+    return value.text if is_odd else found

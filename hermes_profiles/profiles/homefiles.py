@@ -57,6 +57,10 @@ class HomeFiles:
         """Take note that a file is not there: nobody needs to look again."""
         self._raw.setdefault(name, None)
 
+    def expect(self, name: str, raw: bytes) -> None:
+        """Take a file for what a plan will make of it."""
+        self._raw[name] = raw
+
     def _read(self, path: Path) -> bytes | None:
         try:
             raw = read_regular(path, LARGEST)

@@ -1,0 +1,30 @@
+"""Values that a person types at a prompt or pipes in: a secret never is a word of the command."""
+
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+
+from hermes_profiles.model.result import UsageProblem
+
+from . import output
+
+_LARGEST = 1024 * 1024
+
+
+def read_value(what: str, *, secret: bool, hint: str) -> str:
+    """Return a value: typed after a question (a secret without an echo), or all of standard input without the line end
+    it ends with.
+
+    Raises UsageProblem with the hint when nothing comes.
+    """
+    if sys.stdin.isatty():
+        text = getpass(f"{what}: ") if secret else output.ask(f"{what}: ")
+    else:
+        text = sys.stdin.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise UsageProblem(f"{what}: more than {_LARGEST // 2**20} MiB came", code="bad-value", hint=hint)
+        text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise UsageProblem(f"{what}: no value came", code="no-value", hint=hint)
+    return text

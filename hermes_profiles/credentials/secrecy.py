@@ -1,0 +1,130 @@
+"""Which settings are secrets, and what a setting is to an identity: by the catalogue, by name, by the look of a value.
+
+Pure. Rather one setting too many is hidden than one shown: `--reveal` and a prompt cost a moment, a token costs a bot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .catalog import Catalog, KeyClass
+from .config_rules import channel_place
+
+IDENTITY_CLASSES = frozenset(
+    {
+        KeyClass.IDENTITY_CREDENTIAL,
+        KeyClass.IDENTITY_COMPANION,
+        KeyClass.IDENTITY_SETTING,
+        KeyClass.PORT_BIND,
+    }
+)
+_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_INDEX = re.compile(r"\[\d+\]")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS_BETWEEN = re.compile(r"[^a-z0-9]+")
+_ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "apikey")
+_LAST_WORDS = frozenset({"pass", "pwd", "pat", "credential", "credentials", "authorization", "cookie"})
+# `record_key: ctrl+b` is a key of the keyboard.
+_KINDS_OF_KEYS = frozenset(
+    {
+        "access", "aes", "api", "app", "auth", "bot", "client", "consumer", "encrypt", "encryption", "license",
+        "master", "private", "secret", "service", "signing", "subscription",
+    }
+)  # fmt: skip
+_PLURALS = frozenset({"tokens", "passwords", "apikeys"})
+# What names a secret without being one.
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
+# What is a secret wherever it stands: Telegram, Slack, keys of providers, tokens of GitHub, JWT, PEM, URLs with one.
+_SHAPES = re.compile(
+    r"\b\d{6,}:[A-Za-z0-9_-]{20,}|\bxox[a-z]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}|\bsk-[A-Za-z0-9_-]{8,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bAIza[\w-]{30,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|\beyJ[\w-]{10,}\.[\w-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY|(?i:bearer) (?!\$\{)\S{8,}"
+    r"|://[^/\s:@]*:[^/\s@$]+@"
+)
+
+
+class Role(NamedTuple):
+    """What a setting is: its class and the channel it belongs to, None where the catalogue says nothing."""
+
+    key_class: KeyClass | None = None
+    channel: str | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        """Return whether two profiles are expected to differ here."""
+        return self.key_class in IDENTITY_CLASSES
+
+
+def role_of_name(name: str, catalog: Catalog) -> Role:
+    """Return what a variable is."""
+    fact = catalog.lookup(name)
+    return Role(fact.key_class, fact.channel) if fact is not None else Role()
+
+
+def role_of_path(path: Sequence[str], catalog: Catalog) -> Role:
+    """Return what a path of config.yaml is."""
+    place = channel_place(path, catalog)
+    if place is not None:
+        inner = tuple(path[len(place.block) :])
+        if not inner or inner == ("enabled",):
+            return Role(None, place.channel)
+        known = catalog.config_class(place.channel, inner) if place.known else KeyClass.UNKNOWN
+        return Role(known, place.channel)
+    if tuple(path) in catalog.gateway_config_identity:
+        return Role(KeyClass.IDENTITY_COMPANION, None)
+    if (len(path) == 1 and _ENVIRONMENT_NAME.fullmatch(path[0])) or (
+        tuple(path[:3]) == ("secrets", "onepassword", "env") and len(path) == 4
+    ):
+        return role_of_name(path[-1], catalog)
+    return Role()
+
+
+def is_secret_path(path: Sequence[str], catalog: Catalog) -> bool:
+    """Return whether what stands at a path of config.yaml is a secret, by its class or by a name in the path."""
+    if role_of_path(path, catalog).key_class is KeyClass.IDENTITY_CREDENTIAL:
+        return True
+    names = [part for part in path if not _INDEX.fullmatch(part)]
+    if any(_tells(name) for name in names) or any(_holds_many(name) for name in names):
+        return True
+    fact = catalog.lookup(names[-1]) if names and _ENVIRONMENT_NAME.fullmatch(names[-1]) else None
+    return fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
+
+
+def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> bool:
+    """Return whether a single value at a path must not be shown. `tag`: its type as documents name it.
+
+    A switch, nothing at all and a mere reference (`${NAME}`, `op://…`) are no secrets, whatever their name.
+    """
+    if tag in ("bool", "null") or not text.strip() or _REFERENCE.fullmatch(text.strip()):
+        return False
+    return is_secret_path(path, catalog) or looks_secret(text)
+
+
+def looks_secret(text: str) -> bool:
+    """Return whether a text looks like a secret wherever it stands."""
+    return _SHAPES.search(text) is not None
+
+
+def _holds_many(name: str) -> bool:
+    """Return whether a list or mapping of this name holds secrets; `max_tokens` does not."""
+    words = _words(name)
+    return (words[-1:] == ["keys"] and words[-2:-1] == ["api"]) or (len(words) == 1 and words[0] in _PLURALS)
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in _WORDS_BETWEEN.split(_HUMP.sub("_", name).lower()) if word]
+
+
+def _tells(name: str) -> bool:
+    """Return whether a name ends like that of a secret: `api_key`, `accessToken`, `X-Auth-Token`, `OPENAI_API_KEY`."""
+    words = _words(name)
+    if not words:
+        return False
+    last = words[-1]
+    if last.endswith(_ENDINGS) or last in _LAST_WORDS:
+        return True
+    if last != "key":
+        return False
+    return len(words) == 1 or words[-2] in _KINDS_OF_KEYS or _ENVIRONMENT_NAME.fullmatch(name) is not None

@@ -1,0 +1,77 @@
+"""Who else holds what a profile is about to hold: bots, accounts and ports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem
+
+from .holdings import Holdings, holdings
+from .homefiles import HomeFiles
+from .ports import declared_ports
+from .roots import profile_names
+
+
+def planned_holdings(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> Holdings:
+    """Return what a profile would hold with these files in place of its own."""
+    home = layout.home(profile)
+    reader = HomeFiles(home, catalog.known_names)
+    for name, raw in files.items():
+        reader.expect(name, raw)
+    return holdings(home, catalog=catalog, files=reader)
+
+
+def shared_with_others(
+    layout: Layout,
+    profile: str,
+    files: Mapping[str, bytes],
+    catalog: Catalog,
+    *,
+    channels: Collection[str],
+    port: int | None = None,
+    remedy: str,
+) -> list[Problem]:
+    """Return a warning for each other profile that holds an identity or a port this one comes to hold.
+
+    `files`: the new bytes by name; `channels`: those the change is about; `port`: one that the change names, which is
+    compared with what others merely declare, too; `remedy`: a command with `{profile}` for the one to give it up.
+    """
+    before = holdings(layout.home(profile), catalog=catalog)
+    after = planned_holdings(layout, profile, files, catalog)
+    known = {one.place for one in before.identities}
+    identities = [one for one in after.identities if one.place not in known or one.channel in channels]
+    ports = [one for one in after.ports if one not in before.ports or one.channel in channels]
+    if not identities and not ports and port is None:
+        return []
+    found: list[Problem] = []
+    for other in profile_names(layout):
+        if other != profile:
+            theirs = holdings(layout.home(other), catalog=catalog)
+            hint = f"one of them must give it up: `{remedy.format(profile=other)}`"
+            found += identity_problems(other, identities, theirs, hint)
+            found += _port_problems(layout, other, ports, port, theirs)
+    return found
+
+
+def identity_problems(other: str, mine: Collection[Identity], theirs: Holdings, hint: str) -> Iterator[Problem]:
+    """Yield a warning for each channel for which another profile speaks as the same party."""
+    places = {one.place for one in theirs.identities}
+    shared = {one.channel: one.noun for one in mine if one.place in places}
+    for channel, noun in shared.items():
+        message = f"{other} holds the same {channel} {noun}: only one of the two gateways can use it"
+        yield Problem("shared-identity", message, other, hint)
+
+
+def _port_problems(
+    layout: Layout, other: str, mine: Collection[PortClaim], port: int | None, theirs: Holdings
+) -> Iterator[Problem]:
+    hint = f"see the ports with `hermes-profiles show {other}`, and choose another"
+    met = {claim.port: one.channel for claim in mine for one in theirs.ports if claim.meets(one)}
+    if port is not None and port in declared_ports([layout.home(other)]):
+        met.setdefault(port, "")
+    for number, channel in met.items():
+        what = f"{other} listens on port {number} too ({channel})" if channel else f"{other} names port {number} too"
+        yield Problem("shared-port", what, other, hint)
