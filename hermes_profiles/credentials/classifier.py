@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .catalog import Catalog, KeyClass
-from .config_rules import ConfigJudgement, channel_place, is_kept_by_user, judge_config
+from .config_rules import ConfigJudgement, channel_place, dotted, is_kept_by_user, judge_config
 from .environment_rules import API_SERVER, SourceFacts, judge_name, run_by_tools, tool_channels
 from .flags import is_truthy
 from .login_rules import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
@@ -85,7 +85,7 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         for document in documents.env_files()
     }
     auth = tuple(judge_auth(documents.auth.entries, catalog, policy)) if documents.auth is not None else ()
-    honcho = tuple(judge_honcho(documents.honcho.entries)) if documents.honcho is not None else ()
+    honcho = tuple(judge_honcho(documents.honcho.entries, policy)) if documents.honcho is not None else ()
     logins = ((documents.auth, auth), (documents.honcho, honcho))
     values = _index(documents, env, (config, gateway), logins, catalog, policy)
     return Classification(facts, env, config, gateway, auth, honcho, values)
@@ -145,6 +145,8 @@ def _index(
         if name == "HERMES_HOME":
             return  # a path, no identity: it stands in front of many honest ones
         setting = key_class in _SETTING_CLASSES
+        if setting and policy.only is not None:
+            return  # whom a living agent knows stays in its memory: the people are not the bot
         parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting))
 
     for rulings in env.values():
@@ -165,7 +167,7 @@ def _index(
         for path, secrets in documents.state_values.items():
             for value in secrets:
                 add(path, value, KeyClass.IDENTITY_CREDENTIAL)
-    return ValueIndex(parts, spared=_kept_by_user(documents, env, policy, common))
+    return ValueIndex(parts, spared=_kept_by_user(documents, env, catalog, policy))
 
 
 def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -186,8 +188,8 @@ def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> It
 def _kept_by_user(
     documents: SourceDocuments,
     env: Mapping[str, tuple[EnvRuling, ...]],
+    catalog: Catalog,
     policy: ClonePolicy,
-    common: Iterable[str],
 ) -> frozenset[str]:
     """Return the values of keys the user asked to keep: they may stand wherever they stand."""
     kept: set[str] = set()
@@ -200,4 +202,25 @@ def _kept_by_user(
         for entry in document.entries if document is not None else ():
             if entry.value and is_kept_by_user(entry.path, policy):
                 kept.update(searchable_parts(entry.value))
+    if policy.only is not None:
+        for value in _needed_by_others(documents, env, catalog, policy):
+            kept.update(searchable_parts(value))
     return frozenset(kept)
+
+
+def _needed_by_others(
+    documents: SourceDocuments, env: Mapping[str, tuple[EnvRuling, ...]], catalog: Catalog, policy: ClonePolicy
+) -> Iterator[str]:
+    """Yield the values of known keys that stay in a profile which lives on: two accounts may have one password."""
+    for rulings in env.values():
+        for item in rulings:
+            fact = catalog.lookup(item.entry.name)
+            if fact is not None and fact.known and item.ruling.keeps and not item.entry.commented:
+                yield from item.entry.values
+    for document in (documents.config, documents.gateway):
+        for entry in document.entries if document is not None else ():
+            place = channel_place(entry.path, catalog)
+            if place is None or not place.known or policy.concerns(place.channel):
+                continue
+            if entry.value and dotted(entry.path) not in policy.assign:
+                yield entry.value

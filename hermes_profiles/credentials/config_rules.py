@@ -46,7 +46,8 @@ class ConfigJudgement(NamedTuple):
 
     `removals`: entries to leave behind (no entry below another one in the list);
     `switch_off`: blocks whose `enabled` must read false, by path; `values`: dotted path → removed values;
-    `references`: names that kept scalars use as `${NAME}`; `channels`: channels that have a block at all.
+    `references`: names that kept scalars use as `${NAME}`; `channels`: channels that have a block at all;
+    `staying`: origins of the entries that blocks of channels need which stay (they may share an anchor).
     """
 
     removals: tuple[ConfigRemoval, ...] = ()
@@ -54,6 +55,7 @@ class ConfigJudgement(NamedTuple):
     values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = MappingProxyType({})
     references: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    staying: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
         return "ConfigJudgement(***)"
@@ -91,10 +93,13 @@ def judge_config(
     removals: list[ConfigRemoval] = []
     removed: set[tuple[str, ...]] = set()
     blocks: dict[tuple[str, ...], ChannelPlace] = {}
+    staying: set[int] = set()
     for entry in entries:
         if entry.path[-1] == "<<" or any(entry.path[:size] in removed for size in range(1, len(entry.path))):
             continue  # a merge is judged by what it merges in
         place = channel_place(entry.path, catalog)
+        if place is not None and not policy.concerns(place.channel):
+            staying.add(entry.origin)
         ruling = judge_path(entry, place, catalog=catalog, policy=policy, facts=facts)
         if ruling is not None and ruling.removes:
             removals.append(ConfigRemoval(entry, ruling))
@@ -108,6 +113,7 @@ def judge_config(
         values=_values_below(entries, removals),
         references=frozenset(_references(entries, removed)),
         channels=frozenset(place.channel for place in blocks.values()),
+        staying=frozenset(staying),
     )
 
 
@@ -120,7 +126,7 @@ def judge_path(
         return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None)
     if name in policy.drop:
         return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None)
-    if policy.channels is Channels.CLONE:
+    if policy.channels is Channels.CLONE or (place is not None and not policy.concerns(place.channel)):
         return None
     if place is not None and (len(entry.path) > len(place.block) or entry.kind != "scalar"):
         return _judge_in_block(entry, place, catalog, policy, facts)
@@ -182,12 +188,11 @@ def _judge_in_block(
 
 def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling | None:
     if entry.path in catalog.gateway_config_identity:
-        return Ruling(
-            Verdict.REMOVE,
-            "belongs to the gateway that owns it",
-            _owner(entry.path),
-            KeyClass.IDENTITY_COMPANION,
-        )
+        owner = _owner(entry.path)
+        if not policy.concerns(owner):
+            return None
+        reason = "belongs to the gateway that owns it"
+        return Ruling(Verdict.REMOVE, reason, owner, KeyClass.IDENTITY_COMPANION)
     if len(entry.path) == 1 and entry.kind == "scalar" and _ENVIRONMENT_NAME.fullmatch(entry.path[0]):
         # The gateway copies every top-level scalar into its environment.
         return _as_environment(entry.path[0], catalog, policy, facts)
@@ -227,6 +232,8 @@ def _blocks_to_switch_off(
             flags[entry.path] = flags.get(entry.path, False) or is_truthy(entry.value)
     for block, place in blocks.items():
         if place.channel == API_SERVER and facts.api_server_on and policy.api_server:
+            continue
+        if not policy.concerns(place.channel):
             continue
         if is_kept_by_user((*block, "enabled"), policy):
             continue

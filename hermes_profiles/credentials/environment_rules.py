@@ -73,8 +73,12 @@ def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: Sourc
         return Ruling(Verdict.KEEP, "you asked to keep it", channel, key_class)
     if name in policy.drop:
         return Ruling(Verdict.REMOVE, "you asked to drop it", channel, key_class)
+    if name in policy.assign:
+        return Ruling(Verdict.ASSIGN, "must be unique: the profile gets its own", channel, key_class)
     if fact is None:
         return Ruling(Verdict.KEEP, "no channel reads it", None, None)
+    if not policy.concerns(*catalog.channels_of(name)):
+        return Ruling(Verdict.KEEP, "belongs to what stays", channel, key_class)
     if policy.channels is Channels.CLONE:
         return Ruling(Verdict.KEEP, "channels are cloned as you asked", channel, key_class)
     if channel == API_SERVER and facts.api_server_on and policy.api_server:
@@ -105,7 +109,8 @@ def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFac
     channel, key_class = fact.channel, fact.key_class
     spoken = channel or "the gateway"
     if key_class is KeyClass.TOOL_OR_PROVIDER_KEY:
-        switched_on = facts.tool_channels.intersection(catalog.channels_of(name))
+        readers = [reader for reader in catalog.channels_of(name) if policy.concerns(reader)]
+        switched_on = facts.tool_channels.intersection(readers)
         if switched_on:
             on = sorted(switched_on)[0]
             return Ruling(Verdict.REMOVE, f"the channel {on} runs on it", on, key_class)

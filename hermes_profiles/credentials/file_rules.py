@@ -54,7 +54,7 @@ class FileRules(NamedTuple):
         top = path.partition("/")[0]
         if top == "skills" and not self.skills:
             return Ruling(Verdict.REMOVE, "--no-skills")
-        if "/" not in path and not folder and _DOCUMENT_COPY.fullmatch(name):
+        if "/" not in path and not folder and is_document_copy(name):
             return Ruling(Verdict.REMOVE, "a stray copy of a file that holds secrets")
         return self._identity(path, folder) or Ruling(Verdict.KEEP, "belongs to the agent")
 
@@ -80,6 +80,11 @@ class FileRules(NamedTuple):
     def _belongs_to_agent(path: str, *, folder: bool) -> bool:
         top = path.partition("/")[0]
         return path in AGENT_FILES or path in DOCUMENTS or top in AGENT_FOLDERS or (folder and path == "memories")
+
+
+def is_document_copy(name: str) -> bool:
+    """Return whether a file's name is that of a copy of a file that holds secrets (`.env.bak`)."""
+    return _DOCUMENT_COPY.fullmatch(name) is not None
 
 
 def is_silent(reason: str) -> bool:

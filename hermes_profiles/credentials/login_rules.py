@@ -44,7 +44,7 @@ def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePoli
         if row is not None and not row.only_oauth_entries:
             removal = _known_row(entry, row, policy)
         elif entry.kind == "mapping" and entry.path[:1] and entry.path[0] in _STORES and len(entry.path) in (2, 3):
-            removal = _grant(entry, entries)
+            removal = _grant(entry, entries, policy)
         if removal is not None:
             removed.add(entry.path)
             yield removal
@@ -52,15 +52,19 @@ def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePoli
 
 def _known_row(entry: TreeEntry, row: OAuthRow, policy: ClonePolicy) -> AuthRemoval | None:
     if row.channel is not None:
-        if policy.channels is Channels.CLONE or row.channel in policy.keep:
+        if policy.channels is Channels.CLONE or row.channel in policy.keep or not policy.concerns(row.channel):
             return None
         reason = f"the stored login of {row.channel}"
         return AuthRemoval(entry, Ruling(Verdict.REMOVE, reason, row.channel, KeyClass.IDENTITY_CREDENTIAL))
-    return AuthRemoval(entry, _single_use(row.provider), row.provider) if row.single_use else None
+    if not row.single_use or not policy.takes_login(row.provider):
+        return None
+    return AuthRemoval(entry, _single_use(row.provider), row.provider)
 
 
-def _grant(entry: TreeEntry, entries: Iterable[TreeEntry]) -> AuthRemoval | None:
+def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) -> AuthRemoval | None:
     """Return the removal of a login that holds a refresh token or says it is OAuth."""
+    if not policy.takes_login(entry.path[1]):
+        return None
     size = len(entry.path)
     for other in entries:
         if len(other.path) <= size or other.path[:size] != entry.path or not other.value:
@@ -74,17 +78,19 @@ def _single_use(provider: str) -> Ruling:
     return Ruling(Verdict.REMOVE, f"single-use login of {provider}: a copy would log the source out")
 
 
-def judge_honcho(entries: Sequence[TreeEntry]) -> Iterator[AuthRemoval]:
+def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[AuthRemoval]:
     """Yield what stays behind of honcho.json: grants with their access tokens, and the agent's own peer.
 
     A block without a grant keeps its static API key.
     """
+    if not policy.takes_login(_HONCHO):
+        return
     granted = {entry.path[:-1] for entry in entries if entry.path[-1] == "oauth" and entry.kind == "mapping"}
     for entry in entries:
         above, name = entry.path[:-1], entry.path[-1]
         if above in granted and name in ("oauth", "apiKey"):
             yield AuthRemoval(entry, _single_use(_HONCHO), _HONCHO)
-        elif name == "aiPeer":
+        elif name == "aiPeer" and policy.only is None:
             yield AuthRemoval(entry, Ruling(Verdict.REMOVE, "every agent is a peer of its own"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.documents.text import TextEdit
@@ -117,17 +118,19 @@ def rewrite_config(
     values: ValueIndex,
     *,
     policy: ClonePolicy,
+    assigned: Mapping[tuple[str, ...], str] = MappingProxyType({}),
 ) -> Rewrite:
     """Return the clone's config.yaml or gateway.json: identities gone, channels off, reappearing values too.
 
-    Raises DocumentError where an edit is not certain or a value would remain.
+    `assigned`: path → new value, put in where the path is not there. Raises DocumentError where an edit is not certain
+    or a value would remain.
     """
     rulings: dict[TreeEntry, Ruling] = {removal.entry: removal.ruling for removal in removals}
     gone = {entry.path for entry in rulings}
     changed: dict[TreeEntry, str] = {}
     redacted: list[Redaction] = []
     for entry in document.entries:
-        if _below(entry.path, gone) or is_kept_by_user(entry.path, policy):
+        if _below(entry.path, gone) or is_kept_by_user(entry.path, policy) or entry.path in assigned:
             continue
         owner = next((name for *_, name in values.spans(entry.path[-1])), None)
         if owner is not None or (entry.value and (owner := values.whole(entry.value))):
@@ -138,10 +141,16 @@ def rewrite_config(
             if found:
                 changed[entry] = text
                 redacted += [Redaction(entry.line, item.name) for item in found]
-    insert = _switch_off(document.entries, judgement, changed)
+    flags: dict[TreeEntry, str] = {}
+    insert = _switch_off(document.entries, judgement, flags)
+    insert += _shared_with_others(document, rulings, flags, judgement.staying)
+    changed.update(flags)
+    for entry in _sharing_a_flag(document.entries, flags):
+        changed.setdefault(entry, entry.value or "")
+    insert += _assign(document.entries, assigned, changed)
     for entry in _orphaned(document.entries, gone):
         changed.setdefault(entry, entry.value or "")
-    content = _edit_tree(document, list(rulings), changed, insert, values, redacted)
+    content = _edit_tree(document, list(rulings), changed, insert, values, redacted, judgement.staying)
     _check_clean(content, values, document.path)
     removed = (Removed(dotted(entry.path), document.path, entry.line, ruling) for entry, ruling in rulings.items())
     return Rewrite(
@@ -169,6 +178,53 @@ def _switch_off(
     return insert
 
 
+def _assign(
+    entries: Iterable[TreeEntry], assigned: Mapping[tuple[str, ...], str], changed: dict[TreeEntry, str]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Change every scalar at the assigned paths, and return the paths that are not there."""
+    missing = dict(assigned)
+    for entry in entries:
+        if entry.path in assigned and entry.kind == "scalar":
+            changed[entry] = assigned[entry.path]
+            missing.pop(entry.path, None)
+    return list(missing.items())
+
+
+def _shared_with_others(
+    document: YamlDocument | JsonDocument,
+    rulings: dict[TreeEntry, Ruling],
+    flags: dict[TreeEntry, str],
+    staying: frozenset[int],
+) -> list[tuple[tuple[str, ...], str]]:
+    """Leave alone what a channel that stays has through the same anchor; return what is put over it instead.
+
+    Raises DocumentError where the text stands in the block itself that loses it.
+    """
+    over: dict[tuple[str, ...], str] = {}
+    for entry in [one for one in (*rulings, *flags) if one.origin in staying]:
+        if entry.via == "own":
+            raise DocumentError(
+                document.path, entry.line, f"another channel has {dotted(entry.path)} through an anchor",
+                hint="write the settings of both channels out, without the anchor, then try again",
+            )  # fmt: skip
+        text = flags.pop(entry, "")
+        rivals = [one for one in rulings if one.path == entry.path and one.origin not in staying]
+        if entry.effective or any(one.value for one in rivals):
+            over[entry.path] = text
+        for one in (*rivals, *(() if entry.effective else (entry,))):
+            rulings.pop(one, None)  # what lies over it already must stay there
+    return list(over.items())
+
+
+def _sharing_a_flag(entries: Iterable[TreeEntry], flags: Iterable[TreeEntry]) -> Iterator[TreeEntry]:
+    """Yield the aliases of flags that change: another channel's flag stays what it is."""
+    values = {flag.value for flag in flags if flag.anchored}
+    paths = {flag.path for flag in flags}
+    for entry in entries if values else ():
+        if entry.via == "alias" and entry.kind == "scalar" and entry.value in values and entry.path not in paths:
+            yield entry
+
+
 def _orphaned(entries: Iterable[TreeEntry], gone: set[tuple[str, ...]]) -> Iterator[TreeEntry]:
     """Yield the aliases of texts whose anchor goes: they get the text itself."""
     entries = tuple(entries)
@@ -188,6 +244,7 @@ def _edit_tree(
     insert: list[tuple[tuple[str, ...], str]],
     values: ValueIndex,
     redacted: list[Redaction],
+    staying: frozenset[int],
 ) -> bytes:
     from hermes_profiles.documents.yamlfile import YamlDocument
 
@@ -198,6 +255,7 @@ def _edit_tree(
         for start, end, name in values.spans(document.text[comment.start : comment.end]):
             edits.append(TextEdit(comment.start + start, comment.start + end, placeholder(name)))
             redacted.append(Redaction(document.line_of(comment.start), name))
+    remove = [entry for entry in remove if entry.origin not in staying]
     origins = {entry.origin for entry in remove}
     remove += [entry for entry in document.entries if entry.origin in origins]
     return document.edit(remove=remove, replace=changed, insert=insert, text_edits=edits)

@@ -30,6 +30,9 @@ class ClonePolicy(NamedTuple):
     """What the user asked of one clone; the default leaves every identity behind.
 
     `keep` and `drop` hold names of variables or dotted paths of config.yaml and overrule everything else.
+
+    With `only` the policy is one of removal in place: nothing but these channels, the single-use logins of the
+    providers in `logins`, and fresh values for the variables and paths in `assign`. The profile goes on with the rest.
     """
 
     channels: Channels = Channels.EXCLUDE
@@ -37,6 +40,17 @@ class ClonePolicy(NamedTuple):
     drop: frozenset[str] = frozenset()
     api_server: bool = True
     skip_unreadable: bool = False
+    only: frozenset[str] | None = None
+    logins: frozenset[str] = frozenset()
+    assign: frozenset[str] = frozenset()
+
+    def concerns(self, *channels: str) -> bool:
+        """Return whether anything may be taken from one of these channels."""
+        return self.only is None or not self.only.isdisjoint(channels)
+
+    def takes_login(self, provider: str) -> bool:
+        """Return whether the stored single-use login of a provider goes."""
+        return self.only is None or provider in self.logins
 
 
 class Ruling(NamedTuple):

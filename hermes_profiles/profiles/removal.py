@@ -1,0 +1,270 @@
+"""The removal of identities from a profile that lives on: what a clone leaves behind of these channels goes, in place.
+
+The classifier is the clone's, restricted to the channels (`ClonePolicy.only`). Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
+from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.classifier import (
+    Classification,
+    SourceDocuments,
+    classify,
+    secrets_in_state,
+    source_environment,
+)
+from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, tool_channels
+from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
+from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
+from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.secret import Secret
+
+from .fresh import ENV_HEADER
+from .holdings import holdings
+from .removal_files import Home, Redactor, state_of
+from .removal_ports import NOTHING_NEW, Reassigned, reassign_ports
+from .removal_report import KeptVariable, RemovalReport, Trashed
+from .report import RedactedPlace
+from .snapshot import Kind, read_document, walk
+from .source import HONCHO
+
+# An empty HERMES_HOME in `.env` would send the gateway to the default root.
+_NEVER_MASKED = frozenset({"HERMES_HOME"})
+_SECRET_FILES = frozenset({".env", ".op.env", "auth.json", HONCHO})
+_MOST_STATE_BYTES = 256 * 1024
+
+Document = TypeVar("Document")
+
+
+class Wish(NamedTuple):
+    """What is to go from one profile.
+
+    `channels`: whose identity goes; `logins`: providers whose single-use logins go; `reassign`: channels that stay and
+    get a port of their own; `new_key`: whether the API server gets a key of its own, too; `keep`: variables and dotted
+    paths that stay all the same.
+    """
+
+    channels: frozenset[str] = frozenset()
+    logins: frozenset[str] = frozenset()
+    reassign: frozenset[str] = frozenset()
+    new_key: bool = False
+    keep: frozenset[str] = frozenset()
+
+
+class Removal(NamedTuple):
+    """The steps of a removal, () when there is nothing to do, and the rows of its report."""
+
+    steps: tuple[Step, ...]
+    report: RemovalReport
+
+
+class _Opened(NamedTuple):
+    """A document of the home as it was read; `signature` (of what stands at the path) was taken before."""
+
+    signature: Signature
+    mode: int
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return "_Opened(***)"
+
+
+def plan_removal(
+    layout: Layout,
+    profile: str,
+    wish: Wish,
+    *,
+    catalog: Catalog,
+    environment: Mapping[str, str],
+    assigned_port: Callable[[], int],
+    fresh_key: Callable[[], str],
+    trash_id: str,
+    deleted_at: datetime | str,
+) -> Removal:
+    """Return the steps that take what `wish` names from a profile, everything else byte for byte as it was.
+
+    `environment`: what a gateway of the profile might inherit; what it sets of the removed channels is masked with
+    `NAME=`. Raises DocumentError or Failed where a document cannot be read or edited with certainty.
+    """
+    builder = _Builder(layout, profile, wish, catalog, environment)
+    builder.reassign(assigned_port, fresh_key)
+    builder.rewrite_documents()
+    redactor = Redactor(builder.home, builder.found.values, builder.policy, builder.report)
+    builder.steps += redactor.steps({*builder.opened, *(row.path for row in builder.trashed)})
+    paths = [builder.home.path / row.path for row in builder.trashed]
+    builder.steps += steps_to_trash_files(
+        layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason="state of channels that were removed"
+    )
+    builder.report.trashed = list(builder.trashed)
+    builder.report.hide(builder.found.values)
+    return Removal(tuple(builder.steps), builder.report)
+
+
+class _Builder:
+    """Collects the steps and the rows of the report of one profile."""
+
+    def __init__(
+        self, layout: Layout, profile: str, wish: Wish, catalog: Catalog, environment: Mapping[str, str]
+    ) -> None:
+        self.home = Home(profile, layout.home(profile), catalog)
+        self.wish, self.catalog, self.environment = wish, catalog, environment
+        self.report = RemovalReport(profile, tuple(sorted(wish.channels)), logins=sorted(wish.logins))
+        self.steps: list[Step] = []
+        self.opened: dict[str, _Opened] = {}
+        self.trashed: tuple[Trashed, ...] = state_of(self.home, wish.channels, wish.logins)
+        self.documents = self._read()
+        self.new: Reassigned = NOTHING_NEW
+        self.policy = ClonePolicy(keep=wish.keep | self._shared(), only=wish.channels, logins=wish.logins)
+        self.found: Classification
+
+    def reassign(self, assigned_port: Callable[[], int], fresh_key: Callable[[], str]) -> None:
+        """Choose what the channels that stay get anew, then judge the documents."""
+        documents = self.documents
+        self.new = reassign_ports(
+            self.wish.reassign, documents, self.catalog, assigned_port=assigned_port,
+            fresh_key=fresh_key if self.wish.new_key else None,
+        )  # fmt: skip
+        self.policy = self.policy._replace(assign=frozenset(self.new.shown()))
+        self.found = classify(documents, catalog=self.catalog, policy=self.policy)
+        self.report.assigned = self.new.shown()
+
+    def rewrite_documents(self) -> None:
+        """Add the replacement of every document that changes."""
+        documents, found, policy, values = self.documents, self.found, self.policy, self.found.values
+        self._rewrite_env(values)
+        op_env = documents.op_env
+        if op_env is not None:
+            rulings = found.env[op_env.path]
+            self._add(".op.env", rewrite_env(op_env, rulings, values, policy=policy, assigned={}))
+        for name, document, judgement, assigned in (
+            ("config.yaml", documents.config, found.config, self.new.config),
+            ("gateway.json", documents.gateway, found.gateway, self.new.gateway),
+        ):
+            if document is not None:
+                rewrite = rewrite_config(
+                    document, judgement.removals, judgement, values, policy=policy, assigned=assigned
+                )
+                self._add(name, rewrite)
+            elif assigned:
+                self._make_config(assigned)
+        for name, logins, removals in (
+            ("auth.json", documents.auth, found.auth),
+            (HONCHO, documents.honcho, found.honcho),
+        ):
+            if logins is not None:
+                self._add(name, rewrite_logins(logins, removals, values, policy=policy))
+
+    def _rewrite_env(self, values: ValueIndex) -> None:
+        env, assigned, masked = self.documents.env, self.new.variables, self._masked()
+        self.report.masked = list(masked)
+        if env is not None:
+            rulings = self.found.env[env.path]
+            rewrite = rewrite_env(env, rulings, values, policy=self.policy, assigned=assigned, masked=masked)
+            self._add(".env", rewrite)
+        elif assigned or masked:
+            lines = [*(f"{name}={value}\n" for name, value in assigned.items()), *(f"{name}=\n" for name in masked)]
+            self.steps.append(ReplaceFile(self.home.path / ".env", Secret((ENV_HEADER + "".join(lines)).encode())))
+
+    def _make_config(self, assigned: Mapping[tuple[str, ...], str]) -> None:
+        document = YamlDocument.parse(b"", path="config.yaml")
+        content = document.edit(insert=list(assigned.items()))
+        self.steps.append(ReplaceFile(self.home.path / "config.yaml", Secret(content)))
+
+    def _add(self, name: str, rewrite: Rewrite) -> None:
+        before = self.opened[name]
+        self.report.removed += [row._replace(file=name) for row in rewrite.removed]
+        self.report.disabled += [channel for channel in rewrite.disabled if channel not in self.report.disabled]
+        self.report.redacted += [RedactedPlace(name, item.line, item.name) for item in rewrite.redacted]
+        if rewrite.content != before.raw:
+            mode = before.mode & 0o700 if name in _SECRET_FILES else before.mode
+            self.steps.append(ReplaceFile(self.home.path / name, Secret(rewrite.content), mode, before.signature))
+
+    # what is read
+
+    def _read(self) -> SourceDocuments:
+        known = self.catalog.known_names
+        return SourceDocuments(
+            env=self._open(".env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
+            op_env=self._open(".op.env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
+            config=self._open("config.yaml", lambda raw, path: YamlDocument.parse(raw, path=path)),
+            gateway=self._open("gateway.json", lambda raw, path: JsonDocument.parse(raw, path=path)),
+            auth=self._open("auth.json", lambda raw, path: JsonDocument.parse(raw, path=path)),
+            honcho=self._open(HONCHO, lambda raw, path: JsonDocument.parse(raw, path=path)),
+            state_values=dict(self._state_values()),
+        )
+
+    def _open(self, name: str, parse: Callable[[bytes, str], Document]) -> Document | None:
+        path = self.home.path / name
+        try:
+            signature = Signature.of(os.lstat(path))
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+        except FileNotFoundError:
+            return None
+        raw = read_document(path)
+        if raw is None:
+            return None
+        self.opened[name] = _Opened(signature, mode, raw)
+        return parse(raw, str(path))
+
+    def _state_values(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the secrets in the state files that go, so that they are found where else they stand."""
+        for row in self.trashed:
+            for path in _files_below(self.home.path, row.path):
+                if row.channel is not None and may_hold_channel_secrets(path, self.catalog):
+                    try:
+                        text = (self.home.path / path).read_text(encoding="utf-8", errors="replace")
+                    except OSError:
+                        continue  # it goes to the trash either way
+                    yield path, secrets_in_state(text)
+
+    # what stays
+
+    def _shared(self) -> frozenset[str]:
+        """Return the variables of these channels that another channel of the profile, which stays on, reads too."""
+        staying = frozenset(holdings(self.home.path, catalog=self.catalog).channels) - self.wish.channels
+        for name in sorted(source_environment(self.documents)):
+            readers = frozenset(self.catalog.channels_of(name))
+            if readers & self.wish.channels and readers & staying:
+                self.report.kept.append(KeptVariable(name, tuple(sorted(readers & staying))))
+        return frozenset(row.name for row in self.report.kept)
+
+    def _masked(self) -> tuple[str, ...]:
+        """Return the variables of these channels that a gateway would inherit from its environment."""
+        inherited = {name: value for name, value in self.environment.items() if value}
+        together = {**inherited, **source_environment(self.documents)}
+        on_tools = self.found.facts.tool_channels | tool_channels(together, self.catalog)
+        facts = SourceFacts(self.found.facts.references, on_tools, self.found.facts.api_server_on)
+        own, masked = self.documents.env, []
+        for name in sorted(inherited):
+            fact = self.catalog.lookup(name)
+            ruling = judge_name(name, catalog=self.catalog, policy=self.policy, facts=facts)
+            if fact is None or not fact.known or not ruling.removes or name in _NEVER_MASKED:
+                continue
+            present = own.get(name) if own is not None else None
+            if present is None or any(present.values):  # an empty entry masks it already
+                masked.append(name)
+        return tuple(masked)
+
+
+def _files_below(home: Path, path: str) -> Iterator[str]:
+    """Yield the files, small enough to be a login, that a path stands for."""
+    if (home / path).is_symlink() or not (home / path).is_dir():
+        yield path
+        return
+    for item in walk(home / path, lambda _: True):
+        if item.kind is Kind.FILE and item.signature.size <= _MOST_STATE_BYTES:
+            yield f"{path}/{item.path}"

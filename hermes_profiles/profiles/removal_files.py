@@ -1,0 +1,175 @@
+"""Files of a profile beside its documents: state of removed channels, and places where a removed value stands."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.config_rules import ConfigJudgement
+from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, is_document_copy
+from hermes_profiles.credentials.rewrite import rewrite_config
+from hermes_profiles.credentials.values import Redaction, ValueIndex
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import DocumentError, Failed
+from hermes_profiles.model.secret import Secret
+
+from .removal_report import LeftPlace, RemovalReport, Trashed
+from .report import RedactedPlace
+from .snapshot import Kind, TreeItem, data_chunks, read_document, read_file, walk
+from .source import HONCHO
+
+_LARGEST_REWRITE = 16 * 1024 * 1024
+_SQLITE = b"SQLite format 3\x00"
+_SQLITE_NAMES = (".db", ".sqlite", ".sqlite3", "-wal", "-shm", "-journal")
+# What a gateway keeps writing, and what must stay as it was said.
+_RECORDS = ("sessions", "logs")
+_SNAPSHOTS = ("backups", "state-snapshots", "checkpoints")
+_OWN = (*DOCUMENTS, HONCHO)
+
+
+class Home(NamedTuple):
+    """The folder of one profile as a removal sees it."""
+
+    name: str
+    path: Path
+    catalog: Catalog
+
+    def items(self, passed_over: Collection[str] = ()) -> Iterator[TreeItem]:
+        """Yield what lies in the home, without the other profiles and the installation that lie in the root."""
+        return walk(self.path, lambda path: path not in passed_over and not self._is_foreign(path))
+
+    def _is_foreign(self, path: str) -> bool:
+        if self.name != DEFAULT:
+            return False
+        reason = self.catalog.left_behind_reason
+        return path == "profiles" or (
+            reason(path + "/", is_default=True) is not None and reason(path + "/", is_default=False) is None
+        )
+
+
+def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> tuple[Trashed, ...]:
+    """Return the files and folders of these channels, and the stored logins that are files of their own."""
+    stores = {row.path[0].rstrip("/"): row.provider for row in home.catalog.oauth_rows if len(row.path) == 1}
+    found: list[Trashed] = []
+    gone: set[str] = set()
+    for item in home.items(gone):
+        if item.path in _OWN:
+            continue
+        is_folder = item.kind in (Kind.FOLDER, Kind.UNREADABLE)
+        # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
+        owner = home.catalog.state_owner(item.path + "/" if is_folder or item.kind is Kind.LINK else item.path)
+        owner = owner if owner in channels else home.catalog.state_owner(item.path)
+        provider = stores.get(item.path)
+        if owner in channels:
+            row = Trashed(item.path, owner, f"state of the {owner} identity")
+        elif provider in logins:
+            row = Trashed(item.path, None, f"the stored login of {provider}")
+        else:
+            continue
+        gone.add(item.path)
+        if not (item.kind is Kind.FOLDER and _is_empty(home.path / item.path)):
+            found.append(row)
+    return tuple(found)
+
+
+def _is_empty(folder: Path) -> bool:
+    with os.scandir(folder) as scan:
+        return next(scan, None) is None
+
+
+class Redactor:
+    """Takes removed values out of the texts of a home; what it cannot rewrite becomes a row of the report."""
+
+    def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: RemovalReport) -> None:
+        self._home, self._values, self._policy, self._report = home, values, policy, report
+
+    def steps(self, done: Collection[str]) -> Iterator[ReplaceFile]:
+        """Yield the replacement of every text that holds a removed value; `done`: paths that are dealt with."""
+        if not self._values:
+            return
+        for item in self._home.items(done):
+            if item.path in done:
+                continue
+            if self._values.names_in(os.fsencode(item.path)):
+                self._leave(item.path, "its name holds a removed value", "ls -ld")
+            if item.kind is Kind.LINK:
+                self._look_behind(item)
+            elif item.kind is Kind.UNREADABLE:
+                self._leave(item.path, "cannot be listed, so it was not searched", "ls -ld")
+            elif item.kind is Kind.FILE:
+                yield from self._file(item)
+
+    def _file(self, item: TreeItem) -> Iterator[ReplaceFile]:
+        path = self._home.path / item.path
+        try:
+            if item.signature.size > _LARGEST_REWRITE:
+                found = next((n for c in data_chunks(path, self._values.overlap) for n in self._values.names_in(c)), "")
+                if found:
+                    self._leave(item.path, f"too large to be rewritten, and it holds the value of {found}", "less")
+                return
+            content = read_file(path, item.signature.size)
+        except OSError as error:
+            self._leave(item.path, f"cannot be read ({(error.strerror or str(error)).lower()})", "ls -l")
+            return
+        if not self._values.hits(content):
+            return
+        name = self._values.names_in(content)[0]
+        why, command = self._why_not(item.path, content)
+        result = None if why else self._redacted(item.path, content)
+        if result is None:
+            words = why or "no plain text"
+            self._leave(item.path, f"{words}, not rewritten; it holds the value of {name}", command or "strings")
+            return
+        redacted, places = result
+        self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
+        mode = stat.S_IMODE(item.mode)
+        if is_document_copy(item.path.rpartition("/")[2]):
+            mode &= 0o700
+        yield ReplaceFile(path, Secret(redacted), mode, item.signature)
+
+    def _why_not(self, path: str, content: bytes) -> tuple[str, str]:
+        """Return why a file is never rewritten and a command to look at it, ("", "") when it may be."""
+        if path.endswith(_SQLITE_NAMES) or content.startswith(_SQLITE):
+            return "a database", "strings"
+        if path.partition("/")[0] in _RECORDS:
+            return "a record of what was said", "less"
+        if path.partition("/")[0] in _SNAPSHOTS:
+            return "a snapshot of before", "less"
+        kept = self._home.catalog.left_behind_reason(path, is_default=False) is not None
+        return ("a file that Hermes itself writes", "less") if kept else ("", "")
+
+    def _redacted(self, path: str, content: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
+        """Return the text without removed values, None when it is no text; YAML stays YAML."""
+        if path.endswith((".yaml", ".yml")):
+            try:
+                document = YamlDocument.parse(content, path=path)
+                rewrite = rewrite_config(document, (), ConfigJudgement(), self._values, policy=self._policy)
+            except DocumentError:
+                return self._values.redact_bytes(content)
+            gone = tuple(Redaction(row.line, row.ruling.reason.rpartition(" ")[2]) for row in rewrite.removed)
+            return rewrite.content, gone + rewrite.redacted
+        return self._values.redact_bytes(content)
+
+    def _look_behind(self, item: TreeItem) -> None:
+        """Say what persona and memory hold that lie behind a link: others may use that file, too."""
+        if item.path not in AGENT_FILES:
+            return
+        try:
+            content = read_document(self._home.path / item.path)
+        except Failed:
+            return
+        if content is not None and self._values.hits(content):
+            name = self._values.names_in(content)[0]
+            self._leave(item.path, f"a link out of the profile, to a text that holds the value of {name}", "less")
+
+    def _leave(self, path: str, reason: str, command: str) -> None:
+        place = shlex.quote(str(self._home.path / path))
+        self._report.left.append(LeftPlace(path, reason, f"{command} {place}"))
