@@ -41,10 +41,13 @@ def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[R
     Raises Refused(code="exists") for a target that is there, NotFound for a source that is not,
     ChangedMeanwhile for a file that is not as planned.
     """
-    records: tuple[Record, ...] = ()
+    records: list[Record] = []
+    moves: list[tuple[str, str]] = []
     for index, step in enumerate(plan.steps):
-        records += (_draft(step, f"{change_id}-{index}", state, files, moves_before(records, index)),)
-    return records
+        records.append(_draft(step, f"{change_id}-{index}", state, files, moves))
+        if isinstance(step, MoveTree):
+            moves.append((str(step.source), str(step.target)))
+    return tuple(records)
 
 
 def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[str, str]]) -> Record:
@@ -61,7 +64,7 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
             if status is None:
                 raise NotFound(
                     f"{source} is not there any more", target=source, code="gone",
-                    hint="see the profiles there are with `hermes-profiles list`",
+                    hint=f"see what is there with `ls -A {os.path.dirname(source)}`, then run the command again",
                 )  # fmt: skip
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
@@ -132,15 +135,17 @@ class Stager:
 
     def stage(self, plan: ChangePlan, records: tuple[Record, ...]) -> tuple[Record, ...]:
         """Return the records with what is at each target before and after."""
-        staged = []
+        staged: list[Record] = []
+        moves: list[tuple[str, str]] = []
         for index, (step, record) in enumerate(zip(plan.steps, records, strict=True)):
-            moves = moves_before(records, index)
             for folder in record.made:
                 self._files.make_folders(folder)
             if isinstance(step, PublishTree):
                 record = self._stage_publish(step, record)
             elif isinstance(step, ReplaceFile):
                 record = self._stage_replace(step, record, index, moves)
+            if isinstance(step, MoveTree):
+                moves.append((str(step.source), str(step.target)))
             staged.append(record)
         return tuple(staged)
 

@@ -191,19 +191,19 @@ def _read(folder: Path, kind: str, files: Files) -> TrashEntry:
         return TrashEntry(
             folder.name, str(about["name"]), folder, Path(about["origin"]), str(about["deleted_at"]),
             None if about["size"] is None else int(about["size"]), Signature.of(status), kind,
-            *((tuple(map(_plain, about["paths"])), str(about["reason"])) if kind == "files" else ()),
+            *((_paths(about["paths"]), str(about["reason"])) if kind == "files" else ()),
         )  # fmt: skip
     except (OSError, ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError):
         return bare  # the profile itself is what counts
 
 
-def _plain(path: object) -> str:
-    """Return a path that stays in the folder it is put below; raises ValueError or TypeError for any other."""
-    if not isinstance(path, str):
-        raise TypeError("not a path")
-    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+def _paths(given: object) -> tuple[str, ...]:
+    """Return paths that stay in the folder they are put below; raises ValueError for anything else."""
+    if not isinstance(given, list) or not all(isinstance(path, str) for path in given):
+        raise ValueError("not a list of paths")
+    if any("\0" in path or {"", ".", ".."} & set(path.split("/")) for path in given):
         raise ValueError("not a plain path")
-    return path
+    return tuple(given)
 
 
 def empty(

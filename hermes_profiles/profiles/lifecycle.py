@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
-from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_to_trash
+from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.result import NotFound, Refused
@@ -85,6 +85,22 @@ def plan_restore(
     return ChangePlan(("restore", name), f"restore {name}", tuple(steps), profiles=(name,)), why
 
 
+def plan_restore_files(layout: Layout, entry: TrashEntry, name: str) -> ChangePlan:
+    """Return the plan that puts files from the trash back into a profile, each where it was.
+
+    Raises NotFound when there is no such profile, Refused when something is in the place of a file.
+    """
+    home = layout.home(name)
+    if not home.is_dir():
+        raise NotFound(
+            f"no profile {name!r} in {layout.root}, where the files of {entry.id} were", target=name,
+            hint=f"have it back first (`hermes-profiles restore {name}`), or put them into another profile: "
+            f"`hermes-profiles restore {entry.id} --as NAME`",
+        )  # fmt: skip
+    steps = steps_from_trash_files(entry, home)
+    return ChangePlan(("restore", entry.id), f"restore files of {name}", steps, profiles=(name,))
+
+
 def later_than(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
     """Return the id, or one that sorts after every entry: of two deletes within a second the later is the newer."""
     newest = max((entry.id[: len(trash_id)] for entry in entries), default="")
@@ -97,13 +113,19 @@ def later_than(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
 
 
 def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntry:
-    """Return the trash entry with this id, or the newest of this profile name.
+    """Return the trash entry with this id (a profile or files), or the newest deleted profile of this name.
 
     Raises NotFound with what there is.
     """
     for entry in entries:
-        if wanted == entry.id or normalize(wanted) == entry.name:
+        if wanted == entry.id or (entry.kind == "profile" and normalize(wanted) == entry.name):
             return entry
+    for entry in entries:
+        if normalize(wanted) == entry.name:
+            raise NotFound(
+                f"no deleted profile {wanted!r} is in the trash, only files of it", target=wanted,
+                hint=f"put them back with `hermes-profiles restore {entry.id}`; see `hermes-profiles trash list`",
+            )  # fmt: skip
     known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
     raise NotFound(
         f"{wanted!r} is not in the trash",

@@ -294,8 +294,8 @@ def strays(world: World) -> list[str]:
             listed = os.listdir(state / folder)
             found += [f"{folder}/{name}" for name in listed if folder == "staging" or name.startswith(".")]
     if (state / "trash").is_dir():
-        kept = [list((state / "trash").glob(f"*/{name}")) for name in ("home", "files")]
-        found += [str(each) for each in (state / "trash").iterdir() if each not in {at.parent for at in sum(kept, [])}]
+        folders = list((state / "trash").iterdir())
+        found += [str(each) for each in folders if not (each / "home").exists() and not (each / "files").exists()]
     if (state / "journal").is_dir():
         names = os.listdir(state / "journal")
         found += [name for name in names if name.startswith(".")]

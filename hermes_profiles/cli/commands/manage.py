@@ -12,8 +12,8 @@ from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.apply import undo as undo_change
 from hermes_profiles.changes.files import taken
 from hermes_profiles.changes.journal import Journal, iso
-from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
+from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.changes.undo import choose, plan_undo
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
@@ -177,18 +177,20 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
     "hermes-profiles restore work --as work-2",
 )
 def restore(
-    profile: Annotated[str, typer.Argument(help="Name of the deleted profile, or the id of its trash entry.")],
+    profile: Annotated[str, typer.Argument(help="Name of the deleted profile, or the id of a trash entry.")],
     name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Bring it back under this name.")] = None,
     dry_run: DryRun = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Bring a deleted profile back from the trash."""
+    """Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)."""
     session = Session(home, json)
 
     def body() -> Answer:
         warnings = session.recover(dry_run=dry_run)
         entry = lifecycle.choose_from_trash(trash_entries(session.layout), profile)
+        if entry.kind == "files":
+            return _restore_files(session, entry, name or entry.name, warnings, dry_run=dry_run)
         target = check_new_name(entry.name if name is None else name)
         hermes = find_command("hermes", session.environment)
         plan, no_alias = lifecycle.plan_restore(
@@ -198,6 +200,7 @@ def restore(
             "profile": target,
             "path": str(session.layout.home(target)),
             "trash_id": entry.id,
+            "kind": entry.kind,
         }
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
@@ -205,6 +208,20 @@ def restore(
         return answer("restore", plan, data, warnings, f"{target} is back at {data['path']}")
 
     run(("restore",), session, body)
+
+
+def _restore_files(
+    session: Session, entry: TrashEntry, name: str, warnings: list[Problem], *, dry_run: bool
+) -> Answer:  # fmt: skip
+    target = check_existing_name(name)
+    plan = lifecycle.plan_restore_files(session.layout, entry, target)
+    home = session.layout.home(target)
+    paths = [str(step.target.relative_to(home)) for step in plan.steps if isinstance(step, MoveTree)]
+    data: dict[str, Any] = {
+        "profile": target, "path": str(home), "trash_id": entry.id, "kind": entry.kind, "restored": paths,
+    }  # fmt: skip
+    carry_out(session, plan, data, dry_run=dry_run)
+    return answer("restore", plan, data, warnings, f"back in {home}: {', '.join(paths)}")
 
 
 @examples(

@@ -1,7 +1,8 @@
-"""trash: what deleted profiles still take, and the one command that deletes for good."""
+"""trash: deleted profiles and files taken out of profiles, and the one command that deletes for good."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,7 +18,30 @@ from hermes_profiles.model.result import NotFound, Result
 
 
 def _row(entry: TrashEntry) -> dict[str, Any]:
-    return {"id": entry.id, "profile": entry.name, "deleted_at": entry.deleted_at, "path": str(entry.home)}
+    return {
+        "id": entry.id, "kind": entry.kind, "profile": entry.name, "deleted_at": entry.deleted_at,
+        "path": str(entry.home), "files": list(entry.paths), "reason": entry.reason,
+    }  # fmt: skip
+
+
+def _count(entries: Sequence[TrashEntry]) -> str:
+    """Return what goes, in words: `2 deleted profiles and files of 1 profile`."""
+    profiles = sum(entry.kind == "profile" for entry in entries)
+    owners = len({entry.name for entry in entries if entry.kind != "profile"})
+    parts = [f"{profiles} deleted profile{'s' if profiles > 1 else ''}"] if profiles else []
+    parts += [f"files of {owners} profile{'s' if owners > 1 else ''}"] if owners else []
+    return " and ".join(parts)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the table, then which files there are: their paths are too long for a column beside an id."""
+    cells = [(row["id"], row["kind"], row["profile"], row["deleted_at"] or "-") for row in rows]
+    yield from output.table(("id", "kind", "profile", "deleted"), cells)
+    for row in rows:
+        if row["kind"] == "files":
+            first, *more = row["files"] or [f"see `ls -RA {row['path']}`"]
+            why = f" ({row['reason']})" if row["reason"] else ""
+            yield f"{row['id']}: {first}{f' and {len(more)} more' if more else ''}{why}"
 
 
 def _is_older(entry: TrashEntry, limit: datetime) -> bool:
@@ -29,17 +53,14 @@ def _is_older(entry: TrashEntry, limit: datetime) -> bool:
 
 @examples("hermes-profiles trash list", "hermes-profiles trash list --json")
 def list_trash(home: Home = None, json: Json = False) -> None:
-    """List deleted profiles, newest first."""
+    """List deleted profiles, and files that were taken out of profiles, newest first."""
     session = Session(home, json)
 
     def body() -> Answer:
         rows = [_row(entry) for entry in trash_entries(session.layout)]
-        cells = [(row["id"], row["profile"], row["deleted_at"] or "-") for row in rows]
-
-        def text() -> list[str]:
-            return output.table(("id", "profile", "deleted"), cells) if cells else ["the trash is empty"]
-
-        return Answer(Result(("trash", "list"), {"trash": rows}), text)
+        return Answer(
+            Result(("trash", "list"), {"trash": rows}), lambda: list(_lines(rows)) if rows else ["the trash is empty"]
+        )
 
     run(("trash", "list"), session, body)
 
@@ -74,8 +95,8 @@ def empty_trash(
         if dry_run or not chosen:
             deleted = [_row(each) for each in chosen]
         else:
-            count = f"{len(chosen)} deleted profile{'s' if len(chosen) > 1 else ''}"
-            require_yes(f"delete {count} for good", "delete", yes=yes, hint="say `hermes-profiles trash empty --yes`")
+            hint = "say `hermes-profiles trash empty --yes`"
+            require_yes(f"delete {_count(chosen)} for good", "delete", yes=yes, hint=hint)
             deleted = [_row(each) for each in empty(session.layout, ids=[each.id for each in chosen])]
         words = "would be deleted" if dry_run else "deleted"
         data = {"deleted": deleted, "dry_run": dry_run}
@@ -87,6 +108,6 @@ def empty_trash(
     run(("trash", "empty"), session, body)
 
 
-app = typer.Typer(help="List or empty the trash of deleted profiles.", rich_markup_mode=None)
+app = typer.Typer(help="List or empty the trash of deleted profiles and files.", rich_markup_mode=None)
 app.command("list", epilog=epilog(list_trash))(list_trash)
 app.command("empty", epilog=epilog(empty_trash))(empty_trash)

@@ -1,0 +1,142 @@
+"""Files in the trash: `trash list` shows them, `restore ID` puts them back, `trash empty` deletes them for good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from cli_world import World, picture, strays
+
+from hermes_profiles.changes.apply import apply, utc_now
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.changes.plan import ChangePlan, SetMode, Signature, describe
+from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.cli.report import dry_run_lines
+from hermes_profiles.model.layout import Layout
+
+STATE = {
+    "SOUL.md": "kind\n",
+    "weixin/accounts/one.json": '{"token": "CANARY-weixin"}\n',
+    "whatsapp/creds.json": "CANARY-whatsapp",
+    "config.yaml": "model:\n  default: gpt-5\n",
+}
+AWAY = ("weixin/accounts/one.json", "whatsapp")
+
+
+@pytest.fixture
+def work(world: World) -> World:
+    world.make("work", STATE)
+    return world
+
+
+def throw(world: World, paths: Sequence[str] = AWAY, profile: str = "work") -> str:
+    """Move files to the trash as a repair does; return the id of their entry."""
+    layout, now = Layout(world.root, world.user), utc_now()
+    trash_id = Journal(layout.state).fresh_id(now)
+    steps = steps_to_trash_files(
+        layout, profile, [layout.home(profile) / path for path in paths], trash_id=trash_id, deleted_at=now,
+        reason="copied from default",
+    )  # fmt: skip
+    apply(ChangePlan(("repair",), f"repair {profile}", steps, profiles=(profile,)), layout=layout)
+    return f"{trash_id}-{profile}"
+
+
+def test_files_are_listed_put_back_and_taken_again(work: World) -> None:
+    before = picture(work.home("work"))
+    entry_id = throw(work)
+    (row,) = work.ok("trash", "list", "--json").data["trash"]
+    assert (row["id"], row["kind"], row["profile"], row["files"]) == (entry_id, "files", "work", list(AWAY))
+    assert row["reason"] == "copied from default" and row["path"].endswith(f"{entry_id}/files")
+    shown = work.ok("trash", "list").stdout
+    assert f"{entry_id}: weixin/accounts/one.json and 1 more (copied from default)" in shown
+    assert shown.split("\n")[0].split() == ["id", "kind", "profile", "deleted"]
+    dry = work.unchanged_by("restore", entry_id, "--dry-run", "--json")
+    assert dry.code == 0 and [step["kind"] for step in dry.data["plan"]][:2] == ["move", "move"]
+    assert str(work.home("work") / "whatsapp") in work.unchanged_by("restore", entry_id, "--dry-run").stdout
+    done = work.ok("restore", entry_id, "--json")
+    assert (done.data["kind"], done.data["restored"], done.data["profile"]) == ("files", list(AWAY), "work")
+    assert picture(work.home("work")) == before
+    assert work.ok("trash", "list").stdout == "the trash is empty\n" and strays(work) == []
+    work.ok("undo")
+    assert not (work.home("work") / "whatsapp").exists()
+    assert [row["id"] for row in work.ok("trash", "list", "--json").data["trash"]] == [entry_id]
+    assert "whatsapp" in work.ok("restore", entry_id).stdout
+    assert picture(work.home("work")) == before
+
+
+def test_a_repair_is_undone_by_undo(work: World) -> None:
+    before = picture(work.home("work"))
+    throw(work)
+    work.ok("undo")
+    assert picture(work.home("work")) == before and work.ok("trash", "list").stdout == "the trash is empty\n"
+
+
+def test_a_place_that_is_taken_is_refused_by_name(work: World) -> None:
+    entry_id = throw(work)
+    work.make("work", {"whatsapp": "something new"})
+    for given in (("restore", entry_id, "--json"), ("restore", entry_id, "--dry-run", "--json")):
+        done = work.unchanged_by(*given)
+        assert done.code == 6 and done.problem["code"] == "exists"
+        assert done.problem["target"] == str(work.home("work") / "whatsapp")
+        assert f"mv {done.problem['target']} " in done.problem["hint"]
+
+
+def test_the_name_means_the_deleted_profile_and_never_files(work: World) -> None:
+    entry_id = throw(work)
+    done = work.call("restore", "work", "--json")
+    assert done.code == 5 and f"restore {entry_id}" in done.problem["hint"]
+    work.ok("delete", "work", "--yes")
+    later = throw_from_default(work)
+    done = work.call("restore", entry_id, "--json")
+    assert done.code == 5 and "`hermes-profiles restore work`" in done.problem["hint"], "its profile is not there"
+    assert work.ok("restore", "work", "--json").data["kind"] == "profile"
+    assert (work.home("work") / "SOUL.md").exists()
+    work.ok("restore", entry_id)
+    work.ok("restore", later)
+    assert (work.home("default") / "skills/notify/SKILL.md").exists()
+
+
+def throw_from_default(world: World) -> str:
+    return throw(world, ("skills/notify/SKILL.md",), "default")
+
+
+def test_files_of_a_renamed_profile_go_where_they_are_told(work: World) -> None:
+    before = picture(work.home("work"))
+    entry_id = throw(work)
+    work.ok("rename", "work", "office")
+    done = work.call("restore", entry_id, "--json")
+    assert done.code == 5 and f"restore {entry_id} --as NAME" in done.problem["hint"]
+    assert work.ok("restore", entry_id, "--as", "office", "--json").data["profile"] == "office"
+    assert picture(work.home("office")) == before
+    assert work.call("restore", entry_id, "--as", "../x").code != 0
+
+
+def test_an_entry_that_does_not_say_what_it_is_moves_nothing(work: World) -> None:
+    entry_id = throw(work)
+    (about,) = work.state.glob("trash/*/about.json")
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"paths": ["../../victim"]}))
+    (row,) = work.ok("trash", "list", "--json").data["trash"]
+    assert (row["id"], row["kind"], row["profile"], row["files"]) == (entry_id, "files", "work", [])
+    assert "ls -RA" in work.ok("trash", "list").stdout
+    done = work.unchanged_by("restore", entry_id, "--json")
+    assert done.code == 1 and done.problem["hint"]
+
+
+def test_empty_counts_both_kinds(work: World) -> None:
+    entry_id = throw(work)
+    work.make("other", STATE)
+    work.ok("delete", "other", "--yes")
+    done = work.call("trash", "empty", "--json")
+    assert done.code == 6 and "1 deleted profile and files of 1 profile" in done.problem["message"]
+    assert [row["kind"] for row in work.ok("trash", "empty", entry_id, "--yes", "--json").data["deleted"]] == ["files"]
+    assert [row["kind"] for row in work.ok("trash", "list", "--json").data["trash"]] == ["profile"]
+    assert not list(work.state.glob(f"trash/{entry_id}")) and strays(work) == []
+
+
+def test_a_dry_run_tells_the_mode_before_and_after(work: World) -> None:
+    path = work.home("work") / "SOUL.md"
+    path.chmod(0o644)
+    plan = ChangePlan(("doctor",), "set modes", (SetMode(path, 0o600, Signature.of(path.lstat())),))
+    assert describe(plan) == ({"kind": "mode", "target": str(path), "mode": "0600", "before": "0644"},)
+    assert f"  set the mode of {path} to 0600 (it is 0644)" in list(dry_run_lines(plan.summary, describe(plan)))
