@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .catalog import Catalog, Channel, Port
+from .catalog import Catalog, KeyClass, Port, Sharing
+from .channel_view import ChannelView, below, mapping
 from .flags import is_truthy
 
 # The sections of config.yaml that `channels_of` reads, besides those named like a channel.
@@ -19,8 +21,6 @@ _STARTED_BY_BLOCK: Mapping[str, tuple[str, ...]] = {
     "teams": ("client_id", "client_secret", "tenant_id"), "photon": ("project_id", "project_secret"),
     "raft": ("bridge_token",), "relay": ("relay_url",), "google_chat": ("project_id", "subscription_name"),
 }  # fmt: skip
-# What Hermes takes when nobody names it (plugins/platforms/{ntfy,irc}/adapter.py).
-_DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
 # Where a later alternative is only a coarser word for the same party: two numbers of one Twilio account, or one
 # topic on two servers, are no conflict.
 _FINEST_ALONE = frozenset({"ntfy", "sms"})
@@ -31,13 +31,14 @@ _LISTENS_IN_MODE: Mapping[str, tuple[str, str, str]] = {
 }
 # Variables whose values are addresses: capitals and a slash at the end mean nothing there.
 _ADDRESSES = ("_URL", "_HOMESERVER", "_HOST", "_SERVER")
-_REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 # What documentation writes in place of a value: two profiles that hold it are in nobody's way.
 _EXAMPLE = (
     r"(?i)<.*>|\[.*\]|[x*.\-_]+|.*\$\{.*|.*\byour[-_ ].*|.*[-_]here"
     r"|(?:change|replace|insert|paste|enter|put)[-_ ]?(?:me|this|it|your|the|here)\b.*"
     r"|.*@example\.(?:com|org|net)|\+?1?555\d{7}|123456(?:789)?:abc.*|xox[bp]-(?:x+|\.+|1234).*|xapp-(?:x+|\.+).*"
 )
+# A value under this many characters is not searched for (DESIGN.md, clone policy).
+_SHORTEST = 8
 _EVERYWHERE = frozenset({"", "*", "::", "all", "0.0.0.0"})  # noqa: S104
 
 
@@ -56,6 +57,19 @@ class Identity(NamedTuple):
     def place(self) -> tuple[str, str]:
         """Return what two profiles must have in common to be in each other's way."""
         return (self.channel, self.key)
+
+
+class Origin(NamedTuple):
+    """Where a profile says who a channel's remote party is.
+
+    `variables`: names whose values name it together, each with the config path below the channel's block that may stand
+    for it ("" for none) in `paths`; or `file`: a state file (relative to the home, or absolute) with the key in `path`.
+    """
+
+    variables: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    file: str = ""
+    path: tuple[str, ...] = ()
 
 
 class PortClaim(NamedTuple):
@@ -120,7 +134,7 @@ def channels_on(
     for channel, needed in _STARTED_BY_BLOCK.items():
         if channel in on or channel in flags or channel not in catalog.channels:
             continue
-        extra = [key for block in blocks.get(channel, ()) for key in _below(block, "extra")]
+        extra = [key for block in blocks.get(channel, ()) for key in below(block, "extra")]
         if extra and all(key in extra for key in needed):
             on.add(channel)
     if "photon" not in on and flags.get("photon") is not False and _photon_login(stored):
@@ -155,22 +169,58 @@ def held_by(
     identities: list[Identity] = []
     ports: list[PortClaim] = []
     for name in on:
-        view = _View(catalog.channels[name], env, blocks.get(name, ()))
-        identities += _identities(view, catalog, stored, home)
+        view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
+        identities += [identity for identity, _ in _identities(view, catalog, stored, home)]
         ports += _ports(view)
     return Held(on, tuple(dict.fromkeys(identities)), tuple(ports))
 
 
-def identities_of(
+def origins_of(
     environment: Mapping[str, str],
     config: Mapping[str, Any],
     catalog: Catalog,
     *,
     stored: Callable[[str], object] = lambda path: None,
     home: str = "",
-) -> tuple[Identity, ...]:
-    """Return the remote parties of the channels that are on (see `held_by`)."""
-    return held_by(environment, config, catalog, stored=stored, home=home).identities
+) -> dict[tuple[str, str], Origin]:
+    """Return place of an identity → where it comes from, for every one of `held_by`, given the same."""
+    env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
+    found: dict[tuple[str, str], Origin] = {}
+    for name in channels_on(environment, config, catalog, stored=stored):
+        view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
+        for identity, origin in _identities(view, catalog, stored, home):
+            paths = origin.paths or tuple(view.path_of(variable) for variable in origin.variables)
+            found.setdefault(identity.place, origin._replace(paths=paths))
+    return found
+
+
+def credentials_in(
+    environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (channel, variable, config path that may stand for it, value) of every credential of an identity, whether
+    its channel is on or off; what is too short or too common to be one, and listeners' keys, are left out."""
+    env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
+    index = _credential_names(catalog)
+    named = {index[name] for name in env if name in index}
+    for name in sorted(named | (set(blocks) & set(index.values()))):
+        channel = catalog.channels[name]
+        view = ChannelView(channel, env, blocks.get(name, ()))
+        for variable in (each for each, owner in index.items() if owner == name):
+            value = view.value(variable)
+            if len(value) >= _SHORTEST and names_somebody([value], catalog):
+                yield name, variable, view.path_of(variable), value
+
+
+@lru_cache(maxsize=4)
+def _credential_names(catalog: Catalog) -> dict[str, str]:
+    """Return variable → channel of what tells or proves who a remote party is by itself."""
+    found: dict[str, str] = {}
+    for channel in catalog.channels.values():
+        alone = {names[0] for names in channel.lock_identity if len(names) == 1}
+        for fact in channel.keys if channel.sharing is not Sharing.port_exclusive else ():
+            if fact.key_class is KeyClass.IDENTITY_CREDENTIAL and (fact.secret or fact.name in alone):
+                found.setdefault(fact.name, channel.name)
+    return found
 
 
 def _blocks(config: Mapping[str, Any], catalog: Catalog) -> dict[str, list[Mapping[str, Any]]]:
@@ -187,106 +237,75 @@ def _blocks(config: Mapping[str, Any], catalog: Catalog) -> dict[str, list[Mappi
     return found
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _below(block: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return _mapping(block.get(name))
-
-
-class _View:
-    """One channel of one profile: its values, wherever they stand."""
-
-    def __init__(self, channel: Channel, env: Mapping[str, str], blocks: Iterable[Mapping[str, Any]]) -> None:
-        self.channel = channel
-        self.name = channel.name
-        self._env = env
-        self.blocks = tuple(blocks)
-
-    def value(self, variable: str) -> str:
-        """Return what a variable of the channel is, "" when nothing sets it: the environment wins, as in Hermes."""
-        found = self._env.get(variable, "").strip()
-        return found or self.path(self._path_of(variable)) or _DEFAULTS.get(variable, "")
-
-    def path(self, dotted: str) -> str:
-        """Return a single value below the channel's blocks, directly or below `extra`; `${NAME}` is looked up."""
-        if not dotted:
-            return ""
-        bare = dotted.removeprefix("extra.")
-        for block in self.blocks:
-            for place in (block, _below(block, "extra")) if bare == dotted else (_below(block, "extra"), block):
-                text = self.text(place.get(bare))
-                if text:
-                    return text
-        return ""
-
-    def text(self, value: object) -> str:
-        """Return a value as Hermes would hand it on, references to variables resolved."""
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
-            return ""
-        text = str(value).strip()
-        if "${" in text:  # 0.19.0 takes it as it stands, which logs nobody in; newer releases expand it
-            text = re.sub(_REFERENCE, lambda match: self._env.get(match[1], "") or match[0], text)
-        return text
-
-    def _path_of(self, variable: str) -> str:
-        fact = next((fact for fact in self.channel.keys if fact.name == variable), None)
-        if fact is not None and fact.config:
-            return fact.config
-        for prefix in self.channel.prefixes:
-            if variable.startswith(prefix):
-                return "extra." + variable.removeprefix(prefix).lower()
-        return ""
-
-
-def _identities(view: _View, catalog: Catalog, stored: Callable[[str], object], home: str) -> Iterator[Identity]:
-    """Yield the remote parties of one channel that is on; placeholders and examples are none."""
+def _identities(
+    view: ChannelView, catalog: Catalog, stored: Callable[[str], object], home: str
+) -> Iterator[tuple[Identity, Origin]]:
+    """Yield the remote parties of one channel that is on, and where each stands; placeholders and examples are none."""
     for names in _alternatives(view):
         values = [view.value(name) for name in names]
-        if _is_real(values, catalog):
-            text = _text(view.name, names, values)
-            yield Identity(view.name, _digest(text), "token" if names[0].endswith("_TOKEN") else "identity")
+        if names_somebody(values, catalog):
+            noun = "token" if names[0].endswith("_TOKEN") else "identity"
+            for text in _texts(view.name, names, values):
+                yield Identity(view.name, _digest(text), noun), Origin(names)
     if view.name == "weixin":
         account = view.value("WEIXIN_ACCOUNT_ID")
-        login = stored(f"weixin/accounts/{account}.json") if account and "/" not in account else None
-        token = view.text(_mapping(login).get("token"))
+        file = f"weixin/accounts/{account}.json"
+        login = stored(file) if account and "/" not in account else None
+        token = view.text(mapping(login).get("token"))
         # The stored token serves only where nothing else names one (gateway/platforms/weixin.py).
-        if not view.value("WEIXIN_TOKEN") and _is_real([token], catalog):
-            yield Identity(view.name, _digest(token), "token")
+        if not view.value("WEIXIN_TOKEN") and names_somebody([token], catalog):
+            yield Identity(view.name, _digest(token), "token"), Origin(file=file, path=("token",))
     elif view.name == "whatsapp":
         yield from _linked_device(view, stored, home)
     elif view.name == "photon" and not view.value("PHOTON_PROJECT_ID") and (project := _photon_login(stored)):
-        yield Identity(view.name, _digest(project))
+        yield (
+            Identity(view.name, _digest(project)),
+            Origin(file="auth.json", path=("credential_pool", "photon_project")),
+        )
     elif view.name == "relay" and not view.value("GATEWAY_RELAY_ID") and (relay := view.path("extra.relay_id")):
-        yield Identity(view.name, _digest(relay))
+        yield Identity(view.name, _digest(relay)), Origin(("GATEWAY_RELAY_ID",), ("extra.relay_id",))
     elif view.name == "wecom_callback":
         yield from _apps(view)
 
 
-def _alternatives(view: _View) -> Iterator[tuple[str, ...]]:
+def _alternatives(view: ChannelView) -> Iterator[tuple[str, ...]]:
     """Yield the combinations of variables that name the remote party and are complete."""
     complete = [names for names in view.channel.lock_identity if all(view.value(name) for name in names)]
     yield from complete[:1] if view.name in _FINEST_ALONE else complete
 
 
-def _is_real(values: list[str], catalog: Catalog) -> bool:
+def names_somebody(values: list[str], catalog: Catalog) -> bool:
+    """Return whether values name a remote party: all are set, none is what documentation writes in place of one."""
     if any(not value or value.lower() in catalog.placeholders or re.fullmatch(_EXAMPLE, value) for value in values):
         return False
     # An address on this machine is a party like any other; a word that everybody writes is none.
     return any("://" in value or value not in catalog.common_values for value in values)
 
 
-def _text(channel: str, names: tuple[str, ...], values: list[str]) -> str:
-    """Return the text that names the party: Hermes' own where it has a lock, one spelling for all elsewhere."""
+def _texts(channel: str, names: tuple[str, ...], values: list[str]) -> Iterator[str]:
+    """Yield the texts that name the party: Hermes' own where it has a lock, and one spelling for all."""
     if channel == "irc":
-        return ":".join(values)
-    if channel == "line":
-        return _digest(values[0])[:16]
-    if channel == "email":
-        return " ".join(value.lower() for value in values)
-    pairs = zip(names, values, strict=True)
-    return "\n".join(value.rstrip("/").lower() if name.endswith(_ADDRESSES) else value for name, value in pairs)
+        yield ":".join(values)
+    elif channel == "line":
+        yield _digest(values[0])[:16]
+    elif channel == "email":
+        yield " ".join(value.lower() for value in values)
+    elif channel == "signal":  # Hermes' lock has the number as it is written (gateway/platforms/signal.py)
+        yield from dict.fromkeys((values[0], _phone(values[0])))
+    else:
+        pairs = zip(names, values, strict=True)
+        yield "\n".join(
+            value.rstrip("/").lower() if name.endswith(_ADDRESSES)
+            else _phone(value) if name.endswith("_PHONE_NUMBER") else value
+            for name, value in pairs
+        )  # fmt: skip
+
+
+def _phone(text: str) -> str:
+    """Return a number in the one spelling `+4915112345`, anything else as it is."""
+    digits = re.sub(r"[\s().\-/]", "", text)
+    digits = f"+{digits[2:]}" if digits.startswith("00") else digits
+    return digits if re.fullmatch(r"\+\d{5,15}", digits) else text
 
 
 def _digest(text: str) -> str:
@@ -295,7 +314,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _linked_device(view: _View, stored: Callable[[str], object], home: str) -> Iterator[Identity]:
+def _linked_device(view: ChannelView, stored: Callable[[str], object], home: str) -> Iterator[tuple[Identity, Origin]]:
     """Yield WhatsApp's linked device: whom the session's creds name, since a copied session has another path; and
     the path, which is what Hermes' lock knows."""
     given = view.path("extra.session_path")
@@ -305,41 +324,42 @@ def _linked_device(view: _View, stored: Callable[[str], object], home: str) -> I
         creds = stored(f"{folder}/creds.json")
         if not isinstance(creds, Mapping):
             continue
-        device = _below(creds, "me").get("id") or _below(creds, "noiseKey").get("public") or creds.get("registrationId")
+        device = below(creds, "me").get("id") or below(creds, "noiseKey").get("public") or creds.get("registrationId")
+        origin = Origin(file=f"{folder}/creds.json")
         if device:
-            yield Identity(view.name, _digest(str(device)), "session")
-        yield Identity(view.name, _digest(folder if folder.startswith("/") else f"{home}/{folder}"), "session")
+            yield Identity(view.name, _digest(str(device)), "session"), origin
+        yield Identity(view.name, _digest(folder if folder.startswith("/") else f"{home}/{folder}"), "session"), origin
         return
 
 
 def _photon_login(stored: Callable[[str], object]) -> str:
     """Return the project of Photon that auth.json holds a login for (plugins/platforms/photon/auth.py)."""
-    pool = _below(_mapping(stored("auth.json")), "credential_pool").get("photon_project")
-    entry = _mapping(pool[0]) if isinstance(pool, list) and pool else {}
+    pool = below(mapping(stored("auth.json")), "credential_pool").get("photon_project")
+    entry = mapping(pool[0]) if isinstance(pool, list) and pool else {}
     if not entry.get("project_secret"):
         return ""
     return str(entry.get("spectrum_project_id") or entry.get("project_id") or "")
 
 
-def _apps(view: _View) -> Iterator[Identity]:
+def _apps(view: ChannelView) -> Iterator[tuple[Identity, Origin]]:
     """Yield the apps of WeCom's list in config.yaml, each a party of its own."""
     for block in view.blocks:
-        apps = _below(block, "extra").get("apps")
+        apps = below(block, "extra").get("apps")
         for app in apps if isinstance(apps, list) else ():
             if isinstance(app, Mapping):
                 values = [view.text(app.get("corp_id")), view.text(app.get("agent_id"))]
                 if all(values):
-                    yield Identity(view.name, _digest("\n".join(values)))
+                    yield Identity(view.name, _digest("\n".join(values))), Origin(("",), ("extra.apps",))
 
 
-def _ports(view: _View) -> Iterator[PortClaim]:
+def _ports(view: ChannelView) -> Iterator[PortClaim]:
     for port in view.channel.ports:
         number = _number(view, port)
         if number and _listens(view, port):
             yield PortClaim(view.name, number, _address(view, port))
 
 
-def _listens(view: _View, port: Port) -> bool:
+def _listens(view: ChannelView, port: Port) -> bool:
     if view.name == "telegram":
         return bool(view.value("TELEGRAM_WEBHOOK_URL"))
     if view.name in _LISTENS_IN_MODE:
@@ -348,13 +368,13 @@ def _listens(view: _View, port: Port) -> bool:
     return True
 
 
-def _number(view: _View, port: Port) -> int:
+def _number(view: ChannelView, port: Port) -> int:
     texts = [view.value(name) for name in port.env] + [view.path(".".join(path)) for path in port.config]
     numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 6]
     return next((number for number in numbers if 0 < number < 65536), port.default)
 
 
-def _address(view: _View, port: Port) -> str:
+def _address(view: ChannelView, port: Port) -> str:
     """Return the address of a port; what names the port names the address beside it (`…_PORT`, `…_HOST`)."""
     texts = [view.value(name.removesuffix("PORT") + "HOST") for name in port.env if name.endswith("PORT")]
     texts += [view.path(".".join(path).removesuffix("port") + "host") for path in port.config]

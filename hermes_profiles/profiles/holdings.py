@@ -56,11 +56,7 @@ def holdings(
     """
     files = files or HomeFiles(home, catalog.known_names)
     before = len(files.problems)
-    config, has_config = _config(files, catalog)
-    legacy = legacy_blocks(files)
-    if managed.config and has_config:
-        config = merged(config, managed.config)
-    environment = {**files.environment(), **_injected(config), **managed.environment}
+    environment, config, legacy, has_config = _given(files, catalog, managed)
     held = held_by(environment, with_legacy(config, legacy), catalog, stored=stored_in(files), home=str(home))
     unmaskable: frozenset[str] = frozenset()
     if legacy and not has_config:
@@ -71,12 +67,32 @@ def holdings(
     return Holdings(held.identities, held.ports, problems, held.channels, spellings, unmaskable)
 
 
+def _given(
+    files: HomeFiles, catalog: Catalog, managed: Managed
+) -> tuple[dict[str, str], Mapping[str, Any], Mapping[str, Any], bool]:
+    """Return the variables that a gateway's start sets, config.yaml, the blocks of gateway.json, and whether Hermes
+    reads a config.yaml here."""
+    config, has_config = _config(files, catalog)
+    if managed.config and has_config:
+        config = merged(config, managed.config)
+    environment = {**files.environment(), **injected(config), **managed.environment}
+    return environment, config, legacy_blocks(files), has_config
+
+
+def given(
+    files: HomeFiles, catalog: Catalog, managed: Managed = NOTHING_MANAGED
+) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """Return what `holdings` judges: the variables that a gateway's start sets, and its whole configuration."""
+    environment, config, legacy, _ = _given(files, catalog, managed)
+    return environment, with_legacy(config, legacy)
+
+
 def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -> tuple[str, ...]:
     """Return the channels that a profile switches on: the one answer of `list`, `show` and `status`.
 
     `config`: what its config.yaml sets.
     """
-    environment = {**files.environment(), **_injected(config)}
+    environment = {**files.environment(), **injected(config)}
     return channels_on(environment, with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files))
 
 
@@ -147,7 +163,7 @@ def wanted_sections(catalog: Catalog) -> frozenset[str]:
     return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names, "secrets", "TELEGRAM_WEBHOOK_URL"})
 
 
-def _injected(config: Mapping[str, Any]) -> dict[str, str]:
+def injected(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that 1Password sets at the start, over `.env`: what they are is not known here, but two
     profiles with one reference get one value."""
     secrets = config.get("secrets")

@@ -84,6 +84,12 @@ def test_a_channel_that_is_off_holds_nothing(tmp_path: Path) -> None:
     ("EMAIL_ADDRESS=Me@Home.org\nEMAIL_IMAP_HOST=IMAP.home.org\n",
      "EMAIL_ADDRESS=me@home.org\nEMAIL_IMAP_HOST=imap.home.org\n", True),
     ("EMAIL_ADDRESS=me@home.org\nEMAIL_IMAP_HOST=a.org\n", "EMAIL_ADDRESS=me@home.org\nEMAIL_IMAP_HOST=b.org\n", False),
+    ("SIGNAL_HTTP_URL=http://127.0.0.1:8080\nSIGNAL_ACCOUNT=+49151123456\n",
+     "SIGNAL_HTTP_URL=http://127.0.0.1:8081\nSIGNAL_ACCOUNT='+49 (151) 123-456'\n", True),
+    ("SIGNAL_HTTP_URL=http://127.0.0.1:8080\nSIGNAL_ACCOUNT=0049151123456\n",
+     "SIGNAL_HTTP_URL=http://127.0.0.1:8080\nSIGNAL_ACCOUNT=+49151123457\n", False),
+    ("TWILIO_ACCOUNT_SID=AC1234\nTWILIO_PHONE_NUMBER=+4915112345\n",
+     "TWILIO_ACCOUNT_SID=AC1234\nTWILIO_PHONE_NUMBER=+49-151-12345\n", True),
     ("SLACK_BOT_TOKEN=xoxb-b\nSLACK_APP_TOKEN=xapp-q\n", "SLACK_BOT_TOKEN=xoxb-c\nSLACK_APP_TOKEN=xapp-q\n", True),
     ("SLACK_BOT_TOKEN=xoxb-b\nSLACK_APP_TOKEN=xapp-q\n", "SLACK_BOT_TOKEN=xoxb-b\nSLACK_APP_TOKEN=xapp-r\n", False),
     ("NTFY_TOPIC=t-1234\n", "NTFY_TOPIC=t-1234\nNTFY_SERVER_URL=https://ntfy.sh/\n", True),
@@ -107,6 +113,14 @@ def test_identities_are_compared_and_not_names_of_variables(
     one, two = (look(tmp_path / name, {".env": env + more}) for name, env in (("a", first), ("b", second)))
     assert one.identities and two.identities
     assert bool(keys(one) & keys(two)) is same
+
+
+def test_a_signal_number_keeps_the_spelling_that_hermes_locks(tmp_path: Path) -> None:
+    env = "SIGNAL_HTTP_URL=http://127.0.0.1:8080\nSIGNAL_ACCOUNT=0049 151 123456\n"
+    found = look(tmp_path / "a", {".env": env})
+    assert [one.key for one in found.identities] == [key("0049 151 123456"), key("+49151123456")]
+    plain = look(tmp_path / "b", {".env": env.replace("0049 151 ", "+49151")})
+    assert [one.key for one in plain.identities] == [key("+49151123456")]
 
 
 def test_a_copied_whatsapp_session_is_the_same_device_in_another_place(tmp_path: Path) -> None:

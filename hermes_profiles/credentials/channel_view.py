@@ -1,0 +1,69 @@
+"""One channel of one profile as its values tell it, wherever they stand. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .catalog import Channel
+
+# What Hermes takes when nobody names it (plugins/platforms/{ntfy,irc}/adapter.py).
+_DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
+_REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a mapping as it is, {} for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def below(block: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the mapping at a key, {} when there is none."""
+    return mapping(block.get(name))
+
+
+class ChannelView:
+    """One channel of one profile: its values, wherever they stand."""
+
+    def __init__(self, channel: Channel, env: Mapping[str, str], blocks: Iterable[Mapping[str, Any]]) -> None:
+        self.channel = channel
+        self.name = channel.name
+        self._env = env
+        self.blocks = tuple(blocks)
+
+    def value(self, variable: str) -> str:
+        """Return what a variable of the channel is, "" when nothing sets it: the environment wins, as in Hermes."""
+        found = self._env.get(variable, "").strip()
+        return found or self.path(self.path_of(variable)) or _DEFAULTS.get(variable, "")
+
+    def path(self, dotted: str) -> str:
+        """Return a single value below the channel's blocks, directly or below `extra`; `${NAME}` is looked up."""
+        if not dotted:
+            return ""
+        bare = dotted.removeprefix("extra.")
+        for block in self.blocks:
+            for place in (block, below(block, "extra")) if bare == dotted else (below(block, "extra"), block):
+                text = self.text(place.get(bare))
+                if text:
+                    return text
+        return ""
+
+    def text(self, value: object) -> str:
+        """Return a value as Hermes would hand it on, references to variables resolved."""
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            return ""
+        text = str(value).strip()
+        if "${" in text:  # 0.19.0 takes it as it stands, which logs nobody in; newer releases expand it
+            text = re.sub(_REFERENCE, lambda match: self._env.get(match[1], "") or match[0], text)
+        return text
+
+    def path_of(self, variable: str) -> str:
+        """Return the config path that may stand for a variable of the channel, "" when there is none."""
+        fact = next((fact for fact in self.channel.keys if fact.name == variable), None)
+        if fact is not None and fact.config:
+            return fact.config
+        for prefix in self.channel.prefixes:
+            if variable.startswith(prefix):
+                return "extra." + variable.removeprefix(prefix).lower()
+        return ""
