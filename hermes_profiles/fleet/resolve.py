@@ -37,6 +37,7 @@ def resolve(facts: Facts) -> Gateway:
         restarts=service.restarts if service else None, last_exit=service.last_exit if service else None,
         channels=_channels(facts), masks=facts.masks, api=facts.api, disagreement=_disagreement(facts, state),
         process=process, service=service, settled=process is not None and _is_settled(facts),
+        seen=facts,
     )  # fmt: skip
 
 

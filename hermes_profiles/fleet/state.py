@@ -92,7 +92,8 @@ class Facts(NamedTuple):
 
 
 class Gateway(NamedTuple):
-    """The answer for one profile; every command tells this and nothing else."""
+    """The answer for one profile; every command tells this and nothing else. `seen`: what it was drawn from, for those
+    who look for faults."""
 
     profile: str
     state: GatewayState
@@ -108,6 +109,7 @@ class Gateway(NamedTuple):
     process: Process | None = None
     service: ServiceStatus | None = None
     settled: bool = False
+    seen: Facts | None = None
 
     @property
     def is_alive(self) -> bool:
