@@ -38,8 +38,9 @@ class Program(NamedTuple):
 
 
 PROFILES = Program(
-    "hermes-profiles", tuple(profiles.COMMANDS), ("clone", "show", "use", "rename", "delete", "alias"),
-    ("--clone-from", "--profile", "-p"), {"trash": "list empty", "config": "get set unset", "env": "list set unset"},
+    "hermes-profiles", tuple(profiles.COMMANDS), ("clone", "show", "use", "rename", "delete", "alias", "diff"),
+    ("--clone-from", "--profile", "-p", "--from", "--to"),
+    {"trash": "list empty", "config": "get set unset", "env": "list set unset"},
 )  # fmt: skip
 GATEWAYS = Program(
     "hermes-gateways", tuple(gateways.COMMANDS), tuple(gateways.COMMANDS), ("--except", "--owner", "--remove"),

@@ -20,6 +20,8 @@ COMMANDS = {
     "alias": "manage:alias",
     "config": "settings:app",
     "env": "environment:app",
+    "diff": "compare:diff",
+    "sync": "compare:sync",
     "undo": "manage:undo",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",

@@ -14,6 +14,8 @@ from .homefiles import HomeFiles
 from .ports import declared_ports
 from .roots import profile_names
 
+ONLY_ONE = "only one of the two gateways can use it"
+
 
 def planned_holdings(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> Holdings:
     """Return what a profile would hold with these files in place of its own."""
@@ -51,18 +53,18 @@ def shared_with_others(
         if other != profile:
             theirs = holdings(layout.home(other), catalog=catalog)
             hint = f"one of them must give it up: `{remedy.format(profile=other)}`"
-            found += identity_problems(other, identities, theirs, hint)
+            found += [
+                Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)
+                for channel, noun in shared_channels(identities, theirs).items()
+            ]
             found += _port_problems(layout, other, ports, port, theirs)
     return found
 
 
-def identity_problems(other: str, mine: Collection[Identity], theirs: Holdings, hint: str) -> Iterator[Problem]:
-    """Yield a warning for each channel for which another profile speaks as the same party."""
+def shared_channels(mine: Collection[Identity], theirs: Holdings) -> dict[str, str]:
+    """Return channel → what to call the party (token, session, …) for which two profiles speak both."""
     places = {one.place for one in theirs.identities}
-    shared = {one.channel: one.noun for one in mine if one.place in places}
-    for channel, noun in shared.items():
-        message = f"{other} holds the same {channel} {noun}: only one of the two gateways can use it"
-        yield Problem("shared-identity", message, other, hint)
+    return {one.channel: one.noun for one in mine if one.place in places}
 
 
 def _port_problems(

@@ -41,7 +41,9 @@ EXAMPLES = [(words, line) for words, function in ALL.items() for line in functio
 
 
 def test_every_command_of_the_design_is_there() -> None:
-    wanted = "alias catalog clone config create delete demo env explain list rename restore show trash undo use"
+    wanted = (
+        "alias catalog clone config create delete demo diff env explain list rename restore show sync trash undo use"
+    )
     assert set(COMMANDS) >= set(wanted.split())
 
 
@@ -60,7 +62,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     text = bare.call(*words, "--help").stdout
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
-        ("env", "list")}  # fmt: skip
+        ("env", "list"), ("diff",)}  # fmt: skip
     assert ("--dry-run" in text) == (words not in looking)
 
 
@@ -81,7 +83,7 @@ def prepared(world: World) -> World:
 @pytest.mark.parametrize(("words", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) -> None:
     world, given = prepared, shlex.split(line)[1:]
-    if words == ("create",) or "default work" in line:
+    if words == ("create",) or "clone default work" in line:
         world.ok("delete", "work", "--yes")
     if words == ("restore",):
         world.ok("delete", "work", "--yes")

@@ -1,0 +1,165 @@
+"""What two profiles do not have in common: settings, names of variables, skills, the persona. Looks, never writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.secrecy import Role, is_secret, role_of_name, role_of_path
+from hermes_profiles.documents.yamlpath import spelled
+from hermes_profiles.documents.yamlvalue import Value, meaning, scalar
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem
+
+from .discovery import read_meta, read_sections
+from .holdings import holdings
+from .roots import require
+from .settings import CONFIG, ENV, settings_file, variables
+from .sharing import ONLY_ONE, shared_channels
+from .snapshot import read_document
+
+PERSONA, SKILLS, META = "SOUL.md", "skills", "profile.yaml"
+
+
+class Difference(NamedTuple):
+    """One thing that differs. `a`, `b`: what it is in each, None where it is not there, or secret.
+
+    `in_a`, `in_b`: whether it is there; `hidden`: a secret; `role`: what it is to an identity.
+    """
+
+    place: str
+    key: str
+    a: Value | None
+    b: Value | None
+    in_a: bool
+    in_b: bool
+    hidden: bool = False
+    role: Role = Role()
+
+
+class Comparison(NamedTuple):
+    """All differences of two profiles in a stable order, and warnings about what should differ and does not."""
+
+    differences: tuple[Difference, ...]
+    warnings: tuple[Problem, ...]
+
+
+class _Thing(NamedTuple):
+    """One thing of one profile; `content` decides where `value` is only a word about it."""
+
+    value: Value
+    secret: bool = False
+    role: Role = Role()
+    content: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "_Thing(***)"
+
+    @property
+    def compared(self) -> object:
+        """Return what is equal when two things are."""
+        return meaning(self.value) if self.content is None else self.content
+
+
+_Things = dict[str, _Thing]
+
+
+def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> Comparison:
+    """Return how two profiles differ.
+
+    Raises NotFound for no such profile, DocumentError or Failed for a file that cannot be read with certainty.
+    """
+    hint = f"one of them must give it up; see `hermes-profiles env list {a}` and `hermes-profiles env list {b}`"
+    mine, theirs = (holdings(require(layout, name), catalog=catalog) for name in (a, b))
+    warnings: dict[str | None, Problem] = {
+        channel: Problem("shared-identity", f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}", b, hint)
+        for channel, noun in shared_channels(mine.identities, theirs).items()
+    }
+    for claim in mine.ports:
+        if any(claim.meets(other) for other in theirs.ports):
+            warnings[f"port {claim.port}"] = Problem(
+                "shared-port", f"{a} and {b} both listen on port {claim.port} ({claim.channel})", b,
+                f"see `hermes-profiles show {b}`, and choose another",
+            )  # fmt: skip
+    found: list[Difference] = []
+    for place, in_a, in_b in _places(layout, a, b, catalog):
+        found += _differences(place, in_a, in_b)
+        for key, one in in_a.items():
+            if key in in_b and one.role.channel not in warnings and _should_differ(one, in_b[key], catalog):
+                message = f"{key} is the same in {a} and {b}: {ONLY_ONE}"
+                warnings.setdefault(key, Problem("shared-identity", message, key, hint))
+    return Comparison(tuple(found), tuple(warnings.values()))
+
+
+def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _Things, _Things]]:
+    yield "config", dict(_settings(layout, a, catalog)), dict(_settings(layout, b, catalog))
+    yield "env", dict(_variables(layout, a, catalog)), dict(_variables(layout, b, catalog))
+    yield "file", dict(_files(layout.home(a))), dict(_files(layout.home(b)))
+
+
+def _should_differ(one: _Thing, other: _Thing, catalog: Catalog) -> bool:
+    text = one.value.text
+    is_credential = one.role.key_class is KeyClass.IDENTITY_CREDENTIAL and one.value.kind == "scalar"
+    is_real = not catalog.is_placeholder(text) and "${" not in text
+    return is_credential and is_real and one.compared == other.compared
+
+
+def _differences(place: str, in_a: Mapping[str, _Thing], in_b: Mapping[str, _Thing]) -> Iterator[Difference]:
+    for key in [*in_a, *(key for key in in_b if key not in in_a)]:
+        a, b = in_a.get(key), in_b.get(key)
+        if a is not None and b is not None and a.compared == b.compared:
+            continue
+        secret = any(each.secret for each in (a, b) if each is not None)
+        role = next(each.role for each in (a, b) if each is not None)
+        values = (None, None) if secret else (a and a.value, b and b.value)
+        yield Difference(place, key, *values, a is not None, b is not None, secret, role)
+
+
+def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
+    root = settings_file(layout, name, CONFIG).config().value()
+    for path, value in _leaves(root, ()):
+        if path:
+            secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
+            yield spelled(path), _Thing(value, secret, role_of_path(path, catalog))
+
+
+def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:
+    """Yield single values, and lists of them as wholes: an item put in front would make all the others differ."""
+    is_plain_list = value.kind == "sequence" and all(each.kind == "scalar" for _, each in value.items)
+    if not value.items or is_plain_list:
+        yield path, value
+        return
+    for name, each in value.named():
+        yield from _leaves(each, (*path, name))
+
+
+def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
+    for entry in variables(settings_file(layout, name, ENV).env(catalog)):
+        yield entry.name, _Thing(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
+
+
+def _files(home: Path) -> Iterator[tuple[str, _Thing]]:
+    persona = read_document(home / PERSONA)
+    if persona is not None:
+        yield PERSONA, _Thing(scalar("str", f"{len(persona)} bytes"), content=persona)
+    for name in _folders(home / SKILLS):
+        yield f"{SKILLS}/{name}", _Thing(scalar("str", "there"))
+    disabled, groups = read_meta(home)
+    meta = read_sections(home / META, ("description",))
+    texts = {"description": str(meta.get("description") or "").strip(), "groups": ", ".join(sorted(groups))}
+    for key, text in texts.items():
+        if text:
+            yield f"{META}: {key}", _Thing(scalar("str", text))
+    if disabled:
+        yield f"{META}: disabled", _Thing(scalar("bool", "true"))
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as scan:
+            return sorted(entry.name for entry in scan if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []

@@ -1,0 +1,300 @@
+"""The plan of a sync: named settings of one profile, carried to others; identities never travel.
+
+Nothing is written here. A target that cannot be edited with certainty stops the whole plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.classifier import Classification, classify
+from hermes_profiles.credentials.file_rules import FileRules, Scope
+from hermes_profiles.credentials.secrecy import is_secret, role_of_path
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlpath import spelled
+from hermes_profiles.documents.yamlput import drop, put
+from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import NotFound, Problem, Refused
+
+from .settings import (
+    CONFIG,
+    ENV,
+    SettingsFile,
+    check_may_write,
+    found_value,
+    plan_settings,
+    settings_file,
+    shared_file_warnings,
+    with_variable,
+)
+from .sharing import shared_with_others
+from .source import read_source
+
+Path = tuple[str, ...]
+
+
+class SyncChange(NamedTuple):
+    """One setting of a target that becomes another; a secret's `before` and `after` are None.
+
+    `action`: add, set, remove (with `exact`), or keep: the target has it below a named key and the source does not.
+    """
+
+    place: str
+    key: str
+    action: str
+    before: Value | None
+    after: Value | None
+    hidden: bool
+
+
+class TargetSync(NamedTuple):
+    """What happens to one target; no changes but kept ones: it is the same already."""
+
+    profile: str
+    changes: tuple[SyncChange, ...]
+    steps: tuple[ReplaceFile, ...]
+
+
+class Sync(NamedTuple):
+    """A sync that may be carried out; `plan` is None when all targets are the same already."""
+
+    plan: ChangePlan | None
+    targets: tuple[TargetSync, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+class SyncRequest(NamedTuple):
+    """What the user asked for: names that have been checked, paths of config.yaml, variables of `.env`."""
+
+    source: str
+    targets: tuple[str, ...]
+    keys: tuple[Path, ...]
+    names: tuple[str, ...] = ()
+    exact: bool = False
+
+
+def plan_sync(layout: Layout, request: SyncRequest, catalog: Catalog) -> Sync:
+    """Return the sync of some settings.
+
+    Raises NotFound for a key that the source does not have, Refused for one that belongs to an identity or holds the
+    value of one, DocumentError for a file that cannot be read or edited with certainty.
+    """
+    config = settings_file(layout, request.source, CONFIG)
+    document = config.config()
+    keys = _without_inner(request.keys)
+    values = {key: found_value(config, document, key) for key in keys}
+    variables = _variables(layout, request, catalog)
+    _check_identities(layout, request, values, variables, catalog)
+    targets = []
+    warnings: list[Problem] = []
+    for name in request.targets:
+        target = _Target(layout, name, catalog, exact=request.exact)
+        if values:
+            target.take_settings(values)
+        if variables:
+            target.take_variables(variables)
+        targets.append(TargetSync(name, tuple(target.changes), tuple(target.steps)))
+        warnings += target.warnings
+    steps = [(target.profile, step) for target in targets for step in target.steps]
+    if not steps:
+        return Sync(None, tuple(targets), tuple(warnings))
+    changed = [target.profile for target in targets if target.steps]
+    words = [*(spelled(key) for key in keys), *variables]
+    command = ("sync", "--from", request.source, "--to", ",".join(request.targets), *words)
+    summary = f"sync {', '.join(words)} from {request.source} to {', '.join(changed)}"
+    return Sync(plan_settings(command, summary, steps), tuple(targets), tuple(warnings))
+
+
+def _without_inner(keys: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the keys without those that lie below another one."""
+    given = tuple(dict.fromkeys(keys))
+    return tuple(key for key in given if not any(key[: len(one)] == one for one in given if len(one) < len(key)))
+
+
+def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[str, str]:
+    if not request.names:
+        return {}
+    file = settings_file(layout, request.source, ENV)
+    document = file.env(catalog)
+    found = {}
+    for name in request.names:
+        entry = document.get(name)
+        if entry is None:
+            raise NotFound(
+                f"{request.source} has no {name} in {file.path}", target=name, code="not-set",
+                hint=f"see `hermes-profiles env list {request.source}`",
+            )  # fmt: skip
+        found[name] = entry.value
+    return found
+
+
+# --- what must not travel
+
+
+def _check_identities(
+    layout: Layout, request: SyncRequest, values: dict[Path, Value], variables: dict[str, str], catalog: Catalog
+) -> None:
+    """Raise Refused for what a clone would leave behind, by the same rules: keys, and values wherever they stand."""
+    rules = FileRules(catalog, ClonePolicy(skip_unreadable=True), Scope.AGENT, request.source == DEFAULT)
+    source = read_source(request.source, layout.home(request.source), rules)
+    judged = classify(source.documents, catalog=catalog, policy=ClonePolicy())
+    for key in values:
+        for removal in judged.config.removals:
+            path = removal.entry.path
+            if path[: len(key)] == key or key[: len(path)] == path:
+                raise _refused(spelled(path), removal.ruling.reason, removal.ruling.channel, removal.ruling.key_class)
+    for item in (item for rulings in judged.env.values() for item in rulings):
+        if item.entry.name in variables and not item.entry.commented and not item.ruling.keeps:
+            ruling = item.ruling
+            raise _refused(item.entry.name, ruling.reason, ruling.channel, ruling.key_class)
+    for name, text in _texts(values, variables):
+        _check_value(name, text, judged)
+
+
+def _texts(values: dict[Path, Value], variables: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        for path, leaf in value.leaves(key):
+            yield spelled(path), leaf.text
+    yield from variables.items()
+
+
+def _check_value(name: str, text: str, judged: Classification) -> None:
+    owners = judged.values.names_in(text.encode("utf-8", "surrogatepass"))
+    if owners:
+        raise Refused(
+            f"{name} holds the value of {owners[0]}, which belongs to an identity: only one profile may have it",
+            target=name, code="identity", hint="set it for each profile: `hermes-profiles config set PROFILE PATH`",
+        )  # fmt: skip
+
+
+def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | None) -> Refused:
+    kind = (str(key_class) if key_class is not None else "identity").replace("_", " ")
+    of = f" of {channel}" if channel and channel not in reason else ""
+    example = f"explain {name}" if name.isidentifier() and name.isupper() else f"explain '{name}'"
+    return Refused(
+        f"{name} does not travel ({kind}{of}): {reason}", target=name, code="identity",
+        hint=f"leave it out, or set it for each profile by itself; see `hermes-profiles {example}`",
+    )  # fmt: skip
+
+
+# --- what changes
+
+
+class _Target:
+    """One profile that takes settings over."""
+
+    def __init__(self, layout: Layout, name: str, catalog: Catalog, *, exact: bool) -> None:
+        self.name = name
+        self.changes: list[SyncChange] = []
+        self.steps: list[ReplaceFile] = []
+        self.warnings: list[Problem] = []
+        self._layout = layout
+        self._catalog = catalog
+        self._exact = exact
+
+    def take_settings(self, values: dict[Path, Value]) -> None:
+        """Work out the new config.yaml."""
+        file = self._file(CONFIG)
+        document = file.config()
+        for key, value in values.items():
+            for action, path, after in list(_differences(key, value, document.value().at(key))):
+                document = self._edited(document, action, path, after)
+        self._replace(file, document.raw, private=any(change.hidden for change in self.changes))
+        channels = {role_of_path(key, self._catalog).channel for key in values}
+        if self.steps and channels != {None}:  # a channel that is switched on may be somebody else's already
+            self.warnings += shared_with_others(
+                self._layout, self.name, {CONFIG: document.raw}, self._catalog, channels=(),
+                remedy=f"hermes-profiles config unset {{profile}} {spelled(next(iter(values)))}",
+            )  # fmt: skip
+
+    def _edited(self, document: YamlDocument, action: str, path: Path, after: Value | None) -> YamlDocument:
+        before = document.value().at(path)
+        if action == "remove" and not self._exact:
+            self._note(path, "keep", before, before)
+            return document
+        self._check_own_identity(path, before, document)
+        self._note(path, action, before, after)
+        if after is not None:
+            self._warn_of_comments(path, document)
+            return put(document, path, after)
+        return drop(document, path)
+
+    def _check_own_identity(self, path: Path, before: Value | None, document: YamlDocument) -> None:
+        """Raise Refused when what would go is a part of the target's own identity."""
+        for below, _ in before.leaves(path) if before is not None else ():
+            role = role_of_path(below, self._catalog)
+            if role.is_identity:
+                raise Refused(
+                    f"{spelled(below)} of {self.name} belongs to its own {role.channel or 'identity'} "
+                    f"({document.path}); a sync does not touch it",
+                    target=self.name, code="identity", hint="name the keys below it that are to be the same",
+                )  # fmt: skip
+
+    def _note(self, path: Path, action: str, before: Value | None, after: Value | None) -> None:
+        secret = any(self._is_secret(path, each) for each in (before, after) if each is not None)
+        shown = (None, None) if secret else (before, after)
+        self.changes.append(SyncChange("config", spelled(path), action, *shown, hidden=secret))
+
+    def _is_secret(self, path: Path, value: Value) -> bool:
+        return any(is_secret(below, leaf.text, leaf.tag, self._catalog) for below, leaf in value.leaves(path))
+
+    def _warn_of_comments(self, path: Path, document: YamlDocument) -> None:
+        """Tell of comments inside a list that is replaced as a whole."""
+        entry = document.get(path)
+        below = [one for one in document.entries if one.path[: len(path)] == path and len(one.path) > len(path)]
+        if entry is None or not below or entry.kind == "scalar":
+            return
+        lines = range(entry.key_line + 1, max(one.line for one in below) + 1)
+        lost = [one for one in document.comments if document.line_of(one.start) in lines]
+        if lost:
+            line = document.line_of(lost[0].start)
+            message = (
+                f"{self.name}: a comment inside {spelled(path)} may go with its old items ({document.path}:{line})"
+            )
+            self.warnings.append(Problem("comment", message, self.name))
+
+    def take_variables(self, variables: dict[str, str]) -> None:
+        """Work out the new `.env`."""
+        file = self._file(ENV)
+        started, changed = file, False
+        for name, value in variables.items():
+            entry = file.env(self._catalog).get(name)
+            raw = with_variable(file, name, value, self._catalog)
+            if raw != (file.raw or b""):
+                changed = True
+                action = "set" if entry is not None else "add"
+                self.changes.append(SyncChange("env", name, action, None, None, hidden=True))
+                file = file._replace(raw=raw)
+        if changed:
+            self._replace(started, file.raw or b"", private=True)
+
+    def _file(self, name: str) -> SettingsFile:
+        file = settings_file(self._layout, self.name, name)
+        check_may_write(self._layout, file)
+        return file
+
+    def _replace(self, file: SettingsFile, content: bytes, *, private: bool) -> None:
+        step = file.replaced(content, private=private)
+        if step is not None:
+            self.steps.append(step)
+            self.warnings += shared_file_warnings(file)
+
+
+def _differences(path: Path, mine: Value, theirs: Value | None) -> Iterator[tuple[str, Path, Value | None]]:
+    """Yield (action, path, new value): mappings are compared key by key, lists as wholes."""
+    if theirs is None:
+        yield "add", path, mine
+    elif mine.kind == theirs.kind == "mapping":
+        for name, value in mine.named():
+            yield from _differences((*path, name), value, theirs.child(name))
+        for name, _ in theirs.named():
+            if mine.child(name) is None:
+                yield "remove", (*path, name), None
+    elif meaning(mine) != meaning(theirs):
+        yield "set", path, mine
