@@ -276,7 +276,7 @@ def _alternatives(view: ChannelView) -> Iterator[tuple[str, ...]]:
 
 def names_somebody(values: list[str], catalog: Catalog) -> bool:
     """Return whether values name a remote party: all are set, none is what documentation writes in place of one."""
-    if any(not value or value.lower() in catalog.placeholders or re.fullmatch(_EXAMPLE, value) for value in values):
+    if any(not value or value.lower() in catalog.placeholders or is_example(value) for value in values):
         return False
     # An address on this machine is a party like any other; a word that everybody writes is none.
     return any("://" in value or value not in catalog.common_values for value in values)
