@@ -274,6 +274,11 @@ def _alternatives(view: ChannelView) -> Iterator[tuple[str, ...]]:
     yield from complete[:1] if view.name in _FINEST_ALONE else complete
 
 
+def is_example(value: str) -> bool:
+    """Return whether a value is what documentation writes in place of one (`your_bot_token`)."""
+    return re.fullmatch(_EXAMPLE, value) is not None
+
+
 def names_somebody(values: list[str], catalog: Catalog) -> bool:
     """Return whether values name a remote party: all are set, none is what documentation writes in place of one."""
     if any(not value or value.lower() in catalog.placeholders or is_example(value) for value in values):
