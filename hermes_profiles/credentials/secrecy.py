@@ -123,6 +123,8 @@ def _tells(name: str) -> bool:
     if not words:
         return False
     last = words[-1]
+    if last == "onepassword":  # the section of that product
+        return False
     if last.endswith(_ENDINGS) or last in _LAST_WORDS:
         return True
     if last != "key":
