@@ -3,7 +3,7 @@ _hermes_profiles() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "create clone list show use rename delete restore trash alias config env diff sync undo doctor explain catalog demo" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "create clone list show use rename delete restore trash alias config env diff sync undo doctor repair explain catalog demo" -- "$current")
     elif [[ $previous == --clone-from || $previous == --profile || $previous == -p || $previous == --from || $previous == --to ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
     elif [[ $command == trash ]]; then
@@ -12,7 +12,7 @@ _hermes_profiles() {
         mapfile -t COMPREPLY < <(compgen -W "get set unset" -- "$current")
     elif [[ $command == env ]]; then
         mapfile -t COMPREPLY < <(compgen -W "list set unset" -- "$current")
-    elif [[ $command == @(clone|show|use|rename|delete|alias|diff) && $current != -* ]]; then
+    elif [[ $command == @(clone|show|use|rename|delete|alias|diff|repair) && $current != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
     fi
 }

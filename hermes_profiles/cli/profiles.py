@@ -24,6 +24,7 @@ COMMANDS = {
     "sync": "compare:sync",
     "undo": "manage:undo",
     "doctor": "doctor:doctor",
+    "repair": "repair:repair",
     "explain": "explain:explain",
     "catalog": "explain:catalog",
     "demo": "demo:demo",

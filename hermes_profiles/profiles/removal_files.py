@@ -57,7 +57,7 @@ class Home(NamedTuple):
 
 def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> tuple[Trashed, ...]:
     """Return the files and folders of these channels, and the stored logins that are files of their own."""
-    stores = {row.path[0].rstrip("/"): row.provider for row in home.catalog.oauth_rows if len(row.path) == 1}
+    stores = {row.path[0]: row.provider for row in home.catalog.oauth_rows if len(row.path) == 1}
     found: list[Trashed] = []
     gone: set[str] = set()
     for item in home.items(gone):
@@ -67,7 +67,9 @@ def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> 
         # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
         owner = home.catalog.state_owner(item.path + "/" if is_folder or item.kind is Kind.LINK else item.path)
         owner = owner if owner in channels else home.catalog.state_owner(item.path)
-        provider = stores.get(item.path)
+        # In a folder of logins each file is one of its own (`mcp-tokens/linear.json`).
+        folder = item.path.rpartition("/")[0] + "/"
+        provider = item.path if folder in stores else stores.get(item.path)
         if owner in channels:
             row = Trashed(item.path, owner, f"state of the {owner} identity")
         elif provider in logins:

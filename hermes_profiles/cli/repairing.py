@@ -1,0 +1,222 @@
+"""One repair: look, show, agree, change, look again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.changes.apply import apply, utc_now
+from hermes_profiles.changes.fingerprints import fingerprint_key
+from hermes_profiles.changes.journal import Journal, iso
+from hermes_profiles.changes.plan import ChangePlan, Step, describe
+from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.fleet.inventory import masks_in_force
+from hermes_profiles.fleet.overlay import managed_folder, managed_values
+from hermes_profiles.fleet.ownership import Decision, Kind
+from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair, remaining
+from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.fleet.survey import Known
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
+from hermes_profiles.model.secret import fingerprint
+from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed
+from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
+from hermes_profiles.profiles.removal import Removal, Wish, plan_removal
+
+from . import output
+from .fleet_session import FleetSession
+from .repair_report import plan_lines
+from .session import from_os_error, require_yes
+
+
+class Repairing:
+    """One run of `repair` over a root."""
+
+    def __init__(self, session: FleetSession, asked: Asked) -> None:
+        self._session = session
+        self._asked = asked
+        self._warnings: list[Problem] = []
+        self._errors: list[Problem] = []
+        self._given_ports: set[int] = set()
+        self._managed = self._read_managed()
+        self._gateways = self._look()
+
+    def run(self, *, yes: bool, dry_run: bool) -> Result:
+        """Return what was shared, what was changed, and what is left. Raises Refused when nobody agrees."""
+        session = self._session
+        repair = self._plan()
+        removals = {name: each for name, each in self._removals(repair.wishes).items() if each.steps}
+        steps: tuple[Step, ...] = tuple(step for each in removals.values() for step in each.steps)
+        key = fingerprint_key(session.layout, make=bool(steps) and not dry_run)
+        data: dict[str, Any] = {
+            "dry_run": dry_run,
+            "shared": [self._row(one, key) for one in repair.decisions],
+            "profiles": [each.report.as_data() for each in removals.values()],
+            "remaining": [],
+            "next_steps": list(self._next_steps(repair.decisions, removals)),
+        }
+        self._warnings += [*repair.unread, *(w for each in removals.values() for w in each.report.warnings)]
+        if steps:
+            plan = ChangePlan(("repair",), _summary(removals), steps, profiles=tuple(removals))
+            if dry_run:
+                data["plan"] = list(describe(plan))
+            else:
+                self._agree(data, removals, yes=yes)
+                data["change"] = apply(plan, layout=session.layout).change_id
+        if not dry_run:
+            left = remaining(self._plan().decisions if steps else repair.decisions, self._asked.may_change)
+            data["remaining"] = [self._row(one, key) for one in left]
+            self._errors += [_left_problem(one) for one in left if not self._is_told(one)]
+        warnings = [*session.problems, *session.manager_problems, *self._warnings]
+        code = ExitCode.FAILED if self._errors or data["remaining"] else ExitCode.OK
+        return Result(("repair",), data, list(dict.fromkeys(warnings)), self._errors, code)
+
+    def _is_told(self, decision: Decision) -> bool:
+        """Return whether an error already says why every loser still has it."""
+        told = {problem.target for problem in self._errors}
+        return set(decision.losers) & self._asked.may_change <= told
+
+    # what is known
+
+    def _look(self) -> Mapping[str, Gateway]:
+        session = self._session
+        layout = session.layout
+        known = Known(masks=lambda name, process: masks_in_force(layout, name, process))
+        return session.look(session.existing, known)
+
+    def _read_managed(self) -> Managed:
+        session = self._session
+        try:
+            found = managed_values(managed_folder(session.environment, session.layout), session.catalog)
+        except HermesProfilesError as error:
+            self._warnings.append(error.problem)
+            return NOTHING_MANAGED
+        for name, value in sorted(found.environment.items()):
+            fact = session.catalog.lookup(name)
+            if value and fact is not None and fact.key_class is KeyClass.IDENTITY_CREDENTIAL:
+                self._warnings.append(Problem(
+                    "managed-identity", f"the managed folder sets {name} for every profile; no repair changes that",
+                    name, "give it to one profile: move the line to that profile's `.env`",
+                ))  # fmt: skip
+        return found
+
+    def _plan(self) -> Repair:
+        session = self._session
+        locks = live_locks(
+            session.environment, session.layout.user_home, catalog=session.catalog,
+            processes=session.world.processes, platform=session.layout.platform,
+        )  # fmt: skip
+        scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks)
+        return plan_repair(scene, self._asked)
+
+    def _removals(self, wishes: Mapping[str, Wish]) -> dict[str, Removal]:
+        """Return the removal of each profile; one that cannot be planned is an error, and the others go on."""
+        session, now = self._session, utc_now()
+        layout = session.layout
+        trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
+        found: dict[str, Removal] = {}
+        for name, wish in wishes.items():
+            try:
+                found[name] = plan_removal(
+                    layout, name, wish, catalog=session.catalog,
+                    environment={**self._managed.environment, **session.environment}, assigned_port=self._port,
+                    fresh_key=lambda: os.urandom(32).hex(), trash_id=trash_id, deleted_at=iso(now),
+                )  # fmt: skip
+            except HermesProfilesError as error:
+                code, message, _, hint = error.problem
+                self._errors.append(Problem(code, f"{name} is left as it is: {message}", name, hint))
+            except OSError as error:
+                code, message, _, hint = from_os_error(error)
+                self._errors.append(Problem(code, f"{name} is left as it is: {message}", name, hint))
+        return found
+
+    def _port(self) -> int:
+        layout, catalog = self._session.layout, self._session.catalog
+        homes = [layout.home(name) for name in self._session.existing]
+        port = free_port(declared_ports(homes) | default_ports(catalog) | frozenset(self._given_ports))
+        self._given_ports.add(port)
+        return port
+
+    # what is told
+
+    def _row(self, decision: Decision, key: bytes | None) -> dict[str, Any]:
+        changes = set(decision.losers) & self._asked.may_change
+        shown = key is not None and decision.kind is not Kind.PORT
+        return {
+            "kind": str(decision.kind), "channel": decision.channel, "what": decision.what, "owner": decision.owner,
+            "losers": list(decision.losers), "left_alone": [name for name in decision.losers if name not in changes],
+            "reason": decision.reason, "sureness": str(decision.sureness), "doubts": list(decision.doubts),
+            "fingerprints": [fingerprint(each, key) for each in decision.parties] if shown and key else [],
+        }  # fmt: skip
+
+    def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, Removal]) -> Iterator[str]:
+        """Yield the commands that come next: restarts first, since a loser that runs on would still take the bot."""
+        losers = [name for name in removals if self._holds_on(name)]
+        kept = {one.owner for one in decisions if set(one.losers) & set(removals) and one.kind is not Kind.LOGIN}
+        if losers:
+            names = " ".join(dict.fromkeys(self._process_of(name) for name in losers))
+            yield f"have gateways let go of what they lost: hermes-gateways restart {names}"
+        deaf = [name for name in sorted(kept) if self._is_deaf(name, decisions) and name not in losers]
+        if deaf:
+            yield f"then have its owner take it: hermes-gateways restart {' '.join(deaf)}"
+        for name, removal in removals.items():
+            yield from self._set_up(name, removal, decisions)
+
+    def _holds_on(self, name: str) -> bool:
+        return self._gateways[name].is_alive
+
+    def _process_of(self, name: str) -> str:
+        return DEFAULT if self._gateways[name].state is GatewayState.SERVED else name
+
+    def _is_deaf(self, name: str, decisions: Sequence[Decision]) -> bool:
+        """Return whether an owner's gateway runs without what it keeps."""
+        gateway = self._gateways[name]
+        states = {each.name: each.state for each in gateway.channels}
+        mine = {one.channel for one in decisions if one.owner == name}
+        return gateway.is_alive and any(states.get(channel, "connected") != "connected" for channel in mine)
+
+    def _set_up(self, name: str, removal: Removal, decisions: Sequence[Decision]) -> Iterator[str]:
+        commands: dict[str, list[str]] = {}
+        for channel in removal.report.channels:
+            command = self._session.catalog.channels[channel].set_up.format(profile=name)
+            commands.setdefault(command, []).append(channel)
+        for command, channels in commands.items():
+            yield f"if {name} needs {', '.join(channels)}, set it up with an account of its own: {command}"
+        if removal.report.disabled:
+            config = self._session.layout.home(name) / "config.yaml"
+            yield f"then switch it on again in {config} ({', '.join(removal.report.disabled)}: enabled: true)"
+        owners = {one.channel: one.owner for one in decisions if one.kind is Kind.LOGIN and name in one.losers}
+        for provider in removal.report.logins:
+            if owners.get(provider) != DEFAULT or provider == "honcho":
+                words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
+                yield f"have {name} log in with {provider} again: hermes -p {name} {words}"
+        for place, port in removal.report.assigned.items():
+            if port is not None:
+                yield f"tell whoever calls {name} its new port {port} ({place})"
+            else:
+                yield f"give whoever calls {name} its new key ({place} in {self._session.layout.home(name)})"
+
+    def _agree(self, data: Mapping[str, Any], removals: Collection[str], *, yes: bool) -> None:
+        count = len(removals)
+        question = f"take what others own from {count} profile{'' if count == 1 else 's'}"
+        if not yes and output.is_interactive():
+            for line in plan_lines(data):
+                output.note(line)
+        require_yes(question, "yes", yes=yes, hint="say `hermes-profiles repair --yes`, or look with `--dry-run`")
+
+
+def _summary(removals: Collection[str]) -> str:
+    return f"repair {', '.join(removals)}"
+
+
+def _left_problem(decision: Decision) -> Problem:
+    names = " and ".join(decision.losers)
+    return Problem(
+        "still-shared", f"{decision.channel}: {names} still {'has' if len(decision.losers) == 1 else 'have'} the "
+        f"{decision.what} of {decision.owner}",
+        decision.losers[0], f"look for it with `hermes-profiles doctor {decision.losers[0]}`",
+    )  # fmt: skip

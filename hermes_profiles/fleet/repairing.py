@@ -1,0 +1,131 @@
+"""From what profiles share to what each of them loses: owners decided, wishes collected. Only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.environment_rules import API_SERVER
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Problem, UsageProblem
+from hermes_profiles.profiles.removal import Wish
+
+from .conflicts import LiveLock
+from .evidence import born, evidence_of
+from .ownership import Decision, Evidence, Kind, Rivalry, decide_owners
+from .rivalries import Possession, port_rivalries, possession, rivalries
+from .state import Gateway
+
+Owners = Mapping[str, Sequence[str]]
+
+
+class Scene(NamedTuple):
+    """What is known when owners are decided. `profiles`: all of the root, in fleet order."""
+
+    layout: Layout
+    catalog: Catalog
+    profiles: Sequence[str]
+    gateways: Mapping[str, Gateway]
+    locks: Sequence[LiveLock]
+
+
+class Asked(NamedTuple):
+    """What the user asked for: `owners`: channel → profiles that are to keep it; `channels`: only these (None: all);
+    `may_change`: the profiles that may lose something."""
+
+    owners: Owners
+    channels: frozenset[str] | None
+    may_change: frozenset[str]
+
+
+class Repair(NamedTuple):
+    """What is shared and who keeps it; profile → what goes from it; `unread`: what could not be looked at."""
+
+    decisions: tuple[Decision, ...]
+    wishes: Mapping[str, Wish]
+    unread: tuple[Problem, ...]
+
+
+def plan_repair(scene: Scene, asked: Asked) -> Repair:
+    """Return who keeps what, and what the others lose.
+
+    Raises UsageProblem for an owner that has nothing of what it is to keep.
+    """
+    found = {name: possession(scene.layout, name, scene.catalog) for name in scene.profiles}
+    contested = [one for one in rivalries(found, scene.catalog) if _is_asked(one.channel, asked)]
+    decisions = [each for one in contested for each in _decided(one, scene, found, asked)]
+    gone: dict[str, set[str]] = {name: set() for name in scene.profiles}
+    for decision in decisions:
+        if decision.kind in (Kind.IDENTITY, Kind.COPY):
+            for loser in set(decision.losers) & asked.may_change:
+                gone[loser].add(decision.channel)
+    staying = {name: [one for one in each.held.ports if one.channel not in gone[name]] for name, each in found.items()}
+    ports = [one for one in port_rivalries(staying) if any(_is_asked(c, asked) for c in one.channel.split(", "))]
+    decisions += [each for one in ports for each in _decided(one, scene, found, asked)]
+    _check_owners(asked.owners, [*contested, *ports])
+    unread = dict.fromkeys(problem for each in found.values() for problem in each.problems)
+    return Repair(tuple(decisions), dict(_wishes(decisions, found, asked)), tuple(unread))
+
+
+def _is_asked(channel: str, asked: Asked) -> bool:
+    return asked.channels is None or channel in asked.channels
+
+
+def _decided(rivalry: Rivalry, scene: Scene, found: Mapping[str, Possession], asked: Asked) -> tuple[Decision, ...]:
+    names = rivalry.channel.split(", ")
+    named = [profile for channel in names for profile in asked.owners.get(channel, ())]
+    known = {name: _evidence(rivalry, names, name, scene, found[name]) for name in rivalry.holders}
+    return decide_owners(rivalry, known, named)
+
+
+def _evidence(rivalry: Rivalry, channels: Sequence[str], profile: str, scene: Scene, has: Possession) -> Evidence:
+    """Return what is known of a profile's use; where several channels contend for a port, of the one it has."""
+    if rivalry.kind is Kind.LOGIN:
+        login = has.logins[rivalry.channel]
+        home = scene.layout.home(profile)
+        return Evidence(used_at=login.refreshed, born=born(home), first=profile == DEFAULT)
+    own = [channel for channel in channels if channel in has.held.channels] or list(channels)
+    return evidence_of(
+        scene.layout, profile, own[0], held=has.held, gateway=scene.gateways.get(profile), locks=scene.locks,
+        catalog=scene.catalog,
+    )  # fmt: skip
+
+
+def _check_owners(owners: Owners, contested: Sequence[Rivalry]) -> None:
+    for channel, profiles in owners.items():
+        holders = [name for one in contested if channel in one.channel.split(", ") for name in one.holders]
+        for profile in profiles:
+            if holders and profile not in holders:
+                raise UsageProblem(
+                    f"{profile} has nothing of {channel} that another profile has, too", target="--owner",
+                    hint=f"the owner can be one of: {', '.join(dict.fromkeys(holders))}",
+                )  # fmt: skip
+
+
+def _wishes(decisions: Sequence[Decision], found: Mapping[str, Possession], asked: Asked) -> Iterator[tuple[str, Wish]]:
+    """Yield what goes from each profile that loses something and may be changed."""
+    for name, has in found.items():
+        lost = [one for one in decisions if name in one.losers and name in asked.may_change]
+        if not lost:
+            continue
+        channels = frozenset(one.channel for one in lost if one.kind in (Kind.IDENTITY, Kind.COPY))
+        moved = [one for one in lost if one.kind is Kind.PORT]
+        reassign = frozenset(
+            claim.channel
+            for one in moved
+            for claim in has.held.ports
+            if one.what == f"port {claim.port}" and claim.channel not in channels
+        )
+        owners = {one.owner for one in moved if API_SERVER in one.channel.split(", ")}
+        is_shared = bool(has.api_key) and any(found[owner].api_key == has.api_key for owner in owners)
+        yield name, Wish(
+            channels, frozenset(one.channel for one in lost if one.kind is Kind.LOGIN), reassign,
+            new_key=is_shared and API_SERVER in reassign,
+        )  # fmt: skip
+
+
+def remaining(decisions: Sequence[Decision], may_change: Collection[str]) -> tuple[Decision, ...]:
+    """Return the decisions of which some loser may be changed, and still has what it is to lose."""
+    return tuple(one for one in decisions if set(one.losers) & set(may_change))

@@ -1,0 +1,264 @@
+"""What several profiles hold of which only one may: bots and accounts, copies of them where the channel is off, ports,
+and single-use logins. Only read; values are kept as digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog, Sharing
+from hermes_profiles.credentials.environment_rules import API_SERVER
+from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
+from hermes_profiles.credentials.identities import PortClaim, credentials_in
+from hermes_profiles.credentials.login_rules import judge_auth, judge_honcho
+from hermes_profiles.credentials.values import secrets_in_json
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.profiles.holdings import CONFIG, Holdings, holdings, legacy_blocks, wanted_sections, with_legacy
+from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.snapshot import Kind as FileKind
+from hermes_profiles.profiles.snapshot import walk
+
+from .ownership import Kind, Rivalry
+
+_MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
+_SHORTEST_TOKEN = 12
+_HONCHO = "honcho.json"
+# Shared between profiles on purpose, under a lock of its own.
+_SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
+
+
+class Login(NamedTuple):
+    """A single-use login: digests of its refresh tokens, and when it was refreshed (epoch seconds, 0 unknown)."""
+
+    tokens: frozenset[str]
+    refreshed: float
+
+
+class Possession(NamedTuple):
+    """What the files of one profile hold.
+
+    `copies`: channel → name → digest of every credential, channels that are off included; `logins`: provider (or path
+    of the file) → login; `api_key`: digest of the API server's key; `problems`: what could not be read.
+    """
+
+    held: Holdings
+    copies: Mapping[str, Mapping[str, str]]
+    logins: Mapping[str, Login]
+    api_key: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
+    """Return what a profile's files hold; what cannot be read is a problem, never an exception."""
+    home = layout.home(profile)
+    files = HomeFiles(home, catalog.known_names)
+    held = holdings(home, catalog=catalog, files=files)
+    config = with_legacy(files.sections(CONFIG, wanted_sections(catalog)), legacy_blocks(files))
+    copies: dict[str, dict[str, str]] = {}
+    for channel, variable, path, value in credentials_in(files.environment(), config, catalog):
+        copies.setdefault(channel, {})[variable or path] = digest(value)
+    problems = list(held.problems)
+    try:
+        for path, channel, digests in _stored_secrets(files, profile, catalog):
+            copies.setdefault(channel, {})[path] = digests
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = f"look at it with `ls -ld {home}`"
+        problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
+    logins = dict(_logins(files, catalog))
+    return Possession(held, copies, logins, _api_key(files, config), tuple(problems))
+
+
+def _api_key(files: HomeFiles, config: Mapping[str, Any]) -> str:
+    """Return the digest of the API server's key, "" without one."""
+    platforms = config.get("platforms")
+    block = platforms.get(API_SERVER) if isinstance(platforms, Mapping) else None
+    extra = block.get("extra") if isinstance(block, Mapping) else None
+    key = files.environment().get("API_SERVER_KEY") or (extra.get("key") if isinstance(extra, Mapping) else None)
+    return digest(key) if isinstance(key, str) and key else ""
+
+
+def digest(value: str) -> str:
+    """Return what two equal values have in common; never shown, only its keyed fingerprint is."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _stored_secrets(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, channel, digest of the secrets) of the channels' stored logins."""
+    seen = 0
+
+    def enter(path: str) -> bool:
+        if path.count("/") >= _DEEPEST_STATE or (profile == DEFAULT and path == "profiles"):
+            return False
+        return path == "platforms" or catalog.state_owner(path + "/") is not None
+
+    for item in walk(files.home, enter):
+        channel = catalog.state_owner(item.path)
+        if channel not in catalog.channels or item.kind is not FileKind.FILE or "pairing" in item.path:
+            continue
+        if item.signature.size > _MOST_STATE_BYTES or not may_hold_channel_secrets(item.path, catalog):
+            continue
+        seen += 1
+        if seen > _MOST_STATE_FILES:
+            return
+        text = (files.raw(item.path) or b"").decode("utf-8", "replace")
+        secrets = secrets_in_json(text)
+        if secrets and channel is not None:
+            yield item.path, channel, digest("\n".join(sorted(secrets)))
+
+
+def _logins(files: HomeFiles, catalog: Catalog) -> Iterator[tuple[str, Login]]:
+    """Yield (provider or path, login) of every single-use login."""
+    found: dict[str, list[str]] = {}
+    for name, judge in (
+        ("auth.json", partial(judge_auth, catalog=catalog, policy=ClonePolicy())),
+        (_HONCHO, partial(judge_honcho, policy=ClonePolicy())),
+    ):
+        document = _document(files, name)
+        for removal in judge(document.entries) if document is not None else ():
+            top = removal.entry.path
+            if removal.login_again:
+                tokens = found.setdefault(removal.login_again, [])
+                tokens += _refresh_tokens(document, top) if document is not None else ()
+    times = {name: _time(files, name) for name in ("auth.json", _HONCHO)}
+    for provider, tokens in found.items():
+        if tokens:
+            yield provider, Login(frozenset(tokens), times[_HONCHO if provider == "honcho" else "auth.json"])
+    for row in catalog.oauth_rows:
+        path = row.path[0]
+        if len(row.path) != 1 or not row.single_use or path == _HONCHO or path in _SHARED_ON_PURPOSE:
+            continue
+        names = _below(files, path) if path.endswith("/") else (path,)
+        for name in names:
+            document = _document(files, name)
+            tokens = list(_refresh_tokens(document, ())) if document is not None else []
+            if tokens:
+                yield (name if path.endswith("/") else row.provider), Login(frozenset(tokens), _time(files, name))
+
+
+def _below(files: HomeFiles, folder: str) -> list[str]:
+    try:
+        return [folder + name for name in sorted(os.listdir(files.home / folder)) if name.endswith(".json")]
+    except OSError:
+        return []
+
+
+def _document(files: HomeFiles, name: str) -> JsonDocument | None:
+    raw = files.raw(name)
+    try:
+        return JsonDocument.parse(raw, path=str(files.home / name)) if raw else None
+    except DocumentError:  # doctor tells; what nobody can read is nobody's login
+        return None
+
+
+def _refresh_tokens(document: JsonDocument, top: tuple[str, ...]) -> Iterator[str]:
+    for entry in document.entries:
+        is_token = entry.kind == "scalar" and entry.value and len(entry.value) >= _SHORTEST_TOKEN
+        if entry.path[: len(top)] == top and is_token and "refresh" in entry.path[-1].lower():
+            yield digest(entry.value or "")
+
+
+def _time(files: HomeFiles, name: str) -> float:
+    try:
+        return os.stat(files.home / name).st_mtime
+    except OSError:
+        return 0.0
+
+
+def rivalries(profiles: Mapping[str, Possession], catalog: Catalog) -> tuple[Rivalry, ...]:
+    """Return what several of these profiles (in fleet order) hold, channels first, then logins; ports come after the
+    decisions about these, with `port_rivalries`."""
+    found: list[Rivalry] = []
+    channels = {one.channel for each in profiles.values() for one in each.held.identities}
+    channels |= {channel for each in profiles.values() for channel in each.copies}
+    for channel in sorted(channels):
+        if catalog.channels[channel].sharing is not Sharing.port_exclusive:
+            found += _of_channel(channel, profiles, catalog)
+    for provider in sorted({name for each in profiles.values() for name in each.logins}):
+        meets = partial(_same_login, provider, profiles)
+        tokens = {name: each.logins[provider].tokens for name, each in profiles.items() if provider in each.logins}
+        for holders in _groups(_in_company(tokens), meets):
+            found.append(Rivalry(Kind.LOGIN, provider, "login", holders, meets))
+    return tuple(found)
+
+
+def _of_channel(channel: str, profiles: Mapping[str, Possession], catalog: Catalog) -> Iterator[Rivalry]:
+    meets = partial(_same_party, channel, profiles, _telling(channel, catalog))
+    parts = {
+        name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
+        for name, each in profiles.items()
+    }
+    for holders in _groups(_in_company(parts), meets):
+        on = [name for name in holders if channel in profiles[name].held.channels]
+        kind = Kind.IDENTITY if len(on) > 1 and any(meets(*pair) for pair in combinations(on, 2)) else Kind.COPY
+        nouns = {i.noun for name in holders for i in profiles[name].held.identities if i.channel == channel}
+        what = "token" if "token" in nouns else next(iter(sorted(nouns)), "credentials")
+        yield Rivalry(kind, channel, what, holders, meets)
+
+
+def _telling(channel: str, catalog: Catalog) -> frozenset[str]:
+    """Return the variables that tell by themselves whose channel it is."""
+    return frozenset(names[0] for names in catalog.channels[channel].lock_identity if len(names) == 1)
+
+
+def _same_party(
+    channel: str, profiles: Mapping[str, Possession], telling: Collection[str], one: str, other: str
+) -> tuple[str, ...]:
+    """Return the digests of what both have of a channel; of two that are on the identity decides, and who has an
+    account of its own where the channel is off has no copy, though a password be the same."""
+    first, second = profiles[one], profiles[other]
+    if channel in first.held.channels and channel in second.held.channels:
+        keys = {i.key for i in first.held.identities if i.channel == channel}
+        return tuple(sorted(keys & {i.key for i in second.held.identities if i.channel == channel}))
+    mine, theirs = first.copies.get(channel, {}), second.copies.get(channel, {})
+    if any(name in mine and name in theirs and mine[name] != theirs[name] for name in telling):
+        return ()
+    return tuple(sorted({mine[name] for name in mine.keys() & theirs.keys() if mine[name] == theirs[name]}))
+
+
+def _same_login(provider: str, profiles: Mapping[str, Possession], one: str, other: str) -> tuple[str, ...]:
+    first, second = profiles[one].logins.get(provider), profiles[other].logins.get(provider)
+    return tuple(sorted(first.tokens & second.tokens)) if first is not None and second is not None else ()
+
+
+def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[Rivalry, ...]:
+    """Return the ports that several profiles listen on; `claims`: profile → what its channels that stay listen on."""
+    found = []
+    for port in sorted({claim.port for each in claims.values() for claim in each}):
+        mine = {name: here for name, each in claims.items() if (here := [one for one in each if one.port == port])}
+        meets = partial(_same_port, mine)
+        for holders in _groups(tuple(mine), meets):
+            channels = sorted({claim.channel for name in holders for claim in mine[name]})
+            found.append(Rivalry(Kind.PORT, ", ".join(channels), f"port {port}", holders, meets))
+    return tuple(found)
+
+
+def _same_port(claims: Mapping[str, Sequence[PortClaim]], one: str, other: str) -> tuple[str, ...]:
+    meet = any(mine.meets(theirs) for mine in claims[one] for theirs in claims[other])
+    return (str(claims[one][0].port),) if meet else ()
+
+
+def _in_company(parts: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Return the profiles that have a part which another one has, too: of a thousand profiles hardly any."""
+    counts = Counter(part for each in parts.values() for part in set(each))
+    return tuple(name for name, each in parts.items() if any(counts[part] > 1 for part in each))
+
+
+def _groups(names: Sequence[str], meets: Callable[[str, str], tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups, of two and more, that hang together."""
+    groups: list[list[str]] = []
+    for name in names:
+        touched = [group for group in groups if any(meets(other, name) for other in group)]
+        merged = sorted({name, *(one for group in touched for one in group)}, key=names.index)
+        groups = [group for group in groups if group not in touched] + [merged]
+    return tuple(tuple(group) for group in groups if len(group) > 1)
