@@ -174,7 +174,8 @@ def _check_value(name: str, text: str, judged: Classification) -> None:
 
 
 def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | None) -> Refused:
-    kind = (str(key_class) if key_class is not None else "identity").replace("_", " ")
+    known = key_class is not None and key_class is not KeyClass.UNKNOWN
+    kind = f"{key_class}".replace("_", " ") if known else "identity"
     of = f" of {channel}" if channel and channel not in reason else ""
     example = f"explain {name}" if name.isidentifier() and name.isupper() else f"explain '{name}'"
     return Refused(
