@@ -60,7 +60,7 @@ class Steps:
 
     def _is_done(self, record: Record) -> bool:
         if record.kind is Kind.MODE:
-            return record.mode != (record.old and record.old.mode) and self._has_mode(record, record.mode)
+            return self._has_mode(record, record.mode)
         if record.kind is Kind.TIDY:
             return record.old is not None and self._files.lstat(record.target) is None
         place = self._place_now(record)

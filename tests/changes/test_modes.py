@@ -101,12 +101,18 @@ def _device(path: Path) -> None:
     os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
 
 
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.with_name("kept"))
+
+
 def _same_bytes(path: Path) -> None:
     path.write_bytes(b"TELEGRAM_BOT_TOKEN=" + CANARY + b"\n")
 
 
 OTHERS = pytest.mark.parametrize("make", [_link, os.mkfifo, _socket, _device])
-SWAPS = pytest.mark.parametrize("make", [_link, os.mkfifo, _socket, _device, Path.mkdir, _same_bytes, lambda _: None])
+SWAPS = pytest.mark.parametrize(
+    "make", [_link, _link_to_itself, os.mkfifo, _socket, _device, Path.mkdir, _same_bytes, lambda _: None]
+)
 
 
 @OTHERS
@@ -211,7 +217,21 @@ def test_undo_passes_over_a_file_that_is_gone_and_not_over_a_profile(world: Worl
     assert not env.exists()
 
 
-def test_what_somebody_set_after_a_crash_is_left_alone(tmp_path: Path) -> None:
+def _set(path: Path) -> None:
+    path.chmod(0o604)
+
+
+def _replaced(mode: int) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        path.rename(path.with_name("kept"))
+        path.write_bytes(b"another")
+        path.chmod(mode)
+
+    return replace
+
+
+@pytest.mark.parametrize("meddle", [_set, _replaced(0o600), _replaced(0o640), Path.unlink])
+def test_what_somebody_made_of_it_after_a_crash_is_left_alone(meddle: Callable[[Path], None], tmp_path: Path) -> None:
     told = []
     for at in range(1, 200):
         world = make_world(tmp_path / str(at))
@@ -220,9 +240,11 @@ def test_what_somebody_set_after_a_crash_is_left_alone(tmp_path: Path) -> None:
         exit_code = run_killed(lambda world=world, steps=steps, at=at: do(world, plan(*steps), Killing(at)))
         if exit_code == 0:
             break
-        env.chmod(0o604)
+        meddle(env)
+        before = env.lstat() if env.exists() else None
         told += heal(world)
-        assert mode_of(env) == 0o604
+        assert not any("neither" in sentence or "could not" in sentence for sentence in told)
+        assert before is None or env.lstat() == before
     assert any("left alone" in sentence and ".env" in sentence for sentence in told)
 
 
