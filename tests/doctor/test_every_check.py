@@ -21,6 +21,17 @@ CASES = (*GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *SERVICE
 ELSEWHERE: dict[str, str] = {
     "general.check-failed": "test_doctor_runner.py",
     "general.unseen": "test_doctor_runner.py",
+    "runtime.deaf": "test_runtime_live.py",
+    "runtime.silent": "test_runtime_live.py",
+    "runtime.two-gateways": "test_runtime_live.py",
+    "runtime.old-code": "test_runtime_live.py",
+    "runtime.unsupervised": "test_runtime_live.py",
+    "runtime.open-files": "test_runtime_live.py",
+    "runtime.memory": "test_runtime_live.py",
+    "runtime.disk": "test_runtime_machine.py",
+    "runtime.inodes": "test_runtime_machine.py",
+    "runtime.wal-filesystem": "test_runtime_machine.py",
+    "runtime.database-unchecked": "test_runtime_databases.py",
 }
 
 

@@ -1,21 +1,224 @@
-"""What is seen of what gateways leave in their homes: pid files, locks, databases, logs, and the machine's room."""
+"""What is seen of what gateways leave in their homes: pid files, markers, databases, and the machine below them.
+
+Facts (Hermes 0.19.0, gateway/status.py, gateway/drain_control.py, gateway/run.py): pid file and markers are plain files
+of a home; a drain request counts while it is there, unless it names another start of the machine than this one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
+from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.scoped_locks import live_locks, lock_folder
+from hermes_profiles.profiles.roots import read_regular
+
+from .databases import DatabaseFacts, look_at_databases
+from .homes import file_fact
+from .machine import MachineFacts, look_at_machine
+
+DRAIN = ".drain_request.json"
+STARTS = "gateway-starts.log"
+STORM_WINDOW = 120.0
+_LARGEST = 64 * 1024
+_DISTRIBUTION = re.compile(r"hermes_agent-([0-9][0-9a-z.]*)\.dist-info")
+_MOST_LOCKS = 10_000
+
+
+class NewerCode(NamedTuple):
+    """That Hermes changed below a running gateway: when (epoch seconds), and its version now, "" for a checkout."""
+
+    at: float
+    version: str
+
+
+class LockFolder(NamedTuple):
+    """Where gateways keep their locks of identities. `writable`: whether we may make and remove files there;
+    `immovable`: names of locks that are no files, so that no gateway can take them over."""
+
+    path: Path
+    writable: bool = True
+    immovable: frozenset[str] = frozenset()
+
+
+class Interrupted(NamedTuple):
+    """A change of ours that was begun and never ended; `id` "" and the reason in `summary` when the journal cannot be
+    read."""
+
+    id: str
+    summary: str
+    file: str
 
 
 class RuntimeFacts(NamedTuple):
-    """Nothing yet."""
+    """What was seen. `drains`: profile → whether its drain request counts; `starts`: profile → how many starts its
+    gateway had in the last two minutes, 0 ones left out; `newer`: profile → what changed below its running gateway;
+    `holders`: live locks, looked at when a gateway says that a token is in use."""
+
+    drains: Mapping[str, bool] = {}
+    starts: Mapping[str, int] = {}
+    newer: Mapping[str, NewerCode] = {}
+    locks: LockFolder | None = None
+    holders: tuple[LiveLock, ...] = ()
+    interrupted: tuple[Interrupted, ...] = ()
+    databases: DatabaseFacts = DatabaseFacts()
+    machine: MachineFacts = MachineFacts()
 
 
 def look_at_runtime(
     around: Surroundings, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
 ) -> RuntimeFacts:
-    """Return what was seen."""
-    return RuntimeFacts()
+    """Return what was seen. What lies in a home was listed before; only what is there is opened."""
+    databases = look_at_databases(profiles)
+    folder = lock_folder(around.environment, around.user_home)
+    return RuntimeFacts(
+        drains={name: drain_counts(file.path) for name, file in _having(profiles, DRAIN)},
+        starts={name: count for name, file in _having(profiles, STARTS) if (count := recent_starts(file, around.now))},
+        newer=dict(_newer_code(profiles)),
+        locks=look_at_locks(folder),
+        holders=_holders(around, profiles),
+        interrupted=tuple(_interrupted(around)),
+        databases=databases,
+        machine=look_at_machine(around.layout, profiles, with_mounts=databases.in_wal_mode),
+    )
+
+
+def _having(profiles: Mapping[str, ProfileFacts], name: str) -> Iterator[tuple[str, FileFact]]:
+    for profile in profiles.values():
+        file = profile.listing.get(name)
+        if file is not None:
+            yield profile.name, file
+
+
+def drain_counts(path: Path) -> bool:
+    """Return whether a gateway that runs or starts now obeys a drain request.
+
+    Source: gateway/drain_control.py `drain_requested`: one that cannot be understood, or names no start of the
+    machine, is obeyed.
+    """
+    try:
+        said = json.loads(read_regular(path, _LARGEST))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, RecursionError):
+        return True
+    epoch = said.get("epoch") if isinstance(said, dict) else None
+    current = machine_epoch()
+    return not (epoch and current) or epoch == current
+
+
+def machine_epoch(proc: Path = Path("/proc")) -> str:
+    """Return what names this start of the machine in a drain request, "" where nothing does."""
+    try:
+        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        boot = ""
+    try:
+        started = (proc / "1/stat").read_bytes().rpartition(b")")[2].split()[19].decode("ascii")
+    except (OSError, IndexError, ValueError):
+        started = ""
+    return f"{boot}:{started}" if boot or started else ""
+
+
+def recent_starts(file: FileFact, now: float) -> int:
+    """Return how often a gateway was started in the last two minutes, by the ledger it keeps."""
+    if now - file.mtime > STORM_WINDOW:
+        return 0
+    try:
+        lines = read_regular(file.path, _LARGEST).splitlines()
+    except OSError:
+        return 0
+    return sum(0 <= now - at <= STORM_WINDOW for at in filter(None, map(_number, lines)))
+
+
+def _number(line: bytes) -> float | None:
+    try:
+        return float(line)
+    except ValueError:
+        return None
+
+
+def _newer_code(profiles: Mapping[str, ProfileFacts]) -> Iterator[tuple[str, NewerCode]]:
+    installed: dict[str, NewerCode | None] = {}
+    for profile in profiles.values():
+        gateway = profile.gateway
+        if gateway is None or gateway.process is None or gateway.seen is None or gateway.seen.started_at is None:
+            continue
+        python = _interpreter(gateway.process)
+        if python not in installed:
+            installed[python] = code_of(Path(python)) if python else None
+        code = installed[python]
+        # Starts are known to a second; a time to come is a clock that was wrong.
+        if code is not None and gateway.seen.started_at + 2 < code.at <= gateway.seen.now:
+            yield profile.name, code
+
+
+def _interpreter(process: Process) -> str:
+    return process.argv[0] if process.argv and os.path.isabs(process.argv[0]) else ""
+
+
+def code_of(python: Path) -> NewerCode | None:
+    """Return when the Hermes of an interpreter was installed or, in a checkout, last changed; None when that cannot
+    be seen. A checkout's reflog tells of every pull."""
+    venv = python.parent.parent
+    checkout = venv.parent
+    if (checkout / "hermes_cli").is_dir():
+        log = file_fact(checkout / ".git" / "logs" / "HEAD")
+        return NewerCode(log.mtime, "") if log is not None else None
+    try:
+        found = [
+            (match.group(1), path)
+            for path in islice(venv.glob("lib/python3*/site-packages/hermes_agent-*"), 8)
+            if (match := _DISTRIBUTION.fullmatch(path.name))
+        ]
+        return max(NewerCode(path.stat().st_mtime, version) for version, path in found) if found else None
+    except OSError:
+        return None
+
+
+def look_at_locks(folder: Path) -> LockFolder | None:
+    """Return what of the folder of locks can keep a gateway from a channel, None without a folder."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = list(islice(scan, _MOST_LOCKS))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return LockFolder(folder, writable=False)
+    odd = frozenset(each.name for each in entries if each.is_dir(follow_symlinks=False))
+    return LockFolder(folder, os.access(folder, os.W_OK | os.X_OK), odd)
+
+
+def _holders(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> tuple[LiveLock, ...]:
+    """Return the live locks when a gateway waits for one: nobody else asks."""
+    seen = [profile.gateway.seen for profile in profiles.values() if profile.gateway is not None]
+    told = [each.runtime for each in seen if each is not None and each.process is not None and each.runtime is not None]
+    if not any(channel.code.endswith("_lock") for runtime in told for channel in runtime.channels):
+        return ()
+    return live_locks(
+        around.environment, around.user_home,
+        catalog=around.catalog, processes=around.world.processes, platform=around.layout.platform,
+    )  # fmt: skip
+
+
+def _interrupted(around: Surroundings) -> Iterator[Interrupted]:
+    journal = Journal(around.layout.state)
+    try:
+        begun = journal.begun()
+    except OSError as error:
+        yield Interrupted("", (error.strerror or "it cannot be read").lower(), journal.folder)
+        return
+    # One that is at work now holds the lock.
+    if begun and around.world.processes.lock_owner(around.layout.state / "lock") is None:
+        for entry in begun:
+            yield Interrupted(entry.id, entry.summary, journal.path(entry.id))

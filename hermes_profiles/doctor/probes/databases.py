@@ -1,0 +1,354 @@
+"""What is seen of the SQLite databases of homes. Nothing is written, no lock is taken that a gateway could notice.
+
+Facts (Hermes 0.19.0; each store's own module): state.db (sessions, routing, deliveries), response_store.db,
+projects.db, kanban.db, memory_store.db, verification_evidence.db, retaindb_queue.db, cron/executions.db and
+gateway/discord_message_recovery.db, all in WAL mode where the file system bears it.
+
+A plain read-only connection makes `-wal` and `-shm` files beside a database that has none. So a database is first read
+as `immutable`: without locks and without its log. What looks damaged that way may be a writer at work; it is believed
+when nobody can be, or when a second look, with locks, beside a live gateway's own log, sees it too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.doctor.watch import watched
+from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.snapshot import Kind
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# Seconds that reading databases may take in one run, all together, and how much longer a disk may hang.
+BUDGET = 0.75
+_PATIENCE = 2.0
+_MAGIC = b"SQLite format 3\0"
+_HEADER = 100
+# Where Hermes keeps them, below a home.
+KNOWN = (
+    "state.db", "response_store.db", "memory_store.db", "projects.db", "kanban.db", "cron/executions.db",
+    "verification_evidence.db", "gateway/discord_message_recovery.db", "retaindb_queue.db",
+)  # fmt: skip
+# Columns that Hermes reads as JSON, and passes over, or throws away, when they are none.
+_JSON = {"response_store.db": ("responses", "data"), "state.db": ("gateway_routing", "entry_json")}
+_MOST_ROWS = 50
+_CORRUPT, _NO_DATABASE = 11, 26
+_STEPS = 5000
+
+
+class Damage(NamedTuple):
+    """A database that cannot be trusted, and how that shows."""
+
+    profile: str
+    file: str
+    how: str
+
+
+class BadRows(NamedTuple):
+    """Rows of a database that are not the JSON they should be."""
+
+    profile: str
+    file: str
+    table: str
+    number: int
+
+
+class Unchecked(NamedTuple):
+    """A database that could not be looked through. `suspect`: what was seen of it looks damaged."""
+
+    profile: str
+    file: str
+    size: int
+    why: str
+    suspect: bool = False
+
+
+class DatabaseFacts(NamedTuple):
+    """What was seen. `in_wal_mode`: profile → its databases that are in WAL mode."""
+
+    damaged: tuple[Damage, ...] = ()
+    bad_rows: tuple[BadRows, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    in_wal_mode: Mapping[str, tuple[str, ...]] = {}
+
+
+class _Store(NamedTuple):
+    profile: str
+    name: str
+    file: FileFact
+    sides: Mapping[str, FileFact]
+    is_served: bool
+    in_wal_mode: bool = False
+
+    @property
+    def log(self) -> FileFact | None:
+        """Return its write-ahead log when something is in it."""
+        side = self.sides.get("-wal")
+        return side if side is not None and side.size else None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Return whether nobody writes it and nothing waits to be taken into it."""
+        return self.log is None and "-journal" not in self.sides and not self.is_served
+
+    @property
+    def bears_locks(self) -> bool:
+        """Return whether a connection with locks leaves no file behind."""
+        if "-journal" in self.sides:
+            return False
+        return not self.in_wal_mode or (self.is_served and "-shm" in self.sides and "-wal" in self.sides)
+
+
+class _Verdict(NamedTuple):
+    how: str = ""
+    rows: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.how and not self.rows
+
+
+class _OutOfTime(Exception):
+    pass
+
+
+class _NoAnswer(Exception):
+    """The database would not be read now; the text says why."""
+
+
+def look_at_databases(profiles: Mapping[str, ProfileFacts], *, budget: float = BUDGET) -> DatabaseFacts:
+    """Return what is seen of all databases within `budget` seconds; those that were not reached are named."""
+    look = _Look(budget, is_anyone_up=any(_is_up(profile) for profile in profiles.values()))
+    waiting = [store for profile in profiles.values() for store in look.headers(profile)]
+    waiting.sort(key=lambda store: store.file.size)
+    if waiting:
+        hung = watched([("databases", partial(look.through, waiting))], limit=budget + _PATIENCE).troubles
+        look.give_up(waiting, "the disk does not answer" if hung else f"more than fits into {budget:g} s")
+    return look.facts()
+
+
+def _is_up(profile: ProfileFacts) -> bool:
+    """Return whether a gateway may be at work in a home, its own or one that serves it."""
+    return profile.gateway is None or profile.gateway.pid is not None
+
+
+class _Look:
+    """One look at all databases; `through` may hang, what it found until then counts."""
+
+    def __init__(self, budget: float, *, is_anyone_up: bool) -> None:
+        self._budget = budget
+        self._is_anyone_up = is_anyone_up
+        self._deadline = 0.0
+        self._open: sqlite3.Connection | None = None
+        self._done: set[tuple[str, str]] = set()
+        self._damaged: list[Damage] = []
+        self._rows: list[BadRows] = []
+        self._unchecked: list[Unchecked] = []
+        self._wal: dict[str, tuple[str, ...]] = {}
+
+    def facts(self) -> DatabaseFacts:
+        """Return what was seen."""
+        return DatabaseFacts(tuple(self._damaged), tuple(self._rows), tuple(self._unchecked), dict(self._wal))
+
+    def headers(self, profile: ProfileFacts) -> Iterator[_Store]:
+        """Yield the databases of a home that are worth a longer look: no fault shows at their first bytes."""
+        for name in KNOWN:
+            file = profile.listing.get(name)
+            if file is None or file.kind is Kind.LINK:
+                continue
+            if file.kind is not Kind.FILE:
+                what = "a folder" if file.kind is Kind.FOLDER else "no regular file"
+                self._damaged.append(Damage(profile.name, name, f"is {what}"))
+                continue
+            if not file.size:
+                continue  # opened once, and never written
+            sides = {end: side for end in ("-wal", "-shm", "-journal") if (side := profile.listing.get(name + end))}
+            # Every gateway of a root may write the board of tasks.
+            is_served = self._is_anyone_up if name == "kanban.db" else _is_up(profile)
+            store = _Store(profile.name, name, file, sides, is_served)
+            seen = self._header(store)
+            if seen is not None:
+                yield seen
+
+    def _header(self, store: _Store) -> _Store | None:
+        try:
+            raw = read_regular(store.file.path, _HEADER)
+        except OSError as error:
+            self._skip(store, (error.strerror or "it cannot be read").lower())
+            return None
+        how = _fault(raw, store)
+        if how:
+            self._damaged.append(Damage(store.profile, store.name, how))
+            return None
+        if raw[18] == 2:
+            self._wal[store.profile] = (*self._wal.get(store.profile, ()), store.name)
+        return store._replace(in_wal_mode=raw[18] == 2)
+
+    def through(self, stores: list[_Store]) -> None:
+        """Look through databases, one after the other, until the time is up."""
+        self._deadline = time.monotonic() + self._budget
+        # Old SQLite asks the progress handler too seldom while it checks a big table; an interrupt it always minds.
+        timer = threading.Timer(self._budget, self._interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            for store in stores:
+                if time.monotonic() >= self._deadline:
+                    return
+                self._look_through(store)
+                self._done.add((store.profile, store.name))
+        except _OutOfTime:
+            return
+        finally:
+            timer.cancel()
+
+    def give_up(self, stores: list[_Store], why: str) -> None:
+        """Note what was not reached."""
+        for store in stores:
+            if (store.profile, store.name) not in self._done:
+                self._skip(store, why)
+
+    def _skip(self, store: _Store, why: str, *, suspect: bool = False) -> None:
+        self._unchecked.append(Unchecked(store.profile, store.name, store.file.size, why, suspect))
+
+    def _look_through(self, store: _Store) -> None:
+        try:
+            verdict = self._examined(store, "immutable=1")
+            if verdict.is_clean:
+                return
+            if not (store.is_at_rest and _is_untouched(store)):
+                if not store.bears_locks:
+                    why = "what is in its -wal file has to be taken into it first, which a start of the gateway does"
+                    self._skip(store, why, suspect=True)
+                    return
+                verdict = self._examined(store, "mode=ro")
+        except _NoAnswer as error:
+            self._skip(store, str(error))
+            return
+        if verdict.how:
+            self._damaged.append(Damage(store.profile, store.name, verdict.how))
+        elif verdict.rows:
+            self._rows.append(BadRows(store.profile, store.name, _JSON[store.name][0], verdict.rows))
+
+    def _examined(self, store: _Store, how: str) -> _Verdict:
+        """Return what is wrong with the content of a database. Raises _NoAnswer, and _OutOfTime."""
+        import sqlite3
+
+        try:
+            with self._connected(store.file.path, how) as database:
+                (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                # The check of a search index wants to write: that it may not tells nothing.
+                if answer != "ok" and not answer.startswith("unable to validate"):
+                    return _Verdict("is damaged inside")
+                return _Verdict(rows=self._count_bad(database, store))
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (_CORRUPT, _NO_DATABASE):
+                return _Verdict("is damaged inside")
+            if time.monotonic() >= self._deadline:
+                raise _OutOfTime from error
+            raise _NoAnswer(_reason(code)) from error
+
+    @contextmanager
+    def _connected(self, path: Path, how: str) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        uri = f"file:{quote(os.fsencode(path))}?{how}"
+        connection = sqlite3.connect(uri, uri=True, timeout=0, check_same_thread=False, isolation_level=None)
+        with closing(connection) as database:
+            self._open = database
+            try:
+                database.text_factory = _text
+                database.set_progress_handler(lambda: int(time.monotonic() >= self._deadline), _STEPS)
+                yield database
+            finally:
+                self._open = None
+
+    def _interrupt(self) -> None:
+        import sqlite3
+
+        try:
+            if self._open is not None:
+                self._open.interrupt()
+        except sqlite3.Error:  # closed at this very moment
+            pass
+
+    def _count_bad(self, database: sqlite3.Connection, store: _Store) -> int:
+        import sqlite3
+
+        if store.name not in _JSON:
+            return 0
+        table, column = _JSON[store.name]
+        try:
+            query = f"SELECT {column} FROM {table} WHERE NOT json_valid({column}) LIMIT {_MOST_ROWS}"  # noqa: S608
+            return sum(not _is_json(value) for (value,) in database.execute(query))
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == 1:  # no such table, or a SQLite without JSON
+                return 0
+            raise
+
+
+def _fault(raw: bytes, store: _Store) -> str:
+    """Return what is wrong with the first bytes of a database, "" when nothing is.
+
+    Source: https://www.sqlite.org/fileformat2.html, "The Database Header".
+    """
+    if not raw.startswith(_MAGIC[: len(raw)]):
+        return "is no SQLite database"
+    if len(raw) < _HEADER:
+        return "is cut off"
+    size = int.from_bytes(raw[16:18], "big")
+    size = 65536 if size == 1 else size
+    if size < 512 or size & (size - 1):
+        return "has a damaged header"
+    pages, is_told = int.from_bytes(raw[28:32], "big"), raw[24:28] == raw[92:96]
+    # A writer may be at work, or have been killed: what is missing then is in its log.
+    if is_told and store.file.size < pages * size and store.is_at_rest and _is_untouched(store):
+        return "is cut off"
+    return ""
+
+
+def _is_untouched(store: _Store) -> bool:
+    """Return whether a database is what it was when the home was listed: nobody writes it."""
+    from .homes import file_fact
+
+    now = file_fact(store.file.path)
+    if now is None or now.signature != store.file.signature:
+        return False
+    log = file_fact(f"{now.path}-wal")
+    return log is None or not log.size
+
+
+def _is_json(value: str | bytes | float | None) -> bool:
+    """Return whether Hermes can read a value: it takes NaN, which SQLite does not."""
+    import json
+
+    try:
+        json.loads(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _reason(code: int) -> str:
+    return {
+        5: "it is locked",
+        6: "it is locked",
+        9: "no time was left",
+        10: "it cannot be read",
+        23: "it may not be read",
+    }.get(code, "SQLite cannot open it")
