@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -140,3 +141,18 @@ def test_a_dry_run_tells_the_mode_before_and_after(work: World) -> None:
     plan = ChangePlan(("doctor",), "set modes", (SetMode(path, 0o600, Signature.of(path.lstat())),))
     assert describe(plan) == ({"kind": "mode", "target": str(path), "mode": "0600", "before": "0644"},)
     assert f"  set the mode of {path} to 0600 (it is 0644)" in list(dry_run_lines(plan.summary, describe(plan)))
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_answer(work: World) -> None:
+    name = os.fsdecode(b"not-\xff-text")
+    (work.home("work") / name).write_bytes(b"x")
+    entry_id = throw(work, (name,))
+    for given in (
+        ("trash", "list"),
+        ("trash", "list", "--json"),
+        ("restore", entry_id, "--dry-run"),
+        ("restore", entry_id),
+    ):
+        done = work.run(*given)
+        assert done.code == 0 and "Traceback" not in done.stderr, given
+    assert (work.home("work") / name).read_bytes() == b"x"
