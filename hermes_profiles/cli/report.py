@@ -67,6 +67,10 @@ def dry_run_lines(would: str, plan: Iterable[Mapping[str, Any]]) -> Iterator[str
                 yield f"  set the mode of {step['target']} to {step['mode']} (it is {step['before']})"
             case "tidy":
                 yield f"  remove {step['target']} if it is empty"
+            case "stop":
+                yield f"  have {step['manager']} stop {step['target']} and forget it"
+            case "load":
+                yield f"  have {step['manager']} read {step['target']} again"
 
 
 def no_alias_warning(why: str, name: str) -> Problem:

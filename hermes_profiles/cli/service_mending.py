@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
+from hermes_profiles.changes.apply import apply
+from hermes_profiles.changes.plan import ChangePlan, describe
+from hermes_profiles.doctor.findings import InstallService, ReloadManager, RemoveService
+from hermes_profiles.doctor.probes.service_files import is_program
 from hermes_profiles.doctor.repairs import ServiceRepair
-from hermes_profiles.model.result import Problem
+from hermes_profiles.fleet.attached import Attached, attached_to, bring_down, check_may_go, forget, put_back
+from hermes_profiles.fleet.install import Installation, plan_installation, plan_writing
+from hermes_profiles.fleet.specs import ServiceOptions
+from hermes_profiles.fleet.survey import World
+from hermes_profiles.model.result import HermesProfilesError, Problem
+from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.naming import UNIT
+from hermes_profiles.services.sayings import saying, with_programs_of
 
-from .fleet_session import FleetSession
+from .fleet_session import FleetSession, other_managers
+from .service_writer import Writer
 
 
 class ServiceMending:
@@ -17,19 +31,130 @@ class ServiceMending:
 
     def __init__(self, session: FleetSession, repairs: Sequence[ServiceRepair]) -> None:
         self._session = session
-        self._repairs = tuple(repairs)
+        self._going = [each for each in repairs if isinstance(each, RemoveService)]
+        self._anew = [each.profile for each in repairs if isinstance(each, InstallService)]
+        self._reload = [each.manager for each in repairs if isinstance(each, ReloadManager)]
+        self._down: list[Attached] = []
+        self._problems: list[Problem] = []
         self.changes: list[str] = []
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Return what will be done."""
-        return []
+        rows: list[dict[str, Any]] = [
+            {"kind": "stop", "manager": each.manager, "target": each.unit} for each in self._going
+        ]
+        if self._writing is not None:
+            rows += describe(self._writing)
+        loaded = [(str(self._session.due.kind), each.spec.name.unit) for each in self._due]
+        loaded += [(kind, "changed definitions") for kind in self._reload]
+        return rows + [{"kind": "load", "manager": kind, "target": target} for kind, target in loaded]
+
+    @cached_property
+    def _due(self) -> list[Installation]:
+        """Return the services that are to be written anew; what keeps one from it is a problem."""
+        found = []
+        writer = Writer(self._session, ServiceOptions())
+        for profile in self._anew:
+            try:
+                due = self._installation(writer, profile)
+            except HermesProfilesError as error:
+                self._problems.append(error.problem)
+                continue
+            if due.refusal is not None:
+                self._problems.append(Problem("refused", f"{profile}: {due.refusal}", profile))
+            elif not due.is_there:
+                found.append(due)
+        return found
+
+    def _installation(self, writer: Writer, profile: str) -> Installation:
+        """Return what writing a service anew would do; it goes on with the programs it runs, as far as they work."""
+        manager, spec = self._session.due, writer.spec(profile)
+        contents = [read_document(path) or b"" for path, _, _ in manager.definitions(spec)]
+        said = saying(manager.kind, contents[0], contents[1:])
+        return plan_installation(manager, with_programs_of(spec, said, works=is_program))
+
+    @cached_property
+    def _writing(self) -> ChangePlan | None:
+        plan = plan_writing("install", self._due)
+        names = ", ".join(each.spec.profile for each in self._due)
+        return plan and ChangePlan(
+            ("doctor", "--fix"), f"doctor --fix: the services of {names}", plan.steps, profiles=plan.profiles
+        )  # fmt: skip
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Stop and disable services that go, for the change made inside."""
-        yield
+        """Stop services that go, for the change made inside; they are started again if it fails. Their files tell
+        whether they start with the manager, and are part of the change.
+
+        Raises Failed, or Refused, when a gateway does not end.
+        """
+        try:
+            for each in self._going:
+                found = self._attached(each)
+                check_may_go(found, "remove the service of")
+                self._down.append(found)
+                bring_down(found, self._session.catalog)
+            yield
+        except BaseException:
+            for found in self._down:
+                try:
+                    put_back(found)
+                except ManagerError:  # what failed first is what is told
+                    continue
+            raise
+
+    def _attached(self, repair: RemoveService) -> Attached:
+        world = World(self._session.layout, self._manager(repair.manager), self._session.world.processes)
+        return attached_to(world, repair.unit.removeprefix(f"{UNIT}-"))
+
+    def _manager(self, kind: str) -> Manager:
+        """Return a manager that answers. Raises ManagerError."""
+        session = self._session
+        if session.due.kind == kind:
+            return session.require_manager()
+        manager = next(each for each in other_managers(session) if each.kind == kind)
+        check = getattr(manager, "check", None)
+        if check is not None:
+            check()
+        return manager
 
     def finish(self) -> list[Problem]:
         """Have managers forget what is gone and read what is new; returns what failed."""
-        return []
+        for found in self._down:
+            self._problems += forget(found)
+            manager = found.world.manager
+            if manager is None or found.service is None or manager.kind is ManagerKind.SYSTEMD or found.was_enabled:
+                continue
+            # systemd has links for it, which come back with the files; an undo finds here what others knew.
+            manager.enable((found.service,), enabled=False)
+        try:
+            self._write()
+            self._load_again()
+        except HermesProfilesError as error:
+            self._problems.append(error.problem)
+        return self._problems
+
+    def _write(self) -> None:
+        if self._writing is None:
+            return
+        self.changes.append(apply(self._writing, layout=self._session.layout).change_id)
+        manager = self._session.require_manager()
+        services = [manager.service(each.spec.name, each.spec.profile) for each in self._due]
+        self._refused(manager.load(services, enable=None))
+
+    def _load_again(self) -> None:
+        """Have managers read what changed on disk."""
+        for kind in dict.fromkeys(self._reload):
+            manager = self._manager(kind)
+            services = World(self._session.layout, manager, self._session.world.processes).services(
+                self._session.existing
+            )
+            changed = [name for name, status in manager.query(services).items() if status.stale_definition]
+            if changed:
+                self._refused(manager.load([each for each in services if each.profile in changed], enable=None))
+
+    def _refused(self, reasons: Any) -> None:
+        for name, reason in reasons.items():
+            hint = f"try `hermes-gateways install {name}`"
+            self._problems.append(Problem("service", f"{name}: {reason}", name, hint))

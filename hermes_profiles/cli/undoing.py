@@ -127,8 +127,10 @@ class Undoing:
                 self.errors += started(self._session, back[name], name)
         return [*warnings, *self._session.manager_problems]
 
-    def _enabled(self, service: Touched) -> bool:
+    def _enabled(self, service: Touched) -> bool | None:
         home = self._session.layout.home(service.profile)
+        if not home.exists():  # an orphan is back: what had it started came back with it
+            return None
         try:
             kept = kept_options(home, ServiceOptions()).enable
         except HermesProfilesError:  # told whenever its service is written

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step, TidyFolder
+from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Failed, Problem
 from hermes_profiles.model.secret import Secret
@@ -76,12 +77,13 @@ def _steps(
             layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
         )  # fmt: skip
     for repair in repairs:
-        if isinstance(repair, RemoveFile) and is_free(repair.path):
-            yield ReplaceFile(repair.path, None, expected=repair.expected)
-        elif isinstance(repair, RemoveService):
-            for path, expected in repair.files:
+        if isinstance(repair, RemoveFile | RemoveService):
+            gone = ((repair.path, repair.expected),) if isinstance(repair, RemoveFile) else repair.files
+            for path, expected in gone:
                 if is_free(path):
                     yield ReplaceFile(path, None, expected=expected)
+                    if path.parent.name.endswith(".service.d"):
+                        yield TidyFolder(path.parent)
         elif isinstance(repair, RenameFolder) and is_free(repair.path):
             yield MoveTree(repair.path, repair.target)
     yield from _edits(repairs, is_free, problems)

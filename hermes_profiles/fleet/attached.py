@@ -69,6 +69,13 @@ def check_may_go(found: Attached, verb: str) -> None:
 
 def take_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
     """Stop the gateway and have its service not start any more. Raises Failed when it does not end."""
+    bring_down(found, catalog, pace=pace)
+    if found.is_installed and found.world.manager is not None and found.service is not None:
+        _check(found.world.manager.enable((found.service,), enabled=False), found)
+
+
+def bring_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
+    """Stop the gateway if it is up. Raises Failed when it does not end."""
     world, profile = found.world, found.profile
     if found.is_up:
         outcome = stop_all(world, (profile,), {profile: found.gateway}, catalog, pace or Pace())[0]
@@ -81,8 +88,6 @@ def take_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) ->
             raise Failed(
                 f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running", hint=hint
             )
-    if found.is_installed and world.manager is not None and found.service is not None:
-        _check(world.manager.enable((found.service,), enabled=False), found)
 
 
 def removal_steps(found: Attached) -> tuple[Step, ...]:

@@ -102,14 +102,22 @@ def service_files(world: World, gateway: Gateway) -> tuple[Path, ...]:
     """Return the files of a profile's service that are there: its definition, and what in its drop-in folder is ours.
 
     A drop-in of the user's own stays; then the folder stays, too. The unit of another root that has the same name is
-    not this profile's, and so are its files.
+    not this profile's, and so are its files. Of a profile that is gone, the links that have the unit started are files
+    like the others: nothing else could tell an undo that it was enabled.
     """
     service = world.service(gateway.profile)
     if service is None or is_foreign(world, gateway):
         return ()
     path = service.path
     known = (path, drop_in(path)) if path.suffix == ".service" else (path,)
+    if is_orphan(world, gateway.profile):
+        known = (*known, *path.parent.glob(f"*.wants/{path.name}"), *path.parent.glob(f"*.requires/{path.name}"))
     return tuple(each for each in known if os.path.lexists(each))
+
+
+def is_orphan(world: World, profile: str) -> bool:
+    """Return whether the profile itself is gone."""
+    return not os.path.lexists(world.layout.home(profile))
 
 
 def is_foreign(world: World, gateway: Gateway) -> bool:

@@ -130,6 +130,7 @@ def exit_meaning(code: int | None) -> str:
         FATAL_CONFIGURATION: "exit 78: its configuration cannot work",
         200: "exit 200: its folder is gone",
         203: "exit 203: its Python is gone",
+        209: "exit 209: its log cannot be opened",
     }
     return meanings.get(code, f"exit {code}")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.names import is_profile_folder_name
+from hermes_profiles.services.managers.base import Manager
 
 from .actions import Fleet
 from .contract import Pace, Prepared
 from .hands import RealHands
-from .install import is_foreign, plan_removal, service_files
+from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
 from .state import Gateway
 from .survey import World, survey
@@ -61,7 +64,9 @@ def uninstall_services(
     }  # fmt: skip
     going = [name for name in present if name not in kept]
     services = world.services(going)
-    refused = dict(manager.enable(services, enabled=False)) if services else {}
+    # What has an orphan started goes with its files.
+    known = [each for each in services if not is_orphan(world, each.profile)]
+    refused = dict(manager.enable(known, enabled=False)) if known else {}
     plan = plan_removal("uninstall", {name: files[name] for name in going if files[name] and name not in refused})
     change = apply(plan, layout=world.layout).change_id if plan is not None else None
     gone = [each for each in services if each.profile not in refused]
@@ -71,6 +76,17 @@ def uninstall_services(
         kind = OutcomeKind.FAILED if name in refused else OutcomeKind.UNINSTALLED
         outcomes.append(Outcome(name, kind, refused.get(name, "")))
     return Uninstalled(_in_order(outcomes, profiles), plan, change)
+
+
+def orphaned(world: World, manager: Manager, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some names that are no profiles any more and have left a service behind under a manager."""
+    return tuple(
+        dict.fromkeys(
+            name for name in names
+            if is_profile_folder_name(name) and is_orphan(world, name)
+            and os.path.lexists(manager.service(world.service_name(name), name).path)
+        )
+    )  # fmt: skip
 
 
 def _absent(world: World, gateway: Gateway) -> Outcome:

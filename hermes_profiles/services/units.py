@@ -181,6 +181,12 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
     )  # fmt: skip
 
 
+def told_by(words: tuple[str, ...]) -> tuple[str, bool, str]:
+    """Return the program of a command, whether that is Hermes' launcher, and the profile its words name ("": none)."""
+    program, is_launcher, rest = _hermes_words(words)
+    return program, is_launcher, _profile(rest)[0]
+
+
 def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return a command without the shell that only prepares for it: `/bin/sh -c '… exec "$@"' name command …`."""
     if len(words) > 4 and words[0].endswith("/sh") and words[1] == "-c" and words[2].endswith('exec "$@"'):

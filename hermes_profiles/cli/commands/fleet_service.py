@@ -23,7 +23,7 @@ from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import NONE, ServiceOptions
-from hermes_profiles.fleet.uninstall import uninstall_services
+from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
@@ -157,6 +157,7 @@ def stage(
 
 @examples(
     "hermes-gateways uninstall work",
+    "hermes-gateways uninstall gone",
     "hermes-gateways uninstall",
 )
 def uninstall(
@@ -168,15 +169,19 @@ def uninstall(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Stop gateways and remove their services; the profiles stay."""
+    """Stop gateways and remove their services; the profiles stay. A profile that is gone can be named, too."""
     session = FleetSession(home, json, manager_option=manager)
 
     def body() -> Answer:
-        names = session.selection(profiles or (), excluded or (), group)
+        given = profiles or ()
+        orphans = orphaned(session.world, session.due, given)
+        rest = [name for name in given if name not in orphans]
+        chosen = session.selection(rest, excluded or (), group).profiles if rest or group or not orphans else ()
+        names = (*chosen, *orphans)
         session.recover(dry_run=dry_run)
         session.require_manager()
-        done = uninstall_services(session.world, names.profiles, session.catalog, dry_run=dry_run)
-        left = [problem for name in names.profiles for problem in system_leftovers(session.world, name)]
+        done = uninstall_services(session.world, names, session.catalog, dry_run=dry_run)
+        left = [problem for name in names for problem in system_leftovers(session.world, name)]
         answer = answer_of("uninstall", done.outcomes, [*session.problems, *left], dry_run=dry_run)
         if dry_run:
             answer.result.data["plan"] = list(describe(done.plan)) if done.plan is not None else []
