@@ -37,6 +37,7 @@ platforms:
     token: {TOKEN}
     extra: {{require_mention: true, allow_from: ["42"]}}
   api_server: {{extra: {{port: 8650}}}}
+  brand_new: {{extra: {{colour: red}}}}
 """
 TARGET = """\
 # night shift
@@ -124,6 +125,7 @@ def test_aliases_and_merges_arrive_as_plain_values(layout: Layout, key: str, wan
     ("platforms.telegram.extra.allow_from", "", "identity setting"),
     ("platforms.telegram.extra", "", "allow_from"),
     ("platforms.api_server.extra.port", "", "platforms.api_server.extra.port"),
+    ("platforms.brand_new.extra.colour", "", "brand_new"),
     ("note", "", "note holds the value of"),
     ("model,note", "", "note holds the value of"),
     ("", "TELEGRAM_BOT_TOKEN", "identity credential"),
