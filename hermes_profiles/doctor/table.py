@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from .checks import alive, databases, general, machine, runtime
+from .checks import alive, conflicts, copies, databases, general, logins, machine, ports, runtime
 from .findings import Check, Severity
 from .runner import FAILED
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 CHECKS: tuple[Check, ...] = (
+    Check("conflicts.shared-identity", _ERROR, "one bot or account is in several profiles", conflicts.shared_identity),
+    Check("conflicts.inherited-identity", _ERROR, "a gateway inherited a bot", conflicts.inherited_identity),
+    Check("conflicts.foreign-session", _ERROR, "a session lies in another profile's home", copies.foreign_session),
+    Check("conflicts.shared-login", _ERROR, "a login that works once is in several profiles", logins.shared_login),
+    Check("conflicts.shared-port", _ERROR, "several profiles want one port", ports.shared_port),
+    Check("conflicts.port-twice", _ERROR, "a profile wants one port twice", ports.port_twice),
+    Check("conflicts.port-taken", _WARNING, "a port is taken by somebody else", ports.port_taken),
+    Check("conflicts.held-elsewhere", _WARNING, "a gateway elsewhere has a bot of this root", conflicts.held_elsewhere),
+    Check("conflicts.copied-credential", _WARNING, "a credential is in several profiles", conflicts.copied_credential),
+    Check("conflicts.cron-twice", _WARNING, "scheduled jobs fire in several profiles", copies.cron_twice),
     Check("runtime.deaf", _ERROR, "a gateway runs, but does not hear a channel", alive.deaf),
     Check("runtime.silent", _ERROR, "a gateway is alive and does nothing", alive.silent),
     Check("runtime.two-gateways", _ERROR, "a home has several gateways", alive.two_gateways),

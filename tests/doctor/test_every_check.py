@@ -19,6 +19,9 @@ from hermes_profiles.doctor.table import CHECKS
 CASES = (*GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *SERVICE_CASES, *RUNTIME_CASES)
 # What only a live manager, a real gateway or a broken check can show: told where that is tested.
 ELSEWHERE: dict[str, str] = {
+    "conflicts.held-elsewhere": "test_conflicts_live.py",
+    "conflicts.inherited-identity": "test_conflicts_live.py",
+    "conflicts.port-taken": "test_conflicts_live.py",
     "general.check-failed": "test_doctor_runner.py",
     "general.unseen": "test_doctor_runner.py",
     "runtime.deaf": "test_runtime_live.py",

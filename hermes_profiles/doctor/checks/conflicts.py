@@ -1,0 +1,271 @@
+"""One bot, account, device or number in more than one profile: by true identity, wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from shlex import quote
+
+from hermes_profiles.credentials.identities import Identity, credentials_in, held_by
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.sources import Sources
+from hermes_profiles.doctor.words import names, party, plural, process
+from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.holdings import given, stored_in
+
+Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
+# Where a credential that is the same in two profiles is one bot although Hermes' lock tells them apart; with other
+# channels two that are on may share one (two numbers of a Twilio account, two subscriptions of a project).
+_ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
+_UP = ("connected", "connecting")
+
+
+def repair(channel: str, text: str) -> Fix:
+    """Return the fix that looks for the owner of what several profiles have."""
+    return Fix(text, f"hermes-profiles repair --channel {quote(channel)} --dry-run")
+
+
+def groups(facts: Facts) -> tuple[Group, ...]:
+    """Return (channel, profiles, identities) of what several profiles hold whose channel is on; what is held by some
+    of them alone is told with the larger group."""
+    holders: dict[tuple[str, str], list[str]] = {}
+    identity_at: dict[tuple[str, str], Identity] = {}
+    for name, profile in facts.profiles.items():
+        for identity in profile.held.identities:
+            holders.setdefault(identity.place, []).append(name)
+            identity_at.setdefault(identity.place, identity)
+    sets: dict[tuple[str, tuple[str, ...]], list[Identity]] = {}
+    for place, several in holders.items():
+        if len(set(several)) > 1:
+            sets.setdefault((place[0], tuple(dict.fromkeys(several))), []).append(identity_at[place])
+    found: dict[str, list[tuple[frozenset[str], tuple[str, ...], list[Identity]]]] = {}
+    for (channel, whose), identities in sorted(sets.items(), key=lambda item: -len(item[0][1])):
+        larger = next((one for one in found.get(channel, ()) if one[0].issuperset(whose)), None)
+        if larger is not None:
+            larger[2].extend(identities)
+        else:
+            found.setdefault(channel, []).append((frozenset(whose), whose, identities))
+    return tuple(
+        (channel, whose, tuple(identities)) for channel, sets in found.items() for _, whose, identities in sets
+    )
+
+
+def shared_identity(facts: Facts) -> Iterator[Finding]:
+    """Yield what several profiles hold whose channel is on: two processes would answer for one bot."""
+    sources = Sources(facts)
+    for channel, whose, identities in groups(facts):
+        evidence = _evidence(facts, sources, whose, identities)
+        what = party(channel, identities[0].noun)
+        severity, circumstances = _circumstances(facts, whose)
+        told = [f"{len(whose)} profiles have the same {what}: {names(whose)}", *circumstances]
+        fix = repair(channel, "keep it in one of them and take it out of the others")
+        if evidence and all(each.profile is None for each in evidence):
+            file = evidence[0].file or ""
+            told[0] = f"the machine's file {file} gives {len(whose)} profiles the same {what}: {names(whose)}"
+            fix = Fix("move it from the machine's file into the .env of the profile that it is for", _edit(facts, file))
+        told += holders(facts, channel, whose, identities)
+        yield Finding(
+            "; ".join(told), fix, whose, channel, evidence,
+            Secret("\n".join(sorted(identity.key for identity in identities))), severity=severity,
+        )  # fmt: skip
+
+
+def _evidence(
+    facts: Facts, sources: Sources, whose: Sequence[str], identities: Sequence[Identity]
+) -> tuple[Evidence, ...]:
+    found: list[Evidence] = []
+    for name in whose:
+        found += sources.of_identities(facts.profiles[name], identities)
+    return tuple(dict.fromkeys(found))
+
+
+def _edit(facts: Facts, file: str) -> str:
+    own = file.startswith(f"{facts.layout.user_home}/")
+    return f'"${{EDITOR:-vi}}" {quote(file)}' if own else f"sudoedit {quote(file)}"
+
+
+def _circumstances(facts: Facts, whose: Sequence[str]) -> tuple[Severity | None, list[str]]:
+    """Return how much it hurts where that differs from the check, and why."""
+    enabled = [name for name in whose if not facts.profiles[name].disabled]
+    off = [name for name in whose if facts.profiles[name].disabled]
+    if len(enabled) < 2:
+        return Severity.WARNING, [f"{names(off)} {plural(off, 'is', 'are')} disabled"]
+    told = [f"{names(off)} {plural(off, 'is', 'are')} disabled"] if off else []
+    if are_served_together(facts, enabled):
+        return Severity.WARNING, [*told, "one gateway serves them all and gives it to the first alone"]
+    return None, told
+
+
+def are_served_together(facts: Facts, whose: Sequence[str]) -> bool:
+    """Return whether one gateway is to serve all of these profiles, and none of them runs another (FACTS.md, 8)."""
+    if facts.inventory is None or facts.inventory.topology is not Topology.MULTIPLEX:
+        return False
+    return all(name == DEFAULT or facts.profiles[name].pid is None for name in whose)
+
+
+def holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequence[Identity]) -> Iterator[str]:
+    """Yield who has it now, by Hermes' own lock where there is one, and who runs without."""
+    digests = {identity.key[:16] for identity in identities}
+    lock = next((one for one in facts.rivals.locks if one.channel == channel and one.digest in digests), None)
+    running = [name for name in whose if facts.profiles[name].pid is not None]
+    if lock is not None and lock.profile is not None:
+        yield f"{lock.profile} has it now (pid {lock.pid})"
+    elif lock is not None:
+        yield f"process {lock.pid}, which is no gateway of this root, has it now"
+    without = {name: word for name in running if (word := _without(facts.profiles[name], channel))}
+    having = [name for name in running if name not in without]
+    if lock is None and having:
+        pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
+        yield f"{pids} {plural(having, 'runs', 'run')} with it now"
+    for name, word in list(without.items())[:3]:
+        if lock is None or name != lock.profile:
+            yield f"{channel} of {name} is {word}"
+
+
+def _without(profile: ProfileFacts, channel: str) -> str:
+    """Return what keeps a running gateway from a channel, "" when nothing does."""
+    gateway = profile.gateway
+    if gateway is None:
+        return ""
+    if any(mask.channel == channel for mask in gateway.masks):
+        return "switched off for this run"
+    state = next((each.state for each in gateway.channels if each.name == channel), "")
+    return state if state and state not in _UP else ""
+
+
+def copied_credential(facts: Facts) -> Iterator[Finding]:
+    """Yield credentials that stand in several profiles though no two would use them now: with the channel off in some,
+    or beside another identity that Hermes' lock knows."""
+    told: dict[str, list[frozenset[str]]] = {}
+    for channel, group, _ in groups(facts):
+        told.setdefault(channel, []).append(frozenset(group))
+    copies: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+    for name, profile in facts.profiles.items():
+        environment = {key: value for key, value in profile.environment.items() if key not in facts.managed.environment}
+        _, config = given(profile.files, facts.catalog)
+        for channel, variable, path, value in credentials_in(environment, config, facts.catalog):
+            copies.setdefault((channel, value), {}).setdefault(name, (variable, path))
+    merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
+    for (channel, value), places in copies.items():
+        whose = tuple(places)
+        if len(whose) < 2 or any(each.issuperset(whose) for each in told.get(channel, ())):
+            continue
+        dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
+        if dormant or any(variable in _ONE_BOT for variable, _ in places.values()):
+            merged.setdefault((channel, whose), []).append((value, places))
+    sources = Sources(facts)
+    for (channel, whose), found in merged.items():
+        yield _copied(facts, sources, channel, whose, found)
+
+
+def _copied(
+    facts: Facts,
+    sources: Sources,
+    channel: str,
+    whose: tuple[str, ...],
+    found: Sequence[tuple[str, dict[str, tuple[str, str]]]],
+) -> Finding:
+    dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
+    keys = list(dict.fromkeys(variable for _, places in found for variable, _ in places.values()))
+    what = f"{names(whose)} have the same {names(keys)}"
+    if dormant:
+        what += f"; {channel} is off in {names(dormant)}, and on the day it is switched on there two answer for one bot"
+    else:
+        what += ", though other tokens beside it differ"
+    evidence = [
+        place
+        for _, places in found
+        for name, (variable, path) in places.items()
+        for place in sources.of_variable(facts.profiles[name], channel, variable, path)
+    ]
+    return Finding(
+        what, repair(channel, "keep it where it is used and take it out of the others"), whose, channel,
+        tuple(dict.fromkeys(evidence)), Secret("\n".join(sorted(value for value, _ in found))),
+    )  # fmt: skip
+
+
+def inherited_identity(facts: Facts) -> Iterator[Finding]:
+    """Yield identities that a live gateway has from the environment it was started in: its own files name none, and
+    everything else that is started there gets it, too."""
+    found: dict[tuple[str, str], list[str]] = {}
+    nouns: dict[tuple[str, str], str] = {}
+    for name, secrets in facts.rivals.inherited.items():
+        profile = facts.profiles[name]
+        own = {identity.place for identity in profile.held.identities}
+        masked = {mask.channel for mask in profile.gateway.masks} if profile.gateway is not None else set()
+        environment, config = given(profile.files, facts.catalog, facts.managed)
+        environment = {key: secret.reveal() for key, secret in secrets.items()} | environment
+        held = held_by(
+            environment, config, facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
+        ).identities
+        for identity in held:
+            if identity.place not in own and identity.channel not in masked:
+                found.setdefault(identity.place, []).append(name)
+                nouns.setdefault(identity.place, identity.noun)
+    grouped: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for place, several in found.items():
+        owners = [
+            name for name, profile in facts.profiles.items()
+            if name not in several and any(identity.place == place for identity in profile.held.identities)
+        ]  # fmt: skip
+        grouped.setdefault((place[0], tuple(several), tuple(owners)), []).append(place[1])
+    for (channel, inheriting, whose), keys in grouped.items():
+        if len(facts.profiles) > 1:
+            yield _inherited(facts, party(channel, nouns[channel, keys[0]]), channel, inheriting, whose, keys)
+
+
+def _inherited(
+    facts: Facts, what: str, channel: str, inheriting: tuple[str, ...], owners: tuple[str, ...], keys: Sequence[str]
+) -> Finding:
+    pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in inheriting])
+    told = (
+        f"{pids} {plural(inheriting, 'has a', 'have one')} {what} that no file of its own names, from the environment"
+    )
+    if len(inheriting) > 1:
+        told = told.replace("its own", "their own")
+    if owners:
+        told += f"; it is the one of {names(owners)}"
+    first = inheriting[0]
+    known = facts.catalog.channels[channel]
+    given_names = [fact.name for fact in known.keys if fact.name in facts.rivals.inherited[first]]
+    evidence = tuple(
+        Evidence(name, None, None, key)
+        for name in inheriting for key in given_names if key in facts.rivals.inherited[name]
+        and not facts.profiles[name].environment.get(key)
+    )  # fmt: skip
+    alone = len(inheriting) == 1 and not owners
+    fix = Fix(
+        "start it from a clean environment, as its service does; or set the name in its .env, empty to switch it off",
+        f"hermes-gateways restart {quote(first)}",
+    )
+    return Finding(
+        told, fix, (*inheriting, *owners), channel, evidence, Secret("\n".join(sorted(keys))),
+        severity=Severity.WARNING if alone else None,
+    )  # fmt: skip
+
+
+def held_elsewhere(facts: Facts) -> Iterator[Finding]:
+    """Yield identities of this root that a gateway of another root, or of another user, has now."""
+    foreign = {(lock.channel, lock.digest): lock for lock in facts.rivals.locks if lock.profile is None}
+    if not foreign:
+        return
+    sources = Sources(facts)
+    found: dict[tuple[str, int], dict[str, list[Identity]]] = {}
+    for name, profile in facts.profiles.items():
+        for identity in profile.held.identities:
+            lock = foreign.get((identity.channel, identity.key[:16]))
+            if lock is not None:
+                found.setdefault((lock.channel, lock.pid), {}).setdefault(name, []).append(identity)
+    for (channel, pid), held in found.items():
+        home = next(lock.home for lock in foreign.values() if (lock.channel, lock.pid) == (channel, pid))
+        whose = tuple(held)
+        identities = [identity for several in held.values() for identity in several]
+        where = f", which serves {home}" if home is not None else ", which is no gateway of this root"
+        yield Finding(
+            f"{process(pid)}{where}, has the {party(channel, identities[0].noun)} of {names(whose)} now",
+            Fix("stop that gateway, or take the bot out of it or out of this root", f"ps -fp {pid}"),
+            whose, channel, _evidence(facts, sources, whose, identities),
+            Secret("\n".join(sorted({identity.key for identity in identities}))),
+        )  # fmt: skip

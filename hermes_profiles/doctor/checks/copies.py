@@ -1,0 +1,172 @@
+"""What a copied home brought along: jobs that fire twice, and sessions that are still the other profile's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from shlex import quote
+from typing import Any
+
+from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.credentials.identities import CONFIG_SECTIONS
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.words import names, plural
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.secret import Secret
+
+_JOBS = "cron/jobs.json"
+_IDENTITY = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
+_DEEPEST = 6
+
+
+def cron_twice(facts: Facts) -> Iterator[Finding]:
+    """Yield scheduled jobs that are on in several profiles under one id: each fires in every one of them."""
+    holders: dict[str, list[str]] = {}
+    for name, profile in facts.profiles.items():
+        for job in dict.fromkeys(_jobs(profile)):
+            holders.setdefault(job, []).append(name)
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for job, whose in holders.items():
+        if len(whose) > 1:
+            grouped.setdefault(tuple(whose), []).append(job)
+    for profiles, jobs in grouped.items():
+        enabled = [name for name in profiles if not facts.profiles[name].disabled]
+        off = [name for name in profiles if facts.profiles[name].disabled]
+        copy = next((name for name in reversed(profiles) if name != DEFAULT), profiles[-1])
+        told = f"{len(jobs)} scheduled {plural(jobs, 'job', 'jobs')} of {names(profiles)} "
+        told += (
+            f"{plural(jobs, 'has', 'have')} the same {plural(jobs, 'id', 'ids')}: what was copied fires in each of them"
+        )
+        if off:
+            told += f"; {names(off)} {plural(off, 'is', 'are')} disabled"
+        shown = [job for job in jobs if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job)]
+        removals = [f"hermes -p {quote(copy)} cron remove {quote(job)}" for job in shown]
+        yield Finding(
+            told, Fix(f"take them out of the copies, say {copy}", " && ".join(removals[:5])), profiles,
+            evidence=tuple(facts.profiles[name].at(_JOBS, ", ".join(shown[:5]) or None) for name in profiles),
+            subject=Secret("\n".join(sorted(jobs))),
+            severity=Severity.INFO if len(enabled) < 2 else None,
+        )  # fmt: skip
+
+
+def _jobs(profile: ProfileFacts) -> Iterator[str]:
+    """Yield the ids of jobs that are on (Hermes 0.19.0, cron/jobs.py `load_jobs`: a mark at the start, control
+    characters and a bare list are borne there, too)."""
+    raw = profile.files.raw(_JOBS)
+    if not raw or b'"id"' not in raw:
+        return
+    try:
+        data = json.loads(raw.decode("utf-8-sig"), strict=False)
+    except (ValueError, RecursionError):
+        return
+    rows = data.get("jobs") if isinstance(data, dict) else data
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
+            continue
+        if is_truthy(row.get("enabled", True)) and row.get("state") not in ("paused", "completed"):
+            yield row["id"]
+
+
+def foreign_session(facts: Facts) -> Iterator[Finding]:
+    """Yield profiles whose sessions, contacts or credentials lie in another profile's home: by a link, or by a path in
+    a channel's settings."""
+    found: dict[tuple[str, str], list[tuple[Evidence, bool]]] = {}
+    for link in facts.rivals.links:
+        owner = _owner(facts, link.target, link.profile)
+        if owner is not None:
+            place = facts.profiles[link.profile].at(link.name)
+            found.setdefault((link.profile, owner), []).append((place, link.name != "auth.json"))
+    for name, profile in facts.profiles.items():
+        for place, path, is_session in _paths(facts, profile):
+            owner = _owner(facts, os.path.normpath(path), name)
+            if owner is None:
+                continue
+            inside = os.path.relpath(os.path.normpath(path), facts.rivals.homes[owner])
+            is_state = facts.catalog.state_owner(inside) is not None
+            if is_session or is_state:
+                found.setdefault((name, owner), []).append((place, is_state or "session" in (place.key or "")))
+    for (name, owner), places in found.items():
+        shown = list(dict.fromkeys(_shown(place) for place, _ in places))
+        told = (
+            f"{names(shown)} of {name} {plural(shown, 'lies', 'lie')} in the home of {owner}: both use one and the same"
+        )
+        severity = None if any(hurts for _, hurts in places) else Severity.WARNING
+        yield Finding(
+            told, Fix(f"give {name} its own", _command(name, places[0][0])), (name, owner),
+            evidence=tuple(dict.fromkeys(place for place, _ in places)), severity=severity,
+        )  # fmt: skip
+
+
+def _shown(place: Evidence) -> str:
+    return place.key or os.path.basename(place.file or "")
+
+
+def _command(name: str, place: Evidence) -> str:
+    if place.key is None:
+        return f"ls -l {quote(place.file or '')}"
+    return f"hermes -p {quote(name)} gateway setup"
+
+
+def _owner(facts: Facts, target: str, profile: str) -> str | None:
+    """Return the other profile in whose home a place lies, None when it lies in none. The default home holds the
+    others: the innermost counts, and of the root's own files only those that are no profile's."""
+    homes = facts.rivals.homes
+    own = homes.get(profile, "")
+    if profile != DEFAULT and (target == own or target.startswith(f"{own}/")):
+        return None
+    inside = [
+        name for name, home in homes.items() if name != DEFAULT and (target == home or target.startswith(f"{home}/"))
+    ]  # fmt: skip
+    if inside:
+        return inside[0] if inside[0] != profile else None
+    root = homes.get(DEFAULT)
+    if root is None or profile == DEFAULT or target.startswith(f"{root}/profiles/"):
+        return None
+    return DEFAULT if target.startswith(f"{root}/") else None
+
+
+def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str, bool]]:
+    """Yield (place, absolute path, whether its key names an identity) of paths in the settings of channels."""
+    for name, value in profile.environment.items():
+        path = _absolute(facts, value)
+        if path is not None:
+            fact = facts.catalog.lookup(name)
+            if fact is not None and fact.channel is not None:
+                yield profile.at_variable(name), path, fact.key_class in _IDENTITY
+    gateway = profile.config.get("gateway")
+    legacy = profile.files.json("gateway.json")
+    platforms, gateway_section = CONFIG_SECTIONS
+    nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
+    older = legacy.get("platforms") if isinstance(legacy, Mapping) else None
+    for file, above, blocks in (
+        ("config.yaml", (platforms,), profile.config.get(platforms)),
+        ("config.yaml", (gateway_section, platforms), nested),
+        ("gateway.json", (platforms,), older),
+    ):
+        for key, settings in blocks.items() if isinstance(blocks, Mapping) else ():
+            channel = facts.catalog.channel_of_config_key(str(key))
+            if channel is None:
+                continue
+            for below, text in _strings(settings):
+                target = _absolute(facts, text)
+                if target is not None:
+                    is_identity = facts.catalog.config_class(channel, below) in _IDENTITY
+                    yield profile.at_path((*above, str(key), *below), file), target, is_identity
+
+
+def _absolute(facts: Facts, value: str) -> str | None:
+    if value.startswith("~/"):
+        return f"{facts.layout.user_home}{value[1:]}"
+    return value if value.startswith("/") and len(value) > 1 else None
+
+
+def _strings(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping) and len(path) < _DEEPEST:
+        for key, below in value.items():
+            yield from _strings(below, (*path, str(key)))

@@ -1,0 +1,181 @@
+"""Ports that two channels want, or that somebody else has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from shlex import quote
+
+from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.probes.listening import Listener
+from hermes_profiles.doctor.sources import Sources
+from hermes_profiles.doctor.words import names, plural, process
+from hermes_profiles.fleet.claims import ports_to_hear
+from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.model.names import DEFAULT
+
+from .conflicts import are_served_together, repair
+
+Claims = list[tuple[str, PortClaim]]
+_LOST = frozenset({"fatal", "retrying", "paused", "disconnected"})
+
+
+def shared_port(facts: Facts) -> Iterator[Finding]:
+    """Yield ports that channels of several profiles would listen on."""
+    wanted: dict[int, Claims] = {}
+    for name, profile in facts.profiles.items():
+        for claim in profile.held.ports:
+            wanted.setdefault(claim.port, []).append((name, claim))
+    sources = Sources(facts)
+    for port, claims in sorted(wanted.items()):
+        meeting = [
+            (name, claim) for name, claim in claims
+            if any(other.meets(claim) for whose, other in claims if whose != name)
+        ]  # fmt: skip
+        if meeting:
+            yield _shared(facts, sources, port, meeting)
+
+
+def _shared(facts: Facts, sources: Sources, port: int, claims: Claims) -> Finding:
+    whose = tuple(dict.fromkeys(name for name, _ in claims))
+    channels = tuple(dict.fromkeys(claim.channel for _, claim in claims))
+    places = {(name, claim): sources.of_port(facts.profiles[name], claim) for name, claim in claims}
+    silent = list(dict.fromkeys(name for (name, _), found in places.items() if not found))
+    told = [f"{names(whose)} want port {port} for {names(channels)}"]
+    if len(silent) == len(whose):
+        told[0] += ", which Hermes takes where none is named"
+    elif silent:
+        told[0] += f"; {names(silent)} {plural(silent, 'names', 'name')} none, and Hermes takes that one"
+    enabled = [name for name in whose if not facts.profiles[name].disabled]
+    off = [name for name in whose if facts.profiles[name].disabled]
+    if off:
+        told.append(f"{names(off)} {plural(off, 'is', 'are')} disabled")
+    if len(enabled) > 1 and are_served_together(facts, enabled):
+        # Hermes 0.19.0, gateway/run.py `_start_one_profile_adapters`: a secondary profile with a listener is refused.
+        skipped = [name for name in enabled if name != DEFAULT]
+        told.append(f"one gateway serves all profiles and skips {names(skipped)} whole because of it")
+    told += _listening(facts, port, whose, channels)
+    evidence = [place for found in places.values() for place in found]
+    evidence += [Evidence(name, str(facts.profiles[name].home / "config.yaml")) for name in silent]
+    return Finding(
+        "; ".join(told), repair(channels[0], "give each of them a port of its own"), whose,
+        channels[0] if len(channels) == 1 else None, tuple(dict.fromkeys(evidence)),
+        severity=Severity.WARNING if len(enabled) < 2 else None,
+    )  # fmt: skip
+
+
+def _listening(facts: Facts, port: int, whose: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
+    has = next((one for one in facts.rivals.listeners if one.port == port and one.profile in whose), None)
+    if has is not None:
+        yield f"{has.profile} listens on it now (pid {has.pid})"
+    for name in whose:
+        word = _lost(facts.profiles[name], channels)
+        if word and (has is None or has.profile != name):
+            yield f"{word} of {name}"
+            return
+
+
+def _lost(profile: ProfileFacts, channels: Sequence[str]) -> str:
+    """Return a channel that a running gateway has not got, and its state; "" when it has them."""
+    if profile.gateway is None or profile.pid is None:
+        return ""
+    masked = next((mask.channel for mask in profile.gateway.masks if mask.channel in channels), None)
+    if masked is not None:
+        return f"switched off for this run: {masked}"
+    found = next((each for each in profile.gateway.channels if each.name in channels and each.state in _LOST), None)
+    return f"{found.state}: {found.name}" if found is not None else ""
+
+
+def port_twice(facts: Facts) -> Iterator[Finding]:
+    """Yield ports that two channels of one profile would listen on."""
+    sources = Sources(facts)
+    for name, profile in facts.profiles.items():
+        claims = profile.held.ports
+        ports = dict.fromkeys(
+            one.port for at, one in enumerate(claims) for other in claims[at + 1 :]
+            if other.channel != one.channel and other.meets(one)
+        )  # fmt: skip
+        for port in ports:
+            both = [claim for claim in claims if claim.port == port]
+            channels = list(dict.fromkeys(claim.channel for claim in both))
+            places = {claim: sources.of_port(profile, claim) for claim in both}
+            silent = [claim.channel for claim, found in places.items() if not found]
+            told = f"{names(channels)} of {name} want port {port}: one of them stays deaf"
+            if silent:
+                told += f"; {names(silent)} {plural(silent, 'names', 'name')} none, and Hermes takes that one"
+            variable = _variable(facts, both)
+            command = f"hermes-profiles env set {quote(name)} {variable}" if variable else ""
+            yield Finding(
+                told,
+                Fix("give one of them another port", command),
+                (name,), None, tuple(place for found in places.values() for place in found),
+                severity=Severity.WARNING if profile.disabled else None,
+            )  # fmt: skip
+
+
+def _variable(facts: Facts, claims: Sequence[PortClaim]) -> str:
+    named = [
+        name for claim in reversed(claims) for port in facts.catalog.channels[claim.channel].ports for name in port.env
+    ]
+    return named[0] if named else ""
+
+
+def port_taken(facts: Facts) -> Iterator[Finding]:
+    """Yield ports that profiles ask for and a process listens on that is none of their gateways."""
+    if not facts.rivals.listeners:
+        return
+    multiplex = facts.inventory is not None and facts.inventory.topology is Topology.MULTIPLEX
+    sources = Sources(facts)
+    asking: dict[str, set[int]] = {
+        name: {claim.port for claim in one.held.ports} for name, one in facts.profiles.items()
+    }
+    found: dict[Listener, list[tuple[str, PortClaim]]] = {}
+    for name, profile in facts.profiles.items():
+        if profile.disabled or (multiplex and name != DEFAULT):
+            continue
+        heard = ports_to_hear(profile.held)
+        for claim in profile.held.ports:
+            if claim.port not in heard or not _may_be_missing(profile, claim.channel):
+                continue
+            for one in facts.rivals.listeners:
+                # A gateway that asks for the port itself: that is the shared port's finding.
+                if (
+                    one.port == claim.port
+                    and one.profile != name
+                    and not (one.profile is not None and one.port in asking.get(one.profile, ()))
+                    and PortClaim("", one.port, one.bind).meets(claim)
+                ):
+                    found.setdefault(one, []).append((name, claim))
+                    break
+    for one, claims in found.items():
+        yield _taken(facts, sources, one, claims)
+
+
+def _may_be_missing(profile: ProfileFacts, channel: str) -> bool:
+    """Return whether a profile may be without a listener: nothing runs, or what runs does not say that it has it."""
+    if profile.gateway is None or profile.pid is None:
+        return True
+    return next((each.state for each in profile.gateway.channels if each.name == channel), "") in _LOST
+
+
+def _taken(facts: Facts, sources: Sources, one: Listener, claims: Claims) -> Finding:
+    whose = tuple(dict.fromkeys(name for name, _ in claims))
+    channels = list(dict.fromkeys(claim.channel for _, claim in claims))
+    who = (
+        f"the gateway of {one.profile} (pid {one.pid}), whose files do not ask for it"
+        if one.profile is not None
+        else (f"{process(one.pid, one.program)}, which is no gateway of this root")
+    )
+    deaf = [name for name in whose if facts.profiles[name].pid is not None]
+    asked = f"{names(whose)} {plural(whose, 'asks', 'ask')} for ({names(channels)})"
+    told = f"port {one.port}, which {asked}, is taken by {who}"
+    if deaf:
+        told += f"; {names(deaf)} {plural(deaf, 'runs', 'run')} without it"
+    evidence = [place for name, claim in claims for place in sources.of_port(facts.profiles[name], claim)]
+    command = f"ps -fp {one.pid}" if one.pid is not None else f"ss -ltnp 'sport = :{one.port}'"
+    return Finding(
+        told, Fix("end what listens there, or take another port", command), whose,
+        channels[0] if len(channels) == 1 else None, tuple(evidence),
+        severity=Severity.ERROR if deaf else None,
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Who listens on a port of this machine now: read from the kernel's tables, nobody is connected to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
+
+_LISTENS = "0A"
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_DEEPEST = 64
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
+
+
+class Listener(NamedTuple):
+    """Who listens on a port. `bind`: the address, `*` for all; `pid`: None when this user may not see it; `profile`:
+    whose gateway that is or descends from, None for nobody's of this root; `program`: what the system calls it."""
+
+    port: int
+    bind: str
+    pid: int | None
+    profile: str | None
+    program: str = ""
+
+
+def listeners_on(
+    ports: Collection[int],
+    gateways: Mapping[int, str],
+    profile_of: Callable[[int], str | None],
+    *,
+    platform: str,
+) -> tuple[Listener, ...]:
+    """Return who listens on these ports. `gateways`: pid → profile; `profile_of`: of a process whose words and home
+    tell that it is a gateway of this root though no pid file names it."""
+    table = _linux(ports, gateways) if platform == "linux" else _elsewhere(ports)
+    found = []
+    for port, bind, pid in sorted(table, key=lambda row: (row[0], row[1], row[2] or 0)):
+        profile = None
+        if pid is not None:
+            profile = next((gateways[one] for one in _line_of(pid, platform) if one in gateways), None) or profile_of(
+                pid
+            )
+        found.append(Listener(port, bind, pid, profile, _program(pid, platform)))
+    return tuple(found)
+
+
+def _linux(ports: Collection[int], gateways: Collection[int]) -> set[tuple[int, str, int | None]]:
+    sockets = {inode: (port, bind) for port, bind, inode in _open_sockets() if port in ports}
+    owners = dict(_owners(set(sockets), map(str, gateways)))
+    missing = set(sockets) - set(owners)
+    if missing:  # a look at every process: only for a port that none of our gateways listens on
+        owners |= dict(_owners(missing, _pids()))
+    return {(port, bind, owners.get(inode)) for inode, (port, bind) in sockets.items()}
+
+
+def _open_sockets() -> Iterator[tuple[int, str, str]]:
+    """Yield (port, address, inode) of every listening TCP socket (Documentation/networking/proc_net_tcp.rst)."""
+    for table in _TABLES:
+        try:
+            with open(table, encoding="ascii", errors="replace") as file:
+                lines = file.readlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if len(fields) > 9 and fields[3] == _LISTENS:
+                address, _, port = fields[1].rpartition(":")
+                yield int(port, 16), _address(address), fields[9]
+
+
+def _address(text: str) -> str:
+    """Return an address of the kernel's table: words of 32 bits, the bytes of each the wrong way round."""
+    raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
+    if not any(raw):
+        return "*"
+    if len(raw) == 16 and raw.startswith(b"\0" * 10 + b"\xff\xff"):
+        raw = raw[12:]
+    if len(raw) == 4:
+        return "*" if not any(raw) else ".".join(map(str, raw))
+    import ipaddress
+
+    return str(ipaddress.IPv6Address(raw))
+
+
+def _owners(inodes: Collection[str], pids: Collection[str] | Iterator[str]) -> Iterator[tuple[str, int]]:
+    left = set(inodes)
+    for pid in pids:
+        if not left:
+            return
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for name in names:
+            try:
+                match = _SOCKET.fullmatch(os.readlink(f"/proc/{pid}/fd/{name}"))
+            except OSError:
+                continue
+            if match is not None and match[1] in left:
+                left.discard(match[1])
+                yield match[1], int(pid)
+
+
+def _pids() -> Iterator[str]:
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return
+    yield from (name for name in names if name.isdecimal())
+
+
+def _line_of(pid: int, platform: str) -> Iterator[int]:
+    """Yield a process and those it descends from."""
+    for _ in range(_DEEPEST):
+        yield pid
+        pid = _parent(pid, platform)
+        if pid <= 1:
+            return
+
+
+def _parent(pid: int, platform: str) -> int:
+    if platform != "linux":
+        import psutil
+
+        try:
+            return int(psutil.Process(pid).ppid())
+        except (psutil.Error, OSError):
+            return 0
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _program(pid: int | None, platform: str) -> str:
+    """Return what the system calls a process, "" when it says nothing that can be shown."""
+    if pid is None or platform != "linux":
+        return ""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            name = file.read(64).strip()
+    except OSError:
+        return ""
+    return name if re.fullmatch(r"[A-Za-z0-9_.:/+ -]{1,15}", name) else ""
+
+
+def _elsewhere(ports: Collection[int]) -> set[tuple[int, str, int | None]]:
+    """Return the same where there is no /proc; some systems show other processes to the superuser alone."""
+    import psutil
+
+    found = set()
+    try:
+        for each in psutil.net_connections(kind="tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port in ports:
+                address = each.laddr.ip
+                found.add((each.laddr.port, "*" if address in ("0.0.0.0", "::", "*") else address, each.pid))  # noqa: S104
+    except (psutil.Error, OSError):
+        return set()
+    return found

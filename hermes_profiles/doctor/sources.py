@@ -1,0 +1,122 @@
+"""Where what a profile holds stands: file, line and key of an identity or a port. Pure; asked for findings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.credentials.identities import Identity, Origin, PortClaim, origins_of
+from hermes_profiles.profiles.holdings import given, injected, stored_in
+
+from .facts import Facts, ProfileFacts
+from .findings import Evidence
+from .places import env_line, yaml_line
+
+# So many places of one finding have their line; to look for each in a root of a thousand takes seconds.
+_LINES = 60
+_CONFIG = "config.yaml"
+_LEGACY = "gateway.json"
+_ACCOUNTS = "weixin/accounts"
+
+
+class Sources:
+    """Answers for one finding; `managed` of a place: it stands in the machine's file, `Evidence.profile` is None."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._lines = _LINES
+
+    def of_identities(self, profile: ProfileFacts, identities: Iterable[Identity]) -> tuple[Evidence, ...]:
+        """Return where a profile says who its remote parties are."""
+        environment, config = given(profile.files, self._facts.catalog, self._facts.managed)
+        origins = origins_of(
+            environment, config, self._facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
+        )
+        found: list[Evidence] = []
+        for identity in identities:
+            origin = origins.get(identity.place)
+            if origin is not None:
+                found += self._of_origin(profile, identity.channel, origin)
+        return tuple(dict.fromkeys(found))
+
+    def _of_origin(self, profile: ProfileFacts, channel: str, origin: Origin) -> Iterator[Evidence]:
+        if origin.file:
+            # The name of an account's file is the account itself.
+            file = _ACCOUNTS if origin.file.startswith(_ACCOUNTS) else origin.file
+            place = profile.at(file, ".".join(origin.path) or None)
+            yield place._replace(file=file) if file.startswith("/") else place
+            return
+        for variable, path in zip(origin.variables, origin.paths, strict=True):
+            yield from self.of_variable(profile, channel, variable, path)
+
+    def of_port(self, profile: ProfileFacts, claim: PortClaim) -> tuple[Evidence, ...]:
+        """Return where a profile names the port of a channel, () when it is the one that Hermes takes by itself."""
+        for port in self._facts.catalog.channels[claim.channel].ports:
+            pairs = [(name, "") for name in port.env] + [("", ".".join(path)) for path in port.config]
+            for variable, path in pairs:
+                found = tuple(self.of_variable(profile, claim.channel, variable, path))
+                if found:
+                    return found
+        return ()
+
+    def of_variable(self, profile: ProfileFacts, channel: str, variable: str, path: str) -> Iterator[Evidence]:
+        """Yield where a variable is set, or the path below a channel's block that stands for it: what counts."""
+        managed = self._facts.managed
+        layer = self._facts.rivals.managed
+        if managed.environment.get(variable, "").strip() and layer is not None:
+            file = layer.folder / ".env"
+            yield Evidence(None, str(file), env_line(layer.env.reveal(), variable), variable)
+        elif variable in injected(profile.config):
+            yield self._at(profile, ("secrets", "onepassword", "env", variable))
+        elif profile.environment.get(variable, "").strip():
+            yield profile.at_variable(variable)
+        elif variable and str(managed.config.get(variable) or "").strip() and layer is not None:
+            yield self._at_machine((variable,))
+        elif variable and str(profile.config.get(variable) or "").strip():
+            yield self._at(profile, (variable,))
+        elif path:
+            yield from self._in_blocks(profile, channel, path)
+
+    def _in_blocks(self, profile: ProfileFacts, channel: str, path: str) -> Iterator[Evidence]:
+        legacy = profile.files.json(_LEGACY)
+        places: tuple[tuple[Any, str | None, tuple[str, ...]], ...] = (
+            (self._facts.managed.config, None, ("platforms",)),
+            (profile.config, _CONFIG, ("platforms",)),
+            (profile.config, _CONFIG, ("gateway", "platforms")),
+            (legacy, _LEGACY, ("platforms",)),
+            (profile.config, _CONFIG, ()),
+        )
+        for document, file, above in places:
+            found = _path_in(document, above, self._facts.catalog.channel_of_config_key, channel, path)
+            if found is not None:
+                yield self._at_machine(found) if file is None else self._at(profile, found, file)
+                return
+
+    def _at(self, profile: ProfileFacts, path: Sequence[str], file: str = _CONFIG) -> Evidence:
+        self._lines -= 1
+        return profile.at_path(path, file) if self._lines >= 0 else profile.at(file, ".".join(path))
+
+    def _at_machine(self, path: Sequence[str]) -> Evidence:
+        layer = self._facts.rivals.managed
+        if layer is None:
+            return Evidence(None, None, None, ".".join(path))
+        return Evidence(None, str(layer.folder / _CONFIG), yaml_line(layer.config.reveal(), path), ".".join(path))
+
+
+def _path_in(
+    document: object, above: Sequence[str], channel_of: Any, channel: str, path: str
+) -> tuple[str, ...] | None:
+    """Return the path at which a document has a value for a channel, directly or below `extra`; None without one."""
+    block: object = document
+    for key in above:
+        block = block.get(key) if isinstance(block, Mapping) else None
+    for name, settings in block.items() if isinstance(block, Mapping) else ():
+        if not isinstance(settings, Mapping) or channel_of(str(name)) != channel:
+            continue
+        bare = path.removeprefix("extra.")
+        extra = settings.get("extra")
+        for below, found in (("extra",), extra), ((), settings):
+            value = found.get(bare) if isinstance(found, Mapping) else None
+            if value not in (None, "", False) and str(value).strip():
+                return (*above, str(name), *below, bare)
+    return None
