@@ -203,6 +203,23 @@ def test_a_port_that_another_profile_names_is_told(pair: World) -> None:
     assert pair.ok("env", "set", "work", "API_SERVER_PORT", "--json", typed="8651").json["warnings"] == []
 
 
+def test_a_link_to_the_file_of_another_profile_is_not_written_through(pair: World) -> None:
+    home = pair.make("linked", {"SOUL.md": "x"})
+    for name in ("config.yaml", ".env"):
+        (home / name).symlink_to(pair.home("work") / name)
+    for given in (("config", "set", "linked", "a", "1"), ("config", "unset", "linked", "model.default"),
+                  ("env", "set", "linked", "A", "--empty"), ("env", "unset", "linked", "A")):  # fmt: skip
+        done = pair.unchanged_by(*given, "--json")
+        assert done.code == 6 and done.problem["code"] == "shared-file" and "work reads too" in done.problem["message"]
+    told = pair.ok("config", "set", "work", "a", "1", "--json").json["warnings"]
+    assert [(each["code"], each["target"]) for each in told] == [("shared-file", "linked")]
+
+
+def test_a_value_behind_an_equals_sign_is_told_for_what_it_is(pair: World) -> None:
+    done = pair.call("env", "set", "work", "A=hunter22", "--json")
+    assert done.problem["code"] == "secret-in-arguments" and "history" in done.problem["message"]
+
+
 def test_a_broken_file_is_named_and_left_alone(pair: World) -> None:
     (pair.home("work") / "config.yaml").write_text("a: 1\nb: [1\n")
     (pair.home("work") / ".env").write_text('PEM="one\nA=CANARY-x\ntwo"\n')

@@ -139,6 +139,20 @@ def test_an_identity_never_travels_by_name_or_by_value(layout: Layout, keys: str
     assert "CANARY" not in str(caught.value) + str(caught.value.problem)
 
 
+@pytest.mark.parametrize("name", ["API_SERVER_PORT", "API_SERVER_KEY"])
+def test_what_each_profile_needs_of_its_own_does_not_travel(layout: Layout, name: str) -> None:
+    with (layout.home("work") / ".env").open("a") as env:
+        env.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-server-key\n")
+    with pytest.raises(Refused, match=f"{name} does not travel.*must be unique"):
+        sync(layout, names=name)
+
+
+def test_a_target_that_reads_the_file_of_another_is_refused(layout: Layout) -> None:
+    (layout.home("bare") / "config.yaml").symlink_to(layout.home("night") / "config.yaml")
+    with pytest.raises(Refused, match="which night reads too"):
+        sync(layout, "toolsets", to="bare")
+
+
 def test_options_and_keys_of_tools_do_travel(layout: Layout) -> None:
     found = sync(layout, "platforms.telegram.extra.require_mention,providers", "OPENAI_API_KEY PLAIN", to="bare night")
     assert all(each.before is each.after is None for each in found.targets[0].changes if each.hidden)
