@@ -33,6 +33,8 @@ from .ownership import Kind, Rivalry
 _MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
 _HONCHO = "honcho.json"
+# People choose one password for several accounts: it is the same only together with the account.
+_PERSONAL = "_PASSWORD"
 # Shared between profiles on purpose, under a lock of its own.
 _SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
 
@@ -65,7 +67,11 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
     held = holdings(home, catalog=catalog, files=files)
     config = with_legacy(files.sections(CONFIG, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
-    for channel, variable, path, value in credentials_in(files.environment(), config, catalog):
+    environment = files.environment()
+    for channel, variable, path, value in credentials_in(environment, config, catalog):
+        if variable.endswith(_PERSONAL):
+            names = sorted({name for names in catalog.channels[channel].lock_identity for name in names})
+            value = "\n".join([value, *(environment.get(name, "") for name in names)])
         copies.setdefault(channel, {})[variable or path] = digest(value)
     problems = list(held.problems)
     try:
@@ -76,15 +82,15 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
         hint = f"look at it with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
     logins = dict(_logins(files, catalog))
-    return Possession(held, copies, logins, _api_key(files, config), tuple(problems))
+    return Possession(held, copies, logins, _api_key(environment, config), tuple(problems))
 
 
-def _api_key(files: HomeFiles, config: Mapping[str, Any]) -> str:
+def _api_key(environment: Mapping[str, str], config: Mapping[str, Any]) -> str:
     """Return the digest of the API server's key, "" without one."""
     platforms = config.get("platforms")
     block = platforms.get(API_SERVER) if isinstance(platforms, Mapping) else None
     extra = block.get("extra") if isinstance(block, Mapping) else None
-    key = files.environment().get("API_SERVER_KEY") or (extra.get("key") if isinstance(extra, Mapping) else None)
+    key = environment.get("API_SERVER_KEY") or (extra.get("key") if isinstance(extra, Mapping) else None)
     return digest(key) if isinstance(key, str) and key else ""
 
 
@@ -214,12 +220,12 @@ def _telling(channel: str, catalog: Catalog) -> frozenset[str]:
 def _same_party(
     channel: str, profiles: Mapping[str, Possession], telling: Collection[str], one: str, other: str
 ) -> tuple[str, ...]:
-    """Return the digests of what both have of a channel; of two that are on the identity decides, and who has an
-    account of its own where the channel is off has no copy, though a password be the same."""
+    """Return the digests of what both have of a channel; of two that are on the identity decides, and who names an
+    account of its own where the channel is off has no copy."""
     first, second = profiles[one], profiles[other]
-    if channel in first.held.channels and channel in second.held.channels:
-        keys = {i.key for i in first.held.identities if i.channel == channel}
-        return tuple(sorted(keys & {i.key for i in second.held.identities if i.channel == channel}))
+    keys = [{i.key for i in each.held.identities if i.channel == channel} for each in (first, second)]
+    if all(keys):
+        return tuple(sorted(keys[0] & keys[1]))
     mine, theirs = first.copies.get(channel, {}), second.copies.get(channel, {})
     if any(name in mine and name in theirs and mine[name] != theirs[name] for name in telling):
         return ()

@@ -1,0 +1,350 @@
+"""Who keeps what several profiles hold: the order of right, its words, its doubts; and what counts as shared at all."""
+
+# ruff: noqa: E501  (a file of a case is one string)
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.conflicts import LiveLock, Mask
+from hermes_profiles.fleet.evidence import evidence_of
+from hermes_profiles.fleet.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair
+from hermes_profiles.fleet.rivalries import digest
+from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import UsageProblem
+
+CATALOG = load_catalog()
+TOKEN, OTHER = "7100:CANARY-telegram-token", "7200:CANARY-another-token"
+DAY = 86400.0
+OLD = 1_790_000_000.0
+
+
+def rivalry(*holders: str, kind: Kind = Kind.IDENTITY, pairs: set[frozenset[str]] | None = None) -> Rivalry:
+    def meets(one: str, other: str) -> tuple[str, ...]:
+        return ("k",) if pairs is None or frozenset((one, other)) in pairs else ()
+
+    return Rivalry(kind, "telegram", "token", holders, meets)
+
+
+def decide(evidence: Mapping[str, Evidence], named: tuple[str, ...] = (), **more: Any) -> Decision:
+    (decision,) = decide_owners(rivalry(*evidence, **more), evidence, named)
+    return decision
+
+
+# One weaker than the one before it, each with how sure it makes us.
+STRENGTHS = [
+    (Evidence(locked=True, running=True, connected=True, born=9.0), Sureness.CERTAIN, "lock"),
+    (Evidence(running=True, connected=True, born=9.0), Sureness.LIKELY, "connected"),
+    (Evidence(running=True, born=9.0), Sureness.LIKELY, "its gateway runs"),
+    (Evidence(used_at=OLD + DAY, uses=("pairing",), born=9.0), Sureness.LIKELY, "(pairing)"),
+    (Evidence(used_at=OLD, uses=("sessions",), born=9.0), Sureness.LIKELY, "(sessions)"),
+    (Evidence(first=True, born=9.0), Sureness.GUESS, "default"),
+    (Evidence(born=1.0), Sureness.GUESS, "oldest"),
+    (Evidence(born=2.0), None, ""),
+    (Evidence(on=False, used_at=OLD + 9 * DAY, first=True, running=True), None, ""),
+]
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_stronger_evidence_wins_whoever_comes_first(place: int, turned: bool):
+    for weaker in STRENGTHS[place + 1 :]:
+        pair = {"b": STRENGTHS[place][0], "c": weaker[0]} if not turned else {"c": weaker[0], "b": STRENGTHS[place][0]}
+        decision = decide(pair)
+        assert (decision.owner, decision.losers) == ("b", ("c",))
+    decision = decide({"c": STRENGTHS[place + 1][0], "b": STRENGTHS[place][0]})
+    assert decision.sureness is STRENGTHS[place][1] and STRENGTHS[place][2] in decision.reason
+
+
+def test_a_channel_that_is_on_beats_a_copy_whatever_else_speaks_for_it():
+    decision = decide({"a": STRENGTHS[-1][0], "b": Evidence(born=99.0)}, kind=Kind.COPY)
+    assert (
+        decision.owner == "b" and "off in the others" in decision.reason and "a used it as well" in decision.doubts[0]
+    )
+
+
+def test_what_the_user_says_wins_and_what_speaks_against_it_is_told():
+    decision = decide({"a": STRENGTHS[0][0], "b": Evidence()}, ("b",))
+    assert (decision.owner, decision.reason, decision.sureness) == ("b", "you said so", Sureness.CERTAIN)
+    assert decision.doubts == ("a holds Hermes' lock of it now",)
+    decision = decide({"a": Evidence(running=True), "b": Evidence()}, ("b",))
+    assert decision.doubts == ("the gateway of a runs with it",)
+
+
+def test_two_that_run_are_told():
+    decision = decide({"a": Evidence(running=True), "b": Evidence(running=True, connected=True)})
+    assert decision.owner == "b" and decision.doubts == ("the gateway of a runs with it, too",)
+    both = Evidence(running=True, connected=True)
+    decision = decide({"a": both, "b": both})
+    assert (
+        decision.owner == "a" and decision.sureness is Sureness.GUESS and "nothing tells who uses it" in decision.doubts
+    )
+
+
+def test_times_that_a_copy_took_along_decide_nothing():
+    same = Evidence(used_at=OLD, uses=("pairing",))
+    decision = decide({"a": same._replace(born=2.0), "b": same._replace(born=1.0, used_at=OLD + 0.5)})
+    assert decision.owner == "b" and "oldest" in decision.reason and decision.sureness is Sureness.GUESS
+
+
+def test_of_a_login_the_root_is_the_owner_whoever_runs():
+    root, later = Evidence(first=True, used_at=OLD), Evidence(used_at=OLD + DAY, running=True, connected=True)
+    assert decide({"default": root, "b": later}, kind=Kind.LOGIN).owner == "default"
+    decision = decide({"b": Evidence(used_at=OLD), "c": later}, kind=Kind.LOGIN)
+    assert decision.owner == "c" and "refreshed it last" in decision.reason
+
+
+def test_one_in_the_middle_loses_or_the_two_around_it_do():
+    pairs = {frozenset("ab"), frozenset("bc")}
+    middle = {"a": Evidence(), "b": Evidence(running=True), "c": Evidence()}
+    assert [(d.owner, d.losers) for d in decide_owners(rivalry(*middle, pairs=pairs), middle)] == [("b", ("a", "c"))]
+    ends = {"a": Evidence(running=True), "b": Evidence(), "c": Evidence()}
+    assert [(d.owner, d.losers) for d in decide_owners(rivalry(*ends, pairs=pairs), ends)] == [("a", ("b",))]
+
+
+EVIDENCE = st.builds(
+    Evidence, locked=st.booleans(), connected=st.booleans(), running=st.booleans(), on=st.booleans(),
+    used_at=st.sampled_from([0.0, OLD, OLD + DAY]), uses=st.just(("pairing",)), born=st.sampled_from([1.0, 2.0]),
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), EVIDENCE, min_size=2), st.data())
+def test_afterwards_nobody_is_in_anybodys_way(evidence: dict[str, Evidence], data: st.DataObject):
+    every = [frozenset((one, other)) for one in evidence for other in evidence if one < other]
+    pairs = data.draw(st.sets(st.sampled_from(every)))
+    decisions = decide_owners(rivalry(*evidence, pairs=pairs), evidence)
+    losers = [name for each in decisions for name in each.losers]
+    assert len(losers) == len(set(losers)) and not {each.owner for each in decisions} & set(losers)
+    left = [name for name in evidence if name not in losers]
+    assert not any(frozenset((one, other)) in pairs for one in left for other in left)
+    for each in decisions:
+        assert all(frozenset((each.owner, name)) in pairs for name in each.losers), "it loses to one it is not rival of"
+    assert decisions == decide_owners(rivalry(*evidence, pairs=pairs), evidence)
+
+
+# What is shared, read from files
+
+
+def write(layout: Layout, profile: str, files: Mapping[str, Any]) -> None:
+    for name, content in files.items():
+        path = layout.home(profile) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def scene(tmp_path: Path, gateways: Mapping[str, Gateway] | None = None, **profiles: Mapping[str, Any]) -> Scene:
+    layout = Layout(tmp_path / ".hermes", tmp_path)
+    layout.root.mkdir()
+    for name, files in profiles.items():
+        layout.home(name).mkdir(parents=True, exist_ok=True)
+        write(layout, name, files)
+    return Scene(layout, CATALOG, tuple(profiles), gateways or {}, ())
+
+
+def repair(scene: Scene, owners: Mapping[str, tuple[str, ...]] | None = None, channels: set[str] | None = None,
+    only: set[str] | None = None) -> Repair:  # fmt: skip
+    wanted = frozenset(channels) if channels is not None else None
+    return plan_repair(scene, Asked(owners or {}, wanted, frozenset(only or scene.profiles)))
+
+
+def shared(found: Repair) -> set[tuple[str, str, str, tuple[str, ...]]]:
+    return {(str(one.kind), one.channel, one.owner, one.losers) for one in found.decisions}
+
+
+ON = {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"}
+
+
+def test_an_identity_of_three(tmp_path: Path):
+    found = repair(scene(tmp_path, default=ON, work=ON, family={".env": f"TELEGRAM_BOT_TOKEN={OTHER}\n"}, z=ON))
+    assert shared(found) == {("identity", "telegram", "default", ("work", "z"))}
+    assert {name: set(wish.channels) for name, wish in found.wishes.items()} == {
+        "work": {"telegram"},
+        "z": {"telegram"},
+    }
+    assert "CANARY" not in repr(found) and found.decisions[0].parties == (digest(TOKEN),)
+
+
+OFF = "platforms:\n  telegram:\n    enabled: false\n"
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [
+    ({**ON, "config.yaml": OFF}, ON, {("copy", "telegram", "work", ("default",))}),
+    ({**ON, "config.yaml": OFF}, {**ON, "config.yaml": OFF}, {("copy", "telegram", "default", ("work",))}),
+    (ON, {"config.yaml": f"{OFF}    token: {TOKEN}\n"}, {("copy", "telegram", "default", ("work",))}),
+    (ON, {".env": "TELEGRAM_BOT_TOKEN=\n"}, set()),
+    (ON, {".env": f"# TELEGRAM_BOT_TOKEN={TOKEN}\n"}, set()),
+    ({".env": "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n"}, {".env": "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n"}, set()),
+    # one password, two accounts
+    ({".env": "IRC_SERVER=irc.x\nIRC_CHANNEL=#a\nIRC_NICKNAME=nick-one\nIRC_NICKSERV_PASSWORD=CANARY-password\n"},
+     {".env": "IRC_NICKNAME=nick-two\nIRC_NICKSERV_PASSWORD=CANARY-password\n"}, set()),
+    # a stored login of a channel that is off
+    ({"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}}, {"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}},
+     {("copy", "weixin", "default", ("work",))}),
+    ({"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}}, {"weixin/accounts/a.json": {"token": "CANARY-weixin-0th3r7"}}, set()),
+    # a key of tools is no copy
+    ({".env": "TWILIO_AUTH_TOKEN=CANARY-twilio-token-1\n"}, {".env": "TWILIO_AUTH_TOKEN=CANARY-twilio-token-1\n"}, set()),
+    ({".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"}, {".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"},
+     {("identity", "matrix", "default", ("work",))}),
+])  # fmt: skip
+def test_copies_where_the_channel_is_off(tmp_path: Path, first: Any, second: Any, expected: Any):
+    assert shared(repair(scene(tmp_path, default=first, work=second))) == expected
+
+
+def test_a_slack_app_and_its_bot_never_part(tmp_path: Path):
+    def slack(app: str, bot: str) -> dict[str, str]:
+        return {".env": f"SLACK_APP_TOKEN=xapp-CANARY-{app}\nSLACK_BOT_TOKEN=xoxb-CANARY-{bot}\n"}
+
+    found = repair(
+        scene(tmp_path, a=slack("aaaaaa", "aaaaaa"), b=slack("aaaaaa", "bbbbbb"), c=slack("cccccc", "bbbbbb"))
+    )
+    assert shared(found) == {("identity", "slack", "a", ("b",))}, "c holds nothing that a holds"
+
+
+LOGIN = {"auth.json": {"providers": {"nous": {"refresh_token": "CANARY-refresh-1234"}}, "credential_pool": {"openai-codex": [{"refresh_token": "CANARY-codex-99999"}]}}}  # fmt: skip
+
+
+def test_single_use_logins(tmp_path: Path):
+    place = scene(
+        tmp_path, a=LOGIN, b=LOGIN, c={"auth.json": {"providers": {"nous": {"refresh_token": "CANARY-refresh-5678"}}}},
+        d={"auth.json": {"providers": {"openrouter": {"api_key": "CANARY-static-key"}}}, "mcp-tokens/x.json": {"refresh_token": "CANARY-mcp-token-1"}},
+        e={"auth.json": {"providers": {"openrouter": {"api_key": "CANARY-static-key"}}}, "mcp-tokens/x.json": {"refresh_token": "CANARY-mcp-token-1"}},
+        f={"auth.json": "{broken"},
+    )  # fmt: skip
+    os.utime(place.layout.home("a") / "auth.json", (OLD, OLD))
+    os.utime(place.layout.home("b") / "auth.json", (OLD + DAY, OLD + DAY))
+    found = repair(place)
+    assert shared(found) >= {("login", "nous", "b", ("a",)), ("login", "openai-codex", "b", ("a",))}
+    assert {one.channel for one in found.decisions} == {"nous", "openai-codex", "mcp-tokens/x.json"}
+    assert found.wishes["a"].logins == {"nous", "openai-codex"} and set(found.wishes) == {"a"} | set(found.wishes) & {
+        "d",
+        "e",
+    }
+
+
+API = {".env": "API_SERVER_KEY=CANARY-0123456789abcdef\n"}
+
+
+def test_ports_and_keys(tmp_path: Path):
+    found = repair(scene(
+        tmp_path, default=API, b={".env": "API_SERVER_KEY=CANARY-another-key-1234\n"}, c=API,
+        d={".env": "WEBHOOK_ENABLED=true\nWEBHOOK_PORT=8642\n"}, e={".env": "WEBHOOK_ENABLED=true\n"},
+    ))  # fmt: skip
+    assert shared(found) == {("port", "api_server, webhook", "default", ("b", "c", "d"))}
+    wishes = {name: (set(wish.reassign), wish.new_key) for name, wish in found.wishes.items()}
+    assert wishes == {"b": ({"api_server"}, False), "c": ({"api_server"}, True), "d": ({"webhook"}, False)}
+
+
+def test_a_channel_that_goes_takes_its_port_along(tmp_path: Path):
+    line = {".env": "LINE_CHANNEL_ACCESS_TOKEN=CANARY-line-token-1\nLINE_CHANNEL_SECRET=CANARY-line-secret\n"}
+    found = repair(scene(tmp_path, a=line, b=line))
+    assert shared(found) == {("identity", "line", "a", ("b",))}
+    found = repair(Scene(Layout(tmp_path / ".hermes", tmp_path), CATALOG, ("a", "b"), {}, ()), only={"a"})
+    assert found.wishes == {} and ("port", "line", "a", ("b",)) in shared(found)
+
+
+def test_only_what_was_asked_for(tmp_path: Path):
+    both = {".env": ON[".env"] + API[".env"]} | LOGIN
+    place = scene(tmp_path, a=both, b=both, c=both)
+    assert {one.channel for one in repair(place, channels={"telegram"}).decisions} == {"telegram"}
+    assert {one.channel for one in repair(place, channels={"api_server", "nous"}).decisions} == {"api_server", "nous"}
+    assert set(repair(place, only={"b"}).wishes) == {"b"}
+    assert {one.owner for one in repair(place, {"telegram": ("c",), "nous": ("b",)}).decisions} >= {"b", "c"}
+    with pytest.raises(UsageProblem, match="z has nothing of telegram"):
+        repair(place, {"telegram": ("z",)})
+    assert repair(place, {"discord": ("z",)}).decisions, "what is not shared needs no owner"
+
+
+def test_what_cannot_be_read_is_told_and_hides_nothing(tmp_path: Path):
+    found = repair(scene(tmp_path, a=ON, b=ON, c={"config.yaml": "platforms: [\n", ".env": ON[".env"]}))
+    assert shared(found) == {("identity", "telegram", "a", ("b", "c"))} and any(
+        "config.yaml" in one.message for one in found.unread
+    )
+
+
+# Evidence, read from files and gateways
+
+
+def running(
+    pid: int = 77, channel: str = "connected", *, masked: bool = False, state: GatewayState = GatewayState.RUNNING
+) -> Gateway:
+    process = Process(pid, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
+    masks = (Mask("telegram", "another has it"),) if masked else ()
+    return Gateway("work", state, pid, channels=(Channel("telegram", channel),), masks=masks, process=process)
+
+
+@pytest.mark.parametrize(("gateway", "locks", "expected"), [
+    (None, [], (False, False, False)),
+    (running(), [], (False, True, True)),
+    (running(channel="retrying"), [], (False, False, True)),
+    (running(masked=True), [(77, TOKEN)], (False, False, False)),
+    (running(), [(77, TOKEN)], (True, True, True)),
+    (running(), [(78, TOKEN)], (False, True, True)),
+    (running(), [(77, OTHER)], (False, True, True)),
+    (running(state=GatewayState.STOPPED), [], (False, False, False)),
+])  # fmt: skip
+def test_what_a_gateway_tells(tmp_path: Path, gateway: Gateway | None, locks: Any, expected: Any):
+    found = evidence(tmp_path, ON, gateway, [LiveLock("telegram", digest(text)[:16], pid) for pid, text in locks])
+    assert (found.locked, found.connected, found.running) == expected
+
+
+def evidence(
+    tmp_path: Path, files: Any, gateway: Gateway | None = None, locks: Any = (), profile: str = "work"
+) -> Evidence:
+    from hermes_profiles.profiles.holdings import holdings
+
+    place = scene(tmp_path, **{profile: files})
+    held = holdings(place.layout.home(profile), catalog=CATALOG)
+    return evidence_of(place.layout, profile, "telegram", held=held, gateway=gateway, locks=locks, catalog=CATALOG)
+
+
+@pytest.mark.parametrize(("files", "what", "at"), [
+    ({"pairing/telegram-approved.json": {"1": {"approved_at": OLD}, "2": {"approved_at": OLD - 9}}}, "pairing", OLD),
+    ({"platforms/pairing/telegram-approved.json": {"1": {"approved_at": OLD}}}, "pairing", OLD),
+    ({"sessions/sessions.json": {"k": {"platform": "telegram", "updated_at": "2026-09-21T13:33:20"}, "l": {"platform": "slack", "updated_at": "2026-11-01T00:00:00"}}}, "sessions", None),
+    ({"channel_directory.json": {"updated_at": "2026-09-21T13:33:20", "platforms": {"telegram": [{"id": "1"}]}}}, "directory of chats", None),
+    ({"gateway_state.json": {"pid": 1, "platforms": {"telegram": {"state": "connected", "updated_at": "2026-09-21T13:33:20+00:00"}}}}, "connected", None),
+])  # fmt: skip
+def test_what_use_leaves_behind(tmp_path: Path, files: Any, what: str, at: float | None):
+    found = evidence(tmp_path, files)
+    assert found.uses == (what,) and (found.used_at == at if at else abs(found.used_at - OLD) < DAY)
+
+
+@pytest.mark.parametrize("files", [
+    {"pairing/telegram-approved.json": {}},
+    {"pairing/slack-approved.json": {"1": {"approved_at": OLD}}},
+    {"pairing/telegram-approved.json": "[1, "},
+    {"sessions/sessions.json": [1, 2]},
+    {"sessions/sessions.json": {"k": {"platform": "slack"}}},
+    {"channel_directory.json": {"platforms": {"telegram": []}}},
+    {"gateway_state.json": {"pid": 1, "platforms": {"telegram": {"state": "fatal", "updated_at": "2026-09-21T13:33:20+00:00"}}}},
+])  # fmt: skip
+def test_what_tells_nothing(tmp_path: Path, files: Any):
+    assert evidence(tmp_path, files).uses == ()
+
+
+@pytest.mark.parametrize("at", ["x", None, True, -5, 1e400, 10**400, [1], "9999-99-99"])
+def test_times_that_are_none(tmp_path: Path, at: Any):
+    text = json.dumps({"1": {"approved_at": at}}).replace("Infinity", "1e999")
+    assert evidence(tmp_path, {"pairing/telegram-approved.json": text}).used_at == 0.0
+
+
+def test_state_files_tell_their_time(tmp_path: Path):
+    place = scene(tmp_path, work={"sticker_cache.json": "{}", **ON})
+    os.utime(place.layout.home("work") / "sticker_cache.json", (OLD, OLD))
+    from hermes_profiles.profiles.holdings import holdings
+
+    held = holdings(place.layout.home("work"), catalog=CATALOG)
+    found = evidence_of(place.layout, "work", "telegram", held=held, gateway=None, locks=(), catalog=CATALOG)
+    assert (found.uses, found.used_at) == (("state files",), OLD) and found.on and not found.first and found.born > 0
