@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from .checks import alive, conflicts, copies, databases, general, logins, machine, ports, runtime
+from .checks import (
+    alive,
+    conflicts,
+    copies,
+    databases,
+    general,
+    logins,
+    machine,
+    managers,
+    orphans,
+    ports,
+    runtime,
+    services,
+    supervision,
+    topology,
+)
 from .findings import Check, Severity
 from .runner import FAILED
 
@@ -19,6 +34,30 @@ CHECKS: tuple[Check, ...] = (
     Check("conflicts.held-elsewhere", _WARNING, "a gateway elsewhere has a bot of this root", conflicts.held_elsewhere),
     Check("conflicts.copied-credential", _WARNING, "a credential is in several profiles", conflicts.copied_credential),
     Check("conflicts.cron-twice", _WARNING, "scheduled jobs fire in several profiles", copies.cron_twice),
+    Check("services.orphan", _ERROR, "a service is left of a profile that is gone", orphans.orphan),
+    Check("services.two-supervisors", _ERROR, "a home has several services", orphans.two_supervisors),
+    Check("services.foreign", _ERROR, "two roots write one service", services.foreign),
+    Check("services.no-interpreter", _ERROR, "a service runs a program that is gone", services.no_interpreter),
+    Check("services.no-home", _ERROR, "a service runs in a folder that is gone", services.no_home),
+    Check("services.sticky-redirect", _ERROR, "the default service runs another profile", services.sticky_redirect),
+    Check("services.no-user-bus", _ERROR, "the user's service manager does not run", managers.no_user_bus),
+    Check("services.manager-unreachable", _ERROR, "the service manager does not answer", managers.unreachable),
+    Check("services.crash-loop", _ERROR, "a gateway ends again and again", supervision.crash_loop),
+    Check("services.start-limit", _ERROR, "a service was given up", supervision.start_limit),
+    Check("services.last-exit", _ERROR, "a gateway failed and is down", supervision.last_exit),
+    Check("services.unneeded", _WARNING, "a service runs a profile that is served already", topology.unneeded),
+    Check("services.skipped-by-multiplexer", _WARNING, "a profile is served by nobody", topology.skipped),
+    Check("services.not-running", _WARNING, "a gateway that should run does not", supervision.not_running),
+    Check("services.disabled-but-enabled", _WARNING, "a disabled profile runs", supervision.disabled_but_enabled),
+    Check("services.hand-edited", _WARNING, "a service was changed by hand", services.hand_edited),
+    Check("services.drifted", _WARNING, "a service is not what it would be today", services.drifted),
+    Check("services.not-reloaded", _WARNING, "a changed service was not read again", services.not_reloaded),
+    Check("services.path-lacks", _WARNING, "a service does not find a program", services.path_lacks),
+    Check("services.linger-off", _WARNING, "services end with the session", managers.linger_off),
+    Check("services.legacy-unit", _WARNING, "a service has the name of an old release", orphans.legacy_unit),
+    Check("services.topology", _INFO, "the default gateway does not do yet what it is set to", topology.misunderstood),
+    Check("services.no-systemd", _INFO, "services mean nothing on this machine", managers.not_here),
+    Check("services.not-adopted", _INFO, "services lack the part of hermes-profiles", services.not_adopted),
     Check("runtime.deaf", _ERROR, "a gateway runs, but does not hear a channel", alive.deaf),
     Check("runtime.silent", _ERROR, "a gateway is alive and does nothing", alive.silent),
     Check("runtime.two-gateways", _ERROR, "a home has several gateways", alive.two_gateways),

@@ -31,7 +31,7 @@ def _orphan(facts: Facts, found: Definition) -> Finding:
     can_start = found.enabled or is_up
     loops = found.status.restarts if found.status is not None and found.status.waiting else None
     doing = (
-        f" and its manager tries to start it again and again ({loops} times so far)" if loops
+        f", and its manager tries to start it again and again ({loops} times so far)" if loops
         else ", and it runs" if is_up else ", and it starts with its manager" if found.enabled else ""
     )  # fmt: skip
     who = found.profile or "a gateway"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, InstallService, ReloadManager, Repair
-from hermes_profiles.doctor.probes.service_files import SYSTEM, Definition
+from hermes_profiles.doctor.probes.service_files import SYSTEM, USER, Definition
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.drift import DriftCode
 from hermes_profiles.services.managers.base import ManagerKind
+from hermes_profiles.services.naming import drop_in
 
 from .topology import served_otherwise
 
@@ -27,11 +29,13 @@ def no_interpreter(facts: Facts) -> Iterator[Finding]:
         program = _gone_program(each)
         if program is None:
             continue
+        key = _COMMAND[each.manager]
         yield Finding(
             f"the service of {each.profile} runs {program}, which is gone or cannot be run{_tries(each)}",
-            Fix("have it run the Hermes that is there now; when there is none, install Hermes first", _anew(each)),
+            _own_edit(each, key)
+            or Fix("have it run the Hermes that is there now; when there is none, install Hermes first", _anew(each)),
             profiles=(each.profile or "",),
-            evidence=(Evidence(each.profile, str(each.path), None, _COMMAND[each.manager]),),
+            evidence=(_line(each, key),),
             repairs=_renewal(facts, each),
         )
 
@@ -39,6 +43,25 @@ def no_interpreter(facts: Facts) -> Iterator[Finding]:
 _COMMAND = {
     ManagerKind.SYSTEMD: "ExecStart", ManagerKind.SUPERVISOR: "command", ManagerKind.LAUNCHD: "ProgramArguments",
 }  # fmt: skip
+
+
+def _line(found: Definition, key: str) -> Evidence:
+    """Return where the setting of a definition stands that counts: the last one, in the last file that has it."""
+    place = Evidence(found.profile, str(found.path), None, key)
+    for path, content in found.contents.items():
+        for number, line in enumerate(content.split(b"\n"), 1):
+            if line.strip().startswith(key.encode() + b"=") and line.partition(b"=")[2].strip():
+                place = Evidence(found.profile, str(path), number, key)
+    return place
+
+
+def _own_edit(found: Definition, key: str) -> Fix | None:
+    """Return how to mend a setting that stands in a drop-in of the user's own: that is left alone by all others."""
+    place = Path(_line(found, key).file or "")
+    if place == found.path or place == drop_in(found.path):
+        return None
+    again = "systemctl --user daemon-reload" if found.scope == USER else "sudo systemctl daemon-reload"
+    return Fix(f"take {key} out of {place}", f'"${{EDITOR:-vi}}" {shlex.quote(str(place))} && {again}')
 
 
 def _living(facts: Facts) -> Iterator[Definition]:
@@ -76,11 +99,13 @@ def no_home(facts: Facts) -> Iterator[Finding]:
     for each in _living(facts):
         if each.has_directory:
             continue
+        key = "directory" if each.manager is ManagerKind.SUPERVISOR else "WorkingDirectory"
         yield Finding(
             f"the service of {each.profile} starts in {each.said.directory}, which is gone{_tries(each)}",
-            Fix(f"have it start in {facts.layout.home(each.profile or '')}", f"{_anew(each)} --force"),
+            _own_edit(each, key)
+            or Fix(f"have it start in {facts.layout.home(each.profile or '')}", f"{_anew(each)} --force"),
             profiles=(each.profile or "",),
-            evidence=(Evidence(each.profile, str(each.path), None, "WorkingDirectory"),),
+            evidence=(_line(each, key),),
         )
     for profile, found in facts.services.blockers.items():
         yield Finding(
@@ -216,6 +241,6 @@ def sticky_redirect(facts: Facts) -> Iterator[Finding]:
             profiles=tuple(sorted({DEFAULT, facts.active} & {*facts.profiles})),
             evidence=(
                 Evidence(DEFAULT, str(facts.layout.active_profile)),
-                Evidence(DEFAULT, str(each.path), None, _COMMAND[each.manager]),
+                _line(each, _COMMAND[each.manager]),
             ),
         )

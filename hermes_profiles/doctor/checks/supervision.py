@@ -122,7 +122,7 @@ def disabled_but_enabled(facts: Facts) -> Iterator[Finding]:
             f"{profile.name} is disabled, but {doing}",
             Fix("switch it off altogether", f"hermes-gateways disable {profile.name}{now}"),
             profiles=(profile.name,),
-            evidence=(profile.at("profile.yaml", "disabled"), *_place(facts, profile)),
+            evidence=(profile.at_path(("disabled",), "profile.yaml"), *_place(facts, profile)),
         )
 
 

@@ -1,0 +1,172 @@
+"""A systemd for tests of the doctor that runs nothing, and a Hermes that is only there to be found.
+
+The stand-in of systemctl speaks as systemd 252 was heard to speak. It reads the unit files of its user, links are its
+memory of what is enabled, as in the real one; what else a unit does is told to it (`Systemd.say`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from command_runner import Done
+from doctor_world import NAMES, DoctorWorld
+
+SYSTEMCTL = r"""#!{python} -IS
+import json, os, re, sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+units = open(os.path.join(here, "units")).read()
+told = json.load(open(os.path.join(here, "told.json")))
+words = sys.argv[1:]
+with open(os.path.join(here, "calls"), "a") as file:
+    file.write(json.dumps(words) + "\n")
+if words == ["--version"]:
+    print("systemd 252 (252.38-1~deb12u1)")
+    sys.exit()
+assert words[:2] == ["--user", "--no-ask-password"], words
+verb, names = words[2], words[words.index("--") + 1:] if "--" in words else []
+if verb in told.get("fails", {{}}):
+    sys.stderr.write(told["fails"][verb] + "\n")
+    sys.exit(1)
+path = lambda name: os.path.join(units, name)
+link = lambda name: os.path.join(units, "default.target.wants", name)
+
+def text(name):
+    parts = [path(name)]
+    folder = path(name) + ".d"
+    parts += [os.path.join(folder, each) for each in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+    return "\n".join(open(each).read() for each in parts)
+
+def show(name):
+    is_there = os.path.exists(path(name))
+    homes = re.findall(r'^Environment="?(HERMES_HOME=.*?)"?$', text(name), re.M) if is_there else []
+    found = dict(
+        Id=name, Names=name, LoadState="loaded" if is_there else "not-found",
+        ActiveState="active" if is_there else "inactive", SubState="running" if is_there else "dead",
+        Result="success", MainPID="0", ExecMainCode="0", ExecMainStatus="0", NRestarts="0",
+        UnitFileState="enabled" if os.path.lexists(link(name)) else "disabled", NeedDaemonReload="no",
+        Environment=homes[-1] if homes else "", Job="", StateChangeTimestamp="",
+    )
+    found.update(told["units"].get(name, {{}}))
+    print("\n".join("%s=%s" % pair for pair in found.items()), end="\n\n")
+
+for name in names:
+    said = told["units"].setdefault(name, {{}})
+    if verb == "show":
+        show(name)
+    elif verb == "stop":
+        said.update(ActiveState="inactive", SubState="dead", NRestarts="0")
+    elif verb == "start":
+        said.update(ActiveState="active", SubState="running", Result="success")
+    elif verb == "enable":
+        os.makedirs(os.path.dirname(link(name)), exist_ok=True)
+        if not os.path.lexists(link(name)):
+            os.symlink(path(name), link(name))
+    elif verb == "disable" and os.path.lexists(link(name)):
+        os.unlink(link(name))
+if verb in ("daemon-reload", "enable", "disable"):
+    for said in told["units"].values():
+        said.pop("NeedDaemonReload", None)
+if verb != "show":
+    json.dump(told, open(os.path.join(here, "told.json"), "w"))
+"""
+
+
+class Systemd:
+    """The manager of a world's user, and the Hermes that services run; `services`: profiles that get one at once."""
+
+    def __init__(self, world: DoctorWorld, *services: str) -> None:
+        self.world = world
+        self.units = world.user / ".config/systemd/user"
+        self.folder = world.user / "tmp" / "programs"
+        self.folder.mkdir()
+        (self.folder / "units").write_text(str(self.units))
+        (self.folder / "told.json").write_text(json.dumps({"units": {}}))
+        self._program(self.folder / "systemctl", SYSTEMCTL.format(python=sys.executable))
+        self.python = self.hermes("hermes")
+        self.bus = Path(world.runner.environment["XDG_RUNTIME_DIR"]) / "systemd/private"
+        self.bus.parent.mkdir(parents=True)
+        self.bus.touch()
+        world.environment |= {
+            "HERMES_PROFILES_MANAGER": "systemd",
+            "PATH": f"{self.folder}:{self.python.parent}:{world.runner.environment['PATH']}",
+        }
+        if services:
+            self.install(*services)
+
+    def hermes(self, name: str) -> Path:
+        """Make a Hermes below the user's home, and return its Python."""
+        python = self.world.user / name / "venv/bin/python"
+        python.parent.mkdir(parents=True)
+        self._program(python, "#!/bin/sh\nexit 0\n")
+        (python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        self._program(python.parent / "hermes", f"#!{python}\n")
+        return python
+
+    def _program(self, path: Path, text: str) -> Path:
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def gateways(self, *arguments: str) -> Done:
+        return self.world.runner.gateways(*arguments, env=self.world.environment)
+
+    def install(self, *profiles: str) -> None:
+        done = self.gateways("install", *profiles)
+        assert done.code == 0, done
+
+    def unit(self, name: str) -> Path:
+        return self.units / f"hermes-gateway{'' if name == 'default' else f'-{name}'}.service"
+
+    def drop_in(self, name: str) -> Path:
+        unit = self.unit(name)
+        return unit.with_name(unit.name + ".d") / "50-hermes-profiles.conf"
+
+    def link(self, name: str) -> Path:
+        return self.units / "default.target.wants" / self.unit(name).name
+
+    def as_hermes_left_it(self, *profiles: str) -> None:
+        """Take our part of services away: the rest is what `hermes gateway install` writes."""
+        for name in profiles:
+            self.drop_in(name).unlink()
+            self.drop_in(name).parent.rmdir()
+
+    def edit(self, path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text, text
+        path.write_text(text.replace(old, new))
+
+    def say(self, name: str, **properties: str) -> None:
+        """Have systemd say something of a unit."""
+        told = json.loads((self.folder / "told.json").read_text())
+        told["units"].setdefault(self.unit(name).name, {}).update(properties)
+        (self.folder / "told.json").write_text(json.dumps(told))
+
+    def refuse(self, verb: str, words: str) -> None:
+        told = json.loads((self.folder / "told.json").read_text())
+        (self.folder / "told.json").write_text(json.dumps({**told, "fails": {verb: words}}))
+
+    def loops(self, name: str, code: int = 1, times: int = 31) -> None:
+        self.say(
+            name, ActiveState="activating", SubState="auto-restart", Result="exit-code", ExecMainCode="1",
+            ExecMainStatus=str(code), NRestarts=str(times),
+        )  # fmt: skip
+
+    def failed(self, name: str, code: int, result: str = "exit-code") -> None:
+        self.say(
+            name, ActiveState="failed", SubState="failed", Result=result, ExecMainCode="1", ExecMainStatus=str(code)
+        )  # fmt: skip
+
+    def calls(self) -> list[str]:
+        """Return the verbs that systemctl was asked so far, and forget them."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return [words[2] if words[0] == "--user" else words[0] for words in map(json.loads, lines)]
+
+
+def everybody(world: DoctorWorld) -> Systemd:
+    """Return the systemd of a world in which each profile has a service that runs."""
+    return Systemd(world, *NAMES)
