@@ -1,7 +1,220 @@
-"""Cases of the family."""
+"""Ways to break the files of a profile, and what lies beside profiles."""
 
 from __future__ import annotations
 
-from doctor_world import Case
+import os
+from pathlib import Path
 
-FILE_CASES: tuple[Case, ...] = ()
+from doctor_world import Case, DoctorWorld
+
+TOKEN = "7000000001:CANARY-telegram-token"
+SLACK = "SLACK_BOT_TOKEN=xoxb-CANARY-slack-bot\nSLACK_APP_TOKEN=xapp-CANARY-slack-app\n"
+
+
+def comment_behind_a_token(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}   # from BotFather\n")
+
+
+def tab_behind_export(world: DoctorWorld) -> None:
+    world.add("work", ".env", "export\tFAVOURITE_COLOUR=CANARY-blue\n'OTHER'=x # why\n")
+
+
+def mark_before_the_first_key(world: DoctorWorld) -> None:
+    world.write("work", ".env", b"\xef\xbb\xbf" + f"TELEGRAM_BOT_TOKEN={TOKEN}\n".encode(), mode=0o600)
+
+
+def interpolated_token(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"BOT_ID=7000000001\nTELEGRAM_BOT_TOKEN=${{BOT_ID}}:{TOKEN.partition(':')[2]}\n")
+
+
+def value_of_several_lines(world: DoctorWorld) -> None:
+    world.add("work", ".env", 'GREETING="CANARY-hello\nSIGNED=world"\n')
+
+
+def latin_1(world: DoctorWorld) -> None:
+    world.write("work", ".env", "GREETING=gr\xfc\xdfe CANARY\n".encode("latin-1"), mode=0o600)
+
+
+def two_keys_on_a_line(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
+
+
+def credential_of_nobody_we_know(world: DoctorWorld) -> None:
+    world.add("work", ".env", "ACMECHAT_BOT_TOKEN=CANARY-acme-0123456789\nNOTION_TOKEN=CANARY-notion-0123456789\n")
+
+
+def broken_yaml(world: DoctorWorld) -> None:
+    world.add("work", "config.yaml", "platforms:\n  telegram: [\n")
+
+
+def broken_auth(world: DoctorWorld) -> None:
+    world.write("work", "auth.json", '{"providers": {\n  "CANARY": \n', mode=0o600)
+
+
+def open_quote(world: DoctorWorld) -> None:
+    world.add("work", ".env", 'TELEGRAM_BOT_TOKEN="7000000001:CANARY\n')
+
+
+def pipe_in_place_of_a_file(world: DoctorWorld) -> None:
+    os.mkfifo(world.home("work") / "gateway.json", 0o600)
+
+
+def folder_in_place_of_a_file(world: DoctorWorld) -> None:
+    (world.home("work") / "auth.json").mkdir(0o700)
+
+
+def link_to_nowhere(world: DoctorWorld) -> None:
+    (world.home("work") / ".env").unlink()
+    (world.home("work") / ".env").symlink_to(world.user / "gone.env")
+
+
+def example_of_a_token(world: DoctorWorld) -> None:
+    world.add("work", ".env", "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n")
+
+
+def word_that_hermes_refuses(world: DoctorWorld) -> None:
+    world.add("work", ".env", "DISCORD_BOT_TOKEN=changeme\n")
+
+
+def off_and_yet_on(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    enabled: false\n")
+
+
+def off_with_a_token(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    world.add("work", "config.yaml", "telegram:\n  enabled: false\n")
+
+
+def port_nobody_reads(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
+    world.add(
+        "work", "config.yaml", "platforms:\n  api_server:\n    port: 9123  # mine\n    extra:\n      host: 127.0.0.1\n"
+    )
+
+
+def port_said_twice(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=9124\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
+
+
+def old_gateway_json(world: DoctorWorld) -> None:
+    text = '{"platforms": {"telegram": {"enabled": true, "extra": {"mode": "webhook"}}}}'
+    world.write("work", "gateway.json", text, mode=0o600)
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n    extra:\n      mode: polling\n")
+
+
+def no_env(world: DoctorWorld) -> None:
+    (world.home("work") / ".env").unlink()
+
+
+def capitals(world: DoctorWorld) -> None:
+    home = world.root / "profiles" / "Hobby"
+    home.mkdir()
+    (home / ".env").write_text("OPENAI_API_KEY=sk-CANARY\n")
+
+
+def capitals_that_something_names(world: DoctorWorld) -> None:
+    capitals(world)
+    world.add("work", "config.yaml", f"session_path: {world.root}/profiles/Hobby/session\n")
+
+
+def blank_in_a_name(world: DoctorWorld) -> None:
+    (world.root / "profiles" / "my bot").mkdir()
+
+
+def file_among_profiles(world: DoctorWorld) -> None:
+    (world.root / "profiles" / "notes.txt").write_text("x\n")
+
+
+def folder_called_default(world: DoctorWorld) -> None:
+    (world.root / "profiles" / "default").mkdir()
+
+
+def half_made(world: DoctorWorld) -> None:
+    folder = world.root / "profiles" / ".bot.staging-4711"
+    folder.mkdir()
+    os.utime(folder, (1_700_000_000, 1_700_000_000))
+
+
+def sticky_that_is_gone(world: DoctorWorld) -> None:
+    (world.root / "active_profile").write_text("ghost\n")
+
+
+def _script(world: DoctorWorld, name: str, text: str) -> Path:
+    path = world.user / ".local/bin" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def alias_of_a_ghost(world: DoctorWorld) -> None:
+    _script(world, "ghost", '#!/bin/sh\nexec hermes -p ghost "$@"\n')
+
+
+def script_of_a_ghost(world: DoctorWorld) -> None:
+    _script(world, "nightly", "#!/bin/sh\ncd /tmp\nhermes -p ghost chat -q report\n")
+
+
+def _hermes_of_schema(world: DoctorWorld, version: int) -> None:
+    """Put a Hermes into the root as its installer does: a checkout with an environment of its own."""
+    python = world.root / "hermes-agent/venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    source = world.root / "hermes-agent/hermes_cli/config.py"
+    source.parent.mkdir()
+    source.write_text(f'DEFAULT_CONFIG = {{\n    "_config_version": {version},\n}}\n')
+    for name, own in (("default", version), ("work", version), ("family", version)):
+        world.add(name, "config.yaml", f"_config_version: {own}\n")
+
+
+def schema_of_last_year(world: DoctorWorld) -> None:
+    _hermes_of_schema(world, 33)
+    for name, version in (("work", "_config_version: 12\n"), ("family", "")):
+        path = world.home(name) / "config.yaml"
+        path.write_text(path.read_text().replace("_config_version: 33\n", version))
+
+
+def schema_of_tomorrow(world: DoctorWorld) -> None:
+    _hermes_of_schema(world, 33)
+    path = world.home("work") / "config.yaml"
+    path.write_text(path.read_text().replace("_config_version: 33", "_config_version: '34'"))
+
+
+FILE_CASES: tuple[Case, ...] = (
+    Case("files.readers-disagree", comment_behind_a_token, ("work",), mended=True, severity="error"),
+    Case("files.readers-disagree", tab_behind_export, ("work",), mended=True, severity="warning"),
+    Case("files.readers-disagree", mark_before_the_first_key, ("work",), mended=True, severity="error"),
+    Case("files.readers-disagree", interpolated_token, ("work",), severity="error"),
+    Case("files.readers-disagree", value_of_several_lines, ("work",), severity="warning"),
+    Case("files.readers-disagree", latin_1, ("work",)),
+    Case("files.joined-keys", two_keys_on_a_line, ("work",), mended=True, severity="error"),
+    Case("files.unknown-secret", credential_of_nobody_we_know, ("work",), severity="info"),
+    Case("files.broken", broken_yaml, ("work",), severity="error"),
+    Case("files.broken", broken_auth, ("work",), severity="error"),
+    Case("files.broken", open_quote, ("work",), severity="error"),
+    Case("files.unreadable", pipe_in_place_of_a_file, ("work",), severity="error"),
+    Case("files.unreadable", folder_in_place_of_a_file, ("work",), severity="error"),
+    Case("files.unreadable", link_to_nowhere, ("work",), severity="error"),
+    Case("files.placeholder", example_of_a_token, ("work",), severity="warning"),
+    Case("files.placeholder", word_that_hermes_refuses, ("work",), severity="warning"),
+    Case("files.contradiction", off_and_yet_on, ("work",), severity="warning"),
+    Case("files.contradiction", off_with_a_token, ("work",), severity="info"),
+    Case("files.ignored-port", port_nobody_reads, ("work",), mended=True, severity="warning"),
+    Case("files.ignored-port", port_said_twice, ("work",), severity="warning"),
+    Case("files.legacy-differs", old_gateway_json, ("work",), severity="warning"),
+    Case("files.old-schema", schema_of_last_year, ("family", "work"), severity="info"),
+    Case("files.newer-schema", schema_of_tomorrow, ("work",), severity="warning"),
+    Case("files.no-env", no_env, ("work",), mended=True, severity="warning"),
+    Case("files.bad-folder", capitals, (), mended=True, severity="warning"),
+    Case("files.bad-folder", capitals_that_something_names, (), severity="warning"),
+    Case("files.bad-folder", blank_in_a_name, (), severity="warning"),
+    Case("files.bad-folder", file_among_profiles, (), severity="info"),
+    Case("files.real-default", folder_called_default, (), severity="error"),
+    Case("files.leftover-staging", half_made, (), severity="info"),
+    Case("files.sticky-gone", sticky_that_is_gone, (), mended=True, severity="warning"),
+    Case("files.orphan-alias", alias_of_a_ghost, (), mended=True, severity="warning"),
+    Case("files.orphan-alias", script_of_a_ghost, (), severity="warning"),
+)

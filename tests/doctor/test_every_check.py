@@ -29,6 +29,7 @@ ELSEWHERE: dict[str, str] = {
     "services.not-reloaded": "test_services_mending.py",
     "services.skipped-by-multiplexer": "test_services_topology.py",
     "services.topology": "test_services_topology.py",
+    "security.foreign-owner": "test_security_facts.py",
     "runtime.deaf": "test_runtime_live.py",
     "runtime.silent": "test_runtime_live.py",
     "runtime.two-gateways": "test_runtime_live.py",

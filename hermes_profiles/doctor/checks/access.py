@@ -1,0 +1,216 @@
+"""Who can talk to an agent: listeners without a secret, keys that are no keys, channels open to everybody. Pure.
+
+What Hermes makes of it is that of release 0.19.0: gateway/platforms/{api_server,webhook,msgraph_webhook}.py,
+plugins/platforms/{sms,telegram}/adapter.py, gateway/authz_mixin.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+
+from .settings import block_of, environment_of, lesser, listed, noted, text_of, them
+
+_SHORTEST_KEY = 16
+_NO_AUTH = "INSECURE_NO_AUTH"
+_LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
+# Hermes takes these three words here, not `on` (gateway/authz_mixin.py).
+_ALLOWS = frozenset({"true", "1", "yes"})
+# Channels where everybody who finds the bot can write to it; in others one has to belong to a workspace first.
+_PUBLIC = frozenset({
+    "telegram", "discord", "whatsapp", "whatsapp_cloud", "signal", "weixin", "qqbot", "bluebubbles", "email", "irc",
+    "line", "matrix", "ntfy", "photon", "simplex", "sms",
+})  # fmt: skip
+_NEW_KEY = "openssl rand -hex 32"
+
+
+def weak_key(facts: Facts) -> Iterator[Finding]:
+    """Find API servers whose key is missing, a placeholder or too short: Hermes 0.19.0 does not start them. One
+    without a key on an address of the network is `open_api`'s."""
+    for profile, host, key in _api_servers(facts):
+        if not key and _is_reachable(host):
+            continue
+        why = _weakness(key, facts)
+        if why:
+            place = f" on {host}, which the network can reach" if _is_reachable(host) else ""
+            yield Finding(
+                f"the key of the API server of {noted(profile)}{place} {why}, so Hermes does not start the server",
+                Fix("set API_SERVER_KEY to a new key of 32 or more characters, such as this prints", _NEW_KEY),
+                (profile.name,), "api_server", (_at_key(profile),), severity=lesser(profile, Severity.ERROR),
+            )  # fmt: skip
+
+
+def _weakness(key: str, facts: Facts) -> str:
+    if not key:
+        return "is missing"
+    if key.lower() in facts.catalog.placeholders:
+        return "is a placeholder"
+    return f"has fewer than {_SHORTEST_KEY} characters" if len(key) < _SHORTEST_KEY else ""
+
+
+def _at_key(profile: ProfileFacts) -> Evidence:
+    """Return where the key of an API server stands, or what switches the server on."""
+    for name in ("API_SERVER_KEY", "API_SERVER_ENABLED"):
+        if name in profile.environment:
+            return profile.at_variable(name)
+    for path in (("platforms", "api_server", "extra", "key"), ("platforms", "api_server")):
+        found = profile.at_path(path)
+        if found.line is not None:
+            return found
+    return profile.at("config.yaml")
+
+
+def _api_servers(facts: Facts) -> Iterator[tuple[ProfileFacts, str, str]]:
+    """Yield (profile, address, key) of the API servers that are on: any key switches one on, a placeholder too."""
+    for profile in facts.profiles.values():
+        environment = environment_of(facts, profile)
+        if "api_server" not in profile.held.channels and not environment.get("API_SERVER_KEY"):
+            continue
+        extra = _extra(profile, "api_server", facts)
+        by_environment = environment.get("API_SERVER_KEY") or is_truthy(environment.get("API_SERVER_ENABLED"))
+        key = (by_environment and environment.get("API_SERVER_KEY")) or text_of(extra.get("key"))
+        host = (by_environment and environment.get("API_SERVER_HOST")) or text_of(extra.get("host"))
+        yield profile, host or environment.get("API_SERVER_HOST", "").strip() or "127.0.0.1", str(key or "").strip()
+
+
+def _extra(profile: ProfileFacts, channel: str, facts: Facts) -> Mapping[str, Any]:
+    extra = block_of(profile, channel, facts.catalog).get("extra")
+    return extra if isinstance(extra, Mapping) else {}
+
+
+def _is_reachable(host: str) -> bool:
+    """Return whether others than this machine can reach an address; a name counts as theirs, as it does for Hermes."""
+    text = host.strip().strip("[]").lower()
+    if text in _LOCAL_NAMES:
+        return False
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return True
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_loopback
+
+
+def open_api(facts: Facts) -> Iterator[Finding]:
+    """Find listeners that the network can reach and that ask nobody for a secret, or are meant to."""
+    for profile, host, key in _api_servers(facts):
+        if not key and _is_reachable(host):
+            yield _open(
+                profile, "api_server",
+                f"the API server of {noted(profile)} listens on {host} without a key: Hermes 0.19.0 does not start it,"
+                " earlier releases let everybody in",
+                Fix("set API_SERVER_KEY to a new key, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
+                _at_key(profile),
+            )  # fmt: skip
+    for profile in facts.profiles.values():
+        on, environment = profile.held.channels, environment_of(facts, profile)
+        if "webhook" in on:
+            yield from _open_routes(profile, facts)
+        if "sms" in on:
+            yield from _unsigned_sms(profile, environment)
+        if "telegram" in on:
+            yield from _open_telegram(profile, environment)
+
+
+def _open(profile: ProfileFacts, channel: str, message: str, fix: Fix, at: Evidence) -> Finding:
+    severity = lesser(profile, Severity.ERROR)
+    return Finding(message, fix, (profile.name,), channel, (at,), severity=severity)
+
+
+def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
+    """Yield the routes of a webhook listener that have no secret."""
+    extra = _extra(profile, "webhook", facts)
+    host = text_of(extra.get("host"))
+    if host and not _is_reachable(host):
+        return
+    everywhere, routes = text_of(extra.get("secret")), extra.get("routes")
+    everywhere = (environment_of(facts, profile).get("WEBHOOK_SECRET") or everywhere).strip()
+    open_ones = [
+        str(name)
+        for name, route in (routes.items() if isinstance(routes, Mapping) else ())
+        if isinstance(route, Mapping) and text_of(route.get("secret", everywhere)) in ("", _NO_AUTH)
+    ]
+    if open_ones:
+        which = f"routes {listed(open_ones)}" if len(open_ones) > 1 else f"route {open_ones[0]}"
+        yield _open(
+            profile, "webhook",
+            f"the webhook of {noted(profile)} listens on {host or 'all addresses'} and asks for no secret on its"
+            f" {which}: Hermes 0.19.0 does not start the channel",
+            Fix("give each route a secret, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
+            profile.at_path(("platforms", "webhook", "extra", "routes", open_ones[0])),
+        )  # fmt: skip
+
+
+def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Iterator[Finding]:
+    given = [environment.get(f"TELEGRAM_WEBHOOK_{word}", "").strip() for word in ("URL", "SECRET")]
+    if given[0] and not given[1]:
+        yield _open(
+            profile, "telegram",
+            f"the telegram webhook of {noted(profile)} has no secret: Hermes 0.19.0 does not start the channel, earlier"
+            " releases take messages from anybody",
+            Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret, such as this prints", _NEW_KEY),
+            profile.at_variable("TELEGRAM_WEBHOOK_URL"),
+        )  # fmt: skip
+
+
+def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iterator[Finding]:
+    host = environment.get("SMS_WEBHOOK_HOST", "").strip() or "127.0.0.1"
+    unsigned = environment.get("SMS_INSECURE_NO_SIGNATURE", "").lower() == "true"
+    if unsigned and not environment.get("SMS_WEBHOOK_URL", "").strip() and _is_reachable(host):
+        yield _open(
+            profile, "sms",
+            f"the sms webhook of {noted(profile)} listens on {host} and checks no signature: whoever reaches it can"
+            " send messages in any name",
+            Fix("set SMS_WEBHOOK_URL and take SMS_INSECURE_NO_SIGNATURE out", ""),
+            profile.at_variable("SMS_INSECURE_NO_SIGNATURE"),
+        )  # fmt: skip
+
+
+def allow_all(facts: Facts) -> Iterator[Finding]:
+    """Find channels that take orders from everybody: a flag that allows all, or `*` in a list of those allowed."""
+    for profile in facts.profiles.values():
+        environment = environment_of(facts, profile)
+        opened: dict[str, str] = {}
+        for channel in profile.held.channels:
+            name = _opened_by(channel, environment, facts)
+            if name is not None:
+                opened[channel] = name
+        if not opened:
+            continue
+        public = [channel for channel in opened if channel in _PUBLIC]
+        names = list(dict.fromkeys(opened.values()))
+        who = "everybody who finds the bot" if public else "everybody in the workspace"
+        yield Finding(
+            f"{who} can give orders to {noted(profile)} through {listed(opened)}: {listed(names)}",
+            Fix(f"take {them(names)} out, and name who is allowed", f"hermes -p {profile.name} gateway setup"),
+            (profile.name,),
+            next(iter(opened)) if len(opened) == 1 else None,
+            tuple(profile.at_variable(name) for name in names),
+            severity=lesser(profile, Severity.ERROR if public else Severity.WARNING),
+        )  # fmt: skip
+
+
+def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> str | None:
+    """Return the variable that opens a channel to everybody, None when nothing does."""
+    fact = facts.catalog.channels[channel]
+    own = [key.name for key in fact.keys if key.key_class is KeyClass.IDENTITY_SETTING and key.channel == channel]
+    flags = [name for name in own if name.endswith("_ALLOW_ALL_USERS")]
+    if not flags:
+        return None  # whom it hears is decided elsewhere: a key, a signature
+    for name in flags:
+        if environment.get(name, "").lower() in _ALLOWS:
+            return name
+    lists = [name for name in own if name.endswith("_ALLOWED_USERS")]
+    for name in (*(name for name in lists if "GROUP" not in name), "GATEWAY_ALLOWED_USERS"):
+        if "*" in [each.strip() for each in environment.get(name, "").split(",")]:
+            return name
+    # The flag for all channels counts only where no list does.
+    listed_somebody = any(environment.get(name, "").strip() for name in (*lists, "GATEWAY_ALLOWED_USERS"))
+    name = "GATEWAY_ALLOW_ALL_USERS"
+    return name if environment.get(name, "").lower() in _ALLOWS and not listed_somebody else None

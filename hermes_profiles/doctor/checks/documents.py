@@ -1,0 +1,288 @@
+"""Documents that cannot be read, and documents that say two things at once. Pure.
+
+Who wins is told as Hermes 0.19.0 has it: gateway/config.py, gateway/platforms/api_server.py, hermes_cli/config.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
+from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.holdings import legacy_blocks
+from hermes_profiles.profiles.snapshot import Kind
+
+from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, text_of, words
+
+_READ = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json")
+_PLACE = re.compile(r":(\d+): ")
+_SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
+
+
+def broken(facts: Facts) -> Iterator[Finding]:
+    """Find documents that cannot be parsed: Hermes ignores all of one, or a part nobody would guess."""
+    for profile in facts.profiles.values():
+        seen: set[str] = set()
+        for problem in profile.files.problems:
+            path = problem.target or ""
+            if problem.code == DocumentError.default_code and path not in seen:
+                seen.add(path)
+                place = _PLACE.search(problem.message)
+                reason = problem.message.removeprefix(path).lstrip(":0123456789").strip() or "it cannot be parsed"
+                yield _broken(profile, path, int(place[1]) if place else None, reason, problem.hint)
+        for file in _READ:
+            raw = profile.files.raw(file) if file.endswith(".json") else None
+            if raw is not None and (found := _json_fault(raw)) is not None:
+                yield _broken(profile, str(profile.home / file), *found, None)
+
+
+def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
+    """Return (line, why) of a JSON file that cannot be parsed; an empty one says nothing wrong."""
+    if not raw.strip():
+        return None
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as error:
+        return error.lineno, "this is no JSON"
+    except (ValueError, RecursionError):
+        return None, "this is no JSON"
+    return None
+
+
+def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hint: str | None) -> Finding:
+    name = path.removeprefix(f"{profile.home}/")
+    at = f" line {line}" if line is not None else ""
+    return Finding(
+        f"{name}{at} of {noted(profile)} cannot be read with certainty: {reason}",
+        Fix(hint or "mend it in a text editor", words('"${EDITOR:-vi}"', [path])),
+        (profile.name,),
+        evidence=(Evidence(profile.name, path, line),),
+        severity=lesser(profile, Severity.ERROR),
+    )
+
+
+def unreadable(facts: Facts) -> Iterator[Finding]:
+    """Find documents that are there and cannot be read at all: no right to, no file, too large, a link to nowhere."""
+    for profile in facts.profiles.values():
+        for file in _READ:
+            fact = profile.listing.get(file)
+            if fact is None or profile.files.raw(file) is not None:
+                continue
+            problem = next((each for each in profile.files.problems if each.target == str(profile.home / file)), None)
+            if problem is not None and problem.code == DocumentError.default_code:
+                continue
+            why = {
+                Kind.FOLDER: "a folder lies in its place", Kind.SPECIAL: "it is no file but a pipe, socket or device",
+                Kind.LINK: "it is a link to nowhere" if problem is None else "what it links to cannot be read",
+            }.get(fact.kind)  # fmt: skip
+            if why is None and problem is not None:
+                why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
+            if why is not None:
+                yield Finding(
+                    f"{file} of {noted(profile)} cannot be read: {why}",
+                    Fix("see what is there", words("ls -ld", [fact.path])),
+                    (profile.name,), evidence=(profile.at(file),), severity=lesser(profile, Severity.ERROR),
+                )  # fmt: skip
+
+
+def contradiction(facts: Facts) -> Iterator[Finding]:
+    """Find channels that config.yaml switches off while variables switch them on, and say who wins."""
+    for profile in facts.profiles.values():
+        environment = environment_of(facts, profile)
+        for channel in sorted(facts.catalog.enabled_by(environment)):
+            place = _switched_off(profile, channel, facts)
+            if place is None:
+                continue
+            names = _enabling(channel, environment, facts)
+            where = profile.at_path(place)
+            if channel in profile.held.channels:
+                yield Finding(
+                    f"{channel} of {noted(profile)} is on although config.yaml says `enabled: false`: for this channel"
+                    f" {listed(names)} wins",
+                    Fix("take the variable out of .env to switch the channel off",
+                        words("hermes-profiles env unset", [profile.name, names[0]])),
+                    (profile.name,), channel, (where, *(profile.at_variable(name) for name in names)),
+                    severity=lesser(profile, Severity.WARNING),
+                )  # fmt: skip
+            else:
+                yield Finding(
+                    f"{channel} of {noted(profile)} stays off, for config.yaml says `enabled: false`, although"
+                    f" {listed(names)} would switch it on",
+                    Fix("nothing, if it is meant to be off",
+                        words("hermes-profiles config set", [profile.name, ".".join(place), "true"])),
+                    (profile.name,), channel, (where, *(profile.at_variable(name) for name in names)),
+                    severity=Severity.INFO,
+                )  # fmt: skip
+
+
+def _switched_off(profile: ProfileFacts, channel: str, facts: Facts) -> tuple[str, ...] | None:
+    """Return the path of the flag in config.yaml that counts, None unless it says no."""
+    own = {str(name): block for name, block in profile.config.items() if isinstance(block, Mapping)}
+    places: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
+        (path, block) for path, block in blocks_of(profile, channel, facts.catalog) if len(path) > 1
+    ]
+    places += [((name,), own[name]) for name in own if name == channel]
+    flags = [(path, block["enabled"]) for path, block in places if "enabled" in block]
+    return (*flags[-1][0], "enabled") if flags and not is_truthy(flags[-1][1]) else None
+
+
+def _enabling(channel: str, environment: Mapping[str, str], facts: Facts) -> tuple[str, ...]:
+    """Return the variables of the first complete set that switches a channel on."""
+    sets = facts.catalog.channels[channel].enable_sets
+    return next((tuple(sorted(names)) for names in sets if all(environment.get(name) for name in names)), ())
+
+
+def ignored_port(facts: Facts) -> Iterator[Finding]:
+    """Find `port` directly below `api_server`: Hermes 0.19.0 reads `extra.port` and API_SERVER_PORT alone."""
+    for profile in facts.profiles.values():
+        if "api_server" not in profile.held.channels:
+            continue
+        for path, block in blocks_of(profile, "api_server", facts.catalog):
+            if len(path) < 2 or "port" not in block:
+                continue
+            wanted, used = text_of(block["port"]), _used_port(profile, facts)
+            if not wanted.isdigit() or wanted == used:
+                continue
+            extra = block_of(profile, "api_server", facts.catalog).get("extra")
+            is_set = environment_of(facts, profile).get("API_SERVER_PORT") or (
+                isinstance(extra, Mapping) and extra.get("port") is not None
+            )
+            free = not any(
+                claim.port == int(wanted)
+                for name, other in facts.profiles.items()
+                if name != profile.name
+                for claim in other.held.ports
+            )  # fmt: skip
+            can = not is_set and free and _moves(profile, path)
+            yield Finding(
+                f"the API server of {noted(profile)} does not listen on port {wanted}, but on {used}: Hermes ignores"
+                f" {'.'.join(path)}.port",
+                Fix(f"say {'.'.join(path)}.extra.port instead",
+                    words("hermes-profiles doctor --fix --only", ["files.ignored-port"]) if can
+                    else words("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))])),
+                (profile.name,), "api_server", (profile.at_path((*path, "port")),),
+                repairs=(EditFile(profile.home / "config.yaml", partial(_move_port, block=path)),) if can else (),
+                severity=lesser(profile, Severity.WARNING),
+            )  # fmt: skip
+
+
+def _used_port(profile: ProfileFacts, facts: Facts) -> str:
+    extra = block_of(profile, "api_server", facts.catalog).get("extra")
+    text = environment_of(facts, profile).get("API_SERVER_PORT", "").strip()
+    if not text.isdigit():
+        text = text_of(extra.get("port")) if isinstance(extra, Mapping) else ""
+    return text if text.isdigit() else "8642"
+
+
+def _moves(profile: ProfileFacts, block: tuple[str, ...]) -> bool:
+    try:
+        _move_port(profile.files.raw("config.yaml") or b"", "config.yaml", block=block)
+    except DocumentError:
+        return False
+    return True
+
+
+def _move_port(raw: bytes, path: str, *, block: tuple[str, ...]) -> bytes:
+    """Return config.yaml with the port where Hermes reads it. Raises DocumentError."""
+    from hermes_profiles.documents.yamlfile import YamlDocument
+
+    document = YamlDocument.parse(raw, path=path)
+    entry = document.get((*block, "port"))
+    if entry is None or entry.value is None or entry.via != "own":
+        raise DocumentError(path, entry.line if entry is not None else None, "the port cannot be moved with certainty")
+    return document.edit(remove=(entry,), insert=[((*block, "extra", "port"), entry.value)])
+
+
+def legacy_differs(facts: Facts) -> Iterator[Finding]:
+    """Find channels of which gateway.json and config.yaml say different things: config.yaml wins."""
+    for profile in facts.profiles.values():
+        legacy = legacy_blocks(profile.files)
+        if not legacy:
+            continue
+        differing: dict[str, list[tuple[str, ...]]] = {}
+        for name, block in legacy.items():
+            channel = facts.catalog.channel_of_config_key(str(name))
+            if channel is None or not isinstance(block, Mapping):
+                continue
+            for path, other in blocks_of(profile, channel, facts.catalog):
+                if len(path) > 1:
+                    differing.setdefault(channel, []).extend(_differing(block, other))
+        differing = {channel: paths for channel, paths in differing.items() if paths}
+        if differing:
+            keys = [".".join((channel, *path)) for channel, paths in differing.items() for path in paths]
+            yield Finding(
+                f"gateway.json and config.yaml of {noted(profile)} do not agree about {listed(keys)}: config.yaml wins",
+                Fix("take these out of gateway.json, a file of older releases",
+                    words('"${EDITOR:-vi}"', [profile.home / "gateway.json"])),
+                (profile.name,),
+                next(iter(differing)) if len(differing) == 1 else None,
+                tuple(
+                    profile.at_path(("platforms", channel, *path), "gateway.json")
+                    for channel, paths in differing.items() for path in paths
+                ),
+                severity=lesser(profile, Severity.WARNING),
+            )  # fmt: skip
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths that both have, with another value; names that are no plain key are left out."""
+    for key, value in one.items():
+        if key not in other or not _SHOWN.fullmatch(str(key)):
+            continue
+        if isinstance(value, Mapping) and isinstance(other[key], Mapping):
+            yield from ((str(key), *path) for path in _differing(value, other[key]))
+        elif key == "enabled":
+            if is_truthy(value) != is_truthy(other[key]):
+                yield (str(key),)
+        elif value != other[key] and text_of(value) != text_of(other[key]):
+            yield (str(key),)
+
+
+def old_schema(facts: Facts) -> Iterator[Finding]:
+    """Find config.yaml of an older schema than the installed Hermes writes: one finding, for one command mends each."""
+    schema = facts.tree.schema
+    older = [profile for profile, version in _versions(facts) if schema is not None and version < schema.version]
+    if older and schema is not None:
+        names = tuple(profile.name for profile in older)
+        yield Finding(
+            f"config.yaml of {listed(names)} is of an older schema than {schema.version}, which the installed Hermes"
+            " writes",
+            Fix("let Hermes bring each up to date (it rewrites the file, comments go)",
+                f"hermes -p {names[0]} config migrate"),
+            names, evidence=tuple(profile.at_path(("_config_version",)) for profile in older),
+        )  # fmt: skip
+
+
+def newer_schema(facts: Facts) -> Iterator[Finding]:
+    """Find config.yaml of a newer schema than the installed Hermes knows."""
+    schema = facts.tree.schema
+    for profile, version in _versions(facts):
+        if schema is not None and version > schema.version:
+            yield Finding(
+                f"config.yaml of {noted(profile)} is of schema {version}, newer than the installed Hermes, which knows"
+                f" {schema.version}",
+                Fix("update Hermes", "hermes update"), (profile.name,),
+                evidence=(profile.at_path(("_config_version",)),), severity=lesser(profile, Severity.WARNING),
+            )  # fmt: skip
+
+
+def _versions(facts: Facts) -> Iterator[tuple[ProfileFacts, int]]:
+    for profile in facts.profiles.values():
+        if profile.config:
+            yield profile, _version(profile.config.get("_config_version"))
+
+
+def _version(value: object) -> int:
+    """Return a schema version as Hermes counts it: what is no number is 0."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return 0
+    try:
+        return max(int(value), 0)
+    except ValueError:
+        return 0

@@ -1,0 +1,224 @@
+"""Who else can read the secrets of a profile: modes, stray copies, service files, owners. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from hermes_profiles.credentials.values import secrets_in_json
+from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
+from hermes_profiles.profiles.holdings import legacy_blocks
+from hermes_profiles.profiles.snapshot import Kind
+
+from .settings import (
+    environment_of,
+    is_real_secret,
+    is_secret_name,
+    lesser,
+    listed,
+    noted,
+    secret_paths,
+    secrets_of,
+    them,
+    words,
+)
+
+# What Hermes itself keeps at 0600 (FACTS: gateway/platforms/api_server.py, hermes_cli/{config,auth,webhook}.py).
+_OWNER_ONLY = (
+    ".env", ".op.env", "auth.json", "response_store.db", "response_store.db-wal", "response_store.db-shm",
+    "webhook_subscriptions.json",
+)  # fmt: skip
+_DOCUMENTS = ("config.yaml", "gateway.json")
+_LOOSE = 0o066
+_ASSIGNED = re.compile(
+    rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)"""
+)  # fmt: skip
+
+
+def readable_secret(facts: Facts) -> Iterator[Finding]:
+    """Find files with secrets whose mode lets others in: an error where they can get there, and a warning for what
+    must be 0600 whatever the folder above it."""
+    for name, profile in facts.profiles.items():
+        way = facts.tree.ways.get(name, 0o077)
+        meant = 0o006 if facts.tree.meant_for_group else _LOOSE
+        loose = [
+            (path, fact, bool(fact.mode & way & meant))
+            for path, fact in _judged(facts, profile, way)
+            if fact.mode & meant
+        ]  # fmt: skip
+        if loose:
+            yield _readable(facts, profile, loose)
+
+
+def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str, FileFact]]:
+    """Yield the files that must be their owner's alone."""
+    listing, targets = profile.listing, facts.tree.targets.get(profile.name, {})
+    for path in (*_OWNER_ONLY, *_DOCUMENTS):
+        fact = listing.get(path)
+        if fact is None:
+            continue
+        if fact.kind is Kind.LINK:
+            fact = targets.get(path)
+        if fact is None or fact.kind is not Kind.FILE or not fact.mode & _LOOSE:
+            continue
+        if path in _OWNER_ONLY or (fact.mode & way & _LOOSE and _holds_secret(profile, path, facts)):
+            yield path, fact
+    for path in facts.tree.copies.get(profile.name, {}):
+        if listing[path].mode & _LOOSE and _secrets_in_copy(facts, profile, path):
+            yield path, listing[path]
+    for path, (fact, raw) in facts.tree.opened.get(profile.name, {}).items():
+        if not path.endswith(".json") or secrets_in_json(raw.decode("utf-8", "replace")):
+            yield path, fact
+
+
+def _holds_secret(profile: ProfileFacts, path: str, facts: Facts) -> bool:
+    data = profile.config if path == "config.yaml" else legacy_blocks(profile.files)
+    return next(secret_paths(data, facts.catalog), None) is not None
+
+
+def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFact, bool]]) -> Finding:
+    names = listed(path for path, _, _ in loose)
+    exposed = any(reached for _, _, reached in loose)
+    many = len(loose) > 1
+    if exposed:
+        message = f"others on this machine can read {names} of {noted(profile)}"
+    else:
+        are = "are" if many else "is"
+        message = f"{names} of {noted(profile)} {are} open to others; only the folder above keeps them out"
+    own = [fact for _, fact, _ in loose if facts.uid in (fact.uid, 0)]
+    inside = [fact for fact in own if fact.path.is_relative_to(profile.home)]
+    return Finding(
+        message,
+        Fix("make them their owner's alone" if many else "make it its owner's alone",
+            words("chmod go-rwx", [fact.path for _, fact, _ in loose])),
+        (profile.name,),
+        evidence=tuple(Evidence(profile.name, str(fact.path)) for _, fact, _ in loose),
+        repairs=tuple(TightenMode(fact.path, fact.mode & 0o700, fact.signature) for fact in inside)
+        if len(inside) == len(loose) else (),
+        severity=None if exposed else Severity.WARNING,
+    )  # fmt: skip
+
+
+def stray_copy(facts: Facts) -> Iterator[Finding]:
+    """Find copies of documents (`.env.bak`) that hold secrets: one more place to forget. None is removed by itself:
+    whether it is the only good copy is known to its owner alone, and who else may read it is another check's."""
+    for name, profile in facts.profiles.items():
+        copies = facts.tree.copies.get(name, {})
+        held = {path: inside for path in copies if (inside := _secrets_in_copy(facts, profile, path))}
+        if not held:
+            continue
+        what = "are copies that hold" if len(held) > 1 else "is a copy that holds"
+        keys = listed(key for each in held.values() for key in each)
+        yield Finding(
+            f"{listed(held)} of {noted(profile)} {what} secrets: {keys}",
+            Fix(f"remove {them(held)} when nobody needs {them(held)} any more",
+                words("rm --", [profile.home / path for path in held])),
+            (name,),
+            evidence=tuple(profile.at(path, each[0]) for path, each in held.items()),
+        )  # fmt: skip
+
+
+def _secrets_in_copy(facts: Facts, profile: ProfileFacts, path: str) -> tuple[str, ...]:
+    """Return the names of the secrets in a stray copy: those of the profile, and those that a line of it sets."""
+    raw = facts.tree.copies[profile.name][path]
+    text = raw.replace(b"\0", b"")
+    found = [
+        name
+        for name, value in secrets_of(environment_of(facts, profile), facts.catalog).items()
+        if value.encode("utf-8", "surrogatepass") in text
+    ]
+    for match in _ASSIGNED.finditer(text):
+        line = text[text.rfind(b"\n", 0, match.start()) + 1 : match.start()].lstrip()
+        if not line.startswith(b"#") and _is_secret(match, facts):
+            found.append(match[1].decode())
+    return tuple(dict.fromkeys(found))
+
+
+def _is_secret(match: re.Match[bytes], facts: Facts) -> bool:
+    value = match[2].decode("utf-8", "replace")
+    return is_secret_name(match[1].decode(), facts.catalog) and is_real_secret(value, facts.catalog)
+
+
+def secret_in_unit(facts: Facts) -> Iterator[Finding]:
+    """Find secrets in service files and alias scripts: those are not made for one reader."""
+    for script in facts.tree.scripts:
+        yield from _in_text(facts, script.profile, script.fact.path, script.text, is_alias=script.is_alias)
+    for definition in facts.services.definitions:
+        for path, text in definition.contents.items():
+            yield from _in_text(facts, definition.profile, path, text)
+
+
+def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alias: bool = False) -> Iterator[Finding]:
+    profile = facts.profiles.get(name or "")
+    found: dict[str, int] = {}
+    for match in _ASSIGNED.finditer(text):
+        line = text[text.rfind(b"\n", 0, match.start()) + 1 : match.start()].lstrip()
+        if not line.startswith((b"#", b";")) and _is_secret(match, facts):
+            found.setdefault(match[1].decode(), text.count(b"\n", 0, match.start()) + 1)
+    known = secrets_of(environment_of(facts, profile), facts.catalog) if profile is not None else {}
+    for key, value in known.items():
+        at = text.find(value.encode("utf-8", "surrogatepass"))
+        if at >= 0:
+            found.setdefault(key, text.count(b"\n", 0, at) + 1)
+    if found:
+        yield _in_script(path, is_alias, profile, found)
+
+
+def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: dict[str, int]) -> Finding:
+    what = "the alias script" if is_alias else "the service file"
+    name = profile.name if profile is not None else None
+    whose = f" of {noted(profile)}" if profile is not None else ""
+    home = profile.home / ".env" if profile is not None else ".env of its profile"
+    # systemd shows the environment of a unit to every user, and units are 0644.
+    return Finding(
+        f"{what} {path.name}{whose} holds {listed(found)}, where others can read {them(found)}",
+        Fix(f"move {them(found)} to {home} and take {them(found)} out of the file", words('"${EDITOR:-vi}"', [path])),
+        (name,) if name is not None else (),
+        evidence=tuple(Evidence(name, str(path), line, key) for key, line in found.items()),
+    )
+
+
+def foreign_owner(facts: Facts) -> Iterator[Finding]:
+    """Find files of a home that belong to another user than the home: what `sudo` leaves locks the gateway out."""
+    root = facts.tree.root
+    for name, profile in facts.profiles.items():
+        home = facts.tree.homes.get(name)
+        if home is None or root is None:
+            continue
+        if home.uid != root.uid:
+            yield _foreign(facts, profile, [("", home)], root.uid)
+            continue
+        strange = [
+            (path, fact)
+            for path, fact in profile.listing.items()
+            if fact.uid != home.uid
+            and fact.kind is not Kind.LINK
+            and path != "profiles"
+            and not _is_shared(facts, fact)
+        ]
+        if strange:
+            yield _foreign(facts, profile, strange, home.uid)
+
+
+def _is_shared(facts: Facts, fact: FileFact) -> bool:
+    """Return whether a file may belong to somebody else since its group can write to it on purpose."""
+    return facts.tree.meant_for_group and fact.mode & 0o060 == 0o060
+
+
+def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileFact]], owner: int) -> Finding:
+    users = facts.tree.users
+    whose = listed(users.get(fact.uid, str(fact.uid)) for _, fact in strange)
+    tops = list(dict.fromkeys(path.partition("/")[0] for path, _ in strange))
+    what = f"{listed(tops)} of {noted(profile)}" if tops != [""] else f"the home of {noted(profile)}"
+    verb = "belongs" if len(tops) == 1 else "belong"
+    paths = [profile.home / top for top in tops] if len(tops) <= 4 else [profile.home]
+    name = users.get(owner, str(owner))
+    return Finding(
+        f"{what} {verb} to {whose}, not to {name}, so its gateway may be locked out",
+        Fix(f"give {'it' if len(tops) == 1 else 'them'} back to {name}", words(f"sudo chown -R {name}:", paths)),
+        (profile.name,),
+        evidence=tuple(profile.at(path) for path, _ in strange),
+        severity=lesser(profile, Severity.ERROR),
+    )

@@ -1,0 +1,121 @@
+"""What lies beside the profiles: folders Hermes does not see, half-made profiles, a sticky profile and aliases of
+profiles that are gone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hermes_profiles.doctor.facts import Facts, FileFact
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
+from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
+from hermes_profiles.profiles.snapshot import Kind
+
+from .settings import listed, words
+
+_HOUR = 3600
+
+
+def bad_folder(facts: Facts) -> Iterator[Finding]:
+    """Find what lies below `profiles/` and is no profile to Hermes for its name (hermes_cli/profiles.py)."""
+    for fact in facts.tree.below:
+        if fact.path.name == DEFAULT and fact.kind is Kind.FOLDER:
+            continue
+        shown = _shown(fact)
+        if fact.kind is not Kind.FOLDER:
+            yield Finding(
+                f"{shown} in the folder of profiles is no profile",
+                Fix("move it elsewhere", words("ls -ld", [fact.path])),
+                evidence=(Evidence(None, str(fact.path)),), severity=Severity.INFO,
+            )  # fmt: skip
+            continue
+        target = _target(facts, fact)
+        yield Finding(
+            f"the folder {shown} below profiles is none to Hermes: a name is 1 to 64 of a-z, 0-9, _ and -",
+            Fix(f"rename it to {target.name}", words("hermes-profiles doctor --fix --only", ["files.bad-folder"]))
+            if target is not None
+            else Fix("rename it, or move it elsewhere", words("ls -ld", [fact.path])),
+            evidence=(Evidence(None, str(fact.path)),),
+            repairs=(RenameFolder(fact.path, target),) if target is not None else (),
+        )
+
+
+def _shown(fact: FileFact) -> str:
+    return repr(fact.path.name[:80])
+
+
+def _target(facts: Facts, fact: FileFact) -> Path | None:
+    """Return the path that makes a folder a profile, None unless that is free, and nothing refers to the old one."""
+    name = fact.path.name.lower()
+    target = fact.path.with_name(name)
+    taken = {each.path.name.lower() for each in facts.tree.below if each.path != fact.path} | set(facts.profiles)
+    if not is_profile_folder_name(name) or name in RESERVED or name in taken or fact.path in facts.tree.in_use:
+        return None
+    if facts.active == fact.path.name or any(str(fact.path).encode() in each.text for each in facts.tree.scripts):
+        return None
+    old = str(fact.path).encode()
+    for profile in facts.profiles.values():
+        for file in (".env", "config.yaml", "gateway.json", "cron/jobs.json"):
+            if old in (profile.files.raw(file) or b""):
+                return None
+    return target
+
+
+def real_default(facts: Facts) -> Iterator[Finding]:
+    """Find a folder `profiles/default`: the default profile is the root itself, so nothing ever reads that folder."""
+    for fact in facts.tree.below:
+        if fact.path.name == DEFAULT and fact.kind is Kind.FOLDER:
+            yield Finding(
+                "the folder profiles/default is not the default profile: that is the root itself, and nothing reads"
+                " what lies there",
+                Fix("give it another name, then it is a profile of its own",
+                    words("mv -n", [fact.path, fact.path.with_name("default-2")])),
+                evidence=(Evidence(None, str(fact.path)),),
+            )  # fmt: skip
+
+
+def leftover_staging(facts: Facts) -> Iterator[Finding]:
+    """Find half-made profiles that nobody is making any more: what was killed while it made one."""
+    old = [fact for fact in facts.tree.staging if fact.mtime < facts.now - _HOUR and fact.kind is Kind.FOLDER]
+    for fact in old:
+        yield Finding(
+            f"{_shown(fact)} below profiles is left over from a profile that was never finished, and may hold secrets",
+            Fix("remove it", words("rm -r --", [fact.path])),
+            evidence=(Evidence(None, str(fact.path)),),
+        )
+
+
+def sticky_gone(facts: Facts) -> Iterator[Finding]:
+    """Find a sticky profile that does not exist: every plain `hermes` then ends with an error
+    (hermes_cli/main.py, `_apply_profile_override`)."""
+    fact = facts.tree.active
+    if facts.active in facts.profiles or fact is None or not facts.profiles:
+        return
+    name = facts.active if is_profile_folder_name(facts.active) else "a name that is none"
+    yield Finding(
+        f"active_profile names {name}, which is no profile: every `hermes` without -p fails",
+        Fix("choose another sticky profile", "hermes-profiles use default"),
+        evidence=(Evidence(None, str(fact.path)),),
+        repairs=(RemoveFile(fact.path, fact.signature),) if fact.kind is Kind.FILE else (),
+    )
+
+
+def orphan_alias(facts: Facts) -> Iterator[Finding]:
+    """Find alias scripts of profiles that are gone. They mean the root of `~/.hermes`, whichever root is looked at."""
+    if facts.layout.root != facts.layout.user_home / ".hermes":
+        return
+    gone: dict[str, list[FileFact]] = {}
+    exact: dict[str, bool] = {}
+    for script in facts.tree.scripts:
+        if script.is_alias and script.profile is not None and script.profile not in facts.profiles:
+            gone.setdefault(script.profile, []).append(script.fact)
+            exact[script.profile] = exact.get(script.profile, True) and script.exact
+    for name, found in gone.items():
+        own = exact[name]
+        yield Finding(
+            f"{'the alias' if own else 'the script'} {listed(fact.path.name for fact in found)} starts {name}, which is"
+            " no profile any more",
+            Fix("remove it", words("rm --", [fact.path for fact in found])),
+            (), evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
+            repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),
+        )  # fmt: skip

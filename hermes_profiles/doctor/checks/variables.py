@@ -1,0 +1,193 @@
+"""What stands in environment files: readers that disagree, joined keys, placeholders, secrets nobody knows. Pure.
+
+How Hermes 0.19.0 reads them is FACTS' table of three readers: the gateway's start (python-dotenv), the menus, and the
+scope of a profile that a multiplexing gateway serves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.credentials.identities import is_example
+from hermes_profiles.doctor.envsettle import differences, joined, settle, split_joined
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
+from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.fresh import ENV_HEADER
+
+from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words
+
+_FILES = (".env", ".op.env")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+# How channels name their credentials; a key of a tool (`NOTION_TOKEN`) is nobody's identity.
+_CREDENTIAL = re.compile(
+    r".*(?:BOT|APP|WEBHOOK|CHANNEL|SIGNING|DEVICE|CLIENT|CORP)_(?:TOKEN|SECRET|KEY|PASSWORD)(?:_\d+)?"
+)
+# Tokens of Telegram, Slack and Discord, whatever they are called.
+_TOKEN = re.compile(
+    r"\d{8,12}:[A-Za-z0-9_-]{30,}|xox[abp]-[A-Za-z0-9-]{20,}|xapp-\d-[A-Za-z0-9-]{20,}"
+    r"|[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
+)
+
+
+def _odd_files(facts: Facts) -> Iterator[tuple[ProfileFacts, str, bytes]]:
+    """Yield the environment files that are not plain: in plain ones all readers see the same."""
+    for profile in facts.profiles.values():
+        for file in _FILES:
+            raw = profile.files.raw(file)
+            if raw and glance_env(raw) is None:
+                yield profile, file, raw
+
+
+def _shown(name: str) -> str:
+    """Return a name as messages have it: what is no variable may be a value in a wrong place."""
+    return name if _VARIABLE.fullmatch(name) else "an entry that is no variable"
+
+
+def readers_disagree(facts: Facts) -> Iterator[Finding]:
+    """Find variables that the gateway, the menus and a multiplexed scope read differently."""
+    known = facts.catalog.known_names
+    for profile, file, raw in _odd_files(facts):
+        found = differences(raw, known)
+        if not found:
+            continue
+        path = str(profile.home / file)
+        concerned = any(_is_credential(each.name, facts) and each.is_seen_in_life for each in found)
+        told = listed(f"{_shown(each.name)} ({each.reason})" for each in found)
+        can = _works(settle, raw, path, known)
+        yield Finding(
+            f"readers of Hermes do not agree about {file} of {noted(profile)}: {told}",
+            Fix("write each of them as NAME=value, alone on its line, with comments on lines of their own",
+                words("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
+                if can else words('"${EDITOR:-vi}"', [path])),
+            (profile.name,),
+            evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
+            repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
+            severity=lesser(profile, Severity.ERROR if concerned else Severity.WARNING),
+        )  # fmt: skip
+
+
+def _works(edit: Callable[..., bytes], raw: bytes, path: str, known: frozenset[str]) -> bool:
+    """Return whether a repair can be made with certainty."""
+    try:
+        edit(raw, path, known=known)
+    except DocumentError:
+        return False
+    return True
+
+
+def _is_credential(name: str, facts: Facts) -> bool:
+    fact = facts.catalog.lookup(name)
+    return fact is not None and fact.known and fact.key_class is KeyClass.IDENTITY_CREDENTIAL
+
+
+def joined_keys(facts: Facts) -> Iterator[Finding]:
+    """Find known variables on one line, as `echo >>` after a file without a line end makes them."""
+    known = facts.catalog.known_names
+    for profile, file, raw in _odd_files(facts):
+        for line, names in joined(raw, known):
+            can = _works(split_joined, raw, str(profile.home / file), known)
+            yield Finding(
+                f"{listed(names, 5)} stand on one line in {file} of {noted(profile)}: some readers take the rest of the"
+                f" line for the value of {names[0]}",
+                Fix("put each on a line of its own",
+                    words("hermes-profiles doctor --fix --only", ["files.joined-keys"])
+                    if can else words('"${EDITOR:-vi}"', [profile.home / file])),
+                (profile.name,),
+                evidence=tuple(profile.at(file, name, line) for name in names),
+                repairs=(EditFile(profile.home / file, partial(split_joined, known=known)),) if can else (),
+                severity=lesser(profile, Severity.ERROR),
+            )  # fmt: skip
+
+
+def unknown_secret(facts: Facts) -> Iterator[Finding]:
+    """Find variables that look like a bot's credential and that the catalogue does not know: a clone copies them."""
+    found: dict[str, list[Evidence]] = {}
+    for profile in facts.profiles.values():
+        for name, value in profile.environment.items():
+            if facts.catalog.lookup(name) is None and _looks_secret(name, value, facts):
+                text = b"${" + name.encode("utf-8", "replace") + b"}"
+                if text not in (profile.files.raw("config.yaml") or b""):
+                    found.setdefault(name, []).append(profile.at_variable(name))
+    for name, places in found.items():
+        owners = tuple(dict.fromkeys(each.profile for each in places if each.profile is not None))
+        yield Finding(
+            f"{_shown(name)} of {listed(owners)} looks like a credential of a channel, but no channel is known that"
+            " reads it: a clone would copy it",
+            Fix("see what is known of it, and name it in catalog.toml when it is a bot's",
+                words("hermes-profiles explain", [name])),
+            owners, evidence=tuple(places),
+        )  # fmt: skip
+
+
+def _looks_secret(name: str, value: str, facts: Facts) -> bool:
+    if _VARIABLE.fullmatch(name) is None or not is_real_secret(value, facts.catalog):
+        return False
+    return _CREDENTIAL.fullmatch(name) is not None or _TOKEN.fullmatch(value.strip()) is not None
+
+
+def placeholder(facts: Facts) -> Iterator[Finding]:
+    """Find channels that are switched on by an example instead of a credential: they can never log in."""
+    for profile in facts.profiles.values():
+        environment = environment_of(facts, profile)
+        fakes: dict[str, str] = {}
+        for name in profile.environment:
+            fact = facts.catalog.lookup(name)
+            if fact is None or not fact.secret or fact.key_class is not KeyClass.IDENTITY_CREDENTIAL:
+                continue
+            if not _is_fake(environment.get(name, ""), facts) or fact.channel in (None, "api_server"):
+                continue
+            for channel in facts.catalog.channels_of(name):
+                if _would_start(profile, channel, name, environment, facts):
+                    fakes.setdefault(name, channel)
+        if fakes:
+            channels, what = listed(fakes.values()), "is an example" if len(fakes) == 1 else "are examples"
+            yield Finding(
+                f"{listed(fakes)} of {noted(profile)} {what}, no credential: {channels} cannot log in",
+                Fix("set the real one, or take it out", f"hermes -p {profile.name} gateway setup"),
+                (profile.name,),
+                next(iter(fakes.values())) if len(set(fakes.values())) == 1 else None,
+                tuple(profile.at_variable(name) for name in fakes),
+                severity=lesser(profile, Severity.WARNING),
+            )  # fmt: skip
+
+
+def _is_fake(value: str, facts: Facts) -> bool:
+    text = value.strip()
+    return bool(text) and (text.lower() in facts.catalog.placeholders or is_example(text))
+
+
+def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Mapping[str, str], facts: Facts) -> bool:
+    """Return whether a channel is on, or would be if the example were a credential."""
+    if channel in profile.held.channels:
+        return True
+    fact = facts.catalog.channels[channel]
+    flag = block_of(profile, channel, facts.catalog).get("enabled")
+    if flag is not None and not is_truthy(flag) and fact.explicit_disable_wins:
+        return False
+    return any(name in names and all(environment.get(each) for each in names) for names in fact.enable_sets)
+
+
+def no_env(facts: Facts) -> Iterator[Finding]:
+    """Find profiles without `.env`: the next `hermes update` gives them the default profile's, tokens included
+    (hermes_cli/profiles.py, `backfill_profile_envs`)."""
+    for name, profile in facts.profiles.items():
+        if name != DEFAULT and ".env" not in profile.listing and profile.listing:
+            yield Finding(
+                f"{noted(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
+                " tokens included",
+                Fix("give it one of its own", words("hermes-profiles doctor --fix --only", ["files.no-env"])),
+                (name,),
+                evidence=(profile.at(".env"),),
+                repairs=(EditFile(profile.home / ".env", _fresh),),
+            )  # fmt: skip
+
+
+def _fresh(raw: bytes, path: str) -> bytes:
+    return raw or ENV_HEADER.encode()

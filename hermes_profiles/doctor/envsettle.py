@@ -1,0 +1,159 @@
+"""Where Hermes' three readers of an environment file differ, and the text in which they do not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from hermes_profiles.documents.envfile import EnvDocument, EnvEntry, quoted
+from hermes_profiles.documents.envlines import MendedText
+from hermes_profiles.documents.envreaders import ODD_BREAKS, read_splitlines
+from hermes_profiles.documents.text import TextEdit
+from hermes_profiles.model.result import DocumentError
+
+_BOM = b"\xef\xbb\xbf"
+_UNCERTAIN = "cannot be written with certainty so that every reader sees the same"
+
+
+class Difference(NamedTuple):
+    """A variable that readers see differently: why, and where. `is_seen_in_life`: the gateway's start and the menus
+    differ; otherwise only the scope of a multiplexed profile does."""
+
+    name: str
+    line: int
+    reason: str
+    is_seen_in_life: bool
+
+
+@lru_cache(maxsize=4096)
+def parsed(raw: bytes, known: frozenset[str]) -> EnvDocument | None:
+    """Return the document, None when it cannot be read with certainty."""
+    try:
+        return EnvDocument.parse(raw, known_keys=known)
+    except DocumentError:
+        return None
+
+
+def _scope(document: EnvDocument) -> Mapping[str, str]:
+    """Return what the scope of a multiplexed profile sees: nothing of what is not UTF-8."""
+    if document.encoding not in ("utf-8", "utf-8-sig") or document.has_nuls:
+        return {}
+    mark = "\ufeff" if document.encoding == "utf-8-sig" else ""
+    return {one.name: one.value for one, _, _ in read_splitlines(mark + document.text)}
+
+
+def _start(document: EnvDocument) -> dict[str, str]:
+    """Return what the gateway's start sets. A byte order mark becomes a part of the first name."""
+    found = document.environment()
+    if document.encoding == "utf-8-sig":
+        first = next((entry for entry in document.entries if "dotenv" in entry.readers), None)
+        if first is not None and not document.text[: first.start].strip() and document.get(first.name) is first:
+            found.pop(first.name, None)
+    return found
+
+
+def differences(raw: bytes, known: frozenset[str]) -> tuple[Difference, ...]:
+    """Return the variables that readers see differently, in file order; keys joined on one line are not among them."""
+    document = parsed(raw, known)
+    return tuple(_differences(document)) if document is not None else ()
+
+
+def _differences(document: EnvDocument) -> Iterator[Difference]:
+    start, menus, scope = _start(document), document.line_environment(), _scope(document)
+    seen: set[str] = set()
+    for entry in document.entries:
+        name = entry.name
+        if entry.commented or name in seen or entry.joined:
+            continue
+        seen.add(name)
+        values = (start.get(name), menus.get(name), scope.get(name))
+        if len(set(values)) > 1:
+            last = document.get(name) or entry
+            yield Difference(name, last.line, _reason(document, last, values), values[0] != values[1])
+
+
+def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ...]) -> str:
+    start, menus, _ = values
+    text = document.text[entry.value_start : entry.rest_end]
+    if start is None and menus is not None:
+        marked = document.encoding == "utf-8-sig"
+        return "hidden by a byte order mark" if marked and entry.line == 1 else "not seen by the gateway's start"
+    if start is not None and menus is None:
+        return "only the gateway's start can read how its name is written"
+    if "\n" in text or "\r" in text:
+        return "its value has several lines"
+    if entry.references:
+        return "only the gateway's start fills in ${…}"
+    if entry.rest_end > entry.value_end:
+        return "some take the comment behind it for a part of the value"
+    if start == menus:
+        if document.encoding not in ("utf-8", "utf-8-sig") or document.has_nuls:
+            return "the file is not UTF-8, so a multiplexing gateway reads nothing of it"
+        if document.encoding == "utf-8-sig":
+            return "a multiplexing gateway stumbles over the byte order mark"
+        if ODD_BREAKS.search(text):
+            return "a multiplexing gateway sees a line break in it"
+    return "quotes or backslashes in it are read in different ways"
+
+
+def settle(raw: bytes, path: str, *, known: Collection[str] = ()) -> bytes:
+    """Return the file with every variable written so that all readers see what the gateway's start sees.
+
+    Comments behind values move to lines of their own above them. Raises DocumentError when that cannot be done with
+    certainty, as for values of several lines and `${NAME}`.
+    """
+    names = frozenset(known)
+    document = EnvDocument.parse(raw, path=path, known_keys=names)
+    differing = {each.name for each in _differences(document)}
+    edits = [edit for entry in document.entries if _is_odd(entry, differing) for edit in _plain(document, entry)]
+    result = document.apply(edits).removeprefix(_BOM)
+    after = EnvDocument.parse(result, path=path, known_keys=names)
+    if any(_differences(after)) or after.environment() != document.environment():
+        raise DocumentError(path, None, _UNCERTAIN, hint="write each variable as NAME=value, alone on its line")
+    return result
+
+
+def _is_odd(entry: EnvEntry, differing: Collection[str]) -> bool:
+    return entry.name in differing and not entry.commented and not entry.joined and "dotenv" in entry.readers
+
+
+def _plain(document: EnvDocument, entry: EnvEntry) -> Iterator[TextEdit]:
+    """Yield what makes one entry plain."""
+    text = document.text[entry.value_start : entry.rest_end]
+    if entry.references or "\n" in text or "\r" in text:
+        raise DocumentError(document.path, entry.line, _UNCERTAIN)
+    comment = document.text[entry.value_end : entry.rest_end].strip()
+    value = quoted(entry.value)
+    if value is None:
+        raise DocumentError(document.path, entry.line, _UNCERTAIN)
+    if comment:
+        yield TextEdit(entry.start, entry.start, comment + document.line_end_style())
+    head = f"{'export ' if entry.exported else ''}{entry.name}="
+    yield TextEdit(entry.start, entry.rest_end, head + value)
+
+
+def joined(raw: bytes, known: frozenset[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield (line, names) for each line on which several known variables stand."""
+    document = parsed(raw, known)
+    lines: dict[int, list[str]] = {}
+    for entry in document.entries if document is not None else ():
+        if entry.joined and not entry.commented:
+            lines.setdefault(entry.line, []).append(entry.name)
+    yield from ((line, tuple(names)) for line, names in lines.items() if len(names) > 1)
+
+
+def split_joined(raw: bytes, path: str, *, known: Collection[str] = ()) -> bytes:
+    """Return the file with joined variables on lines of their own.
+
+    Raises DocumentError when it would not read as before.
+    """
+    names = frozenset(known)
+    document = EnvDocument.parse(raw, path=path, known_keys=names)
+    end = document.line_end_style()
+    pieces = MendedText(document.text, names).pieces
+    result = document.apply(TextEdit(piece.start, piece.start, end) for piece in pieces if not piece.first)
+    after = EnvDocument.parse(result, path=path, known_keys=names)
+    if any(entry.joined for entry in after.entries) or after.environment() != document.environment():
+        raise DocumentError(path, None, "cannot be split with certainty", hint="put every variable on its own line")
+    return result

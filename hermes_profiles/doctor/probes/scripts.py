@@ -1,0 +1,91 @@
+"""Scripts that start a profile, with their text: aliases, and services that people wrote by hand."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.doctor.facts import FileFact
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.alias import aliases_of
+from hermes_profiles.profiles.roots import alias_target, read_regular
+from hermes_profiles.services.naming import LABEL
+
+from .homes import file_fact
+
+_LARGEST = 256 * 1024
+_MOST = 5000
+# As units and property lists write it.
+_HOME = re.compile(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*["']?\s*(?=[\n<,]|$)""")
+
+
+class Script(NamedTuple):
+    """One file. `profile`: whom it starts, None when that cannot be told; `text`: all of it; `is_alias`: a file of the
+    alias folder; `exact`: an alias in the very form that Hermes and this program write."""
+
+    fact: FileFact
+    profile: str | None
+    text: bytes
+    is_alias: bool = False
+    exact: bool = False
+
+    def __repr__(self) -> str:
+        return f"Script({str(self.fact.path)!r})"
+
+
+def alias_scripts(layout: Layout) -> Iterator[Script]:
+    """Yield the scripts of the alias folder that start a profile."""
+    exact: dict[str, Collection[Path]] = {}
+    for entry in _scan(layout.alias_folder):
+        target = alias_target(entry)
+        fact = file_fact(entry.path) if target is not None else None
+        if target is None or fact is None:
+            continue
+        if target not in exact:
+            exact[target] = aliases_of(layout, target) if not layout.home(target).is_dir() else ()
+        yield Script(fact, target, _text(entry.path), is_alias=True, exact=fact.path in exact[target])
+
+
+def handmade_services(layout: Layout, profiles: Collection[str]) -> Iterator[Script]:
+    """Yield services of the user that run Hermes under a name of their own; those that Hermes names are looked at as
+    services."""
+    homes: dict[bytes, str] = {}
+    for path in _handmade(layout):
+        fact, text = file_fact(path), _text(path)
+        if fact is None or b"hermes" not in text.lower():
+            continue
+        homes = homes or {os.fsencode(layout.home(name)): name for name in profiles}
+        home = _HOME.search(text)
+        if home is None or home[1] in homes:
+            yield Script(fact, homes[home[1]] if home is not None else None, text)
+
+
+def _handmade(layout: Layout) -> Iterator[str]:
+    for entry in _scan(layout.user_home / ".config" / "systemd" / "user"):
+        if entry.name.startswith("hermes"):
+            continue
+        if entry.name.endswith(".service"):
+            yield entry.path
+        elif entry.name.endswith(".service.d"):
+            yield from (each.path for each in _scan(entry.path) if each.name.endswith(".conf"))
+    for entry in _scan(layout.user_home / "Library" / "LaunchAgents"):
+        if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, "com.hermes.gateway")):
+            yield entry.path
+
+
+def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as scan:
+            return sorted(scan, key=lambda entry: entry.name)[:_MOST]
+    except OSError:
+        return []
+
+
+def _text(path: str) -> bytes:
+    try:
+        return read_regular(path, _LARGEST)
+    except OSError:
+        return b""
