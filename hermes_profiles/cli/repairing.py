@@ -32,6 +32,9 @@ from .fleet_session import FleetSession
 from .repair_report import plan_lines
 from .session import from_os_error, require_yes
 
+# So many profiles are named in the journal's summary.
+_NAMED = 5
+
 
 class Repairing:
     """One run of `repair` over a root."""
@@ -41,7 +44,7 @@ class Repairing:
         self._asked = asked
         self._warnings: list[Problem] = []
         self._errors: list[Problem] = []
-        self._given_ports: set[int] = set()
+        self._claimed: frozenset[int] | None = None
         self._managed = self._read_managed()
         self._gateways = self._look()
 
@@ -135,10 +138,12 @@ class Repairing:
         return found
 
     def _port(self) -> int:
-        layout, catalog = self._session.layout, self._session.catalog
-        homes = [layout.home(name) for name in self._session.existing]
-        port = free_port(declared_ports(homes) | default_ports(catalog) | frozenset(self._given_ports))
-        self._given_ports.add(port)
+        if self._claimed is None:
+            layout = self._session.layout
+            homes = [layout.home(name) for name in self._session.existing]
+            self._claimed = declared_ports(homes) | default_ports(self._session.catalog)
+        port = free_port(self._claimed)
+        self._claimed |= {port}
         return port
 
     # what is told
@@ -210,7 +215,7 @@ class Repairing:
 
 
 def _summary(removals: Collection[str]) -> str:
-    return f"repair {', '.join(removals)}"
+    return f"repair {', '.join(removals)}" if len(removals) <= _NAMED else f"repair {len(removals)} profiles"
 
 
 def _left_problem(decision: Decision) -> Problem:

@@ -205,7 +205,8 @@ def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, fact
 def _as_environment(name: str, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
     ruling = judge_name(name, catalog=catalog, policy=policy, facts=facts)
     if ruling.verdict is Verdict.ASSIGN:
-        return ruling._replace(verdict=Verdict.REMOVE, reason="must be unique: the clone gets its own in .env")
+        whose = "the clone" if policy.only is None else "the profile"
+        return ruling._replace(verdict=Verdict.REMOVE, reason=f"must be unique: {whose} gets its own in .env")
     return ruling
 
 

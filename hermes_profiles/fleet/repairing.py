@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,10 +54,10 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
 
     Raises UsageProblem for an owner that has nothing of what it is to keep.
     """
-    found = {name: possession(scene.layout, name, scene.catalog) for name in scene.profiles}
+    found = {name: possession(scene.layout, name, scene.catalog) for name in _homes(scene)}
     contested = [one for one in rivalries(found, scene.catalog) if _is_asked(one.channel, asked)]
     decisions = [each for one in contested for each in _decided(one, scene, found, asked)]
-    gone: dict[str, set[str]] = {name: set() for name in scene.profiles}
+    gone: dict[str, set[str]] = {name: set() for name in found}
     for decision in decisions:
         if decision.kind in (Kind.IDENTITY, Kind.COPY):
             for loser in set(decision.losers) & asked.may_change:
@@ -67,6 +68,14 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
     _check_owners(asked.owners, [*contested, *ports])
     unread = dict.fromkeys(problem for each in found.values() for problem in each.problems)
     return Repair(tuple(decisions), dict(_wishes(decisions, found, asked)), tuple(unread))
+
+
+def _homes(scene: Scene) -> tuple[str, ...]:
+    """Return the profiles with a home of their own: a link to another one's holds nothing but what that one holds."""
+    first: dict[str, str] = {}
+    for name in scene.profiles:
+        first.setdefault(os.path.realpath(scene.layout.home(name)), name)
+    return tuple(first.values())
 
 
 def _is_asked(channel: str, asked: Asked) -> bool:

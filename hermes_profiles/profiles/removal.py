@@ -31,6 +31,7 @@ from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret
 
 from .fresh import ENV_HEADER
@@ -54,15 +55,13 @@ class Wish(NamedTuple):
     """What is to go from one profile.
 
     `channels`: whose identity goes; `logins`: providers whose single-use logins go; `reassign`: channels that stay and
-    get a port of their own; `new_key`: whether the API server gets a key of its own, too; `keep`: variables and dotted
-    paths that stay all the same.
+    get a port of their own; `new_key`: whether the API server gets a key of its own, too.
     """
 
     channels: frozenset[str] = frozenset()
     logins: frozenset[str] = frozenset()
     reassign: frozenset[str] = frozenset()
     new_key: bool = False
-    keep: frozenset[str] = frozenset()
 
 
 class Removal(NamedTuple):
@@ -128,7 +127,7 @@ class _Builder:
         self.trashed: tuple[Trashed, ...] = state_of(self.home, wish.channels, wish.logins)
         self.documents = self._read()
         self.new: Reassigned = NOTHING_NEW
-        self.policy = ClonePolicy(keep=wish.keep | self._shared(), only=wish.channels, logins=wish.logins)
+        self.policy = ClonePolicy(keep=self._shared(), only=wish.channels, logins=wish.logins)
         self.found: Classification
 
     def reassign(self, assigned_port: Callable[[], int], fresh_key: Callable[[], str]) -> None:
@@ -190,8 +189,12 @@ class _Builder:
         self.report.disabled += [channel for channel in rewrite.disabled if channel not in self.report.disabled]
         self.report.redacted += [RedactedPlace(name, item.line, item.name) for item in rewrite.redacted]
         if rewrite.content != before.raw:
+            path = self.home.path / name
+            if path.is_symlink():
+                words = f"{path} is a link to {os.path.realpath(path)}; {self.home.name} gets a file of its own there"
+                self.report.warnings.append(Problem("link-replaced", words, str(path)))
             mode = before.mode & 0o700 if name in _SECRET_FILES else before.mode
-            self.steps.append(ReplaceFile(self.home.path / name, Secret(rewrite.content), mode, before.signature))
+            self.steps.append(ReplaceFile(path, Secret(rewrite.content), mode, before.signature))
 
     # what is read
 

@@ -82,6 +82,10 @@ def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> 
     return tuple(found)
 
 
+def _name_in(reason: str) -> str:
+    return reason.removeprefix("it holds the value of ")
+
+
 def _is_empty(folder: Path) -> bool:
     with os.scandir(folder) as scan:
         return next(scan, None) is None
@@ -156,7 +160,7 @@ class Redactor:
                 rewrite = rewrite_config(document, (), ConfigJudgement(), self._values, policy=self._policy)
             except DocumentError:
                 return self._values.redact_bytes(content)
-            gone = tuple(Redaction(row.line, row.ruling.reason.rpartition(" ")[2]) for row in rewrite.removed)
+            gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in rewrite.removed)
             return rewrite.content, gone + rewrite.redacted
         return self._values.redact_bytes(content)
 

@@ -266,6 +266,14 @@ def test_only_what_was_asked_for(tmp_path: Path):
     assert repair(place, {"discord": ("z",)}).decisions, "what is not shared needs no owner"
 
 
+def test_a_link_to_a_home_is_no_second_holder(tmp_path: Path):
+    place = scene(tmp_path, default={}, work=ON)
+    (place.layout.profiles / "alias").symlink_to("work")
+    (place.layout.profiles / "self").symlink_to("..")
+    found = repair(place._replace(profiles=("default", "alias", "self", "work")))
+    assert found.decisions == () and found.wishes == {}
+
+
 def test_what_cannot_be_read_is_told_and_hides_nothing(tmp_path: Path):
     found = repair(scene(tmp_path, a=ON, b=ON, c={"config.yaml": "platforms: [\n", ".env": ON[".env"]}))
     assert shared(found) == {("identity", "telegram", "a", ("b", "c"))} and any(

@@ -368,6 +368,7 @@ def test_a_link_for_a_document_becomes_the_profiles_own_file(tmp_path: Path):
     done = Removed(layout, "telegram")
     assert not (done.home / ".env").is_symlink() and TELEGRAM in (layout.root / ".env").read_text()
     assert TELEGRAM not in done.text(".env") and SLACK in done.text(".env")
+    assert [one.code for one in done.report.warnings] == ["link-replaced"]
 
 
 def test_the_default_profile_loses_without_a_look_at_the_others(tmp_path: Path):
