@@ -48,9 +48,7 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: Channel) -> 
     words = f"the gateway of {name} runs, but its {channel.name} is {channel.state}{_since(channel)}"
     fix = Fix("see what it says, mend that, and restart it", f"hermes-gateways restart {name}")
     if channel.state == "paused":
-        fix = Fix(
-            f"somebody paused it: send `/platform resume {channel.name}` to it, or restart it", fix.command
-        )
+        fix = Fix(f"somebody paused it: send `/platform resume {channel.name}` to it, or restart it", fix.command)
     elif code.endswith("_lock"):
         holder, pid = _holder(facts, profile, channel)
         words += f": {holder} holds its bot"

@@ -57,9 +57,13 @@ def look_at_machine(
     jobs = [(place, partial(os.statvfs, place)) for place in places]
     answers = watched(jobs, limit=_LIMIT).seen
     disks = tuple(_disk(place, names, answers[place]) for place, names in places.items() if place in answers)
-    asked = tuple(with_mounts)
+    asked = frozenset(with_mounts)
     table = mount_table(mounts) if asked else ()
-    found = {name: mount for name in asked if (mount := mount_of(profiles[name].home, table)) is not None}
+    found: dict[str, Mount] = {}
+    for place, names in places.items():
+        wanted = asked.intersection(names)
+        mount = mount_of(place, table) if wanted else None
+        found |= {name: mount for name in names if name in wanted and mount is not None}
     return MachineFacts(disks, found)
 
 
@@ -109,7 +113,7 @@ def _whole(path: Path) -> bytes:
         return file.read(_LARGEST)
 
 
-def mount_of(home: Path, table: Iterable[Mount]) -> Mount | None:
+def mount_of(home: Path | str, table: Iterable[Mount]) -> Mount | None:
     """Return the file system of a home: the longest place that leads to it, the last one mounted there."""
     real = os.path.realpath(home)
     best = None

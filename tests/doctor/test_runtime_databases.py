@@ -1,0 +1,284 @@
+"""Databases are looked at without a trace: no file appears, no byte changes, nobody waits, nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doctor_world import DoctorWorld
+from runtime_cases import database, responses
+
+from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
+from hermes_profiles.doctor.probes.homes import list_home
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.homefiles import HomeFiles
+
+
+def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:
+    """Return a profile whose home was just listed, with a gateway that is up or down."""
+    listing = {each.path.relative_to(home).as_posix(): each for each in list_home(home)}
+    state = GatewayState.RUNNING if up else GatewayState.STOPPED
+    gateway = Gateway(name, state, os.getpid() if up else None)
+    files = HomeFiles(home, frozenset(), whole=True)
+    return ProfileFacts(name, home, files, Holdings(), listing, gateway=gateway)
+
+
+def look(home: Path, *, up: bool = False, budget: float = 5.0) -> DatabaseFacts:
+    return look_at_databases({"work": seen(home, up=up)}, budget=budget)
+
+
+def picture(home: Path) -> dict[str, Any]:
+    return {
+        str(path.relative_to(home)): (path.lstat().st_mtime_ns, path.read_bytes())
+        for path in sorted(home.rglob("*")) if path.is_file()
+    }  # fmt: skip
+
+
+def spoil(path: Path, start: int = 4096, length: int = 8192) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"\x5a" * length)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Have another process hold a database exclusively."""
+    script = (
+        "import sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('PRAGMA locking_mode=EXCLUSIVE'); c.execute('BEGIN EXCLUSIVE')\n"
+        "c.execute('CREATE TABLE of_the_holder (a)')\n"
+        "print('held', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        try:
+            assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+            yield
+        finally:
+            holder.kill()
+
+
+def test_healthy_databases_of_all_kinds_leave_no_trace(tmp_path: Path) -> None:
+    for number, name in enumerate(KNOWN):
+        if name == "response_store.db":
+            responses(tmp_path / name, "{}", '{"a": [1, NaN]}')
+        else:
+            database(tmp_path / name, wal=bool(number % 2))
+    (tmp_path / "empty").write_bytes(b"")
+    before = picture(tmp_path)
+    assert look(tmp_path) == DatabaseFacts(
+        in_wal_mode={"work": ("response_store.db", "projects.db", "cron/executions.db",
+                              "gateway/discord_message_recovery.db")}
+    )  # fmt: skip
+    assert picture(tmp_path) == before
+
+
+@pytest.mark.parametrize("wal", [True, False])
+@pytest.mark.parametrize("up", [True, False])
+def test_a_writer_at_work_is_not_disturbed(tmp_path: Path, wal: bool, up: bool) -> None:
+    """What it has not yet committed, what waits in its log, and its files stay as they are."""
+    path = database(tmp_path / "state.db", wal=wal)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.executemany("INSERT INTO messages (content) VALUES (?)", [("new " * 100,)] * 500)
+        writer.commit()
+        writer.execute("INSERT INTO messages (content) VALUES ('not yet')")
+        before = picture(tmp_path)
+        assert look(tmp_path, up=up)._replace(in_wal_mode={}) == DatabaseFacts()
+        assert picture(tmp_path) == before
+        writer.commit()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM messages").fetchone() == (701,)
+
+
+def test_a_database_that_is_not_readable_without_its_log_is_no_damage(tmp_path: Path) -> None:
+    """A gateway was killed while it moved its log into the database: half of the pages are new, the log has all."""
+    path = database(tmp_path / "state.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.execute("VACUUM")  # every page is in the log now
+        spoil(path)
+        up, down = look(tmp_path, up=True), look(tmp_path)
+        assert up.damaged == () and up.unchecked == (), "with its locks and its log all is well"
+        assert down.damaged == () and [each.suspect for each in down.unchecked] == [True]
+        assert writer.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+def test_damage_below_a_live_gateway_is_told(tmp_path: Path) -> None:
+    path = database(tmp_path / "state.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.execute("CREATE TABLE another (a)")
+        writer.commit()
+        spoil(path)
+        names = sorted(each.name for each in tmp_path.iterdir())
+        (damage,) = look(tmp_path, up=True).damaged
+        assert damage.how == "is damaged inside"
+        assert sorted(each.name for each in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("wal", [True, False])
+def test_a_database_that_another_process_has_locked(tmp_path: Path, wal: bool) -> None:
+    path = database(tmp_path / "state.db", wal=wal)
+    with locked(path):
+        names = sorted(each.name for each in tmp_path.iterdir())
+        started = time.monotonic()
+        found = look(tmp_path, up=True)
+        assert time.monotonic() - started < 2
+        assert found.damaged == () and found.bad_rows == ()
+        assert sorted(each.name for each in tmp_path.iterdir()) == names
+
+
+def test_damage_that_a_lock_hides_is_not_claimed(tmp_path: Path) -> None:
+    path = database(tmp_path / "state.db")
+    spoil(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        found = look(tmp_path, up=True)
+    assert found.damaged == () and [each.why for each in found.unchecked] == ["it is locked"]
+
+
+def test_the_time_is_limited_for_all_together(tmp_path: Path) -> None:
+    """The small ones are done, of the large one nothing is said."""
+    database(tmp_path / "projects.db", rows=5)
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("PRAGMA journal_mode=OFF")
+        made.execute("PRAGMA synchronous=OFF")
+        made.execute("CREATE TABLE t (a)")
+        rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)"
+        made.execute(f"INSERT INTO t {rows} SELECT hex(randomblob(900)) FROM n")
+        made.execute("CREATE INDEX i ON t (a)")
+        made.commit()
+    started = time.monotonic()
+    found = look(tmp_path, budget=0.03)
+    assert time.monotonic() - started < 1.0
+    assert [(each.file, each.suspect) for each in found.unchecked] == [("state.db", False)]
+    assert found.damaged == ()
+
+
+def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
+    spoil(database(tmp_path / "state.db"))
+    database(tmp_path / "projects.db")
+    found = look(tmp_path, budget=0.0)
+    assert sorted(each.file for each in found.unchecked) == ["projects.db", "state.db"] and found.damaged == ()
+
+
+@pytest.mark.parametrize("header", [b"SQLite format 3\0", b"SQLi", b"x" * 4096, b"\0" * 4096])
+def test_a_broken_header_is_told_at_once(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "state.db").write_bytes(header)
+    assert [each.file for each in look(tmp_path, budget=0.0).damaged] == ["state.db"]
+
+
+def test_what_is_no_database_of_hermes_is_passed_over(tmp_path: Path) -> None:
+    """An empty one was opened and never written; another program's files and links are its own matter."""
+    (tmp_path / "state.db").write_bytes(b"")
+    (tmp_path / "thumbs.db").write_bytes(b"of another program")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "projects.db").symlink_to(tmp_path / "thumbs.db")
+    assert look(tmp_path) == DatabaseFacts()
+
+
+def test_bad_rows_of_a_live_store_are_confirmed_with_its_locks(tmp_path: Path) -> None:
+    path = responses(tmp_path / "response_store.db", "{}", "CANARY")
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.execute("DELETE FROM responses WHERE data = 'CANARY'")
+        writer.commit()
+        assert look(tmp_path, up=True).bad_rows == (), "the row is gone, the log says"
+        writer.execute("INSERT INTO responses VALUES ('x', 'CANARY', 1), ('y', '', 1)")
+        writer.commit()
+        writer.execute("PRAGMA wal_checkpoint")
+        assert [each.number for each in look(tmp_path, up=True).bad_rows] == [2]
+
+
+def test_a_schema_of_another_release_is_no_fault(tmp_path: Path) -> None:
+    database(tmp_path / "response_store.db")
+    assert look(tmp_path).bad_rows == () and look(tmp_path).unchecked == ()
+
+
+def test_the_board_of_tasks_is_written_by_every_gateway(tmp_path: Path) -> None:
+    root, work = tmp_path / "root", tmp_path / "work"
+    for home in (root, work):
+        spoil(database(home / "kanban.db", wal=True))
+    profiles = {"default": seen(root, name="default"), "work": seen(work, up=True)}
+    found = look_at_databases(profiles, budget=5)
+    assert [each.suspect for each in found.unchecked] == [True, True] and found.damaged == ()
+
+
+def test_the_command_tells_what_was_not_checked(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_profiles.doctor.probes.databases.look_at_databases.__kwdefaults__", {"budget": 0.0})
+    spoil(database(world.home("work") / "state.db"))
+    database(world.home("family") / "state.db", rows=9000)
+    (row,) = world.findings("--only", "runtime")
+    assert (row["check"], row["severity"], row["profiles"]) == (
+        "runtime.database-unchecked",
+        "info",
+        ["family", "work"],
+    )
+    assert row["message"].startswith("2 databases could not be checked: the largest is state.db of family, ")
+    done = subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], capture_output=True, text=True, check=True)
+    assert done.stdout == "ok\n", "the command in the fix works"
+
+
+def test_a_suspect_is_a_warning(world: DoctorWorld) -> None:
+    path = database(world.home("work") / "state.db", wal=True)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("CREATE TABLE another (a)")
+        writer.commit()
+        spoil(path)
+        (row,) = world.findings("--only", "runtime")
+    assert (row["check"], row["severity"]) == ("runtime.database-unchecked", "warning")
+
+
+def test_damage_of_one_hides_nothing_of_another(world: DoctorWorld) -> None:
+    world.write("default", "state.db", b"\xff" * 5000)
+    os.mkfifo(world.home("work") / "response_store.db")
+    spoil(database(world.home("family") / "memory_store.db"))
+    responses(world.home("default") / "response_store.db", "CANARY")
+    world.write("default", "gateway.pid", b"\xff" * 2_000_000)
+    os.mkfifo(world.home("work") / "gateway.pid")
+    (world.home("family") / "logs").write_text("no folder\n")
+    with locked(database(world.home("family") / "state.db")):
+        started = time.monotonic()
+        rows = world.findings("--only", "runtime")
+        assert time.monotonic() - started < 5
+    assert sorted((row["check"], *row["profiles"]) for row in rows) == [
+        ("runtime.bad-pid-file", "default"), ("runtime.bad-pid-file", "work"),
+        ("runtime.database", "default"), ("runtime.database", "family"), ("runtime.database", "work"),
+        ("runtime.database-rows", "default"),
+    ]  # fmt: skip
+
+
+def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ends a read that hangs: the look goes on without it, and says so."""
+    from hermes_profiles.doctor.probes import databases
+
+    database(tmp_path / "projects.db", rows=2)
+    database(tmp_path / "state.db")
+    examined = databases._Look._examined
+
+    def hangs(self: Any, store: Any, how: str) -> Any:
+        if store.name == "state.db":
+            time.sleep(3)
+        return examined(self, store, how)
+
+    monkeypatch.setattr(databases, "_PATIENCE", 0.2)
+    monkeypatch.setattr(databases._Look, "_examined", hangs)
+    started = time.monotonic()
+    found = look(tmp_path, budget=0.1)
+    assert time.monotonic() - started < 2
+    assert [(each.file, each.why) for each in found.unchecked] == [("state.db", "the disk does not answer")]

@@ -1,0 +1,314 @@
+"""Gateways that run: stand-ins with the words, the environment and the files of one, looked at by the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doctor_world import DoctorWorld
+from runtime_cases import NOBODY, aged, pid_record
+
+from hermes_profiles.doctor.checks import alive
+from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.probes.runtime import RuntimeFacts, code_of
+from hermes_profiles.fleet.process import Process, Usage
+from hermes_profiles.fleet.state import Facts as Seen
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.homefiles import HomeFiles
+
+TOKEN = "7000000001:CANARY-telegram-token"
+
+
+class StandIns:
+    """Processes that look like gateways; all of them are ended with the test."""
+
+    def __init__(self, world: DoctorWorld) -> None:
+        self.world = world
+        self.venv = world.user / "venv"
+        (self.venv / "bin").mkdir(parents=True)
+        (self.venv / "bin" / "hermes").write_text("import time\ntime.sleep(300)\n")
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, profile: str) -> int:
+        """Start a process that was told to serve a profile; returns its pid."""
+        words = [str(self.venv / "bin" / "python"), "-IS", str(self.venv / "bin" / "hermes"), "gateway", "run"]
+        home = self.world.home(profile)
+        if profile == "default":
+            words[3:3] = ["-p", "default"]
+        started = subprocess.Popen(
+            words, executable=sys.executable, env={"HERMES_HOME": str(home), "HOME": str(self.world.user)}
+        )
+        self.running.append(started)
+        return started.pid
+
+    def up(self, profile: str, channels: Mapping[str, Any] | None = None, *, beat: float = 0.0) -> int:
+        """Start one that has written that it is up; `beat`: seconds since its last sign of life."""
+        pid = self.start(profile)
+        started = start_time(pid)
+        home = self.world.home(profile)
+        self.world.write(profile, "gateway.pid", pid_record(pid, started))
+        platforms = {
+            name: {"updated_at": at(-1), **entry} if "updated_at" not in entry else entry
+            for name, entry in (channels or {}).items()
+        }
+        state = {"pid": pid, "start_time": started, "gateway_state": "running", "platforms": platforms}
+        self.world.write(profile, "gateway_state.json", json.dumps(state), mode=0o600)
+        (home / "state").mkdir(exist_ok=True)
+        self.world.write(profile, "state/gateway.heartbeat", json.dumps({"pid": pid, "updated_at": at(beat)}))
+        return pid
+
+    def end(self) -> None:
+        for process in self.running:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
+
+
+def at(ago: float) -> str:
+    return datetime.fromtimestamp(time.time() - ago, UTC).isoformat()
+
+
+def start_time(pid: int) -> float:
+    return float(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+
+
+@pytest.fixture
+def stand_ins(world: DoctorWorld) -> Iterator[StandIns]:
+    made = StandIns(world)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def of(world: DoctorWorld, check: str) -> list[dict[str, Any]]:
+    return [row for row in world.findings("--only", "runtime") if row["check"] == check]
+
+
+def without_remarks(world: DoctorWorld) -> list[str]:
+    return [row["check"] for row in world.findings("--only", "runtime") if row["check"] != "runtime.unsupervised"]
+
+
+def test_gateways_that_are_well_have_no_findings(world: DoctorWorld, stand_ins: StandIns) -> None:
+    connected = {"state": "connected"}
+    for name in ("default", "work", "family"):
+        stand_ins.up(name, {"telegram": connected, "webhook": connected})
+    # What an earlier process wrote stays in the file for ever.
+    stand_ins.world.write("work", ".drain_request.json", '{"epoch": "another:1"}')
+    assert without_remarks(world) == []
+
+
+def test_a_deaf_channel_is_told_with_the_time(world: DoctorWorld, stand_ins: StandIns) -> None:
+    fatal = {"state": "fatal", "error_code": "api_server_port_in_use", "error_message": f"says {TOKEN}"}
+    stand_ins.up("work", {"api_server": fatal, "webhook": {"state": "connected"}})
+    stand_ins.up("family", {"telegram": {"state": "fatal", "updated_at": at(86400)}})
+    (row,) = of(world, "runtime.deaf")
+    assert (row["profiles"], row["channel"], row["severity"]) == (["work"], "api_server", "error")
+    assert "is fatal since 20" in row["message"] and "api_server_port_in_use" in row["message"]
+    assert row["fix"]["automatic"] is False
+
+
+def test_a_paused_channel_is_a_warning(world: DoctorWorld, stand_ins: StandIns) -> None:
+    stand_ins.up("work", {"telegram": {"state": "paused"}})
+    (row,) = of(world, "runtime.deaf")
+    assert row["severity"] == "warning" and "/platform resume telegram" in row["fix"]["text"]
+
+
+def test_who_holds_the_bot_is_named(world: DoctorWorld, stand_ins: StandIns) -> None:
+    owner = stand_ins.up("default", {"telegram": {"state": "connected"}})
+    message = f"Telegram bot token already in use (PID {owner}). Stop the other gateway first."
+    stand_ins.up("work", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
+                                       "error_message": message}})  # fmt: skip
+    stand_ins.up("family", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
+                                         "error_message": f"in use (PID {NOBODY})"}})  # fmt: skip
+    family, work = of(world, "runtime.deaf")
+    assert f"the gateway of default (process {owner}) holds its bot" in work["message"]
+    assert work["fix"]["command"] == "hermes -p work gateway setup"
+    assert f"process {NOBODY} holds" in family["message"] and "is gone by now" in family["fix"]["text"]
+
+
+def test_a_lock_outside_of_the_root_is_named_by_its_process(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """The live lock file counts more than the words of the loser, which may be old."""
+    import hashlib
+
+    world.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    stand_ins.up("work", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
+                                       "error_message": f"in use (PID {NOBODY})"}})  # fmt: skip
+    other = world.user / "elsewhere"
+    other.mkdir()
+    words = [str(stand_ins.venv / "bin" / "python"), "-IS", str(stand_ins.venv / "bin" / "hermes"), "gateway", "run"]
+    stranger = subprocess.Popen(words, executable=sys.executable, env={"HERMES_HOME": str(other)})
+    stand_ins.running.append(stranger)
+    locks = world.user / ".local/state/hermes/gateway-locks"
+    locks.mkdir(parents=True)
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()[:16]
+    (locks / f"telegram-bot-token-{digest}.lock").write_text(pid_record(stranger.pid, start_time(stranger.pid)))
+    (row,) = of(world, "runtime.deaf")
+    assert f"process {stranger.pid}, which is no gateway of this root, holds its bot" in row["message"]
+
+
+def test_a_suspended_gateway_is_silent(world: DoctorWorld, stand_ins: StandIns) -> None:
+    pid = stand_ins.up("work", {"telegram": {"state": "fatal"}})
+    os.kill(pid, signal.SIGSTOP)
+    (row,) = of(world, "runtime.silent")
+    assert row["profiles"] == ["work"] and row["fix"]["command"] == f"kill -CONT {pid}"
+    assert of(world, "runtime.deaf") == [], "one fault, one finding"
+    os.kill(pid, signal.SIGCONT)
+    assert of(world, "runtime.silent") == []
+
+
+def test_a_gateway_without_a_sign_of_life_is_silent(world: DoctorWorld, stand_ins: StandIns) -> None:
+    stand_ins.up("work", beat=600)
+    stand_ins.up("family", beat=60)
+    (row,) = of(world, "runtime.silent")
+    assert row["profiles"] == ["work"] and "no sign of life for 10 min" in row["message"]
+    assert row["fix"]["command"] == "hermes-gateways restart work"
+
+
+def test_the_heartbeat_of_an_earlier_process_tells_nothing(world: DoctorWorld, stand_ins: StandIns) -> None:
+    stand_ins.up("work")
+    world.write("work", "state/gateway.heartbeat", json.dumps({"pid": NOBODY, "updated_at": at(9000)}))
+    assert of(world, "runtime.silent") == []
+
+
+def test_two_gateways_of_one_home(world: DoctorWorld, stand_ins: StandIns) -> None:
+    first, second = stand_ins.up("work"), stand_ins.start("work")
+    (row,) = of(world, "runtime.two-gateways")
+    assert row["profiles"] == ["work"] and f"{min(first, second)}, {max(first, second)}" in row["message"]
+
+
+def test_files_of_a_running_gateway_are_never_touched(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """Its pid file names it, or a dead one, or nobody; its markers are old: nothing of it is mended."""
+    stand_ins.up("default")
+    stand_ins.up("work")
+    world.write("work", "gateway.pid", pid_record(NOBODY))
+    stand_ins.up("family")
+    world.write("family", "gateway.pid", "garbage")
+    lock = json.loads(pid_record(stand_ins.running[1].pid, start_time(stand_ins.running[1].pid)))
+    world.write("work", "gateway.lock", json.dumps(lock))
+    for name in ("default", "work", "family"):
+        for marker in (".gateway-planned-stop.json", ".drain_request.json", ".restart_notify.json"):
+            aged(world.write(name, marker, "{}"), 9 * 86400)
+    before = world.picture()
+    rows = world.findings("--only", "runtime")
+    assert not any(row["fix"]["automatic"] for row in rows), rows
+    assert {row["check"] for row in rows} - {"runtime.unsupervised"} == {"runtime.bad-pid-file", "runtime.stale-marker"}
+    told = {row["profiles"][0]: row for row in rows if row["check"] == "runtime.bad-pid-file"}
+    assert "but its gateway is process" in told["work"]["message"] and "understood" in told["family"]["message"]
+    assert told["work"]["fix"]["command"] == "hermes-gateways restart work"
+    assert sum("refused every message" in row["message"] for row in rows) == 3
+    fixed = world.doctor("--fix", "--yes", "--only", "runtime", "--json")
+    assert fixed.data["fixed"] == [] and world.picture() == before
+
+
+def test_a_gateway_that_waits_for_its_turn_keeps_its_old_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """Hermes lets a start that comes too often wait before it takes its pid file."""
+    world.write("work", "gateway.pid", pid_record(NOBODY))
+    stand_ins.start("work")
+    assert without_remarks(world) == []
+
+
+def test_a_copied_pid_file_names_the_gateway_it_is_of(world: DoctorWorld, stand_ins: StandIns) -> None:
+    pid = stand_ins.up("work")
+    world.write("family", "gateway.pid", (world.home("work") / "gateway.pid").read_bytes())
+    (row,) = [row for row in world.findings("--only", "runtime") if row["profiles"] == ["family"]]
+    assert row["check"] == "runtime.reused-pid" and f"process {pid}, which is the gateway of work" in row["message"]
+    fixed = world.doctor("--fix", "--yes", "--only", "runtime", "--json")
+    assert [each["profiles"] for each in fixed.data["fixed"]] == [["family"]]
+    assert not (world.home("family") / "gateway.pid").exists() and (world.home("work") / "gateway.pid").exists()
+
+
+def test_code_that_is_newer_than_the_gateway(world: DoctorWorld, stand_ins: StandIns) -> None:
+    installed = stand_ins.venv / "lib" / "python3.11" / "site-packages" / "hermes_agent-0.19.1.dist-info"
+    installed.mkdir(parents=True)
+    stand_ins.up("work")
+    aged(installed, 3600)
+    assert of(world, "runtime.old-code") == []
+    aged(installed, -3600)
+    assert of(world, "runtime.old-code") == [], "a clock that was wrong"
+    time.sleep(4.1)
+    aged(installed, 0.5)
+    (row,) = of(world, "runtime.old-code")
+    assert row["profiles"] == ["work"] and "before Hermes 0.19.1 was installed" in row["message"]
+    assert row["fix"]["command"] == "hermes-gateways restart work"
+
+
+def test_a_checkout_changes_with_each_pull(tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    assert code_of(python) is None
+    (tmp_path / "hermes_cli").mkdir()
+    assert code_of(python) is None, "no way to tell"
+    log = tmp_path / ".git" / "logs" / "HEAD"
+    log.parent.mkdir(parents=True)
+    log.write_text("pulled\n")
+    aged(log, 1000)
+    found = code_of(python)
+    assert found is not None and found.version == "" and abs(time.time() - 1000 - found.at) < 5
+
+
+def profile(name: str, usage: Usage, *, installed: bool | None = None) -> ProfileFacts:
+    """Return a profile with a gateway that uses so much."""
+    from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+
+    process = Process(100 + len(name), 1.0, "S", 1, ("hermes", "gateway", "run"), {})
+    service = None
+    if installed is not None:
+        service = ServiceStatus(installed=installed, enabled=installed, activity=Activity.INACTIVE)
+    seen = Seen(name, process=process, usage=usage, now=1000.0, manager=ManagerKind.SYSTEMD if service else None)
+    state = GatewayState.RUNNING if installed is None else GatewayState.UNSUPERVISED
+    gateway = Gateway(name, state, process.pid, usage=usage, process=process, service=service, settled=True, seen=seen)
+    home = Path("/nowhere") / name
+    return ProfileFacts(name, home, HomeFiles(home, frozenset(), whole=True), Holdings(), {}, gateway=gateway)
+
+
+class _Facts:
+    """As much of the facts as the checks of processes ask for."""
+
+    def __init__(self, *profiles: ProfileFacts) -> None:
+        self.profiles = {each.name: each for each in profiles}
+        self.runtime = RuntimeFacts()
+
+
+MB = 1024**2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "large"),
+    [
+        ([100, 110, 120, 600], [3]),
+        ([100, 110, 120, 490], []),
+        ([250, 260, 270, 700], []),
+        ([100, 600], []),
+        ([2100], [0]),
+        ([2000], []),
+        ([100, None, 600], []),
+    ],
+)
+def test_memory_is_held_against_the_siblings(sizes: list[int | None], large: list[int]) -> None:
+    profiles = [profile(f"p{n}", Usage(rss=size * MB if size else None)) for n, size in enumerate(sizes)]
+    found = list(alive.memory(_Facts(*profiles)))  # type: ignore[arg-type]
+    assert [each.profiles for each in found] == [(f"p{n}",) for n in large]
+
+
+@pytest.mark.parametrize(("count", "limit", "fires"), [(80, 100, True), (79, 100, False), (80, None, False)])
+def test_open_files_near_the_limit(count: int, limit: int | None, fires: bool) -> None:
+    found = list(alive.open_files(_Facts(profile("a", Usage(open_files=count, open_files_limit=limit)))))  # type: ignore[arg-type]
+    assert bool(found) is fires
+
+
+@pytest.mark.parametrize(("installed", "severity"), [(True, None), (False, "info")])
+def test_a_gateway_that_nothing_revives(installed: bool, severity: str | None) -> None:
+    facts = _Facts(profile("a", Usage(), installed=installed), profile("b", Usage()))
+    (found,) = alive.unsupervised(facts)  # type: ignore[arg-type]
+    assert found.profiles == ("a",) and found.severity == severity
+    assert found.fix.command == f"hermes-gateways {'restart' if installed else 'install'} a"
