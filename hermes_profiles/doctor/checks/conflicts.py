@@ -9,17 +9,16 @@ from hermes_profiles.credentials.identities import Identity, credentials_in, hel
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.sources import Sources
-from hermes_profiles.doctor.words import names, party, plural, process
+from hermes_profiles.doctor.words import LOST, names, party, plural, process
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.holdings import given, stored_in
+from hermes_profiles.profiles.holdings import given, legacy_blocks, stored_in, with_legacy
 
 Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
 # Where a credential that is the same in two profiles is one bot although Hermes' lock tells them apart; with other
 # channels two that are on may share one (two numbers of a Twilio account, two subscriptions of a project).
 _ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
-_UP = ("connected", "connecting")
 
 
 def repair(channel: str, text: str) -> Fix:
@@ -114,25 +113,25 @@ def holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequen
         yield f"{lock.profile} has it now (pid {lock.pid})"
     elif lock is not None:
         yield f"process {lock.pid}, which is no gateway of this root, has it now"
-    without = {name: word for name in running if (word := _without(facts.profiles[name], channel))}
-    having = [name for name in running if name not in without]
+    deaf = {name: word for name in running if (word := without(facts.profiles[name], channel))}
+    having = [name for name in running if name not in deaf]
     if lock is None and having:
         pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
         yield f"{pids} {plural(having, 'runs', 'run')} with it now"
-    for name, word in list(without.items())[:3]:
+    for name, word in list(deaf.items())[:3]:
         if lock is None or name != lock.profile:
             yield f"{channel} of {name} is {word}"
 
 
-def _without(profile: ProfileFacts, channel: str) -> str:
+def without(profile: ProfileFacts, channel: str) -> str:
     """Return what keeps a running gateway from a channel, "" when nothing does."""
     gateway = profile.gateway
-    if gateway is None:
+    if gateway is None or profile.pid is None:
         return ""
     if any(mask.channel == channel for mask in gateway.masks):
         return "switched off for this run"
     state = next((each.state for each in gateway.channels if each.name == channel), "")
-    return state if state and state not in _UP else ""
+    return state if state in LOST else ""
 
 
 def copied_credential(facts: Facts) -> Iterator[Finding]:
@@ -143,9 +142,8 @@ def copied_credential(facts: Facts) -> Iterator[Finding]:
         told.setdefault(channel, []).append(frozenset(group))
     copies: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
     for name, profile in facts.profiles.items():
-        environment = {key: value for key, value in profile.environment.items() if key not in facts.managed.environment}
-        _, config = given(profile.files, facts.catalog)
-        for channel, variable, path, value in credentials_in(environment, config, facts.catalog):
+        config = with_legacy(profile.config, legacy_blocks(profile.files))
+        for channel, variable, path, value in credentials_in(profile.environment, config, facts.catalog):
             copies.setdefault((channel, value), {}).setdefault(name, (variable, path))
     merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
     for (channel, value), places in copies.items():

@@ -132,11 +132,10 @@ def _owner(facts: Facts, target: str, profile: str) -> str | None:
 def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str, bool]]:
     """Yield (place, absolute path, whether its key names an identity) of paths in the settings of channels."""
     for name, value in profile.environment.items():
-        path = _absolute(facts, value)
-        if path is not None:
-            fact = facts.catalog.lookup(name)
-            if fact is not None and fact.channel is not None:
-                yield profile.at_variable(name), path, fact.key_class in _IDENTITY
+        path = _absolute(facts, value) if value[:1] in ("/", "~") else None
+        fact = facts.catalog.lookup(name) if path is not None else None
+        if path is not None and fact is not None and fact.channel is not None:
+            yield profile.at_variable(name), path, fact.key_class in _IDENTITY
     gateway = profile.config.get("gateway")
     legacy = profile.files.json("gateway.json")
     platforms, gateway_section = CONFIG_SECTIONS

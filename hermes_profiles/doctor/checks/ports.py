@@ -10,15 +10,14 @@ from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.probes.listening import Listener
 from hermes_profiles.doctor.sources import Sources
-from hermes_profiles.doctor.words import names, plural, process
+from hermes_profiles.doctor.words import LOST, names, plural, process
 from hermes_profiles.fleet.claims import ports_to_hear
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 
-from .conflicts import are_served_together, repair
+from .conflicts import are_served_together, repair, without
 
 Claims = list[tuple[str, PortClaim]]
-_LOST = frozenset({"fatal", "retrying", "paused", "disconnected"})
 
 
 def shared_port(facts: Facts) -> Iterator[Finding]:
@@ -66,25 +65,16 @@ def _shared(facts: Facts, sources: Sources, port: int, claims: Claims) -> Findin
 
 
 def _listening(facts: Facts, port: int, whose: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
+    """Yield who listens on a port now, and the first that runs without it."""
     has = next((one for one in facts.rivals.listeners if one.port == port and one.profile in whose), None)
     if has is not None:
         yield f"{has.profile} listens on it now (pid {has.pid})"
     for name in whose:
-        word = _lost(facts.profiles[name], channels)
-        if word and (has is None or has.profile != name):
-            yield f"{word} of {name}"
-            return
-
-
-def _lost(profile: ProfileFacts, channels: Sequence[str]) -> str:
-    """Return a channel that a running gateway has not got, and its state; "" when it has them."""
-    if profile.gateway is None or profile.pid is None:
-        return ""
-    masked = next((mask.channel for mask in profile.gateway.masks if mask.channel in channels), None)
-    if masked is not None:
-        return f"switched off for this run: {masked}"
-    found = next((each for each in profile.gateway.channels if each.name in channels and each.state in _LOST), None)
-    return f"{found.state}: {found.name}" if found is not None else ""
+        for channel in channels if has is None or has.profile != name else ():
+            word = without(facts.profiles[name], channel)
+            if word:
+                yield f"{channel} of {name} is {word}"
+                return
 
 
 def port_twice(facts: Facts) -> Iterator[Finding]:
@@ -156,7 +146,7 @@ def _may_be_missing(profile: ProfileFacts, channel: str) -> bool:
     """Return whether a profile may be without a listener: nothing runs, or what runs does not say that it has it."""
     if profile.gateway is None or profile.pid is None:
         return True
-    return next((each.state for each in profile.gateway.channels if each.name == channel), "") in _LOST
+    return next((each.state for each in profile.gateway.channels if each.name == channel), "") in LOST
 
 
 def _taken(facts: Facts, sources: Sources, one: Listener, claims: Claims) -> Finding:
