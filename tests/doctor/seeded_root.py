@@ -158,11 +158,9 @@ class SeededRoot(DoctorWorld):
         self._expect("files.orphan-alias")
         self.add("p17", "config.yaml", "platforms:\n  discord:\n    enabled: false\n")
         self._expect("files.contradiction", "p17")
-        legacy = {"platforms": {"telegram": {"enabled": True, "extra": {"mode": "webhook"}}}}
+        legacy = {"platforms": {"telegram": {"enabled": True}}}
         self.write("p18", "gateway.json", json.dumps(legacy), mode=0o600)
-        self.add(
-            "p18", "config.yaml", "platforms:\n  discord:\n    enabled: true\n    extra:\n      allow_from: ['2']\n"
-        )
+        self.add("p18", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
         self._expect("files.legacy-differs", "p18")
         self.add("p19", ".env", "MY_PAGER_BOT_TOKEN=CANARYpager-0123456789abcdef\n")
         self._expect("files.unknown-secret", "p19")
