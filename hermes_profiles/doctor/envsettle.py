@@ -17,13 +17,14 @@ _UNCERTAIN = "cannot be written with certainty so that every reader sees the sam
 
 
 class Difference(NamedTuple):
-    """A variable that readers see differently: why, and where. `is_seen_in_life`: the gateway's start and the menus
-    differ; otherwise only the scope of a multiplexed profile does."""
+    """A variable that readers see differently: why, and where. `is_lost`: the gateway's start does not see it at all;
+    `in_scope_alone`: only the scope of a multiplexed profile sees something else."""
 
     name: str
     line: int
     reason: str
-    is_seen_in_life: bool
+    is_lost: bool
+    in_scope_alone: bool
 
 
 @lru_cache(maxsize=4096)
@@ -36,11 +37,13 @@ def parsed(raw: bytes, known: frozenset[str]) -> EnvDocument | None:
 
 
 def _scope(document: EnvDocument) -> Mapping[str, str]:
-    """Return what the scope of a multiplexed profile sees: nothing of what is not UTF-8."""
-    if document.encoding not in ("utf-8", "utf-8-sig") or document.has_nuls:
+    """Return what the scope of a multiplexed profile sees: nothing of what is not UTF-8, and a byte order mark as a
+    part of the first name."""
+    try:
+        text = document.raw.decode("utf-8")
+    except UnicodeDecodeError:
         return {}
-    mark = "\ufeff" if document.encoding == "utf-8-sig" else ""
-    return {one.name: one.value for one, _, _ in read_splitlines(mark + document.text)}
+    return {one.name: one.value for one, _, _ in read_splitlines(text)}
 
 
 def _start(document: EnvDocument) -> dict[str, str]:
@@ -48,7 +51,7 @@ def _start(document: EnvDocument) -> dict[str, str]:
     found = document.environment()
     if document.encoding == "utf-8-sig":
         first = next((entry for entry in document.entries if "dotenv" in entry.readers), None)
-        if first is not None and not document.text[: first.start].strip() and document.get(first.name) is first:
+        if first is not None and first.line == 1 and document.get(first.name) is first:
             found.pop(first.name, None)
     return found
 
@@ -70,12 +73,15 @@ def _differences(document: EnvDocument) -> Iterator[Difference]:
         values = (start.get(name), menus.get(name), scope.get(name))
         if len(set(values)) > 1:
             last = document.get(name) or entry
-            yield Difference(name, last.line, _reason(document, last, values), values[0] != values[1])
+            reason = _reason(document, last, values)
+            yield Difference(name, last.line, reason, values[0] is None, values[0] == values[1])
 
 
 def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ...]) -> str:
     start, menus, _ = values
     text = document.text[entry.value_start : entry.rest_end]
+    if document.has_nuls:
+        return "NUL bytes stand in it"
     if start is None and menus is not None:
         marked = document.encoding == "utf-8-sig"
         return "hidden by a byte order mark" if marked and entry.line == 1 else "not seen by the gateway's start"
@@ -88,9 +94,9 @@ def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ..
     if entry.rest_end > entry.value_end:
         return "some take the comment behind it for a part of the value"
     if start == menus:
-        if document.encoding not in ("utf-8", "utf-8-sig") or document.has_nuls:
+        if document.encoding not in ("utf-8", "utf-8-sig"):
             return "the file is not UTF-8, so a multiplexing gateway reads nothing of it"
-        if document.encoding == "utf-8-sig":
+        if document.encoding == "utf-8-sig" and entry.line == 1:
             return "a multiplexing gateway stumbles over the byte order mark"
         if ODD_BREAKS.search(text):
             return "a multiplexing gateway sees a line break in it"

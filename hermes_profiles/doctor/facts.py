@@ -72,6 +72,16 @@ class ProfileFacts:
         """Return its config.yaml, {} when there is none or it is broken."""
         return self.files.sections("config.yaml", EVERYTHING)
 
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """Return what its gateway's environment is made of: top-level scalars of config.yaml below `environment`."""
+        scalars = {
+            str(name): str(value).strip()
+            for name, value in self.config.items()
+            if isinstance(value, str | int | float) and not isinstance(value, bool)
+        }
+        return {**scalars, **self.environment} if scalars else self.environment
+
     @property
     def pid(self) -> int | None:
         """Return the process of its own gateway, None when it has none."""

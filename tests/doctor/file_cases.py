@@ -15,6 +15,11 @@ def comment_behind_a_token(world: DoctorWorld) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}   # from BotFather\n")
 
 
+def comment_in_a_multiplexed_profile(world: DoctorWorld) -> None:
+    comment_behind_a_token(world)
+    world.add("default", "config.yaml", "gateway:\n  multiplex_profiles: true\n")
+
+
 def tab_behind_export(world: DoctorWorld) -> None:
     world.add("work", ".env", "export\tFAVOURITE_COLOUR=CANARY-blue\n'OTHER'=x # why\n")
 
@@ -184,12 +189,20 @@ def schema_of_tomorrow(world: DoctorWorld) -> None:
 
 
 FILE_CASES: tuple[Case, ...] = (
-    Case("files.readers-disagree", comment_behind_a_token, ("work",), mended=True, severity="error"),
+    Case("files.readers-disagree", comment_behind_a_token, ("work",), mended=True, severity="warning"),
+    Case(
+        "files.readers-disagree",
+        comment_in_a_multiplexed_profile,
+        ("work",),
+        mended=True,
+        severity="error",
+        also=frozenset({"services.topology", "services.not-running"}),
+    ),
     Case("files.readers-disagree", tab_behind_export, ("work",), mended=True, severity="warning"),
     Case("files.readers-disagree", mark_before_the_first_key, ("work",), mended=True, severity="error"),
-    Case("files.readers-disagree", interpolated_token, ("work",), severity="error"),
+    Case("files.readers-disagree", interpolated_token, ("work",), severity="warning"),
     Case("files.readers-disagree", value_of_several_lines, ("work",), severity="warning"),
-    Case("files.readers-disagree", latin_1, ("work",)),
+    Case("files.readers-disagree", latin_1, ("work",), severity="info"),
     Case("files.joined-keys", two_keys_on_a_line, ("work",), mended=True, severity="error"),
     Case("files.unknown-secret", credential_of_nobody_we_know, ("work",), severity="info"),
     Case("files.broken", broken_yaml, ("work",), severity="error"),

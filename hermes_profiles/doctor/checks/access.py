@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
@@ -196,17 +197,27 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def _admission(catalog: Catalog, channel: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the variables that open a channel to everybody, and those that list who may speak to it."""
+    own = [
+        key.name
+        for key in catalog.channels[channel].keys
+        if key.key_class is KeyClass.IDENTITY_SETTING and catalog.channels_of(key.name)[:1] == (channel,)
+    ]
+    return tuple(name for name in own if name.endswith("_ALLOW_ALL_USERS")), tuple(
+        name for name in own if name.endswith("_ALLOWED_USERS")
+    )
+
+
 def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> str | None:
     """Return the variable that opens a channel to everybody, None when nothing does."""
-    fact = facts.catalog.channels[channel]
-    own = [key.name for key in fact.keys if key.key_class is KeyClass.IDENTITY_SETTING and key.channel == channel]
-    flags = [name for name in own if name.endswith("_ALLOW_ALL_USERS")]
+    flags, lists = _admission(facts.catalog, channel)
     if not flags:
         return None  # whom it hears is decided elsewhere: a key, a signature
     for name in flags:
         if environment.get(name, "").lower() in _ALLOWS:
             return name
-    lists = [name for name in own if name.endswith("_ALLOWED_USERS")]
     for name in (*(name for name in lists if "GROUP" not in name), "GATEWAY_ALLOWED_USERS"):
         if "*" in [each.strip() for each in environment.get(name, "").split(",")]:
             return name

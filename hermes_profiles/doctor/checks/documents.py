@@ -94,11 +94,12 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
 def contradiction(facts: Facts) -> Iterator[Finding]:
     """Find channels that config.yaml switches off while variables switch them on, and say who wins."""
     for profile in facts.profiles.values():
+        off = _switched_off(profile, facts)
+        if not off:
+            continue
         environment = environment_of(facts, profile)
-        for channel in sorted(facts.catalog.enabled_by(environment)):
-            place = _switched_off(profile, channel, facts)
-            if place is None:
-                continue
+        for channel in sorted(facts.catalog.enabled_by(environment).intersection(off)):
+            place = off[channel]
             names = _enabling(channel, environment, facts)
             where = profile.at_path(place)
             if channel in profile.held.channels:
@@ -121,15 +122,26 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _switched_off(profile: ProfileFacts, channel: str, facts: Facts) -> tuple[str, ...] | None:
-    """Return the path of the flag in config.yaml that counts, None unless it says no."""
-    own = {str(name): block for name, block in profile.config.items() if isinstance(block, Mapping)}
-    places: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
-        (path, block) for path, block in blocks_of(profile, channel, facts.catalog) if len(path) > 1
-    ]
-    places += [((name,), own[name]) for name in own if name == channel]
-    flags = [(path, block["enabled"]) for path, block in places if "enabled" in block]
-    return (*flags[-1][0], "enabled") if flags and not is_truthy(flags[-1][1]) else None
+def _switched_off(profile: ProfileFacts, facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Return channel → path of the flag in config.yaml that says no: of several places the last one counts."""
+    gateway = profile.config.get("gateway")
+    nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
+    places = (
+        (("gateway", "platforms"), nested),
+        (("platforms",), profile.config.get("platforms")),
+        ((), profile.config),
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for path, place in places:
+        for name, block in place.items() if isinstance(place, Mapping) else ():
+            if not isinstance(block, Mapping) or "enabled" not in block:
+                continue
+            channel = facts.catalog.channel_of_config_key(str(name))
+            if channel is not None and is_truthy(block["enabled"]):
+                found.pop(channel, None)
+            elif channel is not None:
+                found[channel] = (*path, str(name), "enabled")
+    return found
 
 
 def _enabling(channel: str, environment: Mapping[str, str], facts: Facts) -> tuple[str, ...]:

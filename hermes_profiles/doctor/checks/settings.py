@@ -52,10 +52,9 @@ def text_of(value: object) -> str:
 
 
 def environment_of(facts: Facts, profile: ProfileFacts) -> Mapping[str, str]:
-    """Return the variables of a profile's gateway: top-level scalars of config.yaml below its environment files, the
-    managed ones over them."""
-    scalars = {str(name): text for name, value in profile.config.items() if (text := text_of(value))}
-    return {**scalars, **profile.environment, **facts.managed.environment}
+    """Return the variables of a profile's gateway, the managed ones over its own."""
+    managed = facts.managed.environment
+    return {**profile.variables, **managed} if managed else profile.variables
 
 
 def is_secret_name(name: str, catalog: Catalog) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from hermes_profiles.credentials.catalog import KeyClass
 from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.credentials.identities import is_example
-from hermes_profiles.doctor.envsettle import differences, joined, settle, split_joined
+from hermes_profiles.doctor.envsettle import Difference, differences, joined, settle, split_joined
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.documents.envglance import glance_env
@@ -58,7 +58,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
         if not found:
             continue
         path = str(profile.home / file)
-        concerned = any(_is_credential(each.name, facts) and each.is_seen_in_life for each in found)
+        multiplexed = bool(facts.services.multiplexing)
         told = listed(f"{_shown(each.name)} ({each.reason})" for each in found)
         can = _works(settle, raw, path, known)
         yield Finding(
@@ -69,8 +69,16 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
             repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
-            severity=lesser(profile, Severity.ERROR if concerned else Severity.WARNING),
+            severity=lesser(profile, _hurts(found, facts, multiplexed=multiplexed)),
         )  # fmt: skip
+
+
+def _hurts(found: tuple[Difference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
+    """Return how much it hurts: a credential that the gateway does not get, something for menus and `status`, or only
+    something for a gateway that serves several profiles, which this one is not."""
+    if any(_is_credential(each.name, facts) and (each.is_lost or multiplexed) for each in found):
+        return Severity.ERROR
+    return Severity.INFO if all(each.in_scope_alone for each in found) and not multiplexed else Severity.WARNING
 
 
 def _works(edit: Callable[..., bytes], raw: bytes, path: str, known: frozenset[str]) -> bool:
