@@ -193,7 +193,7 @@ RUNTIME_CASES: tuple[Case, ...] = (
     Case("runtime.bad-pid-file", _half_written, ("family",), mended=True),
     Case("runtime.bad-pid-file", _folder_as_pid_file, ("family",), mended=True, severity="error"),
     Case("runtime.bad-pid-file", _fifo_as_pid_file, ("family",), mended=True, severity="warning"),
-    Case("runtime.bad-pid-file", _link_to_nothing, ("family",), mended=True, severity="error"),
+    Case("runtime.bad-pid-file", _link_to_nothing, ("family",), mended=True, severity="warning"),
     Case("runtime.stale-lock", _folder_as_lock, ("work",), mended=True, severity="error"),
     Case("runtime.stale-lock", _fifo_as_lock, ("work",), mended=True),
     Case("runtime.stale-marker", _old_stop, ("work",), mended=True, severity="info"),

@@ -67,8 +67,8 @@ def bad_pid_file(facts: Facts) -> Iterator[Finding]:
     for profile, seen, file in _pid_files(facts):
         process, record = seen.process, seen.record
         name = profile.name
-        blocks = file.kind is Kind.FOLDER or (file.kind is Kind.LINK and record is None)
-        if not blocks and record is not None and record.pid:
+        blocks = file.kind is Kind.FOLDER
+        if record is not None and record.pid:
             if process is not None and record.pid != process.pid and _is_up(profile):
                 words = f"gateway.pid of {name} names process {record.pid}, but its gateway is process {process.pid}"
                 yield _restart(profile, file, words)

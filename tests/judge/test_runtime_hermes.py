@@ -1,0 +1,275 @@
+"""What the doctor says of real gateways and of what they leave: killed, suspended, deaf, kept from starting.
+
+The Bot API is a stand-in on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bot_api import BotApi
+from command_runner import Runner
+from hermes_judge import environment
+from test_conflict_gateways import TOKEN, answers, eventually, free_port, judge_with_telegram
+
+pytestmark = pytest.mark.judge
+
+
+class Fleet:
+    """Profiles with one token, each with an API server of its own, started by hand and without our overlay."""
+
+    def __init__(self, user_home: Path, api: BotApi) -> None:
+        self.user = user_home
+        self.root = user_home / ".hermes"
+        self.environment = environment(
+            user_home, HERMES_HOME=str(self.root), HERMES_ALLOW_ROOT_GATEWAY="1", NO_PROXY="*",
+            TELEGRAM_FALLBACK_IPS="149.154.167.220", HERMES_TELEGRAM_DISABLE_FALLBACK_IPS="1",
+        )  # fmt: skip
+        self.locks = Path(self.environment["HERMES_GATEWAY_LOCK_DIR"])
+        self.runner = Runner(user_home, {"HERMES_GATEWAY_LOCK_DIR": str(self.locks)})
+        self.ports: dict[str, int] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._api = api
+        self._python = judge_with_telegram()
+
+    def home(self, profile: str) -> Path:
+        return self.root / "profiles" / profile
+
+    def make(self, profile: str) -> None:
+        self.home(profile).mkdir(parents=True)
+        self.ports[profile] = free_port()
+        (self.home(profile) / ".env").write_text(
+            f"TELEGRAM_BOT_TOKEN={TOKEN}\nAPI_SERVER_ENABLED=true\nAPI_SERVER_HOST=127.0.0.1\n"
+            f"API_SERVER_KEY=CANARY-{profile}-0123456789abcdef\nAPI_SERVER_PORT={self.ports[profile]}\n"
+        )
+        platforms = {"telegram": {"extra": {"base_url": f"{self._api.url}/{profile}/bot"}}}
+        (self.home(profile) / "config.yaml").write_text(
+            f"model:\n  default: none/none\nplatforms: {json.dumps(platforms)}\n"
+        )
+
+    def launch(self, profile: str) -> subprocess.Popen[bytes]:
+        with (self.user / f"{profile}.log").open("ab") as log:
+            self.running[profile] = subprocess.Popen(
+                [self._python, "-m", "hermes_cli.main", "-p", profile, "gateway", "run"],
+                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.user, env=self.environment,
+            )  # fmt: skip
+        return self.running[profile]
+
+    def start(self, profile: str) -> int:
+        """Start one and wait until it answers and has told about its bot; returns its pid."""
+        started = self.launch(profile)
+        eventually(lambda: answers(self.ports[profile]), lambda: self.log(profile))
+        eventually(lambda: self.told(profile) in ("connected", "retrying"), lambda: self.log(profile))
+        return started.pid
+
+    def told(self, profile: str) -> str:
+        try:
+            state = json.loads((self.home(profile) / "gateway_state.json").read_bytes())
+        except (OSError, ValueError):
+            return ""
+        if state["pid"] != self.running[profile].pid or state["gateway_state"] not in ("running", "draining"):
+            return ""
+        return str(state["platforms"].get("telegram", {}).get("state", ""))
+
+    def end(self, profile: str, number: int = signal.SIGKILL) -> int:
+        process = self.running.pop(profile)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(number)
+        process.wait(30)
+        return process.pid
+
+    def log(self, profile: str) -> str:
+        return (self.user / f"{profile}.log").read_text(errors="replace")[-3000:]
+
+    def findings(self, *words: str) -> list[dict[str, Any]]:
+        """Return what is found of gateways; that nobody supervises them is known."""
+        rows = self.runner.call("doctor", "--only", "runtime", "--skip", "runtime.unsupervised", "--json", *words)
+        found: list[dict[str, Any]] = rows.data["findings"]
+        return found
+
+    def mend(self) -> list[str]:
+        done = self.runner.call("doctor", "--only", "runtime", "--fix", "--yes", "--json")
+        return [row["check"] for row in done.data["fixed"]]
+
+    def exits(self, profile: str) -> str:
+        """Start one that cannot start, wait for its end; returns the last of its log."""
+        process = self.launch(profile)
+        assert process.wait(60) != 0, self.log(profile)
+        del self.running[profile]
+        return self.log(profile)
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    """Yield a fleet in a home outside of /tmp, where Hermes starts none; all of it is ended with the test."""
+    folder = Path(__file__).parent / ".work" / f"runtime-{os.getpid()}"
+    folder.mkdir(parents=True)
+    (folder.parent / ".gitignore").write_text("*\n")
+    try:
+        with BotApi() as api:
+            made = Fleet(folder, api)
+            try:
+                for profile in ("one", "two"):
+                    made.make(profile)
+                yield made
+            finally:
+                for profile in tuple(made.running):
+                    made.end(profile)
+    finally:
+        shutil.rmtree(folder)
+
+
+def checks(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["check"], *row["profiles"]) for row in rows]
+
+
+def test_deaf_silent_and_killed(fleet: Fleet) -> None:
+    assert fleet.findings() == []
+    one = fleet.start("one")
+    assert fleet.findings() == [], "a gateway that is well"
+    begun = time.time()
+    fleet.start("two")
+    (row,) = fleet.findings()
+    assert checks([row]) == [("runtime.deaf", "two")] and row["channel"] == "telegram"
+    assert "is retrying since 20" in row["message"]
+    assert f"the gateway of one (process {one}) holds its bot" in row["message"]
+    assert time.time() - begun < 60 and fleet.findings() == [row]
+
+    os.kill(one, signal.SIGSTOP)
+    silent = [each for each in fleet.findings() if each["check"] == "runtime.silent"]
+    assert checks(silent) == [("runtime.silent", "one")]
+    subprocess.run(["/bin/sh", "-c", silent[0]["fix"]["command"]], check=True)
+    eventually(lambda: fleet.findings() == [row], lambda: str(fleet.findings()))
+
+    files = {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")}
+    killed = fleet.end("two")
+    (row,) = fleet.findings()
+    assert checks([row]) == [("runtime.stale-pid", "two")] and f"process {killed}, which is gone" in row["message"]
+    assert fleet.mend() == ["runtime.stale-pid"] and not (fleet.home("two") / "gateway.pid").exists()
+    assert {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")} == files
+    assert answers(fleet.ports["one"]) and fleet.findings() == []
+
+    # What a killed one leaves keeps nobody from its bot: nothing is found of its lock.
+    fleet.end("one")
+    assert fleet.mend() == ["runtime.stale-pid"]
+    assert list(fleet.locks.glob("telegram-bot-token-*.lock"))
+    assert fleet.findings() == []
+    fleet.start("two")
+    assert fleet.told("two") == "connected" and fleet.findings() == []
+
+
+def test_a_pid_that_another_process_has_now(fleet: Fleet) -> None:
+    one = fleet.start("one")
+    (fleet.home("two") / "gateway.pid").write_bytes((fleet.home("one") / "gateway.pid").read_bytes())
+    (row,) = fleet.findings()
+    assert checks([row]) == [("runtime.reused-pid", "two")] and "which is the gateway of one" in row["message"]
+    assert fleet.mend() == ["runtime.reused-pid"] and (fleet.home("one") / "gateway.pid").exists()
+
+    fleet.end("one")
+    record = json.loads((fleet.home("one") / "gateway.pid").read_bytes())
+    (fleet.home("one") / "gateway.pid").write_text(json.dumps(record | {"pid": os.getpid()}))
+    (row,) = fleet.findings()
+    assert (
+        checks([row]) == [("runtime.reused-pid", "one")]
+        and f"process {os.getpid()}, which is another" in row["message"]
+    )
+    assert fleet.mend() == ["runtime.reused-pid"]
+    assert fleet.start("one") != one
+    assert fleet.told("one") == "connected" and fleet.findings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "plant", "check"),
+    [
+        ("gateway.pid", Path.mkdir, "runtime.bad-pid-file"),
+        ("gateway.lock", Path.mkdir, "runtime.stale-lock"),
+        ("gateway.lock", os.mkfifo, "runtime.stale-lock"),
+    ],
+)
+def test_what_keeps_a_real_gateway_from_starting(
+    fleet: Fleet, name: str, plant: Callable[[Path], None], check: str
+) -> None:
+    plant(fleet.home("one") / name)
+    (row,) = fleet.findings()
+    assert (row["check"], row["severity"]) == (check, "error")
+    fleet.exits("one")
+    assert check in {each["check"] for each in fleet.findings()}, "a start does not mend it"
+    assert check in fleet.mend()
+    fleet.start("one")
+    assert fleet.findings() == []
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda path: path.write_text("garbage"),
+        lambda path: path.write_text('{"pid": 1'),
+        lambda path: path.symlink_to("nowhere"),
+        os.mkfifo,
+    ],
+)
+def test_a_pid_file_that_only_misleads(fleet: Fleet, plant: Callable[[Path], None]) -> None:
+    """A warning, not an error: Hermes takes it away itself."""
+    plant(fleet.home("one") / "gateway.pid")
+    (row,) = fleet.findings()
+    assert (row["check"], row["severity"]) == ("runtime.bad-pid-file", "warning")
+    fleet.start("one")
+    assert fleet.findings() == []
+
+
+def test_a_folder_in_place_of_a_channels_lock(fleet: Fleet) -> None:
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()[:16]
+    lock = fleet.locks / f"telegram-bot-token-{digest}.lock"
+    (lock / "x").mkdir(parents=True)
+    (row,) = fleet.findings()
+    assert checks([row]) == [("runtime.stale-lock", "one", "two")]
+    fleet.start("one")
+    assert fleet.told("one") == "retrying"
+    subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
+    fleet.end("one", signal.SIGINT)
+    fleet.start("one")
+    assert fleet.told("one") == "connected" and fleet.findings() == []
+
+
+def test_a_drain_request_that_nobody_took_back(fleet: Fleet) -> None:
+    request = fleet.home("one") / ".drain_request.json"
+    request.write_text('{"action": "drain"}')
+    old = time.time() - 7200
+    os.utime(request, (old, old))
+    (row,) = fleet.findings()
+    assert (row["check"], row["severity"]) == ("runtime.stale-marker", "warning")
+    fleet.start("one")
+
+    def state() -> str:
+        return str(json.loads((fleet.home("one") / "gateway_state.json").read_bytes())["gateway_state"])
+
+    eventually(lambda: state() == "draining", lambda: fleet.log("one"))
+    (row,) = fleet.findings()
+    assert row["check"] == "runtime.stale-marker" and "refused every message" in row["message"]
+    assert fleet.mend() == [] and request.exists(), "who wrote it may still want it"
+    subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
+    eventually(lambda: state() == "running", lambda: fleet.log("one"))
+    assert fleet.findings() == []
+
+
+def test_databases_below_a_real_gateway_leave_no_trace(fleet: Fleet) -> None:
+    fleet.start("one")
+    names = sorted(str(path) for path in fleet.home("one").rglob("*.db*"))
+    assert any(name.endswith("response_store.db") for name in names), names
+    for _ in range(20):
+        assert fleet.findings() == []
+    assert sorted(str(path) for path in fleet.home("one").rglob("*.db*")) == names
+    fleet.end("one", signal.SIGINT)
+    left = {path: path.read_bytes() for path in fleet.home("one").rglob("*.db*")}
+    assert fleet.findings() == []
+    assert {path: path.read_bytes() for path in fleet.home("one").rglob("*.db*")} == left
