@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conflict_cases import BOTH, DISCORD, TELEGRAM, copied_jobs, give, one_codex_login_in_two_stores, tokens
+from conflict_cases import (
+    BOTH,
+    DISCORD,
+    TELEGRAM,
+    copied_jobs,
+    give,
+    one_anthropic_login_in_a_file_and_a_pool,
+    one_codex_login_in_two_stores,
+    one_honcho_grant,
+    one_login_at_a_tool_server,
+    tokens,
+)
 from doctor_world import DoctorWorld
 
 REFRESH = "CANARY-refresh-0123456789"
@@ -130,6 +141,20 @@ def test_a_login_of_its_own_row_beside_the_roots_is_a_copy(world: DoctorWorld) -
         "hermes -p work auth logout openai-codex && hermes -p work auth add openai-codex --type oauth"
     )
     assert found["evidence"][1]["key"] == "providers.openai-codex.tokens.refresh_token"
+
+
+@pytest.mark.parametrize(("plant", "command"), [
+    (one_anthropic_login_in_a_file_and_a_pool,
+     "rm {home}/.anthropic_oauth.json && hermes -p work auth add anthropic --type oauth"),
+    (one_honcho_grant, "hermes -p work memory setup"),
+    (one_login_at_a_tool_server, "hermes -p work mcp reauth linear"),
+])  # fmt: skip
+def test_a_login_is_renewed_by_the_command_of_its_provider(
+    world: DoctorWorld, plant: Callable[[DoctorWorld], None], command: str
+) -> None:
+    plant(world)
+    (found,) = world.findings("--only", "conflicts.shared-login")
+    assert found["fix"]["command"] == command.format(home=world.home("work"))
 
 
 VAULT = "secrets:\n  onepassword:\n    enabled: true\n    env:\n      TELEGRAM_BOT_TOKEN: op://bots/CANARY/token\n"

@@ -33,7 +33,7 @@ def shared_login(facts: Facts) -> Iterator[Finding]:
             told += f"; {names(off)} {plural(off, 'is', 'are')} disabled"
         again = next((name for name in reversed(whose) if name != DEFAULT), whose[-1])
         yield Finding(
-            told, Fix(f"log {again} in again, so that it has a login of its own", _command(provider, again)), whose,
+            told, Fix(f"log {again} in again, so that it has a login of its own", _command(facts, provider, again, grants)), whose,
             evidence=tuple(
                 facts.profiles[grant.profile].at_path(grant.path, grant.file) for grant in grants[:_LINES]
             ) + tuple(facts.profiles[grant.profile].at(grant.file, ".".join(grant.path)) for grant in grants[_LINES:]),
@@ -53,16 +53,19 @@ def _title(provider: str) -> str:
     return f"the MCP server {name}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "an MCP server"
 
 
-def _command(provider: str, profile: str) -> str:
-    """Return what logs a profile in anew (Hermes 0.19.0: hermes_cli/subcommands/{auth,mcp}.py, plugins/memory/honcho).
+def _command(facts: Facts, provider: str, profile: str, grants: list[Grant]) -> str:
+    """Return what logs a profile in anew (Hermes 0.19.0: hermes_cli/subcommands/{auth,mcp}.py, memory_setup.py).
 
-    The copy goes first: `auth add` puts a second login beside it.
+    The copy goes first: `auth add` puts a second login beside it, and no command takes Anthropic's own file away.
     """
     hermes = f"hermes -p {quote(profile)}"
     if provider.startswith(_SERVER):
         return f"{hermes} mcp reauth {quote(provider.removeprefix(_SERVER))}"
     if provider == "honcho":
-        return f"{hermes} honcho setup"
+        return f"{hermes} memory setup"
     if provider == "spotify":
         return f"{hermes} auth logout spotify && {hermes} auth spotify login"
-    return f"{hermes} auth logout {quote(provider)} && {hermes} auth add {quote(provider)} --type oauth"
+    files = {grant.file for grant in grants if grant.profile == profile}
+    away = [f"rm {quote(str(facts.profiles[profile].home / file))}" for file in sorted(files - {"auth.json"})]
+    away += [f"{hermes} auth logout {quote(provider)}"] if "auth.json" in files else []
+    return " && ".join([*away, f"{hermes} auth add {quote(provider)} --type oauth"])
