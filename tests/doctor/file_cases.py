@@ -177,7 +177,7 @@ def _hermes_of_schema(world: DoctorWorld, version: int) -> None:
 
 def schema_of_last_year(world: DoctorWorld) -> None:
     _hermes_of_schema(world, 33)
-    for name, version in (("work", "_config_version: 12\n"), ("family", "")):
+    for name, version in (("work", "_config_version: 12\n"), ("family", "_config_version: old\n")):
         path = world.home(name) / "config.yaml"
         path.write_text(path.read_text().replace("_config_version: 33\n", version))
 

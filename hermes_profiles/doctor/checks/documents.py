@@ -286,7 +286,8 @@ def newer_schema(facts: Facts) -> Iterator[Finding]:
 
 def _versions(facts: Facts) -> Iterator[tuple[ProfileFacts, int]]:
     for profile in facts.profiles.values():
-        if profile.config:
+        # Without a version it was begun by `hermes config set`, which writes none: nothing is amiss with that.
+        if profile.config.get("_config_version") is not None:
             yield profile, _version(profile.config.get("_config_version"))
 
 
