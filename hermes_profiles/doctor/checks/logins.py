@@ -32,8 +32,9 @@ def shared_login(facts: Facts) -> Iterator[Finding]:
         if off:
             told += f"; {names(off)} {plural(off, 'is', 'are')} disabled"
         again = next((name for name in reversed(whose) if name != DEFAULT), whose[-1])
+        command = _command(facts, provider, again, grants)
         yield Finding(
-            told, Fix(f"log {again} in again, so that it has a login of its own", _command(facts, provider, again, grants)), whose,
+            told, Fix(f"log {again} in again, so that it has a login of its own", command), whose,
             evidence=tuple(
                 facts.profiles[grant.profile].at_path(grant.path, grant.file) for grant in grants[:_LINES]
             ) + tuple(facts.profiles[grant.profile].at(grant.file, ".".join(grant.path)) for grant in grants[_LINES:]),
