@@ -109,7 +109,12 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_legacy(config: Mapping[str, Any], legacy: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the configuration with the blocks of gateway.json below those of `gateway.platforms`."""
+    """Return the configuration with the blocks of gateway.json below those of `gateway.platforms`.
+
+    An `enabled: false` of gateway.json is none: Hermes 0.19.0 starts the channel where its variables are set
+    (gateway/config.py keeps note of flags in config.yaml alone).
+    """
+    legacy = {name: _unless_off(block) for name, block in legacy.items()}
     if not legacy:
         return config
     gateway = config.get("gateway")
@@ -117,6 +122,12 @@ def with_legacy(config: Mapping[str, Any], legacy: Mapping[str, Any]) -> Mapping
     nested = gateway.get("platforms")
     nested = nested if isinstance(nested, Mapping) else {}
     return {**config, "gateway": {**gateway, "platforms": merged(legacy, nested)}}
+
+
+def _unless_off(block: Any) -> Any:
+    if isinstance(block, Mapping) and "enabled" in block and not is_truthy(block["enabled"]):
+        return {key: value for key, value in block.items() if key != "enabled"}
+    return block
 
 
 def _spellings(config: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:

@@ -124,6 +124,18 @@ def test_who_wins_is_told_truly(runner: Runner, tmp_path: Path, place: str) -> N
     assert set(told.values()) == {True, False}
 
 
+def test_a_flag_of_gateway_json_switches_nothing_off(runner: Runner, tmp_path: Path) -> None:
+    world = DoctorWorld(runner)
+    for name in ("work", "family"):
+        world.add(name, ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+        world.write(name, "gateway.json", '{"platforms": {"telegram": {"enabled": false}}}', mode=0o600)
+    (world.home("family") / "config.yaml").unlink()
+    verdicts = judge([world.home("work"), world.home("family")], tmp_path / "court")
+    assert all("telegram" in each.enabled for each in verdicts)
+    listed = runner.call("list", "--json", env=world.environment).data["profiles"]
+    assert [row["channels"] for row in listed if row["name"] in ("work", "family")] == [["telegram"], ["telegram"]]
+
+
 def test_hermes_ignores_the_port_and_reads_it_where_we_put_it(runner: Runner, tmp_path: Path) -> None:
     world = DoctorWorld(runner)
     next(case for case in FILE_CASES if case.plant.__name__ == "port_nobody_reads").plant(world)
@@ -248,7 +260,7 @@ DUPLICATE = "model:\n  default: a\nmodel:\n  default: b\n"
 def test_what_is_broken_for_us_is_broken_for_hermes(runner: Runner) -> None:
     world = DoctorWorld(runner)
     texts = [
-        "a: [\n", "a: b: c\n", "\ta: 1\n", DUPLICATE, "a: !env X\n", "a: *nobody\n", "%YAML 1.1\n---\na: 1\n", 
+        "a: [\n", "a: b: c\n", "\ta: 1\n", DUPLICATE, "a: !env X\n", "a: *nobody\n", "%YAML 1.1\n---\na: 1\n",
         "a: 1\n...\n",
         "a: 1\n---\nb: 2\n", "- a\n- b\n", "just text\n", "", "# only\n", "a: 'x\n", "a: >\n  text\n", "a: {b: 1, c}\n",
         "? a\n: b\n", "a: &x 1\nb: *x\n", "<<: {a: 1}\nb: 2\n", "a: 2026-01-01\n", "a: @x\n", "a: `x`\n", "a: \xe9\n",

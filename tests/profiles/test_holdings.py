@@ -49,6 +49,7 @@ def keys(found: Holdings) -> set[tuple[str, str]]:
     {".env": f"BOT={TOKEN}\n", "config.yaml": {"platforms": {"telegram": {"enabled": True, "token": "${BOT}"}}}},
     {"gateway.json": {"platforms": {"telegram": {"enabled": True, "token": TOKEN}}}, "config.yaml": ""},
     {"gateway.json": {"platforms": {"telegram": {"token": TOKEN}}}, "config.yaml": "telegram: {enabled: true}\n"},
+    {"gateway.json": {"platforms": {"telegram": {"enabled": False}}}, ".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"},
 ])  # fmt: skip
 def test_the_same_bot_is_the_same_wherever_its_token_stands(tmp_path: Path, files: dict[str, Any]) -> None:
     found = look(tmp_path / "home", files)
