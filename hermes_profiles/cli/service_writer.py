@@ -124,6 +124,13 @@ class Writer:
     def _plan_one(self, command: str, profile: str, number: int, manager: Manager) -> None:
         spec = self.spec(profile, number)
         found = plan_installation(manager, spec)
+        taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
+        if taken is not None:
+            raise Refused(
+                f"Hermes gives its service the name that {taken}'s has, {spec.name.unit}: its home is a link that "
+                "leads out of the root", target=profile, code="name-clash",
+                hint=f"put the folder itself where the link {self._session.layout.home(profile)} is",
+            )  # fmt: skip
         if found.refusal is not None and not self._force:
             hint = f"see how it differs; `hermes-gateways {command} {profile} --force` writes over it"
             self._outcomes[profile] = Outcome(

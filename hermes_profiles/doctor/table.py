@@ -66,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     Check("services.orphan", _ERROR, "a service is left of a profile that is gone", orphans.orphan),
     Check("services.two-supervisors", _ERROR, "a home has several services", orphans.two_supervisors),
     Check("services.foreign", _ERROR, "two roots write one service", services.foreign),
+    Check("services.name-clash", _ERROR, "profiles get one service together", services.name_clash),
     Check("services.no-interpreter", _ERROR, "a service runs a program that is gone", services.no_interpreter),
     Check("services.no-home", _ERROR, "a service runs in a folder that is gone", services.no_home),
     Check("services.sticky-redirect", _ERROR, "the default service runs another profile", services.sticky_redirect),

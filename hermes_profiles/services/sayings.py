@@ -30,12 +30,14 @@ _SHELL_NAME = "hermes-gateway"  # $0 of our shell; the gateway's own words follo
 class Saying(NamedTuple):
     """What a definition says; "" and () where it says nothing.
 
-    `home`: HERMES_HOME; `others`: homes that a part of it names and another part overrules; `selected`: the profile
-    that its words name; `program`: what is run, `is_launcher` when that is `hermes` itself; `helper`: the Python that
-    refreshes the overlay before a start; `hermes`: the program of Hermes' own part, where that is another one.
+    `home`: HERMES_HOME; `spelled`: the same letter by letter, as a Hermes that escapes nothing meant it; `others`:
+    homes that a part of it names and another part overrules; `selected`: the profile that its words name; `program`:
+    what is run, `is_launcher` when that is `hermes` itself; `helper`: the Python that refreshes the overlay before a
+    start; `hermes`: Hermes' own part, where that names another program.
     """
 
     home: str = ""
+    spelled: str = ""
     others: tuple[str, ...] = ()
     selected: str = ""
     program: str = ""
@@ -59,12 +61,14 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> Saying:
     documents = [base, *map(parse_unit, drop_ins)]
     unit = UnitDocument(tuple(setting for each in documents for setting in each.settings))
     variables = unit.environment()
-    home = variables.get("HERMES_HOME", "").rstrip("/") or _claimed([content, *drop_ins])
+    spelled = _claimed([content, *drop_ins])
+    home = variables.get("HERMES_HOME", "").rstrip("/") or spelled
     named = [each.environment().get("HERMES_HOME", "").rstrip("/") for each in documents]
     helper = unit.command("ExecStartPre")
     told = _told(unit.command("ExecStart"), variables, home)
     is_same = len(documents) == 1 or told_by(base.command("ExecStart"))[0] == told.program
     return told._replace(
+        spelled=spelled,
         others=tuple(dict.fromkeys(each for each in named if each and each != home)),
         directory=unspecified(unit.last("WorkingDirectory")).rstrip("/"),
         helper=helper[0] if helper[1:4] == ("-I", "-m", "hermes_profiles.cli.gateways") else "",

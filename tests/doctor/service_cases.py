@@ -82,6 +82,16 @@ def hermes_of_another_root_took_the_unit(world: DoctorWorld) -> None:
     systemd.edit(systemd.unit("default"), f"HERMES_HOME={world.root}", f"HERMES_HOME={world.user}/other")
 
 
+def a_home_behind_a_link_out_of_the_root(world: DoctorWorld) -> None:
+    away = world.user / "disk" / "work"
+    away.parent.mkdir()
+    shutil.move(world.home("work"), away)
+    world.home("work").symlink_to(away)
+    systemd = Systemd(world, "default", "family")
+    done = systemd.gateways("install", "--json")
+    assert done.code == 6 and "link" in done.problem["message"], done
+
+
 def a_hermes_that_moved(world: DoctorWorld) -> None:
     systemd = everybody(world)
     new = systemd.hermes("new")
@@ -223,6 +233,7 @@ SERVICE_CASES: tuple[Case, ...] = (
     Case("services.two-supervisors", a_second_unit_under_another_name, ("work",), severity="warning"),
     Case("services.legacy-unit", a_unit_of_an_old_release, ("default",)),
     Case("services.foreign", hermes_of_another_root_took_the_unit, ("default",)),
+    Case("services.name-clash", a_home_behind_a_link_out_of_the_root, ("default", "work")),
     Case("services.no-interpreter", a_hermes_that_moved, ("work",), mended=True),
     Case("services.no-interpreter", a_hermes_that_is_gone, ("work",)),
     Case("services.no-home", a_folder_that_is_gone, ("work",)),

@@ -7,11 +7,25 @@ memory of what is enabled, as in the real one; what else a unit does is told to 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 from command_runner import Done
 from doctor_world import NAMES, DoctorWorld
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.doctor.examine import Examination
+from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.findings import Finding
+from hermes_profiles.doctor.surroundings import Surroundings
+from hermes_profiles.doctor.table import CHECKS
+from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import NotFound, Problem
+from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.spec import ServiceSpec
 
 SYSTEMCTL = r"""#!{python} -IS
 import json, os, re, sys
@@ -37,7 +51,8 @@ def text(name):
     parts = [path(name)]
     folder = path(name) + ".d"
     parts += [os.path.join(folder, each) for each in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
-    return "\n".join(open(each).read() for each in parts)
+    parts = [each for each in parts if os.path.isfile(each) and os.path.getsize(each) < 10**6]
+    return "\n".join(open(each, errors="replace").read() for each in parts)
 
 def show(name):
     is_there = os.path.exists(path(name))
@@ -170,3 +185,28 @@ class Systemd:
 def everybody(world: DoctorWorld) -> Systemd:
     """Return the systemd of a world in which each profile has a service that runs."""
     return Systemd(world, *NAMES)
+
+
+def look(
+    world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = ()
+) -> Facts:  # fmt: skip
+    """Return what the doctor sees of a world under managers of a test's own; the first one is due."""
+    layout = Layout(world.root, world.user)
+    seen = World(layout, None if unreachable else manager)
+
+    def no_spec(profile: str) -> ServiceSpec:
+        raise NotFound("no Hermes here", target=profile)
+
+    around = Surroundings(
+        layout, load_catalog(), {"PATH": "/usr/bin:/bin"}, world.user, os.getuid(), time.time(), seen,
+        lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], no_spec,
+    )  # fmt: skip
+    facts = Examination(around).facts()
+    assert not facts.troubles, facts.troubles
+    return facts
+
+
+def found_in(facts: Facts, family: str = "services") -> dict[str, list[Finding]]:
+    """Return check → its findings, of one family."""
+    told = {each.id: list(each.run(facts)) for each in CHECKS if each.family == family}
+    return {check: findings for check, findings in told.items() if findings}

@@ -130,6 +130,19 @@ def foreign(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def name_clash(facts: Facts) -> Iterator[Finding]:
+    """Yield profiles whose services Hermes gives one name: a home behind a link is called after where it leads."""
+    for unit, several in facts.services.clashes.items():
+        first, home = several[0], facts.profiles[several[0]].home
+        yield Finding(
+            f"{' and '.join(sorted(several))} get one service, {unit}: {first} lies behind a link, and Hermes "
+            "names its service after the folder that this leads to",
+            Fix("put the folder itself where the link is", f"ls -ld {shlex.quote(str(home))}"),
+            profiles=tuple(sorted(several)),
+            evidence=tuple(Evidence(name, str(facts.profiles[name].home)) for name in several),
+        )
+
+
 def drifted(facts: Facts) -> Iterator[Finding]:
     """Yield services of ours that we would write otherwise today."""
     for each, details in _drifts(facts, DriftCode.OUTDATED):

@@ -79,12 +79,13 @@ class Leftover(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What lies there. `blockers`: profile → definition of its service's name that runs a home which is gone, or is
-    another root's."""
+    """What lies there. `blockers`: profile → definition of its service's name that runs a home which is gone;
+    `clashes`: unit → profiles that all get this one, where they are several, those behind a link first."""
 
     definitions: tuple[Definition, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     blockers: Mapping[str, Definition] = {}
+    clashes: Mapping[str, tuple[str, ...]] = {}
 
 
 class _Owner(NamedTuple):
@@ -110,8 +111,16 @@ class Search:
         return {os.path.realpath(self._around.layout.home(name)): name for name in self._profiles}
 
     @cached_property
+    def _units(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self._profiles:
+            unit = self._around.world.service_name(name).unit
+            found[unit] = (*found.get(unit, ()), name)
+        return found
+
+    @cached_property
     def _names(self) -> dict[str, str]:
-        return {self._around.world.service_name(name).unit: name for name in self._profiles}
+        return {unit: several[0] for unit, several in self._units.items()}
 
     def run(self) -> Found:
         """Return what lies there."""
@@ -128,13 +137,19 @@ class Search:
                     if found is None:
                         continue
                     meant = self._names.get(found.unit) or self._names.get(found.unit.replace(LABEL, UNIT))
-                    if found.profile is None and not found.has_home and meant is not None:
+                    if scope == USER and meant is not None and found.profile is None and not found.has_home:
                         blockers[meant] = found
                     elif self._is_of_root(found):
                         definitions.append(found)
                 if manager.kind is ManagerKind.SYSTEMD and scope == USER:
                     leftovers += self._leftovers(folder, links, present)
-        return Found(tuple(definitions), tuple(leftovers), blockers)
+        home = self._around.layout.home
+        clashes = {
+            unit: tuple(sorted(several, key=lambda name: not home(name).is_symlink()))
+            for unit, several in (self._units.items() if definitions else ())
+            if len(several) > 1
+        }
+        return Found(tuple(definitions), tuple(leftovers), blockers, clashes)
 
     def _is_of_root(self, found: Definition) -> bool:
         return found.profile is not None or self._owner(found.home_text, "", USER).is_below
@@ -148,7 +163,9 @@ class Search:
         said = saying(kind, content, tuple(parts.values()))
         if not _runs_gateway(path, content, parts):
             return None
-        owner = self._owner(said.home, said.selected, scope)
+        owner, home = self._owner(said.home, said.selected, scope), said.home
+        if not owner.is_below and said.spelled not in ("", said.home):
+            owner, home = self._owner(said.spelled, said.selected, scope), said.spelled
         homes = {each: self._owner(each, "", scope) for each in said.others}
         strangers = tuple(each for each, whose in homes.items() if not whose.is_below)
         if not owner.is_below and any(whose.is_below for whose in homes.values()):
@@ -158,7 +175,7 @@ class Search:
         going = [path, *links] + ([ours] if ours in parts else [])
         return Definition(
             manager=kind, scope=scope, unit=name, path=path, profile=owner.profile,
-            home_text=said.home or str(self._around.user_home / ".hermes"), has_home=owner.is_there,
+            home_text=home or str(self._around.user_home / ".hermes"), has_home=owner.is_there,
             is_own_name=own is not None and name in (own.unit, own.label),
             is_ours=ours in parts or has_mark(content) or MARK.encode() in content,
             said=said, works={each: self._runs(each) for each in _programs(said)},

@@ -36,10 +36,9 @@ class Need(NamedTuple):
 class ServiceFacts(NamedTuple):
     """What was seen.
 
-    `manager`: the one that is due; `definitions`: all services of this root; `blockers`: profile → a definition of its
-    service's name that runs a home which is gone; `drifts`: profile → how its service stands to the one we would
-    write; `needs`: profile → programs that its service does not find; `unreachable`: why the manager cannot be asked;
-    `linger`: whether services outlive the last session, None where nothing decides that; `multiplexing`: what the
+    `manager`: the one that is due; `definitions`: all services of this root; `leftovers`, `blockers`, `clashes`: see
+    `Found`; `drifts`: profile → how its service stands to the one we would write; `needs`: profile → programs that its
+    service does not find; `unreachable`: why the manager cannot be asked; `linger`: whether services outlive the last session, None where nothing decides that; `multiplexing`: what the
     default profile asks for; `serves`: the profiles that the live default gateway serves, None when it is not alive.
     """
 
@@ -47,6 +46,7 @@ class ServiceFacts(NamedTuple):
     definitions: tuple[Definition, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     blockers: Mapping[str, Definition] = {}
+    clashes: Mapping[str, tuple[str, ...]] = {}
     drifts: Mapping[str, Drift] = {}
     needs: Mapping[str, tuple[Need, ...]] = {}
     unreachable: tuple[Problem, ...] = ()
@@ -76,7 +76,9 @@ def look_at_services(
     due = around.managers[0]
     found = Search(around, tuple(profiles)).run()
     definitions = tuple(_with_statuses(around, found.definitions, inventory))
-    seen = ServiceFacts(due.kind, definitions, found.leftovers, found.blockers, serves=_served(inventory))
+    seen = ServiceFacts(
+        due.kind, definitions, found.leftovers, found.blockers, found.clashes, serves=_served(inventory)
+    )  # fmt: skip
     default = profiles.get(DEFAULT)
     if default is not None:
         environment = {**around.environment, **default.environment}
@@ -121,7 +123,8 @@ def _with_statuses(
         rest.append(each)
         if can_be_asked(each):
             wanted.setdefault(each.manager, []).append(each)
-    answers = {kind: _ask(around, kind, each) for kind, each in wanted.items()}
+    # A manager that gave no answer about the fleet is not waited for once more: what files tell would be lost.
+    answers = {kind: _ask(around, kind, each) for kind, each in wanted.items()} if inventory is not None else {}
     yield from (with_status(each, answers.get(each.manager, {})) for each in rest)
 
 

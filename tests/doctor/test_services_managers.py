@@ -1,0 +1,238 @@
+"""The doctor under managers of a test's own: system units, linger, containers, WSL, a Mac."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doctor_world import DoctorWorld
+from fake_launchctl import install
+from fake_systemctl import FakeSystemctl
+from service_world import found_in, look
+
+from hermes_profiles.doctor.findings import Finding
+from hermes_profiles.model.result import Problem
+from hermes_profiles.services.managers.base import ManagerError
+from hermes_profiles.services.managers.launchd import LaunchdManager
+from hermes_profiles.services.managers.systemd import SystemdManager
+from hermes_profiles.services.managers.systemd_bus import Places, account_name, no_bus
+
+UID = os.getuid()
+
+
+class Machine:
+    """A machine whose folders belong to the test, with a systemd that runs nothing."""
+
+    def __init__(self, world: DoctorWorld, folder: Path) -> None:
+        self.world = world
+        self.places = Places(*(folder / name for name in ("run-user", "system", "linger", "booted", "proc")))
+        for each in self.places:
+            each.mkdir()
+        bus = self.places.runtime / str(UID) / "systemd"
+        bus.mkdir(parents=True)
+        (bus / "private").touch()
+        self.units = world.user / ".config/systemd/user"
+        self.units.mkdir(parents=True)
+        self.linger = self.places.linger / account_name(UID, {})
+        self.linger.touch()
+        self.fake = FakeSystemctl(self.units)
+        self.manager = SystemdManager(
+            world.user, {"PATH": "/usr/bin:/bin"}, UID, runner=self.fake, places=self.places
+        )  # fmt: skip
+
+    def unit(self, folder: Path, name: str, home: Path | str, *, more: str = "") -> Path:
+        """Write a unit as Hermes does, with a Python that is there."""
+        path = folder / f"{name}.service"
+        path.write_text(
+            f'[Service]\nExecStart=/bin/sh -m hermes_cli.main gateway run\nEnvironment="HERMES_HOME={home}"\n{more}'
+        )
+        return path
+
+    def enable(self, name: str) -> None:
+        self.fake(("systemctl", "--user", "--no-ask-password", "enable", "--", f"{name}.service"), {}, 1)
+        self.fake.put(name, ActiveState="active", SubState="running", UnitFileState="enabled")
+
+    def findings(self, **options: Any) -> dict[str, list[Finding]]:
+        return found_in(look(self.world, self.manager, **options))
+
+
+@pytest.fixture
+def machine(world: DoctorWorld, tmp_path: Path) -> Machine:
+    return Machine(world, tmp_path)
+
+
+def test_units_without_a_fault_have_no_findings(machine: Machine) -> None:
+    machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    machine.enable("hermes-gateway-work")
+    assert machine.findings() == {}
+
+
+def test_a_system_unit_of_a_profile_that_is_gone_is_told_with_what_an_administrator_runs(machine: Machine) -> None:
+    unit = machine.unit(machine.places.system_units, "hermes-gateway-ghost", machine.world.root / "profiles/ghost")
+    wants = machine.places.system_units / "multi-user.target.wants"
+    wants.mkdir()
+    (wants / unit.name).symlink_to(unit)
+    (finding,) = machine.findings()["services.orphan"]
+    assert finding.repairs == () and finding.severity == "error" and "system service" in finding.message
+    assert finding.fix.command == f"sudo systemctl disable --now {unit.name} && sudo rm -r {unit}"
+
+
+def test_a_user_unit_and_a_system_unit_are_two_supervisors(machine: Machine) -> None:
+    for folder in (machine.units, machine.places.system_units):
+        machine.unit(folder, "hermes-gateway-work", machine.world.home("work"))
+    machine.enable("hermes-gateway-work")
+    (finding,) = machine.findings()["services.two-supervisors"]
+    assert finding.profiles == ("work",) and len(finding.evidence) == 2
+    assert finding.fix.command.startswith("sudo systemctl disable --now hermes-gateway-work.service")
+
+
+def test_a_system_unit_of_another_account_is_nobody_of_ours(machine: Machine) -> None:
+    machine.unit(machine.places.system_units, "hermes-gateway-work", "/home/other/.hermes/profiles/work")
+    path = machine.places.system_units / "hermes-gateway.service"
+    path.write_text("[Service]\nUser=other\nExecStart=/bin/sh -m hermes_cli.main gateway run\n")
+    assert machine.findings() == {}
+
+
+def test_names_are_not_taken_for_others_that_begin_alike(machine: Machine) -> None:
+    machine.world.profile("work-2")
+    for name in ("work", "work-2"):
+        machine.unit(machine.units, f"hermes-gateway-{name}", machine.world.home(name))
+    machine.unit(machine.units, "hermes-backup", machine.world.home("work")).write_text(
+        "[Service]\nExecStart=/bin/ls\n"
+    )
+    assert machine.findings() == {}
+
+
+def test_services_that_end_with_the_session_are_told_once(machine: Machine) -> None:
+    for name in ("work", "family"):
+        machine.unit(machine.units, f"hermes-gateway-{name}", machine.world.home(name))
+        machine.enable(f"hermes-gateway-{name}")
+    assert machine.findings() == {}
+    machine.linger.unlink()
+    (finding,) = machine.findings()["services.linger-off"]
+    assert finding.profiles == ("family", "work") and finding.fix.command == "loginctl enable-linger"
+
+
+def test_linger_does_not_matter_where_nothing_is_enabled(machine: Machine) -> None:
+    machine.linger.unlink()
+    machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    assert machine.findings() == {}
+
+
+def problem(machine: Machine, **environment: str) -> Problem:
+    machine.linger.unlink()
+    shutil.rmtree(machine.places.runtime)
+    return no_bus(environment, UID, machine.places).problem
+
+
+def test_no_user_bus_has_the_one_command_that_mends_it(machine: Machine) -> None:
+    machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    found = machine.findings(unreachable=(problem(machine, SUDO_USER=""),))
+    (finding,) = found.pop("services.no-user-bus")
+    assert finding.fix.command.startswith("loginctl enable-linger ") and finding.profiles == ("work",) and not found
+
+
+@pytest.mark.parametrize("why", ["container", "wsl"])
+def test_a_machine_without_systemd_is_told_as_a_remark(machine: Machine, why: str) -> None:
+    machine.places.booted.rmdir()
+    machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    given = {"WSL_DISTRO_NAME": "Ubuntu"} if why == "wsl" else {}
+    found = machine.findings(unreachable=(problem(machine, SUDO_USER="", **given),))
+    (finding,) = found.pop("services.no-systemd")
+    assert "start nothing here" in finding.message and not found
+    assert finding.fix.command == "hermes-gateways install work --manager supervisor"
+    assert (("/etc/wsl.conf" in finding.fix.text), ("WSL" in finding.message)) == ((why == "wsl"),) * 2
+
+
+def test_a_manager_out_of_reach_hurts_nobody_without_services(machine: Machine) -> None:
+    assert machine.findings(unreachable=(problem(machine, SUDO_USER=""),)) == {}
+
+
+def test_an_orphan_is_only_told_while_its_manager_is_out_of_reach(machine: Machine) -> None:
+    machine.unit(machine.units, "hermes-gateway-ghost", machine.world.root / "profiles/ghost")
+    found = machine.findings(unreachable=(ManagerError("it hangs", hint="look at it").problem,))
+    (finding,) = found.pop("services.orphan")
+    assert finding.repairs == () and "once systemd can be reached" in finding.fix.text and not found
+
+
+# -- a Mac
+
+
+class Mac:
+    """A user whose launchd runs nothing."""
+
+    def __init__(self, world: DoctorWorld, folder: Path) -> None:
+        self.world = world
+        self.agents = world.user / "Library/LaunchAgents"
+        self.agents.mkdir(parents=True)
+        self.fake = install(folder / "bin", UID)
+        self.manager = LaunchdManager(world.user, {"PATH": f"{folder}/bin:/usr/bin:/bin"}, UID, waits=(0.01,) * 3)
+
+    def plist(self, label: str, home: Path, **keys: Any) -> Path:
+        path = self.agents / f"{label}.plist"
+        words = ["/bin/sh", "-m", "hermes_cli.main", "gateway", "run", "--replace"]
+        job = {"Label": label, "ProgramArguments": words, "EnvironmentVariables": {"HERMES_HOME": str(home)}} | keys
+        path.write_bytes(plistlib.dumps(job))
+        self.fake.change(
+            jobs={**self.fake.jobs, f"gui/{UID}/{label}": {"pid": 700, "status": 0, "runs": 1, "home": ""}}
+        )
+        return path
+
+    def findings(self) -> dict[str, list[Finding]]:
+        return found_in(look(self.world, self.manager))
+
+
+@pytest.fixture
+def mac(world: DoctorWorld, tmp_path: Path) -> Mac:
+    return Mac(world, tmp_path)
+
+
+def test_agents_without_a_fault_have_no_findings(mac: Mac) -> None:
+    mac.plist("ai.hermes.gateway-work", mac.world.home("work"), WorkingDirectory=str(mac.world.home("work")))
+    mac.plist("ai.hermes.gateway", mac.world.root)
+    assert mac.findings() == {}
+
+
+def test_an_agent_of_a_profile_that_is_gone_is_an_orphan(mac: Mac) -> None:
+    path = mac.plist("ai.hermes.gateway-ghost", mac.world.root / "profiles/ghost")
+    (finding,) = mac.findings()["services.orphan"]
+    assert finding.profiles == ("ghost",) and finding.evidence[0].file == str(path) and finding.severity == "error"
+    assert len(finding.repairs) == 1
+
+
+def test_an_agent_that_hermes_could_not_spell_is_told_by_its_home(mac: Mac) -> None:
+    path = mac.plist("ai.hermes.gateway-ghost", mac.world.root / "profiles/ghost")
+    path.write_bytes(path.read_bytes().replace(b"hermes_cli.main", b"a & b"))
+    (finding,) = mac.findings()["services.orphan"]
+    assert finding.profiles == ("ghost",)
+
+
+def test_an_agent_of_an_old_release_is_a_second_supervisor(mac: Mac) -> None:
+    mac.plist("ai.hermes.gateway-work", mac.world.home("work"))
+    mac.plist("com.hermes.gateway", mac.world.home("work"))
+    (finding,) = mac.findings()["services.two-supervisors"]
+    assert finding.fix.command.startswith(f"launchctl bootout gui/{UID}/com.hermes.gateway; rm ")
+
+
+def test_an_agent_alone_under_its_old_name_is_legacy(mac: Mac) -> None:
+    mac.plist("com.hermes.gateway", mac.world.root)
+    assert list(mac.findings()) == ["services.legacy-unit"]
+
+
+def test_an_agent_whose_python_or_folder_is_gone(mac: Mac) -> None:
+    home = mac.world.home("work")
+    mac.plist("ai.hermes.gateway-work", home, ProgramArguments=["/nowhere/python", "-m", "hermes_cli.main", "gateway"])
+    assert list(mac.findings()) == ["services.no-interpreter"]
+    mac.plist("ai.hermes.gateway-work", home, WorkingDirectory="/nowhere/checkout")
+    assert list(mac.findings()) == ["services.no-home"]
+
+
+def test_the_default_agent_without_a_pin_follows_a_sticky_profile(mac: Mac) -> None:
+    mac.plist("ai.hermes.gateway", mac.world.root)
+    (mac.world.root / "active_profile").write_text("family\n")
+    (finding,) = mac.findings()["services.sticky-redirect"]
+    assert finding.profiles == ("default", "family")

@@ -1,0 +1,112 @@
+"""One gateway for all, or one for each: judged over answers about gateways, as a live fleet gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from doctor_world import DoctorWorld
+from service_world import found_in, look
+from test_services_managers import Machine
+
+from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.findings import Finding
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.records import StateRecord
+from hermes_profiles.fleet.state import Facts as Seen
+from hermes_profiles.fleet.state import Gateway, GatewayState
+
+ASKED = "gateway:\n  multiplex_profiles: true\n"
+PROCESS = Process(99, 5.0, "S", 1, ("python", "-m", "hermes_cli.main", "gateway", "run"), {})
+
+
+@pytest.fixture
+def machine(world: DoctorWorld, tmp_path: Any) -> Machine:
+    return Machine(world, tmp_path)
+
+
+def with_live_default(facts: Facts, *served: str) -> Facts:
+    """Return facts in which the default gateway lives and says whom it serves; `served` () for itself alone."""
+    assert facts.inventory is not None
+    told = StateRecord(99, 5.0, "running", "", 0, (), served)
+    gateways = {
+        **facts.inventory.gateways,
+        "default": Gateway("default", GatewayState.RUNNING, 99, process=PROCESS, seen=Seen("default", runtime=told)),
+        **{
+            name: Gateway(name, GatewayState.SERVED, 99, service=facts.inventory.gateways[name].service)
+            for name in served if name != "default"
+        },
+    }  # fmt: skip
+    inventory = facts.inventory._replace(gateways=gateways)
+    return facts._replace(inventory=inventory, services=facts.services._replace(serves=served))
+
+
+def findings(machine: Machine, *served: str) -> dict[str, list[Finding]]:
+    return found_in(with_live_default(look(machine.world, machine.manager), *served))
+
+
+def test_a_multiplexer_that_serves_all_is_healthy(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    assert findings(machine, "default", "work", "family") == {}
+
+
+def test_gateways_of_their_own_are_healthy(machine: Machine) -> None:
+    assert findings(machine) == {}
+
+
+def test_a_profile_that_listens_on_a_port_is_left_out(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    machine.world.add("family", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
+    (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
+    assert finding.profiles == ("family",) and "(api_server)" in finding.message
+    assert finding.fix.command == "hermes-gateways install family --start --force"
+
+
+def test_a_profile_made_after_the_multiplexer_started_is_left_out(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    found = findings(machine, "default", "work")
+    (finding,) = found.pop("services.skipped-by-multiplexer")
+    assert finding.profiles == ("family",) and finding.fix.command == "hermes-gateways restart default" and not found
+
+
+def test_a_disabled_profile_is_left_out_rightly(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    machine.world.write("family", "profile.yaml", "disabled: true\n")
+    assert findings(machine, "default", "work") == {}
+
+
+@pytest.mark.parametrize(("asked", "served", "word"), [
+    ("true", (), "started before"), ("false", ("default", "work", "family"), "no longer"),
+])  # fmt: skip
+def test_a_setting_that_does_not_count_yet_is_a_remark(
+    machine: Machine, asked: str, served: tuple[str, ...], word: str
+) -> None:
+    machine.world.add("default", "config.yaml", ASKED.replace("true", asked))
+    found = findings(machine, *served)
+    (finding,) = found.pop("services.topology")
+    assert word in finding.message and finding.evidence[0].key == "gateway.multiplex_profiles" and not found
+
+
+def test_the_variable_counts_more_than_the_configuration(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    machine.world.add("default", ".env", "GATEWAY_MULTIPLEX_PROFILES=false\n")
+    assert findings(machine) == {}
+    (finding,) = findings(machine, "default", "work", "family")["services.topology"]
+    assert finding.evidence[0].key == "GATEWAY_MULTIPLEX_PROFILES" and finding.evidence[0].line == 2
+
+
+def test_a_service_of_a_served_profile_is_unneeded_and_a_mere_file_is_not(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    assert findings(machine, "default", "work", "family") == {}, "nothing starts it"
+    machine.enable("hermes-gateway-work")
+    machine.fake.units["hermes-gateway-work.service"]["NRestarts"] = "7"
+    found = findings(machine, "default", "work", "family")
+    (finding,) = found.pop("services.unneeded")
+    assert finding.profiles == ("work",) and "refused 7 times" in finding.message and not found
+
+
+def test_a_list_of_served_profiles_of_a_dead_gateway_means_nothing(machine: Machine) -> None:
+    machine.world.write("default", "gateway_state.json", '{"pid": 4999999, "served_profiles": ["default", "work"]}')
+    facts = look(machine.world, machine.manager)
+    assert facts.services.serves is None and found_in(facts) == {}
