@@ -1,0 +1,250 @@
+"""Real homes are odd without being broken: no finding of files. And what repairs of files leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY
+from doctor_world import DoctorWorld
+from file_cases import SLACK, TOKEN
+
+Plant = Callable[[DoctorWorld], object]
+
+
+def env_of_a_careful_person(world: DoctorWorld) -> None:
+    lines = f"# TELEGRAM_BOT_TOKEN=old\r\n\r\nexport TELEGRAM_BOT_TOKEN='{TOKEN}'\r\nNAME = \"two words\"\r\n"
+    lines += "URL=http://x/?a=1&b=2\r\nEMPTY=\r\nHASH=a#b\r\nOPENAI_API_KEY=sk-CANARY-0123456789abcdef\r\n"
+    world.write("work", ".env", lines.encode(), mode=0o600)
+
+
+def off_without_credentials(world: DoctorWorld) -> None:
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n  api_server: {enabled: false}\n")
+
+
+def on_with_credentials(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    world.add(
+        "work", "config.yaml", "gateway:\n  platforms:\n    telegram: {enabled: false}\ntelegram: {enabled: true}\n"
+    )
+
+
+def one_port_in_three_places(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=9123\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n    extra: {port: 9123}\n")
+
+
+def port_of_a_server_that_is_off(world: DoctorWorld) -> None:
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
+
+
+def gateway_json_that_agrees(world: DoctorWorld) -> None:
+    block = {"enabled": "yes", "extra": {"mode": "polling", "old": 1}}
+    world.write("work", "gateway.json", json.dumps({"platforms": {"telegram": block}, "x": 1}), mode=0o600)
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: true\n    extra: {mode: polling}\n")
+
+
+def keys_of_tools(world: DoctorWorld) -> None:
+    keys = ("NOTION_TOKEN", "LINEAR_API_KEY", "MY_DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "SENTRY_AUTH_TOKEN")
+    world.add("work", ".env", "".join(f"{name}=CANARY-{name.lower()}-0123456789\n" for name in keys))
+    world.add("work", ".env", "CRM_APP_SECRET=CANARY-crm-0123456789\nPAGER_BOT_TOKEN=changeme\n")
+    server = "mcp_servers:\n  crm:\n    command: npx\n    env:\n      CRM_APP_SECRET: ${CRM_APP_SECRET}\n"
+    world.add("work", "config.yaml", server)
+
+
+def example_of_a_channel_that_is_off(world: DoctorWorld) -> None:
+    world.add("work", ".env", "SLACK_APP_TOKEN=changeme\n")
+
+
+def empty_documents(world: DoctorWorld) -> None:
+    for name in (".op.env", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json"):
+        world.write("work", name, "", mode=0o600)
+    world.write("family", "config.yaml", "# nothing yet\n", mode=0o600)
+
+
+def linked_files(world: DoctorWorld) -> None:
+    shared = world.user / "shared"
+    shared.mkdir()
+    (world.home("work") / "config.yaml").rename(shared / "config.yaml")
+    (world.home("work") / "config.yaml").symlink_to(shared / "config.yaml")
+    (shared / "skills").mkdir()
+    (world.home("work") / "skills").symlink_to(shared / "skills")
+
+
+def linked_profile(world: DoctorWorld) -> None:
+    elsewhere = world.user / "disk" / "bot"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / ".env").write_text("OPENAI_API_KEY=sk-CANARY-bot-0123456789\n")
+    (elsewhere / ".env").chmod(0o600)
+    (world.root / "profiles" / "bot").symlink_to(elsewhere)
+
+
+def hidden_things_beside_profiles(world: DoctorWorld) -> None:
+    profiles = world.root / "profiles"
+    (profiles / ".DS_Store").write_text("x")
+    (profiles / ".git").mkdir()
+    (profiles / ".bot.staging-4711").mkdir()  # just being made
+    (profiles / ".trash").mkdir()
+
+
+def sticky_profile(world: DoctorWorld) -> None:
+    (world.root / "active_profile").write_text("work\n")
+
+
+def foreign_programs(world: DoctorWorld) -> None:
+    folder = world.user / ".local/bin"
+    folder.mkdir(parents=True)
+    (folder / "big").write_bytes(b"hermes -p ghost" * 1000)
+    (folder / "work").write_text('#!/bin/sh\nexec hermes -p work "$@"\n')
+    (folder / "main").write_text('#!/bin/sh\nexec hermes -p default "$@"\n')
+
+
+QUIET: tuple[Plant, ...] = (
+    env_of_a_careful_person, off_without_credentials, on_with_credentials, one_port_in_three_places,
+    port_of_a_server_that_is_off, gateway_json_that_agrees, keys_of_tools, example_of_a_channel_that_is_off,
+    empty_documents, linked_files, linked_profile, hidden_things_beside_profiles, sticky_profile, foreign_programs,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
+def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
+    plant(world)
+    assert world.findings("--only", "files") == []
+
+
+def test_homes_of_the_benchmarks_are_healthy(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+    from homes import CONFIG, ENV  # type: ignore[import-not-found]
+
+    for n in range(3):
+        world.profile(f"bench{n}")
+        world.write(f"bench{n}", ".env", ENV.format(n=n, port=9300 + n), mode=0o600)
+        world.write(f"bench{n}", "config.yaml", CONFIG)
+    assert world.findings("--only", "files", "--only", "security") == []
+
+
+def test_aliases_of_another_root_are_not_ours_to_judge(world: DoctorWorld) -> None:
+    other = world.user / "data"
+    (other / "profiles" / "bot").mkdir(parents=True)
+    (other / "profiles" / "bot" / ".env").write_text("# none\n")
+    script = world.user / ".local/bin/work"
+    script.parent.mkdir(parents=True)
+    script.write_text('#!/bin/sh\nexec hermes -p work "$@"\n')
+    world.environment["HERMES_HOME"] = str(other)
+    assert world.findings("--only", "files.orphan-alias") == []
+
+
+def test_hostile_documents_hide_nothing_and_hang_nobody(world: DoctorWorld) -> None:
+    """A pipe, a giant, a loop and a folder where files belong: each is told, and so is everything else."""
+    for number in range(5):
+        world.profile(f"p{number}")
+    world.home("p0").joinpath("config.yaml").unlink()
+    os.mkfifo(world.home("p0") / "config.yaml")
+    for name, path in (("p1", ".env"), ("p2", "auth.json")):
+        with open(world.home(name) / path, "wb") as file:
+            file.truncate(2**30)
+    (world.home("p1") / ".env").chmod(0o600)
+    (world.home("p2") / "auth.json").chmod(0o600)
+    (world.home("p3") / "gateway.json").symlink_to(world.home("p3") / "gateway.json")
+    (world.home("p4") / ".env").unlink()
+    (world.home("p4") / ".env").mkdir()
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
+    rows = world.findings("--only", "files", "--only", "security")
+    assert [(row["check"], row["profiles"]) for row in rows] == [
+        ("files.unreadable", [f"p{number}"]) for number in range(5)
+    ] + [("files.joined-keys", ["work"])]  # fmt: skip
+    reasons = ["no file but a pipe", "too large", "too large", "cannot be read", "a folder lies in its place"]
+    assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(world: DoctorWorld) -> None:
+    (world.root / "profiles" / "Bad\x1b[2J\nname").mkdir()
+    (row,) = world.findings("--only", "files.bad-folder")
+    assert "\x1b" not in row["message"] and "\n" not in row["message"]
+
+
+def test_a_disabled_profile_counts_less(world: DoctorWorld) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
+    world.write("work", "profile.yaml", "disabled: true\n")
+    (row,) = world.findings("--only", "files.joined-keys")
+    assert row["severity"] == "warning" and "work (disabled)" in row["message"]
+
+
+def test_a_comment_moves_above_its_variable_and_nothing_else_changes(world: DoctorWorld) -> None:
+    path = world.write("work", ".env", f"# a\r\nA=1\r\nTELEGRAM_BOT_TOKEN={TOKEN} # why=x\r\n\r\n# z", mode=0o600)
+    assert world.doctor("--fix", "--yes", "--only", "files.readers-disagree", "--json").code == 0
+    assert path.read_bytes() == f"# a\r\nA=1\r\n# why=x\r\nTELEGRAM_BOT_TOKEN={TOKEN}\r\n\r\n# z".encode()
+
+
+def test_joined_keys_and_a_comment_are_mended_together(world: DoctorWorld) -> None:
+    path = world.write("work", ".env", f"A=1 # one\nTELEGRAM_BOT_TOKEN={TOKEN}{SLACK}", mode=0o600)
+    assert world.doctor("--fix", "--yes", "--only", "files", "--json").data["findings"] == []
+    assert path.read_text() == f"# one\nA=1\nTELEGRAM_BOT_TOKEN={TOKEN}\n{SLACK}"
+
+
+def test_the_port_moves_and_comments_stay(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
+    path = world.add(
+        "work", "config.yaml", "platforms:\n  # mine\n  api_server:\n    port: 9123\n    x: []\nlast: 1 # x\n"
+    )
+    assert world.doctor("--fix", "--yes", "--only", "files.ignored-port", "--json").code == 0
+    text = path.read_text()
+    assert "  # mine\n  api_server:\n" in text and "last: 1 # x\n" in text and "\n    port:" not in text
+    assert "extra:" in text and "port: 9123" in text
+
+
+def test_a_port_that_somebody_has_is_not_moved(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
+    world.add("family", ".env", "API_SERVER_KEY=CANARY-other-key-0123456789\nAPI_SERVER_PORT=9123\n")
+    (row,) = world.findings("--only", "files.ignored-port")
+    assert row["fix"]["automatic"] is False
+
+
+@pytest.mark.parametrize("obstacle", ["profile", "sticky", "pid", "alias", "reserved"])
+def test_a_folder_keeps_its_name_while_anything_speaks_for_it(world: DoctorWorld, obstacle: str) -> None:
+    folder = world.root / "profiles" / ("Test" if obstacle == "reserved" else "Hobby")
+    folder.mkdir()
+    if obstacle == "profile":
+        world.profile("hobby")
+    elif obstacle == "sticky":
+        (world.root / "active_profile").write_text("Hobby")
+    elif obstacle == "pid":
+        (folder / "gateway.pid").write_text("{}")
+    elif obstacle == "alias":
+        script = world.user / ".local/bin/hobby"
+        script.parent.mkdir(parents=True)
+        script.write_text(f"#!/bin/sh\nHERMES_HOME={folder} hermes -p work\n")
+    (row,) = world.findings("--only", "files.bad-folder")
+    assert row["fix"]["automatic"] is False
+
+
+def test_an_example_in_a_channel_that_is_off_is_no_fault(world: DoctorWorld) -> None:
+    world.add("work", ".env", "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n")
+    assert [row["check"] for row in world.findings("--only", "files")] == ["files.placeholder"]
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
+    assert world.findings("--only", "files.placeholder") == []
+
+
+def test_one_unknown_credential_in_several_profiles_is_one_finding(world: DoctorWorld) -> None:
+    for name in ("work", "family"):
+        world.add(name, ".env", "ACMECHAT_BOT_TOKEN=CANARY-acme-0123456789\n")
+    world.add("default", ".env", "SPARE=7000000001:CANARY0123456789012345678901234567\n")
+    rows = world.findings("--only", "files.unknown-secret")
+    assert [(row["profiles"], len(row["evidence"])) for row in rows] == [(["default"], 1), (["family", "work"], 2)]
+
+
+@pytest.mark.parametrize("version", ["true", "[1]", "nonsense", "-3"])
+def test_a_version_that_is_none_breaks_nothing(world: DoctorWorld, version: str) -> None:
+    world.add("work", "config.yaml", f"_config_version: {version}\n")
+    assert world.findings("--only", "general") == []
+
+
+def test_a_link_in_place_of_the_sticky_file_is_left_alone(world: DoctorWorld, tmp_path: Path) -> None:
+    (tmp_path / "sticky").write_text("ghost\n")
+    (world.root / "active_profile").symlink_to(tmp_path / "sticky")
+    (row,) = world.findings("--only", "files.sticky-gone")
+    assert row["fix"]["automatic"] is False

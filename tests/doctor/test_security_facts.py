@@ -1,0 +1,114 @@
+"""Owners and modes as the checks see them: what only another user, or another kind of machine, could show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from hermes_profiles.changes.plan import Signature
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.doctor.checks import exposure
+from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
+from hermes_profiles.doctor.findings import Severity, TightenMode
+from hermes_profiles.doctor.probes.rivals import RivalFacts
+from hermes_profiles.doctor.probes.runtime import RuntimeFacts
+from hermes_profiles.doctor.probes.services import ServiceFacts
+from hermes_profiles.doctor.probes.tree import TreeFacts
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Holdings
+from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.snapshot import Kind
+
+ALICE, ROOT, BOB = 1000, 0, 1001
+USERS = {ALICE: "alice", ROOT: "root", BOB: "bob"}
+HOME = Path("/home/alice/.hermes/profiles/work")
+
+
+def fact(path: str | Path, *, uid: int = ALICE, mode: int = 0o600, kind: Kind = Kind.FILE) -> FileFact:
+    return FileFact(HOME / path, kind, mode, uid, 1, 0.0, Signature(1, 1, 1, 1, 1, mode))
+
+
+def facts(
+    *files: FileFact, uid: int = ALICE, home_uid: int = ALICE, root_uid: int = ALICE, tree: Mapping[str, object] = {},
+    disabled: bool = False,
+) -> Facts:  # fmt: skip
+    home = fact("", uid=home_uid, mode=0o755, kind=Kind.FOLDER)
+    listing = {str(each.path.relative_to(HOME)): each for each in files}
+    reader = HomeFiles(HOME)
+    for name in (".env", ".op.env", "config.yaml", "gateway.json"):
+        reader.absent(name)
+    profile = ProfileFacts("work", HOME, reader, Holdings(), listing, disabled=disabled)
+    around = TreeFacts(root=home._replace(uid=root_uid), homes={"work": home}, ways={"work": 0o077}, users=USERS)
+    return Facts(
+        Layout(HOME.parent.parent, Path("/home/alice")), load_catalog(), {}, uid, 0.0, "default", {"work": profile},
+        None, NOTHING_MANAGED, around._replace(**tree), RivalFacts(), ServiceFacts(), RuntimeFacts(),
+    )  # fmt: skip
+
+
+def test_what_sudo_left_names_its_owner_and_the_way_back() -> None:
+    seen = facts(fact(".env"), fact("state.db", uid=ROOT), fact("logs/gateway.log", uid=ROOT), fact("x", uid=BOB))
+    (found,) = exposure.foreign_owner(seen)
+    assert "state.db, logs and x of work belong to root and bob, not to alice" in found.message
+    assert found.fix.command == f"sudo chown -R alice: {HOME}/state.db {HOME}/logs {HOME}/x"
+    assert [Path(each.file or "").name for each in found.evidence] == ["state.db", "gateway.log", "x"]
+    assert not found.repairs and found.severity is Severity.ERROR
+
+
+def test_a_home_of_root_below_a_root_of_alice() -> None:
+    (found,) = exposure.foreign_owner(facts(fact(".env", uid=ROOT), home_uid=ROOT))
+    assert found.message.startswith("the home of work belongs to root, not to alice")
+    assert found.fix.command == f"sudo chown -R alice: {HOME}"
+
+
+def test_a_disabled_profile_counts_less() -> None:
+    (found,) = exposure.foreign_owner(facts(fact("a", uid=ROOT), disabled=True))
+    assert found.severity is Severity.WARNING and "work (disabled)" in found.message
+
+
+@pytest.mark.parametrize("seen", [
+    facts(fact(".env")),
+    facts(fact("plugins", uid=ROOT, kind=Kind.LINK)),
+    facts(fact("profiles", uid=BOB, kind=Kind.FOLDER)),
+    facts(fact(".env", uid=BOB), home_uid=BOB, root_uid=BOB, uid=ALICE),  # somebody else's root, looked at by alice
+    facts(fact("state.db", uid=BOB, mode=0o660), tree={"meant_for_group": True}),
+], ids=["own", "link", "profiles", "another's root", "shared on purpose"])  # fmt: skip
+def test_what_is_as_it_should_be(seen: Facts) -> None:
+    assert list(exposure.foreign_owner(seen)) == []
+
+
+def test_a_group_may_read_where_the_machine_is_made_so() -> None:
+    shared = fact(".env", mode=0o640)
+    (found,) = exposure.readable_secret(facts(shared))
+    assert found.repairs == (TightenMode(shared.path, 0o600, shared.signature),)
+    assert list(exposure.readable_secret(facts(shared, tree={"meant_for_group": True}))) == []
+    assert list(exposure.readable_secret(facts(fact(".env", mode=0o644), tree={"meant_for_group": True})))
+
+
+def test_a_mode_is_only_ever_tightened() -> None:
+    read_only = fact(".env", mode=0o444)
+    (found,) = exposure.readable_secret(facts(read_only))
+    assert found.repairs == (TightenMode(read_only.path, 0o400, read_only.signature),)
+
+
+def test_nobody_else_s_file_is_mended() -> None:
+    (found,) = exposure.readable_secret(facts(fact(".env", mode=0o644, uid=ROOT)))
+    assert not found.repairs and found.fix.command == f"chmod go-rwx {HOME}/.env"
+    (found,) = exposure.readable_secret(facts(fact(".env", mode=0o644), uid=ROOT))
+    assert found.repairs
+
+
+def test_who_may_pass_the_folders_above(tmp_path: Path) -> None:
+    from hermes_profiles.doctor.probes.tree import _ancestors, _through, _way
+
+    root = tmp_path / "user" / ".hermes"
+    root.mkdir(parents=True)
+    layout = Layout(root, tmp_path / "user")
+    assert list(_ancestors(layout)) == [root, tmp_path / "user"]
+    for modes, way in (((0o755, 0o755), 0o077), ((0o700, 0o755), 0), ((0o755, 0o750), 0o070), ((0o711, 0o711), 0o077)):
+        os.chmod(tmp_path / "user", modes[0])
+        os.chmod(root, modes[1])
+        assert _way(_ancestors(layout)) == way, (modes, oct(way))
+    assert _through(0o701) == 0o077 and _through(0o710) == 0o070 and _through(0o744) == 0
