@@ -23,7 +23,7 @@ from hermes_profiles.profiles.roots import require
 
 @examples(
     "hermes-profiles repair --dry-run",
-    "hermes-profiles repair work family --yes",
+    "hermes-profiles repair work --yes",
     "hermes-profiles repair --owner telegram=work --dry-run",
     "hermes-profiles repair --channel slack --yes --json",
 )
