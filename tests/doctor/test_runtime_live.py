@@ -17,10 +17,12 @@ import pytest
 from doctor_world import DoctorWorld
 from runtime_cases import NOBODY, aged, pid_record
 
-from hermes_profiles.doctor.checks import alive
+from hermes_profiles.doctor.checks import alive, runtime
 from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts, code_of
 from hermes_profiles.fleet.process import Process, Usage
+from hermes_profiles.fleet.records import PidRecord
 from hermes_profiles.fleet.state import Facts as Seen
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.profiles.holdings import Holdings
@@ -104,7 +106,9 @@ def test_gateways_that_are_well_have_no_findings(world: DoctorWorld, stand_ins: 
     for name in ("default", "work", "family"):
         stand_ins.up(name, {"telegram": connected, "webhook": connected})
     # What an earlier process wrote stays in the file for ever.
-    stand_ins.world.write("work", ".drain_request.json", '{"epoch": "another:1"}')
+    aged(world.write("work", ".drain_request.json", '{"epoch": "another:1"}'), 9 * 86400)
+    # Somebody drains this one now.
+    aged(world.write("family", ".drain_request.json", "{}"), 1800)
     assert without_remarks(world) == []
 
 
@@ -144,7 +148,7 @@ def test_a_lock_outside_of_the_root_is_named_by_its_process(world: DoctorWorld, 
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     stand_ins.up("work", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
                                        "error_message": f"in use (PID {NOBODY})"}})  # fmt: skip
-    other = world.user / "elsewhere"
+    home, other = world.home("work"), world.user / "elsewhere"
     other.mkdir()
     words = [str(stand_ins.venv / "bin" / "python"), "-IS", str(stand_ins.venv / "bin" / "hermes"), "gateway", "run"]
     stranger = subprocess.Popen(words, executable=sys.executable, env={"HERMES_HOME": str(other)})
@@ -153,6 +157,7 @@ def test_a_lock_outside_of_the_root_is_named_by_its_process(world: DoctorWorld, 
     locks.mkdir(parents=True)
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()[:16]
     (locks / f"telegram-bot-token-{digest}.lock").write_text(pid_record(stranger.pid, start_time(stranger.pid)))
+    (locks / "telegram-bot-token-0000000000000000.lock").write_text((home / "gateway.pid").read_text())
     (row,) = of(world, "runtime.deaf")
     assert f"process {stranger.pid}, which is no gateway of this root, holds its bot" in row["message"]
 
@@ -218,6 +223,26 @@ def test_a_gateway_that_waits_for_its_turn_keeps_its_old_pid_file(world: DoctorW
     assert without_remarks(world) == []
 
 
+def test_a_process_that_nothing_proves_keeps_the_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """An old Hermes wrote a bare number: the process is alive, and may be the gateway of this home or of another."""
+    pid = stand_ins.start("work")
+    world.write("family", "gateway.pid", f"{pid}\n")
+    aged(world.write("family", ".restart_notify.json", "{}"), 9 * 86400)
+    assert without_remarks(world) == []
+
+
+@pytest.mark.parametrize("state", [GatewayState.FAILED, GatewayState.SERVED, GatewayState.STALE])
+def test_whatever_the_manager_says_of_it(state: GatewayState, tmp_path: Path) -> None:
+    (tmp_path / "gateway.pid").write_text(str(NOBODY))
+    listing = {each.path.name: each for each in list_home(tmp_path)}
+    files = HomeFiles(tmp_path, frozenset(), whole=True)
+    process = Process(NOBODY, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
+    for doubtful, found in ((None, 1), (process, 0)):
+        seen = Seen("a", record=PidRecord(NOBODY), doubtful=doubtful)
+        one = ProfileFacts("a", tmp_path, files, Holdings(), listing, gateway=Gateway("a", state, seen=seen))
+        assert len(list(runtime.stale_pid(_Facts(one)))) == found  # type: ignore[arg-type]
+
+
 def test_a_copied_pid_file_names_the_gateway_it_is_of(world: DoctorWorld, stand_ins: StandIns) -> None:
     pid = stand_ins.up("work")
     world.write("family", "gateway.pid", (world.home("work") / "gateway.pid").read_bytes())
@@ -258,13 +283,13 @@ def test_a_checkout_changes_with_each_pull(tmp_path: Path) -> None:
 
 def profile(name: str, usage: Usage, *, installed: bool | None = None) -> ProfileFacts:
     """Return a profile with a gateway that uses so much."""
-    from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+    from hermes_profiles.services.managers.base import Activity, ServiceStatus
 
     process = Process(100 + len(name), 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     service = None
     if installed is not None:
         service = ServiceStatus(installed=installed, enabled=installed, activity=Activity.INACTIVE)
-    seen = Seen(name, process=process, usage=usage, now=1000.0, manager=ManagerKind.SYSTEMD if service else None)
+    seen = Seen(name, process=process, usage=usage, now=1000.0)
     state = GatewayState.RUNNING if installed is None else GatewayState.UNSUPERVISED
     gateway = Gateway(name, state, process.pid, usage=usage, process=process, service=service, settled=True, seen=seen)
     home = Path("/nowhere") / name

@@ -180,12 +180,12 @@ def test_a_folder_where_a_lock_belongs_closes_the_channel(world: DoctorWorld) ->
 
 
 def test_a_folder_of_locks_that_is_not_ours(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.profile("work", env="TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n")
     locks = world.user / ".local/state/hermes/gateway-locks"
     locks.mkdir(parents=True)
-    assert world.findings("--only", "runtime") == []
     may = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: path != locks and may(path, mode))
+    assert world.findings("--only", "runtime") == [], "nobody needs a lock"
+    world.profile("work", env="TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n")
     (row,) = world.findings("--only", "runtime")
     assert (row["check"], row["profiles"]) == ("runtime.stale-lock", ["work"])
     assert "sudo chown" in row["fix"]["command"]

@@ -138,9 +138,9 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
 
 def unsupervised(facts: Facts) -> Iterator[Finding]:
     """Yield gateways that nothing revives, where there is a manager that could."""
-    for profile, gateway, seen in _running(facts):
+    for profile, gateway, _ in _running(facts):
         name, service = profile.name, gateway.service
-        if gateway.state is not GatewayState.UNSUPERVISED or seen.manager is None or service is None:
+        if gateway.state is not GatewayState.UNSUPERVISED or service is None:  # no manager, no service
             continue
         words = f"the gateway of {name} was started by hand: nothing revives it, and a reboot ends it"
         fix = Fix("give it a service", f"hermes-gateways install {name}")

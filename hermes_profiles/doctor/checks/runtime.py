@@ -22,6 +22,7 @@ _REQUEST_AGE = 600.0
 _NOTICE_AGE = 86400.0
 _LONG_DRAIN = 3600.0
 _STORM = 5
+# In these a home has no gateway of its own: `resolve` says so only when no process is proven.
 _SETTLED = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED, GatewayState.SERVED})
 _DRAIN = ".drain_request.json"
 # Marker → from which age it is a leftover, and what it does at the next start, "" for nothing.
@@ -96,7 +97,7 @@ def _is_idle(profile: ProfileFacts) -> bool:
     gateway = profile.gateway
     if gateway is None or gateway.seen is None or gateway.state not in _SETTLED:
         return False
-    return gateway.process is None and gateway.seen.doubtful is None and gateway.seen.main is None
+    return gateway.seen.doubtful is None
 
 
 def _is_up(profile: ProfileFacts) -> bool:
