@@ -33,6 +33,8 @@ from .ownership import Kind, Rivalry
 _MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
 _HONCHO = "honcho.json"
+# Of two that are on the identity decides, but for these: one bot that answers twice, whatever stands beside it.
+_ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
 # People choose one password for several accounts: it is the same only together with the account.
 _PERSONAL = "_PASSWORD"
 # Shared between profiles on purpose, under a lock of its own.
@@ -224,9 +226,10 @@ def _same_party(
     account of its own where the channel is off has no copy."""
     first, second = profiles[one], profiles[other]
     keys = [{i.key for i in each.held.identities if i.channel == channel} for each in (first, second)]
-    if all(keys):
-        return tuple(sorted(keys[0] & keys[1]))
     mine, theirs = first.copies.get(channel, {}), second.copies.get(channel, {})
+    if all(keys):
+        bots = {mine[name] for name in _ONE_BOT & mine.keys() & theirs.keys() if mine[name] == theirs[name]}
+        return tuple(sorted((keys[0] & keys[1]) | bots))
     if any(name in mine and name in theirs and mine[name] != theirs[name] for name in telling):
         return ()
     return tuple(sorted({mine[name] for name in mine.keys() & theirs.keys() if mine[name] == theirs[name]}))

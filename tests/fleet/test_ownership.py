@@ -210,6 +210,9 @@ def test_a_slack_app_and_its_bot_never_part(tmp_path: Path):
         scene(tmp_path, a=slack("aaaaaa", "aaaaaa"), b=slack("aaaaaa", "bbbbbb"), c=slack("cccccc", "bbbbbb"))
     )
     assert shared(found) == {("identity", "slack", "a", ("b",))}, "c holds nothing that a holds"
+    (tmp_path / "two").mkdir()
+    found = repair(scene(tmp_path / "two", a=slack("aaaaaa", "cccccc"), b=slack("bbbbbb", "cccccc")))
+    assert shared(found) == {("identity", "slack", "a", ("b",))}, "one bot, two apps"
 
 
 LOGIN = {"auth.json": {"providers": {"nous": {"refresh_token": "CANARY-refresh-1234"}}, "credential_pool": {"openai-codex": [{"refresh_token": "CANARY-codex-99999"}]}}}  # fmt: skip
