@@ -128,6 +128,10 @@ def _large_log(world: DoctorWorld) -> None:
     _sparse(world.write("work", "logs/gateway-exit-diag.log", ""), 1024**3)
 
 
+def _one_log(world: DoctorWorld) -> None:
+    _sparse(world.write("default", "logs/gateway.error.log", ""), 60 * 1024**2)
+
+
 def _many_logs(world: DoctorWorld) -> None:
     for name in ("agent.log", "agent.log.1", "gateway.error.log"):
         _sparse(world.write("family", f"logs/{name}", ""), 40 * 1024**2)
@@ -203,6 +207,7 @@ RUNTIME_CASES: tuple[Case, ...] = (
     Case("runtime.stale-marker", _old_notice, ("work",), mended=True, severity="warning"),
     Case("runtime.start-storm", _storm, ("work",)),
     Case("runtime.logs", _large_log, ("work",)),
+    Case("runtime.logs", _one_log, ("default",)),
     Case("runtime.logs", _many_logs, ("family",)),
     Case("runtime.database", _no_database, ("work",), severity="error"),
     Case("runtime.database", _cut_off, ("work",)),

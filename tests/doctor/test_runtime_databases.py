@@ -234,6 +234,21 @@ def test_the_command_tells_what_was_not_checked(world: DoctorWorld, monkeypatch:
     assert done.stdout == "ok\n", "the command in the fix works"
 
 
+def test_a_damaged_database_moves_away_with_its_log(world: DoctorWorld) -> None:
+    home = world.home("work")
+    path = database(home / "memory_store.db")
+    spoil(path)
+    for side in ("memory_store.db-wal", "memory_store.db-shm"):
+        world.write("work", side, "")
+    (row,) = world.findings("--only", "runtime")
+    stop, _, move = row["fix"]["command"].partition(" && ")
+    assert stop == "hermes-gateways stop work"
+    subprocess.run(["/bin/sh", "-c", move], check=True)
+    moved = ["memory_store.db", "memory_store.db-shm", "memory_store.db-wal"]
+    assert sorted(each.name for each in (home / "memory_store.db.damaged").iterdir()) == moved
+    assert world.findings("--only", "runtime") == []
+
+
 def test_a_suspect_is_a_warning(world: DoctorWorld) -> None:
     path = database(world.home("work") / "state.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:

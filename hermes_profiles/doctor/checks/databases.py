@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 from urllib.parse import quote as in_uri
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.probes.databases import Unchecked
 
@@ -23,17 +23,23 @@ def damaged(facts: Facts) -> Iterator[Finding]:
     """Yield databases that are damaged: what they hold cannot be trusted, and writes to them may fail."""
     for each in facts.runtime.databases.damaged:
         profile = facts.profiles[each.profile]
-        path = quote(str(profile.home / each.file))
         if each.file == "state.db" and each.how == "is damaged inside":
             text = "stop the gateway, then let Hermes repair it: it keeps a copy"
             fix = Fix(text, f"hermes-gateways stop {each.profile} && hermes -p {each.profile} sessions repair")
         else:
             text = _LOST.get(each.file, "stop the gateway and put a backup in its place, or move it away and lose it")
-            fix = Fix(text, f"hermes-gateways stop {each.profile} && mv {path} {path}.damaged")
+            fix = Fix(text, f"hermes-gateways stop {each.profile} && {_moving_away(profile, each.file)}")
         yield Finding(
             f"{each.file} of {each.profile} {each.how}", fix,
             profiles=(each.profile,), evidence=(profile.at(each.file),),
         )  # fmt: skip
+
+
+def _moving_away(profile: ProfileFacts, file: str) -> str:
+    """Return the command that moves a database away, with its side files: the log of another one harms a new one."""
+    folder = quote(f"{profile.home / file}.damaged")
+    sides = [file + end for end in ("", "-wal", "-shm", "-journal") if file + end in profile.listing]
+    return f"mkdir {folder} && mv {' '.join(quote(str(profile.home / side)) for side in sides)} {folder}/"
 
 
 def rows(facts: Facts) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from shlex import quote
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.probes.machine import Disk
-from hermes_profiles.profiles.snapshot import Kind
 
 _MB, _GB = 1024**2, 1024**3
 _ONE_LOG, _ALL_LOGS = 50 * _MB, 100 * _MB
@@ -26,11 +25,7 @@ _UNFIT = frozenset(
 def logs(facts: Facts) -> Iterator[Finding]:
     """Yield profiles whose logs have grown large: Hermes limits some of them, not all."""
     for profile in facts.profiles.values():
-        sizes = {
-            name: file.size
-            for name, file in profile.listing.items()
-            if name.startswith("logs/") and ".log" in name and file.kind is Kind.FILE
-        }
+        sizes = {name: file.size for name, file in profile.listing.items() if name.startswith("logs/")}
         total = sum(sizes.values())
         large = sorted((name for name, size in sizes.items() if size > _ONE_LOG), key=lambda name: (-sizes[name], name))
         if not large and total <= _ALL_LOGS:
