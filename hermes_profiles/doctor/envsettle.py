@@ -13,6 +13,7 @@ from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.result import DocumentError
 
 _BOM = b"\xef\xbb\xbf"
+_NOT_UTF8 = "the file is not UTF-8, so a multiplexing gateway reads nothing of it"
 _UNCERTAIN = "cannot be written with certainty so that every reader sees the same"
 
 
@@ -25,6 +26,11 @@ class Difference(NamedTuple):
     reason: str
     is_lost: bool
     in_scope_alone: bool
+
+    @property
+    def is_encoding(self) -> bool:
+        """Return whether it is the encoding of the file that one reader cannot bear."""
+        return self.reason == _NOT_UTF8
 
 
 @lru_cache(maxsize=4096)
@@ -95,7 +101,7 @@ def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ..
         return "some take the comment behind it for a part of the value"
     if start == menus:
         if document.encoding not in ("utf-8", "utf-8-sig"):
-            return "the file is not UTF-8, so a multiplexing gateway reads nothing of it"
+            return _NOT_UTF8
         if document.encoding == "utf-8-sig" and entry.line == 1:
             return "a multiplexing gateway stumbles over the byte order mark"
         if ODD_BREAKS.search(text):

@@ -21,6 +21,10 @@ def env_of_a_careful_person(world: DoctorWorld) -> None:
     world.write("work", ".env", lines.encode(), mode=0o600)
 
 
+def second_environment_file(world: DoctorWorld) -> None:
+    world.write("work", ".op.env", "OP_SERVICE_ACCOUNT_TOKEN=CANARY-op-token-0123 # of the family vault\n", mode=0o600)
+
+
 def off_without_credentials(world: DoctorWorld) -> None:
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n  api_server: {enabled: false}\n")
 
@@ -103,7 +107,8 @@ def foreign_programs(world: DoctorWorld) -> None:
 
 
 QUIET: tuple[Plant, ...] = (
-    env_of_a_careful_person, off_without_credentials, on_with_credentials, one_port_in_three_places,
+    env_of_a_careful_person, second_environment_file, off_without_credentials, on_with_credentials,
+    one_port_in_three_places,
     port_of_a_server_that_is_off, gateway_json_that_agrees, keys_of_tools, example_of_a_channel_that_is_off,
     empty_documents, linked_files, linked_profile, hidden_things_beside_profiles, sticky_profile, foreign_programs,
 )  # fmt: skip

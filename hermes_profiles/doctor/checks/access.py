@@ -16,7 +16,7 @@ from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 
-from .settings import block_of, environment_of, lesser, listed, noted, text_of, them
+from .settings import block_of, environment_of, lesser, listed, noted, text_of, them, words
 
 _SHORTEST_KEY = 16
 _NO_AUTH = "INSECURE_NO_AUTH"
@@ -39,7 +39,7 @@ def weak_key(facts: Facts) -> Iterator[Finding]:
             continue
         why = _weakness(key, facts)
         if why:
-            place = f" on {host}, which the network can reach" if _is_reachable(host) else ""
+            place = f", which the network can reach on {host}," if _is_reachable(host) else ""
             yield Finding(
                 f"the key of the API server of {noted(profile)}{place} {why}, so Hermes does not start the server",
                 Fix("set API_SERVER_KEY to a new key of 32 or more characters, such as this prints", _NEW_KEY),
@@ -168,7 +168,8 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
             profile, "sms",
             f"the sms webhook of {noted(profile)} listens on {host} and checks no signature: whoever reaches it can"
             " send messages in any name",
-            Fix("set SMS_WEBHOOK_URL and take SMS_INSECURE_NO_SIGNATURE out", ""),
+            Fix("set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
+                words("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"])),
             profile.at_variable("SMS_INSECURE_NO_SIGNATURE"),
         )  # fmt: skip
 

@@ -171,9 +171,8 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: 
     name = profile.name if profile is not None else None
     whose = f" of {noted(profile)}" if profile is not None else ""
     home = profile.home / ".env" if profile is not None else ".env of its profile"
-    # systemd shows the environment of a unit to every user, and units are 0644.
     return Finding(
-        f"{what} {path.name}{whose} holds {listed(found)}, where others can read {them(found)}",
+        f"{what} {path.name}{whose} holds {listed(found)}: secrets belong in .env alone",
         Fix(f"move {them(found)} to {home} and take {them(found)} out of the file", words('"${EDITOR:-vi}"', [path])),
         (name,) if name is not None else (),
         evidence=tuple(Evidence(name, str(path), line, key) for key, line in found.items()),

@@ -111,11 +111,12 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
             gone.setdefault(script.profile, []).append(script.fact)
             exact[script.profile] = exact.get(script.profile, True) and script.exact
     for name, found in gone.items():
-        own = exact[name]
+        own, paths = exact[name], [fact.path for fact in found]
         yield Finding(
             f"{'the alias' if own else 'the script'} {listed(fact.path.name for fact in found)} starts {name}, which is"
             " no profile any more",
-            Fix("remove it", words("rm --", [fact.path for fact in found])),
+            Fix("remove it", words("rm --", paths)) if own
+            else Fix("look at it: remove it, or name another profile in it", words("cat", paths)),
             (), evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
             repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),
         )  # fmt: skip

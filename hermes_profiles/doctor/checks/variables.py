@@ -54,7 +54,8 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
     """Find variables that the gateway, the menus and a multiplexed scope read differently."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
-        found = differences(raw, known)
+        # Of `.op.env` there is one reader: hermes_cli/env_loader.py.
+        found = differences(raw, known) if file == ".env" else ()
         if not found:
             continue
         path = str(profile.home / file)
@@ -63,7 +64,8 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
         can = _works(settle, raw, path, known)
         yield Finding(
             f"readers of Hermes do not agree about {file} of {noted(profile)}: {told}",
-            Fix("write each of them as NAME=value, alone on its line, with comments on lines of their own",
+            Fix("save it as UTF-8" if all(each.is_encoding for each in found) else
+                "write each of them as NAME=value, alone on its line, with comments on lines of their own",
                 words("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
                 if can else words('"${EDITOR:-vi}"', [path])),
             (profile.name,),
