@@ -59,6 +59,17 @@ class Sources:
                     return found
         return ()
 
+    def of_channel(self, name: str, channel: str) -> Iterator[Evidence]:
+        """Yield what switches a channel of a profile on: variables, or its `enabled`."""
+        profile = self._facts.profiles[name]
+        environment, _ = given(profile.files, self._facts.catalog, self._facts.managed)
+        for names in self._facts.catalog.channels[channel].enable_sets:
+            if names and all(environment.get(each) for each in names):
+                for each in sorted(names):
+                    yield from self.of_variable(profile, channel, each, "")
+                return
+        yield from self._in_blocks(profile, channel, "enabled")
+
     def of_variable(self, profile: ProfileFacts, channel: str, variable: str, path: str) -> Iterator[Evidence]:
         """Yield where a variable is set, or the path below a channel's block that stands for it: what counts."""
         managed = self._facts.managed

@@ -132,6 +132,23 @@ def test_a_gateway_of_this_root_is_not_elsewhere(world: DoctorWorld, live: LiveG
     assert world.findings("--only", "conflicts") == []
 
 
+def test_a_gateway_that_does_not_say_whose_it_is_is_of_this_root_all_the_same(
+    world: DoctorWorld, live: LiveGateways, port: int
+) -> None:
+    tokens(world, "default")
+    api_server(world, "default", port)
+    pid = live.start(world.root, environment={"TEST_LISTEN": f"127.0.0.1:{port}"})
+    live.lock(TELEGRAM, pid)
+    (world.root / "gateway.pid").unlink()
+    assert world.findings("--only", "conflicts") == []
+
+
+def test_what_no_channel_reads_is_not_taken_from_an_environment(world: DoctorWorld, live: LiveGateways) -> None:
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: true\n    token: ${MY_OWN_NAME}\n")
+    live.start(world.home("work"), environment={"MY_OWN_NAME": TELEGRAM})
+    assert world.findings("--only", "conflicts") == []
+
+
 def test_who_listens_on_a_shared_port_and_who_is_parked(world: DoctorWorld, live: LiveGateways, port: int) -> None:
     for name in ("work", "family"):
         api_server(world, name, port)

@@ -19,6 +19,8 @@ from conflict_cases import (
     one_codex_login_in_two_stores,
     one_honcho_grant,
     one_login_at_a_tool_server,
+    one_token_for_all_from_the_machine,
+    one_weixin_account_in_three_profiles_and_its_token_in_two,
     tokens,
 )
 from doctor_world import DoctorWorld
@@ -49,6 +51,20 @@ def two_numbers_of_one_account(world: DoctorWorld) -> None:
             f"WHATSAPP_CLOUD_PHONE_NUMBER_ID=10000000{number}CANARY\nWHATSAPP_CLOUD_ACCESS_TOKEN=CANARY-cloud-token\n"
             f"WHATSAPP_CLOUD_WEBHOOK_PORT=90{number}1\n"
         ))  # fmt: skip
+
+
+def one_password_for_two_servers(world: DoctorWorld) -> None:
+    for number, name in enumerate(BOTH):
+        server = f"IRC_SERVER=irc{number}.home.org\nIRC_NICKNAME=robot-{number}-at-home\n"
+        world.add(name, ".env", server + "IRC_NICKSERV_PASSWORD=CANARY-nickserv\n")
+    world.add("work", ".env", "IRC_CHANNEL=#home\n")
+
+
+def settings_that_are_nobodys_bot(world: DoctorWorld) -> None:
+    """A nick on two networks, the secret of a listener, a word too short to be a token; the channels are off."""
+    for name in BOTH:
+        world.add(name, ".env", "IRC_NICKNAME=our-robot-42\nMATRIX_DEVICE_ID=ROBOT\nTEAMS_CLIENT_SECRET=abc1234\n")
+        world.add(name, ".env", "A2A_BEARER_TOKEN=CANARY-bearer-0123456789\n")
 
 
 def one_port_on_two_addresses(world: DoctorWorld) -> None:
@@ -102,6 +118,11 @@ def a_job_that_is_off_in_one(world: DoctorWorld) -> None:
     give(world, "family", "cron/jobs.json", {"jobs": [{**job, "enabled": True}]})
 
 
+def jobs_that_are_off_in_one_way(world: DoctorWorld) -> None:
+    give(world, "work", "cron/jobs.json", [{"id": "job1", "enabled": False}, {"id": "job2", "state": "paused"}])
+    give(world, "family", "cron/jobs.json", {"jobs": [{"id": "job1"}, {"id": "job2"}]})
+
+
 def links_and_paths_that_stay_at_home(world: DoctorWorld) -> None:
     home = world.home("work")
     (home / "data").mkdir()
@@ -116,13 +137,24 @@ def links_and_paths_that_stay_at_home(world: DoctorWorld) -> None:
 
 @pytest.mark.parametrize("plant", [
     examples, keys_of_models_and_tools, two_numbers_of_one_account, one_port_on_two_addresses,
+    one_password_for_two_servers, settings_that_are_nobodys_bot,
     a_login_that_hermes_took_from_the_root, a_login_of_claude_code, a_login_at_nous_through_the_shared_store,
-    logins_that_may_be_shared, one_login_twice_in_one_profile, a_job_that_is_off_in_one,
+    logins_that_may_be_shared, one_login_twice_in_one_profile, a_job_that_is_off_in_one, jobs_that_are_off_in_one_way,
     links_and_paths_that_stay_at_home,
 ])  # fmt: skip
 def test_no_conflict_is_seen_where_none_is(world: DoctorWorld, plant: Callable[[DoctorWorld], None]) -> None:
     plant(world)
     assert world.findings("--only", "conflicts") == []
+
+
+def test_a_session_in_a_folder_of_any_name_is_the_others(world: DoctorWorld) -> None:
+    path = world.home("family") / "my phone"
+    world.add("work", "config.yaml", f"platforms:\n  whatsapp:\n    extra:\n      session_path: {path}\n")
+    (found,) = world.findings("--only", "conflicts")
+    assert (found["check"], found["severity"], found["profiles"]) == (
+        "conflicts.foreign-session", "error", ["work", "family"],
+    )  # fmt: skip
+    assert found["message"].startswith("platforms.whatsapp.extra.session_path of work lies in the home of family")
 
 
 def test_one_file_under_two_names_is_one_login(world: DoctorWorld) -> None:
@@ -201,6 +233,13 @@ def test_the_machines_file_is_named_once_and_its_own_command_with_it(world: Doct
     assert str(folder / "config.yaml") in found["fix"]["command"] and "repair" not in found["fix"]["command"]
 
 
+def test_a_variable_of_the_machine_is_named_with_its_line(world: DoctorWorld) -> None:
+    one_token_for_all_from_the_machine(world)
+    (found,) = world.findings("--only", "conflicts")
+    file = str(world.user / "managed" / ".env")
+    assert found["evidence"] == [{"profile": None, "file": file, "line": 2, "key": "TELEGRAM_BOT_TOKEN"}]
+
+
 def test_the_fingerprint_is_of_the_bot_and_not_of_its_place(world: DoctorWorld) -> None:
     tokens(world, *BOTH)
     (before,) = world.findings("--only", "conflicts")
@@ -217,6 +256,24 @@ def test_a_dormant_copy_is_told_beside_the_two_that_fight(world: DoctorWorld) ->
     assert set(found) == {"conflicts.shared-identity", "conflicts.copied-credential"}
     assert found["conflicts.shared-identity"]["profiles"] == ["default", "work"]
     assert "telegram is off in family" in found["conflicts.copied-credential"]["message"]
+
+
+def test_who_is_in_fewer_profiles_is_told_with_those_in_more(world: DoctorWorld) -> None:
+    one_weixin_account_in_three_profiles_and_its_token_in_two(world)
+    (found,) = world.findings("--only", "conflicts")
+    assert [(each["profile"], each["key"]) for each in found["evidence"]] == [
+        ("default", "WEIXIN_ACCOUNT_ID"), ("family", "WEIXIN_ACCOUNT_ID"), ("family", "token"),
+        ("work", "WEIXIN_ACCOUNT_ID"), ("work", "token"),
+    ]  # fmt: skip
+
+
+def test_a_port_that_nobody_names_is_told_by_what_opens_it(world: DoctorWorld) -> None:
+    world.add("work", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-work-0123456789abcdef\n")
+    world.add("family", "config.yaml", "platforms:\n  api_server:\n    enabled: true\n")
+    (found,) = world.findings("--only", "conflicts")
+    assert [(each["profile"], each["line"], each["key"]) for each in found["evidence"]] == [
+        ("family", 7, "platforms.api_server.enabled"), ("work", 2, "API_SERVER_ENABLED"),
+    ]  # fmt: skip
 
 
 def test_several_faults_of_one_channel_are_one_finding(world: DoctorWorld) -> None:

@@ -19,6 +19,8 @@ Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
 # Where a credential that is the same in two profiles is one bot although Hermes' lock tells them apart; with other
 # channels two that are on may share one (two numbers of a Twilio account, two subscriptions of a project).
 _ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
+# People choose one password for several accounts: it is a copy only together with the account.
+_PERSONAL = "_PASSWORD"
 
 
 def repair(channel: str, text: str) -> Fix:
@@ -144,6 +146,9 @@ def copied_credential(facts: Facts) -> Iterator[Finding]:
     for name, profile in facts.profiles.items():
         config = with_legacy(profile.config, legacy_blocks(profile.files))
         for channel, variable, path, value in credentials_in(profile.environment, config, facts.catalog):
+            if variable.endswith(_PERSONAL):
+                accounts = {each for combined in facts.catalog.channels[channel].lock_identity for each in combined}
+                value = "\n".join([value, *(profile.environment.get(each, "") for each in sorted(accounts))])
             copies.setdefault((channel, value), {}).setdefault(name, (variable, path))
     merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
     for (channel, value), places in copies.items():

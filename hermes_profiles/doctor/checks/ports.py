@@ -7,7 +7,7 @@ from shlex import quote
 
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
-from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.probes.listening import Listener
 from hermes_profiles.doctor.sources import Sources
 from hermes_profiles.doctor.words import LOST, names, plural, process
@@ -56,7 +56,7 @@ def _shared(facts: Facts, sources: Sources, port: int, claims: Claims) -> Findin
         told.append(f"one gateway serves all profiles and skips {names(skipped)} whole because of it")
     told += _listening(facts, port, whose, channels)
     evidence = [place for found in places.values() for place in found]
-    evidence += [Evidence(name, str(facts.profiles[name].home / "config.yaml")) for name in silent]
+    evidence += [place for name, claim in claims if name in silent for place in sources.of_channel(name, claim.channel)]
     return Finding(
         "; ".join(told), repair(channels[0], "give each of them a port of its own"), whose,
         channels[0] if len(channels) == 1 else None, tuple(dict.fromkeys(evidence)),
@@ -117,9 +117,9 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
         return
     multiplex = facts.inventory is not None and facts.inventory.topology is Topology.MULTIPLEX
     sources = Sources(facts)
-    asking: dict[str, set[int]] = {
-        name: {claim.port for claim in one.held.ports} for name, one in facts.profiles.items()
-    }
+    asking = {(name, claim.port) for name, one in facts.profiles.items() for claim in one.held.ports}
+    # A gateway that asks for its port has it by right; that others ask for it too is the shared port's finding.
+    strangers = [one for one in facts.rivals.listeners if (one.profile, one.port) not in asking]
     found: dict[Listener, list[tuple[str, PortClaim]]] = {}
     for name, profile in facts.profiles.items():
         if profile.disabled or (multiplex and name != DEFAULT):
@@ -128,16 +128,9 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
         for claim in profile.held.ports:
             if claim.port not in heard or not _may_be_missing(profile, claim.channel):
                 continue
-            for one in facts.rivals.listeners:
-                # A gateway that asks for the port itself: that is the shared port's finding.
-                if (
-                    one.port == claim.port
-                    and one.profile != name
-                    and not (one.profile is not None and one.port in asking.get(one.profile, ()))
-                    and PortClaim("", one.port, one.bind).meets(claim)
-                ):
-                    found.setdefault(one, []).append((name, claim))
-                    break
+            one = next((each for each in strangers if PortClaim("", each.port, each.bind).meets(claim)), None)
+            if one is not None:
+                found.setdefault(one, []).append((name, claim))
     for one, claims in found.items():
         yield _taken(facts, sources, one, claims)
 

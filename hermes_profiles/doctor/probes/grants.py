@@ -78,7 +78,7 @@ def _grants(profile: ProfileFacts, single_use: set[str]) -> Iterator[Grant]:
 
 def _may_be_read(profile: ProfileFacts, name: str) -> bool:
     fact = profile.listing.get(name)
-    return fact is not None and fact.kind in (Kind.FILE, Kind.LINK) and fact.size <= _LARGEST
+    return fact is not None and fact.kind in (Kind.FILE, Kind.LINK)
 
 
 def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[Grant]:

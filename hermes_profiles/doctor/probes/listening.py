@@ -38,9 +38,8 @@ def listeners_on(
     for port, bind, pid in sorted(table, key=lambda row: (row[0], row[1], row[2] or 0)):
         profile = None
         if pid is not None:
-            profile = next((gateways[one] for one in _line_of(pid, platform) if one in gateways), None) or profile_of(
-                pid
-            )
+            named = (gateways[one] for one in _line_of(pid, platform) if one in gateways)
+            profile = next(named, None) or profile_of(pid)
         found.append(Listener(port, bind, pid, profile, _program(pid, platform)))
     return tuple(found)
 
