@@ -95,14 +95,20 @@ class RealHands:
 
 def write_stop_marker(world: World, profile: str, process: Process) -> None:
     """Write the planned-stop marker that Hermes 0.19.0 looks for: its time needs a zone, its start time must be the
-    process's own, and it is believed for a minute (SERVICES.md 5.1)."""
+    process's own, and it is believed for a minute (SERVICES.md 5.1).
+
+    Nothing is written where the home is gone: that would make a profile of it again.
+    """
+    home = world.layout.home(profile)
+    if not home.is_dir():
+        return
     marker = {
         "target_pid": process.pid,
         "target_start_time": round(process.started),
         "stopper_pid": os.getpid(),
         "written_at": datetime.now(UTC).isoformat(),
     }
-    write_runtime(world.layout.home(profile) / STOP_MARKER, json.dumps(marker).encode(), 0o600)
+    write_runtime(home / STOP_MARKER, json.dumps(marker).encode(), 0o600)
 
 
 def last_log_lines(world: World, profile: str) -> tuple[str, ...]:

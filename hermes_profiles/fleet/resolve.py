@@ -171,6 +171,9 @@ def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
     loops = (service.restarts or 0) >= CRASH_LOOP
     if service.waiting:
         return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)
+    # Between two tries systemd also tidies up after the last one.
+    if loops and service.activity is Activity.DEACTIVATING:
+        return GatewayState.CRASH_LOOPING, _tries(facts, service)
     if service.activity in (Activity.ACTIVE, Activity.ACTIVATING):
         if loops:
             return GatewayState.CRASH_LOOPING, _tries(facts, service)

@@ -128,6 +128,9 @@ def exit_meaning(code: int | None) -> str:
         1: "exit 1: failed, or stopped without notice",
         RESTART_ME: "exit 75: asked to be restarted",
         FATAL_CONFIGURATION: "exit 78: its configuration cannot work",
+        # Of the shell that becomes the gateway.
+        126: "exit 126: its Python cannot be run",
+        127: "exit 127: its Python is gone",
         200: "exit 200: its folder is gone",
         203: "exit 203: its Python is gone",
         209: "exit 209: its log cannot be opened",

@@ -99,7 +99,7 @@ class Systemd:
         self.folder.mkdir()
         (self.folder / "units").write_text(str(self.units))
         (self.folder / "told.json").write_text(json.dumps({"units": {}}))
-        self._program(self.folder / "systemctl", SYSTEMCTL.format(python=sys.executable))
+        self.program(self.folder / "systemctl", SYSTEMCTL.format(python=sys.executable))
         self.python = self.hermes("hermes")
         self.bus = Path(world.runner.environment["XDG_RUNTIME_DIR"]) / "systemd/private"
         self.bus.parent.mkdir(parents=True)
@@ -115,12 +115,12 @@ class Systemd:
         """Make a Hermes below the user's home, and return its Python."""
         python = self.world.user / name / "venv/bin/python"
         python.parent.mkdir(parents=True)
-        self._program(python, "#!/bin/sh\nexit 0\n")
+        self.program(python, "#!/bin/sh\nexit 0\n")
         (python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")
-        self._program(python.parent / "hermes", f"#!{python}\n")
+        self.program(python.parent / "hermes", f"#!{python}\n")
         return python
 
-    def _program(self, path: Path, text: str) -> Path:
+    def program(self, path: Path, text: str) -> Path:
         path.write_text(text)
         path.chmod(0o755)
         return path
@@ -187,9 +187,7 @@ def everybody(world: DoctorWorld) -> Systemd:
     return Systemd(world, *NAMES)
 
 
-def look(
-    world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = ()
-) -> Facts:  # fmt: skip
+def look(world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = ()) -> Facts:
     """Return what the doctor sees of a world under managers of a test's own; the first one is due."""
     layout = Layout(world.root, world.user)
     seen = World(layout, None if unreachable else manager)

@@ -19,12 +19,14 @@ _REMEDIES = {
     1: ("see why in its log", "hermes-gateways start {0}"),
     75: ("nobody started it again: do so", "hermes-gateways start {0}"),
     78: ("see what its configuration lacks, mend it, then start it", "hermes-gateways status {0}"),
+    126: ("have it run the Hermes that is there now", "hermes-gateways install {0} --start"),
+    127: ("have it run the Hermes that is there now", "hermes-gateways install {0} --start"),
     200: ("write the service anew", "hermes-gateways install {0} --start"),
     203: ("have it run the Hermes that is there now", "hermes-gateways install {0} --start"),
     209: ("make the folder of its log, or name another one", "hermes-gateways install {0} --start"),
 }
 # Without a folder, a program, a log or a configuration, a further try ends the same way.
-_HOPELESS = (78, 200, 203, 209)
+_HOPELESS = (78, 126, 127, 200, 203, 209)
 _OF_MANAGER = {
     "oom-kill": "the machine ran out of memory and it was killed",
     "timeout": "it did not come up, or go down, in time",

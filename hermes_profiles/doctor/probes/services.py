@@ -38,8 +38,9 @@ class ServiceFacts(NamedTuple):
 
     `manager`: the one that is due; `definitions`: all services of this root; `leftovers`, `blockers`, `clashes`: see
     `Found`; `drifts`: profile → how its service stands to the one we would write; `needs`: profile → programs that its
-    service does not find; `unreachable`: why the manager cannot be asked; `linger`: whether services outlive the last session, None where nothing decides that; `multiplexing`: what the
-    default profile asks for; `serves`: the profiles that the live default gateway serves, None when it is not alive.
+    service does not find; `unreachable`: why the manager cannot be asked; `linger`: whether services outlive the last
+    session, None where nothing decides that; `multiplexing`: what the default profile asks for; `serves`: the profiles
+    that the live default gateway serves, None when it is not alive.
     """
 
     manager: ManagerKind | None = None

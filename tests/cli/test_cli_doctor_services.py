@@ -1,0 +1,109 @@
+"""The doctor and services under a real supervisord, with gateways that are real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from typing import Any
+
+from gateway_world import GatewayWorld, is_gone, until
+
+
+def doctor(fleet: GatewayWorld, *arguments: str) -> Any:
+    return fleet.runner.call("doctor", "--only", "services", "--json", *arguments).data
+
+
+def told(fleet: GatewayWorld) -> list[tuple[str, list[str]]]:
+    return [(row["check"], row["profiles"]) for row in doctor(fleet)["findings"]]
+
+
+def test_a_fleet_that_runs_has_no_findings(fleet: GatewayWorld) -> None:
+    assert told(fleet) == []
+    fleet.gok("install", "--start")
+    assert told(fleet) == []
+
+
+def test_a_stopped_service_and_status_say_the_same(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    fleet.gok("stop", "work")
+    assert told(fleet) == [("services.not-running", ["work"])]
+    assert fleet.gateways("status", "work").code == 3
+    fleet.gok("disable", "work")
+    assert told(fleet) == []
+
+
+def test_a_loop_is_found(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    (fleet.home("work") / "exits").write_text("1\n" * 50)
+    pid = fleet.pid("work")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: fleet.rows()["work"]["state"] == "crash-looping")
+    (row,) = doctor(fleet)["findings"]
+    assert (row["check"], row["profiles"]) == ("services.crash-loop", ["work"]) and "exit 1" in row["message"]
+    (fleet.home("work") / "exits").write_text("78\n")
+    until(lambda: fleet.rows()["work"]["state"] == "failed")
+    (row,) = doctor(fleet)["findings"]
+    assert row["check"] == "services.last-exit" and "exit 78" in row["message"]
+
+
+def test_a_program_of_a_profile_that_is_gone_is_removed_and_undone(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    pid, program = fleet.pid("work"), fleet.program("work")
+    assert pid is not None
+    kept = program.read_bytes()
+    shutil.rmtree(fleet.home("work"))
+    (row,) = doctor(fleet)["findings"]
+    assert (row["check"], row["profiles"], row["severity"]) == ("services.orphan", ["work"], "error")
+    fixed = doctor(fleet, "--fix", "--yes")
+    assert [each["check"] for each in fixed["fixed"]] == ["services.orphan"] and fixed["findings"] == []
+    assert is_gone(pid) and not fleet.home("work").exists(), "nobody made a profile of it again"
+    assert not program.exists() and "hermes-gateway-work" not in fleet.known()
+    fleet.ok("undo")
+    assert program.read_bytes() == kept
+    assert [each[0] for each in told(fleet)] == ["services.orphan"]
+    fleet.gok("uninstall", "work")
+    assert told(fleet) == [] and fleet.pid("night")
+
+
+def test_a_disabled_orphan_comes_back_disabled(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "night", "work", "--no-enable")
+    shutil.rmtree(fleet.home("work"))
+    (row,) = doctor(fleet)["findings"]
+    assert row["severity"] == "warning"
+    doctor(fleet, "--fix", "--yes")
+    fleet.ok("undo")
+    (row,) = doctor(fleet)["findings"]
+    assert row["severity"] == "warning"
+
+
+def test_a_changed_program_is_read_again(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    pid = fleet.pid("work")
+    os.utime(fleet.program("work"))
+    assert told(fleet) == [("services.not-reloaded", ["work"])]
+    fixed = doctor(fleet, "--fix", "--yes")
+    assert fixed["findings"] == [] and fleet.pid("work") == pid, "nothing was restarted for it"
+
+
+def test_a_drifted_program_is_written_anew_and_taken_back(fleet: GatewayWorld) -> None:
+    fleet.gok("install", "--start")
+    before = fleet.program("work").read_bytes()
+    (fleet.home("work") / "config.yaml").write_text("model: gpt-5\nagent:\n  restart_drain_timeout: 300\n")
+    assert told(fleet) == [("services.drifted", ["work"])]
+    assert doctor(fleet, "--fix", "--yes")["findings"] == []
+    assert b"stopwaitsecs=330" in fleet.program("work").read_bytes()
+    fleet.ok("undo")
+    assert fleet.program("work").read_bytes() == before
+    assert told(fleet) == [("services.drifted", ["work"])]
+
+
+def test_a_gateway_beside_its_service_is_found(fleet: GatewayWorld) -> None:
+    process = fleet.by_hand("work")
+    try:
+        fleet.gok("install", "night", "--start")
+        assert told(fleet) == []
+    finally:
+        process.terminate()
+        process.wait(10)
