@@ -17,6 +17,7 @@ from doctor_world import DoctorWorld
 from runtime_cases import database, responses
 
 from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.probes import databases
 from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.fleet.state import Gateway, GatewayState
@@ -151,9 +152,13 @@ def test_damage_that_a_lock_hides_is_not_claimed(tmp_path: Path) -> None:
     assert found.damaged == () and [each.why for each in found.unchecked] == ["it is locked"]
 
 
-def test_the_time_is_limited_for_all_together(tmp_path: Path) -> None:
-    """The small ones are done, of the large one nothing is said."""
-    database(tmp_path / "projects.db", rows=5)
+@pytest.mark.parametrize("without", ["_interrupt", "_STEPS"])
+def test_the_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    """By two means: old SQLite asks the handler too seldom, and an interrupt between two statements is lost."""
+    if without == "_STEPS":
+        monkeypatch.setattr(databases, "_STEPS", 10**9)
+    else:
+        monkeypatch.setattr(databases._Look, "_interrupt", lambda self: None)
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path)) as made:
         made.execute("PRAGMA journal_mode=OFF")
@@ -163,11 +168,25 @@ def test_the_time_is_limited_for_all_together(tmp_path: Path) -> None:
         made.execute(f"INSERT INTO t {rows} SELECT hex(randomblob(900)) FROM n")
         made.execute("CREATE INDEX i ON t (a)")
         made.commit()
-    started = time.monotonic()
-    found = look(tmp_path, budget=0.03)
-    assert time.monotonic() - started < 1.0
-    assert [(each.file, each.suspect) for each in found.unchecked] == [("state.db", False)]
+    found = look(tmp_path, budget=0.01)
     assert found.damaged == ()
+    assert [(each.file, each.suspect, each.why) for each in found.unchecked] == [
+        ("state.db", False, "more than fits into 0.01 s")
+    ]
+
+
+def test_the_small_ones_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, examined = [], databases._Look._examined
+    for rows, name in ((50, "state.db"), (500, "kanban.db"), (2, "projects.db")):
+        database(tmp_path / name, rows=rows)
+
+    def noted(self: Any, store: Any, how: str) -> Any:
+        order.append((store.name, how))
+        return examined(self, store, how)
+
+    monkeypatch.setattr(databases._Look, "_examined", noted)
+    assert look(tmp_path) == DatabaseFacts()
+    assert order == [(name, "immutable=1") for name in ("projects.db", "state.db", "kanban.db")]
 
 
 def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
@@ -177,10 +196,90 @@ def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
     assert sorted(each.file for each in found.unchecked) == ["projects.db", "state.db"] and found.damaged == ()
 
 
-@pytest.mark.parametrize("header", [b"SQLite format 3\0", b"SQLi", b"x" * 4096, b"\0" * 4096])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"SQLite format 3\0", b"SQLi", b"x" * 4096, b"\0" * 4096,
+        b"SQLite format 3\0" + (1000).to_bytes(2, "big") + b"\1" * 982,
+        b"SQLite format 3\0" + (256).to_bytes(2, "big") + b"\1" * 238,
+    ],
+)  # fmt: skip
 def test_a_broken_header_is_told_at_once(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "state.db").write_bytes(header)
     assert [each.file for each in look(tmp_path, budget=0.0).damaged] == ["state.db"]
+
+
+def test_a_database_that_is_cut_off(tmp_path: Path) -> None:
+    """Told at once, unless what is missing may be in its log."""
+    path = database(tmp_path / "state.db", wal=True)
+    os.truncate(path, path.stat().st_size - 4096)
+    assert [each.how for each in look(tmp_path, budget=0.0).damaged] == ["is cut off"]
+    assert look(tmp_path, up=True, budget=0.0).damaged == ()
+    (tmp_path / "state.db-wal").write_bytes(b"a log")
+    found = look(tmp_path)
+    assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
+
+
+def test_a_search_index_that_cannot_be_checked_without_writing_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite from 3.44 on asks the index itself, which wants to write."""
+    answers = [
+        "unable to validate the inverted index for FTS5 table main.messages_fts: attempt to write",
+        "row 3 missing",
+    ]
+
+    class Connection:
+        def execute(self, query: str) -> Any:
+            return self
+
+        def fetchone(self) -> tuple[str]:
+            return (answers.pop(0),)
+
+    @contextmanager
+    def connected(self: Any, path: Path, how: str) -> Iterator[Connection]:
+        yield Connection()
+
+    monkeypatch.setattr(databases._Look, "_connected", connected)
+    database(tmp_path / "projects.db")
+    assert look(tmp_path).damaged == ()
+    assert len(look(tmp_path).damaged) == 1
+
+
+def test_damage_of_the_schema(tmp_path: Path) -> None:
+    spoil(database(tmp_path / "state.db"), 100, 3000)
+    assert [each.how for each in look(tmp_path).damaged] == ["is damaged inside"]
+
+
+@pytest.mark.parametrize("sign", ["log", "time", "fleet"])
+def test_who_came_while_we_looked_may_be_at_work(tmp_path: Path, sign: str) -> None:
+    """What looks damaged is damage only when nobody can be writing."""
+    path = database(tmp_path / "state.db", wal=True)
+    spoil(path)
+    profile = seen(tmp_path)
+    if sign == "log":
+        (tmp_path / "state.db-wal").write_bytes(b"a log")
+    elif sign == "time":
+        os.utime(path)
+    else:
+        profile.gateway = None  # the fleet could not be looked at
+    found = look_at_databases({"work": profile})
+    assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
+
+
+def test_a_change_that_was_cut_short_is_not_taken_back_by_us(tmp_path: Path) -> None:
+    """The journal beside it is for the next who writes."""
+    path = database(tmp_path / "before" / "state.db")
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA cache_size=1")
+        writer.execute("UPDATE messages SET content = content || 'more'")
+        for name in ("state.db", "state.db-journal"):
+            (tmp_path / name).write_bytes((tmp_path / "before" / name).read_bytes())
+    spoil(tmp_path / "state.db")
+    before = picture(tmp_path)
+    found = look(tmp_path)
+    assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
+    assert picture(tmp_path) == before
 
 
 def test_what_is_no_database_of_hermes_is_passed_over(tmp_path: Path) -> None:
@@ -280,8 +379,6 @@ def test_damage_of_one_hides_nothing_of_another(world: DoctorWorld) -> None:
 
 def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing ends a read that hangs: the look goes on without it, and says so."""
-    from hermes_profiles.doctor.probes import databases
-
     database(tmp_path / "projects.db", rows=2)
     database(tmp_path / "state.db")
     examined = databases._Look._examined

@@ -43,7 +43,8 @@ KNOWN = (
 # Columns that Hermes reads as JSON, and passes over, or throws away, when they are none.
 _JSON = {"response_store.db": ("responses", "data"), "state.db": ("gateway_routing", "entry_json")}
 _MOST_ROWS = 50
-_CORRUPT, _NO_DATABASE = 11, 26
+_CORRUPT, _NO_DATABASE, _INTERRUPTED = 11, 26, 9
+_REASONS = {5: "it is locked", 6: "it is locked", 10: "it cannot be read", 23: "it may not be read"}
 _STEPS = 5000
 
 
@@ -119,10 +120,6 @@ class _Verdict(NamedTuple):
         return not self.how and not self.rows
 
 
-class _OutOfTime(Exception):
-    pass
-
-
 class _NoAnswer(Exception):
     """The database would not be read now; the text says why."""
 
@@ -134,7 +131,7 @@ def look_at_databases(profiles: Mapping[str, ProfileFacts], *, budget: float = B
     waiting.sort(key=lambda store: store.file.size)
     if waiting:
         hung = watched([("databases", partial(look.through, waiting))], limit=budget + _PATIENCE).troubles
-        look.give_up(waiting, "the disk does not answer" if hung else f"more than fits into {budget:g} s")
+        look.give_up(waiting, is_hung=bool(hung))
     return look.facts()
 
 
@@ -148,6 +145,7 @@ class _Look:
 
     def __init__(self, budget: float, *, is_anyone_up: bool) -> None:
         self._budget = budget
+        self._late = f"more than fits into {budget:g} s"
         self._is_anyone_up = is_anyone_up
         self._deadline = 0.0
         self._open: sqlite3.Connection | None = None
@@ -208,13 +206,12 @@ class _Look:
                     return
                 self._look_through(store)
                 self._done.add((store.profile, store.name))
-        except _OutOfTime:
-            return
         finally:
             timer.cancel()
 
-    def give_up(self, stores: list[_Store], why: str) -> None:
+    def give_up(self, stores: list[_Store], *, is_hung: bool) -> None:
         """Note what was not reached."""
+        why = "the disk does not answer" if is_hung else self._late
         for store in stores:
             if (store.profile, store.name) not in self._done:
                 self._skip(store, why)
@@ -242,7 +239,7 @@ class _Look:
             self._rows.append(BadRows(store.profile, store.name, _JSON[store.name][0], verdict.rows))
 
     def _examined(self, store: _Store, how: str) -> _Verdict:
-        """Return what is wrong with the content of a database. Raises _NoAnswer, and _OutOfTime."""
+        """Return what is wrong with the content of a database. Raises _NoAnswer."""
         import sqlite3
 
         try:
@@ -256,9 +253,9 @@ class _Look:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (_CORRUPT, _NO_DATABASE):
                 return _Verdict("is damaged inside")
-            if time.monotonic() >= self._deadline:
-                raise _OutOfTime from error
-            raise _NoAnswer(_reason(code)) from error
+            raise _NoAnswer(
+                self._late if code == _INTERRUPTED else _REASONS.get(code, "SQLite cannot open it")
+            ) from error
 
     @contextmanager
     def _connected(self, path: Path, how: str) -> Iterator[sqlite3.Connection]:
@@ -342,13 +339,3 @@ def _is_json(value: str | bytes | float | None) -> bool:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
-
-
-def _reason(code: int) -> str:
-    return {
-        5: "it is locked",
-        6: "it is locked",
-        9: "no time was left",
-        10: "it cannot be read",
-        23: "it may not be read",
-    }.get(code, "SQLite cannot open it")
