@@ -74,6 +74,16 @@ def webhook_without_routes(world: DoctorWorld) -> None:
     world.add("work", ".env", "WEBHOOK_ENABLED=true\n")
 
 
+def telegram_webhook_as_documented(world: DoctorWorld) -> None:
+    hook = "TELEGRAM_WEBHOOK_URL=https://bot.example.org/t\nTELEGRAM_WEBHOOK_SECRET=CANARY-hook-secret\n"
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n{hook}")
+
+
+def signed_sms(world: DoctorWorld) -> None:
+    lines = "TWILIO_ACCOUNT_SID=ACCANARY0123456789\nTWILIO_AUTH_TOKEN=CANARY-twilio-token\nSMS_WEBHOOK_HOST=0.0.0.0\n"
+    world.add("work", ".env", f"{lines}SMS_WEBHOOK_URL=https://sms.example.org\nSMS_INSECURE_NO_SIGNATURE=true\n")
+
+
 def flag_that_a_list_overrules(world: DoctorWorld) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42\nGATEWAY_ALLOW_ALL_USERS=true\n")
 
@@ -124,7 +134,8 @@ def alias_as_hermes_writes_it(world: DoctorWorld) -> None:
 QUIET: tuple[Plant, ...] = (
     templates, copy_without_secrets, open_files_behind_a_closed_door, open_files_without_secrets,
     closed_folder_in_an_open_home, strong_key_for_the_network, key_in_config, webhook_as_documented,
-    webhook_tried_out_at_home, webhook_without_routes, flag_that_a_list_overrules, flag_without_a_channel,
+    webhook_tried_out_at_home, webhook_without_routes, telegram_webhook_as_documented, signed_sms,
+    flag_that_a_list_overrules, flag_without_a_channel,
     flag_that_says_no, channel_with_a_signature_of_its_own, unit_with_a_file, unit_of_another_root,
     unit_of_something_else, alias_as_hermes_writes_it,
 )  # fmt: skip
@@ -134,6 +145,12 @@ QUIET: tuple[Plant, ...] = (
 def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
     plant(world)
     assert world.findings("--only", "security") == []
+
+
+@pytest.mark.parametrize(("key", "found"), [("CANARY-15-chars", 1), ("CANARY-16-chars!", 0)])
+def test_how_long_a_key_must_be(world: DoctorWorld, key: str, found: int) -> None:
+    world.add("work", ".env", f"API_SERVER_KEY={key}\n")
+    assert len(world.findings("--only", "security.weak-key")) == found
 
 
 def test_all_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None:

@@ -6,7 +6,6 @@ plugins/platforms/{sms,telegram}/adapter.py, gateway/authz_mixin.py.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -88,8 +87,10 @@ def _extra(profile: ProfileFacts, channel: str, facts: Facts) -> Mapping[str, An
 def _is_reachable(host: str) -> bool:
     """Return whether others than this machine can reach an address; a name counts as theirs, as it does for Hermes."""
     text = host.strip().strip("[]").lower()
-    if text in _LOCAL_NAMES:
+    if text in (*_LOCAL_NAMES, "127.0.0.1", "::1"):
         return False
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

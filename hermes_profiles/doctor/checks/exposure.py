@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.credentials.values import secrets_in_json
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.profiles.holdings import legacy_blocks
@@ -69,8 +68,15 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
         if listing[path].mode & _LOOSE and _secrets_in_copy(facts, profile, path):
             yield path, listing[path]
     for path, (fact, raw) in facts.tree.opened.get(profile.name, {}).items():
-        if not path.endswith(".json") or secrets_in_json(raw.decode("utf-8", "replace")):
+        if not path.endswith(".json") or _is_telling(raw):
             yield path, fact
+
+
+def _is_telling(raw: bytes) -> bool:
+    """Return whether a JSON file holds something like a secret."""
+    from hermes_profiles.credentials.values import secrets_in_json
+
+    return bool(secrets_in_json(raw.decode("utf-8", "replace")))
 
 
 def _holds_secret(profile: ProfileFacts, path: str, facts: Facts) -> bool:

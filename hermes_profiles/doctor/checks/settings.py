@@ -10,7 +10,6 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import is_example
-from hermes_profiles.credentials.values import SHORTEST
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.profiles.holdings import legacy_blocks, merged
@@ -19,6 +18,8 @@ from hermes_profiles.profiles.holdings import legacy_blocks, merged
 _SECRET_KEY = re.compile(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")
 _NO_SECRET = re.compile(r"(?i)(?:public|cache|session|sort|partition|primary|foreign|idempotency|hot)[_-]?key$")
 _LONGEST_LIST = 3
+# Shorter values stand in too many honest places (DESIGN.md, clone policy).
+_SHORTEST = 8
 
 
 def block_of(profile: ProfileFacts, channel: str, catalog: Catalog) -> Mapping[str, Any]:
@@ -68,14 +69,14 @@ def secrets_of(environment: Mapping[str, str], catalog: Catalog) -> dict[str, st
     return {
         name: value
         for name, value in environment.items()
-        if len(value) >= SHORTEST and is_secret_name(name, catalog) and is_real_secret(value, catalog)
+        if len(value) >= _SHORTEST and is_secret_name(name, catalog) and is_real_secret(value, catalog)
     }
 
 
 def is_real_secret(value: str, catalog: Catalog) -> bool:
     """Return whether a value can be a secret: no placeholder, no public word, no reference, no path."""
     text = value.strip()
-    if len(text) < SHORTEST or any(char.isspace() for char in text) or catalog.is_placeholder(text):
+    if len(text) < _SHORTEST or any(char.isspace() for char in text) or catalog.is_placeholder(text):
         return False
     if text in catalog.common_values or text.startswith(("${", "$", "op://", "bws://", "/", "~", "file:", "env:")):
         return False

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog import KeyClass
 from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.credentials.identities import is_example
-from hermes_profiles.doctor.envsettle import Difference, differences, joined, settle, split_joined
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.documents.envglance import glance_env
@@ -22,6 +22,9 @@ from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.fresh import ENV_HEADER
 
 from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words
+
+if TYPE_CHECKING:
+    from hermes_profiles.doctor.envsettle import Difference
 
 _FILES = (".env", ".op.env")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -54,6 +57,8 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
     """Find variables that the gateway, the menus and a multiplexed scope read differently."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
+        from hermes_profiles.doctor.envsettle import differences, settle
+
         # Of `.op.env` there is one reader: hermes_cli/env_loader.py.
         found = differences(raw, known) if file == ".env" else ()
         if not found:
@@ -101,6 +106,8 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
     """Find known variables on one line, as `echo >>` after a file without a line end makes them."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
+        from hermes_profiles.doctor.envsettle import joined, split_joined
+
         for line, names in joined(raw, known):
             can = _works(split_joined, raw, str(profile.home / file), known)
             yield Finding(
