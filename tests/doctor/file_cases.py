@@ -162,7 +162,7 @@ def script_of_a_ghost(world: DoctorWorld) -> None:
     _script(world, "nightly", "#!/bin/sh\ncd /tmp\nhermes -p ghost chat -q report\n")
 
 
-def _hermes_of_schema(world: DoctorWorld, version: int) -> None:
+def hermes_of_schema(world: DoctorWorld, version: int) -> None:
     """Put a Hermes into the root as its installer does: a checkout with an environment of its own."""
     python = world.root / "hermes-agent/venv/bin/python"
     python.parent.mkdir(parents=True)
@@ -176,14 +176,14 @@ def _hermes_of_schema(world: DoctorWorld, version: int) -> None:
 
 
 def schema_of_last_year(world: DoctorWorld) -> None:
-    _hermes_of_schema(world, 33)
+    hermes_of_schema(world, 33)
     for name, version in (("work", "_config_version: 12\n"), ("family", "_config_version: old\n")):
         path = world.home(name) / "config.yaml"
         path.write_text(path.read_text().replace("_config_version: 33\n", version))
 
 
 def schema_of_tomorrow(world: DoctorWorld) -> None:
-    _hermes_of_schema(world, 33)
+    hermes_of_schema(world, 33)
     path = world.home("work") / "config.yaml"
     path.write_text(path.read_text().replace("_config_version: 33", "_config_version: '34'"))
 

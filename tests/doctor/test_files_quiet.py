@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command_runner import REPOSITORY
 from doctor_world import DoctorWorld
-from file_cases import SLACK, TOKEN
+from file_cases import SLACK, TOKEN, hermes_of_schema
 
 Plant = Callable[[DoctorWorld], object]
 
@@ -94,6 +94,16 @@ def hidden_things_beside_profiles(world: DoctorWorld) -> None:
     (profiles / ".trash").mkdir()
 
 
+def config_begun_by_hermes(world: DoctorWorld) -> None:
+    """`hermes config set` writes no version into a file that it begins."""
+    hermes_of_schema(world, 33)
+    (world.home("work") / "config.yaml").write_text("model:\n  default: gpt-5\n")
+
+
+def default_without_env(world: DoctorWorld) -> None:
+    (world.root / ".env").unlink()
+
+
 def sticky_profile(world: DoctorWorld) -> None:
     (world.root / "active_profile").write_text("work\n")
 
@@ -111,6 +121,7 @@ QUIET: tuple[Plant, ...] = (
     one_port_in_three_places,
     port_of_a_server_that_is_off, gateway_json_that_agrees, keys_of_tools, example_of_a_channel_that_is_off,
     empty_documents, linked_files, linked_profile, hidden_things_beside_profiles, sticky_profile, foreign_programs,
+    config_begun_by_hermes, default_without_env,
 )  # fmt: skip
 
 
