@@ -15,7 +15,7 @@ from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
 
 from .fleet_session import FleetSession, no_root, other_managers
-from .session import is_debugging, require_yes, user_home
+from .session import command_at, is_debugging, require_yes, user_home
 
 if TYPE_CHECKING:
     from hermes_profiles.doctor.repairs import Mending
@@ -83,7 +83,7 @@ class Diagnosis:
         self._look_anew()
         left = self._examine()
         remaining = {each.fingerprint for each in left}
-        fixed = [each.as_data() for each in found if each.fingerprint not in remaining]
+        fixed = [self._row(each) for each in found if each.fingerprint not in remaining]
         changes = [each for each in (change, *services.changes) if each is not None]
         data = self._data(left) | {"dry_run": False, "plan": rows, "fixed": fixed, "changes": changes}
         return Result(("doctor",), data, [*self._session.problems, *self._warnings], problems)
@@ -137,10 +137,15 @@ class Diagnosis:
             self._writer = Writer(self._session, ServiceOptions())
         return self._writer.spec(profile)
 
+    def _row(self, found: Found) -> dict[str, Any]:
+        row = found.as_data()
+        row["fix"]["command"] = command_at(found.finding.fix.command, self._session.home_option) or None
+        return row
+
     def _data(self, found: Sequence[Found]) -> dict[str, Any]:
         counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
         return {
-            "findings": [each.as_data() for each in found],
+            "findings": [self._row(each) for each in found],
             "summary": {
                 "profiles": self._count, "errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING],
                 "infos": counts[Severity.INFO], "fixable": sum(each.automatic for each in found),

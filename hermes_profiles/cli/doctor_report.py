@@ -8,6 +8,7 @@ from typing import Any
 
 from . import output
 from .report import dry_run_lines
+from .session import command_at
 
 # So many places of one finding, and findings of one check, are named; `--json` has them all.
 _PLACES = 6
@@ -19,8 +20,11 @@ def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield from output.table(("check", "severity", "finds"), [(r["id"], r["severity"], r["title"]) for r in rows])
 
 
-def report_lines(data: Mapping[str, Any], titles: Mapping[str, str], named: Sequence[str]) -> Iterator[str]:
-    """Yield the report of the doctor; `titles`: check → what it finds; `named`: the profiles asked about."""
+def report_lines(
+    data: Mapping[str, Any], titles: Mapping[str, str], named: Sequence[str], home: str | None = None
+) -> Iterator[str]:
+    """Yield the report of the doctor; `titles`: check → what it finds; `named`: the profiles asked about; `home`: where
+    the user said to look."""
     if data.get("plan") and data["dry_run"]:
         yield from dry_run_lines("mend what can be mended", data["plan"])
         yield ""
@@ -34,7 +38,7 @@ def report_lines(data: Mapping[str, Any], titles: Mapping[str, str], named: Sequ
     if data["summary"]["fixable"] and not data.get("dry_run"):
         yield f"{data['summary']['fixable']} of them can be mended by `hermes-profiles doctor --fix`"
     for name in named:
-        yield f"for the rest of {name}, ask Hermes: `hermes -p {name} doctor`"
+        yield f"for the rest of {name}, ask Hermes: `{command_at(f'hermes -p {name} doctor', home)}`"
 
 
 def _group(severity: str, check: str, rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Iterator[str]:

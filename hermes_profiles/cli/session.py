@@ -150,6 +150,20 @@ def _at_home(text: str | None, home: str) -> str | None:
     return _COMMAND.sub(lambda match: match[0] if "--home" in match[0] else match[0][:-1] + option, text)
 
 
+def command_at(command: str, home: str | None) -> str:
+    """Return a command that works on the same home: ours by its option, Hermes' own by its variable."""
+    if not home or not command:
+        return command
+    parts = []
+    for part in command.split(" && "):
+        if part.startswith(("hermes-profiles ", "hermes-gateways ")) and "--home" not in part:
+            part = f"{part} --home {shlex.quote(home)}"
+        elif part.startswith("hermes "):
+            part = f"HERMES_HOME={shlex.quote(home)} {part}"
+        parts.append(part)
+    return " && ".join(parts)
+
+
 def is_debugging() -> bool:
     """Return whether tracebacks are wanted."""
     return os.environ.get(DEBUG) == "1"

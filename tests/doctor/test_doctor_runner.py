@@ -146,6 +146,22 @@ def test_many_findings_of_one_check_are_counted_not_listed(world: DoctorWorld, c
     assert len(world.findings()) == 30
 
 
+def test_commands_work_on_the_home_that_was_looked_at(world: DoctorWorld, checks: list[Check]) -> None:
+    commands = {
+        "hermes-profiles repair": f"hermes-profiles repair --home {world.root}",
+        "hermes-gateways stop a && hermes -p a sessions repair":
+            f"hermes-gateways stop a --home {world.root} && HERMES_HOME={world.root} hermes -p a sessions repair",
+        "chmod 600 x": "chmod 600 x", "": None,
+    }  # fmt: skip
+    for number, command in enumerate(commands):
+        checks.append(check(f"a.{number}", Finding("x", Fix("y", command))))
+    home = ("--home", str(world.root))
+    assert [row["fix"]["command"] for row in world.findings(*home)] == list(commands.values())
+    text = world.doctor("work", *home).stdout
+    assert f"`hermes-profiles repair --home {world.root}`" in text
+    assert f"ask Hermes: `HERMES_HOME={world.root} hermes -p work doctor`" in text
+
+
 def test_list_names_every_check(world: DoctorWorld) -> None:
     rows = world.doctor("--list", "--json").data["checks"]
     assert [row["id"] for row in rows] == [each.id for each in CHECKS]

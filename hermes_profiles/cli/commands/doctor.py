@@ -59,6 +59,6 @@ def doctor(
         result.exit_code = diagnosis.exit_code(result, strict=strict)
         data: dict[str, Any] = result.data
         titles = {each.id: each.title for each in checks}
-        return Answer(result, lambda: report_lines(data, titles, profiles or ()))
+        return Answer(result, lambda: report_lines(data, titles, profiles or (), home))
 
     run(("doctor",), session, body)
