@@ -128,7 +128,7 @@ QUIET: tuple[Plant, ...] = (
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
 def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
     plant(world)
-    assert world.findings("--only", "files") == []
+    assert world.findings("--only", "files", "--only", "general") == []
 
 
 def test_homes_of_the_benchmarks_are_healthy(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,6 +174,12 @@ def test_hostile_documents_hide_nothing_and_hang_nobody(world: DoctorWorld) -> N
     ] + [("files.joined-keys", ["work"])]  # fmt: skip
     reasons = ["no file but a pipe", "too large", "too large", "cannot be read", "a folder lies in its place"]
     assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
+
+
+def test_a_file_with_the_name_of_a_profile_is_none(world: DoctorWorld) -> None:
+    (world.root / "profiles" / "notes").write_text("x\n")
+    (row,) = world.findings("--only", "files.bad-folder")
+    assert row["severity"] == "info" and "'notes'" in row["message"]
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(world: DoctorWorld) -> None:

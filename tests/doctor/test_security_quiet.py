@@ -144,7 +144,7 @@ QUIET: tuple[Plant, ...] = (
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
 def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
     plant(world)
-    assert world.findings("--only", "security") == []
+    assert world.findings("--only", "security", "--only", "general") == []
 
 
 @pytest.mark.parametrize(("key", "found"), [("CANARY-15-chars", 1), ("CANARY-16-chars!", 0)])
