@@ -13,6 +13,8 @@ from hermes_profiles.model.result import UsageProblem
 from .spec import ServiceSpec
 
 _BLANKS = " \t\n\r"
+# What means nothing but itself, outside and inside quotes.
+_PLAIN = {"": re.compile(r"[^\\\"' \t\n\r]+"), '"': re.compile(r'[^\\"]+'), "'": re.compile(r"[^\\']+")}
 _ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " ",
     "\\": "\\", '"': '"', "'": "'",
@@ -26,6 +28,8 @@ def checked(text: str, what: str) -> str:
     Raises UsageProblem for a line break, another control character, or bytes that are no UTF-8: neither unit files nor
     plists can spell them.
     """
+    if text.isascii() and text.isprintable():  # nearly every text
+        return text
     for character in text:
         # Noncharacters (U+FFFE …) are refused by systemd and by XML; both may end up with this text.
         is_noncharacter = ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF
@@ -104,6 +108,10 @@ def split(text: str) -> tuple[str, ...] | None:
     quote = ""
     position = 0
     while position < len(text):
+        run = _PLAIN[quote].match(text, position)
+        if run is not None:
+            current, position = (current or "") + run[0], run.end()
+            continue
         character = text[position]
         position += 1
         if character == "\\":
@@ -112,14 +120,9 @@ def split(text: str) -> tuple[str, ...] | None:
             piece, position = _escape(text, position)
             current = (current or "") + piece
         elif quote:
-            if character == quote:
-                quote = ""
-            else:
-                current = (current or "") + character
+            quote = ""
         elif character in "\"'":
             quote, current = character, current or ""
-        elif character not in _BLANKS:
-            current = (current or "") + character
         elif current is not None:
             words.append(current)
             current = None

@@ -60,10 +60,12 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> Saying:
     base = parse_unit(content)
     documents = [base, *map(parse_unit, drop_ins)]
     unit = UnitDocument(tuple(setting for each in documents for setting in each.settings))
-    variables = unit.environment()
+    own = [each.environment() for each in documents]
+    # Most often ours is the one that counts: it drops what was set before.
+    variables = own[-1] if _begins_anew(documents[-1]) else unit.environment()
     spelled = _claimed([content, *drop_ins])
     home = variables.get("HERMES_HOME", "").rstrip("/") or spelled
-    named = [each.environment().get("HERMES_HOME", "").rstrip("/") for each in documents]
+    named = [each.get("HERMES_HOME", "").rstrip("/") for each in own]
     helper = unit.command("ExecStartPre")
     told = _told(unit.command("ExecStart"), variables, home)
     is_same = len(documents) == 1 or told_by(base.command("ExecStart"))[0] == told.program
@@ -74,6 +76,11 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> Saying:
         helper=helper[0] if helper[1:4] == ("-I", "-m", "hermes_profiles.cli.gateways") else "",
         hermes=None if is_same else base,
     )
+
+
+def _begins_anew(document: UnitDocument) -> bool:
+    first = next((each.text for each in document.settings if each.key == "Environment"), None)
+    return first == ""
 
 
 def _claimed(contents: Sequence[bytes]) -> str:

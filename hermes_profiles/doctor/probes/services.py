@@ -54,10 +54,11 @@ class ServiceFacts(NamedTuple):
     linger: bool | None = None
     multiplexing: bool | None = None
     serves: tuple[str, ...] | None = None
+    by_profile: Mapping[str, tuple[Definition, ...]] = {}
 
     def of(self, profile: str) -> tuple[Definition, ...]:
         """Return all services of one profile."""
-        return tuple(each for each in self.definitions if each.profile == profile)
+        return self.by_profile.get(profile, ())
 
     def main(self, profile: str) -> Definition | None:
         """Return the service of a profile that fleet commands mean, None without one."""
@@ -77,8 +78,13 @@ def look_at_services(
     due = around.managers[0]
     found = Search(around, tuple(profiles)).run()
     definitions = tuple(_with_statuses(around, found.definitions, inventory))
+    by_profile: dict[str, tuple[Definition, ...]] = {}
+    for each in definitions:
+        if each.profile is not None:
+            by_profile[each.profile] = (*by_profile.get(each.profile, ()), each)
     seen = ServiceFacts(
-        due.kind, definitions, found.leftovers, found.blockers, found.clashes, serves=_served(inventory)
+        due.kind, definitions, found.leftovers, found.blockers, found.clashes, serves=_served(inventory),
+        by_profile=by_profile,
     )  # fmt: skip
     default = profiles.get(DEFAULT)
     if default is not None:
