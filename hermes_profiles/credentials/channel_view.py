@@ -34,7 +34,7 @@ class ChannelView:
 
     def value(self, variable: str) -> str:
         """Return what a variable of the channel is, "" when nothing sets it: the environment wins, as in Hermes."""
-        found = self._env.get(variable, "").strip()
+        found = self.own(variable)
         return found or self.path(self.path_of(variable)) or _DEFAULTS.get(variable, "")
 
     def path(self, dotted: str) -> str:
@@ -48,6 +48,15 @@ class ChannelView:
                 if text:
                     return text
         return ""
+
+    def own(self, variable: str) -> str:
+        """Return what the environment sets a variable of the channel to, "" when it does not."""
+        return self._env.get(variable, "").strip()
+
+    def in_extra(self, dotted: str) -> str:
+        """Return a single value below `extra` alone: Hermes 0.19.0 reads a port nowhere else (gateway/config.py)."""
+        bare = dotted.removeprefix("extra.")
+        return next(filter(None, (self.text(below(block, "extra").get(bare)) for block in self.blocks)), "")
 
     def text(self, value: object) -> str:
         """Return a value as Hermes would hand it on, references to variables resolved."""

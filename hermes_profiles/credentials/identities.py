@@ -374,7 +374,8 @@ def _listens(view: ChannelView, port: Port) -> bool:
 
 
 def _number(view: ChannelView, port: Port) -> int:
-    texts = [view.value(name) for name in port.env] + [view.path(".".join(path)) for path in port.config]
+    texts = [view.own(name) or view.in_extra(view.path_of(name)) for name in port.env]
+    texts += [view.in_extra(".".join(path)) for path in port.config]
     numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 6]
     return next((number for number in numbers if 0 < number < 65536), port.default)
 

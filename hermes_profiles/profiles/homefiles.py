@@ -83,7 +83,8 @@ class HomeFiles:
         for name in names:
             raw = self.raw(name)
             if raw:
-                found.update(environment_in(raw, str(self.home / name), self._known, self.problems))
+                known = self._known if name == ".env" else ()  # Hermes splits joined lines of no other file
+                found.update(environment_in(raw, str(self.home / name), known, self.problems))
         return found
 
     def sections(self, name: str, wanted: Collection[str]) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.identities import channels_of
+from hermes_profiles.credentials.identities import channels_of, held_by
 
 CATALOG = load_catalog()
 TOKEN = {"TELEGRAM_BOT_TOKEN": "1:CANARY-telegram"}
@@ -35,3 +35,18 @@ TOKEN = {"TELEGRAM_BOT_TOKEN": "1:CANARY-telegram"}
 )
 def test_the_channels_of_a_profile(environment: dict[str, str], config: dict[str, Any], channels: tuple[str, ...]):
     assert channels_of(environment, config, CATALOG) == channels
+
+
+@pytest.mark.parametrize(
+    ("environment", "block", "port"),
+    [
+        ({}, {}, 8642),
+        ({}, {"extra": {"port": 9001}}, 9001),
+        ({}, {"port": 9001}, 8642),  # Hermes 0.19.0 ignores it: tests/judge/test_doctor_hermes.py
+        ({}, {"port": 9001, "extra": {"port": "9002"}}, 9002),
+        ({"API_SERVER_PORT": "9003"}, {"extra": {"port": 9001}}, 9003),
+    ],
+)
+def test_a_port_is_read_where_hermes_reads_it(environment: dict[str, str], block: dict[str, Any], port: int):
+    config = {"platforms": {"api_server": {"enabled": True, **block}}}
+    assert [claim.port for claim in held_by(environment, config, CATALOG).ports] == [port]

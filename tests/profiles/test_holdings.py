@@ -221,3 +221,12 @@ def test_list_and_status_name_the_same_channels(tmp_path: Path, files: dict[str,
     found = holdings(tmp_path, catalog=load_catalog()).channels
     listed = read_profile(Layout(tmp_path, tmp_path), "default", catalog=load_catalog(), active="default", alias=None)
     assert listed.channels == found != ()
+
+
+def test_joined_lines_are_split_in_env_alone(tmp_path: Path) -> None:
+    """Hermes 0.19.0 mends joined lines of `.env` and of no other file."""
+    text = "OPENAI_API_KEY=CANARY1TELEGRAM_BOT_TOKEN=71:CANARYtelegram\n"
+    (tmp_path / ".op.env").write_text(text)
+    assert holdings(tmp_path, catalog=CATALOG).channels == ()
+    (tmp_path / ".env").write_text(text)
+    assert holdings(tmp_path, catalog=CATALOG).channels == ("telegram",)
