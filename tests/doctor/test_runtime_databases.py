@@ -200,8 +200,8 @@ def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
     "header",
     [
         b"SQLite format 3\0", b"SQLi", b"x" * 4096, b"\0" * 4096,
-        b"SQLite format 3\0" + (1000).to_bytes(2, "big") + b"\1" * 982,
-        b"SQLite format 3\0" + (256).to_bytes(2, "big") + b"\1" * 238,
+        b"SQLite format 3\0" + (1000).to_bytes(2, "big") + bytes(982),
+        b"SQLite format 3\0" + (256).to_bytes(2, "big") + bytes(238),
     ],
 )  # fmt: skip
 def test_a_broken_header_is_told_at_once(tmp_path: Path, header: bytes) -> None:
