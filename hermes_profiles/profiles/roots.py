@@ -25,7 +25,10 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
     except (FileNotFoundError, NotADirectoryError):
         named = []
     except PermissionError as error:
-        raise Failed(f"cannot list {layout.profiles}: permission denied", target=str(layout.profiles)) from error
+        raise Failed(
+            f"cannot list {layout.profiles}: permission denied", target=str(layout.profiles),
+            hint=f"look at it with `ls -ld {layout.profiles}`",
+        ) from error  # fmt: skip
     return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
 
 
