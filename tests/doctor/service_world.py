@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from command_runner import Done
@@ -187,7 +188,10 @@ def everybody(world: DoctorWorld) -> Systemd:
     return Systemd(world, *NAMES)
 
 
-def look(world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = ()) -> Facts:
+def look(
+    world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = (),
+    spec_of: Callable[[str], ServiceSpec] | None = None,
+) -> Facts:  # fmt: skip
     """Return what the doctor sees of a world under managers of a test's own; the first one is due."""
     layout = Layout(world.root, world.user)
     seen = World(layout, None if unreachable else manager)
@@ -197,7 +201,7 @@ def look(world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tu
 
     around = Surroundings(
         layout, load_catalog(), {"PATH": "/usr/bin:/bin"}, world.user, os.getuid(), time.time(), seen,
-        lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], no_spec,
+        lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], spec_of or no_spec,
     )  # fmt: skip
     facts = Examination(around).facts()
     assert not facts.troubles, facts.troubles

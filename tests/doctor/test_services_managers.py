@@ -12,14 +12,17 @@ import pytest
 from doctor_world import DoctorWorld
 from fake_launchctl import install
 from fake_systemctl import FakeSystemctl
+from sample_specs import spec_of
 from service_world import found_in, look
 
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.model.result import Problem
+from hermes_profiles.services.launchd import render_plist
 from hermes_profiles.services.managers.base import ManagerError
 from hermes_profiles.services.managers.launchd import LaunchdManager
 from hermes_profiles.services.managers.systemd import SystemdManager
 from hermes_profiles.services.managers.systemd_bus import Places, account_name, no_bus
+from hermes_profiles.services.spec import Program
 
 UID = os.getuid()
 
@@ -81,6 +84,17 @@ def test_a_system_unit_of_a_profile_that_is_gone_is_told_with_what_an_administra
     assert finding.fix.command == f"sudo systemctl disable --now {unit.name} && sudo rm -r {unit}"
 
 
+def test_an_orphan_under_a_name_of_its_own_is_told_with_the_commands_that_remove_it(machine: Machine) -> None:
+    unit = machine.unit(machine.units, "hermes-gateway-odd", machine.world.root / "profiles/ghost")
+    scratch = machine.unit(machine.units, "hermes-gateway-1a2b3c4d", machine.world.root / "scratch")
+    found = {each.evidence[0].file: each for each in machine.findings()["services.orphan"]}
+    assert found.keys() == {str(unit), str(scratch)} and not any(each.repairs for each in found.values())
+    assert found[str(unit)].profiles == ("ghost",) and found[str(scratch)].profiles == ()
+    assert found[str(unit)].fix.command == (
+        f"systemctl --user disable --now {unit.name} && rm {unit} && systemctl --user daemon-reload"
+    )
+
+
 def test_a_user_unit_and_a_system_unit_are_two_supervisors(machine: Machine) -> None:
     for folder in (machine.units, machine.places.system_units):
         machine.unit(folder, "hermes-gateway-work", machine.world.home("work"))
@@ -95,6 +109,15 @@ def test_a_system_unit_of_another_account_is_nobody_of_ours(machine: Machine) ->
     path = machine.places.system_units / "hermes-gateway.service"
     path.write_text("[Service]\nUser=other\nExecStart=/bin/sh -m hermes_cli.main gateway run\n")
     assert machine.findings() == {}
+
+
+def test_a_program_that_only_systemd_can_find_is_not_called_gone(machine: Machine) -> None:
+    unit = machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
+    for program in ("hermes", "%h/venv/bin/python"):
+        unit.write_text(
+            f'[Service]\nExecStart={program} gateway run\nEnvironment="HERMES_HOME={machine.world.home("work")}"\n'
+        )
+        assert machine.findings() == {}
 
 
 def test_names_are_not_taken_for_others_that_begin_alike(machine: Machine) -> None:
@@ -182,8 +205,8 @@ class Mac:
         )
         return path
 
-    def findings(self) -> dict[str, list[Finding]]:
-        return found_in(look(self.world, self.manager))
+    def findings(self, **options: Any) -> dict[str, list[Finding]]:
+        return found_in(look(self.world, self.manager, **options))
 
 
 @pytest.fixture
@@ -195,6 +218,19 @@ def test_agents_without_a_fault_have_no_findings(mac: Mac) -> None:
     mac.plist("ai.hermes.gateway-work", mac.world.home("work"), WorkingDirectory=str(mac.world.home("work")))
     mac.plist("ai.hermes.gateway", mac.world.root)
     assert mac.findings() == {}
+
+
+def test_an_agent_that_hermes_wrote_is_a_remark_and_one_of_ours_that_is_old_is_drift(mac: Mac) -> None:
+    home = mac.world.home("work")
+    wanted = spec_of(home, account_home=mac.world.user, program=Program("/bin/sh", None, ("/usr/bin",)), prestart=())
+    mac.plist("ai.hermes.gateway-work", home, WorkingDirectory=str(home), KeepAlive=True, ThrottleInterval=30)
+    assert list(mac.findings(spec_of=lambda _: wanted)) == ["services.not-adopted"]
+    ((path, _, _),) = mac.manager.definitions(wanted)
+    path.write_bytes(render_plist(wanted._replace(drain=20)))
+    assert mac.findings(spec_of=lambda _: wanted) == {}, "both give it a minute"
+    path.write_bytes(render_plist(wanted._replace(drain=200)))
+    (finding,) = mac.findings(spec_of=lambda _: wanted)["services.drifted"]
+    assert "ExitTimeOut differs" in finding.message and len(finding.repairs) == 1
 
 
 def test_an_agent_of_a_profile_that_is_gone_is_an_orphan(mac: Mac) -> None:
