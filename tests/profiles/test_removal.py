@@ -24,7 +24,10 @@ from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
 from hermes_profiles.credentials.catalog import KeyClass, load_catalog
+from hermes_profiles.credentials.config_rules import channel_place
 from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, HermesProfilesError
 from hermes_profiles.profiles.holdings import holdings
@@ -416,17 +419,34 @@ def test_awkward_environment_files(tmp_path: Path, env: str):
         assert after.get("A") == before.get("A") and after.get("SLACK_BOT_TOKEN") == (SLACK if SLACK in env else None)
 
 
+SETTINGS = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION)
+
+
 def settings_of(home: Home) -> list[str]:
-    """Return the values of settings: whom the bot knew is taken out of its own files, not out of the agent's memory."""
-    entries = []
+    """Return the values of settings: they go where they stand, but whom the bot knew stays in the agent's memory."""
+    found: list[str] = []
     for name in (".env", ".op.env"):
-        raw = home.files.get(name, b"")
-        assert isinstance(raw, bytes)
-        entries += EnvDocument.parse(raw, known_keys=CATALOG.known_names).entries
-    facts = {entry: CATALOG.lookup(entry.name) for entry in entries}
-    return [
-        v for entry, fact in facts.items() if fact and fact.key_class is KeyClass.IDENTITY_SETTING for v in entry.values
-    ]
+        for entry in EnvDocument.parse(raw_of(home, name), known_keys=CATALOG.known_names).entries:
+            fact = CATALOG.lookup(entry.name)
+            found += entry.values if fact is not None and fact.key_class in SETTINGS else ()
+    documents = (
+        [YamlDocument.parse(raw_of(home, "config.yaml"), path="config.yaml")] if "config.yaml" in home.files else []
+    )
+    legacy = (
+        [JsonDocument.parse(raw_of(home, "gateway.json"), path="gateway.json")] if "gateway.json" in home.files else []
+    )
+    for one in (entry for document in (*documents, *legacy) for entry in document.entries):
+        place, fact = channel_place(one.path, CATALOG), CATALOG.lookup(one.path[-1])
+        inner = one.path[len(place.block) :] if place is not None else ()
+        key_class = CATALOG.config_class(place.channel, inner) if place and inner else fact and fact.key_class
+        found += [one.value] if one.value and key_class in SETTINGS else []
+    return found
+
+
+def raw_of(home: Home, name: str) -> bytes:
+    content = home.files.get(name, b"")
+    assert isinstance(content, bytes)
+    return content
 
 
 @settings(
