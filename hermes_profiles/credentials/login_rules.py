@@ -21,6 +21,14 @@ _HONCHO = "honcho"
 _SHORTEST_SECRET = 12
 
 
+# Rows of the pool that Hermes 0.19.0 takes from elsewhere and keeps in step with it before each refresh
+# (agent/credential_pool.py, `_sync_…_from_auth_store`): those of the root's login, where a profile has none of its own,
+# and those of Claude Code's own file.
+_POOL = "credential_pool"
+_SEEDED = {"nous": "device_code", "openai-codex": "device_code", "xai-oauth": "device_code", "minimax-oauth": "oauth"}
+_BORROWED = "claude_code"
+
+
 class AuthRemoval(NamedTuple):
     """A row that stays behind; `login_again` names the provider of a single-use login."""
 
@@ -72,6 +80,17 @@ def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) 
         if "refresh" in other.path[-1].lower() or other.value.lower().startswith("oauth"):
             return AuthRemoval(entry, _single_use(entry.path[1]), entry.path[1])
     return None
+
+
+def is_kept_in_step(store: str, provider: str, source: object, *, has_own: bool, is_default: bool) -> bool:
+    """Return whether a row of auth.json mirrors a login that stands elsewhere: a copy of it logs nobody out.
+
+    `source`: what the row says of itself; `has_own`: whether the same file has the provider's login too; `is_default`:
+    whether it is the root's file, which others fall back to.
+    """
+    if store != _POOL or source is None:
+        return False
+    return source == _BORROWED or (not has_own and not is_default and source == _SEEDED.get(provider))
 
 
 def _single_use(provider: str) -> Ruling:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.login_rules import is_kept_in_step
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -25,11 +26,6 @@ _FILES = {".anthropic_oauth.json": "anthropic", "honcho.json": "honcho"}
 _SHORTEST = 12
 _LARGEST = 1024 * 1024
 _DEEPEST = 6
-# Rows of the pool that Hermes 0.19.0 takes from elsewhere and keeps in step with it before each refresh
-# (agent/credential_pool.py, `_sync_…_from_auth_store`): those of the root's login, where a profile has none of its own,
-# and those of Claude Code's own file.
-_SEEDED = {"nous": "device_code", "openai-codex": "device_code", "xai-oauth": "device_code", "minimax-oauth": "oauth"}
-_BORROWED = "claude_code"
 
 
 class Grant(NamedTuple):
@@ -87,12 +83,10 @@ def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Itera
         for provider, row in rows.items():
             if provider not in single_use:
                 continue
-            seeded = profile.name != DEFAULT and not isinstance(stores["providers"].get(provider), Mapping)
+            has_own = isinstance(stores["providers"].get(provider), Mapping)
             for at, entry in _numbered(row):
-                source = _mapping(entry).get("source")
-                if store == "credential_pool" and (
-                    source == _BORROWED or (seeded and source is not None and source == _SEEDED.get(provider))
-                ):
+                source, is_default = _mapping(entry).get("source"), profile.name == DEFAULT
+                if is_kept_in_step(store, provider, source, has_own=has_own, is_default=is_default):
                     continue
                 yield from _tokens(profile, provider, _AUTH, entry, (store, provider, *at))
 
