@@ -196,6 +196,37 @@ def test_secrets_in_units_are_never_shown(world: DoctorWorld) -> None:
     world.doctor("--fix", "--yes")
 
 
+def test_a_default_service_with_our_pin_stays_where_it_is(world: DoctorWorld) -> None:
+    everybody(world)
+    (world.root / "active_profile").write_text("work\n")
+    assert checks(world) == []
+
+
+def test_a_setting_of_the_users_own_file_is_theirs_to_mend(world: DoctorWorld) -> None:
+    systemd = everybody(world)
+    path = systemd.drop_in("work").with_name("60-mine.conf")
+    for text, check, line in (
+        ("[Service]\nWorkingDirectory=/nowhere/checkout\n", "services.no-home", 2),
+        ("[Service]\nExecStart=\nExecStart=/nowhere/python -m hermes_cli.main gateway run\n",
+         "services.no-interpreter", 3),
+    ):  # fmt: skip
+        path.write_text(text)
+        (finding,) = world.findings("--only", "services")
+        assert finding["check"] == check and finding["fix"]["automatic"] is False
+        assert (finding["evidence"][0]["file"], finding["evidence"][0]["line"]) == (str(path), line)
+        assert finding["fix"]["command"] == f'"${{EDITOR:-vi}}" {path} && systemctl --user daemon-reload'
+
+
+def test_a_service_changed_by_hand_is_not_written_over_for_a_python_that_is_gone(world: DoctorWorld) -> None:
+    systemd = everybody(world)
+    systemd.edit(systemd.drop_in("work"), "KillMode=mixed", "KillMode=process")
+    new = systemd.hermes("new")
+    shutil.rmtree(world.user / "hermes")
+    world.environment["PATH"] = f"{systemd.folder}:{new.parent}:/usr/bin:/bin"
+    found = {row["profiles"][0]: row["fix"]["automatic"] for row in world.findings("--only", "services.no-interpreter")}
+    assert found == {"default": True, "family": True, "work": False}
+
+
 def test_a_stop_without_notice_is_no_failure_but_the_gateway_is_down(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.failed("work", 1)

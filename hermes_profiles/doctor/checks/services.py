@@ -192,7 +192,7 @@ def _drifts(facts: Facts, code: DriftCode) -> Iterator[tuple[Definition, str]]:
     worse = broken(facts) | served_otherwise(facts)
     for profile, drift in facts.services.drifts.items():
         found = facts.services.main(profile)
-        if drift.code is code and found is not None and profile not in worse and not found.strangers:
+        if drift.code is code and found is not None and profile not in worse:
             folder = f"{found.path.parent}/"
             yield found, "; ".join(each.replace(folder, "") for each in drift.details[:4])
 
