@@ -113,7 +113,9 @@ class Repairing:
             session.environment, session.layout.user_home, catalog=session.catalog,
             processes=session.world.processes, platform=session.layout.platform,
         )  # fmt: skip
-        scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks)
+        scene = Scene(
+            session.layout, session.catalog, session.existing, self._gateways, locks, session.environment
+        )  # fmt: skip
         return plan_repair(scene, self._asked)
 
     def _removals(self, wishes: Mapping[str, Wish]) -> dict[str, Removal]:

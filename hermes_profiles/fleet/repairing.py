@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
@@ -11,6 +12,7 @@ from hermes_profiles.credentials.environment_rules import API_SERVER
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Problem, UsageProblem
+from hermes_profiles.profiles.logins import shares_nous
 from hermes_profiles.profiles.removal import Wish
 
 from .conflicts import LiveLock
@@ -23,13 +25,15 @@ Owners = Mapping[str, Sequence[str]]
 
 
 class Scene(NamedTuple):
-    """What is known when owners are decided. `profiles`: all of the root, in fleet order."""
+    """What is known when owners are decided. `profiles`: all of the root, in fleet order; `environment`: where Hermes
+    would look for logins that are shared on purpose."""
 
     layout: Layout
     catalog: Catalog
     profiles: Sequence[str]
     gateways: Mapping[str, Gateway]
     locks: Sequence[LiveLock]
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 class Asked(NamedTuple):
@@ -55,6 +59,8 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
     Raises UsageProblem for an owner that has nothing of what it is to keep.
     """
     found = {name: possession(scene.layout, name, scene.catalog) for name in _homes(scene)}
+    if shares_nous(scene.layout, scene.environment):
+        found = {name: each.without_login("nous") for name, each in found.items()}
     contested = [one for one in rivalries(found, scene.catalog) if _is_asked(one.channel, asked)]
     decisions = [each for one in contested for each in _decided(one, scene, found, asked)]
     gone: dict[str, set[str]] = {name: set() for name in found}

@@ -16,7 +16,7 @@ from hermes_profiles.credentials.catalog import Catalog, Sharing
 from hermes_profiles.credentials.environment_rules import API_SERVER
 from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
 from hermes_profiles.credentials.identities import PortClaim, credentials_in
-from hermes_profiles.credentials.login_rules import judge_auth, judge_honcho
+from hermes_profiles.credentials.login_rules import is_kept_in_step, judge_auth, judge_honcho
 from hermes_profiles.credentials.values import secrets_in_json
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.jsonfile import JsonDocument
@@ -61,6 +61,10 @@ class Possession(NamedTuple):
     api_key: str = ""
     problems: tuple[Problem, ...] = ()
 
+    def without_login(self, provider: str) -> Possession:
+        """Return the same without the login at one provider."""
+        return self._replace(logins={name: login for name, login in self.logins.items() if name != provider})
+
 
 def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
     """Return what a profile's files hold; what cannot be read is a problem, never an exception."""
@@ -83,7 +87,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
         reason = (error.strerror or str(error)).lower()
         hint = f"look at it with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
-    logins = dict(_logins(files, catalog))
+    logins = dict(_logins(files, profile, catalog))
     return Possession(held, copies, logins, _api_key(environment, config), tuple(problems))
 
 
@@ -125,8 +129,8 @@ def _stored_secrets(files: HomeFiles, profile: str, catalog: Catalog) -> Iterato
             yield item.path, channel, digest("\n".join(sorted(secrets)))
 
 
-def _logins(files: HomeFiles, catalog: Catalog) -> Iterator[tuple[str, Login]]:
-    """Yield (provider or path, login) of every single-use login."""
+def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[str, Login]]:
+    """Yield (provider or path, login) of every single-use login, but for rows that mirror one elsewhere."""
     found: dict[str, list[str]] = {}
     for name, judge in (
         ("auth.json", partial(judge_auth, catalog=catalog, policy=ClonePolicy())),
@@ -134,10 +138,9 @@ def _logins(files: HomeFiles, catalog: Catalog) -> Iterator[tuple[str, Login]]:
     ):
         document = _document(files, name)
         for removal in judge(document.entries) if document is not None else ():
-            top = removal.entry.path
-            if removal.login_again:
+            if document is not None and removal.login_again:
                 tokens = found.setdefault(removal.login_again, [])
-                tokens += _refresh_tokens(document, top) if document is not None else ()
+                tokens += _tokens_of_its_own(document, removal.entry.path, profile)
     times = {name: _time(files, name) for name in ("auth.json", _HONCHO)}
     for provider, tokens in found.items():
         if tokens:
@@ -149,7 +152,7 @@ def _logins(files: HomeFiles, catalog: Catalog) -> Iterator[tuple[str, Login]]:
         names = _below(files, path) if path.endswith("/") else (path,)
         for name in names:
             document = _document(files, name)
-            tokens = list(_refresh_tokens(document, ())) if document is not None else []
+            tokens = [token for _, token in _refresh_tokens(document, ())] if document is not None else []
             if tokens:
                 yield (name if path.endswith("/") else row.provider), Login(frozenset(tokens), _time(files, name))
 
@@ -169,11 +172,27 @@ def _document(files: HomeFiles, name: str) -> JsonDocument | None:
         return None
 
 
-def _refresh_tokens(document: JsonDocument, top: tuple[str, ...]) -> Iterator[str]:
+def _tokens_of_its_own(document: JsonDocument, top: tuple[str, ...], profile: str) -> Iterator[str]:
+    """Yield the digests of refresh tokens below a path, without those that Hermes keeps in step with another login."""
+    for path, token in _refresh_tokens(document, top):
+        if len(path) < 3:
+            yield token
+            continue
+        row = path[:3] if path[2][:1] == "[" else path[:2]
+        source = document.get((*row, "source"))
+        has_own = document.get(("providers", path[1])) is not None
+        if source is None or not is_kept_in_step(
+            path[0], path[1], source.value, has_own=has_own, is_default=profile == DEFAULT
+        ):
+            yield token
+
+
+def _refresh_tokens(document: JsonDocument, top: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield (path, digest) of the refresh tokens below a path."""
     for entry in document.entries:
         is_token = entry.kind == "scalar" and entry.value and len(entry.value) >= _SHORTEST_TOKEN
         if entry.path[: len(top)] == top and is_token and "refresh" in entry.path[-1].lower():
-            yield digest(entry.value or "")
+            yield entry.path, digest(entry.value or "")
 
 
 def _time(files: HomeFiles, name: str) -> float:

@@ -359,3 +359,28 @@ def test_state_files_tell_their_time(tmp_path: Path):
     held = holdings(place.layout.home("work"), catalog=CATALOG)
     found = evidence_of(place.layout, "work", "telegram", held=held, gateway=None, locks=(), catalog=CATALOG)
     assert (found.uses, found.used_at) == (("state files",), OLD) and found.on and not found.first and found.born > 0
+
+
+def test_a_login_that_hermes_keeps_in_step_is_nobodys_to_lose(tmp_path: Path) -> None:
+    """A row that mirrors the root's login, and Nous' shared store: the doctor leaves them in peace, and so does this."""
+    token = "CANARYrefresh-0123456789"
+    mirrored = {"credential_pool": {"openai-codex": [{"source": "device_code", "refresh_token": token}]}}
+    own = {"providers": {"openai-codex": {"tokens": {"refresh_token": token}}}}
+    nous = {"providers": {"nous": {"refresh_token": "CANARYnous-0123456789"}}}
+    root = tmp_path / ".hermes"
+    layout = Layout(root, tmp_path)
+    homes = {"default": root, "a": root / "profiles" / "a", "b": root / "profiles" / "b"}
+
+    def logins(stores: dict[str, Any]) -> list[str]:
+        for name, data in stores.items():
+            homes[name].mkdir(parents=True, exist_ok=True)
+            (homes[name] / "auth.json").write_text(json.dumps(data))
+        found = repair(Scene(layout, CATALOG, tuple(stores), {}, ()), only=set(stores))
+        return [each.channel for each in found.decisions]
+
+    assert logins({"default": own, "a": mirrored}) == []
+    assert logins({"default": own, "a": {**own, **mirrored}}) == ["openai-codex"], "a has a login of its own beside it"
+    assert logins({"a": nous, "b": nous}) == ["nous"]
+    (root / "shared").mkdir()
+    (root / "shared" / "nous_auth.json").write_text('{"refresh_token": "CANARYshared-0123456789"}')
+    assert logins({"a": nous, "b": nous}) == []

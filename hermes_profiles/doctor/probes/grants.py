@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.logins import shares_nous
 from hermes_profiles.profiles.snapshot import Kind
 
 _AUTH = "auth.json"
@@ -24,7 +23,6 @@ _TOKENS = "mcp-tokens"
 # Files of one login each, beside auth.json.
 _FILES = {".anthropic_oauth.json": "anthropic", "honcho.json": "honcho"}
 _SHORTEST = 12
-_LARGEST = 1024 * 1024
 _DEEPEST = 6
 
 
@@ -52,7 +50,7 @@ def read_grants(
     for grants in places.values():
         if len({grant.profile for grant in grants}) > 1:
             found += _in_files_of_their_own(grants, profiles)
-    if any(grant.provider == "nous" for grant in found) and _shares_nous(layout, environment):
+    if any(grant.provider == "nous" for grant in found) and shares_nous(layout, environment):
         return tuple(grant for grant in found if grant.provider != "nous")
     return tuple(found)
 
@@ -125,17 +123,6 @@ def _in_files_of_their_own(grants: list[Grant], profiles: Mapping[str, ProfileFa
         if whose.setdefault((status.st_dev, status.st_ino), grant.profile) == grant.profile:
             kept.append(grant)
     return kept if len({grant.profile for grant in kept}) > 1 else []
-
-
-def _shares_nous(layout: Layout, environment: Mapping[str, str]) -> bool:
-    """Return whether profiles share their login at Nous through the one store that is locked while it rotates: every
-    copy is brought up to date from there first (hermes_cli/auth.py, `_merge_shared_nous_oauth_state`)."""
-    folder = environment.get("HERMES_SHARED_AUTH_DIR") or os.fspath(layout.root / "shared")
-    try:
-        data: Any = json.loads(read_regular(os.path.join(folder, "nous_auth.json"), _LARGEST))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(data, dict) and bool(data.get("refresh_token"))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
