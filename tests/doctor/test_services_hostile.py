@@ -244,6 +244,34 @@ def test_status_and_doctor_agree_on_who_is_down(world: DoctorWorld) -> None:
     assert down == told == {"work", "family"}
 
 
+def test_a_disabled_profile_is_not_missed(world: DoctorWorld) -> None:
+    systemd = everybody(world)
+    systemd.say("work", ActiveState="inactive", SubState="dead")
+    world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
+    assert checks(world) == ["services.disabled-but-enabled"], "its service is enabled all the same"
+
+
+def test_links_and_drop_ins_of_others_are_theirs(world: DoctorWorld) -> None:
+    systemd = everybody(world)
+    away = world.user / "units/hermes-gateway-linked.service"
+    away.parent.mkdir()
+    away.write_text('[Service]\nEnvironment="HERMES_HOME=/srv/other"\n')
+    systemd.link("linked").symlink_to(away)
+    systemd.drop_in("elsewhere").parent.mkdir()
+    systemd.drop_in("elsewhere").write_text('[Service]\nEnvironment="HERMES_HOME=/srv/other/profiles/elsewhere"\n')
+    assert checks(world) == []
+
+
+def test_a_profile_that_only_words_name_is_the_one_that_runs(world: DoctorWorld) -> None:
+    systemd = everybody(world)
+    systemd.unit("ghost").write_text(
+        f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile=ghost gateway run\n"
+        f'Environment="HERMES_HOME={world.root}"\n'
+    )
+    (finding,) = world.findings("--only", "services")
+    assert (finding["check"], finding["profiles"]) == ("services.orphan", ["ghost"])
+
+
 def test_a_loop_of_a_disabled_profile_is_only_a_remark(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.loops("work")
@@ -266,7 +294,9 @@ def test_a_server_that_is_off_or_has_a_path_of_its_own_needs_nothing(world: Doct
     (tools / "mine").chmod(0o755)
     world.environment["PATH"] += f":{tools}"
     world.add("work", "config.yaml", (
-        "mcp_servers:\n  off:\n    command: mine\n    enabled: false\n  own:\n    command: mine\n    env:\n"
+        "mcp_servers:\n  away:\n    command: mine\n    enabled: false\n"
+        "  never:\n    command: mine\n    enabled: 'no'\n"
+        "  own:\n    command: mine\n    env:\n"
         f"      PATH: {tools}\n  whole:\n    command: {tools}/mine\n"
     ))  # fmt: skip
     assert checks(world) == []

@@ -106,6 +106,7 @@ def test_a_user_unit_and_a_system_unit_are_two_supervisors(machine: Machine) -> 
 
 def test_a_system_unit_of_another_account_is_nobody_of_ours(machine: Machine) -> None:
     machine.unit(machine.places.system_units, "hermes-gateway-work", "/home/other/.hermes/profiles/work")
+    machine.unit(machine.units, "hermes-gateway", machine.world.root)
     path = machine.places.system_units / "hermes-gateway.service"
     path.write_text("[Service]\nUser=other\nExecStart=/bin/sh -m hermes_cli.main gateway run\n")
     assert machine.findings() == {}
@@ -125,7 +126,7 @@ def test_names_are_not_taken_for_others_that_begin_alike(machine: Machine) -> No
     for name in ("work", "work-2"):
         machine.unit(machine.units, f"hermes-gateway-{name}", machine.world.home(name))
     machine.unit(machine.units, "hermes-backup", machine.world.home("work")).write_text(
-        "[Service]\nExecStart=/bin/ls\n"
+        f"[Service]\nExecStart=/bin/ls\nEnvironment=HERMES_HOME={machine.world.home('work')}\n"
     )
     assert machine.findings() == {}
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
@@ -210,7 +211,7 @@ def _tools(profile: ProfileFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
         return
     servers = profile.config.get("mcp_servers")
     for name, server in servers.items() if isinstance(servers, Mapping) else ():
-        if not isinstance(server, Mapping) or server.get("enabled") is False:
+        if not isinstance(server, Mapping) or not is_truthy(server.get("enabled", True)):
             continue
         command, variables = server.get("command"), server.get("env")
         has_path = isinstance(variables, Mapping) and "PATH" in variables
