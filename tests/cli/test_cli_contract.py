@@ -97,7 +97,8 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         return
     typed = "CANARY-typed\n" if words == ("env", "set") else ""
     done = world.call(*given[: given.index("<") if "<" in given else None], typed=typed)
-    assert done.code == 0, done
+    # The database of this root is none, and the doctor says so.
+    assert done.code in ((0, 3) if words == ("doctor",) else (0,)), done
 
 
 @pytest.mark.parametrize("given", [("list", "--home", ""), (), ("frob",), ("clone",), ("clone", "default"),

@@ -22,7 +22,7 @@ Checks = list[str] | None
 
 @examples(
     "hermes-profiles doctor",
-    "hermes-profiles doctor work family",
+    "hermes-profiles doctor work",
     "hermes-profiles doctor --fix --dry-run",
     "hermes-profiles doctor --only conflicts --json",
 )
