@@ -93,6 +93,12 @@ def test_two_that_run_are_told():
     )
 
 
+def test_who_is_its_equal_in_one_thing_is_asked_the_next():
+    runs = Evidence(running=True, connected=True)
+    decision = decide({"a": runs, "b": runs._replace(used_at=OLD, uses=("pairing",)), "c": Evidence(used_at=OLD + DAY)})
+    assert decision.owner == "b" and "(pairing)" in decision.reason and decision.sureness is Sureness.LIKELY
+
+
 def test_times_that_a_copy_took_along_decide_nothing():
     same = Evidence(used_at=OLD, uses=("pairing",))
     decision = decide({"a": same._replace(born=2.0), "b": same._replace(born=1.0, used_at=OLD + 0.5)})
@@ -193,6 +199,11 @@ OFF = "platforms:\n  telegram:\n    enabled: false\n"
     ({"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}}, {"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}},
      {("copy", "weixin", "default", ("work",))}),
     ({"weixin/accounts/a.json": {"token": "CANARY-weixin-5t0r3d"}}, {"weixin/accounts/a.json": {"token": "CANARY-weixin-0th3r7"}}, set()),
+    # one secret, two apps
+    ({".env": "TEAMS_TENANT_ID=t1\nTEAMS_CLIENT_ID=app-CANARY-0001\nTEAMS_CLIENT_SECRET=CANARY-secret-1\n", "config.yaml": "platforms: {teams: {enabled: false}}\n"},
+     {".env": "TEAMS_TENANT_ID=t1\nTEAMS_CLIENT_ID=app-CANARY-0002\nTEAMS_CLIENT_SECRET=CANARY-secret-1\n", "config.yaml": "platforms: {teams: {enabled: false}}\n"}, set()),
+    ({".env": "WHATSAPP_CLOUD_ACCESS_TOKEN=CANARY-access-1\n"}, {".env": "WHATSAPP_CLOUD_ACCESS_TOKEN=CANARY-access-1\n"},
+     {("copy", "whatsapp_cloud", "default", ("work",))}),
     # a key of tools is no copy
     ({".env": "TWILIO_AUTH_TOKEN=CANARY-twilio-token-1\n"}, {".env": "TWILIO_AUTH_TOKEN=CANARY-twilio-token-1\n"}, set()),
     ({".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"}, {".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"},
@@ -234,6 +245,14 @@ def test_single_use_logins(tmp_path: Path):
         "d",
         "e",
     }
+
+
+def test_what_two_logins_share_beside_the_refresh_token_is_no_login(tmp_path: Path):
+    def nous(refresh: str) -> dict[str, Any]:
+        row = {"refresh_token": refresh, "access_token": "CANARY-same-access-1", "client_id": "CANARY-same-client-1"}
+        return {"auth.json": {"providers": {"nous": row}}}
+
+    assert repair(scene(tmp_path, a=nous("CANARY-refresh-1111"), b=nous("CANARY-refresh-2222"))).decisions == ()
 
 
 API = {".env": "API_SERVER_KEY=CANARY-0123456789abcdef\n"}

@@ -141,11 +141,13 @@ def test_it_goes_from_every_place(tmp_path: Path):
     }  # fmt: skip
     layout = make(tmp_path, files)
     os.chmod(layout.home("work") / "skills/a/run.sh", 0o755)
+    os.chmod(layout.home("work") / ".env.bak", 0o644)
     os.chmod(layout.home("work") / ".env", 0o644)
     done = Removed(layout, "telegram")
     assert leaks(done.home, [TELEGRAM]) == []
     assert os.stat(done.home / "skills/a/run.sh").st_mode & 0o777 == 0o755
     assert os.stat(done.home / ".env").st_mode & 0o777 == 0o600
+    assert os.stat(done.home / ".env.bak").st_mode & 0o777 == 0o600, "a copy that held secrets is written anew"
     for path in (".op.env", ".env.bak", "config.yaml", "gateway.json", "memories/MEMORY.md", "skills/a/conf.yaml"):
         assert SLACK in done.text(path) or APP in done.text(path), path
     assert (
@@ -173,6 +175,34 @@ def test_it_goes_from_every_place(tmp_path: Path):
     }
     assert holdings(done.home, catalog=CATALOG).channels == ("slack",)
     assert not any("CANARY" in json.dumps(row) for row in done.data.values())
+
+
+def test_what_belongs_to_the_gateway_itself_stays(tmp_path: Path):
+    kept = (
+        "gateway:\n  multiplex_profiles: true\n  proxy_url: http://x\n  relay_url: http://r\nprofile_routes: {a: b}\n"
+    )
+    files = {".env": f"TELEGRAM_BOT_TOKEN={TELEGRAM}\nGATEWAY_ALLOWED_USERS=1,2\n", "config.yaml": kept}
+    done = Removed(make(tmp_path, files), "telegram")
+    assert done.text("config.yaml") == kept and done.text(".env") == "GATEWAY_ALLOWED_USERS=1,2\n"
+
+
+def test_an_empty_folder_of_a_channel_is_no_state(tmp_path: Path):
+    layout = make(tmp_path, BASE)
+    for name in ("weixin", "whatsapp"):
+        (layout.home("work") / name).mkdir()
+    assert plan(layout, "weixin", "whatsapp").steps == ()
+
+
+def test_of_a_folder_of_logins_only_one_file_goes(tmp_path: Path):
+    files = {".env": "", "mcp-tokens/linear.json": "{}", "mcp-tokens/notion.json": "{}"}
+    done = Removed(make(tmp_path, files), logins=["mcp-tokens/linear.json"])
+    assert done.changed() == {"mcp-tokens/linear.json"} and (done.home / "mcp-tokens/notion.json").exists()
+
+
+def test_a_port_that_refers_to_a_variable_goes_on_referring(tmp_path: Path):
+    config = "platforms:\n  webhook: {enabled: true, extra: {port: '${WEBHOOK_PORT}'}}\n"
+    done = Removed(make(tmp_path, {".env": "WEBHOOK_PORT=8700\n", "config.yaml": config}), reassign=["webhook"])
+    assert done.text(".env") == "WEBHOOK_PORT=18701\n" and done.text("config.yaml") == config
 
 
 def test_state_folders_and_their_secrets_go(tmp_path: Path):
