@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def test_a_disabled_profile_whose_service_is_off_is_no_fault(world: DoctorWorld)
 def test_who_looks_from_another_shell_sees_no_drift(world: DoctorWorld, path: str) -> None:
     systemd = everybody(world)
     world.environment["PATH"] = f"{systemd.folder}:{path}:{systemd.python.parent}"
+    assert checks(world) == []
+
+
+def test_who_looks_with_another_installation_of_ours_sees_no_drift(
+    world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody(world)
+    monkeypatch.setattr(sys, "executable", "/opt/checkout/venv/bin/python")
     assert checks(world) == []
 
 
