@@ -38,7 +38,8 @@ class Program(NamedTuple):
 
 
 PROFILES = Program(
-    "hermes-profiles", tuple(profiles.COMMANDS), ("clone", "show", "use", "rename", "delete", "alias", "diff", "repair"),
+    "hermes-profiles", tuple(profiles.COMMANDS),
+    ("clone", "show", "use", "rename", "delete", "alias", "diff", "doctor", "repair"),
     ("--clone-from", "--profile", "-p", "--from", "--to"),
     {"trash": "list empty", "config": "get set unset", "env": "list set unset"},
 )  # fmt: skip

@@ -12,7 +12,7 @@ _hermes_profiles() {
         mapfile -t COMPREPLY < <(compgen -W "get set unset" -- "$current")
     elif [[ $command == env ]]; then
         mapfile -t COMPREPLY < <(compgen -W "list set unset" -- "$current")
-    elif [[ $command == @(clone|show|use|rename|delete|alias|diff|repair) && $current != -* ]]; then
+    elif [[ $command == @(clone|show|use|rename|delete|alias|diff|doctor|repair) && $current != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
     fi
 }

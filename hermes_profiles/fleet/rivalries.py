@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog, Sharing
+from hermes_profiles.credentials.copies import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.credentials.environment_rules import API_SERVER
 from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
 from hermes_profiles.credentials.identities import PortClaim, credentials_in
@@ -33,10 +34,6 @@ from .ownership import Kind, Rivalry
 _MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
 _HONCHO = "honcho.json"
-# Of two that are on the identity decides, but for these: one bot that answers twice, whatever stands beside it.
-_ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
-# People choose one password for several accounts: it is the same only together with the account.
-_PERSONAL = "_PASSWORD"
 # Shared between profiles on purpose, under a lock of its own.
 _SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
 
@@ -75,10 +72,8 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
     copies: dict[str, dict[str, str]] = {}
     environment = files.environment()
     for channel, variable, path, value in credentials_in(environment, config, catalog):
-        if variable.endswith(_PERSONAL):
-            names = sorted({name for names in catalog.channels[channel].lock_identity for name in names})
-            value = "\n".join([value, *(environment.get(name, "") for name in names)])
-        copies.setdefault(channel, {})[variable or path] = digest(value)
+        told = with_account(channel, variable, value, environment, catalog)
+        copies.setdefault(channel, {})[variable or path] = digest(told)
     problems = list(held.problems)
     try:
         for path, channel, digests in _stored_secrets(files, profile, catalog):
@@ -220,7 +215,7 @@ def rivalries(profiles: Mapping[str, Possession], catalog: Catalog) -> tuple[Riv
 
 
 def _of_channel(channel: str, profiles: Mapping[str, Possession], catalog: Catalog) -> Iterator[Rivalry]:
-    meets = partial(_same_party, channel, profiles, _telling(channel, catalog))
+    meets = partial(_same_party, channel, profiles, telling(channel, catalog))
     parts = {
         name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
         for name, each in profiles.items()
@@ -233,13 +228,8 @@ def _of_channel(channel: str, profiles: Mapping[str, Possession], catalog: Catal
         yield Rivalry(kind, channel, what, holders, meets)
 
 
-def _telling(channel: str, catalog: Catalog) -> frozenset[str]:
-    """Return the variables that tell by themselves whose channel it is."""
-    return frozenset(names[0] for names in catalog.channels[channel].lock_identity if len(names) == 1)
-
-
 def _same_party(
-    channel: str, profiles: Mapping[str, Possession], telling: Collection[str], one: str, other: str
+    channel: str, profiles: Mapping[str, Possession], names: Collection[str], one: str, other: str
 ) -> tuple[str, ...]:
     """Return the digests of what both have of a channel; of two that are on the identity decides, and who names an
     account of its own where the channel is off has no copy."""
@@ -247,9 +237,9 @@ def _same_party(
     keys = [{i.key for i in each.held.identities if i.channel == channel} for each in (first, second)]
     mine, theirs = first.copies.get(channel, {}), second.copies.get(channel, {})
     if all(keys):
-        bots = {mine[name] for name in _ONE_BOT & mine.keys() & theirs.keys() if mine[name] == theirs[name]}
+        bots = {mine[name] for name in ONE_BOT & mine.keys() & theirs.keys() if mine[name] == theirs[name]}
         return tuple(sorted((keys[0] & keys[1]) | bots))
-    if any(name in mine and name in theirs and mine[name] != theirs[name] for name in telling):
+    if are_two_accounts(mine, theirs, names):
         return ()
     return tuple(sorted({mine[name] for name in mine.keys() & theirs.keys() if mine[name] == theirs[name]}))
 

@@ -355,3 +355,17 @@ def test_many_profiles_with_one_bot_are_one_finding(world: DoctorWorld) -> None:
     assert found["profiles"] == many and len(found["evidence"]) == 120
     assert all(each["line"] == 2 for each in found["evidence"])
     assert found["message"] == "120 profiles have the same telegram token: p000, p001, p002, p003 and 116 more"
+
+
+def test_two_apps_with_one_secret_are_two_apps_even_when_one_is_off(world: DoctorWorld) -> None:
+    """What `repair` takes for two accounts, the doctor does not send there."""
+    for name, client in (("work", "one"), ("family", "two")):
+        app = f"TEAMS_CLIENT_ID=canary-client-{client}\nTEAMS_TENANT_ID=canary-tenant\n"
+        world.add(name, ".env", f"{app}TEAMS_CLIENT_SECRET=CANARYsecret-1\n")
+    world.add("family", "config.yaml", "platforms:\n  teams:\n    enabled: false\n")
+    world.add("work", "config.yaml", "platforms:\n  teams:\n    enabled: false\n")
+    assert world.findings("--only", "conflicts") == []
+    (world.home("family") / ".env").write_text((world.home("work") / ".env").read_text())
+    assert [row["check"] for row in world.findings("--only", "conflicts")] == ["conflicts.copied-credential"]
+    done = world.runner.call("repair", "--dry-run", "--json", env=world.environment)
+    assert [row["channel"] for row in done.data["shared"]] == ["teams"]

@@ -63,7 +63,9 @@ def verdicts(world: World, court: Path) -> dict[str, Verdict]:
 def test_each_identity_is_found_in_exactly_one_profile(cloned: World, tmp_path: Path) -> None:
     before = {name: picture(cloned.home(name)) for name in ("default", "work", "family")}
     shown = verdicts(cloned, tmp_path / "before")
-    assert all(verdict.connected >= CHANNELS for verdict in shown.values()), "the clones hold no bots: nothing is proven"
+    assert all(verdict.connected >= CHANNELS for verdict in shown.values()), (
+        "the clones hold no bots: nothing is proven"
+    )
     done = cloned.ok("repair", "--yes", "--json")
     owners = {row["channel"]: row["owner"] for row in done.data["shared"]}
     assert CHANNELS | {"nous"} <= set(owners), owners

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from shlex import quote
 
+from hermes_profiles.credentials.copies import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.credentials.identities import Identity, credentials_in, held_by
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
@@ -16,11 +18,6 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import given, legacy_blocks, stored_in, with_legacy
 
 Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
-# Where a credential that is the same in two profiles is one bot although Hermes' lock tells them apart; with other
-# channels two that are on may share one (two numbers of a Twilio account, two subscriptions of a project).
-_ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})
-# People choose one password for several accounts: it is a copy only together with the account.
-_PERSONAL = "_PASSWORD"
 
 
 def repair(channel: str, text: str) -> Fix:
@@ -143,24 +140,34 @@ def copied_credential(facts: Facts) -> Iterator[Finding]:
     for channel, group, _ in groups(facts):
         told.setdefault(channel, []).append(frozenset(group))
     copies: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+    accounts: dict[tuple[str, str], dict[str, str]] = {}
     for name, profile in facts.profiles.items():
         config = with_legacy(profile.config, legacy_blocks(profile.files))
         for channel, variable, path, value in credentials_in(profile.environment, config, facts.catalog):
-            if variable.endswith(_PERSONAL):
-                accounts = {each for combined in facts.catalog.channels[channel].lock_identity for each in combined}
-                value = "\n".join([value, *(profile.environment.get(each, "") for each in sorted(accounts))])
-            copies.setdefault((channel, value), {}).setdefault(name, (variable, path))
+            told_apart = with_account(channel, variable, value, profile.environment, facts.catalog)
+            copies.setdefault((channel, told_apart), {}).setdefault(name, (variable, path))
+            accounts.setdefault((channel, name), {})[variable] = value
     merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
     for (channel, value), places in copies.items():
         whose = tuple(places)
         if len(whose) < 2 or any(each.issuperset(whose) for each in told.get(channel, ())):
             continue
         dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
-        if dormant or any(variable in _ONE_BOT for variable, _ in places.values()):
+        is_one_bot = any(variable in ONE_BOT for variable, _ in places.values())
+        if is_one_bot or (dormant and not _have_accounts_of_their_own(channel, whose, accounts, facts)):
             merged.setdefault((channel, whose), []).append((value, places))
     sources = Sources(facts)
     for (channel, whose), found in merged.items():
         yield _copied(facts, sources, channel, whose, found)
+
+
+def _have_accounts_of_their_own(
+    channel: str, whose: Sequence[str], accounts: Mapping[tuple[str, str], Mapping[str, str]], facts: Facts
+) -> bool:
+    """Return whether each of these profiles names an account of its own: what else they have in common is no copy."""
+    tell = telling(channel, facts.catalog)
+    pairs = combinations([accounts[channel, name] for name in whose], 2)
+    return bool(tell) and all(are_two_accounts(one, other, tell) for one, other in pairs)
 
 
 def _copied(
