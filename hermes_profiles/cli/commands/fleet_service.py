@@ -157,7 +157,6 @@ def stage(
 
 @examples(
     "hermes-gateways uninstall work",
-    "hermes-gateways uninstall gone",
     "hermes-gateways uninstall",
 )
 def uninstall(
