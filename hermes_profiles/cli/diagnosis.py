@@ -76,7 +76,8 @@ class Diagnosis:
         data = self._data(found) | {"dry_run": dry_run, "plan": rows, "fixed": [], "changes": []}
         if dry_run or not rows:
             return Result(("doctor",), data, [*session.problems, *self._warnings, *mending.problems])
-        self._agree(found, rows, yes=yes)
+        if self._agree(found, rows, yes=yes):  # files may have changed while somebody read
+            mending = mend(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
         with services.down():
             change = apply(mending.plan, layout=session.layout).change_id if mending.plan is not None else None
         problems = [*mending.problems, *services.finish()]
@@ -95,16 +96,18 @@ class Diagnosis:
         summary = result.data["summary"]
         return ExitCode.NEGATIVE if summary["errors"] or (strict and summary["warnings"]) else ExitCode.OK
 
-    def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> None:
+    def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
+        """Return whether somebody was asked, and said yes. Raises Refused for anything else than yes."""
         from . import output
-        from .report import dry_run_lines
+        from .report import step_lines
 
         count = sum(each.automatic for each in found)
         question = f"mend {count} finding{'' if count == 1 else 's'}"
         if not yes and output.is_interactive():
-            for line in dry_run_lines(question, rows):
+            for line in (f"to {question}:", *step_lines(rows)):
                 output.note(line)
         require_yes(question, "yes", yes=yes, hint="say `hermes-profiles doctor --fix --yes`, or look with `--dry-run`")
+        return not yes
 
     def _look_anew(self) -> None:
         """Forget what was seen: files and services are others now."""

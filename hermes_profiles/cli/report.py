@@ -53,6 +53,11 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
 def dry_run_lines(would: str, plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what a dry run would do, step by step, in the order it would be done."""
     yield f"dry run, nothing was changed; this would be done: {would}"
+    yield from step_lines(plan)
+
+
+def step_lines(plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the steps of a plan, in the order they are done."""
     for step in plan:
         match step["kind"]:
             case "publish":

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step, TidyFolder
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed, Problem
+from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.snapshot import read_document
@@ -41,7 +41,7 @@ class Mending(NamedTuple):
 def mend(found: Sequence[Found], layout: Layout, *, trash_id: str, deleted_at: str) -> Mending:
     """Return what mends these findings; `trash_id` is new (`Journal.fresh_id`), `deleted_at` an ISO time.
 
-    A file that cannot be edited with certainty is a problem; the rest is mended.
+    What cannot be mended with certainty is a problem; the rest is mended.
     """
     repairs = [repair for each in found for repair in each.finding.repairs]
     problems: list[Problem] = []
@@ -73,9 +73,12 @@ def _steps(
     for profile, reasons in away.items():
         paths = tuple(reasons)
         reason = "; ".join(dict.fromkeys(reasons.values()))
-        yield from steps_to_trash_files(
-            layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
-        )  # fmt: skip
+        try:
+            yield from steps_to_trash_files(
+                layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
+            )
+        except HermesProfilesError as error:  # such as one behind a link: it may be shared
+            problems.append(error.problem)
     for repair in repairs:
         if isinstance(repair, RemoveFile | RemoveService):
             gone = ((repair.path, repair.expected),) if isinstance(repair, RemoveFile) else repair.files
@@ -89,7 +92,17 @@ def _steps(
     yield from _edits(repairs, is_free, problems)
     for repair in repairs:
         if isinstance(repair, TightenMode) and is_free(repair.path):
-            yield SetMode(repair.path, repair.mode, repair.expected)
+            now = signature(repair.path)
+            # A gateway may write on in a file that was seen; another file in its place is not what was judged.
+            if now is None or _identity(now) != _identity(repair.expected):
+                words = f"{repair.path} is another file than the one that was looked at, so its mode is left"
+                problems.append(Problem("changed-meanwhile", words, str(repair.path), "run the same command again"))
+            else:
+                yield SetMode(repair.path, repair.mode, now)
+
+
+def _identity(seen: Signature) -> tuple[int, int, int]:
+    return seen.device, seen.inode, seen.mode
 
 
 def _edits(repairs: Sequence[Repair], is_free: Callable[[Path], bool], problems: list[Problem]) -> Iterable[Step]:
