@@ -172,6 +172,7 @@ class SeededRoot(DoctorWorld):
         home = self.root / "profiles" / name
         home.mkdir(mode=0o700)
         (home / "SOUL.md").write_text("You are helpful.\n")
+        (home / ".env").touch(mode=0o600)
 
     def _services(self) -> None:
         units = self.user / ".config/systemd/user"

@@ -59,6 +59,19 @@ def test_no_secret_and_no_digest_of_one_gets_out(seeded: SeededRoot) -> None:
     assert b"CANARY" not in written
 
 
+def test_what_can_be_mended_is_mended_at_once_and_undone_at_once(seeded: SeededRoot) -> None:
+    seeded.faults()
+    before = seeded.picture()
+    fixable = seeded.doctor("--json").data["summary"]["fixable"]
+    done = seeded.doctor("--fix", "--yes", "--json")
+    assert fixable >= 9 and len(done.data["fixed"]) == fixable and done.data["summary"]["fixable"] == 0
+    after = seeded.picture()
+    assert seeded.doctor("--fix", "--yes", "--json").data["fixed"] == [] and seeded.picture() == after
+    for _ in done.data["changes"]:
+        assert seeded.runner.call("undo", env=seeded.environment).code == 0
+    assert seeded.picture() == before
+
+
 def _secrets(seeded: SeededRoot) -> set[bytes]:
     found: set[bytes] = set()
     for path in seeded.root.rglob("*"):
