@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -12,6 +13,10 @@ sys.path[:0] = [str(Path(__file__).parent.parent / room) for room in ("services"
 
 
 @pytest.fixture
-def world(runner: Runner) -> DoctorWorld:
-    """A user with three healthy profiles: default, work, family."""
+def world(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> DoctorWorld:
+    """A user with three healthy profiles: default, work, family; without Hermes, even where it stands beside us."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
+    )
     return DoctorWorld(runner)
