@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 from itertools import count
@@ -51,6 +52,13 @@ def isolated(_homes: Path) -> Iterator[Path]:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Give a folder whose path is short enough for a socket, whatever the test run is called."""
+    with tempfile.TemporaryDirectory(prefix="hp-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -37,11 +37,10 @@ Maker = Callable[..., World]
 
 
 @pytest.fixture
-def make(tmp_path: Path, isolated: Path) -> Iterator[Maker]:
+def make(tmp_path: Path, short_folder: Path) -> Iterator[Maker]:
     """Make worlds; what they started is ended afterwards."""
     worlds: list[World] = []
-    runtime = isolated / ".run"
-    runtime.mkdir(mode=0o700)
+    runtime = short_folder
 
     def one(delays: Delays | None = FAST, *, folder: str = "world", **environment: str) -> World:
         worlds.append(World(tmp_path / folder, {"XDG_RUNTIME_DIR": str(runtime), **environment}, delays))

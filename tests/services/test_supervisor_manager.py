@@ -105,11 +105,12 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
 # -- where it listens
 
 
-def test_the_socket_lies_in_the_runtime_folder_if_it_is_the_users_and_short(tmp_path: Path, isolated: Path) -> None:
+def test_the_socket_lies_in_the_runtime_folder_if_it_is_the_users_and_short(
+    tmp_path: Path, isolated: Path, short_folder: Path
+) -> None:
     uid, folder = os.getuid(), tmp_path / "supervisor"
     name = f"{daemon_id(folder)}.sock"
-    own = isolated / ".run"
-    own.mkdir()
+    own = short_folder
     assert choose_socket(folder, {"XDG_RUNTIME_DIR": str(own)}, uid) == own / "hermes-profiles" / name
     otherwise = Path(f"/tmp/hermes-profiles-{uid}") / name
     long = isolated / ("x" * 60)
