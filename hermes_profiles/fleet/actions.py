@@ -157,7 +157,7 @@ class Fleet:
         for job in jobs:
             gateway = looks[job.profile]
             self._announce(job, gateway)
-            if _is_managed(gateway):
+            if _is_managed(gateway) or _is_ending(gateway):  # between two tries a manager tidies up, and tries again
                 by_manager.append(job)
         if by_manager:
             refused = self._hands.stop([job.profile for job in by_manager])

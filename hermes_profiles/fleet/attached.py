@@ -11,7 +11,7 @@ from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.model.result import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.services.managers.base import Service
+from hermes_profiles.services.managers.base import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
 from .contract import Pace
@@ -37,8 +37,11 @@ class Attached(NamedTuple):
     @property
     def is_up(self) -> bool:
         """Return whether there is a process to stop, or a manager that would bring one back."""
-        state = self.gateway.state
-        return self.gateway.process is not None or state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+        state, service = self.gateway.state, self.gateway.service
+        # Between two tries a manager tidies up, and then tries again.
+        tidies = service is not None and service.activity is Activity.DEACTIVATING
+        comes = state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+        return self.gateway.process is not None or tidies or comes
 
     @property
     def is_installed(self) -> bool:

@@ -220,6 +220,22 @@ def test_a_loop_of_crashes_is_stopped() -> None:
     assert kinds(found) == {"a": K.STOPPED}
 
 
+def test_a_loop_is_stopped_while_its_manager_tidies_up_between_two_tries() -> None:
+    """systemd is `deactivating` then, as it is on the way to a stop; without a word it goes on with the next try."""
+    world = World(("a",), a=Nature(ends_with=1))
+    drive(world, Verb.START)
+    sim = world.sims["a"]
+    sim.activity, sim.waiting, sim.job = Activity.DEACTIVATING, False, sim.job + 1
+
+    def tidied() -> None:
+        is_told = bool(world.made("stop"))
+        sim.activity, sim.waiting = (Activity.INACTIVE, False) if is_told else (Activity.ACTIVATING, True)
+
+    world._in(0.3, tidied)
+    assert kinds(drive(world, Verb.STOP)) == {"a": K.STOPPED}
+    assert world.made("stop") == [("stop", ("a",))]
+
+
 def test_a_job_in_the_queue_is_taken_back() -> None:
     world = World(("a",), a=Nature(queue=30.0))
     world.start(("a",))
