@@ -80,7 +80,8 @@ class DoctorWorld:
                 if path.is_symlink():
                     found[str(path)] = (kind, os.readlink(path))
                 elif path.is_file():
-                    found[str(path)] = (kind, mode, status.st_mtime_ns, path.read_bytes())
+                    content = path.read_bytes() if status.st_size < 1024**2 else status.st_size
+                    found[str(path)] = (kind, mode, status.st_mtime_ns, content)
                 else:
                     found[str(path)] = (kind, mode)
         return found
