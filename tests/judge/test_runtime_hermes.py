@@ -262,9 +262,21 @@ def test_a_drain_request_that_nobody_took_back(fleet: Fleet) -> None:
     assert fleet.findings() == []
 
 
+def settled(look: Callable[[], list[str]]) -> list[str]:
+    """Return what is seen once it has not changed for three seconds: a gateway goes on making files after it is up."""
+    seen, since, deadline = look(), time.monotonic(), time.monotonic() + 60
+    while time.monotonic() - since < 3:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.1)
+        now = look()
+        if now != seen:
+            seen, since = now, time.monotonic()
+    return seen
+
+
 def test_databases_below_a_real_gateway_leave_no_trace(fleet: Fleet) -> None:
     fleet.start("one")
-    names = sorted(str(path) for path in fleet.home("one").rglob("*.db*"))
+    names = settled(lambda: sorted(str(path) for path in fleet.home("one").rglob("*.db*")))
     assert any(name.endswith("response_store.db") for name in names), names
     for _ in range(20):
         assert fleet.findings() == []
