@@ -81,6 +81,11 @@ def _no_secret_in_arguments(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_no_secret_in_arguments)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for real gateways and managers: begun last, they would keep one worker alone."""
+    items.sort(key=lambda item: item.get_closest_marker("judge") is None and item.get_closest_marker("systemd") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Fail a test that passed while a secret was printed or logged."""
