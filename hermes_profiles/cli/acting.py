@@ -10,6 +10,7 @@ from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.actions import POLL, Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands
+from hermes_profiles.fleet.installed_code import only_old_code
 from hermes_profiles.fleet.inventory import ancestors
 from hermes_profiles.fleet.launch import ConflictRule, Launch
 from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
@@ -38,7 +39,7 @@ class Act:
     def __init__(
         self, session: FleetSession, verb: Verb, pace: Pace, stagger: float | None = None,
         owners: Sequence[str] = (), on_conflict: str = "mask", *, force: bool = False, dry_run: bool = False,
-        start_stopped: bool = False,
+        start_stopped: bool = False, only_old_code: bool = False,
     ) -> None:  # fmt: skip
         self._session = session
         self._verb = verb
@@ -49,6 +50,7 @@ class Act:
         self._force = force
         self._dry_run = dry_run
         self._start_stopped = start_stopped
+        self._only_old_code = only_old_code
 
     def on(self, names: Sequence[str], excluded: Sequence[str], group: str | None) -> Answer:
         """Carry the verb out for the profiles that a command names. Raises what refuses the command as a whole."""
@@ -65,8 +67,11 @@ class Act:
             self._verb, selection, launch.with_topology(gateways), disabled=session.disabled, ancestors=ancestors(),
             force=self._force, start_stopped=self._start_stopped,
         )  # fmt: skip
+        reasons: Mapping[str, str] = {}
+        if self._only_old_code:
+            plan, reasons = only_old_code(plan, gateways)
         if self._dry_run:
-            return self._planned(plan, launch, gateways)
+            return self._planned(plan, launch, gateways, reasons)
         warnings = self._memory(plan, gateways) if self._verb in _STARTS else []
         if self._verb in _STARTS and plan.driven:
             launch.begin(plan.driven)
@@ -114,13 +119,16 @@ class Act:
         output.note(f"hint: {warning.hint}")
         return []
 
-    def _planned(self, plan: Sorted, launch: Launch, gateways: Mapping[str, Gateway]) -> Answer:
+    def _planned(
+        self, plan: Sorted, launch: Launch, gateways: Mapping[str, Gateway], reasons: Mapping[str, str]
+    ) -> Answer:
         decided = launch.decide(plan.driven) if self._verb in _STARTS else {}
         rows = [outcome.as_data() for outcome in plan.outcomes]
         rows += [
             {
                 "profile": name, "outcome": self._would(gateways[name]),
-                "detail": "; ".join(mask.reason for mask in decided.get(name, ())), "pid": None,
+                "detail": "; ".join((*_told(reasons, name), *(mask.reason for mask in decided.get(name, ())))),
+                "pid": None,
                 "masked_channels": [mask.channel for mask in decided.get(name, ())], "log": [],
             }
             for name in plan.driven
@@ -218,6 +226,10 @@ class _WatchedHands(RealHands):
         found = super().look(profiles)
         self._watch(found)
         return found
+
+
+def _told(reasons: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return (reasons[name],) if name in reasons else ()
 
 
 def _detail(text: str) -> str:

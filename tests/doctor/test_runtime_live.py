@@ -20,7 +20,8 @@ from runtime_cases import NOBODY, aged, pid_record
 from hermes_profiles.doctor.checks import alive, runtime
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.probes.homes import list_home
-from hermes_profiles.doctor.probes.runtime import RuntimeFacts, code_of
+from hermes_profiles.doctor.probes.runtime import RuntimeFacts
+from hermes_profiles.fleet.installed_code import code_of
 from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import PidRecord
 from hermes_profiles.fleet.state import Facts as Seen

@@ -22,9 +22,10 @@ from hermes_profiles.cli.fleet_options import (
 )
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import run
+from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.model.result import UsageProblem
 
 
 @examples(
@@ -85,6 +86,7 @@ def stop(
     "hermes-gateways restart",
     "hermes-gateways restart --rolling",
     "hermes-gateways restart work",
+    "hermes-gateways restart --stale",
 )
 def restart(
     profiles: Names = None,
@@ -95,6 +97,10 @@ def restart(
     ] = False,
     start_stopped: Annotated[
         bool, typer.Option("--start-stopped", help="Start those that are not running, too.")
+    ] = False,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),
     ] = False,
     owner: Owner = None,
     on_conflict: OnConflict = "mask",
@@ -109,9 +115,19 @@ def restart(
 ) -> None:
     """Restart the gateways that run, all at once."""
     session = FleetSession(home, json, manager_option=manager)
+
+    def body() -> Answer:
+        if stale and start_stopped:
+            raise UsageProblem(
+                "--stale is for gateways that run, --start-stopped for the others: say one of them",
+                target="--stale",
+                hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
+            )
+        return act.on(profiles or (), excluded or (), group)
+
     pace = Pace(jobs=jobs, rolling=rolling, settle=timeout)
     act = Act(
         session, Verb.RESTART, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run,
-        start_stopped=start_stopped,
+        start_stopped=start_stopped, only_old_code=stale,
     )  # fmt: skip
-    run(("restart",), session, lambda: act.on(profiles or (), excluded or (), group))
+    run(("restart",), session, body)

@@ -156,9 +156,8 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
 def old_code(facts: Facts) -> Iterator[Finding]:
     """Yield gateways that still run the code of before an update."""
     for name, code in facts.runtime.newer.items():
-        what = f"Hermes {code.version} was installed" if code.version else "its Hermes changed"
         yield Finding(
-            f"the gateway of {name} was started before {what}: it runs the old code",
+            f"the gateway of {name} was started before {code.change}: it runs the old code",
             Fix("restart it", f"hermes-gateways restart {name}"),
             profiles=(name,), evidence=(Evidence(name, str(facts.profiles[name].home)),),
         )  # fmt: skip

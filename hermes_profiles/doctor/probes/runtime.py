@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -18,28 +17,19 @@ from hermes_profiles.changes.journal import Journal
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.conflicts import LiveLock
+from hermes_profiles.fleet.installed_code import InstalledCode, code_ages
 from hermes_profiles.fleet.inventory import Inventory
-from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.scoped_locks import live_locks, lock_folder
 from hermes_profiles.profiles.roots import read_regular
 
 from .databases import DatabaseFacts, look_at_databases
-from .homes import file_fact
 from .machine import MachineFacts, look_at_machine
 
 DRAIN = ".drain_request.json"
 STARTS = "gateway-starts.log"
 STORM_WINDOW = 120.0
 _LARGEST = 64 * 1024
-_DISTRIBUTION = re.compile(r"hermes_agent-([0-9][0-9a-z.]*)\.dist-info")
 _MOST_LOCKS = 10_000
-
-
-class NewerCode(NamedTuple):
-    """That Hermes changed below a running gateway: when (epoch seconds), and its version now, "" for a checkout."""
-
-    at: float
-    version: str
 
 
 class LockFolder(NamedTuple):
@@ -67,7 +57,7 @@ class RuntimeFacts(NamedTuple):
 
     drains: Mapping[str, bool] = {}
     starts: Mapping[str, int] = {}
-    newer: Mapping[str, NewerCode] = {}
+    newer: Mapping[str, InstalledCode] = {}
     locks: LockFolder | None = None
     holders: tuple[LiveLock, ...] = ()
     interrupted: tuple[Interrupted, ...] = ()
@@ -84,7 +74,7 @@ def look_at_runtime(
     return RuntimeFacts(
         drains={name: drain_counts(file.path) for name, file in _having(profiles, DRAIN)},
         starts={name: count for name, file in _having(profiles, STARTS) if (count := recent_starts(file, around.now))},
-        newer=dict(_newer_code(profiles)),
+        newer=_newer_code(profiles),
         locks=look_at_locks(folder),
         holders=_holders(around, profiles),
         interrupted=tuple(_interrupted(around)),
@@ -148,42 +138,9 @@ def _number(line: bytes) -> float | None:
         return None
 
 
-def _newer_code(profiles: Mapping[str, ProfileFacts]) -> Iterator[tuple[str, NewerCode]]:
-    installed: dict[str, NewerCode | None] = {}
-    for profile in profiles.values():
-        gateway = profile.gateway
-        if gateway is None or gateway.process is None or gateway.seen is None or gateway.seen.started_at is None:
-            continue
-        python = _interpreter(gateway.process)
-        if python not in installed:
-            installed[python] = code_of(Path(python)) if python else None
-        code = installed[python]
-        # Starts are known to a second; a time to come is a clock that was wrong.
-        if code is not None and gateway.seen.started_at + 2 < code.at <= gateway.seen.now:
-            yield profile.name, code
-
-
-def _interpreter(process: Process) -> str:
-    return process.argv[0] if process.argv and os.path.isabs(process.argv[0]) else ""
-
-
-def code_of(python: Path) -> NewerCode | None:
-    """Return when the Hermes of an interpreter was installed or, in a checkout, last changed; None when that cannot
-    be seen. A checkout's reflog tells of every pull."""
-    venv = python.parent.parent
-    checkout = venv.parent
-    if (checkout / "hermes_cli").is_dir():
-        log = file_fact(checkout / ".git" / "logs" / "HEAD")
-        return NewerCode(log.mtime, "") if log is not None else None
-    try:
-        found = [
-            (match.group(1), path)
-            for path in islice(venv.glob("lib/python3*/site-packages/hermes_agent-*"), 8)
-            if (match := _DISTRIBUTION.fullmatch(path.name))
-        ]
-        return max(NewerCode(path.stat().st_mtime, version) for version, path in found) if found else None
-    except OSError:
-        return None
+def _newer_code(profiles: Mapping[str, ProfileFacts]) -> Mapping[str, InstalledCode]:
+    ages = code_ages(profile.gateway for profile in profiles.values() if profile.gateway is not None)
+    return {name: age.newer for name, age in ages.items() if age.newer is not None}
 
 
 def look_at_locks(folder: Path) -> LockFolder | None:

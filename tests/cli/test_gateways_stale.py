@@ -1,0 +1,80 @@
+"""`restart --stale`: after an update, only the gateways that still run what was there before it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from gateway_world import GATEWAY, GatewayWorld
+
+RELEASE = "hermes_agent-0.19.1.dist-info"
+
+
+@pytest.fixture
+def site(fleet: GatewayWorld) -> Path:
+    """A fake Hermes in a virtual environment; returns where its packages are. A gateway is then what it looks like:
+    an interpreter by its path, with a module."""
+    fleet.python.unlink()
+    fleet.python.symlink_to(Path(sys.executable).resolve())
+    venv = fleet.python.parent.parent
+    (venv / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    packages = venv / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    (packages / "hermes_cli").mkdir(parents=True)
+    (packages / "hermes_cli" / "__init__.py").write_text("")
+    script = GATEWAY.format(python=fleet.python)
+    (packages / "hermes_cli" / "main.py").write_text(
+        "import sys\nsys.argv[1:1] = ['-m', 'hermes_cli.main']\n" + script.replace("#!", "# ", 1)
+    )
+    (packages / RELEASE).mkdir()
+    os.utime(packages / RELEASE, (time.time() - 3600,) * 2)
+    fleet.gok("install")
+    return packages
+
+
+def update(site: Path) -> None:
+    """Install a release, later than anything that runs: the start of a process is known to two seconds."""
+    time.sleep(3)
+    (site / RELEASE).rename(site / "hermes_agent-0.20.0.dist-info")
+    os.utime(site / "hermes_agent-0.20.0.dist-info", (time.time() - 0.2,) * 2)
+
+
+def test_only_gateways_of_before_the_update_are_restarted(fleet: GatewayWorld, site: Path) -> None:
+    fleet.gok("start", "work", "night")
+    assert fleet.outcomes(fleet.gok("restart", "--stale", "--json")) == dict.fromkeys(
+        ("default", "night", "work"), "skipped"
+    )
+    update(site)
+    time.sleep(3)
+    fleet.gok("restart", "night")
+    work, night = fleet.pid("work"), fleet.pid("night")
+
+    planned = fleet.untouched_by("restart", "--stale", "--dry-run", "--json")
+    assert fleet.outcomes(planned) == {"default": "skipped", "night": "skipped", "work": "would-restart"}
+    why = {row["profile"]: row["detail"] for row in planned.data["outcomes"]}
+    assert why["work"] == "it was started before Hermes 0.20.0 was installed"
+    assert why["night"] == "it runs the code that is installed" and why["default"] == "not running"
+
+    done = fleet.gok("restart", "--stale", "--json")
+    assert fleet.outcomes(done) == {"default": "skipped", "night": "skipped", "work": "restarted"}
+    assert fleet.pid("night") == night and fleet.pid("work") != work
+    assert fleet.outcomes(fleet.gok("restart", "--stale", "--json"))["work"] == "skipped", "once is enough"
+    assert fleet.starts("default") == []
+
+
+def test_what_cannot_be_told_is_left_alone_and_said(fleet: GatewayWorld, site: Path) -> None:
+    fleet.gok("start", "work")
+    (site / RELEASE).rmdir()
+    before = fleet.pid("work")
+    done = fleet.gok("restart", "--stale", "work", "--json")
+    (row,) = done.data["outcomes"]
+    assert row["outcome"] == "skipped" and row["detail"] == "nothing tells which code it runs"
+    assert fleet.pid("work") == before
+
+
+def test_stopped_gateways_are_not_started_by_it(fleet: GatewayWorld, site: Path) -> None:
+    done = fleet.gateways("restart", "--stale", "--start-stopped", "--json")
+    assert done.code == 2 and "--stale" in done.problem["message"]
+    assert fleet.starts("work") == []
