@@ -19,7 +19,10 @@ from hermes_profiles.credentials.catalog import (
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, Problem
 
+from .roots import read_regular
+
 USER_CATALOG = "catalog.toml"
+_LARGEST = 4 * 1024 * 1024
 
 
 def catalog_for(
@@ -75,7 +78,7 @@ def user_additions(environment: Mapping[str, str]) -> UserAdditions | None:
 def _text(path: Path) -> str | None:
     """Return the text of a declaration, None when there is none. Raises DocumentError when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, _LARGEST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:

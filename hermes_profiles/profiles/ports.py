@@ -9,9 +9,12 @@ from pathlib import Path
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.model.result import Failed
 
+from .roots import read_regular
+
 # Deliberately generous: a number that merely looks like a port is avoided too, that costs nothing.
 _DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")
 _FIRST = 8643
+_LARGEST = 16 * 1024 * 1024
 
 
 def declared_ports(homes: Iterable[Path]) -> frozenset[int]:
@@ -22,7 +25,7 @@ def declared_ports(homes: Iterable[Path]) -> frozenset[int]:
 def _ports_of(home: Path) -> Iterator[int]:
     for name in (".env", ".op.env", "config.yaml", "gateway.json"):
         try:
-            content = (home / name).read_bytes()
+            content = read_regular(home / name, _LARGEST)
         except OSError:
             continue
         yield from (int(match) for match in _DECLARED.findall(content.replace(b"\x00", b"")))

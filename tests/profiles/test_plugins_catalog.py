@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import DocumentError, Problem
 from hermes_profiles.profiles.plugins import catalog_for
+from hermes_profiles.profiles.ports import declared_ports
 
 
 @pytest.fixture
@@ -51,3 +54,27 @@ def test_a_users_file_that_is_no_utf8_names_the_line(layout: Layout) -> None:
     path.write_bytes(b"# one\n# two \xff\n")
     with pytest.raises(DocumentError, match=r"catalog\.toml:2: is not UTF-8"):
         catalog_for(layout, {"HOME": str(layout.user_home)})
+
+
+@pytest.mark.parametrize("place", [".config/hermes-profiles/catalog.toml", ".hermes/plugins/odd/plugin.yaml"])
+def test_a_declaration_that_is_a_fifo_is_told_and_not_waited_for(layout: Layout, place: str) -> None:
+    path = layout.user_home / place
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    signal.alarm(10)
+    try:
+        with pytest.raises(DocumentError, match="not a regular file") as caught:
+            catalog_for(layout, {"HOME": str(layout.user_home)})
+    finally:
+        signal.alarm(0)
+    assert str(path) in caught.value.problem.message
+
+
+def test_ports_of_a_profile_with_a_fifo_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+    (tmp_path / "config.yaml").write_text("port: 8650\n")
+    signal.alarm(10)
+    try:
+        assert declared_ports([tmp_path]) == {8650}
+    finally:
+        signal.alarm(0)

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.services.naming import ServiceName, launch_agent
 from hermes_profiles.services.spec import ServiceSpec
 
@@ -374,7 +375,7 @@ def _definition(path: Path) -> dict[str, Any]:
     from xml.parsers.expat import ExpatError
 
     try:
-        found = plistlib.loads(path.read_bytes())
+        found = plistlib.loads(read_regular(path, 1024 * 1024))
     except (OSError, ValueError, ExpatError):
         return {}
     return found if isinstance(found, dict) else {}

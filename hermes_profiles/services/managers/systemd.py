@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
 from hermes_profiles.services.spec import ServiceSpec
 
@@ -287,6 +288,12 @@ class SystemdManager:
                     failed[each.profile] = _explained(each, reason)
         return failed
 
+    def ask(self, *words: str, **variables: str) -> Finished:
+        """Run a program of systemd's in the environment in which it finds this user's manager. Raises ManagerError
+        when there is no such program or no manager."""
+        self.check()
+        return self._runner(words, {**(self._bus or {}), **variables}, DEADLINE)
+
     def _systemctl(self, *words: str) -> Finished:
         self.check()
         done = self._runner(("systemctl", "--user", "--no-ask-password", *words), self._bus or {}, DEADLINE)
@@ -353,7 +360,7 @@ def _explained(service: Service, reason: str) -> str:
 
 def _starts_gateway(path: Path) -> bool:
     try:
-        text = path.read_bytes()
+        text = read_regular(path, 1024 * 1024)
     except OSError:
         return False
     return any(word in text for word in _LEGACY_WORDS)
