@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from .catalog import Catalog, KeyClass
@@ -36,13 +37,41 @@ _KINDS_OF_KEYS = frozenset(
 _PLURALS = frozenset({"tokens", "passwords", "apikeys"})
 # What names a secret without being one.
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
-# What is a secret wherever it stands: Telegram, Slack, keys of providers, tokens of GitHub, JWT, PEM, URLs with one.
-_SHAPES = re.compile(
-    r"\b\d{6,}:[A-Za-z0-9_-]{20,}|\bxox[a-z]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}|\bsk-[A-Za-z0-9_-]{8,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bAIza[\w-]{30,}|\bAKIA[0-9A-Z]{16}\b"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY|(?i:bearer) (?!\$\{)\S{8,}"
-    r"|://[^/\s:@]*:[^/\s@$]+@"
+
+
+HIDDEN = "<secret>"
+
+
+class Shape(NamedTuple):
+    """One look of a secret: no text has it without one of the `marks`; what matches is replaced by `shown`."""
+
+    marks: tuple[str, ...]
+    pattern: str
+    shown: str = HIDDEN
+
+
+_BEARER = ("Bearer ", "bearer ", "BEARER ")
+# What is a secret wherever it stands: Telegram, Slack, keys of providers, tokens of GitHub, Google, AWS, JWT, PEM,
+# headers, URLs with a password, and URLs that are a secret themselves (webhooks).
+SHAPES = (
+    Shape((":",), r"\b\d{6,}:[A-Za-z0-9_-]{20,}"),
+    Shape(("xox",), r"\bxox[a-z]-[A-Za-z0-9-]{8,}"),
+    Shape(("xapp-",), r"\bxapp-[A-Za-z0-9-]{8,}"),
+    Shape(("sk-",), r"\bsk-[A-Za-z0-9_-]{8,}"),
+    Shape(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
+    Shape(("github_pat_",), r"\bgithub_pat_\w{20,}"),
+    Shape(("AIza",), r"\bAIza[\w-]{30,}"),
+    Shape(("AKIA",), r"\bAKIA[0-9A-Z]{16}\b"),
+    Shape(("eyJ",), r"\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]+)?"),
+    # With the body that follows it, as far as it is there.
+    Shape(("PRIVATE KEY",), r"-----BEGIN [A-Z ]*PRIVATE KEY(?:-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?)?"),
+    Shape(_BEARER, r"(?:(?<=Bearer )|(?<=bearer )|(?<=BEARER ))(?!\$\{)\S{8,}"),
+    Shape(("://",), r"://[^/\s:@]*:[^/\s@$]+@", f"://{HIDDEN}@"),
+    Shape(("/api/webhooks/", "hooks.slack.com/"), r"(?:/api/webhooks/|\bhooks\.slack\.com/)[\w-]+/[\w/-]{8,}"),
 )
+_ANY_SHAPE = re.compile("|".join(shape.pattern for shape in SHAPES))
+# Colons are everywhere: the beginning of a shape that starts with one is looked for instead.
+_TELEGRAM = re.compile(r"\d:[A-Za-z0-9_-]{20}")
 
 
 class Role(NamedTuple):
@@ -104,7 +133,31 @@ def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> boo
 
 def looks_secret(text: str) -> bool:
     """Return whether a text looks like a secret wherever it stands."""
-    return _SHAPES.search(text) is not None
+    return _ANY_SHAPE.search(text) is not None
+
+
+def may_have_shape(text: str) -> bool:
+    """Return False when no part of a text, however long, looks like a secret; cheap, and wrong on the safe side."""
+    for shape in SHAPES:
+        for mark in shape.marks:
+            if mark in text:
+                if mark != ":" or _TELEGRAM.search(text) is not None:
+                    return True
+                break
+    return False
+
+
+def without_shapes(text: str) -> str:
+    """Return a text with `<secret>` in place of all that looks like a secret."""
+    for shape in SHAPES:
+        if any(mark in text for mark in shape.marks):
+            text = _compiled(shape.pattern).sub(shape.shown, text)
+    return text
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def _holds_many(name: str) -> bool:

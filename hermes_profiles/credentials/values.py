@@ -156,6 +156,11 @@ class ValueIndex:
         """Return value → name of the key it belongs to, longest value first."""
         return self._owners
 
+    @property
+    def spellings(self) -> Iterable[str]:
+        """Return every spelling of a value that is text."""
+        return self._spellings
+
     def names_in(self, data: bytes) -> tuple[str, ...]:
         """Return the names of the removed keys whose value is in these bytes, in any spelling."""
         found: set[str] = set()

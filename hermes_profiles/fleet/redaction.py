@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermes_profiles.credentials.secrecy import may_have_shape, without_shapes
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.roots import read_regular
@@ -26,12 +27,16 @@ _TELLING = re.compile(
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$", re.MULTILINE)
 _PAIR = re.compile(r"([A-Za-z0-9_.-]+)[\"']?\s*:\s+(\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,#\[\]{}][^\n,]*)")
 _COMMENT = re.compile(r"\s#")
+_SECTION = re.compile(rb"^([^\s#:]+):", re.MULTILINE)
 _USER = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
-# Shapes that are secrets whatever file they came from: Telegram, Slack, OpenAI-like keys, bearer headers.
-_SHAPES = re.compile(
-    r"\b\d{6,}:[A-Za-z0-9_-]{20,}|\bxox[a-z]-[A-Za-z0-9-]{8,}|\bxapp-[A-Za-z0-9-]{8,}|\bsk-[A-Za-z0-9_-]{8,}"
-    r"|(?<=Bearer )\S{8,}"
-)
+# A run of characters that most secrets, in most spellings, contain; and as much of it as tells one from another.
+_RUN = re.compile(r"[A-Za-z0-9]{7,}")
+_GRAM = 7
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+# As many harmless words are remembered.
+_WORDS = 50_000
+# Less than this much of a secret gives nothing away.
+_TELLING_PART = 4
 
 
 def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
@@ -111,10 +116,17 @@ def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
 def _data(raw: bytes, path: str) -> Any:
     if not raw:
         return None
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yamlglance import glance_sections
 
     try:
-        return json.loads(raw) if path.endswith(".json") else YamlDocument.parse(raw, path=path).data()
+        if path.endswith(".json"):
+            return json.loads(raw)
+        plain = glance_sections(raw, {name.decode("utf-8", "replace") for name in _SECTION.findall(raw)})
+        if plain is not None:
+            return plain
+        from hermes_profiles.documents.yamlfile import YamlDocument
+
+        return YamlDocument.parse(raw, path=path).data()
     except (DocumentError, ValueError, RecursionError):  # what stands there literally is known already
         return None
 
@@ -133,21 +145,112 @@ def _leaves(data: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
 
 def redacted(lines: Iterable[str], secrets: Mapping[str, str]) -> tuple[str, ...]:
     """Return the lines with every secret, however it is spelled, replaced by `<its name>`."""
-    from hermes_profiles.credentials.values import ValueIndex
-
-    named: dict[str, list[str]] = {}
-    for value, name in secrets.items():
-        named.setdefault(name, []).append(value)
-    index = ValueIndex(named)
-    return tuple(_redacted(line, index) for line in lines)
+    redactor = Redactor(secrets)
+    return tuple(redactor.redact(line) for line in lines)
 
 
-def _redacted(line: str, index: Any) -> str:
-    pieces, position = [], 0
-    for start, end, name in index.spans(line):
-        pieces += [line[position:start], f"<{name}>"]
-        position = end
-    text = "".join((*pieces, line[position:]))
-    left = index.names_in(text.encode("utf-8", "surrogatepass"))
-    # In a spelling that cannot be cut out, such as one with every character encoded: the line goes as a whole.
-    return f"<{', '.join(left)}>" if left else _SHAPES.sub("<secret>", text)
+class Redactor:
+    """Takes secrets out of text. Text without any, which is nearly all, costs next to nothing, however many there are.
+
+    A secret of 7 or more letters and digits in a row can only stand where its last 7 of them do; so the words of a
+    text are compared with these, and only what passes is searched with care.
+    """
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """`secrets`: value → name, as `secrets_of` gives them."""
+        from hermes_profiles.credentials.values import ValueIndex
+
+        named: dict[str, list[str]] = {}
+        for value, name in secrets.items():
+            named.setdefault(name, []).append(value)
+        self._index = ValueIndex(named)
+        self._grams: set[str] = set()
+        self._odd: set[str] = set()
+        for spelling in self._index.spellings:
+            runs = _RUN.findall(spelling)
+            if runs:
+                self._grams.add(max(runs, key=len)[-_GRAM:])
+            else:
+                self._odd.update((spelling, _as_latin_1(spelling)))
+        self._harmless: set[str] = set()
+
+    def redact(self, text: str) -> str:
+        """Return a text, of one line or of many, with every secret replaced by `<its name>`."""
+        return self._searched(text) if self.may_hold(text) else text
+
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as `redact` does, sooner: they are looked at together."""
+        return [*map(self.redact, texts)] if self.may_hold("\n".join(texts)) else list(texts)
+
+    def redact_cut(self, text: str, *, begins: bool = False, ends: bool = False) -> str:
+        """Return a text that may begin or end within a secret as `redact` does, without that part of it.
+
+        `begins`: its beginning is missing; `ends`: its end is.
+        """
+        text = self.redact(text)
+        if ends:
+            cut = max((_overlap(text, value) for value in self._index.spellings), default=0)
+            text = f"{text[:-cut]}<cut secret>" if cut else text
+        if begins:
+            turned = text[::-1]
+            cut = max((_overlap(turned, value[::-1]) for value in self._index.spellings), default=0)
+            text = f"<cut secret>{text[cut:]}" if cut else text
+        return text
+
+    def may_hold(self, text: str) -> bool:
+        """Return False when a text holds no secret; cheap, and wrong on the safe side."""
+        return may_have_shape(text) or (bool(self._index) and self._may_hold_value(text))
+
+    def _may_hold_value(self, text: str) -> bool:
+        if "\0" in text:  # as in UTF-16
+            return True
+        if "%" in text and _PERCENT.search(text):
+            from urllib.parse import unquote
+
+            text = f"{text}\n{unquote(text, errors='surrogateescape')}"
+        words = set(_RUN.findall(text)) - self._harmless
+        for word in words:
+            if not self._grams.isdisjoint([word[at : at + _GRAM] for at in range(len(word) - _GRAM + 1)]):
+                return True
+        if len(self._harmless) > _WORDS:
+            self._harmless.clear()
+        self._harmless |= words
+        return any(spelling in text for spelling in self._odd)
+
+    def _searched(self, text: str) -> str:
+        found = "\n".join(map(self._line, text.split("\n"))) if self._index else text
+        return without_shapes(found)
+
+    def _line(self, line: str) -> str:
+        pieces, position = [], 0
+        for start, end, name in self._index.spans(line):
+            pieces += [line[position:start], f"<{name}>"]
+            position = end
+        text = "".join((*pieces, line[position:]))
+        left = self._index.names_in(_bytes(text))
+        # In a spelling that cannot be cut out, such as one with every character encoded: the line goes as a whole.
+        return f"<{', '.join(left)}>" if left else text
+
+
+def _as_latin_1(text: str) -> str:
+    """Return how a text looks that was written in Latin-1 and is read as UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as it stood in its file: what was no UTF-8 there came in as surrogates."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _overlap(text: str, value: str) -> int:
+    """Return how many characters at the end of a text are the beginning of a value."""
+    for size in range(min(len(value) - 1, len(text)), _TELLING_PART - 1, -1):
+        if text.endswith(value[:size]):
+            return size
+    return 0

@@ -1,0 +1,62 @@
+"""The secrets of all profiles, kept up to date: a secret of one may stand in the log of another."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hermes_profiles.fleet.redaction import Redactor, secrets_of
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.roots import profile_names
+
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.catalog import Catalog
+
+_FILES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json")
+_SECONDS = 1.0
+_Seen = tuple[tuple[int, int, int] | None, ...]
+
+
+class Masks:
+    """The secrets of every profile of a root. What was one once stays one: it stands in the log still."""
+
+    def __init__(self, layout: Layout, catalog: Catalog | None = None) -> None:
+        self._layout = layout
+        self._catalog = catalog
+        self._seen: dict[str, _Seen] = {}
+        self._secrets: dict[str, str] = {}
+        self._redactor: Redactor | None = None
+        self._looked = 0.0
+
+    @property
+    def redactor(self) -> Redactor:
+        """Return what takes the secrets out; the files are looked at again every second."""
+        now = time.monotonic()
+        if not self._looked or now - self._looked >= _SECONDS:
+            self.refresh()
+            self._looked = now
+        if self._redactor is None:
+            self._redactor = Redactor(self._secrets)
+        return self._redactor
+
+    def refresh(self) -> None:
+        """Look whether files that hold secrets have changed, and learn what is new in them."""
+        before = len(self._secrets)
+        for profile in profile_names(self._layout):
+            home = self._layout.home(profile)
+            seen = tuple(_signature(home / name) for name in _FILES)
+            if self._seen.get(profile) != seen:
+                self._seen[profile] = seen
+                self._secrets = {**secrets_of(home, self._catalog), **self._secrets}
+        if len(self._secrets) != before:
+            self._redactor = None
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,173 @@
+"""Lines of a log become records: when, how grave, who, what. Pure.
+
+What stands in a gateway's files (`hermes_logging.py` and `gateway/run.py` of Hermes 0.19.0, and looked at on real
+gateways): `2026-11-21 17:20:44,138 INFO [session] gateway.run: text` in its log, local time; `WARNING gateway.run:
+text` on its standard error, a copy of what is in a log; a picture in box characters on its standard output.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Level(IntEnum):
+    """How grave a record is, as Python's logging counts."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+    CRITICAL = 50
+
+
+class Record(NamedTuple):
+    """One thing a gateway said. `time`: epoch seconds, None when the record has none; `text`: without time, level
+    and logger, with the lines that belong to it; `is_copy`: the gateway's log has it, too."""
+
+    time: float | None
+    level: Level | None
+    logger: str | None
+    text: str
+    session: str | None = None
+    is_copy: bool = False
+
+
+LEVELS = {str(level.name): level for level in Level} | {"WARN": Level.WARNING, "FATAL": Level.CRITICAL}
+_NAMES = "|".join(LEVELS)
+_HEAD = re.compile(
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?(?: -)?(?: |$)"
+    rf"(?:(?:(?P<logger1>[\w.-]+) - )?\[?(?P<level>{_NAMES})\b\]?:?(?: \[(?P<session>[^\]\s]+)\])?"
+    r"(?: -)?(?: (?P<logger>[\w.-]+):)?(?: |$))?"
+)
+_BARE = re.compile(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
+# The loggers whose records, from INFO up, Hermes 0.19.0 writes to gateway.log (COMPONENT_PREFIXES).
+_GATEWAY_LOGGERS = ("gateway", "hermes_plugins", "plugins.platforms")
+# Escape sequences of terminals: colours, titles, cursor.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+# A record is cut into several here: a log without any line that begins one must not fill the memory.
+LONGEST_LINES = 2_000
+
+
+def decode(raw: bytes) -> str:
+    """Return a line of a log as text, without its end and what moves a cursor; bytes that are no UTF-8 become
+    surrogates, which a printer replaces."""
+    line = raw.decode("utf-8", "surrogateescape")
+    if "\x1b" in line:
+        line = _ESCAPE.sub("", line)
+    if "\r" in line:  # a progress bar: only its last state is to be seen
+        line = line.rstrip("\r").rpartition("\r")[2]
+    return line
+
+
+def begins_record(line: str) -> re.Match[str] | bool | None:
+    """Return whether a line is the first of a record and no continuation of the one before: as a match, if it says
+    when, how grave or who; nothing true otherwise."""
+    first = line[:1]
+    if "0" <= first <= "9":
+        return _HEAD.match(line)
+    if "A" <= first <= "Z":
+        return _BARE.match(line)
+    return first == "┌"
+
+
+def records_in(lines: Iterable[str]) -> Iterator[Record]:
+    """Yield the records that lines, in the order of their file, make."""
+    assembler = Assembler()
+    yield from assembler.feed(lines)
+    yield from assembler.end()
+
+
+class Assembler:
+    """Puts lines together to records, as they come."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._head: re.Match[str] | bool | None = None
+
+    def feed(self, lines: Iterable[str]) -> Iterator[Record]:
+        """Yield the records that are complete with these lines."""
+        for line in lines:
+            head = begins_record(line)
+            if self._lines:
+                if not head and self._goes_on(line):
+                    self._lines.append(line)
+                    continue
+                yield self._record()
+            elif not head and not line.strip():
+                continue  # a blank line that is nobody's
+            self._lines, self._head = [line], head
+
+    def end(self) -> Iterator[Record]:
+        """Yield the last record: nothing more belongs to it."""
+        if self._lines:
+            yield self._record()
+            self._lines = []
+
+    def _goes_on(self, line: str) -> bool:
+        """Return whether a line that begins no record belongs to the one under way. After a record with a head,
+        every line does; elsewhere what is indented, blank, or the end of a traceback."""
+        if len(self._lines) >= LONGEST_LINES:
+            return False
+        if self._head:
+            return True
+        begun = self._lines[0]
+        return line[:1] in ("", " ", "\t") or (begun.startswith("Traceback") and _TRACEBACK.match(line) is not None)
+
+    def _record(self) -> Record:
+        lines, head = self._lines, self._head
+        while len(lines) > 1 and not lines[-1].strip():
+            lines.pop()
+        line = lines[0]
+        if head is None or isinstance(head, bool):
+            level = Level.ERROR if _TRACEBACK.match(line) else None
+            return Record(None, level, None, "\n".join(lines))
+        text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
+        if head.re is _BARE:
+            level = LEVELS[head[1]]
+            is_copy = level >= Level.INFO and head[3].startswith(_GATEWAY_LOGGERS)
+            return Record(None, level, head[3], text, head[2], is_copy)
+        day, clock, fraction, zone, name, word, session, logger = head.groups()
+        moment = _second(day, clock, zone)
+        if moment is not None and fraction:
+            moment += int(fraction) / 10 ** len(fraction)
+        return Record(moment, LEVELS[word] if word else None, logger or name, text, session)
+
+
+@lru_cache(maxsize=64)
+def _second(day: str, clock: str, zone: str | None) -> float | None:
+    minute = _minute(day, clock[:5], zone)
+    return None if minute is None else minute + int(clock[6:])
+
+
+@lru_cache(maxsize=64)
+def _minute(day: str, clock: str, zone: str | None) -> float | None:
+    try:
+        found = datetime.fromisoformat(f"{day}T{clock}:00{zone or ''}")
+        return found.timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def shown_time(moment: float) -> str:
+    """Return a time as Hermes writes it, without the fraction: local, `2026-11-21 17:20:44`."""
+    return _shown_second(int(moment // 1))
+
+
+@lru_cache(maxsize=64)
+def _shown_second(second: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+
+
+def iso_time(moment: float) -> str:
+    """Return a time as ISO 8601 with milliseconds and the local offset."""
+    try:
+        return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC).isoformat()
