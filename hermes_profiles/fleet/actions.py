@@ -314,6 +314,8 @@ def _start_failure(gateway: Gateway, job: Job, waited: float) -> str:
     if service.queued:  # all else is still about what was before
         return ""
     if service.activity is Activity.FAILED:
+        if gateway.process is not None and waited < PATIENCE:  # seen a moment before the manager saw it end
+            return ""
         return gateway.detail or exit_meaning(service.last_exit) or "failed"
     tries_again = (service.waiting and waited > 1.0) or _restarts(gateway) > job.restarts
     if tries_again and service.last_exit is not None and service.last_exit != RESTART_ME:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from fleet_fakes import Nature, World, act, drive
 from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.resolve import resolve
+from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.result import ExitCode, HermesProfilesError
 from hermes_profiles.services.managers.base import Activity, ManagerError
 
@@ -94,6 +98,26 @@ def test_one_that_came_and_went_is_told_from_one_that_never_came() -> None:
 
     world._in(1.0, comes_and_goes)
     assert drive(world, Verb.START)["a"].detail == "it ended at once: exit 0: stopped as planned"
+
+
+def test_a_process_that_was_still_seen_when_its_service_had_failed_runs_outside_of_nothing() -> None:
+    """Processes are looked at before the manager is asked: in between one may end."""
+    world = World(("a",), a=Nature(ends_with=78))
+    seen, look = [], world.look
+
+    def late(profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        found = dict(look(profiles))
+        gateway = found["a"]
+        if gateway.service is not None and gateway.service.activity is Activity.FAILED and not seen:
+            seen.append(gateway)
+            assert gateway.seen is not None
+            ending = Process(9, 1.0, "S", 1, ("hermes", "-p", "a", "gateway", "run"), {})
+            found["a"] = resolve(gateway.seen._replace(process=ending))
+            assert "outside its service" in found["a"].detail
+        return found
+
+    world.look = late  # type: ignore[method-assign]
+    assert "exit 78" in drive(world, Verb.START)["a"].detail and seen
 
 
 def test_what_the_gateway_wrote_is_told_where_the_manager_hides_it() -> None:
