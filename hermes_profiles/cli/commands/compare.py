@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
-from hermes_profiles.cli.commands.settings import HIDDEN, carry_out, closing_lines, one_line
+from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_line
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run

@@ -9,7 +9,8 @@ import typer
 
 from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.cli import output
-from hermes_profiles.cli.commands.settings import Profile, carry_out, closing_lines
+from hermes_profiles.cli.changing import carry_out, closing_lines
+from hermes_profiles.cli.commands.settings import Profile
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run

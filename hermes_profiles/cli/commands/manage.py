@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.apply import undo as undo_change
+from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.files import taken
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.changes.undo import choose, plan_undo
 from hermes_profiles.cli import output
+from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
@@ -30,15 +31,6 @@ from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_a
 from hermes_profiles.profiles.roots import active_profile, require
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
-
-
-def carry_out(session: Session, plan: ChangePlan, data: dict[str, Any], *, dry_run: bool) -> None:
-    """Apply a plan, or put it into `data` as it is."""
-    data["dry_run"] = dry_run
-    if dry_run:
-        data["plan"] = list(describe(plan))
-    else:
-        data["change"] = apply(plan, layout=session.layout).change_id
 
 
 def answer(

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.fingerprints import any_key
-from hermes_profiles.changes.plan import ChangePlan, describe
+from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_line
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
@@ -34,26 +33,8 @@ from hermes_profiles.profiles.settings import (
 )
 from hermes_profiles.profiles.sharing import shared_with_others
 
-HIDDEN = "***"
 Profile = Annotated[str, typer.Argument(help="Name of the profile.")]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="Such as model.default or platforms.slack.extra.apps[0].")]
-
-
-def carry_out(session: Session, plan: ChangePlan | None, data: dict[str, Any], *, dry_run: bool) -> None:
-    """Apply a plan, or put it into `data` as it is; nothing to do is fine."""
-    data["changed"], data["dry_run"] = plan is not None, dry_run
-    if plan is not None and dry_run:
-        data["plan"] = list(describe(plan))
-    elif plan is not None:
-        data["change"] = apply(plan, layout=session.layout).change_id
-
-
-def closing_lines(data: dict[str, Any], profiles: Iterable[str]) -> Iterable[str]:
-    """Yield what is said after a change: that it was none, or when gateways take it up."""
-    if data["changed"] and data["dry_run"]:
-        yield "dry run: nothing was changed"
-    elif data["changed"]:
-        yield f"  a gateway that runs reads it after `hermes-gateways restart {' '.join(profiles)}`"
 
 
 def masked(value: Value, path: tuple[str, ...], session: Session) -> tuple[Value, bool]:
@@ -237,13 +218,6 @@ def _words(old: Value | None, new: Value | None, data: dict[str, Any]) -> str:
     if data["secret"]:
         return "a new secret" if new is not None else "taken out"
     return f"{before} → {after}"
-
-
-def one_line(value: Value) -> str:
-    """Return a value on one line, in a length that a person reads."""
-    text = value.text if value.kind == "scalar" and value.tag == "str" and value.text.strip() else flow(value)
-    text = " ".join(text.split())
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 app = typer.Typer(help="Show, set or take out one setting of a profile's config.yaml.", rich_markup_mode=None)

@@ -1,0 +1,39 @@
+"""What every command that changes something does with its plan, and what those that change settings say afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hermes_profiles.changes.apply import apply
+from hermes_profiles.changes.plan import ChangePlan, describe
+from hermes_profiles.documents.yamlvalue import Value, flow
+
+from .session import Session
+
+# What stands for a secret.
+HIDDEN = "***"
+
+
+def carry_out(session: Session, plan: ChangePlan | None, data: dict[str, Any], *, dry_run: bool) -> None:
+    """Apply a plan, or put it into `data` as it is; no plan is nothing to do. Adds `changed` and `dry_run`."""
+    data["changed"], data["dry_run"] = plan is not None, dry_run
+    if plan is not None and dry_run:
+        data["plan"] = list(describe(plan))
+    elif plan is not None:
+        data["change"] = apply(plan, layout=session.layout).change_id
+
+
+def closing_lines(data: dict[str, Any], profiles: Iterable[str]) -> Iterable[str]:
+    """Yield what is said after a change of settings: that it was none, or when gateways take it up."""
+    if data["changed"] and data["dry_run"]:
+        yield "dry run: nothing was changed"
+    elif data["changed"]:
+        yield f"  a gateway that runs reads it after `hermes-gateways restart {' '.join(profiles)}`"
+
+
+def one_line(value: Value) -> str:
+    """Return a value on one line, in a length that a person reads."""
+    text = value.text if value.kind == "scalar" and value.tag == "str" and value.text.strip() else flow(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
