@@ -21,10 +21,14 @@ def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def report_lines(
-    data: Mapping[str, Any], titles: Mapping[str, str], named: Sequence[str], home: str | None = None
+    data: Mapping[str, Any],
+    titles: Mapping[str, str],
+    named: Sequence[str],
+    home: str | None = None,
+    choice: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield the report of the doctor; `titles`: check → what it finds; `named`: the profiles asked about; `home`: where
-    the user said to look."""
+    the user said to look; `choice`: the words that chose among the checks, none for all of them."""
     if data.get("plan") and data["dry_run"]:
         yield from dry_run_lines("mend what can be mended", data["plan"])
         yield ""
@@ -34,9 +38,10 @@ def report_lines(
         yield ""
     for check, rows in groupby(data["findings"], key=lambda row: (row["severity"], row["check"])):
         yield from _group(*check, list(rows), titles)
-    yield _sum(data)
+    yield _sum(data, chosen=bool(choice))
     if data["summary"]["fixable"] and not data.get("dry_run"):
-        yield f"{data['summary']['fixable']} of them can be mended by `hermes-profiles doctor --fix`"
+        command = " ".join(["hermes-profiles doctor", *named, "--fix", *choice])
+        yield f"{data['summary']['fixable']} of them can be mended by `{command}`"
     for name in named:
         yield f"for the rest of {name}, ask Hermes: `{command_at(f'hermes -p {name} doctor', home)}`"
 
@@ -71,9 +76,11 @@ def _place(evidence: Mapping[str, Any]) -> str:
     return f"{place} {evidence['key'] or ''}".strip()
 
 
-def _sum(data: Mapping[str, Any]) -> str:
+def _sum(data: Mapping[str, Any], *, chosen: bool) -> str:
     summary = data["summary"]
     found = [(summary["errors"], "error"), (summary["warnings"], "warning"), (summary["infos"], "remark")]
     told = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in found if count)
     where = f"{summary['profiles']} profile{'' if summary['profiles'] == 1 else 's'}"
-    return f"{told} in {where}" if told else f"nothing is wrong with {where}"
+    if told:
+        return f"{told} in {where}"
+    return f"the chosen checks find nothing in {where}" if chosen else f"nothing is wrong with {where}"

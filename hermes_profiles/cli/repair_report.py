@@ -26,7 +26,8 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
 def plan_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is shared, who keeps it, and each step."""
     if not data["shared"]:
-        yield "nothing to do: no profile holds what another one has"
+        unread = " in what could be read" if data["unread"] else ""
+        yield f"nothing to do: no profile holds what another one has{unread}"
     for row in data["shared"]:
         yield from _shared(row)
     done = "loses" if "change" in data else "would lose"

@@ -60,6 +60,7 @@ class Repairing:
             "shared": [self._row(one, key) for one in repair.decisions],
             "profiles": [each.report.as_data() for each in removals.values()],
             "remaining": [],
+            "unread": [each.target for each in repair.unread if each.target],
             "next_steps": list(self._next_steps(repair.decisions, removals)),
         }
         self._warnings += [*repair.unread, *(w for each in removals.values() for w in each.report.warnings)]

@@ -267,9 +267,18 @@ def test_places_that_are_not_rewritten_are_told(root: World) -> None:
     assert "state.db" in done.stdout and "a database, not rewritten" in done.stdout
 
 
+def test_nothing_shared_is_said_of_what_could_be_read(root: World) -> None:
+    root.ok("repair", "--yes")
+    assert "what another one has\n" in root.ok("repair").stdout
+    (root.home("work") / "config.yaml").write_text("model: [unclosed\n")
+    done = root.ok("repair")
+    assert "what another one has in what could be read\n" in done.stdout and "config.yaml" in done.stderr
+    assert root.ok("repair", "--json").data["unread"]
+
+
 def test_the_answer_has_a_fixed_form(root: World) -> None:
     done = root.ok("repair", "--yes", "--json")
-    assert set(done.data) == {"dry_run", "shared", "profiles", "remaining", "next_steps", "change"}
+    assert set(done.data) == {"dry_run", "shared", "profiles", "remaining", "unread", "next_steps", "change"}
     assert all(set(row) == ROW for row in done.data["shared"]) and all(
         set(row) == PROFILE for row in done.data["profiles"]
     )

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from doctor_world import DoctorWorld
 
+from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor import examine as examination
 from hermes_profiles.doctor.facts import Facts
-from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.doctor.runner import choose, examine
 from hermes_profiles.doctor.table import CHECKS
 from hermes_profiles.model.result import UsageProblem
@@ -137,6 +138,18 @@ def test_the_report_leads_with_what_hurts_and_names_the_command(world: DoctorWor
         "    fix: mend it: `true`",
     ]
     assert lines[-2:] == ["1 error, 1 remark in 1 profile", "for the rest of work, ask Hermes: `hermes -p work doctor`"]
+
+
+def test_who_chose_among_the_checks_is_told_of_those_and_mends_the_same(
+    world: DoctorWorld, checks: list[Check]
+) -> None:
+    checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
+    assert world.doctor("--skip", "b").stdout == "the chosen checks find nothing in 3 profiles\n"
+    assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
+    mending = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
+    checks[1] = check("b.loud", finding("a thing", "work", repairs=(mending,)))
+    said = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
+    assert "1 of them can be mended by `hermes-profiles doctor work --fix --only b.loud --skip a`" in said
 
 
 def test_many_findings_of_one_check_are_counted_not_listed(world: DoctorWorld, checks: list[Check]) -> None:

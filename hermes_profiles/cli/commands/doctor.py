@@ -59,6 +59,12 @@ def doctor(
         result.exit_code = diagnosis.exit_code(result, strict=strict)
         data: dict[str, Any] = result.data
         titles = {each.id: each.title for each in checks}
-        return Answer(result, lambda: report_lines(data, titles, profiles or (), home))
+        choice = [
+            word
+            for option, ids in (("--only", only), ("--skip", skip))
+            for each in ids or ()
+            for word in (option, each)
+        ]
+        return Answer(result, lambda: report_lines(data, titles, profiles or (), home, choice))
 
     run(("doctor",), session, body)

@@ -96,7 +96,7 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
         )
         severity = None if any(hurts for _, hurts in places) else Severity.WARNING
         yield Finding(
-            told, Fix(f"give {name} its own", _command(name, places[0][0])), (name, owner),
+            told, _fix(name, places[0][0]), (name, owner),
             evidence=tuple(dict.fromkeys(place for place, _ in places)), severity=severity,
         )  # fmt: skip
 
@@ -105,10 +105,11 @@ def _shown(place: Evidence) -> str:
     return place.key or os.path.basename(place.file or "")
 
 
-def _command(name: str, place: Evidence) -> str:
+def _fix(name: str, place: Evidence) -> Fix:
     if place.key is None:
-        return f"ls -l {quote(place.file or '')}"
-    return f"hermes -p {quote(name)} gateway setup"
+        path = quote(place.file or "")
+        return Fix(f"see where it leads; take the link away, and {name} makes one of its own", f"ls -l {path}")
+    return Fix(f"give {name} its own", f"hermes -p {quote(name)} gateway setup")
 
 
 def _owner(facts: Facts, target: str, profile: str) -> str | None:

@@ -115,7 +115,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     f"{channel} of {noted(profile)} stays off, for config.yaml says `enabled: false`, although"
                     f" {listed(names)} would switch it on",
-                    Fix("nothing, if it is meant to be off",
+                    Fix("if it is meant to be off, leave it so; this switches it on",
                         words("hermes-profiles config set", [profile.name, ".".join(place), "true"])),
                     (profile.name,), channel, (where, *(profile.at_variable(name) for name in names)),
                     severity=Severity.INFO,
