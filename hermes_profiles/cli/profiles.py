@@ -27,6 +27,7 @@ COMMANDS = {
     "repair": "repair:repair",
     "explain": "explain:explain",
     "catalog": "explain:catalog",
+    "shim": "shim:app",
     "demo": "demo:demo",
 }
 SUMMARY = "Create, clone and care for the profiles of Hermes Agent. A clone never carries an identity."
@@ -49,6 +50,10 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> None:
     """Run `hermes-profiles` with these words; always ends with SystemExit."""
+    if arguments[:1] == ["from-hermes"]:  # what the shim and the Hermes plugin call; not shown
+        from . import hermes_words
+
+        hermes_words.run(arguments[1:])
     from . import lazy  # Typer takes a while to import, and somebody may press Ctrl-C meanwhile
 
     lazy.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG, arguments)

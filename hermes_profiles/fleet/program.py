@@ -18,6 +18,7 @@ from typing import NamedTuple
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import NotFound
 from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.shim.onpath import real_hermes
 from hermes_profiles.services.spec import Program
 
 _COMMON = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -61,7 +62,7 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
 def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     import importlib.util
 
-    script = shutil.which("hermes", path=environment.get("PATH", "")) or str(layout.alias_folder / "hermes")
+    script = real_hermes(environment) or str(layout.alias_folder / "hermes")
     python = interpreter_of(Path(script))
     if python is not None:
         yield python, script
@@ -125,7 +126,7 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
 
 def installed_version(layout: Layout, environment: Mapping[str, str]) -> tuple[int, ...] | None:
     """Return the version of the Hermes that is on PATH or in the root, None when there is none to be seen."""
-    script = shutil.which("hermes", path=environment.get("PATH", "")) or str(layout.alias_folder / "hermes")
+    script = real_hermes(environment) or str(layout.alias_folder / "hermes")
     python = interpreter_of(Path(script))
     return version_of(python) if python is not None else None
 

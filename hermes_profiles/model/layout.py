@@ -27,6 +27,14 @@ def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = No
     return Path(normpath(join(env.get("PWD", "/"), given)))
 
 
+def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:
+    """Return the folder of the shim, a place of its own to be put on PATH: below XDG_DATA_HOME, which must be
+    absolute (XDG Base Directory Specification), or ~/.local/share."""
+    data = env.get("XDG_DATA_HOME", "")
+    base = Path(normpath(data)) if data.startswith("/") else user_home / ".local" / "share"
+    return base / "hermes-profiles" / "shim"
+
+
 class Layout(NamedTuple):
     """The places of one Hermes root, its machine-wide neighbours and our own state."""
 

@@ -69,6 +69,16 @@ def _is_alias(path: Path, profile: str) -> bool:
     return len(words) == 1 and os.path.basename(words[0]) == "hermes"
 
 
+def program_of(path: Path) -> tuple[str, str] | None:
+    """Return the (hermes, profile) of an alias script, None for a file that is not in the form of one."""
+    try:
+        match = _ALIAS.fullmatch(path.read_bytes())
+        words = shlex.split(match.group(1).decode()) if match else []
+    except (OSError, ValueError):
+        return None
+    return (words[0], match.group(2).decode()) if match and len(words) == 1 else None
+
+
 def renamed_script(path: Path, new: str) -> bytes:
     """Return an alias script with another profile in it; the `hermes` it runs stays the same."""
     match = _ALIAS.fullmatch(path.read_bytes())

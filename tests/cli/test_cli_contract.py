@@ -62,7 +62,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     text = bare.call(*words, "--help").stdout
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
-        ("env", "list"), ("diff",)}  # fmt: skip
+        ("env", "list"), ("diff",), ("shim", "status")}  # fmt: skip
     assert ("--dry-run" in text) == (words not in looking)
 
 
@@ -96,7 +96,8 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         assert done.code == 6 and "--yes" in done.stderr, "without a terminal it must be confirmed"
         return
     typed = "CANARY-typed\n" if words == ("env", "set") else ""
-    done = world.call(*given[: given.index("<") if "<" in given else None], typed=typed)
+    env = {"SHELL": "/bin/bash"} if words[0] == "shim" else {}
+    done = world.call(*given[: given.index("<") if "<" in given else None], typed=typed, env=env)
     # The database of this root is none, and the doctor says so.
     assert done.code in ((0, 3) if words == ("doctor",) else (0,)), done
 

@@ -1,0 +1,63 @@
+"""What there is of the shim: where it would be, what stands there, and which start files a user has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import Signature
+from hermes_profiles.model.layout import Layout, shim_folder
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.roots import read_regular
+
+from .onpath import LARGEST
+from .script import Recorded, is_current, is_shim, recorded_in
+from .startfiles import SHELLS, start_file
+
+
+class Shim(NamedTuple):
+    """The shim as it is. `raw` None: nothing is there; `is_ours`: what is there is a shim."""
+
+    path: Path
+    seen: Signature | None
+    raw: bytes | None
+    is_ours: bool
+    is_current: bool
+    recorded: Recorded | None
+
+    def __repr__(self) -> str:
+        return f"Shim({self.path})"
+
+    @property
+    def installed(self) -> bool:
+        """Return whether a shim is there that could be run."""
+        return self.is_ours and os.access(self.path, os.X_OK)
+
+
+def find_shim(layout: Layout, environment: Mapping[str, str]) -> Shim:
+    """Return the shim of this user, there or not. Raises OSError for a place that cannot be looked at."""
+    path = shim_folder(environment, user_home=layout.user_home) / "hermes"
+    seen = signature(path)
+    try:
+        raw = read_regular(path, LARGEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return Shim(path, seen, None, is_ours=False, is_current=False, recorded=None)
+    return Shim(path, seen, raw, is_shim(raw), is_current(raw), recorded_in(raw))
+
+
+def start_files(layout: Layout, environment: Mapping[str, str]) -> dict[str, Path]:
+    """Return the start file of each shell."""
+    return {shell: start_file(shell, layout.user_home, environment, layout.platform) for shell in SHELLS}
+
+
+def own_shells(layout: Layout, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the shells this user has set up: the login shell, and every other one that has a start file already
+    (fish: a folder for its configuration)."""
+    files = start_files(layout, environment)
+    login = os.path.basename(environment.get("SHELL", ""))
+    return tuple(
+        shell for shell, path in files.items()
+        if shell == login or (path.parent.parent if shell == "fish" else path).exists()
+    )  # fmt: skip
