@@ -21,9 +21,10 @@ COMMANDS = {
     "print": "fleet_service:print_service",
     "stage": "fleet_service:stage",
     "uninstall": "fleet_service:uninstall",
+    "awake": "fleet_awake:awake",
 }
 # What services call; not shown.
-HIDDEN = {"prestart": "prestart:prestart"}
+HIDDEN = {"prestart": "prestart:prestart", "awake-hold": "awake_hold:awake_hold"}
 SUMMARY = "One service for every profile's gateway, and one command for all of them."
 EPILOG = """Examples:
 

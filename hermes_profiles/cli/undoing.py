@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
+from hermes_profiles.fleet import awake
 from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.survey import World
@@ -15,7 +16,7 @@ from hermes_profiles.model.result import HermesProfilesError, Problem, Refused
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.meta import FILE
 from hermes_profiles.profiles.roots import profile_names
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.managers.base import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .fleet_session import FleetSession, other_managers
@@ -45,6 +46,7 @@ class Undoing:
         self._files = {step.path: step.removes for step in plan.steps if isinstance(step, ReplaceFile)}
         self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
         self._touched = list(self._find())
+        self._awake = list(self._find_awake())
         self._going = [*self._vanishing(), *self._losing()]
         for each in self._going:
             check_may_go(each, "undo the change of")
@@ -71,6 +73,12 @@ class Undoing:
                 if meant:
                     goes = self._files.get(path, False)
                     yield Touched(self._world(manager), name, path, goes, path.exists())
+
+    def _find_awake(self) -> Iterator[World]:
+        """Yield the worlds whose manager keeps the host awake by files that change."""
+        for manager in (self._session.due, *other_managers(self._session)) if self._files else ():
+            if manager.kind is not ManagerKind.SUPERVISOR and awake.is_touched(manager, self._files):
+                yield self._world(manager)
 
     def _world(self, manager: Manager) -> World:
         """Return a world with a manager that answers. Raises ManagerError."""
@@ -119,6 +127,8 @@ class Undoing:
             if not each.goes:
                 warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
         warnings += self._switch()
+        for world in self._awake:
+            warnings += awake.follow(world)
         back = {each.profile: each.world for each in self._touched if not each.goes}
         for gone in self._going:
             target = self._moves.get(self._session.layout.home(gone.profile))

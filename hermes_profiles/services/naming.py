@@ -14,6 +14,9 @@ from hermes_profiles.model.names import is_profile_folder_name
 
 UNIT = "hermes-gateway"
 LABEL = "ai.hermes.gateway"
+# The service that keeps the host awake while gateways run: no gateway itself.
+AWAKE_UNIT = "hermes-profiles-awake"
+AWAKE_LABEL = "ai.hermes.profiles-awake"
 
 
 class ServiceName(NamedTuple):

@@ -12,7 +12,7 @@ from hermes_profiles.doctor.facts import FileFact
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.roots import alias_target, read_regular
-from hermes_profiles.services.naming import LABEL
+from hermes_profiles.services.naming import AWAKE_LABEL, LABEL
 
 from .homes import file_fact
 
@@ -72,7 +72,7 @@ def _handmade(layout: Layout) -> Iterator[str]:
         elif entry.name.endswith(".service.d"):
             yield from (each.path for each in _scan(entry.path) if each.name.endswith(".conf"))
     for entry in _scan(layout.user_home / "Library" / "LaunchAgents"):
-        if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, "com.hermes.gateway")):
+        if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, AWAKE_LABEL, "com.hermes.gateway")):
             yield entry.path
 
 

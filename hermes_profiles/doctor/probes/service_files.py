@@ -16,7 +16,7 @@ from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.services.launchd import MARK
 from hermes_profiles.services.managers.base import Manager, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.marks import has_mark
-from hermes_profiles.services.naming import LABEL, UNIT, ServiceName, drop_in
+from hermes_profiles.services.naming import AWAKE_UNIT, LABEL, UNIT, ServiceName, drop_in
 from hermes_profiles.services.sayings import Saying, saying
 
 _LARGEST = 64 * 1024
@@ -273,6 +273,8 @@ def _places(manager: Manager) -> Iterator[tuple[str, Path]]:
 
 def _files(folder: Path, kind: ManagerKind) -> Iterator[Path]:
     for name in _list(folder):
+        if name == f"{AWAKE_UNIT}.service":
+            continue
         if name.startswith(_BEGINNINGS[kind]) and name.endswith(_ENDINGS[kind]):
             yield folder / name
 

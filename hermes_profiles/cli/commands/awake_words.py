@@ -1,0 +1,71 @@
+"""What `awake` says to a person: how it is, for whom, and what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.fleet.awake import Wakefulness
+from hermes_profiles.services.awake import LID
+from hermes_profiles.services.managers.base import ManagerKind
+
+
+def limits(kind: ManagerKind, found: Wakefulness) -> Iterator[str]:
+    """Yield what it cannot do here, a sentence each."""
+    if kind is ManagerKind.LAUNCHD:
+        yield "a Mac whose lid is closed sleeps all the same, unless it has power and a display"
+        if "system" in found.ways:
+            yield "`--system` counts on mains power only"
+        return
+    if not found.is_on or LID not in found.ways:
+        yield "closing the lid still sends it to sleep; `hermes-gateways awake on --lid` keeps it up then, too"
+    yield "gateways that were started by hand, or by a system service, do not count"
+
+
+def on_words(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what `awake on` and `awake off` have brought about."""
+    already = " already" if data["outcome"].startswith("already") else ""
+    if not data["on"]:
+        yield f"wakefulness is off{already}: this machine sleeps when it is set to"
+        return
+    if data["held"]:
+        yield f"wakefulness is on{already}, and held: {_names(data['kept_by'])} {_run(data['kept_by'])}"
+    elif data["kept_by"]:
+        yield f"wakefulness is on{already}, but not held"
+    else:
+        yield f"wakefulness is on{already}: this machine stays awake from the first gateway that starts to the last"
+    yield from _rest(data)
+
+
+def lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what `awake status` tells."""
+    if not data["on"]:
+        yield "wakefulness: off"
+        yield "switch it on with `hermes-gateways awake on`"
+        if data["broken"]:
+            yield f"it is half there: {data['broken']}"
+        return
+    yield f"wakefulness: on, {'held' if data['held'] else 'not held'} ({data['manager']}: {', '.join(data['holds'])})"
+    yield f"kept by: {_names(data['kept_by']) or 'no gateway: it may sleep'}"
+    if data["broken"]:
+        yield f"it is half there: {data['broken']}; `hermes-gateways awake on` mends it"
+    elif data["kept_by"] and not data["held"]:
+        yield "it should be held: `hermes-gateways awake on` tries again"
+    yield from _rest(data)
+    if data["linger"] is not None:
+        off = "off: services end with the last session, `loginctl enable-linger` has them stay"
+        yield f"linger: {'on' if data['linger'] else off}"
+
+
+def _rest(data: Mapping[str, Any]) -> Iterator[str]:
+    for each in data["not_counted"]:
+        yield f"not counted: {each['profile']}, {each['reason']}"
+    yield from (f"note: {text}" for text in data["limits"])
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _run(names: Sequence[str]) -> str:
+    return "runs" if len(names) == 1 else "run"

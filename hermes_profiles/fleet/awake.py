@@ -1,0 +1,267 @@
+"""Wakefulness: whether the host is kept awake while gateways run, by what, for whom; and the changes that switch it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.journal import Journal, Status
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.services import awake
+from hermes_profiles.services.managers.base import Activity, Manager, ManagerKind, Service
+from hermes_profiles.services.managers.caffeinate import asserting
+from hermes_profiles.services.managers.systemd import SystemdManager
+from hermes_profiles.services.naming import AWAKE_UNIT
+
+from .process import Process, home_of
+from .state import Gateway, GatewayState
+from .survey import World
+
+ON, OFF = ("awake", "on"), ("awake", "off")
+_HINT = "see it with `cat {}`; `hermes-gateways awake on --force` writes over it"
+UNTOLD = "its service has not been told"
+
+
+class Programs(NamedTuple):
+    """The programs that the definitions name, as whole paths."""
+
+    inhibit: str = ""
+    sleep: str = ""
+    python: str = sys.executable
+
+
+class Uncounted(NamedTuple):
+    """A gateway that runs and does not keep the host awake."""
+
+    profile: str
+    reason: str
+
+
+class Wakefulness(NamedTuple):
+    """What is true now. `ways`: what the lock is for (systemd), or the options of caffeinate (launchd); `held`: whether
+    it is held now; `kept_by`: who asks for it, profiles by name, gateways of other roots by unit or pid; `broken`: why
+    it is not whole, "" when it is."""
+
+    is_on: bool = False
+    held: bool = False
+    ways: tuple[str, ...] = ()
+    kept_by: tuple[str, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+    files: tuple[Path, ...] = ()
+    broken: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether gateways ask for it and it is not held."""
+        return self.is_on and not self.held and bool(self.kept_by)
+
+    @property
+    def is_unread(self) -> bool:
+        """Return whether the manager goes by older files."""
+        return any(each.reason == UNTOLD for each in self.uncounted)
+
+
+def service_of(manager: Manager) -> Service:
+    """Return the service that keeps the host awake, as its manager is asked about it."""
+    return manager.service(awake.AWAKE, "awake")
+
+
+def paths(manager: Manager) -> tuple[Path, ...]:
+    """Return where our files lie, or would, the service's own first."""
+    own = service_of(manager).path
+    return (own, *awake.drop_ins(own.parent)) if manager.kind is ManagerKind.SYSTEMD else (own,)
+
+
+def definitions(manager: Manager, programs: Programs, ways: Sequence[str]) -> tuple[tuple[Path, bytes], ...]:
+    """Return the files that have the host kept awake: (path, content) each. Raises UsageProblem for a path that no
+    service file can hold."""
+    if manager.kind is ManagerKind.LAUNCHD:
+        return tuple(zip(paths(manager), [awake.render_agent(awake.hold_command(programs.python, ways))], strict=True))
+    unit = awake.render_unit(programs.inhibit, programs.sleep, ways)
+    return tuple(zip(paths(manager), (unit, awake.render_drop_in(), awake.render_drop_in()), strict=True))
+
+
+def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> ChangePlan | None:
+    """Return the change that writes what differs, None when all is there.
+
+    Raises Refused for a file that is not ours, or that somebody changed.
+    """
+    steps: list[Step] = []
+    for path, content in files:
+        found = read_document(path)
+        if found == content:
+            continue
+        if found is not None and not force:
+            _check_ours(path, found)
+        steps.append(ReplaceFile(path, Secret(content), 0o644, signature(path)))
+    return ChangePlan(ON, "awake on", tuple(steps)) if steps else None
+
+
+def _check_ours(path: Path, found: bytes) -> None:
+    if not awake.is_ours(found):
+        raise Refused(
+            f"{path} is not of hermes-profiles", target=str(path), code="foreign-file", hint=_HINT.format(path)
+        )
+    if not awake.is_unchanged(found):
+        raise Refused(f"{path} was changed by hand", target=str(path), code="hand-edited", hint=_HINT.format(path))
+
+
+def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple[Path, ...]]:
+    """Return the change that removes what is ours, with the folders that were made for it when those are empty then
+    (None: nothing is there), and the files at our places that are somebody else's: they stay."""
+    steps: list[Step] = []
+    foreign = []
+    for path in paths(manager):
+        found = read_document(path) if os.path.lexists(path) else None
+        if found is None:
+            continue
+        if awake.is_ours(found):
+            steps.append(ReplaceFile(path, None, expected=signature(path)))
+        else:
+            foreign.append(path)
+    if not steps:
+        return None, tuple(foreign)
+    folders = [path.parent for path in paths(manager)[1:]]
+    steps += [TidyFolder(folder) for folder in dict.fromkeys([*folders, *_made(layout)])]
+    return ChangePlan(OFF, "awake off", tuple(steps)), tuple(foreign)
+
+
+def _made(layout: Layout) -> list[Path]:
+    """Return the folders that had to be made since it was last switched off, as the journal remembers, the deepest
+    first."""
+    made: set[str] = set()
+    for entry in Journal(layout.state).entries():
+        if entry.status is Status.DONE and entry.command == OFF:
+            break
+        if entry.status is Status.DONE and entry.command == ON:
+            made.update(folder for record in entry.steps for folder in record.made)
+    return [Path(each) for each in sorted(made, key=lambda each: (-each.count("/"), each))]
+
+
+def is_touched(manager: Manager, changed: Iterable[Path]) -> bool:
+    """Return whether a change is about our files."""
+    return not {*paths(manager)}.isdisjoint(changed)
+
+
+def follow(world: World) -> list[Problem]:
+    """Have the manager follow the files: read them and begin, when a gateway runs; or end, and forget them.
+
+    Returns what it refused. Raises ManagerError when it cannot be reached.
+    """
+    manager = world.manager
+    if manager is None:
+        return []
+    service = service_of(manager)
+    if not service.path.exists():
+        refused = {**manager.stop([service]), **manager.unload([service])}
+    else:
+        refused = dict(manager.load([service], enable=None))
+        if isinstance(manager, SystemdManager) and _goes_by_older(world, service):
+            manager.ask("systemctl", "--user", "try-restart", "--", f"{AWAKE_UNIT}.service")
+        if not refused and (manager.kind is ManagerKind.LAUNCHD or keepers(world)):
+            refused = dict(manager.start([service]))
+    return [Problem("awake", f"{manager.kind} refuses: {why}", service.name.unit) for why in refused.values()]
+
+
+def _goes_by_older(world: World, service: Service) -> bool:
+    """Return whether what runs holds something else than the unit says; times of files do not tell (an undo sets them
+    back)."""
+    pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
+    process = world.processes.look(pid) if pid is not None else None
+    ways = awake.held_by_unit(read_document(service.path) or b"")
+    return process is not None and f"--what={':'.join(ways)}" not in process.argv
+
+
+def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
+    """Return what is true now; `gateways`: the profiles' of this root. Raises ManagerError when the manager cannot be
+    reached, and the files say that it is on."""
+    manager = world.manager
+    if manager is None:
+        return Wakefulness()
+    files = tuple(
+        path for path in paths(manager) if (found := read_document(path)) is not None and awake.is_ours(found)
+    )
+    service = service_of(manager)
+    if service.path not in files:
+        return Wakefulness(files=files, broken=f"{service.path} is missing" if files else "")
+    content = read_document(service.path) or b""
+    lacking = [path for path in paths(manager) if path not in files]
+    broken = f"{lacking[0]} is missing" if lacking else ""
+    status = manager.query([service])["awake"]
+    asked = keepers(world)
+    is_systemd = manager.kind is ManagerKind.SYSTEMD
+    return Wakefulness(
+        is_on=True,
+        held=status.activity is Activity.ACTIVE and status.pid is not None and _is_heeded(world, content, status.pid),
+        ways=awake.held_by_unit(content) if is_systemd else awake.held_by_agent(content),
+        kept_by=asked,
+        uncounted=tuple(_uncounted(world, gateways, asked)) if is_systemd else (),
+        files=files,
+        broken=broken,
+    )
+
+
+def _is_heeded(world: World, content: bytes, pid: int) -> bool:
+    """Return whether the machine heeds what a process holds; where that cannot be asked, the process itself counts."""
+    manager = world.manager
+    if isinstance(manager, SystemdManager):
+        from hermes_profiles.services.managers.inhibit import lock_holders
+        from hermes_profiles.services.units import parse_unit
+
+        words = parse_unit(content).command("ExecStart")
+        locks = lock_holders(manager, words[0]) if words else None
+        return locks is None or pid in locks
+    heeded = asserting(dict(os.environ))
+    found = (world.processes.look(each) for each in heeded or ())
+    return heeded is None or any(each is not None and each.parent == pid for each in found)
+
+
+def keepers(world: World) -> tuple[str, ...]:
+    """Return who asks for wakefulness now. Raises ManagerError when the manager cannot be reached."""
+    manager = world.manager
+    if isinstance(manager, SystemdManager):
+        from hermes_profiles.services.managers.inhibit import gateway_units
+
+        names = {world.service_name(name).unit: name for name in profile_names(world.layout)}
+        units = gateway_units(manager, AWAKE_UNIT)
+        return tuple(names.get(unit, unit) for unit, wants in units.items() if wants)
+    homes = {os.path.realpath(world.layout.home(name)): name for name in profile_names(world.layout)}
+    return tuple(_called(world, process, homes) for process in world.processes.gateways())
+
+
+def _called(world: World, process: Process, homes: Mapping[str, str]) -> str:
+    home = home_of(process, user_home=world.user_home)
+    return homes.get(os.path.realpath(home), f"pid {process.pid}") if home is not None else f"pid {process.pid}"
+
+
+def _uncounted(world: World, gateways: Mapping[str, Gateway], counted: Sequence[str]) -> Iterable[Uncounted]:
+    """Yield gateways that run and that systemd does not see as wanting it."""
+    for name, gateway in gateways.items():
+        if gateway.pid is None or not gateway.is_alive or gateway.state is GatewayState.SERVED or name in counted:
+            continue
+        service = gateway.service
+        if service is not None and service.scope == "system":
+            yield Uncounted(name, "a system service runs it")
+        elif service is not None and service.activity is Activity.ACTIVE and service.pid == gateway.pid:
+            yield Uncounted(name, UNTOLD)
+        else:
+            yield Uncounted(name, "it was started by hand")
+
+
+def wait_until_held(look: Callable[[], Wakefulness], sleep: Callable[[float], None]) -> Wakefulness:
+    """Return what is true once it is held or nobody asks for it, or after five seconds."""
+    for wait in (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0):
+        found = look()
+        if not found.is_missing:
+            return found
+        sleep(wait)
+    return look()
