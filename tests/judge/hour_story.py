@@ -1,0 +1,173 @@
+"""A new user's hour, from the installation to the last trace: run as a program, under whatever manager is there.
+
+Arguments: the Python of real Hermes, the wheel. HOME is the user's, and empty. The last line printed is `told`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from bot_api import BotApi
+from hour_world import TOKEN, User, install_hermes, quoted, write_home
+
+JUDGE, WHEEL = sys.argv[1], Path(sys.argv[2])
+PASSED_ON = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "HERMES_PROFILES_MANAGER")
+MADE = ("twin", "work", "night")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def install(user: User) -> None:
+    user.types(f"pip install --no-index --no-deps --disable-pip-version-check {quoted(WHEEL)}", says="Successfully")
+    user.types("hermes-profiles --version", says="hermes-profiles 0.")
+    user.types("hermes-gateways --version", says="hermes-gateways 0.")
+    user.types("hermes-profiles", code=2, says="clone|doctor|undo|Examples:")
+    user.types("hermes-gateways status", says="default|stopped|none")
+
+
+def make_profiles(user: User) -> None:
+    """One is made as people do it today, two with us."""
+    user.types("hermes profile create twin --clone", says="created")
+    assert TOKEN in (user.root / "profiles/twin/.env").read_text(), "Hermes 0.19.0 copies the token"
+    user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
+    assert TOKEN not in (user.root / "profiles/work/.env").read_text()
+    user.types('hermes-profiles create night --description "watches the servers"', says="night")
+    listed = user.types("hermes-profiles list", says="default|twin|work|night").stdout
+    assert "telegram" in next(line for line in listed.splitlines() if " twin " in line)
+
+
+def run_them(user: User, api: BotApi) -> None:
+    """All start; of the two with one bot, one gets it, and everybody can see which."""
+    user.types("hermes-gateways install --start", says="started|token already in use by profile 'default'")
+    rows = user.gateways()
+    assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(("default", *MADE), "running")
+    assert "telegram" in rows["twin"]["masked_channels"] and not rows["default"]["masked_channels"]
+    before = api.polls.copy()
+    user.eventually("polls of the bot", lambda: sum(api.since(before).values()) >= 2)
+    user.types("hermes-gateways status", says="telegram (masked)|token already in use by profile 'default'")
+
+
+def mend(user: User, api: BotApi) -> None:
+    """The doctor finds what is wrong and what to do; doing what it says mends it."""
+    found = user.types("hermes-profiles doctor", code=3, says="error|telegram token|default and twin|fix:")
+    user.follows(found, "hermes-profiles repair")
+    before = (user.root / "profiles/twin/.env").read_bytes()
+    repaired = user.types("hermes-profiles repair --yes", says="twin loses telegram|default keeps it|undo")
+    assert TOKEN not in (user.root / "profiles/twin/.env").read_text()
+    assert TOKEN in (user.root / ".env").read_text()
+    user.follows(repaired, "hermes-gateways restart")
+    user.types("hermes-profiles doctor")
+    assert user.gateways()["twin"]["masked_channels"] == []
+    assert (api.conflicts, api.most_at_once) == (0, 1), "the bot was never asked for by two"
+    assert before != (user.root / "profiles/twin/.env").read_bytes()
+
+
+def go_on(user: User) -> None:
+    """A day's work: restart, one that stops, one that is switched off."""
+    before = {name: row["pid"] for name, row in user.gateways().items()}
+    user.types("hermes-gateways restart", says="restarted", never="failed")
+    after = {name: row["pid"] for name, row in user.gateways().items()}
+    assert all(after[name] and after[name] != before[name] for name in before), (before, after)
+    assert all(Path(f"/proc/{pid}").exists() for pid in after.values())
+    assert not [pid for pid in before.values() if Path(f"/proc/{pid}").exists()]
+    user.types("hermes-gateways stop night", says="stopped")
+    user.types("hermes-gateways status", code=3)
+    user.types("hermes-gateways status default work")
+    user.types("hermes-gateways disable night")
+    user.types("hermes-gateways status", says="night (disabled)")
+    user.types("hermes-gateways enable night")
+    user.types("hermes-gateways start", says="already-running|started")
+    user.types("hermes-gateways status")
+
+
+def take_off(user: User) -> None:
+    """Everything of ours goes again, in the order in which one would think of it."""
+    user.types("hermes-gateways uninstall", says="uninstalled")
+    for name in MADE:
+        user.types(f"hermes-profiles delete {name} --yes", says="trash")
+    user.types("hermes-profiles trash empty --yes", says="deleted")
+    user.types("hermes-profiles trash list", says="empty")
+    user.types("pip uninstall --yes hermes-profiles", says="Successfully uninstalled")
+    user.types("rm -r .hermes/profiles/.hermes-profiles")
+    user.types("hermes-profiles", code=127)
+
+
+def leave_nothing(user: User, before: Before) -> None:
+    """What is there now was there before, or is Hermes' own."""
+    user.eventually("the end of every process of ours", lambda: not user.processes().keys() - before.processes.keys())
+    assert user.installed() == before.installed, user.installed() ^ before.installed
+    now = user.files()
+    changed = [path for path, found in before.files.items() if now.get(path) != found and not is_log(path)]
+    assert changed == [], f"files of the user were changed: {changed}"
+    added = [path for path in now.keys() - before.files.keys() if not is_legitimate(path, now[path])]
+    assert added == [], f"files of ours were left: {sorted(added)}"
+    user.types("hermes profile list", says="default", never="twin|work|night")
+    if "DBUS_SESSION_BUS_ADDRESS" in os.environ:
+        user.types("systemctl --user list-units --all --no-legend 'hermes*'", never="hermes")
+        user.types("systemctl --user list-unit-files --no-legend 'hermes*' || true", never="hermes")
+
+
+class Before(NamedTuple):
+    """What there was before we came."""
+
+    files: dict[str, str]
+    installed: set[str]
+    processes: dict[int, str]
+
+
+# What the default profile's gateway writes (Hermes 0.19.0).
+OF_HERMES = {
+    ".clean_shutdown", ".tirith-install-failed", "audio_cache", "bin", "channel_directory.json", "cron",
+    "gateway-starts.log", "gateway.lock", "gateway_state.json", "hooks", "image_cache", "kanban", "kanban.db",
+    "kanban.db.dispatch.lock", "kanban.db.init.lock", "logs", "memories", "pairing", "platforms", "response_store.db",
+    "sandboxes", "sessions", "skills", "state", "state.db",
+}  # fmt: skip
+# Folders that `hermes profile create` makes for profiles and wrappers, that of Hermes' locks, that of a user's units.
+FOLDERS = {
+    ".hermes/profiles", ".local", ".local/bin", ".local/state", ".local/state/hermes",
+    ".local/state/hermes/gateway-locks", ".config", ".config/systemd", ".config/systemd/user",
+}  # fmt: skip
+
+
+def is_legitimate(path: str, found: str) -> bool:
+    first, _, rest = path.partition("/")
+    return (first == ".hermes" and rest.split("/")[0] in OF_HERMES) or (path in FOLDERS and found == "folder")
+
+
+def is_log(path: str) -> bool:
+    return path.startswith(".hermes/logs/")
+
+
+def main() -> None:
+    home = Path(os.environ["HOME"])
+    user = User(home, {name: os.environ[name] for name in PASSED_ON if name in os.environ})
+    install_hermes(home, JUDGE)
+    with BotApi() as api:
+        write_home(home, api.url, free_port())
+        try:
+            user.types("hermes profile list", says="default")
+            before = Before(user.files(), user.installed(), user.processes())
+            install(user)
+            make_profiles(user)
+            run_them(user, api)
+            mend(user, api)
+            go_on(user)
+            take_off(user)
+            leave_nothing(user, before)
+        except BaseException:
+            sys.stdout.write(user.report())
+            user.end()
+            raise
+    print("told")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The world of a new user's hour: a fresh home, Hermes installed in it and used a little, and our wheel.
+
+Every command is the real console script, run as a shell would run it; what each one said is kept for the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_runner import REPOSITORY
+
+TOKEN = "7000000001:CANARY-telegram-token"
+KEY = "CANARY-api-key-0123456789abcdef"
+# Who has used Hermes before us has these, and not one byte of them is ours.
+SHELL_FILES = {".bashrc": "alias ll='ls -l'\n", ".profile": "umask 027\n", ".zshrc": "bindkey -e\n"}
+_OURS = ("hermes_profiles", "_editable_impl_hermes_profiles", "pip", "__pycache__")
+_HERMES = "#!{python}\nimport sys\nfrom hermes_cli.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+
+
+def wheel(folder: Path, judge: str) -> Path:
+    """Return a wheel of the working tree, built without a network; skips, and says why, without hatchling."""
+    for python in (sys.executable, judge):
+        words = [python, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+        done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+        if done.returncode == 0:
+            return next(folder.glob("*.whl"))
+        if "No module named" not in done.stderr:
+            raise AssertionError(done.stdout + done.stderr)
+    pytest.skip("NO HATCHLING: it builds the wheel that is installed; `pip install '.[test]'` brings it")
+
+
+def install_hermes(home: Path, judge: str) -> None:
+    """Make the virtual environment of somebody who has Hermes and not us, its libraries linked from the judge's."""
+    venv = home / "venv"
+    subprocess.run([judge, "-m", "venv", str(venv)], check=True, capture_output=True, timeout=120)
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    libraries = [
+        Path(subprocess.run([python, "-c", where], check=True, capture_output=True, text=True).stdout.strip())
+        for python in (judge, str(venv / "bin/python"))
+    ]
+    for entry in libraries[0].iterdir():
+        if not entry.name.startswith(_OURS) and entry.suffix != ".pth":
+            target = libraries[1] / entry.name
+            if not target.exists():
+                target.symlink_to(entry)
+    script = venv / "bin/hermes"
+    script.write_text(_HERMES.format(python=venv / "bin/python"))
+    script.chmod(0o755)
+
+
+def write_home(home: Path, url: str, port: int) -> None:
+    """Write what a user of Hermes has: a default profile with a Telegram bot and an API server, and shell files.
+
+    `url` is the Bot API's stand-in: nothing leaves this machine.
+    """
+    for name, content in SHELL_FILES.items():
+        (home / name).write_text(content)
+    root = home / ".hermes"
+    root.mkdir(mode=0o700)
+    (root / ".env").touch(mode=0o600)
+    (root / ".env").write_text(
+        "# my keys\nOPENROUTER_API_KEY=sk-or-CANARY-0001\n"
+        f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=4200000042\n"
+        f"API_SERVER_ENABLED=true\nAPI_SERVER_PORT={port}\nAPI_SERVER_KEY={KEY}\n"
+        "HERMES_DISABLE_LAZY_INSTALLS=1\nHERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1\n"
+        "TELEGRAM_FALLBACK_IPS=149.154.167.220\nNO_PROXY=*\n"
+    )
+    (root / "config.yaml").write_text(
+        "model:\n  default: none/none  # the usual one\nplatforms:\n  telegram:\n    enabled: true\n"
+        f"    extra:\n      base_url: {url}/default/bot\n"
+    )
+    (root / "SOUL.md").write_text("You are calm.\n")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    line: str
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.stdout)["data"]
+
+    def __str__(self) -> str:
+        answer = self.stdout if not self.stdout.startswith("{") else json.dumps(self.data)[:2000]
+        streams = "".join(f"{stream.rstrip()}\n" for stream in (answer, self.stderr) if stream.strip())
+        return f"$ {self.line}\n{streams}[exit {self.code}, {self.seconds:.1f} s]\n"
+
+
+class User:
+    """Somebody at a shell in a home of their own. `said` is all that was answered so far."""
+
+    def __init__(self, home: Path, variables: dict[str, str]) -> None:
+        self.home = home
+        self.root = home / ".hermes"
+        self.venv = home / "venv"
+        self.said: list[Said] = []
+        path = f"{self.venv}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin"
+        self.environment = {
+            "HOME": str(home), "USER": "newcomer", "SHELL": "/bin/bash", "LANG": "C.UTF-8", "TZ": "UTC", "PATH": path,
+            **variables,
+        }  # fmt: skip
+
+    def types(self, line: str, *, code: int = 0, says: str = "", never: str = "") -> Said:
+        """Run a line of shell; it must end with `code`, and say each of the words `says` (split at `|`)."""
+        started = time.monotonic()
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-c", line], env=self.environment, cwd=self.home,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        said = Said(line, done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        self.said.append(said)
+        both = said.stdout + said.stderr
+        assert said.code == code, f"`{line}` should have ended with {code}, not {said.code}"
+        assert "CANARY" not in both, f"`{line}` shows a secret"
+        assert "Traceback" not in both, f"`{line}` fell over"
+        for words in filter(None, says.split("|")):
+            assert words in both, f"`{line}` does not say {words!r}"
+        for words in filter(None, never.split("|")):
+            assert words not in both, f"`{line}` says {words!r}"
+        return said
+
+    def follows(self, said: Said, start: str) -> Said:
+        """Run the command that an answer gave as a hint: the first that begins with `start`."""
+        found = re.search(rf"(?:`|: )({re.escape(start)}[^`\n]*)", said.stdout + said.stderr)
+        assert found, f"`{said.line}` names no command that begins with `{start}`"
+        return self.types(found[1].strip())
+
+    def gateways(self, line: str = "hermes-gateways status --json", *, code: int = 0) -> dict[str, Any]:
+        """Return what status knows of each gateway, by profile."""
+        return {row["profile"]: row for row in self.types(line, code=code).data["gateways"]}
+
+    def report(self) -> str:
+        """Return all that was typed and answered."""
+        return "\n".join(map(str, self.said))
+
+    def end(self) -> None:
+        """After a failure, let nothing run on."""
+        if (self.venv / "bin/hermes-gateways").exists():
+            subprocess.run(
+                [str(self.venv / "bin/hermes-gateways"), "uninstall"], env=self.environment, cwd=self.home, check=False,
+                capture_output=True, timeout=180,
+            )  # fmt: skip
+
+    def eventually(self, what: str, check: Callable[[], Any], patience: float = 30) -> Any:
+        """Return the first true answer; fails when there is none in time."""
+        deadline = time.monotonic() + patience
+        while not (found := check()):
+            assert time.monotonic() < deadline, f"never happened: {what}"
+            time.sleep(0.2)
+        return found
+
+    def processes(self) -> dict[int, str]:
+        """Return every process that has this home in its words or its environment: pid → its words."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdecimal():
+                continue
+            try:
+                words, variables = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(self.home) in words + b"\0" + variables:
+                found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
+        return found
+
+    def files(self) -> dict[str, str]:
+        """Return what is in the home but for the virtual environment: path → mode and digest, or what a link names."""
+        found = {}
+        for folder, folders, files in os.walk(self.home):
+            if Path(folder) == self.home and "venv" in folders:
+                folders.remove("venv")
+            for name in (*folders, *files):
+                path = Path(folder, name)
+                relative = str(path.relative_to(self.home))
+                if path.is_symlink():
+                    found[relative] = f"→ {os.readlink(path)}"
+                elif path.is_dir():
+                    found[relative] = "folder"
+                elif path.is_file():
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                    found[relative] = f"{path.stat().st_mode:o} {digest}"
+                else:
+                    found[relative] = "socket or pipe"
+        return found
+
+    def installed(self) -> set[str]:
+        """Return the files of the virtual environment, bytecode aside: it comes and goes."""
+        return {
+            os.path.relpath(os.path.join(folder, name), self.venv)
+            for folder, _, names in os.walk(self.venv)
+            for name in names
+            if not folder.endswith("__pycache__")
+        }
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a word of shell."""
+    return shlex.quote(str(path))
