@@ -1,17 +1,164 @@
-# bash completion of hermes-gateways; source it, or put it into ~/.local/share/bash-completion/completions/
+# bash completion of hermes-gateways, generated: `hermes-profiles completion bash` prints it.
+# It works with bash 3.2, which macOS has.
+
+__hermes_gateways_at() { # PATH: set what can follow a command
+    commands= options= values= arguments=
+    case $1 in
+        '')
+            commands='install start stop restart status list enable disable group reset print stage uninstall awake'
+            options='--version --help' ;;
+        'install')
+            options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'start')
+            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='stopped*' ;;
+        'stop')
+            options='--except --group --jobs --timeout --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --jobs:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='running*' ;;
+        'restart')
+            options='--except --group --rolling --start-stopped --stale --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='running*' ;;
+        'status')
+            options='--except --group --quick --manager --home --json --help'
+            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'list')
+            options='--except --group --manager --home --json --help'
+            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'enable')
+            options='--dry-run --manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'disable')
+            options='--now --dry-run --manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'group')
+            options='--remove --dry-run --home --json --help'
+            values=' --remove:member --home:folder '
+            arguments='group member*' ;;
+        'reset')
+            options='--except --group --timeout --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='running*' ;;
+        'print')
+            options='--memory --cpu --env --log-dir --python --manager --home --json --help'
+            values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway' ;;
+        'stage')
+            options='--except --group --memory --cpu --env --log-dir --boot-stagger --python --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'uninstall')
+            options='--except --group --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'awake')
+            options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='=on,off,status' ;;
+    esac
+}
+
+__hermes_gateways_offer() { # WORDS: add those that begin with what stands there
+    local each
+    for each in $1; do
+        if [[ $each == "$value"* ]]; then
+            COMPREPLY[${#COMPREPLY[@]}]=$glue${each#"$cut"}
+        fi
+    done
+}
+
+__hermes_gateways_ask() { # KIND: add what only the disk knows
+    local each asked=hermes-gateways
+    [[ $called == /* && -x $called ]] && asked=$called
+    type -P "$asked" >/dev/null || return
+    while IFS= read -r each; do
+        COMPREPLY[${#COMPREPLY[@]}]=$glue${each#"$cut"}
+    done < <(command "$asked" __complete bash "$1" "${words[@]:first:last-first}" "$value" 2>/dev/null)
+}
+
+__hermes_gateways_path() { # KIND: have readline complete a path; bash 3.2 cannot be told to
+    local each way=-f
+    [[ $1 == folder ]] && way=-d
+    if [[ $1 == folder ]]; then compopt -o dirnames 2>/dev/null && return
+    else compopt -o default 2>/dev/null && return; fi
+    while IFS= read -r each; do
+        COMPREPLY[${#COMPREPLY[@]}]=$glue$(printf %q "$each")
+    done < <(compgen $way -- "$value")
+}
+
 _hermes_gateways() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+    local IFS=$' \t\n' called=$1 line=$COMP_LINE words=() last=0 at=1 first=1 place=0 path= kind=
+    local word value cut= glue= commands options values arguments
+    [[ -n $line ]] && line=${line:0:COMP_POINT}
+    local whole=$line
     COMPREPLY=()
-    if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "install start stop restart status list enable disable group reset print stage uninstall" -- "$current")
-    elif [[ $previous == --except || $previous == --owner || $previous == --remove ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
-    elif [[ $previous == --manager ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "systemd launchd supervisor" -- "$current")
-    elif [[ $previous == --on-conflict ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "mask refuse ignore" -- "$current")
-    elif [[ $command == @(install|start|stop|restart|status|list|enable|disable|group|reset|print|stage|uninstall) && $current != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
+    # Bash cuts words at `=` and `:`, too: put together again what stands together.
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        if [[ -n $whole && $last -gt 0 && $line != [[:space:]]* && ( -n $line || $whole != *[[:space:]] ) ]]; then
+            ((last--))
+            word=${words[last]}$word
+            line=${words[last]}$line
+        else
+            line=${line#"${line%%[![:space:]]*}"}
+        fi
+        # At the cursor a word ends.
+        [[ -n $whole && $line != "$word"* ]] && word=$line
+        line=${line#"$word"}
+        words[last]=$word
+        ((last++))
+    done
+    ((last--))
+    value=${words[last]}
+    __hermes_gateways_at ''
+    while ((at < last)); do
+        word=${words[at]}
+        ((at++))
+        if [[ -n $commands ]]; then
+            [[ $word == -* ]] && continue
+            [[ " $commands " == *" $word "* ]] || return 0
+            path=${path:+$path }$word first=$at
+            __hermes_gateways_at "$path"
+        elif [[ $word == -* ]]; then
+            kind=${values#*" $word:"}
+            [[ $kind == "$values" ]] && kind= || { kind=${kind%% *}; ((at++)); }
+            ((at > last)) || kind=
+        else
+            ((place++))
+        fi
+    done
+    if [[ -z $kind && $value == --*=* ]]; then
+        word=${value%%=*} kind=${values#*" ${value%%=*}:"}
+        [[ $kind == "$values" ]] && return 0
+        kind=${kind%% *} value=${value#*=}
+        [[ $COMP_WORDBREAKS == *=* ]] || glue=$word=
+    elif [[ -z $kind && $value == -* ]]; then
+        __hermes_gateways_offer "$options"
+        return 0
+    elif [[ -z $kind && -n $commands ]]; then
+        __hermes_gateways_offer "$commands"
+        return 0
+    elif [[ -z $kind ]]; then
+        for kind in $arguments; do
+            [[ $place -eq 0 || $kind == *'*' ]] && break
+            ((place--))
+            kind=
+        done
+        kind=${kind%'*'}
     fi
+    [[ $COMP_WORDBREAKS == *=* && $value == *=* ]] && cut=${value%"${value##*=}"}
+    case $kind in
+        =*) kind=${kind#=}; __hermes_gateways_offer "${kind//,/ }" ;;
+        file | folder) __hermes_gateways_path $kind ;;
+        gateway | group | member | running | stopped) __hermes_gateways_ask $kind ;;
+    esac
+    return 0
 }
 complete -F _hermes_gateways hermes-gateways

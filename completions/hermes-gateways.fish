@@ -1,9 +1,265 @@
-# fish completion of hermes-gateways; put it into ~/.config/fish/completions/
+# fish completion of hermes-gateways, generated: `hermes-profiles completion fish` prints it.
+
+function __hermes_gateways_at --description 'Whether the cursor stands after a command: PATH [FIRST [LAST]], which word it is'
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l path
+    set -l known ' install' ' start' ' stop' ' restart' ' status' ' list' ' enable' ' disable' ' group' ' reset' ' print' ' stage' ' uninstall' ' awake'
+    while set -q words[1]
+        contains -- "$path $words[1]" $known
+        or break
+        set path "$path $words[1]"
+        set -e words[1]
+    end
+    test "$path" = "$argv[1]"
+    or return
+    set -q argv[2]
+    or return 0
+    set -l place 0
+    set -l values
+    switch $path
+        case ' install'
+            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --timeout --manager --home
+        case ' start'
+            set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
+        case ' stop'
+            set values --except --group --jobs --timeout --manager --home
+        case ' restart'
+            set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
+        case ' status'
+            set values --except --group --manager --home
+        case ' list'
+            set values --except --group --manager --home
+        case ' enable'
+            set values --manager --home
+        case ' disable'
+            set values --manager --home
+        case ' group'
+            set values --remove --home
+        case ' reset'
+            set values --except --group --timeout --manager --home
+        case ' print'
+            set values --memory --cpu --env --log-dir --python --manager --home
+        case ' stage'
+            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --manager --home
+        case ' uninstall'
+            set values --except --group --manager --home
+        case ' awake'
+            set values --manager --home
+    end
+    while set -q words[1]
+        if contains -- $words[1] $values
+            set -e words[1]
+        else if not string match -q -- '-*' $words[1]
+            set place (math $place + 1)
+        end
+        set -e words[1]
+    end
+    test $place -ge $argv[2]
+    and test $place -le $argv[-1]
+end
+
+function __hermes_gateways_ask --description 'What only the disk knows'
+    set -l words (commandline -opc)
+    set -l asked hermes-gateways
+    if string match -q -- '/*' $words[1]; and test -x $words[1]
+        set asked $words[1]
+    end
+    type -q $asked
+    or return
+    # Words of commands are no names that stand there already.
+    set -l from (math 2 + $argv[2])
+    set -l current (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+    string match -q -- '-*' $current
+    or command $asked __complete fish $argv[1] $words[$from..-1] "$current" 2>/dev/null
+end
+
+function __hermes_gateways_folders
+    __fish_complete_directories (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+end
+
 complete -c hermes-gateways -f
-complete -c hermes-gateways -n __fish_use_subcommand -a "install start stop restart status list enable disable group reset print stage uninstall"
-complete -c hermes-gateways -n "__fish_seen_subcommand_from install start stop restart status list enable disable group reset print stage uninstall" -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-gateways -l except -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-gateways -l owner -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-gateways -l remove -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-gateways -l manager -x -a "systemd launchd supervisor"
-complete -c hermes-gateways -l on-conflict -x -a "mask refuse ignore"
+
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a start -d 'Make sure that gateways run; one that does is left alone'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop gateways, so that nothing revives them and nothing counts as failed'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the gateways that run, all at once'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: what it does, its process, memory, restarts, channels'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Let fleet commands mind profiles again, and have them start at boot or login'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group that `--group` names; without profiles, show who is in it'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale pid and lock files, load and start it again'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l start -d 'Start them, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l enable -d 'Whether they start at boot or login (kept; at first they do).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l no-enable -d 'Whether they start at boot or login (kept; at first they do).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l python -r -F -d 'Hermes\' Python, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l system -d 'Print the system unit and what an administrator runs; write nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\' 0 999' -k -a '(__hermes_gateways_ask stopped 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l owner -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Who keeps a channel that several profiles hold.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l on-conflict -x -a 'mask refuse ignore' -d 'Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start it, or start it all the same.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l jobs -x -d 'At most N at a time (default: all).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l stagger -x -d 'Seconds between two starts (default: by count).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l force -d 'Do it although it is refused.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l jobs -x -d 'At most N at a time (default: all).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l timeout -x -d 'How long a stop may take, then SIGKILL.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l force -d 'Do it although it is refused.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l rolling -d 'One after the other, each up before the next; a failure ends it.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l start-stopped -d 'Start those that are not running, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l stale -d 'Only those that run older code than the installed Hermes, as after an update.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l owner -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Who keeps a channel that several profiles hold.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l on-conflict -x -a 'mask refuse ignore' -d 'Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start it, or start it all the same.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l jobs -x -d 'At most N at a time (default: all).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l stagger -x -d 'Seconds between two starts (default: by count).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l force -d 'Do it although it is refused.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not ask API servers whether they are well.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l now -d 'Stop their gateways, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\' 0 0' -k -a '(__hermes_gateways_ask group 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\' 1 999' -k -a '(__hermes_gateways_ask member 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l remove -x -k -a '(__hermes_gateways_ask member 1)' -d 'Take this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l python -r -F -d 'Hermes\' Python, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l python -r -F -d 'Hermes\' Python, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\' 0 0' -a 'on off status'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l lid -d 'Linux: closing the lid does not send it to sleep either.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l idle -d 'macOS: no idle sleep (caffeinate -i); the default.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l no-idle -d 'macOS: no idle sleep (caffeinate -i); the default.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l display -d 'macOS: the display stays on, too (caffeinate -d).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l disk -d 'macOS: disks stay up, too (caffeinate -m).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l system -d 'macOS: no sleep at all on mains power (caffeinate -s).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l linger -d 'Linux: also have this user\'s services run without a login.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l force -d 'Write over a file that is not ours or was changed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -s h -l help -d 'Show the help and exit.'

@@ -1,19 +1,236 @@
-# bash completion of hermes-profiles; source it, or put it into ~/.local/share/bash-completion/completions/
+# bash completion of hermes-profiles, generated: `hermes-profiles completion bash` prints it.
+# It works with bash 3.2, which macOS has.
+
+__hermes_profiles_at() { # PATH: set what can follow a command
+    commands= options= values= arguments=
+    case $1 in
+        '')
+            commands='create clone list show use rename delete restore alias diff sync undo doctor repair explain catalog completion demo trash config env shim'
+            options='--version --help' ;;
+        'create')
+            options='--clone --clone-from --clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --dry-run --home --json --help'
+            values=' --clone-from:profile --keep:text --drop:text --description:text --home:folder '
+            arguments='text' ;;
+        'clone')
+            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --dry-run --home --json --help'
+            values=' --keep:text --drop:text --description:text --home:folder '
+            arguments='profile text' ;;
+        'list')
+            options='--names --home --json --help'
+            values=' --home:folder ' ;;
+        'show')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='profile' ;;
+        'use')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile' ;;
+        'rename')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='named text' ;;
+        'delete')
+            options='--yes --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='named' ;;
+        'restore')
+            options='--as --dry-run --home --json --help'
+            values=' --as:text --home:folder '
+            arguments='trashed' ;;
+        'alias')
+            options='--name --remove --dry-run --home --json --help'
+            values=' --name:text --home:folder '
+            arguments='profile' ;;
+        'diff')
+            options='--check --home --json --help'
+            values=' --home:folder '
+            arguments='profile profile' ;;
+        'sync')
+            options='--from --to --keys --env --exact --dry-run --home --json --help'
+            values=' --from:profile --to:profiles --keys:text --env:text --home:folder ' ;;
+        'undo')
+            options='--list --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='change' ;;
+        'doctor')
+            options='--fix --only --skip --strict --list --yes --dry-run --manager --home --json --help'
+            values=' --only:check --skip:check --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='profile*' ;;
+        'repair')
+            options='--owner --channel --yes --dry-run --manager --home --json --help'
+            values=' --owner:owner --channel:login --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='profile*' ;;
+        'explain')
+            options='--profile --home --json --help'
+            values=' --profile:profile -p:profile --home:folder '
+            arguments='channel' ;;
+        'catalog')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='channel' ;;
+        'completion')
+            options='--json --help'
+            arguments='=bash,zsh,fish' ;;
+        'demo')
+            options='--keep --gateways --no-gateways --json --help' ;;
+        'trash')
+            commands='list empty'
+            options='--help' ;;
+        'trash list')
+            options='--home --json --help'
+            values=' --home:folder ' ;;
+        'trash empty')
+            options='--older-than --yes --dry-run --home --json --help'
+            values=' --older-than:text --home:folder '
+            arguments='trash*' ;;
+        'config')
+            commands='get set unset'
+            options='--help' ;;
+        'config get')
+            options='--reveal --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'config set')
+            options='--string --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text text*' ;;
+        'config unset')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'env')
+            commands='list set unset'
+            options='--help' ;;
+        'env list')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='profile' ;;
+        'env set')
+            options='--empty --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'env unset')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text*' ;;
+        'shim')
+            commands='install remove status'
+            options='--help' ;;
+        'shim install')
+            options='--shell-setup --shell --dry-run --home --json --help'
+            values=' --shell:=bash,zsh,fish --home:folder ' ;;
+        'shim remove')
+            options='--dry-run --home --json --help'
+            values=' --home:folder ' ;;
+        'shim status')
+            options='--home --json --help'
+            values=' --home:folder ' ;;
+    esac
+}
+
+__hermes_profiles_offer() { # WORDS: add those that begin with what stands there
+    local each
+    for each in $1; do
+        if [[ $each == "$value"* ]]; then
+            COMPREPLY[${#COMPREPLY[@]}]=$glue${each#"$cut"}
+        fi
+    done
+}
+
+__hermes_profiles_ask() { # KIND: add what only the disk knows
+    local each asked=hermes-profiles
+    [[ $called == /* && -x $called ]] && asked=$called
+    type -P "$asked" >/dev/null || return
+    while IFS= read -r each; do
+        COMPREPLY[${#COMPREPLY[@]}]=$glue${each#"$cut"}
+    done < <(command "$asked" __complete bash "$1" "${words[@]:first:last-first}" "$value" 2>/dev/null)
+}
+
+__hermes_profiles_path() { # KIND: have readline complete a path; bash 3.2 cannot be told to
+    local each way=-f
+    [[ $1 == folder ]] && way=-d
+    if [[ $1 == folder ]]; then compopt -o dirnames 2>/dev/null && return
+    else compopt -o default 2>/dev/null && return; fi
+    while IFS= read -r each; do
+        COMPREPLY[${#COMPREPLY[@]}]=$glue$(printf %q "$each")
+    done < <(compgen $way -- "$value")
+}
+
 _hermes_profiles() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+    local IFS=$' \t\n' called=$1 line=$COMP_LINE words=() last=0 at=1 first=1 place=0 path= kind=
+    local word value cut= glue= commands options values arguments
+    [[ -n $line ]] && line=${line:0:COMP_POINT}
+    local whole=$line
     COMPREPLY=()
-    if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "create clone list show use rename delete restore trash alias config env diff sync undo doctor repair explain catalog demo" -- "$current")
-    elif [[ $previous == --clone-from || $previous == --profile || $previous == -p || $previous == --from || $previous == --to ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
-    elif [[ $command == trash ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "list empty" -- "$current")
-    elif [[ $command == config ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "get set unset" -- "$current")
-    elif [[ $command == env ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "list set unset" -- "$current")
-    elif [[ $command == @(clone|show|use|rename|delete|alias|diff|doctor|repair) && $current != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(hermes-profiles list --names 2>/dev/null)" -- "$current")
+    # Bash cuts words at `=` and `:`, too: put together again what stands together.
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        if [[ -n $whole && $last -gt 0 && $line != [[:space:]]* && ( -n $line || $whole != *[[:space:]] ) ]]; then
+            ((last--))
+            word=${words[last]}$word
+            line=${words[last]}$line
+        else
+            line=${line#"${line%%[![:space:]]*}"}
+        fi
+        # At the cursor a word ends.
+        [[ -n $whole && $line != "$word"* ]] && word=$line
+        line=${line#"$word"}
+        words[last]=$word
+        ((last++))
+    done
+    ((last--))
+    value=${words[last]}
+    __hermes_profiles_at ''
+    while ((at < last)); do
+        word=${words[at]}
+        ((at++))
+        if [[ -n $commands ]]; then
+            [[ $word == -* ]] && continue
+            [[ " $commands " == *" $word "* ]] || return 0
+            path=${path:+$path }$word first=$at
+            __hermes_profiles_at "$path"
+        elif [[ $word == -* ]]; then
+            kind=${values#*" $word:"}
+            [[ $kind == "$values" ]] && kind= || { kind=${kind%% *}; ((at++)); }
+            ((at > last)) || kind=
+        else
+            ((place++))
+        fi
+    done
+    if [[ -z $kind && $value == --*=* ]]; then
+        word=${value%%=*} kind=${values#*" ${value%%=*}:"}
+        [[ $kind == "$values" ]] && return 0
+        kind=${kind%% *} value=${value#*=}
+        [[ $COMP_WORDBREAKS == *=* ]] || glue=$word=
+    elif [[ -z $kind && $value == -* ]]; then
+        __hermes_profiles_offer "$options"
+        return 0
+    elif [[ -z $kind && -n $commands ]]; then
+        __hermes_profiles_offer "$commands"
+        return 0
+    elif [[ -z $kind ]]; then
+        for kind in $arguments; do
+            [[ $place -eq 0 || $kind == *'*' ]] && break
+            ((place--))
+            kind=
+        done
+        kind=${kind%'*'}
     fi
+    [[ $COMP_WORDBREAKS == *=* && $value == *=* ]] && cut=${value%"${value##*=}"}
+    case $kind in
+        =*) kind=${kind#=}; __hermes_profiles_offer "${kind//,/ }" ;;
+        channel) __hermes_profiles_offer 'telegram discord slack whatsapp whatsapp_cloud signal weixin feishu qqbot wecom wecom_callback yuanbao bluebubbles dingtalk email google_chat homeassistant irc line matrix mattermost ntfy photon raft simplex sms teams msgraph_webhook webhook api_server relay buzz a2a onebot'; __hermes_profiles_ask channel ;;
+        login) __hermes_profiles_offer 'telegram discord slack whatsapp whatsapp_cloud signal weixin feishu qqbot wecom wecom_callback yuanbao bluebubbles dingtalk email google_chat homeassistant irc line matrix mattermost ntfy photon raft simplex sms teams msgraph_webhook webhook api_server relay buzz a2a onebot nous openai-codex xai-oauth minimax-oauth anthropic spotify MCP servers with OAuth honcho google workspace skill'; __hermes_profiles_ask channel ;;
+        check) __hermes_profiles_offer 'conflicts security files services runtime general conflicts.shared-identity conflicts.inherited-identity conflicts.foreign-session conflicts.shared-login conflicts.shared-port conflicts.port-twice conflicts.port-taken conflicts.held-elsewhere conflicts.copied-credential conflicts.cron-twice security.readable-secret security.open-api security.weak-key security.allow-all security.secret-in-unit security.foreign-owner security.stray-copy files.broken files.unreadable files.joined-keys files.readers-disagree files.real-default files.placeholder files.contradiction files.ignored-port files.legacy-differs files.no-env files.bad-folder files.sticky-gone files.orphan-alias files.newer-schema files.old-schema files.unknown-secret files.leftover-staging services.orphan services.two-supervisors services.foreign services.name-clash services.no-interpreter services.no-home services.sticky-redirect services.no-user-bus services.manager-unreachable services.crash-loop services.start-limit services.last-exit services.unneeded services.skipped-by-multiplexer services.not-running services.disabled-but-enabled services.hand-edited services.drifted services.not-reloaded services.path-lacks services.linger-off services.legacy-unit services.topology services.no-systemd services.not-adopted runtime.deaf runtime.silent runtime.two-gateways runtime.database runtime.disk runtime.inodes runtime.stale-lock runtime.stale-pid runtime.reused-pid runtime.bad-pid-file runtime.stale-marker runtime.start-storm runtime.old-code runtime.unsupervised runtime.open-files runtime.memory runtime.logs runtime.database-rows runtime.wal-filesystem runtime.journal-interrupted runtime.database-unchecked general.unseen general.check-failed' ;;
+        owner) 
+            if [[ $value == *=* ]]; then __hermes_profiles_ask owner
+            else
+                compopt -o nospace 2>/dev/null
+                __hermes_profiles_offer 'telegram= discord= slack= whatsapp= whatsapp_cloud= signal= weixin= feishu= qqbot= wecom= wecom_callback= yuanbao= bluebubbles= dingtalk= email= google_chat= homeassistant= irc= line= matrix= mattermost= ntfy= photon= raft= simplex= sms= teams= msgraph_webhook= webhook= api_server= relay= buzz= a2a= onebot= nous= openai-codex= xai-oauth= minimax-oauth= anthropic= spotify= MCP= servers= with= OAuth= honcho= google= workspace= skill='
+            fi ;;
+        file | folder) __hermes_profiles_path $kind ;;
+        change | named | profile | profiles | trash | trashed) __hermes_profiles_ask $kind ;;
+    esac
+    return 0
 }
 complete -F _hermes_profiles hermes-profiles

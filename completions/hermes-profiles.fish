@@ -1,11 +1,597 @@
-# fish completion of hermes-profiles; put it into ~/.config/fish/completions/
+# fish completion of hermes-profiles, generated: `hermes-profiles completion fish` prints it.
+
+function __hermes_profiles_at --description 'Whether the cursor stands after a command: PATH [FIRST [LAST]], which word it is'
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l path
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim status'
+    while set -q words[1]
+        contains -- "$path $words[1]" $known
+        or break
+        set path "$path $words[1]"
+        set -e words[1]
+    end
+    test "$path" = "$argv[1]"
+    or return
+    set -q argv[2]
+    or return 0
+    set -l place 0
+    set -l values
+    switch $path
+        case ' create'
+            set values --clone-from --keep --drop --description --home
+        case ' clone'
+            set values --keep --drop --description --home
+        case ' list'
+            set values --home
+        case ' show'
+            set values --home
+        case ' use'
+            set values --home
+        case ' rename'
+            set values --home
+        case ' delete'
+            set values --home
+        case ' restore'
+            set values --as --home
+        case ' alias'
+            set values --name --home
+        case ' diff'
+            set values --home
+        case ' sync'
+            set values --from --to --keys --env --home
+        case ' undo'
+            set values --home
+        case ' doctor'
+            set values --only --skip --manager --home
+        case ' repair'
+            set values --owner --channel --manager --home
+        case ' explain'
+            set values --profile -p --home
+        case ' catalog'
+            set values --home
+        case ' trash list'
+            set values --home
+        case ' trash empty'
+            set values --older-than --home
+        case ' config get'
+            set values --home
+        case ' config set'
+            set values --home
+        case ' config unset'
+            set values --home
+        case ' env list'
+            set values --home
+        case ' env set'
+            set values --home
+        case ' env unset'
+            set values --home
+        case ' shim install'
+            set values --shell --home
+        case ' shim remove'
+            set values --home
+        case ' shim status'
+            set values --home
+    end
+    while set -q words[1]
+        if contains -- $words[1] $values
+            set -e words[1]
+        else if not string match -q -- '-*' $words[1]
+            set place (math $place + 1)
+        end
+        set -e words[1]
+    end
+    test $place -ge $argv[2]
+    and test $place -le $argv[-1]
+end
+
+function __hermes_profiles_ask --description 'What only the disk knows'
+    set -l words (commandline -opc)
+    set -l asked hermes-profiles
+    if string match -q -- '/*' $words[1]; and test -x $words[1]
+        set asked $words[1]
+    end
+    type -q $asked
+    or return
+    # Words of commands are no names that stand there already.
+    set -l from (math 2 + $argv[2])
+    set -l current (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+    string match -q -- '-*' $current
+    or command $asked __complete fish $argv[1] $words[$from..-1] "$current" 2>/dev/null
+end
+
+function __hermes_profiles_folders
+    __fish_complete_directories (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+end
+
+function __hermes_profiles_channel
+    printf '%s\t%s\n' \
+        telegram 'One update poller (or one registered webhook) per bot token' \
+        discord 'Discord accepts several gateway sessions of one bot' \
+        slack 'Socket Mode accepts several connections of one app' \
+        whatsapp 'The session directory is one linked device of a personal account' \
+        whatsapp_cloud 'Meta delivers webhooks to the one URL registered for the app' \
+        signal 'All gateways read the same signal-cli daemon stream of one phone number, so each copy would answer' \
+        weixin 'One long-poll cursor and context-token set per iLink token' \
+        feishu 'Long-connection mode spreads events over the live clients of one app' \
+        qqbot 'One gateway websocket session per bot app' \
+        wecom 'One websocket per smart-robot id' \
+        wecom_callback 'WeCom posts callbacks to the one URL registered for the app' \
+        yuanbao 'One websocket login per bot app key' \
+        bluebubbles 'The server posts to every registered webhook, so each copy would answer' \
+        dingtalk 'Stream mode spreads events over the live clients of one app' \
+        email 'Two pollers of one mailbox both see unread mail and both answer, or hide mail from each other' \
+        google_chat 'A Pub/Sub subscription hands each event to one puller' \
+        homeassistant 'Every websocket client gets every state change, so each copy would act on it' \
+        irc 'A nick can be logged in once per server' \
+        line 'LINE delivers to the one webhook URL registered for the channel' \
+        matrix 'Every sync client gets every event, so each copy would answer' \
+        mattermost 'Every websocket session of the bot account gets every post, so each copy would answer' \
+        ntfy 'Every subscriber of the topic gets every message, so each copy would answer' \
+        photon 'One project and one inbound stream' \
+        raft 'The raft profile is the agent account' \
+        simplex 'All gateways read one local chat daemon, so each copy would answer' \
+        sms 'Twilio posts to the one webhook of the number' \
+        teams 'Bot Framework posts to the one messaging endpoint of the app' \
+        msgraph_webhook 'A listener' \
+        webhook 'Only a local listener and its shared secret' \
+        api_server 'Only a local listener and its bearer key' \
+        relay 'The gateway dials a connector with its own enrolled id and secret' \
+        buzz 'Every subscriber of the relay gets every event of the key, so each copy would answer' \
+        a2a 'A local listener with its tokens' \
+        onebot 'One bridge drives one QQ account'
+    __hermes_profiles_ask channel 0
+end
+
+function __hermes_profiles_login
+    printf '%s\t%s\n' \
+        telegram 'One update poller (or one registered webhook) per bot token' \
+        discord 'Discord accepts several gateway sessions of one bot' \
+        slack 'Socket Mode accepts several connections of one app' \
+        whatsapp 'The session directory is one linked device of a personal account' \
+        whatsapp_cloud 'Meta delivers webhooks to the one URL registered for the app' \
+        signal 'All gateways read the same signal-cli daemon stream of one phone number, so each copy would answer' \
+        weixin 'One long-poll cursor and context-token set per iLink token' \
+        feishu 'Long-connection mode spreads events over the live clients of one app' \
+        qqbot 'One gateway websocket session per bot app' \
+        wecom 'One websocket per smart-robot id' \
+        wecom_callback 'WeCom posts callbacks to the one URL registered for the app' \
+        yuanbao 'One websocket login per bot app key' \
+        bluebubbles 'The server posts to every registered webhook, so each copy would answer' \
+        dingtalk 'Stream mode spreads events over the live clients of one app' \
+        email 'Two pollers of one mailbox both see unread mail and both answer, or hide mail from each other' \
+        google_chat 'A Pub/Sub subscription hands each event to one puller' \
+        homeassistant 'Every websocket client gets every state change, so each copy would act on it' \
+        irc 'A nick can be logged in once per server' \
+        line 'LINE delivers to the one webhook URL registered for the channel' \
+        matrix 'Every sync client gets every event, so each copy would answer' \
+        mattermost 'Every websocket session of the bot account gets every post, so each copy would answer' \
+        ntfy 'Every subscriber of the topic gets every message, so each copy would answer' \
+        photon 'One project and one inbound stream' \
+        raft 'The raft profile is the agent account' \
+        simplex 'All gateways read one local chat daemon, so each copy would answer' \
+        sms 'Twilio posts to the one webhook of the number' \
+        teams 'Bot Framework posts to the one messaging endpoint of the app' \
+        msgraph_webhook 'A listener' \
+        webhook 'Only a local listener and its shared secret' \
+        api_server 'Only a local listener and its bearer key' \
+        relay 'The gateway dials a connector with its own enrolled id and secret' \
+        buzz 'Every subscriber of the relay gets every event of the key, so each copy would answer' \
+        a2a 'A local listener with its tokens' \
+        onebot 'One bridge drives one QQ account' \
+        nous 'a login that works once' \
+        openai-codex 'a login that works once' \
+        xai-oauth 'a login that works once' \
+        minimax-oauth 'a login that works once' \
+        anthropic 'a login that works once' \
+        spotify 'a login that works once' \
+        MCP servers with OAuth 'a login that works once' \
+        honcho 'a login that works once' \
+        google workspace skill 'a login that works once'
+    __hermes_profiles_ask channel 0
+end
+
+function __hermes_profiles_check
+    printf '%s\t%s\n' \
+        conflicts 'all checks of conflicts' \
+        security 'all checks of security' \
+        files 'all checks of files' \
+        services 'all checks of services' \
+        runtime 'all checks of runtime' \
+        general 'all checks of general' \
+        conflicts.shared-identity 'one bot or account is in several profiles' \
+        conflicts.inherited-identity 'a gateway inherited a bot' \
+        conflicts.foreign-session 'a session lies in another profile\'s home' \
+        conflicts.shared-login 'a login that works once is in several profiles' \
+        conflicts.shared-port 'several profiles want one port' \
+        conflicts.port-twice 'a profile wants one port twice' \
+        conflicts.port-taken 'a port is taken by somebody else' \
+        conflicts.held-elsewhere 'a gateway elsewhere has a bot of this root' \
+        conflicts.copied-credential 'a credential is in several profiles' \
+        conflicts.cron-twice 'scheduled jobs fire in several profiles' \
+        security.readable-secret 'others can read files with secrets' \
+        security.open-api 'a listener asks nobody for a secret' \
+        security.weak-key 'the key of an API server is none' \
+        security.allow-all 'a channel takes orders from everybody' \
+        security.secret-in-unit 'a service file or a script holds a secret' \
+        security.foreign-owner 'files of a home belong to another user' \
+        security.stray-copy 'a stray copy holds secrets' \
+        files.broken 'a file cannot be parsed' \
+        files.unreadable 'a file cannot be read' \
+        files.joined-keys 'several variables stand on one line' \
+        files.readers-disagree 'parts of Hermes read a file differently' \
+        files.real-default 'a folder looks like the default profile' \
+        files.placeholder 'an example stands in place of a credential' \
+        files.contradiction 'a channel is switched on and off' \
+        files.ignored-port 'a port is written where nobody reads it' \
+        files.legacy-differs 'gateway.json and config.yaml differ' \
+        files.no-env 'a profile has no .env' \
+        files.bad-folder 'Hermes does not see a folder of profiles' \
+        files.sticky-gone 'the sticky profile is gone' \
+        files.orphan-alias 'an alias starts a profile that is gone' \
+        files.newer-schema 'a configuration is newer than Hermes' \
+        files.old-schema 'a configuration is older than Hermes' \
+        files.unknown-secret 'a variable looks like an unknown credential' \
+        files.leftover-staging 'a half-made profile was left behind' \
+        services.orphan 'a service is left of a profile that is gone' \
+        services.two-supervisors 'a home has several services' \
+        services.foreign 'two roots write one service' \
+        services.name-clash 'profiles get one service together' \
+        services.no-interpreter 'a service runs a program that is gone' \
+        services.no-home 'a service runs in a folder that is gone' \
+        services.sticky-redirect 'the default service runs another profile' \
+        services.no-user-bus 'the user\'s service manager does not run' \
+        services.manager-unreachable 'the service manager does not answer' \
+        services.crash-loop 'a gateway ends again and again' \
+        services.start-limit 'a service was given up' \
+        services.last-exit 'a gateway failed and is down' \
+        services.unneeded 'a service runs a profile that is served already' \
+        services.skipped-by-multiplexer 'a profile is served by nobody' \
+        services.not-running 'a gateway that should run does not' \
+        services.disabled-but-enabled 'a disabled profile runs' \
+        services.hand-edited 'a service was changed by hand' \
+        services.drifted 'a service is not what it would be today' \
+        services.not-reloaded 'a changed service was not read again' \
+        services.path-lacks 'a service does not find a program' \
+        services.linger-off 'services end with the session' \
+        services.legacy-unit 'a service has the name of an old release' \
+        services.topology 'the default gateway does not do yet what it is set to' \
+        services.no-systemd 'services mean nothing on this machine' \
+        services.not-adopted 'services lack the part of hermes-profiles' \
+        runtime.deaf 'a gateway runs, but does not hear a channel' \
+        runtime.silent 'a gateway is alive and does nothing' \
+        runtime.two-gateways 'a home has several gateways' \
+        runtime.database 'a database is damaged' \
+        runtime.disk 'a disk is nearly full' \
+        runtime.inodes 'a disk can hold few more files' \
+        runtime.stale-lock 'a lock keeps a gateway from starting' \
+        runtime.stale-pid 'a pid file names a process that is gone' \
+        runtime.reused-pid 'a pid file names another program' \
+        runtime.bad-pid-file 'a pid file names no gateway' \
+        runtime.stale-marker 'a marker outlived its gateway' \
+        runtime.start-storm 'a gateway is started again and again' \
+        runtime.old-code 'a gateway runs older code than is installed' \
+        runtime.unsupervised 'nothing revives a gateway' \
+        runtime.open-files 'a gateway can open few more files' \
+        runtime.memory 'a gateway uses much memory' \
+        runtime.logs 'logs have grown large' \
+        runtime.database-rows 'rows of a database cannot be read' \
+        runtime.wal-filesystem 'a file system does not bear its databases' \
+        runtime.journal-interrupted 'a change was cut short' \
+        runtime.database-unchecked 'a database could not be looked through' \
+        general.unseen 'something could not be looked at' \
+        general.check-failed 'a check failed'
+end
+
+function __hermes_profiles_owner
+    if string match -q -- '*=*' (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
+        __hermes_profiles_ask owner 0
+        return
+    end
+    printf '%s\t%s\n' \
+        telegram= 'One update poller (or one registered webhook) per bot token' \
+        discord= 'Discord accepts several gateway sessions of one bot' \
+        slack= 'Socket Mode accepts several connections of one app' \
+        whatsapp= 'The session directory is one linked device of a personal account' \
+        whatsapp_cloud= 'Meta delivers webhooks to the one URL registered for the app' \
+        signal= 'All gateways read the same signal-cli daemon stream of one phone number, so each copy would answer' \
+        weixin= 'One long-poll cursor and context-token set per iLink token' \
+        feishu= 'Long-connection mode spreads events over the live clients of one app' \
+        qqbot= 'One gateway websocket session per bot app' \
+        wecom= 'One websocket per smart-robot id' \
+        wecom_callback= 'WeCom posts callbacks to the one URL registered for the app' \
+        yuanbao= 'One websocket login per bot app key' \
+        bluebubbles= 'The server posts to every registered webhook, so each copy would answer' \
+        dingtalk= 'Stream mode spreads events over the live clients of one app' \
+        email= 'Two pollers of one mailbox both see unread mail and both answer, or hide mail from each other' \
+        google_chat= 'A Pub/Sub subscription hands each event to one puller' \
+        homeassistant= 'Every websocket client gets every state change, so each copy would act on it' \
+        irc= 'A nick can be logged in once per server' \
+        line= 'LINE delivers to the one webhook URL registered for the channel' \
+        matrix= 'Every sync client gets every event, so each copy would answer' \
+        mattermost= 'Every websocket session of the bot account gets every post, so each copy would answer' \
+        ntfy= 'Every subscriber of the topic gets every message, so each copy would answer' \
+        photon= 'One project and one inbound stream' \
+        raft= 'The raft profile is the agent account' \
+        simplex= 'All gateways read one local chat daemon, so each copy would answer' \
+        sms= 'Twilio posts to the one webhook of the number' \
+        teams= 'Bot Framework posts to the one messaging endpoint of the app' \
+        msgraph_webhook= 'A listener' \
+        webhook= 'Only a local listener and its shared secret' \
+        api_server= 'Only a local listener and its bearer key' \
+        relay= 'The gateway dials a connector with its own enrolled id and secret' \
+        buzz= 'Every subscriber of the relay gets every event of the key, so each copy would answer' \
+        a2a= 'A local listener with its tokens' \
+        onebot= 'One bridge drives one QQ account' \
+        nous= 'a login that works once' \
+        openai-codex= 'a login that works once' \
+        xai-oauth= 'a login that works once' \
+        minimax-oauth= 'a login that works once' \
+        anthropic= 'a login that works once' \
+        spotify= 'a login that works once' \
+        MCP servers with OAuth= 'a login that works once' \
+        honcho= 'a login that works once' \
+        google workspace skill= 'a login that works once'
+end
+
 complete -c hermes-profiles -f
-complete -c hermes-profiles -n __fish_use_subcommand -a "create clone list show use rename delete restore trash alias config env diff sync undo doctor repair explain catalog demo"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from clone show use rename delete alias diff doctor repair" -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-profiles -l clone-from -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-profiles -l profile -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-profiles -l from -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-profiles -l to -x -a "(hermes-profiles list --names 2>/dev/null)"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from trash" -a "list empty"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from config" -a "get set unset"
-complete -c hermes-profiles -n "__fish_seen_subcommand_from env" -a "list set unset"
+
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a create -d 'Make a profile, empty or as a clone'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a clone -d 'Clone a profile: models, tools, skills and persona; never a bot, an account or a device'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a list -d 'List the profiles of a root: model, gateway, channels, alias'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a show -d 'Show one profile: where it is, what it holds, which keys its files set (never their values)'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a use -d 'Make a profile the sticky default: what plain `hermes` starts from now on'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a rename -d 'Rename a profile; its alias, its service and the sticky default follow'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a delete -d 'Stop a profile\'s gateway, remove its service and move it to the trash'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a restore -d 'Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a alias -d 'Make or remove the command that starts a profile, in ~/.local/bin'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a diff -d 'Show the settings, variables, skills and persona in which two profiles differ'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry named settings from one profile to others; comments stay, identities never travel'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and gateways that are not what they seem'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose their copy'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Tell what a clone would do with one key, path, file or channel, and why'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show what the catalogue knows: channels, their variables, ports and files'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the clones\' real gateways'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a trash -d 'List or empty the trash of deleted profiles and files'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a config -d 'Show, set or take out one setting of a profile\'s config.yaml'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a env -d 'List, set or take out variables of a profile\'s .env; values are never shown'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a shim -d 'Put `hermes` in front of the real one, take it away, or see how it is'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -l version -d 'Print the version and exit.'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone -d 'Clone the profile in use: models, tools, skills, persona.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-from -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Clone this profile.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-all -d 'Copy everything that is not tied to one process, not the agent alone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l all -d 'Copy everything that is not tied to one process, not the agent alone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l exclude-platform-credentials -d 'Leave every channel\'s identity behind (the default).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l strict-prefix -d 'Leave behind every key with a channel\'s prefix, options too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-channels -d 'Copy the channels too; two gateways will fight over them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l keep-platform-credentials -d 'Copy the channels too; two gateways will fight over them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l keep -x -d 'Keep this key (or config path) all the same.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l drop -x -d 'Leave this key (or config path) behind too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l no-api-server -d 'Leave the API server off in the clone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l skip-unreadable -d 'Leave files behind that cannot be read, instead of stopping.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l no-alias -d 'Make no command of the profile\'s name.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l no-skills -d 'No skills, and no bundled ones later.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l description -x -d 'What the profile is for, in a sentence or two.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l clone-all -d 'Copy everything that is not tied to one process, not the agent alone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l all -d 'Copy everything that is not tied to one process, not the agent alone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l exclude-platform-credentials -d 'Leave every channel\'s identity behind (the default).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l strict-prefix -d 'Leave behind every key with a channel\'s prefix, options too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l clone-channels -d 'Copy the channels too; two gateways will fight over them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l keep-platform-credentials -d 'Copy the channels too; two gateways will fight over them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l keep -x -d 'Keep this key (or config path) all the same.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l drop -x -d 'Leave this key (or config path) behind too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-api-server -d 'Leave the API server off in the clone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l skip-unreadable -d 'Leave files behind that cannot be read, instead of stopping.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-alias -d 'Make no command of the profile\'s name.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-skills -d 'No skills, and no bundled ones later.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l description -x -d 'What the profile is for, in a sentence or two.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l names -d 'Only the names, one on a line.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' use\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' rename\' 0 0' -k -a '(__hermes_profiles_ask named 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' rename\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' rename\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' rename\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' rename\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\' 0 0' -k -a '(__hermes_profiles_ask named 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\'' -s y -l yes -d 'Do not ask.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' delete\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\' 0 0' -k -a '(__hermes_profiles_ask trashed 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\'' -l as -x -d 'Bring it back under this name.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' restore\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l name -x -d 'Name of the command (default: the profile\'s).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l remove -d 'Remove the alias instead.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 1 1' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l check -d 'Exit 3 when they differ in anything but their identities.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l from -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Profile whose settings are taken.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l to -x -k -a '(__hermes_profiles_ask profiles 1)' -d 'Profiles that get them, with commas; `all`: others.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l keys -x -d 'Settings of config.yaml, with commas; all below them too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l env -x -d 'Variables of .env, with commas.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l exact -d 'Take out what a target has below the keys and the source has not.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\' 0 0' -k -a '(__hermes_profiles_ask change 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l list -d 'List the changes instead.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Mend what can be mended safely; `undo` takes it back.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l only -x -k -a '(__hermes_profiles_check)' -d 'Only this check, or family of checks (repeatable).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l skip -x -k -a '(__hermes_profiles_check)' -d 'Not this check, or family of checks (repeatable).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l strict -d 'Exit 3 for warnings, too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l list -d 'List the checks instead.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s y -l yes -d 'Do not ask.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l owner -x -k -a '(__hermes_profiles_owner)' -d 'Who keeps a channel or login (repeatable).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l channel -x -k -a '(__hermes_profiles_login)' -d 'Only this channel or login (repeatable).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -s y -l yes -d 'Do not ask.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' explain\' 0 0' -k -a '(__hermes_profiles_channel)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' explain\'' -s p -l profile -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Profile to look at (default: the one in use).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' explain\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' explain\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' explain\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' catalog\' 0 0' -k -a '(__hermes_profiles_channel)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' catalog\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' catalog\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' catalog\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' completion\' 0 0' -a 'bash zsh fish'
+complete -c hermes-profiles -n '__hermes_profiles_at \' completion\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' completion\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l keep -d 'Leave the sandbox there and say where.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l gateways -d 'Whether to run the clones\' gateways, if Hermes is installed.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l no-gateways -d 'Whether to run the clones\' gateways, if Hermes is installed.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash\' 0' -a list -d 'List deleted profiles, and files that were taken out of profiles, newest first'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash\' 0' -a empty -d 'Delete what is in the trash for good'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\' 0 999' -k -a '(__hermes_profiles_ask trash 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l older-than -x -d 'Only what was deleted longer ago.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -s y -l yes -d 'Do not ask.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a get -d 'Show a setting of config.yaml'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a set -d 'Set one setting of config.yaml; comments, order and every other byte stay'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a unset -d 'Take one setting out of config.yaml, with all below it'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l reveal -d 'Show secrets too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l string -d 'Take the value as text, whatever it looks like.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a list -d 'List the variables of `.env`: names, what they are, and fingerprints'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a set -d 'Set a variable in `.env`'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a unset -d 'Take variables out of `.env`, duplicates included'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l empty -d 'Set it to nothing: it hides one that is inherited.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a status -d 'Tell whether `hermes` in this shell is the shim, and which Hermes it hands to'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l shell-setup -d 'Write the line into the start files of your shells, between marks.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l shell -x -a 'bash zsh fish' -d 'Write it for this one: bash, zsh or fish (repeatable).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim status\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim status\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim status\'' -s h -l help -d 'Show the help and exit.'

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 
 INTERRUPTED = 130
+# What the completion scripts ask by.
+TAB = "__complete"
 
 
 def exit_after(program: Callable[[], None]) -> None:
@@ -27,6 +29,18 @@ def exit_after(program: Callable[[], None]) -> None:
         except (OSError, ValueError):  # told already by whoever wrote; nobody is left to tell
             continue
     os._exit(code if isinstance(code, int) else 1)
+
+
+def is_tab() -> bool:
+    """Return whether a shell asks for the words that can follow."""
+    return sys.argv[1:2] == [TAB]
+
+
+def answer_tab() -> None:
+    """Tell a shell which words can follow, before anything heavy is imported: a person waits."""
+    from . import completing
+
+    sys.stdout.write(completing.answer(sys.argv[2:]))
 
 
 def _open_closed_streams() -> None:

@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a gateway is down, 4 no service manager
 
 def main() -> None:
     """Run `hermes-gateways` and end the process."""
-    ending.exit_after(lambda: run(sys.argv[1:]))
+    ending.exit_after(ending.answer_tab if ending.is_tab() else lambda: run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> None:

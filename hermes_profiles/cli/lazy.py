@@ -22,7 +22,7 @@ def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, a
     called = next((word for word in given if not word.startswith("-")), "")
     chosen = {called: commands[called]} if called in commands else commands
     try:
-        app = _app(program, summary, chosen, epilog)
+        app = typer_app(program, summary, chosen, epilog)
         code = app(args=given, standalone_mode=False, prog_name=program)
     except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
@@ -37,7 +37,8 @@ def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, a
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -> typer.Typer:
+def typer_app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -> typer.Typer:
+    """Return the Typer program of these commands; their modules are imported."""
     app = typer.Typer(
         name=program, help=summary, epilog=epilog, add_completion=False,
         pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},

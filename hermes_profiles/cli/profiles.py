@@ -27,6 +27,7 @@ COMMANDS = {
     "repair": "repair:repair",
     "explain": "explain:explain",
     "catalog": "explain:catalog",
+    "completion": "completion:completion",
     "shim": "shim:app",
     "demo": "demo:demo",
 }
@@ -45,7 +46,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 
 
 def main() -> None:
     """Run `hermes-profiles` and end the process."""
-    ending.exit_after(lambda: run(sys.argv[1:]))
+    ending.exit_after(ending.answer_tab if ending.is_tab() else lambda: run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -62,7 +62,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     text = bare.call(*words, "--help").stdout
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
-        ("env", "list"), ("diff",), ("shim", "status")}  # fmt: skip
+        ("env", "list"), ("diff",), ("completion",), ("shim", "status")}  # fmt: skip
     assert ("--dry-run" in text) == (words not in looking)
 
 

@@ -1,0 +1,29 @@
+"""The completion scripts of the shells, made from the tree of commands (reference.py).
+
+Words that never change stand in the script; what only the disk knows is asked by `PROGRAM __complete` (completing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hermes_profiles.cli.reference import Command
+
+from .bash import script as bash
+from .fish import script as fish
+from .zsh import script as zsh
+
+# How a script is called where a shell looks for it by itself.
+FILES = {"bash": "{}.bash", "zsh": "_{}", "fish": "{}.fish"}
+_SCRIPTS: dict[str, Callable[[Command], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+
+
+def script(shell: str, program: Command) -> str:
+    """Return the completion script of one program for `bash`, `zsh` or `fish`."""
+    return _SCRIPTS[shell](program)
+
+
+def both(shell: str, scripts: tuple[str, str]) -> str:
+    """Return one text of the scripts of both programs. zsh reads in its first line whom it is for."""
+    text = "\n".join(scripts)
+    return text.replace("#compdef hermes-profiles\n", "#compdef hermes-profiles hermes-gateways\n", 1)

@@ -1,0 +1,184 @@
+"""Real shells at a real terminal: what they offer when somebody presses TAB."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPTS = REPOSITORY / "completions"
+PROGRAMS = {
+    "hermes-profiles": "from hermes_profiles.cli.profiles import main",
+    "hermes-gateways": "from hermes_profiles.cli.gateways import main",
+}
+_CONTROL = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07]*\x07|\x07")
+
+
+def need(shell: str) -> str:
+    """Return where a shell is; skips the test without it."""
+    place = shutil.which(shell)
+    if place is None:
+        pytest.skip(f"{shell} is not installed here")
+    return place
+
+
+class ShellWorld:
+    """A user with the two programs on PATH, profiles, and an environment that is all there is."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.root = home / ".hermes"
+        self.bin = home / "bin"
+        self.bin.mkdir()
+        self.log = home / "asked.log"
+        for name, line in PROGRAMS.items():
+            script = self.bin / name
+            script.write_text(
+                f"#!{sys.executable}\nimport sys\n"
+                f"open({str(self.log)!r}, 'a').write(repr(sys.argv[1:]) + chr(10))\n{line}\nmain()\n"
+            )
+            script.chmod(0o755)
+        self.environment = {
+            "HOME": str(home), "PATH": f"{self.bin}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "TERM": "xterm",
+            "LANG": "C.UTF-8", "COLUMNS": "200", "LINES": "500", "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_CONFIG_HOME": str(home / ".config"), "XDG_DATA_HOME": str(home / ".share"),
+        }  # fmt: skip
+
+    def profile(self, *names: str, root: Path | None = None) -> None:
+        for name in names:
+            ((root or self.root) / "profiles" / name).mkdir(parents=True)
+
+    def asked(self) -> list[str]:
+        """Return what the programs were asked for since the last time."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        return lines
+
+    def fish(self, line: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return candidate → description of fish."""
+        load = "; ".join(f"source {SCRIPTS}/{name}.fish" for name in PROGRAMS)
+        done = subprocess.run(
+            [need("fish"), "--no-config", "-c", f"{load}; complete -C $argv[1]", line], cwd=self.home,
+            env=self.environment | (env or {}), capture_output=True, text=True, timeout=30, check=True,
+        )  # fmt: skip
+        assert done.stderr == ""
+        pairs = (each.partition("\t") for each in done.stdout.splitlines())
+        return {word: about for word, _, about in pairs}
+
+    def bash(self, line: str, env: Mapping[str, str] | None = None, *, keys: str = "\t") -> tuple[list[str], str]:
+        """Return (candidates, the line as it is afterwards) of an interactive bash in which TAB was pressed."""
+        out = self.home / "reply"
+        out.unlink(missing_ok=True)
+        load = "\n".join(f"source {SCRIPTS}/{name}.bash" for name in PROGRAMS)
+        probe = "\n".join(
+            f'_probe{at}() {{ _{name.replace("-", "_")} "$@"; printf \'%s\\n\' "${{COMPREPLY[@]}}" > {out}.new; '
+            f"mv {out}.new {out}; }}\ncomplete -F _probe{at} {name}"
+            for at, name in enumerate(PROGRAMS)
+        )
+        place = f"{self.home}/line"
+        dump = f"dump() {{ printf '%s' \"$READLINE_LINE\" > {place}.new; mv {place}.new {place}; }}"
+        rc = self.home / "bashrc"
+        rc.write_text(
+            f"PS1='ready> '\n{load}\n{probe}\n{dump}\nbind -x '\"\\C-t\": dump'\nbind 'set bell-style none'\n"
+        )
+        (self.home / "line").unlink(missing_ok=True)
+        with _terminal(
+            [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"], self.home, self.environment | (env or {})
+        ) as screen:
+            screen.wait_for(b"ready> ")
+            screen.type(line + keys)
+            screen.type("\x14")
+            _wait_for_file(self.home / "line")
+        reply = out.read_text() if out.exists() else ""
+        return [word for word in reply.splitlines() if word], (self.home / "line").read_text()
+
+    def zsh(self, line: str, env: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Return (what the terminal shows, the line as it is afterwards) of an interactive zsh after a TAB."""
+        rc = self.home / ".zshrc-of-test"
+        rc.write_text(
+            f"PROMPT='ready> '\nfpath=({SCRIPTS} $fpath)\nautoload -Uz compinit && compinit -u -D\n"
+            "LISTMAX=10000\nunsetopt automenu listambiguous beep\n"
+            f'dump() {{ print -rn -- "$BUFFER" > {self.home}/zline.new; mv {self.home}/zline.new {self.home}/zline }}\n'
+            "zle -N dump\nbindkey '^T' dump\nprint 'is'ready\n"
+        )
+        (self.home / "zline").unlink(missing_ok=True)
+        with _terminal([need("zsh"), "-f", "-i"], self.home, self.environment | (env or {})) as screen:
+            screen.type(f"source {rc}\n")
+            screen.wait_for(b"isready")
+            screen.wait_for(b"ready> ")
+            screen.type(line + "\t")
+            screen.type("\x14")
+            _wait_for_file(self.home / "zline")
+            shown = screen.text()
+        return shown.partition(line.rstrip())[2], (self.home / "zline").read_text()
+
+
+class _Screen:
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.seen = b""
+        self.mark = 0
+
+    def type(self, text: str) -> None:
+        os.write(self.descriptor, text.encode())
+
+    def read(self, seconds: float) -> bool:
+        if not select.select([self.descriptor], [], [], seconds)[0]:
+            return False
+        try:
+            self.seen += os.read(self.descriptor, 65536)
+        except OSError:
+            return False
+        return True
+
+    def wait_for(self, text: bytes) -> None:
+        end = time.monotonic() + 20
+        while text not in self.seen[self.mark :]:
+            if time.monotonic() > end:
+                raise AssertionError(f"{text!r} was not shown, but {self.seen[-500:]!r}")
+            self.read(0.1)
+        self.mark = self.seen.index(text, self.mark) + len(text)
+
+    def text(self) -> str:
+        while self.read(0.05):
+            pass
+        return _CONTROL.sub(b"", self.seen[self.mark :]).decode(errors="replace").replace("\r", "")
+
+
+def _wait_for_file(path: Path) -> None:
+    end = time.monotonic() + 20
+    while not path.exists():
+        if time.monotonic() > end:
+            raise AssertionError(f"{path.name} was not written: TAB was not answered")
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def _terminal(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[_Screen]:
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(leader, (500, 200))
+    process = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, cwd=folder, env=dict(environment),
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(follower)
+    try:
+        yield _Screen(leader)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        os.close(leader)

@@ -1,0 +1,137 @@
+"""The completion scripts: up to date, complete, fit for old shells, and printed for who wants them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_runner import Runner
+from shell_world import REPOSITORY, SCRIPTS, need
+
+from hermes_profiles.cli import gateways, profiles, reference, shells
+from hermes_profiles.cli.reference import Command
+
+SPEC = importlib.util.spec_from_file_location("generate_completions", SCRIPTS / "generate.py")
+assert SPEC is not None and SPEC.loader is not None
+GENERATE = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(GENERATE)
+NAMES = [file.format(program) for program in ("hermes-profiles", "hermes-gateways") for file in shells.FILES.values()]
+TREES = reference.programs()
+COMMANDS = [command for tree in TREES for command in tree.walk()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_script_is_up_to_date(name: str) -> None:
+    written = (SCRIPTS / name).read_text(encoding="utf-8")
+    assert written == GENERATE.scripts()[name], "run python completions/generate.py"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shell_accepts_the_script(name: str) -> None:
+    shell = "zsh" if name.startswith("_") else name.rpartition(".")[2]
+    done = subprocess.run([need(shell), "-n", str(SCRIPTS / name)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_bash_scripts_use_nothing_that_bash_3_2_of_macos_lacks() -> None:
+    newer = r"mapfile|readarray|declare -[Ag]|local -[An]|\$\{\w+(,,?|\^\^?|@\w)\}|\|&|&>>|;;&|\[\[ -v|EPOCH|coproc"
+    for program in ("hermes-profiles", "hermes-gateways"):
+        text = (SCRIPTS / f"{program}.bash").read_text()
+        assert re.findall(newer, text) == [] and "-1]" not in text
+        assert all("2>/dev/null" in line for line in text.splitlines() if "compopt" in line), "3.2 has no compopt"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> None:
+    """A new option must say what its value is: in cli/reference.py, by its metavar, its name or its place."""
+    for word in (*command.arguments, *command.options):
+        assert word.kind is not None, f"say in cli/reference.py what {word} is"
+    kinds = {word.kind for word in (*command.arguments, *command.options)}
+    assert kinds <= reference.LIVE | {
+        "", reference.OWNER, reference.CHANNEL, reference.LOGIN, reference.CHECK, reference.FOLDER, reference.FILE,
+        reference.TEXT,
+    }  # fmt: skip
+
+
+def test_the_tree_has_what_the_tables_of_commands_have() -> None:
+    for tree, module in zip(TREES, (profiles, gateways), strict=True):
+        assert sorted(each.path[0] for each in tree.commands) == sorted(module.COMMANDS)
+        assert tree.options[0].names == ("--version",)
+    trash = next(each for each in TREES[0].commands if each.path == ("trash",))
+    assert [each.path[-1] for each in trash.commands] == ["list", "empty"] and trash.help
+    stop = next(each for each in TREES[1].commands if each.path == ("stop",))
+    assert stop.arguments[0].kind == reference.RUNNING and stop.arguments[0].shown == "[PROFILE...]"
+    assert stop.summary == "Stop gateways, so that nothing revives them and nothing counts as failed."
+    names = [name for option in stop.options for name in option.names]
+    assert names[:3] == ["--except", "--group", "--jobs"] and "--home" in names and "--json" in names
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_and_option_stands_in_every_script_with_its_help(command: Command) -> None:
+    texts = {name: (SCRIPTS / name).read_text() for name in NAMES if command.program in name}
+    for option in command.options:
+        for name in (*option.names, *option.off):
+            bare = name.lstrip("-")
+            for file, text in texts.items():
+                spelled = f" -l {bare} " if file.endswith(".fish") and name.startswith("--") else name
+                assert name == "-n" or spelled in text or f" -s {bare} " in text, (file, name)
+        first = re.split(r"['\[\]:`\\]", option.help)[0]
+        assert option.help, f"{option.names} of {command.name} says nothing of itself"
+        assert all(first in text for file, text in texts.items() if not file.endswith(".bash"))
+
+
+@pytest.mark.parametrize("shell", list(shells.FILES))
+def test_the_command_prints_the_scripts_of_both_programs(runner: Runner, shell: str) -> None:
+    parts = [
+        (SCRIPTS / shells.FILES[shell].format(name)).read_text() for name in ("hermes-profiles", "hermes-gateways")
+    ]
+    done = runner.ok("completion", shell)
+    first = "#compdef hermes-profiles"
+    assert done.stdout == "\n".join(parts).replace(f"{first}\n", f"{first} hermes-gateways\n", 1) and done.stderr == ""
+    assert runner.ok("completion", shell, "--json").data == {"shell": shell, "script": done.stdout}
+
+
+def test_another_shell_is_refused(runner: Runner) -> None:
+    done = runner.call("completion", "tcsh", "--json")
+    assert done.code == 2 and done.problem["code"] == "no-such-shell"
+    command = re.findall(r"`hermes-profiles (.*)`", done.problem["hint"])[0]
+    assert runner.ok(*command.split()).stdout
+
+
+def test_the_command_prints_what_was_shipped_when_there_is_something(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hermes_profiles.cli.commands import completion
+
+    for name in ("hermes-profiles", "hermes-gateways"):
+        (tmp_path / f"{name}.bash").write_text(f"# shipped for {name}\n")
+    monkeypatch.setattr(completion, "_SHIPPED", str(tmp_path))
+    assert runner.ok("completion", "bash").stdout == "# shipped for hermes-profiles\n\n# shipped for hermes-gateways\n"
+
+
+def test_the_wheel_ships_every_script_in_both_places() -> None:
+    import tomllib
+
+    wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for name in NAMES:
+        assert wheel["force-include"][f"completions/{name}"] == f"hermes_profiles/cli/scripts/{name}"
+        place = wheel["shared-data"][f"completions/{name}"]
+        assert place.startswith("share/") and place.rpartition("/")[2] in (name, name.removesuffix(".bash"))
+
+
+def test_asking_for_words_imports_nothing_heavy(runner: Runner) -> None:
+    import sys
+
+    code = (
+        "import sys; before = set(sys.modules); sys.argv[1:] = ['__complete', 'fish', 'running', '']\n"
+        "from hermes_profiles.cli import ending, completing; completing.answer(sys.argv[2:])\n"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=runner.environment, capture_output=True, text=True, check=True
+    )
+    heavy = {"typing", "json", "pathlib", "subprocess", "socket", "typer", "dataclasses", "inspect", "rich", "psutil"}
+    assert "hermes_profiles" in done.stdout.split() and not heavy & set(done.stdout.split())

@@ -1,0 +1,233 @@
+"""TAB in the real shells, at a real terminal: what is offered, what is not, and what it does besides (nothing)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shell_world import SCRIPTS, ShellWorld, need
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@pytest.fixture
+def world(isolated: Path) -> ShellWorld:
+    made = ShellWorld(isolated)
+    made.profile("work", "wander", "night")
+    return made
+
+
+@pytest.fixture
+def gateway() -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose words are those of a gateway."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)", "hermes", "gateway", "run"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def record(world: ShellWorld, profile: str, pid: int, *, late: int = 0) -> None:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    home = world.root if profile == "default" else world.root / "profiles" / profile
+    (home / "gateway.pid").write_text(
+        f'{{"pid": {pid}, "kind": "hermes-gateway", "argv": ["x"], "start_time": {int(fields[19]) + late}}}'
+    )
+
+
+def offered(world: ShellWorld, shell: str, line: str, env: dict[str, str] | None = None) -> set[str]:
+    """Return the words that a shell offers at the end of a line."""
+    if shell == "bash":
+        return set(world.bash(line, env)[0])
+    if shell == "fish":
+        return set(world.fish(line, env))
+    shown, after = world.zsh(line, env)
+    if after.rstrip() != line.rstrip():  # the only one there is
+        return {after.rpartition(" ")[2] or after.split()[-1]}
+    listed = [each.partition(" -- ")[0] for each in shown.splitlines()[1:]]
+    return {word for each in listed for word in each.removesuffix(line.strip()).split() if word != "--"}
+
+
+CASES = [
+    ("hermes-profiles cl", {"clone"}),
+    ("hermes-profiles sh", {"show", "shim"}),
+    ("hermes-profiles show w", {"wander", "work"}),
+    ("hermes-profiles env list ", {"default", "night", "wander", "work"}),
+    ("hermes-profiles env set w", {"wander", "work"}),
+    ("hermes-profiles config get ", {"default", "night", "wander", "work"}),
+    ("hermes-profiles trash ", {"list", "empty"}),
+    ("hermes-profiles rename ", {"night", "wander", "work"}),
+    ("hermes-profiles delete ", {"night", "wander", "work"}),
+    ("hermes-profiles diff work ", {"default", "night", "wander"}),
+    ("hermes-profiles create x --clone-from w", {"wander", "work"}),
+    ("hermes-profiles explain FOO -p w", {"wander", "work"}),
+    ("hermes-profiles sync --from work --to w", {"wander"}),
+    ("hermes-profiles sync --to work,w", {"work,wander"}),
+    ("hermes-profiles repair work --channel wei", {"weixin"}),
+    ("hermes-profiles catalog matt", {"mattermost"}),
+    ("hermes-profiles explain matt", {"mattermost"}),
+    ("hermes-profiles doctor --only security.r", {"security.readable-secret"}),
+    ("hermes-profiles doctor --skip security.w", {"security.weak-key"}),
+    ("hermes-profiles completion ", {"bash", "zsh", "fish"}),
+    ("hermes-gateways restart work w", {"wander"}),
+    ("hermes-gateways restart work --jobs 2 w", {"wander"}),
+    ("hermes-gateways status --except ni", {"night"}),
+    ("hermes-gateways status work --except w", {"wander"}),
+    ("hermes-gateways start --owner w", {"wander", "work"}),
+    ("hermes-gateways install --manager s", {"systemd", "supervisor"}),
+    ("hermes-gateways start --on-conflict ", {"mask", "refuse", "ignore"}),
+    ("hermes-gateways group wander w", {"wander", "work"}),
+    ("hermes-gateways group wander --remove w", {"wander", "work"}),
+    ("hermes-gateways disable --n", {"--now"}),
+    ("hermes-gateways install --no", {"--no-enable"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=lambda value: value if isinstance(value, str) else "")
+def test_tab_offers_the_words_that_fit(world: ShellWorld, shell: str, line: str, expected: set[str]) -> None:
+    assert offered(world, shell, line) == expected
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("line", [
+    "hermes-profiles frob ", "hermes-profiles create ", "hermes-profiles rename work ", "hermes-profiles show zz",
+    "hermes-profiles clone work ", "hermes-gateways stop --timeout ", "hermes-profiles show work ",
+])  # fmt: skip
+def test_tab_offers_nothing_where_nothing_fits(world: ShellWorld, shell: str, line: str) -> None:
+    (world.home / "zz-a-file").touch()
+    # zsh begins an option where no other word can follow.
+    assert offered(world, shell, line) <= ({"-"} if shell == "zsh" else set())
+
+
+@pytest.mark.parametrize("line", ["hermes-profiles list --home ", "hermes-gateways stop --home="])
+def test_tab_completes_folders_for_home(world: ShellWorld, line: str) -> None:
+    (world.home / "root of mum").mkdir()
+    (world.home / "rootless").touch()
+    if need("bash"):
+        assert world.bash(f"{line}roo")[1] == f"{line}root\\ of\\ mum/"
+    assert world.zsh(f"{line}roo")[1] == f"{line}root\\ of\\ mum/"
+    option = line.partition(" --")[2]
+    prefix = f"--{option}" if option.endswith("=") else ""
+    assert world.fish(f"{line}roo") == {f"{prefix}root of mum/": "Directory"}
+
+
+ODD, ODD_ESCAPED = 'it\'s "mine"', 'it\\\'s\\ \\"mine\\"'
+# Bash takes these for the end of a command, even behind a backslash, and asks nobody about what follows.
+EVIL, EVIL_ESCAPED = "a; & $(touch pwned) `touch pwned`", "a\\;\\ \\&\\ \\$\\(touch\\ pwned\\)\\ \\`touch\\ pwned\\`"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("folder", "spelling"), [
+    ("a root", "--home '{home}/a root'"), ("a root", '--home "{home}/a root"'), ("a root", '--home "$HOME"/a\\ root'),
+    ("a root", "--home ~/'a root'"), ("a root", "--home a\\ root/profiles/elsewhere"), ("a root", "--home=a\\ root"),
+    (ODD, f"--home={{home}}/{ODD_ESCAPED}"), (ODD, f"--home ~/{ODD_ESCAPED}"), (ODD, f"--home $HOME/{ODD_ESCAPED}"),
+    (EVIL, f"--home ~/{EVIL_ESCAPED}"), (EVIL, f"--json --home={{home}}/{EVIL_ESCAPED}"),
+])  # fmt: skip
+def test_home_on_the_line_is_honoured(world: ShellWorld, shell: str, folder: str, spelling: str) -> None:
+    """With blanks and quotes in it, in every way people write it."""
+    if shell == "bash" and folder == EVIL:
+        pytest.skip("bash ends the command there")
+    world.profile("elsewhere", root=world.home / folder)
+    line = f"hermes-profiles show {spelling.replace('{home}', str(world.home))} el"
+    assert offered(world, shell, line) == {"elsewhere"}
+    assert not (world.home / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_nothing_on_the_line_is_run(world: ShellWorld, shell: str) -> None:
+    for word in ("$(touch pwned)", "`touch pwned`", '"$(touch pwned)"'):
+        if shell == "fish":
+            word = word.replace("$(", "(").replace("`", "")
+        assert offered(world, shell, f"hermes-profiles show --home {word} w") <= {"wander", "work"}
+    assert not (world.home / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_hermes_home_is_honoured(world: ShellWorld, shell: str) -> None:
+    root = world.home / 'it\'s a "root"'
+    world.profile("elsewhere", root=root)
+    line = "hermes-profiles show el"
+    assert offered(world, shell, line, {"HERMES_HOME": str(root)}) == {"elsewhere"}
+    assert offered(world, shell, line, {"HERMES_HOME": str(root / "profiles" / "elsewhere")}) == {"elsewhere"}
+
+
+def test_states_stand_beside_the_names_and_those_that_run_come_first(
+    world: ShellWorld, gateway: subprocess.Popen[bytes]
+) -> None:
+    record(world, "work", gateway.pid)
+    running = f"running, pid {gateway.pid}"
+    found = world.fish("hermes-gateways stop ")
+    assert next(iter(found.items())) == ("work", running) and found["night"] == "stopped" and len(found) == 4
+    assert list(world.fish("hermes-gateways start "))[-1] == "work"
+    shown = world.zsh("hermes-gateways stop ")[0].splitlines()
+    assert ["work", "--", *running.split()] in [line.split()[:5] for line in shown]
+    assert any("night" in line and line.split()[-1] == "stopped" for line in shown[:-1])
+
+
+def test_bash_offers_those_that_run_to_stop_and_the_others_to_start(
+    world: ShellWorld, gateway: subprocess.Popen[bytes]
+) -> None:
+    record(world, "work", gateway.pid)
+    assert world.bash("hermes-gateways stop ")[0] == ["work"]
+    assert world.bash("hermes-gateways restart w")[1] == "hermes-gateways restart work "
+    assert world.bash("hermes-gateways start w")[0] == ["wander"]
+    # What is typed is taken at its word.
+    assert world.bash("hermes-gateways stop wan")[0] == ["wander"]
+    assert world.bash("hermes-gateways status w")[0] == ["wander", "work"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_says_nothing_writes_nothing_and_survives_everything(world: ShellWorld, shell: str) -> None:
+    (world.root / "profiles" / "work" / ".env").write_text("TELEGRAM_BOT_TOKEN=CANARY-token\n")
+    os.mkfifo(world.root / "profiles" / "work" / "gateway.pid")
+    (world.root / "profiles" / "night" / "gateway.pid").write_text("CANARY {")
+    (world.root / "profiles" / "loop").symlink_to("loop")
+    before = _listing(world.root)
+    assert offered(world, shell, "hermes-gateways status ") == {"default", "night", "wander", "work"}
+    assert _listing(world.root) == before
+    for name in ("hermes-profiles", "hermes-gateways"):  # a program that is broken
+        (world.bin / name).write_text("#!/bin/sh\necho oops >&2\nexit 3\n")
+    assert offered(world, shell, "hermes-profiles show ") == set()
+    for name in ("hermes-profiles", "hermes-gateways"):  # and one that is gone
+        (world.bin / name).unlink()
+    assert offered(world, shell, "hermes-profiles show ") == set()
+
+
+def _listing(root: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(path), path.lstat().st_mtime_ns, path.lstat().st_size) for path in root.rglob("*"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("line", ["hermes-profiles ", "hermes-gateways status --", "hermes-profiles doctor --only r"])
+def test_words_that_never_change_start_no_program(world: ShellWorld, shell: str, line: str) -> None:
+    assert offered(world, shell, line)
+    assert world.asked() == []
+
+
+def test_a_program_that_is_called_by_its_whole_path_is_the_one_that_is_asked(world: ShellWorld) -> None:
+    line = f"{world.bin}/hermes-profiles show wo"
+    off = {"PATH": "/usr/bin:/bin"}
+    assert world.bash(line, off)[1] == f"{line}rk "
+    assert world.zsh(line, off)[1] == f"{line}rk "
+    assert "work" in world.fish(line, off)
+
+
+def test_bash_completes_in_the_middle_of_a_line(world: ShellWorld) -> None:
+    line = "hermes-gateways stop wan --force"
+    assert world.bash(line, keys="\x1b[D" * len(" --force") + "\t")[1] == "hermes-gateways stop wander --force"
+
+
+def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:
+    """As in bash 3.2."""
+    (world.home / "root of mum").mkdir()
+    script = (
+        f"enable -n compopt; source {SCRIPTS}/hermes-profiles.bash; COMP_WORDS=(hermes-profiles list --home roo)\n"
+        "COMP_CWORD=3; _hermes_profiles hermes-profiles roo --home; printf '%s\\n' \"${COMPREPLY[@]}\"\n"
+    )
+    done = subprocess.run([need("bash"), "--norc", "-c", script], cwd=world.home, env=world.environment,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("root\\ of\\ mum\n", "")
