@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,19 @@ class Verdict:
     api: Mapping[str, Any] | None
     model: Any
     environment: Mapping[str, str | None]
+
+
+@contextmanager
+def far_folder(name: str) -> Iterator[Path]:
+    """Yield a folder outside of /tmp that is gone afterwards: Hermes takes a home below /tmp for a test, and starts no
+    gateway there."""
+    folder = Path(__file__).parent / ".work" / f"{name}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    (folder.parent / ".gitignore").write_text("*\n")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def environment(user_home: Path, **more: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
-from hermes_judge import Verdict, environment, hermes, judge
+from hermes_judge import Verdict, environment, far_folder, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from real_hermes import hermes_python
@@ -285,11 +285,8 @@ def test_hermes_takes_what_we_create(user_home: Path):
 @pytest.fixture
 def far_home() -> Iterator[Path]:
     """Yield a user's home outside of /tmp: Hermes takes a home below it for a test and starts no gateway there."""
-    folder = Path(__file__).parent / ".work" / str(os.getpid())
-    folder.mkdir(parents=True)
-    (folder.parent / ".gitignore").write_text("*\n")
-    yield folder
-    shutil.rmtree(folder)
+    with far_folder("clone") as folder:
+        yield folder
 
 
 def free_port() -> int:

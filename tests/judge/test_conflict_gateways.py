@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import socket
@@ -19,10 +18,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from bot_api import BotApi
-from hermes_judge import environment
+from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog import load_catalog
@@ -144,22 +144,25 @@ class Gateways:
         return {name: entry["state"] for name, entry in state["platforms"].items()}
 
 
+Kind = TypeVar("Kind", bound="Gateways")
+
+
+@contextlib.contextmanager
+def run_of(kind: type[Kind], name: str) -> Iterator[Kind]:
+    """Yield gateways of a kind in a home outside of /tmp; all of them are stopped at the end."""
+    with far_folder(name) as folder, BotApi() as api:
+        made = kind(folder, api)
+        try:
+            yield made
+        finally:
+            for profile in tuple(made.running):
+                made.stop(profile)
+
+
 @pytest.fixture
 def gateways() -> Iterator[Gateways]:
-    """Yield gateways in a home outside of /tmp, where Hermes starts none; all of them are stopped at the end."""
-    folder = Path(__file__).parent / ".work" / f"conflict-{os.getpid()}"
-    folder.mkdir(parents=True)
-    (folder.parent / ".gitignore").write_text("*\n")
-    try:
-        with BotApi() as api:
-            made = Gateways(folder, api)
-            try:
-                yield made
-            finally:
-                for profile in tuple(made.running):
-                    made.stop(profile)
-    finally:
-        shutil.rmtree(folder)
+    with run_of(Gateways, "conflict") as made:
+        yield made
 
 
 def test_the_stand_in_sees_two_pollers_of_one_token() -> None:

@@ -6,7 +6,6 @@ The Bot API is a stand-in on 127.0.0.1. Nothing of ours is between the gateways:
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bot_api import BotApi
 from command_runner import Runner
-from test_conflict_gateways import Gateways, answers, eventually
+from test_conflict_gateways import Gateways, answers, eventually, run_of
 
 pytestmark = pytest.mark.judge
 
@@ -45,19 +43,8 @@ class Clones(Gateways):
 
 @pytest.fixture
 def clones() -> Iterator[Clones]:
-    folder = Path(__file__).parent / ".work" / f"doctor-{os.getpid()}"
-    folder.mkdir(parents=True)
-    (folder.parent / ".gitignore").write_text("*\n")
-    try:
-        with BotApi() as api:
-            made = Clones(folder, api)
-            try:
-                yield made
-            finally:
-                for profile in tuple(made.running):
-                    made.stop(profile)
-    finally:
-        shutil.rmtree(folder)
+    with run_of(Clones, "doctor") as made:
+        yield made
 
 
 def test_the_holder_and_the_parked_one_are_named_as_they_are(clones: Clones) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 from bot_api import BotApi
 from command_runner import Runner
-from hermes_judge import environment
+from hermes_judge import environment, far_folder
 from test_conflict_gateways import TOKEN, answers, eventually, free_port, judge_with_telegram
 
 pytestmark = pytest.mark.judge
@@ -112,21 +111,15 @@ class Fleet:
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
     """Yield a fleet in a home outside of /tmp, where Hermes starts none; all of it is ended with the test."""
-    folder = Path(__file__).parent / ".work" / f"runtime-{os.getpid()}"
-    folder.mkdir(parents=True)
-    (folder.parent / ".gitignore").write_text("*\n")
-    try:
-        with BotApi() as api:
-            made = Fleet(folder, api)
-            try:
-                for profile in ("one", "two"):
-                    made.make(profile)
-                yield made
-            finally:
-                for profile in tuple(made.running):
-                    made.end(profile)
-    finally:
-        shutil.rmtree(folder)
+    with far_folder("runtime") as folder, BotApi() as api:
+        made = Fleet(folder, api)
+        try:
+            for profile in ("one", "two"):
+                made.make(profile)
+            yield made
+        finally:
+            for profile in tuple(made.running):
+                made.end(profile)
 
 
 def checks(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
