@@ -270,17 +270,21 @@ def _examine(hermes: str, choice: Choice) -> NoReturn:
 
 
 def _foreground(program: str, words: Sequence[str]) -> int:
-    """Run a program that has the terminal to itself; return its exit code, 128 and the number for a signal. What ends
-    us ends it: Ctrl-C reaches both, SIGTERM is passed on."""
+    """Run a program that has the terminal to itself; return its exit code, 128 and the number for a signal, 130 when
+    Ctrl-C was pressed. What ends us ends it: Ctrl-C reaches both, SIGTERM is passed on."""
     import signal
     import subprocess
 
+    pressed: list[int] = []
+    # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     with subprocess.Popen([program, *words]) as process:
-        before = signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
-        while process.returncode is None:
-            try:
-                process.wait()
-            except KeyboardInterrupt:
-                continue
-        signal.signal(signal.SIGTERM, before)
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+        signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
+        code = process.wait()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if pressed:
+        return int(ExitCode.INTERRUPTED)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return code if code >= 0 else 128 - code

@@ -210,6 +210,8 @@ def _is_first(shim: Shim, environment: Mapping[str, str]) -> bool:
 def _facts(session: Session, shim: Shim) -> dict[str, Any]:
     environment = session.environment
     first, hermes = next(commands_on_path(environment), None), _real(session)
+    if hermes is not None and not os.access(hermes, os.X_OK):
+        hermes = None
     python = interpreter_of(Path(hermes)) if hermes is not None else None
     numbers = version_of(python) if python is not None else None
     program = shim.recorded.program if shim.recorded is not None else None

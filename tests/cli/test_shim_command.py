@@ -1,0 +1,317 @@
+"""`hermes-profiles shim`: put in place, seen, and taken away so that nothing is left of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_world import World, picture
+from command_runner import Done
+
+from hermes_profiles.profiles.alias import alias_script
+from hermes_profiles.profiles.shim.script import Recorded, shim_script
+
+BASHRC = b"# mine\nalias ll='ls -l'"  # without a line end
+
+
+class ShimWorld:
+    """A user with a fake hermes on PATH, start files of shells, and the command run for them."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.user = world, world.user
+        self.real = self.user / "venv" / "bin" / "hermes"
+        self.real.parent.mkdir(parents=True)
+        self.real.write_text('#!/bin/sh\necho real "$@"\n')
+        self.real.chmod(0o755)
+        (self.user / ".bashrc").write_bytes(BASHRC)
+        (self.user / ".bashrc").chmod(0o640)
+        self.shim = self.user / ".local" / "share" / "hermes-profiles" / "shim" / "hermes"
+        self.path = f"{self.real.parent}:/usr/bin:/bin"
+
+    def call(self, *words: str, code: int = 0, **env: str) -> Done:
+        done = self.world.call("shim", *words, env={"PATH": self.path, "SHELL": "/bin/bash", **env})
+        assert done.code == code, done
+        return done
+
+    def status(self, code: int, **env: str) -> dict[str, object]:
+        return dict(self.call("status", "--json", code=code, **env).data)
+
+    @property
+    def in_front(self) -> str:
+        return f"{self.shim.parent}:{self.path}"
+
+    def picture(self) -> dict[str, tuple[object, ...]]:
+        """Return all there is, but for our own journal."""
+        return picture(self.user, without=(".hermes-profiles",))
+
+
+@pytest.fixture
+def shims(world: World) -> ShimWorld:
+    (world.root / "profiles").mkdir(exist_ok=True)
+    return ShimWorld(world)
+
+
+def test_it_is_put_in_place_and_says_how_to_put_it_in_front(shims: ShimWorld) -> None:
+    before = shims.picture()
+    done = shims.call("install")
+    assert os.access(shims.shim, os.X_OK) and str(shims.real) in done.stdout
+    added = set(shims.picture()) - set(before)
+    assert {Path(path).name for path in added} == {".local", "share", "hermes-profiles", "shim", "hermes"}
+    for shell in ("bash", "zsh", "fish"):
+        assert f"  {shell}, ~/." in done.stdout
+    lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
+    said = subprocess.run(
+        ["/bin/sh", "-c", f"{lines[0]}; command -v hermes"], env={"HOME": str(shims.user), "PATH": shims.path},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.strip() == str(shims.shim), "the line that was printed works"
+
+
+def test_a_second_time_changes_nothing(shims: ShimWorld) -> None:
+    shims.call("install", "--shell-setup")
+    before = picture(shims.user)
+    done = shims.call("install", "--shell-setup", "--json")
+    assert picture(shims.user) == before and done.data["changed"] is False and "change" not in done.data
+    assert shims.call("install", PATH=shims.in_front, code=0) and picture(shims.user) == before
+
+
+@pytest.mark.parametrize("words", [[], ["--shell-setup"], ["--shell", "zsh", "--shell", "fish", "--shell", "bash"]])
+@pytest.mark.parametrize("away", ["remove", "undo"])
+def test_remove_and_undo_leave_every_byte_and_mode_as_it_was(shims: ShimWorld, words: list[str], away: str) -> None:
+    (shims.user / ".zshrc").write_bytes(b"")
+    (shims.user / ".config" / "fish").mkdir(parents=True)
+    before = shims.picture()
+    shims.call("install", *words)
+    assert shims.picture() != before
+    done = shims.call("remove") if away == "remove" else shims.world.ok("undo")
+    assert shims.picture() == before, done
+    assert shims.call("remove").stdout.startswith("there is no shim")
+
+
+def test_shell_setup_writes_the_start_files_of_the_shells_there_are(shims: ShimWorld) -> None:
+    (shims.user / ".config" / "fish").mkdir(parents=True)
+    data = shims.call("install", "--shell-setup", "--json").data
+    fish = shims.user / ".config/fish/conf.d/hermes-profiles.fish"
+    assert data["start_files"] == [str(shims.user / ".bashrc"), str(fish)], "zsh has no start file, and is not theirs"
+    shims.call("remove")
+    assert not fish.parent.exists()
+    data = shims.call("install", "--shell-setup", "--json", SHELL="/usr/bin/zsh").data
+    assert str(shims.user / ".zshrc") in data["start_files"], "the login shell's is made"
+    assert shims.call("install", "--shell", "tcsh", "--json", code=2).problem["code"] == "bad-shell"
+
+
+def test_it_is_in_front_in_a_new_shell(shims: ShimWorld) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("no bash")
+    shims.call("install", "--shell-setup")
+    said = subprocess.run(
+        ["bash", "-i", "-c", "hermes a 'b c'; command -v hermes"], capture_output=True, text=True, check=True,
+        env={"HOME": str(shims.user), "PATH": shims.path, "TERM": "dumb"}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert said.stdout.splitlines() == ["real a b c", str(shims.shim)]
+
+
+def test_install_before_and_setup_later_is_removed_as_a_whole(shims: ShimWorld) -> None:
+    before = shims.picture()
+    shims.call("install")
+    shims.call("install", "--shell", "fish")
+    shims.call("remove")
+    assert shims.picture() == before, "folders of both times are known"
+
+
+def test_folders_that_somebody_uses_by_now_stay(shims: ShimWorld) -> None:
+    shims.call("install")
+    other = shims.user / ".local" / "share" / "notes.txt"
+    other.write_text("mine")
+    shims.call("remove")
+    assert other.read_text() == "mine" and not (other.parent / "hermes-profiles").exists()
+
+
+def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimWorld) -> None:
+    shims.world.make("work")
+    done = shims.world.unchanged_by(
+        "shim", "install", "--shell-setup", "--dry-run", env={"PATH": shims.path, "SHELL": "/bin/bash"}
+    )
+    assert str(shims.shim) in done.stdout and str(shims.user / ".bashrc") in done.stdout
+    shims.call("install", "--shell-setup")
+    done = shims.world.unchanged_by("shim", "remove", "--dry-run", env={"PATH": shims.path})
+    assert f"remove {shims.shim}" in done.stdout and str(shims.user / ".bashrc") in done.stdout
+
+
+def test_what_is_changed_by_hand_between_the_marks_is_refused(shims: ShimWorld) -> None:
+    shims.call("install", "--shell-setup")
+    bashrc = shims.user / ".bashrc"
+    bashrc.write_bytes(bashrc.read_bytes().replace(b"# <<<", b"echo mine\n# <<<"))
+    before = picture(shims.user)
+    for words in (["remove"], ["install", "--shell-setup"], ["remove", "--dry-run"]):
+        done = shims.call(*words, "--json", code=6)
+        assert done.problem["code"] == "edited-block" and str(bashrc) in done.problem["message"]
+        hint = done.problem["hint"].split("`")[1]
+        shown = subprocess.run(hint, shell=True, capture_output=True, text=True, check=True).stdout
+        assert [line.partition(":")[0] for line in shown.splitlines()] == ["3", "6"]
+        assert picture(shims.user) == before
+    states = {file["path"]: file["state"] for file in shims.status(3)["start_files"]}  # type: ignore[attr-defined]
+    assert states[str(bashrc)] == "edited"
+
+
+def test_a_linked_start_file_is_written_where_it_is(shims: ShimWorld) -> None:
+    dotfiles = shims.user / "dotfiles" / "bashrc"
+    dotfiles.parent.mkdir()
+    (shims.user / ".bashrc").rename(dotfiles)
+    (shims.user / ".bashrc").symlink_to("dotfiles/bashrc")
+    before = shims.picture()
+    shims.call("install", "--shell-setup")
+    assert (shims.user / ".bashrc").is_symlink() and b"shim" in dotfiles.read_bytes()
+    shims.call("remove")
+    assert shims.picture() == before
+
+
+def test_hermes_uninstall_may_take_the_line_and_remove_takes_the_rest(shims: ShimWorld) -> None:
+    (shims.user / ".bashrc").write_bytes(b"# mine\n")
+    before = shims.picture()
+    shims.call("install", "--shell-setup")
+    bashrc = shims.user / ".bashrc"
+    lines = bashrc.read_text().split("\n")  # as hermes_cli/uninstall.py 0.19.0 does
+    bashrc.write_text("\n".join(line for line in lines if "hermes" not in line.lower() or "path=" not in line.lower()))
+    assert "export" not in bashrc.read_text() and "shim >>>" in bashrc.read_text()
+    shims.call("remove")
+    assert shims.picture() == before
+
+
+def test_a_file_of_somebody_else_is_never_overwritten(shims: ShimWorld) -> None:
+    shims.shim.parent.mkdir(parents=True)
+    shims.shim.write_text("#!/bin/sh\necho mine\n")
+    before = picture(shims.user)
+    for word in ("install", "remove"):
+        assert shims.call(word, "--json", code=6).problem["code"] == "foreign-file"
+        assert picture(shims.user) == before
+    assert shims.status(0)["installed"] is False
+
+
+def test_a_shim_of_another_version_or_changed_by_hand_is_written_anew(shims: ShimWorld) -> None:
+    shims.call("install")
+    good = shims.shim.read_bytes()
+    shims.shim.write_bytes(good.replace(b"shim 1", b"shim 0") + b"# more\n")
+    status = shims.call("status", "--json", code=0, PATH=shims.in_front)
+    assert status.data["current"] is False and status.json["warnings"][0]["code"] == "other-text"
+    shims.call("install")
+    assert shims.shim.read_bytes() == good
+    shims.shim.chmod(0o644)
+    assert shims.status(0)["installed"] is False
+    shims.call("install")
+    assert os.access(shims.shim, os.X_OK)
+
+
+@pytest.mark.parametrize("data", ["/tmp/with:colon", "/tmp/with\nbreak"])
+def test_a_folder_that_path_cannot_hold_is_refused(shims: ShimWorld, data: str) -> None:
+    assert shims.call("install", "--json", code=6, XDG_DATA_HOME=data).problem["code"] == "bad-path"
+
+
+def test_xdg_data_home_is_honoured_when_it_is_absolute(shims: ShimWorld) -> None:
+    assert shims.status(0, XDG_DATA_HOME=str(shims.user / "d"))["path"] == f"{shims.user}/d/hermes-profiles/shim/hermes"
+    assert shims.status(0, XDG_DATA_HOME="relative")["path"] == str(shims.shim)
+
+
+# --- aliases --------------------------------------------------------------------------------------------------------
+
+
+def test_aliases_that_run_this_hermes_run_the_shim_and_are_put_back(shims: ShimWorld) -> None:
+    folder = shims.user / ".local" / "bin"
+    folder.mkdir(parents=True)
+    texts = {
+        "coder": alias_script("coder", str(shims.real)),
+        "night": alias_script("night", None),  # by name: PATH decides
+        "other": alias_script("other", "/opt/other/bin/hermes"),
+        "own": b"#!/bin/sh\necho hi\nexec " + str(shims.real).encode() + b' -p own "$@"\n',
+    }
+    for name, text in texts.items():
+        (folder / name).write_bytes(text)
+        (folder / name).chmod(0o751)
+    (folder / "linked").symlink_to("coder")
+    before = shims.picture()
+    done = shims.call("install", "--json")
+    assert done.data["aliases"] == ["coder"]
+    assert (folder / "coder").read_bytes() == alias_script("coder", str(shims.shim))
+    assert all((folder / name).read_bytes() == texts[name] for name in ("night", "other", "own"))
+    said = subprocess.run([folder / "coder", "gateway", "start"], env={"PATH": "/bin"}, capture_output=True, check=True)
+    assert said.stdout == b"real -p coder gateway start\n", "also where PATH has no hermes: cron, for one"
+    (folder / "later").write_bytes(alias_script("later", str(shims.shim)))  # as Hermes writes it: the first on PATH
+    assert shims.call("remove", "--json").data["aliases"] == ["coder", "later"]
+    assert (folder / "later").read_bytes() == alias_script("later", str(shims.real))
+    (folder / "later").unlink()
+    assert shims.picture() == before
+
+
+# --- status ---------------------------------------------------------------------------------------------------------
+
+
+def test_status_tells_whether_it_is_in_effect(shims: ShimWorld) -> None:
+    status = shims.status(0)
+    assert status["installed"] is False and status["in_effect"] is False and not status["current"]
+    shims.call("install")
+    assert shims.status(3)["in_effect"] is False, "installed, but not on PATH"
+    found = shims.status(0, PATH=shims.in_front)
+    assert found["in_effect"] is True and found["shadowed_by"] is None and found["first_on_path"] == str(shims.shim)
+    assert found["hermes"] == {"path": str(shims.real), "version": None} and found["current"] is True
+    assert "in effect: " in shims.call("status", PATH=shims.in_front).stdout
+
+
+def test_status_names_what_stands_in_the_way(shims: ShimWorld) -> None:
+    shims.call("install")
+
+    def faults(code: int = 3, **env: str) -> dict[str, str]:
+        return {row["code"]: row["hint"] for row in shims.call("status", "--json", code=code, **env).json["warnings"]}
+
+    assert "export PATH=" in faults()["not-on-path"]
+    shadowed = shims.status(3, PATH=f"{shims.path}:{shims.shim.parent}")
+    assert shadowed["shadowed_by"] == str(shims.real)
+    assert set(faults(PATH=f"{shims.path}:{shims.shim.parent}")) == {"shadowed"}
+    assert set(faults(PATH=shims.in_front, HERMES_PROFILES_SHIM="off")) == {"bypassed"}
+    assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == set(), "the one it knows is there"
+    shims.real.unlink()
+    assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == {"no-hermes"}
+
+
+def test_status_sees_that_our_program_has_gone(shims: ShimWorld) -> None:
+    shims.shim.parent.mkdir(parents=True)
+    shims.shim.write_bytes(shim_script(Recorded("/nowhere/hermes-profiles", str(shims.real))))
+    shims.shim.chmod(0o755)
+    done = shims.call("status", "--json", code=3, PATH=shims.in_front)
+    assert [row["code"] for row in done.json["warnings"]] == ["no-program"]
+    (hint,) = (row["hint"] for row in done.json["warnings"])
+    shims.call(*shlex.split(hint.split("`")[1])[2:])
+    assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
+
+
+def test_another_copy_in_front_is_named_and_never_handed_to(shims: ShimWorld) -> None:
+    shims.call("install")
+    copy = shims.user / "copy" / "hermes"
+    copy.parent.mkdir()
+    shutil.copy(shims.shim, copy)
+    found = shims.status(3, PATH=f"{copy.parent}:{shims.in_front}")
+    assert found["shadowed_by"] == str(copy)
+    assert found["hermes"]["path"] == str(shims.real)  # type: ignore[index]
+
+
+def test_it_can_be_installed_before_hermes(shims: ShimWorld) -> None:
+    shims.real.unlink()
+    done = shims.call("install", "--json")
+    assert [row["code"] for row in done.json["warnings"]] == ["no-hermes"] and done.data["hermes"] is None
+    assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
+
+
+def test_services_find_the_real_hermes_behind_the_shim(shims: ShimWorld) -> None:
+    from hermes_profiles.fleet.program import find_installation
+    from hermes_profiles.model.layout import Layout
+
+    python = shims.real.parent / "python3"
+    python.symlink_to("/bin/true")
+    shims.real.write_text(f"#!{python}\n")
+    shims.call("install")
+    layout = Layout(shims.world.root, shims.user)
+    for path in (shims.in_front, f"{shims.shim.parent}:/bin"):
+        assert find_installation(layout, {"PATH": path}).python == python
