@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='install start stop restart status list enable disable group reset print stage uninstall awake'
+            commands='install start stop restart status list logs enable disable group reset print stage uninstall awake'
             options='--version --help' ;;
         'install')
             options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
@@ -24,12 +24,16 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running*' ;;
         'status')
-            options='--except --group --quick --manager --home --json --help'
-            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --quick --watch --interval --manager --home --json --help'
+            values=' --except:gateway --group:group --interval:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway*' ;;
         'list')
             options='--except --group --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway*' ;;
+        'logs')
+            options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --home --json --help'
+            values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '
             arguments='gateway*' ;;
         'enable')
             options='--dry-run --manager --home --json --help'

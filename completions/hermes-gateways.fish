@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' install' ' start' ' stop' ' restart' ' status' ' list' ' enable' ' disable' ' group' ' reset' ' print' ' stage' ' uninstall' ' awake'
+    set -l known ' install' ' start' ' stop' ' restart' ' status' ' list' ' logs' ' enable' ' disable' ' group' ' reset' ' print' ' stage' ' uninstall' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -27,9 +27,11 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
         case ' restart'
             set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
         case ' status'
-            set values --except --group --manager --home
+            set values --except --group --interval --manager --home
         case ' list'
             set values --except --group --manager --home
+        case ' logs'
+            set values --except --group --lines -n --since --until --level --grep --home
         case ' enable'
             set values --manager --home
         case ' disable'
@@ -86,6 +88,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop ga
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the gateways that run, all at once'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: what it does, its process, memory, restarts, channels'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Let fleet commands mind profiles again, and have them start at boot or login'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group that `--group` names; without profiles, show who is in it'
@@ -167,6 +170,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\' 0 999' -k -a '(
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not ask API servers whether they are well.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live, until q is pressed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two looks (2).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l json -d 'Print the answer as one JSON object.'
@@ -179,6 +184,21 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l manager -x -a
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s f -l follow -d 'Go on with what is written; Ctrl-C ends it.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s n -l lines -x -d 'The last N records of all together (50; with --since all of them).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l since -x -d 'From then on: 10m, 2h, 1d (ago), 2026-11-21T10:00 or 10:00.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l until -x -d 'Up to then.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l level -x -a 'debug info warning error critical' -d 'debug, info, warning, error, critical; and above.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l error -d 'Errors alone, wherever they were written: short for --level error.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l grep -x -d 'Records whose text or logger matches.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s i -l ignore-case -d 'Let --grep pass over case.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print one JSON object a line.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -35,8 +35,8 @@ SUMMARY = "Create, clone and care for the profiles of Hermes Agent. A clone neve
 EPILOG = """Examples:
 
 \b
-  hermes-profiles demo                        see it all in a sandbox
-  hermes-profiles clone default work          a new agent like default, without its bots
+  hermes-profiles demo                see it all in a sandbox
+  hermes-profiles clone default work  a new agent like default, no bots
   hermes-profiles create work --clone --dry-run
   hermes-profiles list
 

@@ -51,7 +51,8 @@ _BY_NAME = {
     "profile": PROFILE, "profiles": PROFILE, "channel": CHANNEL, "--home": FOLDER, "--log-dir": FOLDER,
     "--python": FILE,
 }  # fmt: skip
-_CHOICES = {"--manager": ("systemd", "launchd", "supervisor"), "--shell": ("bash", "zsh", "fish")}
+_CHOICES = {"--manager": ("systemd", "launchd", "supervisor"), "--shell": ("bash", "zsh", "fish"),
+            "--level": ("debug", "info", "warning", "error", "critical")}  # fmt: skip
 _STATES = {"stop": RUNNING, "restart": RUNNING, "reset": RUNNING, "start": STOPPED}
 
 

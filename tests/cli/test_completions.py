@@ -19,6 +19,7 @@ assert SPEC is not None and SPEC.loader is not None
 GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
 NAMES = [file.format(program) for program in ("hermes-profiles", "hermes-gateways") for file in shells.FILES.values()]
+PROGRAMS = ("hermes-profiles", "hermes-gateways")
 TREES = reference.programs()
 COMMANDS = [command for tree in TREES for command in tree.walk()]
 
@@ -112,7 +113,7 @@ def test_the_command_prints_what_was_shipped_when_there_is_something(
     assert runner.ok("completion", "bash").stdout == "# shipped for hermes-profiles\n\n# shipped for hermes-gateways\n"
 
 
-def test_the_wheel_ships_every_script_in_both_places() -> None:
+def test_the_wheel_ships_every_script_in_both_places_and_the_manual() -> None:
     import tomllib
 
     wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -120,6 +121,7 @@ def test_the_wheel_ships_every_script_in_both_places() -> None:
         assert wheel["force-include"][f"completions/{name}"] == f"hermes_profiles/cli/scripts/{name}"
         place = wheel["shared-data"][f"completions/{name}"]
         assert place.startswith("share/") and place.rpartition("/")[2] in (name, name.removesuffix(".bash"))
+    assert all(wheel["shared-data"][f"man/{name}.1"] == f"share/man/man1/{name}.1" for name in PROGRAMS)
 
 
 def test_asking_for_words_imports_nothing_heavy(runner: Runner) -> None:

@@ -28,8 +28,8 @@ def completion(
 ) -> None:
     """Print the completion script of both programs for a shell.
 
-    bash: have `eval "$(hermes-profiles completion bash)"` in ~/.bashrc. zsh: write it to a file _hermes-profiles in a
-    folder of $fpath. fish: write it to ~/.config/fish/conf.d/hermes-profiles.fish.
+    bash: have `eval "$(hermes-profiles completion bash)"` in ~/.bashrc. zsh: write it to a file `_hermes-profiles` in a
+    folder of $fpath. fish: write it to `hermes-profiles.fish` and `hermes-gateways.fish` in ~/.config/fish/completions.
     """
     session = Session(None, json)
 

@@ -1,0 +1,148 @@
+"""The manual: up to date, whole, and clean to the programs that show it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY, Runner
+
+from hermes_profiles.cli import reference
+from hermes_profiles.cli.reference import Command
+from hermes_profiles.model.result import ExitCode
+
+FOLDER = REPOSITORY / "man"
+SPEC = importlib.util.spec_from_file_location("generate_manual", FOLDER / "generate.py")
+assert SPEC is not None and SPEC.loader is not None
+GENERATE = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(GENERATE)
+TREES = reference.programs()
+PROGRAMS = [tree.program for tree in TREES]
+LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
+SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",
+            "SEE ALSO")  # fmt: skip
+# Who sets these means Hermes or the system, not us.
+_READ = {"env", "environment", "environ"}
+
+
+def page(program: str) -> str:
+    return (FOLDER / f"{program}.1").read_text(encoding="ascii")
+
+
+def words(text: str) -> str:
+    """Return roff as the words that a person reads, on one line."""
+    text = re.sub(r"\\f[BIR]|\\&", "", text).replace("\\-", "-").replace("\\(aq", "'").replace("\\(dq", '"')
+    text = text.replace("\\(ti", "~").replace("\\(ga", "`").replace("\\e", "\\")
+    return " ".join(re.sub(r"\\\[u([0-9A-F]+)\]", lambda match: chr(int(match[1], 16)), text).split())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_page_is_up_to_date(program: str) -> None:
+    assert page(program) == GENERATE.pages()[f"{program}.1"], "run python man/generate.py"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "command", [["man", "--warnings", "-l"], ["groff", "-man", "-Tutf8", "-ww"], ["mandoc", "-Wwarning"]],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_no_program_that_shows_it_complains(program: str, command: list[str]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed here")
+    done = subprocess.run(
+        [*command, str(FOLDER / f"{program}.1")], capture_output=True, text=True, check=False,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "80", "MANPAGER": "cat", "TERM": "dumb"},
+    )  # fmt: skip
+    if "minimized" in done.stdout:
+        pytest.skip("man is a stand-in here: this system was minimized")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = re.sub(r".\x08|\x1b\[[0-9;]*m", "", done.stdout)
+    assert all(f"\n{section}\n" in f"\n{shown}" for section in SECTIONS)
+    assert program in shown and "\\" not in shown.replace("\\n", "")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_page_has_its_sections_in_order(program: str) -> None:
+    assert tuple(re.findall(r"^\.SH (.*)$", page(program), re.M)) == SECTIONS
+    assert re.search(rf"^\.TH {program.upper()} 1 ", page(program), re.M)
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=lambda command: command.name)
+def test_every_command_stands_in_the_manual_with_options_and_examples(command: Command) -> None:
+    text = page(command.program)
+    heading = " ".join(f"\\fB{word}\\fR" for word in command.path).replace("-", "\\-")
+    start = re.search(rf'^\.SS "{re.escape(heading)}[ "].*$', text, re.M)
+    assert start is not None
+    own = words(text[start.start() :].split("\n.SS ")[0].split("\n.SH ")[0])
+    shared = words(text.partition(".SH COMMON OPTIONS")[2].partition(".SH COMMANDS")[0])
+    for option in command.options:
+        assert all(name in own for name in option.names), option
+        said = words(GENERATE._inline(option.help))
+        assert said in own or said in shared, option
+        assert all(each in own + shared for each in option.choices), option
+    assert command.examples, f"give {command.name} examples: @examples(...) in its module"
+    assert all(" ".join(line.split()) in own for line in command.examples)
+    assert all(shlex.split(line)[0] == command.program for line in command.examples)
+    first = shlex.split(command.examples[0])
+    assert tuple(first[1 : len(command.path) + 1]) == command.path
+
+
+@pytest.mark.parametrize("command", [each for tree in TREES for each in tree.walk()], ids=lambda each: each.name)
+def test_help_is_whole_and_fits_80_columns(runner: Runner, command: Command) -> None:
+    call = runner.call if command.program == "hermes-profiles" else runner.gateways
+    done = call(*command.path, "--help")
+    assert done.code == 0 and done.stderr == "" and done.stdout.startswith("Usage: ")
+    assert command.help.strip() and command.help.split("\n\n")[0].rstrip().endswith("."), "a sentence says what it does"
+    longest = max(done.stdout.splitlines(), key=len)
+    assert len(longest) <= 80 or any(line in longest for line in command.examples), longest
+    shown = " ".join(done.stdout.split())
+    for word in (*command.options, *command.arguments):
+        assert word.help, f"{word} of {command.name} says nothing of itself"
+        assert word.help.rstrip(")").endswith("."), word.help
+        assert " ".join(word.help.split()) in shown, f"garbled: {word.help}"
+    for line in command.examples:
+        assert line in [each.strip() for each in done.stdout.splitlines()]
+
+
+def test_every_exit_code_and_every_place_is_told() -> None:
+    assert set(GENERATE.EXIT) == set(ExitCode)
+    for program in PROGRAMS:
+        status = page(program).partition(".SH EXIT STATUS")[2].partition(".SH")[0]
+        assert re.findall(r"^\.B (\d+)$", status, re.M) == [str(int(code)) for code in ExitCode]
+        assert "~/.hermes/profiles/NAME" in words(page(program))
+
+
+def test_every_variable_of_ours_that_is_read_anywhere_is_in_the_manual() -> None:
+    package = Path(reference.__file__).parents[1]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    found = set(re.findall(r"\bHERMES_PROFILES_[A-Z_]*[A-Z]\b", text))
+    assert {"HERMES_PROFILES_DEBUG", "HERMES_PROFILES_MANAGER"} <= found
+    for program in PROGRAMS:
+        told = set(re.findall(r"^\.B ([A-Z_]+)$", page(program).partition(".SH ENVIRONMENT")[2], re.M))
+        assert found <= told, "tell of it in man/generate.py"
+        assert _folders_and_homes(package) <= told, "tell of it in man/generate.py"
+
+
+def _folders_and_homes(package: Path) -> set[str]:
+    """Return the variables that say where something lies, which the program reads from its own environment."""
+    found = set()
+    for room in ("model", "changes", "profiles", "services", "fleet", "cli"):
+        for path in (package / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if not isinstance(node, ast.Call | ast.Subscript):
+                    continue
+                called = (
+                    node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+                )
+                where = called if called is not None else getattr(node, "value", None)
+                key = (node.args[0] if node.args else None) if isinstance(node, ast.Call) else node.slice
+                name = getattr(where, "id", getattr(where, "attr", ""))
+                if name in _READ and isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    found.add(key.value)
+    return {name for name in found if name.startswith(("HERMES_", "XDG_"))}
