@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot_api import BotApi
-from hour_world import TOKEN, User, install_hermes, quoted, write_home
+from hour_world import SHELL_FILES, TOKEN, User, install_hermes, quoted, write_home
+from live_awake_script import INHIBIT, LOCKS
 
 JUDGE, WHEEL = sys.argv[1], Path(sys.argv[2])
 PASSED_ON = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "HERMES_PROFILES_MANAGER")
+IS_SYSTEMD = "DBUS_SESSION_BUS_ADDRESS" in os.environ
 MADE = ("twin", "work", "night")
 
 
@@ -23,6 +25,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def move_port(user: User, profile: str) -> None:
+    """Take a port that nobody has: the free ones that we count up to are those of the tests beside this one, too."""
+    line = f"echo {free_port()} | hermes-profiles env set {profile} API_SERVER_PORT"
+    user.types(line, says=f"API_SERVER_PORT of {profile}")
 
 
 def install(user: User) -> None:
@@ -39,6 +47,7 @@ def make_profiles(user: User) -> None:
     assert TOKEN in (user.root / "profiles/twin/.env").read_text(), "Hermes 0.19.0 copies the token"
     user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
     assert TOKEN not in (user.root / "profiles/work/.env").read_text()
+    move_port(user, "work")
     user.types('hermes-profiles create night --description "watches the servers"', says="night")
     listed = user.types("hermes-profiles list", says="default|twin|work|night").stdout
     assert "telegram" in next(line for line in listed.splitlines() if " twin " in line)
@@ -63,6 +72,7 @@ def mend(user: User, api: BotApi) -> None:
     repaired = user.types("hermes-profiles repair --yes", says="twin loses telegram|default keeps it|undo")
     assert TOKEN not in (user.root / "profiles/twin/.env").read_text()
     assert TOKEN in (user.root / ".env").read_text()
+    move_port(user, "twin")
     user.follows(repaired, "hermes-gateways restart")
     user.types("hermes-profiles doctor")
     assert user.gateways()["twin"]["masked_channels"] == []
@@ -88,10 +98,37 @@ def go_on(user: User) -> None:
     user.types("hermes-gateways status")
 
 
+def stay_awake(user: User) -> None:
+    """Under systemd the machine stays awake as long as a gateway runs; elsewhere it is said why that cannot be."""
+    if not IS_SYSTEMD:
+        user.types("hermes-gateways awake on", code=6)
+        return
+    user.types("hermes-gateways awake on", says="on")
+    user.eventually("a lock while gateways run", lambda: any(LOCKS.iterdir()))
+    user.types("hermes-gateways awake status", says="default")
+    user.types("hermes-gateways awake off", says="off")
+    user.eventually("no lock after `off`", lambda: not any(LOCKS.iterdir()))
+
+
+def speak_hermes(user: User) -> None:
+    """The word `hermes` itself, in a shell that has read its start file."""
+    user.types("hermes-profiles shim install --shell bash", says="hermes")
+    user.types("bash -ic 'hermes-profiles shim status'")
+    user.types("bash -ic 'hermes profile list'", says="channels|twin|work|night")
+    user.types("bash -ic 'hermes profile create kid --clone'", says="left behind|TELEGRAM_BOT_TOKEN")
+    assert TOKEN not in (user.root / "profiles/kid/.env").read_text()
+    user.types("bash -ic 'hermes -p twin config path'", says="profiles/twin/config.yaml")
+    user.types("bash -ic 'hermes gateways status'", says="kid|none")
+    user.types("hermes-profiles shim remove")
+    for name, content in SHELL_FILES.items():
+        assert (user.home / name).read_text() == content, name
+    user.types("bash -ic 'hermes profile list'", says="Distribution")
+
+
 def take_off(user: User) -> None:
     """Everything of ours goes again, in the order in which one would think of it."""
     user.types("hermes-gateways uninstall", says="uninstalled")
-    for name in MADE:
+    for name in (*MADE, "kid"):
         user.types(f"hermes-profiles delete {name} --yes", says="trash")
     user.types("hermes-profiles trash empty --yes", says="deleted")
     user.types("hermes-profiles trash list", says="empty")
@@ -110,7 +147,7 @@ def leave_nothing(user: User, before: Before) -> None:
     added = [path for path in now.keys() - before.files.keys() if not is_legitimate(path, now[path])]
     assert added == [], f"files of ours were left: {sorted(added)}"
     user.types("hermes profile list", says="default", never="twin|work|night")
-    if "DBUS_SESSION_BUS_ADDRESS" in os.environ:
+    if IS_SYSTEMD:
         user.types("systemctl --user list-units --all --no-legend 'hermes*'", never="hermes")
         user.types("systemctl --user list-unit-files --no-legend 'hermes*' || true", never="hermes")
 
@@ -150,6 +187,10 @@ def main() -> None:
     home = Path(os.environ["HOME"])
     user = User(home, {name: os.environ[name] for name in PASSED_ON if name in os.environ})
     install_hermes(home, JUDGE)
+    if IS_SYSTEMD:  # logind alone is a stand-in
+        LOCKS.mkdir()
+        (home / "venv/bin/systemd-inhibit").write_text(INHIBIT)
+        (home / "venv/bin/systemd-inhibit").chmod(0o755)
     with BotApi() as api:
         write_home(home, api.url, free_port())
         try:
@@ -160,12 +201,15 @@ def main() -> None:
             run_them(user, api)
             mend(user, api)
             go_on(user)
+            stay_awake(user)
+            speak_hermes(user)
             take_off(user)
             leave_nothing(user, before)
         except BaseException:
-            sys.stdout.write(user.report())
             user.end()
             raise
+        finally:
+            print(user.report())
     print("told")
 
 

@@ -160,15 +160,15 @@ class User:
             )  # fmt: skip
 
     def eventually(self, what: str, check: Callable[[], Any], patience: float = 30) -> Any:
-        """Return the first true answer; fails when there is none in time."""
+        """Return the first true answer; fails when there is none in time, and tells what ran then."""
         deadline = time.monotonic() + patience
         while not (found := check()):
-            assert time.monotonic() < deadline, f"never happened: {what}"
+            assert time.monotonic() < deadline, f"never happened: {what}; processes: {self.processes()}"
             time.sleep(0.2)
         return found
 
     def processes(self) -> dict[int, str]:
-        """Return every process that has this home in its words or its environment: pid → its words."""
+        """Return every process with this home in its words or its environment: pid → its words."""
         found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdecimal():
@@ -177,7 +177,8 @@ class User:
                 words, variables = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
             except OSError:
                 continue
-            if os.fsencode(self.home) in words + b"\0" + variables:
+            # The bus of the session starts when somebody first speaks on it, and stays.
+            if os.fsencode(self.home) in words + b"\0" + variables and b"dbus-daemon\0--session" not in words:
                 found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
         return found
 

@@ -31,7 +31,7 @@ def test_a_new_users_hour_under_the_bundled_supervisord(tmp_path: Path) -> None:
         environment = {
             "HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(home / "nowhere"),
             "HERMES_PROFILES_MANAGER": "supervisor", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "tests"))),
+            "PYTHONPATH": os.pathsep.join(str(REPOSITORY / room) for room in ("", "tests", "tests/services")),
         }  # fmt: skip
         done = subprocess.run(
             [sys.executable, str(STORY), python, str(package)], env=environment, cwd=home, capture_output=True,
