@@ -142,8 +142,9 @@ def _members(question: Question) -> list[Word]:
 def _lists(question: Question) -> list[Word]:
     """Return the names that can follow in a list with commas, each with what stands before it."""
     given, comma, _ = question.current.rpartition(",")
-    taken = {*question.before, *given.split(",")}
-    return [(f"{given}{comma}{name}", "") for name in ("all", *_names(question.root)) if name not in taken]
+    taken, names = {*question.before, *given.split(",")}, _names(question.root)
+    names = ["all", *names] if names else []
+    return [(f"{given}{comma}{name}", "") for name in names if name not in taken]
 
 
 def _owners(question: Question) -> list[Word]:
@@ -264,7 +265,7 @@ def _states(root: str, names: Iterable[str], proc: str) -> dict[str, str]:
 def _record(text: str) -> tuple[str, str] | None:
     """Return (pid, start time) of a pid file, the time "" when it has none (fleet/records.py)."""
     pid = text.strip() if text.strip().isdecimal() else _number(text, "pid")
-    return (pid, _number(text, "start_time").partition(".")[0]) if pid and int(pid) > 0 else None
+    return (pid, _number(text, "start_time")) if pid.strip("0") else None
 
 
 def _is_alive(home: str, record: tuple[str, str], proc: str) -> bool:
@@ -359,9 +360,9 @@ def _text(path: str) -> str:
 
 
 def _number(text: str, key: str) -> str:
-    """Return the digits of a number in JSON, "" when it is not there."""
+    """Return the digits of a whole number in JSON, "" when it is not there."""
     value = text.partition(f'"{key}":')[2].lstrip()
-    return value[: len(value) - len(value.lstrip("0123456789."))]
+    return value[: len(value) - len(value.lstrip("0123456789"))]
 
 
 def _quoted(text: str, key: str) -> str:

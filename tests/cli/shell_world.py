@@ -105,11 +105,11 @@ class ShellWorld:
         reply = out.read_text() if out.exists() else ""
         return [word for word in reply.splitlines() if word], (self.home / "line").read_text()
 
-    def zsh(self, line: str, env: Mapping[str, str] | None = None) -> tuple[str, str]:
+    def zsh(self, line: str, env: Mapping[str, str] | None = None, *, folder: Path = SCRIPTS) -> tuple[str, str]:
         """Return (what the terminal shows, the line as it is afterwards) of an interactive zsh after a TAB."""
         rc = self.home / ".zshrc-of-test"
         rc.write_text(
-            f"PROMPT='ready> '\nfpath=({SCRIPTS} $fpath)\nautoload -Uz compinit && compinit -u -D\n"
+            f"PROMPT='ready> '\nfpath=({folder} $fpath)\nautoload -Uz compinit && compinit -u -D\n"
             "LISTMAX=10000\nunsetopt automenu listambiguous beep\n"
             f'dump() {{ print -rn -- "$BUFFER" > {self.home}/zline.new; mv {self.home}/zline.new {self.home}/zline }}\n'
             "zle -N dump\nbindkey '^T' dump\nprint 'is'ready\n"

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shell_world import SCRIPTS, ShellWorld, need
+from shell_world import PROGRAMS, SCRIPTS, ShellWorld, need
+
+from hermes_profiles.cli import shells
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -231,3 +233,34 @@ def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:
     done = subprocess.run([need("bash"), "--norc", "-c", script], cwd=world.home, env=world.environment,
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert (done.stdout, done.stderr) == ("root\\ of\\ mum\n", "")
+
+
+def test_the_text_of_both_programs_works_where_people_put_it(world: ShellWorld) -> None:
+    """zsh: one file in a folder of $fpath, or read by .zshrc; fish: one file for each program."""
+    texts = {
+        shell: shells.both(shell, tuple((SCRIPTS / file.format(name)).read_text() for name in PROGRAMS))  # type: ignore[arg-type]
+        for shell, file in shells.FILES.items()
+    }
+    folder = world.home / "zfunc"
+    folder.mkdir()
+    (folder / "_hermes-profiles").write_text(texts["zsh"])
+    for line in ("hermes-gateways stop wo", "hermes-profiles show wo"):
+        assert world.zsh(line, folder=folder)[1] == f"{line}rk "
+    for before, told in (("", ""), ("autoload -Uz compinit; compinit -u -D; ", "_hermes_profiles _hermes_gateways")):
+        code = f"{before}source {folder}/_hermes-profiles; echo $_comps[hermes-profiles] $_comps[hermes-gateways]"
+        done = subprocess.run(
+            [need("zsh"), "-f", "-c", code], env=world.environment, capture_output=True, text=True, check=True
+        )
+        assert (done.stdout.strip(), done.stderr) == (told, "")
+    code = "complete -p hermes-profiles hermes-gateways"
+    done = subprocess.run([need("bash"), "--norc", "-c", f'eval "$(cat)"; {code}'], input=texts["bash"],
+                          env=world.environment, capture_output=True, text=True, check=True)  # fmt: skip
+    assert len(done.stdout.splitlines()) == 2 and done.stderr == ""
+    completions = world.home / ".config" / "fish" / "completions"
+    completions.mkdir(parents=True)
+    for name in PROGRAMS:
+        (completions / f"{name}.fish").write_text(texts["fish"])
+    for line in ("hermes-gateways stop wo", "hermes-profiles show wo"):
+        done = subprocess.run([need("fish"), "-c", f"complete -C '{line}'"], env=world.environment, capture_output=True,
+                              text=True, check=True, timeout=30)  # fmt: skip
+        assert [each.split("\t")[0] for each in done.stdout.splitlines()] == ["work"] and done.stderr == ""

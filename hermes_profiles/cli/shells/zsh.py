@@ -23,7 +23,7 @@ _BEGIN = """\
 }
 """
 _END = """\
-compdef @FUNCTION@ @PROGRAM@
+(( $+functions[compdef] )) && compdef @FUNCTION@ @PROGRAM@
 if [[ $funcstack[1] == _hermes-* && $service == @PROGRAM@ ]]; then
     @FUNCTION@ "$@"
 fi

@@ -1,0 +1,285 @@
+"""What the program answers a TAB: the same that the rest of it would say, and nothing when it cannot tell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_runner import Runner, assert_no_canary
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.cli import completing, reference
+from hermes_profiles.cli.completing import answer
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import is_profile_folder_name
+from hermes_profiles.profiles.discovery import read_meta
+from hermes_profiles.profiles.roots import profile_names
+
+KINDS = (*sorted(reference.LIVE), reference.OWNER, reference.CHANNEL, reference.LOGIN)
+
+
+@pytest.fixture
+def root(isolated: Path) -> Path:
+    place = isolated / ".hermes"
+    for name in ("work", "night", "family"):
+        (place / "profiles" / name).mkdir(parents=True)
+    return place
+
+
+@pytest.fixture
+def gateway() -> Iterator[int]:
+    """The pid of a process whose words are those of a gateway."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)", "hermes", "gateway", "run"])
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def ask(kind: str, *line: str, shell: str = "fish", proc: str = "/proc") -> list[tuple[str, str]]:
+    text = answer([shell, kind, *(line or ("",))], proc=proc)
+    assert text == "" or text.endswith("\n")
+    return [(word, about) for word, _, about in (each.partition("\t") for each in text.splitlines())]
+
+
+def names(kind: str, *line: str, shell: str = "fish") -> list[str]:
+    return [word for word, _ in ask(kind, *line, shell=shell)]
+
+
+def write_pid(root: Path, profile: str, pid: int, *, start: float | None = None, spelled: str | None = None) -> None:
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] if start is None else start
+    home = root if profile == "default" else root / "profiles" / profile
+    (home / "gateway.pid").write_text(spelled or f'{{"pid": {pid}, "argv": ["pid"], "start_time": {ticks}}}')
+
+
+ALPHABET = st.text(st.sampled_from("abz09_-AÉ. K"), max_size=6)
+
+
+@given(ALPHABET | st.text(max_size=70))
+def test_a_folder_is_a_profile_exactly_when_it_is_one_to_all_others(name: str) -> None:
+    assert (completing._is_name(name) and bool(name)) == is_profile_folder_name(name)
+
+
+PATHS = st.lists(st.sampled_from(["/", "profiles", "a", "..", ".", "~", "x y", "profiles/b", ".hermes"]), max_size=5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(parts=PATHS, by_option=st.booleans())
+def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_option: bool) -> None:
+    given_home = "/".join(parts).replace("//", "/").replace("//", "/")
+    if by_option and not given_home.strip():
+        return
+    before = os.environ.get("HERMES_HOME")
+    line = ["--home", given_home, ""] if by_option else [""]
+    if not by_option:
+        os.environ["HERMES_HOME"] = given_home
+    try:
+        found = completing._root([*line], "fish")
+    finally:
+        os.environ.pop("HERMES_HOME", None)
+        if before is not None:
+            os.environ["HERMES_HOME"] = before
+    environment = {"PWD": os.getcwd()} | ({} if by_option else {"HERMES_HOME": given_home})
+    wanted = Layout.from_environment(
+        environment, user_home=Path(os.environ["HOME"]), platform="linux", home=given_home if by_option else None
+    )  # fmt: skip
+    assert found == str(wanted.root).replace("//", "/") or str(wanted.root) == found
+
+
+def test_profiles_are_those_that_list_names(root: Path, runner: Runner) -> None:
+    (root / "profiles" / "Bad Name").mkdir()
+    (root / "profiles" / "a-file").touch()
+    (root / "profiles" / "loop").symlink_to("loop")
+    (root / "profiles" / "linked").symlink_to(root / "profiles" / "work")
+    assert tuple(names("profile")) == profile_names(Layout(root, root.parent))
+    assert names("profile") == runner.ok("list", "--names").stdout.split()
+    assert names("named") == ["family", "linked", "night", "work"]
+
+
+def test_no_root_and_an_unreadable_one_offer_nothing(isolated: Path) -> None:
+    assert all(ask(kind) == [] for kind in KINDS)
+    (isolated / ".hermes").write_text("a file")
+    assert all(ask(kind) == [] for kind in KINDS)
+
+
+def test_names_on_the_line_are_not_offered_again(root: Path) -> None:
+    assert names("profile", "work", "--except", "night", "") == ["default", "family"]
+    # A group may have the name of a profile that goes into it.
+    assert names("member", "work", "night", "") == ["default", "family", "work"]
+    assert names("profiles", "work,") == ["work,all", "work,default", "work,family", "work,night"]
+    assert names("profiles", "--from", "default", "work,night,f") == ["work,night,all", "work,night,family"]
+    assert names("owner", "telegram=") == [f"telegram={name}" for name in ("default", "family", "night", "work")]
+
+
+@pytest.mark.parametrize(("word", "meant"), [
+    ("plain", "plain"), ("'a b'", "a b"), ('"a b"', "a b"), ("a\\ b", "a b"), ("'it'\\''s'", "it's"), ('"\\$x"', "$x"),
+    ('"a\\b"', "a\\b"), ("$HOME/x", "{home}/x"), ("${HOME}/x", "{home}/x"), ('"$HOME"/x', "{home}/x"),
+    ("'$HOME'", "$HOME"),
+    ("$NOT_SET", ""), ("$(x)", None), ("`x`", None), ('"$(x)"', None), ("$'x'", None), ("${HOME:-x}", None), ("$1", ""),
+    ("'$(x)'", "$(x)"), ("\\$\\(x\\)", "$(x)"), ("a\\", "a\\"), ("'open", "open"),
+])  # fmt: skip
+def test_quotes_are_taken_off_as_a_shell_would(word: str, meant: str | None) -> None:
+    expected = meant.replace("{home}", os.environ["HOME"]) if meant is not None else None
+    assert completing._unquoted(word, "bash") == expected and completing._unquoted(word, "zsh") == expected
+    assert completing._unquoted(word, "fish") == word
+
+
+def test_a_home_that_cannot_be_told_offers_nothing(root: Path) -> None:
+    for word in ("$(echo x)", "", "$NOT_SET_ANYWHERE"):
+        assert names("profile", "--home", word, "", shell="bash") == []
+    assert names("profile", "--home=", "", shell="zsh") == []
+    # The one at the cursor is no home yet.
+    assert names("profile", "--home", "")
+
+
+def test_states_are_proved_by_pid_start_time_and_home(root: Path, gateway: int) -> None:
+    write_pid(root, "work", gateway)
+    assert dict(ask("gateway")) == {"default": "stopped", "family": "stopped", "night": "stopped",
+                                    "work": f"running, pid {gateway}"}  # fmt: skip
+    write_pid(root, "work", gateway, start=1)  # the pid of another process by now
+    assert dict(ask("gateway"))["work"] == "stopped"
+    write_pid(root, "work", gateway, spelled=str(gateway))  # as old releases wrote it
+    assert dict(ask("gateway"))["work"].startswith("running")
+    write_pid(root, "work", os.getpid())  # alive, but no gateway
+    if "gateway" not in Path("/proc/self/cmdline").read_text():
+        assert dict(ask("gateway"))["work"] == "stopped"
+
+
+def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
+    environment = os.environ | {"HERMES_HOME": str(root / "profiles" / "work")}
+    code = "import time; time.sleep(120)"
+    with subprocess.Popen([sys.executable, "-c", code, "gateway", "run"], env=environment) as process:
+        try:
+            for name in ("work", "night"):
+                write_pid(root, name, process.pid)
+            found = dict(ask("gateway"))
+        finally:
+            process.kill()
+    assert found["work"].startswith("running") and found["night"] == "stopped"
+
+
+def test_order_and_choice_by_state(root: Path, gateway: int) -> None:
+    write_pid(root, "night", gateway)
+    assert names("running")[0] == "night" and names("stopped")[-1] == "night"
+    assert names("running", shell="bash") == ["night"]
+    assert names("stopped", shell="bash") == ["default", "family", "work"]
+    assert names("running", "w", shell="bash") == ["work"], "what is typed is taken at its word"
+    assert names("gateway", "", shell="bash") == ["default", "family", "night", "work"]
+
+
+def test_where_one_gateway_may_serve_all_nothing_is_called_stopped(root: Path, gateway: int) -> None:
+    (root / "config.yaml").write_text("gateway:\n  multiplex_profiles: true\n")
+    write_pid(root, "default", gateway)
+    assert dict(ask("gateway")) == {"default": f"running, pid {gateway}", "family": "", "night": "", "work": ""}
+
+
+def test_without_proc_ps_is_asked_once_for_all(root: Path, gateway: int, tmp_path: Path) -> None:
+    for name in ("work", "night"):
+        write_pid(root, name, gateway)
+    write_pid(root, "family", os.getppid(), start=1)
+    found = dict(ask("gateway", proc=str(tmp_path / "none")))
+    assert found["work"] == found["night"] == f"running, pid {gateway}" and found["default"] == "stopped"
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "CANARY", '{"pid": "x"}', '{"pid": -1}', '{"pid": 0}', '{"pid": 99999999999999999999}', "[]", "\0" * 9,
+    "²", '{"pid": 1.5e9, "start_time": null}', "-1", '{"pid":1', "１２",
+])  # fmt: skip
+def test_a_pid_file_full_of_nonsense_is_a_stopped_gateway(root: Path, text: str) -> None:
+    (root / "profiles" / "work" / "gateway.pid").write_text(text)
+    for proc in ("/proc", "/nonexistent"):
+        assert dict(ask("gateway", proc=proc))["work"] in ("stopped", "running, pid 1")
+
+
+@pytest.mark.parametrize("text", [
+    "groups:\n  family: true\n", "groups: {family: true, out: false}\n", "groups: [family]\n", "groups:\n- family\n",
+    "groups:\n  - family # mine\n", 'a: 1\ngroups:\n  "family": true\n  out: false\nb: 2\n', "groups: family\n",
+    "description: |\n  groups:\n    not: true\ngroups:\n  family: yes\n", "groups: ['family']  # x\n",
+])  # fmt: skip
+def test_groups_are_those_that_the_rest_reads(root: Path, text: str) -> None:
+    (root / "profiles" / "work" / "profile.yaml").write_text(text)
+    assert read_meta(root / "profiles" / "work")[1] == ("family",)
+    assert ask("group") == [("family", "work")]
+
+
+def test_groups_that_a_shell_would_have_to_quote_are_left_out(root: Path) -> None:
+    (root / "profiles" / "work" / "profile.yaml").write_text("groups:\n  'our $(touch x)': true\n  fine: true\n")
+    assert names("group") == ["fine"]
+
+
+def test_trash_and_changes_are_those_that_are_there(root: Path, runner: Runner) -> None:
+    layout = Layout(root, root.parent)
+    runner.ok("delete", "work", "--yes")
+    runner.ok("use", "night")
+    runner.ok("use", "default")
+    runner.ok("undo")
+    entries = trash_entries(layout)
+    assert names("trash") == [entry.id for entry in entries] and names("trashed") == ["work"]
+    assert all(about.startswith("deleted 20") for _, about in ask("trash"))
+    assert runner.ok("restore", names("trashed")[0], "--dry-run").code == 0
+    offered = ask("change")
+    done = [entry for entry in Journal(layout.state).entries() if entry.status.value == "done"]
+    assert offered == [(entry.id, entry.summary) for entry in done] and len(done) == 3
+    assert runner.ok("undo", offered[0][0], "--dry-run").code == 0
+
+
+def test_hostile_names_in_our_own_folders_are_not_offered(root: Path) -> None:
+    state = root / "profiles" / ".hermes-profiles"
+    (state / "trash" / "20261121T100000Z-0001-$(touch x)").mkdir(parents=True)
+    (state / "trash" / "20261121T100000Z-0002-work" / "home").mkdir(parents=True)
+    (state / "journal").mkdir()
+    (state / "journal" / "20261121T100000Z-0001.json").write_text('{"status": "done", "summary": "a \\u0007 b"}')
+    (state / "journal" / "x;y.json").write_text('{"status": "done"}')
+    assert names("trash") == ["20261121T100000Z-0002-work"] and names("trashed") == ["work"]
+    assert ask("change") == [("20261121T100000Z-0001", "")]
+
+
+def test_channels_of_the_user_are_offered(root: Path, isolated: Path) -> None:
+    file = isolated / ".config" / "hermes-profiles" / "catalog.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        '[channels.acme]\nprefixes = ["ACME_"]\n[channels.acme.keys]\nACME_TOKEN = "x"\n[channels."$(x)"]\n'
+    )
+    assert names("channel") == names("login") == ["acme"]
+
+
+def test_no_secret_and_no_control_character_is_ever_offered(root: Path) -> None:
+    home = root / "profiles" / "work"
+    (home / ".env").write_text("TELEGRAM_BOT_TOKEN=CANARY-1\nKEY='a\nCANARY=b'\n")
+    (home / "profile.yaml").write_text("description: CANARY\ngroups:\n  x: true\nCANARY: true\n")
+    (home / "gateway.pid").write_text('{"pid": "CANARY", "start_time": "CANARY"}')
+    (root / "config.yaml").write_text("token: CANARY\n")
+    for kind in KINDS:
+        for shell in ("bash", "zsh", "fish"):
+            text = answer([shell, kind, ""])
+            assert_no_canary(text, kind)
+            assert all(letter.isprintable() or letter in "\n\t" for letter in text)
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_whatever_is_asked_nothing_is_raised(words: list[str]) -> None:
+    assert isinstance(answer(words), str)
+    for shell in ("bash", "fish"):
+        assert isinstance(answer([shell, "gateway", *words]), str)
+
+
+def test_a_fifo_does_not_hold_up_the_prompt(root: Path) -> None:
+    for name in ("gateway.pid", "profile.yaml"):
+        os.mkfifo(root / "profiles" / "work" / name)
+    os.mkfifo(root / "config.yaml")
+    assert dict(ask("gateway"))["work"] == "stopped" and names("group") == []
+
+
+def test_the_process_says_nothing_but_words(runner: Runner, root: Path) -> None:
+    for arguments in ((), ("fish",), ("fish", "frob"), ("fish", "profile"), ("tcsh", "profile", "")):
+        for command in ("hermes_profiles.cli", "hermes_profiles.cli.gateways"):
+            done = runner.run("__complete", *arguments, command=(sys.executable, "-m", command))
+            assert done.code == 0 and done.stderr == "", arguments
+    closed = runner.run("__complete", "fish", "profile", "", env={"HOME": str(root.parent)}, stdout=subprocess.DEVNULL)
+    assert closed.code == 0 and closed.stderr == ""
