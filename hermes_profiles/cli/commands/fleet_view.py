@@ -14,7 +14,7 @@ from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
-from hermes_profiles.model.result import ExitCode, Result
+from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 
 # So many gateways that were named one by one are asked who they are, too.
 _FEW = 5
@@ -24,12 +24,17 @@ _FEW = 5
     "hermes-gateways status",
     "hermes-gateways status work family",
     "hermes-gateways status --json",
+    "hermes-gateways status --watch",
 )
 def status(
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
     quick: Annotated[bool, typer.Option("--quick", help="Do not ask API servers whether they are well.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it live, until q is pressed.")] = False,
+    interval: Annotated[
+        float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two looks (2).")
+    ] = None,
     manager: ManagerName = None,
     home: Home = None,
     json: Json = False,
@@ -38,7 +43,7 @@ def status(
     is not running."""
     session = FleetSession(home, json, manager_option=manager)
 
-    def body() -> Answer:
+    def look(session: FleetSession) -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
         data, inventory = look_at(
             session,
@@ -48,6 +53,15 @@ def status(
         )
         code = ExitCode.NEGATIVE if any(_is_down(row) for row in data["gateways"]) else ExitCode.OK
         return _answer("status", session, data, inventory, code, lambda: gateway_lines(data))
+
+    def body() -> Answer:
+        if not watch:
+            if interval is not None:
+                raise UsageProblem("`--interval` is for `--watch`", target="--interval", hint="say both, or none")
+            return look(session)
+        from hermes_profiles.cli.fleet_watch import watched
+
+        return watched(session, look, 2.0 if interval is None else interval)
 
     run(("status",), session, body)
 
@@ -113,9 +127,9 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
     """Yield the table of `status`, and a remark for all that is not as it should be."""
     cells = [
         (
-            row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], _dash(row["pid"]),
-            _span(row["uptime_s"]), _size(row["rss_bytes"]), _files(row), _dash(row["restarts"]),
-            ", ".join(_channel(each) for each in row["channels"]) or "-", _service(row),
+            row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], dash(row["pid"]),
+            span_text(row["uptime_s"]), size_text(row["rss_bytes"]), _files(row), dash(row["restarts"]),
+            ", ".join(channel_text(each) for each in row["channels"]) or "-", _service(row),
         )
         for row in data["gateways"]
     ]  # fmt: skip
@@ -146,7 +160,7 @@ def _remarks(data: dict[str, Any]) -> Iterator[str]:
 
 def _short_table(data: dict[str, Any]) -> Iterator[str]:
     cells = [
-        (row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], _dash(row["pid"]), _service(row))
+        (row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], dash(row["pid"]), _service(row))
         for row in data["gateways"]
     ]
     yield from output.table(("profile", "state", "pid", "service"), cells)
@@ -160,15 +174,18 @@ def _service(row: dict[str, Any]) -> str:
     return f"{scope}{service['name']}{'' if service['enabled'] else ' (not enabled)'}"
 
 
-def _channel(channel: dict[str, Any]) -> str:
+def channel_text(channel: dict[str, Any]) -> str:
+    """Return a channel's name, with its state unless that is as it should be."""
     return channel["name"] if channel["state"] == "connected" else f"{channel['name']} ({channel['state']})"
 
 
-def _dash(value: object) -> str:
+def dash(value: object) -> str:
+    """Return a value as text, a dash for none."""
     return "-" if value is None else str(value)
 
 
-def _span(seconds: int | None) -> str:
+def span_text(seconds: int | None) -> str:
+    """Return how long something has run, in its largest unit."""
     if seconds is None:
         return "-"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
@@ -177,7 +194,8 @@ def _span(seconds: int | None) -> str:
     return f"{seconds}s"
 
 
-def _size(size: int | None) -> str:
+def size_text(size: int | None) -> str:
+    """Return a size in megabytes."""
     return "-" if size is None else f"{size / 1e6:.0f} MB"
 
 

@@ -1,0 +1,330 @@
+"""A live table on the terminal: drawn in place, on a screen of its own, gone without a trace when it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+import time
+import tty
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hermes_profiles.model.result import UsageProblem
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+SHORTEST, LONGEST = 0.2, 3600.0
+HINT = "in a script, have `hermes-gateways status --json` in a loop"
+HEADERS = ("profile", "state", "up", "memory", "restarts", "channels", "last log line")
+_STATE = 1
+# Columns in the order in which room is given to them, with the fewest cells that are of use.
+_ROOM = ((2, 3), (5, 12), (4, 1), (3, 4), (6, 16))
+_CHANNELS, _LAST, _WIDEST_CHANNELS = 5, 6, 40
+_GAP = 2
+# From the worst to the best, with the colour of each.
+STATES = {
+    "failed": "bold red", "crash-looping": "bold red", "stale": "red", "unknown": "red", "degraded": "yellow",
+    "stopped": "dim", "starting": "cyan", "unsupervised": "yellow", "running": "green", "served": "green",
+}  # fmt: skip
+_WORST = {state: place for place, state in enumerate(STATES)}
+_ENDINGS = {b"q", b"Q", b"\x04"}
+_WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
+# The cursor does not go on to the next line at the right edge: a terminal may find a character wider than we do.
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+
+
+class View(NamedTuple):
+    """What one look found: a row of cells for each gateway as `HEADERS` has them, what is told above and below."""
+
+    rows: tuple[tuple[str, ...], ...]
+    title: str
+    notes: tuple[str, ...] = ()
+    result: Any = None
+
+
+def check_terminal(interval: float) -> None:
+    """Raise UsageProblem where no live table can be drawn, or for an interval that makes no sense."""
+    if not SHORTEST <= interval <= LONGEST:
+        raise UsageProblem(
+            f"an interval of {interval:g} s is not between {SHORTEST:g} and {LONGEST:g}", target="--interval",
+            hint="say `--interval 2`",
+        )  # fmt: skip
+    if not sys.stdout.isatty():
+        raise UsageProblem("`--watch` needs a terminal, and this is none", target="--watch", hint=HINT)
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        words = f"`--watch` cannot draw on a terminal of the kind {os.environ.get('TERM') or 'none'!r}"
+        raise UsageProblem(words, target="--watch", hint=HINT)
+
+
+def watch(first: View, look: Callable[[View], View], interval: float) -> tuple[View, int | None]:
+    """Show what `look` finds, again and again, until the user or a signal ends it.
+
+    Returns the last view, and the exit code that a signal means: None when the user has seen enough.
+    """
+    screen = Screen()
+    looker = Looker(first, look, screen.wake)
+    with screen:
+        due = time.monotonic() + interval
+        while True:
+            screen.show(looker.view())
+            code = screen.wait(max(0.0, due - time.monotonic()) if not looker.is_at_work else None)
+            if code is not None:
+                return looker.view(), None if code == 0 else code
+            if not looker.is_at_work and time.monotonic() >= due:
+                due = time.monotonic() + interval
+                looker.go()
+
+
+class Looker:
+    """Looks in a thread of its own, so that a key is answered while a gateway is not."""
+
+    def __init__(self, first: View, look: Callable[[View], View], done: Callable[[], None]) -> None:
+        self._view = first
+        self._look = look
+        self._done = done
+        self._error: BaseException | None = None
+        self._wanted = threading.Event()
+        self.is_at_work = False
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def go(self) -> None:
+        """Have it look once more."""
+        self.is_at_work = True
+        self._wanted.set()
+
+    def view(self) -> View:
+        """Return what was found last. Raises what a look raised."""
+        if self._error is not None:
+            raise self._error
+        return self._view
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._view = self._look(self._view)
+            except Exception as error:  # noqa: BLE001  it is raised where the view is asked for
+                self._error = error
+            self.is_at_work = False
+            self._done()
+
+
+class Screen:
+    """The terminal while the table is on it: keys without Enter, the other screen, signals as they come."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a bot's words in a terminal that has no such letters
+        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, legacy_windows=False)
+        self._live: Live | None = None
+        self._view: View | None = None
+        self._told: list[int] = []
+        self._before: dict[int, Any] = {}
+        self._modes: list[Any] | None = None
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        os.set_blocking(self._reader, False)
+
+    def __enter__(self) -> Screen:
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._before = {each: signal.signal(each, lambda number, _: self._told.append(number)) for each in _WATCHED}
+        self._take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wake(self) -> None:
+        """Have `wait` return; any thread may call it."""
+        try:
+            os.write(self._writer, b"\0")
+        except BlockingIOError:  # it is about to wake up anyway
+            pass
+
+    def show(self, view: View) -> None:
+        """Draw a view over what is there, unless it is there."""
+        if view is not self._view:
+            self._view = view
+            self._draw()
+
+    def wait(self, seconds: float | None) -> int | None:
+        """Wait for a key, a signal or `wake`; returns the exit code when it is over (0: the user has seen enough)."""
+        watched = [self._reader, *([sys.stdin.fileno()] if self._modes is not None else [])]
+        ready, _, _ = select.select(watched, [], [], seconds)
+        if self._reader in ready:
+            try:
+                os.read(self._reader, 4096)
+            except BlockingIOError:
+                pass
+        while self._told:
+            code = self._obey(self._told.pop(0))
+            if code is not None:
+                return code
+        if self._modes is not None and sys.stdin.fileno() in ready:
+            return self._read_key()
+        return None
+
+    def _read_key(self) -> int | None:
+        try:
+            keys = os.read(sys.stdin.fileno(), 1024)
+        except OSError:  # the terminal is gone
+            keys = b""
+        if not keys:
+            return 128 + signal.SIGHUP
+        return 0 if any(bytes([key]) in _ENDINGS for key in keys) else None
+
+    def _obey(self, number: int) -> int | None:
+        if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            return 128 + number
+        if number == signal.SIGTSTP:
+            self._give_back()
+            mine = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTSTP)  # it goes on here once the shell says so
+            signal.signal(signal.SIGTSTP, mine)
+            self._told = [each for each in self._told if each != signal.SIGCONT]
+            self._take()
+        elif number == signal.SIGCONT:
+            self._give_back()
+            self._take()
+        else:  # another size
+            self._draw()
+        return None
+
+    def _take(self) -> None:
+        from rich.live import Live
+
+        if sys.stdin.isatty():
+            self._modes = termios.tcgetattr(sys.stdin.fileno())
+            tty.setcbreak(sys.stdin.fileno(), termios.TCSADRAIN)
+        self._live = Live(
+            console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        try:
+            self._live.start()
+            self._console.file.write(_NO_WRAP)
+        except OSError:  # the terminal is gone, which `wait` is told
+            return
+        self._draw()  # after a pause
+
+    def _draw(self) -> None:
+        from rich.console import ConsoleDimensions
+        from rich.text import Text
+
+        if self._view is None or self._live is None:
+            return
+        width, height = os.get_terminal_size(sys.stdout.fileno())
+        # Not what COLUMNS says: that is of when the shell began, and 0 is what a serial line says.
+        self._console.size = ConsoleDimensions(width or 80, height or 24)
+        width, height = self._console.size
+        shown = Text("\n", no_wrap=True, overflow="crop").join(lines(self._view, width, height))
+        try:
+            self._live.update(shown, refresh=True)
+        except OSError:
+            return
+
+    def _give_back(self) -> None:
+        live, self._live = self._live, None
+        try:
+            self._console.file.write(_WRAP)
+            if live is not None:
+                live.stop()
+            self._console.file.flush()
+        except OSError:
+            pass
+        if self._modes is not None:
+            try:
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._modes)
+            except termios.error:
+                pass
+            self._modes = None
+
+
+def lines(view: View, width: int, height: int) -> list[Text]:
+    """Return the lines of a view for a terminal: none is wider, and there are no more."""
+    from rich.text import Text
+
+    notes = view.notes[: max(height // 4, 1)] if height >= 4 else ()
+    head = [Text(_cut(view.title, width), style="bold")] if height >= 4 else []
+    room = height - len(head) - len(notes) - (height >= 3)
+    rows, more = _fitting(view.rows, room)
+    widths = _widths([HEADERS, *view.rows], width)
+    body = [_line(HEADERS, widths, width, "bold")] if height >= 3 else []
+    body += [_line(row, widths, width) for row in rows]
+    if more:
+        body.append(Text(_cut(f"… and {more} more", width), style="dim"))
+    return [*head, *body, *(Text(_cut(note, width), style="yellow") for note in notes)][:height]
+
+
+def tally(states: Sequence[str]) -> str:
+    """Return how many gateways are in which state, the worst first."""
+    found = Counter(states)
+    return ", ".join(f"{found[state]} {state}" for state in sorted(found, key=_badness))
+
+
+def _badness(state: str) -> int:
+    return _WORST.get(state, -1)
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...]], int]:
+    """Return the rows there is room for, and how many others there are: then the worst come first."""
+    if len(rows) <= room:
+        return [*rows], 0
+    kept = max(room - 1, 0)
+    return sorted(rows, key=lambda row: _badness(row[_STATE]))[:kept], len(rows) - kept
+
+
+def _widths(rows: Sequence[tuple[str, ...]], width: int) -> dict[int, int]:
+    """Return column → its width, for the columns there is room for; a profile and its state always are."""
+    from rich.cells import cell_len
+
+    natural = [max(cell_len(row[column]) for row in rows) for column in range(len(HEADERS))]
+    state = min(natural[_STATE], max(width - _GAP - 4, 4))
+    widths = {0: min(natural[0], max(width - _GAP - state, 1)), _STATE: state}
+    left = width - widths[0] - _GAP - state
+    for column, fewest in _ROOM:
+        wanted = natural[column] if column not in (_CHANNELS, _LAST) else min(natural[column], fewest)
+        if _GAP + wanted <= left:
+            widths[column] = wanted
+            left -= _GAP + wanted
+    for column, widest in ((_CHANNELS, _WIDEST_CHANNELS), (_LAST, natural[_LAST])):
+        if column in widths:
+            grown = min(natural[column], widest, widths[column] + left)
+            left -= max(grown - widths[column], 0)
+            widths[column] = max(grown, widths[column])
+    return dict(sorted(widths.items()))
+
+
+def _line(row: Sequence[str], widths: dict[int, int], width: int, style: str = "") -> Text:
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    found = Text()
+    for column, room in widths.items():
+        cell = _cut(row[column], room)
+        colour = STATES.get(row[column], "") if column == _STATE else ""
+        found.append(cell, style or colour).append(" " * (room - cell_len(cell) + _GAP))
+    found.rstrip()
+    return found if cell_len(found.plain) <= width else Text(_cut(found.plain, width))
+
+
+def _cut(text: str, width: int) -> str:
+    """Return text of so many cells at most, in which nothing moves the cursor: a log line may hold anything."""
+    from rich.cells import cell_len, set_cell_size
+
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else " " for each in text)
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
