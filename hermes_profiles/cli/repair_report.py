@@ -16,7 +16,7 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield "next:"
         yield from (f"  {step}" for step in data["next_steps"])
     if data["dry_run"]:
-        yield "dry run: nothing was changed"
+        yield "dry run: nothing was changed; the same without `--dry-run` does it"
     elif "change" in data:
         left = data["remaining"]
         yield "still shared: see the errors" if left else "nothing of this is shared any more"

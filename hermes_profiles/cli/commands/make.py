@@ -49,15 +49,19 @@ Skip = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave files behind that cannot be read, instead of stopping."),
 ]
-NoAlias = Annotated[bool, typer.Option("--no-alias", help="Make no command of the profile's name.")]
-NoSkills = Annotated[bool, typer.Option("--no-skills", help="No skills, and no bundled ones later.")]
+NoAlias = Annotated[bool, typer.Option("--no-alias", help="Make no command that has the profile's name.")]
+NoSkills = Annotated[bool, typer.Option("--no-skills", help="Make it without skills, and let Hermes add none.")]
 Description = Annotated[
     str | None,
     typer.Option("--description", metavar="TEXT", help="What the profile is for, in a sentence or two."),
 ]
 All = Annotated[
     bool,
-    typer.Option("--clone-all", "--all", help="Copy everything that is not tied to one process, not the agent alone."),
+    typer.Option(
+        "--clone-all",
+        "--all",
+        help="Copy all files but those tied to the source's process or identity, not the agent's alone.",
+    ),
 ]
 
 
@@ -217,6 +221,7 @@ def _fresh(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
     data["next_steps"] = [
         f"choose a model: hermes -p {name} model",
         f"set up a channel: hermes -p {name} gateway setup",
+        f"have its gateway run, now and at boot: hermes-gateways install {name} --start",
     ]
     return plan, data, []
 
