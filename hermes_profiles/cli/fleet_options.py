@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles; all without any.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles (default: all).")]
 Except = Annotated[list[str] | None, typer.Option("--except", metavar="PROFILE", help="Leave this profile out.")]
 Group = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="The profiles of this group.")]
 ManagerName = Annotated[
@@ -33,4 +33,4 @@ OnConflict = Annotated[
 Owner = Annotated[
     list[str] | None, typer.Option("--owner", metavar="PROFILE", help="Who keeps a channel that several profiles hold.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do it although it is refused.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it although it would be refused for safety.")]

@@ -27,6 +27,10 @@ PROGRAMS = [tree.program for tree in TREES]
 LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",
             "SEE ALSO")  # fmt: skip
+# Examples that need more than a folder and a fake manager.
+RUN_ELSEWHERE = {
+    "hermes-gateways awake on": "test_awake_live.py", "hermes-gateways status --watch": "test_status_watch.py",
+}  # fmt: skip
 # Who sets these means Hermes or the system, not us.
 _READ = {"env", "environment", "environ"}
 
@@ -108,6 +112,17 @@ def test_help_is_whole_and_fits_80_columns(runner: Runner, command: Command) -> 
         assert " ".join(word.help.split()) in shown, f"garbled: {word.help}"
     for line in command.examples:
         assert line in [each.strip() for each in done.stdout.splitlines()]
+
+
+def test_every_example_of_every_command_is_run_by_the_tests_of_the_contract() -> None:
+    import test_cli_contract
+    import test_gateways_contract
+
+    run = {line for tests in (test_cli_contract, test_gateways_contract) for _, line in tests.EXAMPLES}
+    wanted = {line for command in LEAVES for line in command.examples}
+    left = {line for line in wanted - run if not line.startswith(tuple(RUN_ELSEWHERE))}
+    assert left == set(), "nobody runs these"
+    assert all([*REPOSITORY.glob(f"tests/*/{file}")] for file in RUN_ELSEWHERE.values())
 
 
 def test_every_exit_code_and_every_place_is_told() -> None:

@@ -30,7 +30,7 @@ ALL = "all"
 )
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="Name of a profile.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Name of another one.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Name of the other one.")],
     check: Annotated[
         bool, typer.Option("--check", help="Exit 3 when they differ in anything but their identities.")
     ] = False,
@@ -96,14 +96,19 @@ def _remark(each: Difference) -> str:
 def sync(
     source: Annotated[str, typer.Option("--from", metavar="PROFILE", help="Profile whose settings are taken.")],
     to: Annotated[
-        list[str], typer.Option("--to", metavar="PROFILES", help="Profiles that get them, with commas; `all`: others.")
+        list[str],
+        typer.Option(
+            "--to", metavar="PROFILES", help="Profiles that get them, with commas between; `all` are all others."
+        ),
     ],
     keys: Annotated[
         list[str] | None,
-        typer.Option("--keys", metavar="PATHS", help="Settings of config.yaml, with commas; all below them too."),
+        typer.Option(
+            "--keys", metavar="PATHS", help="Settings of config.yaml, with commas between, and all below them."
+        ),
     ] = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", metavar="NAMES", help="Variables of .env, with commas.")
+        list[str] | None, typer.Option("--env", metavar="NAMES", help="Variables of .env, with commas between.")
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Take out what a target has below the keys and the source has not.")

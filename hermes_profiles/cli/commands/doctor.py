@@ -28,7 +28,8 @@ Checks = list[str] | None
 )
 def doctor(
     profiles: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Only what concerns these (default: all).")
+        list[str] | None,
+        typer.Argument(metavar="[PROFILE]...", help="Look only at what concerns these profiles (default: all)."),
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely; `undo` takes it back.")] = False,
     only: Annotated[

@@ -84,7 +84,9 @@ def set_variable(
     profile: Profile,
     name: Name,
     words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Set it to nothing: it hides one that is inherited.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Set it to nothing, which hides one that is inherited.")
+    ] = False,
     dry_run: DryRun = False,
     home: Home = None,
     json: Json = False,

@@ -67,7 +67,9 @@ def stop(
     jobs: Jobs = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", min=1, metavar="SECONDS", help="How long a stop may take, then SIGKILL."),
+        typer.Option(
+            "--timeout", min=1, metavar="SECONDS", help="How long a stop may take before the process is killed."
+        ),
     ] = None,
     force: Force = False,
     dry_run: DryRun = False,
@@ -95,9 +97,7 @@ def restart(
     rolling: Annotated[
         bool, typer.Option("--rolling", help="One after the other, each up before the next; a failure ends it.")
     ] = False,
-    start_stopped: Annotated[
-        bool, typer.Option("--start-stopped", help="Start those that are not running, too.")
-    ] = False,
+    start_stopped: Annotated[bool, typer.Option("--start-stopped", help="Start those that do not run, too.")] = False,
     stale: Annotated[
         bool,
         typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),

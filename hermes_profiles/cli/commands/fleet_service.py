@@ -36,7 +36,9 @@ Env = Annotated[
 LogFolder = Annotated[
     str | None, typer.Option("--log-dir", metavar="PATH", help="Folder for output where there is no journal.")
 ]
-Python = Annotated[str | None, typer.Option("--python", metavar="PATH", help="Hermes' Python, when it is not found.")]
+Python = Annotated[
+    str | None, typer.Option("--python", metavar="PATH", help="The Python that runs Hermes, when it is not found.")
+]
 BootStagger = Annotated[
     float | None,
     typer.Option("--boot-stagger", min=0, metavar="SECONDS", help="Seconds between two gateways at boot or login."),
@@ -59,7 +61,9 @@ def install(
     start: Annotated[bool, typer.Option("--start", help="Start them, too.")] = False,
     enable: Annotated[
         bool | None,
-        typer.Option("--enable/--no-enable", help="Whether they start at boot or login (kept; at first they do)."),
+        typer.Option(
+            "--enable/--no-enable", help="Whether they start at boot or login (default: as it is; new ones do)."
+        ),
     ] = None,
     memory: Memory = None,
     cpu: Cpu = None,

@@ -28,7 +28,7 @@ from hermes_profiles.profiles.meta import Values, plan_meta
     "hermes-gateways enable night",
 )
 def enable(
-    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles.")],
+    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch on.")],
     dry_run: DryRun = False,
     manager: ManagerName = None,
     home: Home = None,
@@ -44,7 +44,7 @@ def enable(
     "hermes-gateways disable night --now",
 )
 def disable(
-    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles.")],
+    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch off.")],
     now: Annotated[bool, typer.Option("--now", help="Stop their gateways, too.")] = False,
     dry_run: DryRun = False,
     manager: ManagerName = None,

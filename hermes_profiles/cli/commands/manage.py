@@ -84,8 +84,8 @@ def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = 
     "hermes-profiles rename work office --dry-run",
 )
 def rename(
-    old: Annotated[str, typer.Argument(help="Name now.")],
-    new: Annotated[str, typer.Argument(help="Name to be.")],
+    old: Annotated[str, typer.Argument(help="Its name now.")],
+    new: Annotated[str, typer.Argument(help="Its new name.")],
     dry_run: DryRun = False,
     home: Home = None,
     json: Json = False,
@@ -275,7 +275,7 @@ def alias(
     "hermes-profiles undo",
 )
 def undo(
-    change: Annotated[str | None, typer.Argument(help="Id of the change; the newest without one.")] = None,
+    change: Annotated[str | None, typer.Argument(help="Id of the change (default: the newest).")] = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the changes instead.")] = False,
     dry_run: DryRun = False,
     home: Home = None,

@@ -29,7 +29,7 @@ from hermes_profiles.profiles.roots import require
 )
 def repair(
     profiles: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Change only these (default: all).")
+        list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Change only these profiles (default: all).")
     ] = None,
     owner: Annotated[
         list[str] | None,

@@ -67,10 +67,10 @@ def list_trash(home: Home = None, json: Json = False) -> None:
 
 @examples("hermes-profiles trash empty --dry-run", "hermes-profiles trash empty --older-than 30 --yes")
 def empty_trash(
-    entry: Annotated[list[str] | None, typer.Argument(help="Ids to delete; all without any.")] = None,
+    entry: Annotated[list[str] | None, typer.Argument(help="Ids of entries to delete (default: all).")] = None,
     older_than: Annotated[
         int | None,
-        typer.Option("--older-than", metavar="DAYS", min=0, help="Only what was deleted longer ago."),
+        typer.Option("--older-than", metavar="DAYS", min=0, help="Only what was deleted more than so many days ago."),
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
