@@ -1,0 +1,264 @@
+"""Real Hermes 0.19.0 behind the shim: what is not ours is as without it, and what is ours keeps its promise."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_world import picture
+from hermes_judge import far_folder, judge
+from real_hermes import hermes_python
+from shim_stage import TOKEN, Said, Stage
+from test_conflict_gateways import answers, eventually, free_port
+
+from hermes_profiles.cli.hermes_words import SHARED, choose, parsed
+from hermes_profiles.cli.profiles import COMMANDS
+
+pytestmark = pytest.mark.judge
+
+# Words, and what is typed into the command.
+MATRIX: list[tuple[list[str], str]] = [
+    (["--version"], ""), (["-V"], ""), (["version"], ""), (["-h"], ""), (["--help"], ""), (["chat", "--help"], ""),
+    (["profile"], ""), (["profile", "-h"], ""), (["profile", "--help"], ""), (["-p", "work", "profile"], ""),
+    (["profile", "describe", "work"], ""), (["profile", "describe", "work", "--text", "two words *  x"], ""),
+    (["profile", "describe", "work"], ""), (["profile", "describe"], ""), (["profile", "info", "work"], ""),
+    (["profile", "info", "nosuch"], ""), (["profile", "export"], ""), (["profile", "export", "--help"], ""),
+    (["profile", "export", "work", "-o", "a b.tar.gz"], ""), (["profile", "import", "a b.tar.gz", "--name", "c"], ""),
+    (["profile", "import", "/nowhere.tar.gz"], ""), (["profile", "update", "work"], ""),
+    (["profile", "install", "/nowhere"], "n\n"), (["profile", "frob"], ""), (["profile", "list", "--frob"], ""),
+    (["profile", "-x", "list"], ""), (["-p", "no:xdist", "profile", "list"], ""), (["-p"], ""),
+    (["--yolo", "profile", "list"], ""),
+    (["config", "show"], ""), (["config", "path"], ""), (["-p", "work", "config", "path"], ""),
+    (["--profile=work", "config", "path"], ""), (["config", "path", "-p", "work"], ""),
+    (["-p", "nosuch", "config"], ""), (["gateway", "--help"], ""), (["gateway", "frob"], ""),
+    (["config", "set", "agent.nickname", "two words  'and' \"more\""], ""), (["config", "show"], ""),
+    (["config", "set", "agent.nickname", "a\nline; $HOME * `x`"], ""), (["config", "set", "", ""], ""),
+    (["sessions", "list"], ""), (["sessions", "stats"], ""), (["sessions", "rename", "a b", "c*"], ""),
+    (["memory", "reset"], "no\n"), (["memory", "reset"], "yes\n"), (["frob"], ""), (["--frob"], ""), ([""], ""),
+    (["completion", "bash"], ""), (["completion", "zsh"], ""), (["completion", "fish"], ""), (["completion", "x"], ""),
+    (["cron", "list"], ""), (["auth", "list"], ""), (["mcp", "list"], ""), (["pairing", "list"], ""),
+    (["plugins", "list", "--plain", "--no-bundled"], ""), (["logs", "-n", "0"], ""), (["hooks", "list"], ""),
+    (["doctor", "--help"], ""), (["doctor", "-h"], ""), (["doctor", "--ack", "NO-SUCH"], ""),
+    (["doctor", "--frob"], ""), (["insights", "--days", "x"], ""), (["skills", "frob"], ""),
+    (["tools", "list"], ""), (["tools"], ""),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    hermes_python()
+    with far_folder("shim") as folder:
+        yield Stage(folder)
+
+
+@pytest.fixture
+def fresh(stage: Stage) -> Stage:
+    stage.reset()
+    return stage
+
+
+def test_all_other_commands_are_as_without_the_shim(stage: Stage) -> None:
+    said: dict[bool, list[Said]] = {}
+    left: dict[bool, dict[str, Any]] = {}
+    for shimmed in (False, True):
+        stage.reset()
+        said[shimmed] = [stage.say(*words, shimmed=shimmed, typed=typed) for words, typed in MATRIX]
+        left[shimmed] = picture(stage.home, without=("logs", "cache", "profile-import"))
+    for (words, _), without, within in zip(MATRIX, said[False], said[True], strict=True):
+        assert within == without, words
+    codes = {one.code for one in said[False]}
+    assert {0, 1, 2} <= codes, "the matrix has failures of each kind"
+    assert set(left[True]) == set(left[False]), "the same files were made"
+    assert sum(len(one.out) for one in said[True]) > 10_000
+
+
+@pytest.mark.parametrize(
+    "words", [["gateway", "status"], ["gateway", "list"], ["-p", "work", "gateway", "status"]], ids=str
+)
+def test_what_is_told_of_gateways_is_as_without_the_shim(fresh: Stage, words: list[str]) -> None:
+    """They tell of every gateway on the machine, so that others may come and go between the two."""
+    for _ in range(6):
+        without, within = (fresh.say(*words, shimmed=shimmed) for shimmed in (False, True))
+        if within == without:
+            return
+    raise AssertionError((without, within))
+
+
+def test_a_terminal_stays_a_terminal(fresh: Stage) -> None:
+    without, within = (fresh.show("config", "show", shimmed=shimmed) for shimmed in (False, True))
+    assert within == without and "\x1b[" in within.out, "colours are for terminals alone"
+    ours = fresh.show("profile", "list", shimmed=True)
+    assert ours.code == 0 and "default" in ours.out
+
+
+def test_aliases_work_through_it(fresh: Stage) -> None:
+    made = fresh.say("profile", "alias", "work", "--name", "desk")
+    assert made.code == 0, made
+    alias = fresh.home / ".local" / "bin" / "desk"
+    assert str(fresh.shim) in alias.read_text()
+    for words in (["config", "path"], ["profile"], ["sessions", "list"]):
+        assert fresh.say(*words, command=[str(alias)]) == fresh.say("-p", "work", *words, shimmed=False)
+    assert "work" in fresh.say("gateways", "status", command=[str(alias)]).out
+    assert "default" not in fresh.say("gateways", "status", command=[str(alias)]).out
+
+
+@pytest.mark.parametrize("shimmed", [True, False])
+def test_an_alias_that_hermes_writes_outlives_the_shim(fresh: Stage, shimmed: bool) -> None:
+    """0.19.0 writes the path of the first `hermes` on PATH into it."""
+    made = fresh.say("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
+    assert made.code == 0, made
+    alias = fresh.home / ".local" / "bin" / "desk"
+    try:
+        for words in (["shim", "install"], ["shim", "remove"]):
+            done = fresh.ours(*words)
+            assert done.returncode == 0, done.stderr
+            assert (str(fresh.shim) in alias.read_text()) == (words[1] == "install")
+            assert fresh.say("config", "path", command=[str(alias)]).out.strip().endswith("work/config.yaml")
+    finally:
+        assert fresh.ours("shim", "install").returncode == 0
+
+
+# --- what is ours ---------------------------------------------------------------------------------------------------
+
+
+def test_a_clone_through_it_has_no_channel_for_hermes(fresh: Stage, tmp_path: Path) -> None:
+    done = fresh.say("profile", "create", "b", "--clone", "--no-alias")
+    assert done.code == 0 and TOKEN not in done.out + done.err
+    done = fresh.say("-p", "work", "profile", "create", "c", "--clone-a", "--no-alias")
+    assert done.code == 0, done
+    root = fresh.home / ".hermes"
+    homes = [root, *(root / "profiles" / name for name in "bc")]
+    source, *clones = judge(homes, tmp_path, variables=["TELEGRAM_BOT_TOKEN"])
+    assert "telegram" in source.connected
+    for home, clone in zip(homes[1:], clones, strict=True):
+        assert not clone.connected and clone.model == source.model
+        assert not any(TOKEN.encode() in path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert (homes[2] / "SOUL.md").read_text() == "You are work.\n", "the profile that was named is the source"
+
+
+def test_the_doctor_of_both_speaks(fresh: Stage) -> None:
+    fresh.say("doctor", shimmed=False)  # the first one makes files
+    real = fresh.say("doctor", shimmed=False)
+    both = fresh.say("doctor")
+    assert real.code == 0 and both.code == 3, "two profiles with one bot"
+    assert both.out.startswith(real.out) and "conflicts.shared-identity" in both.out
+    one = fresh.say("-p", "work", "doctor")
+    assert one.code == 3 and str(fresh.home / ".hermes/profiles/work") in one.out
+    assert fresh.say("doctor", more={"_HERMES_GATEWAY": "1"}).out == real.out
+    assert fresh.say("doctor", more={"HERMES_PROFILES_SHIM": "off"}) == real
+
+
+def _profile_parser() -> dict[str, Any]:
+    """Return what the parser of real Hermes takes: subcommand → its positional words and its options."""
+    script = """
+import argparse, json
+from hermes_cli.subcommands.profile import build_profile_parser
+top = argparse.ArgumentParser(); sub = top.add_subparsers()
+build_profile_parser(sub, cmd_profile=lambda args: None)
+profile = sub.choices["profile"]
+(actions,) = [each for each in profile._actions if isinstance(each, argparse._SubParsersAction)]
+found = {name: {"words": [(a.dest, a.nargs) for a in parser._actions if not a.option_strings],
+                "options": [(a.option_strings, a.nargs) for a in parser._actions if a.option_strings]}
+         for name, parser in actions.choices.items()}
+found[""] = {"words": [], "options": [(a.option_strings, a.nargs) for a in profile._actions if a.option_strings]}
+print(json.dumps(found))
+"""
+    done = subprocess.run([hermes_python(), "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
+    """For every subcommand of 0.19.0 and every option, in each spelling: ours takes it, or Hermes gets all of it."""
+    found = _profile_parser()
+    assert {"list", "create", "export", "describe", "install"} <= set(found)
+    shared = {name for name in found if name in SHARED}
+    assert shared == set(SHARED), "each of these is really there"
+    for name, parser in found.items():
+        positional = [f"x{number}" for number, _ in enumerate(parser["words"])]
+        base = [name, *positional] if name else []
+        assert choose(["profile", *base]).program == ("profiles" if name in shared else "hermes"), name
+        for spellings, nargs in parser["options"]:
+            for spelling in spellings:
+                given = ["value"] if nargs is None else []
+                for words in ([*base, spelling, *given], [*base[:1], spelling, *given, *base[1:]]):
+                    choice = choose(["profile", *words])
+                    if name not in shared:
+                        assert choice.program == "hermes" and choice.words == ("profile", *words), words
+                        continue
+                    assert choice.program == "profiles" and choice.words == tuple(words), words
+                    taken = parsed(COMMANDS, name, words[1:])
+                    assert taken is not None
+                    assert not given or "value" in taken.values(), f"{words}: the value belongs to the option"
+                    assert given or spelling in ("-h", "--help") or True in taken.values(), f"{words}: it is a switch"
+        if name in shared:
+            long = {each for spellings, _ in parser["options"] for each in spellings if each[:2] == "--"}
+            assert long - {"--help"} == set(SHARED[name]), "what may be shortened is what argparse knows"
+            assert choose(["profile", name, *positional, "--not-an-option"]).program == "hermes"
+
+
+def test_the_words_that_are_ours_alone_are_no_words_of_hermes() -> None:
+    script = "import hermes_cli.main as m; print(*sorted(m._BUILTIN_SUBCOMMANDS))"
+    done = subprocess.run([hermes_python(), "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    theirs = set(done.stdout.split())
+    assert {"profile", "doctor", "gateway"} <= theirs and not theirs & {"profiles", "gateways"}
+
+
+# --- gateways -------------------------------------------------------------------------------------------------------
+
+
+def _with_port(stage: Stage, profile: str) -> int:
+    port = free_port()
+    home = stage.home / ".hermes" / "profiles" / profile
+    (home / ".env").write_text(
+        "API_SERVER_ENABLED=true\nAPI_SERVER_HOST=127.0.0.1\nHERMES_DISABLE_LAZY_INSTALLS=1\n"
+        f"API_SERVER_KEY=CANARY-{profile}-0123456789abcdef\nAPI_SERVER_PORT={port}\n"
+    )
+    return port
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_gateway_as_without_the_shim(fresh: Stage, number: signal.Signals) -> None:
+    port = _with_port(fresh, "work")
+    codes = {}
+    for shimmed, program in ((False, fresh.hermes), (True, fresh.shim)):
+        log = fresh.home / f"{shimmed}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [program, "-p", "work", "gateway", "run"], env=fresh.environment(shimmed=shimmed), cwd=fresh.home,
+                stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        try:
+            eventually(lambda: answers(port), lambda log=log: log.read_text(errors="replace")[-3000:])
+            words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+            assert b"gateway" in words and str(fresh.shim).encode() not in words, "it has become Hermes"
+            process.send_signal(number)
+            codes[shimmed] = process.wait(40)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
+    assert codes[True] == codes[False]
+
+
+def test_gateways_are_the_fleet(fresh: Stage) -> None:
+    port = _with_port(fresh, "work")
+
+    def outcomes(*words: str) -> dict[str, str]:
+        done = fresh.say(*words, "--json")
+        rows = json.loads(done.out)["data"]["outcomes"]
+        return {row["profile"]: row["outcome"] for row in rows}
+
+    try:
+        assert outcomes("-p", "work", "gateways", "install", "--start") == {"work": "started"}
+        assert answers(port)
+        assert outcomes("gateways", "restart") == {"default": "skipped", "work": "restarted"}
+        assert answers(port)
+        assert outcomes("-p", "work", "gateways", "stop") == {"work": "stopped"}
+    finally:
+        done = fresh.say("gateways", "uninstall")
+    assert done.code == 0, done
