@@ -14,6 +14,7 @@ COMMANDS = {
     "restart": "fleet_run:restart",
     "status": "fleet_view:status",
     "list": "fleet_view:list_gateways",
+    "logs": "fleet_logs:logs",
     "enable": "fleet_switch:enable",
     "disable": "fleet_switch:disable",
     "group": "fleet_switch:group",
@@ -29,7 +30,7 @@ SUMMARY = "One service for every profile's gateway, and one command for all of t
 EPILOG = """Examples:
 
 \b
-  hermes-gateways install --start             a service for every profile, started
+  hermes-gateways install --start   a service for every profile, started
   hermes-gateways status
   hermes-gateways restart --rolling
   hermes-gateways stop work

@@ -170,6 +170,52 @@ class LiveLines:
             sys.stderr.flush()
 
 
+class Stream:
+    """Prints lines to stdout as they come, each with a coloured head on a terminal that takes colours."""
+
+    def __init__(self) -> None:
+        has_colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", None, "")
+        self._has_colours = has_colours and sys.stdout.isatty()
+
+    def write(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
+        """Print (style, head, style, text) lines; a style is what stands in `ESC [ … m`, "" for none.
+
+        Raises OSError when nobody reads them, or they cannot be written.
+        """
+        if self._has_colours:
+            drawn = [_styled(style, head) + _styled(other, text) for style, head, other, text in lines]
+        else:
+            drawn = [_plain(head) + _plain(text) for _, head, _, text in lines]
+        if drawn:
+            _write(sys.stdout, "\n".join(drawn))
+            sys.stdout.flush()
+
+    def is_unread(self) -> bool:
+        """Return whether the reader of a pipe went away: without a line to write nobody would notice."""
+        import select
+
+        try:
+            watched = select.poll()
+            watched.register(sys.stdout.fileno(), 0)
+            return any(event & (select.POLLERR | select.POLLNVAL) for _, event in watched.poll(0))
+        except (OSError, ValueError, AttributeError):  # no file behind it: a test reads it
+            return False
+
+
+def takes_utf8() -> bool:
+    """Return whether stdout can say every character."""
+    return (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
+
+
+def silence() -> None:
+    """Let what stdout still holds go nowhere: nobody can read it."""
+    _silence(sys.stdout)
+
+
+def _styled(style: str, text: str) -> str:
+    return f"\x1b[{style}m{_plain(text)}\x1b[0m" if style and text else _plain(text)
+
+
 def _problem(kind: str, problem: Problem) -> None:
     _err(f"{kind}: {problem.message}")
     if problem.hint:

@@ -157,8 +157,8 @@ class ValueIndex:
         return self._owners
 
     @property
-    def spellings(self) -> Iterable[str]:
-        """Return every spelling of a value that is text."""
+    def spellings(self) -> Mapping[str, str]:
+        """Return every spelling of a value that is text → the name of the key it belongs to."""
         return self._spellings
 
     def names_in(self, data: bytes) -> tuple[str, ...]:

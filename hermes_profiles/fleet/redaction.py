@@ -35,6 +35,7 @@ _GRAM = 7
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 # As many harmless words are remembered.
 _WORDS = 50_000
+_PATTERNS = 1_000
 # Less than this much of a secret gives nothing away.
 _TELLING_PART = 4
 
@@ -164,15 +165,16 @@ class Redactor:
         for value, name in secrets.items():
             named.setdefault(name, []).append(value)
         self._index = ValueIndex(named)
-        self._grams: set[str] = set()
+        self._grams: dict[str, list[str]] = {}
         self._odd: set[str] = set()
         for spelling in self._index.spellings:
             runs = _RUN.findall(spelling)
             if runs:
-                self._grams.add(max(runs, key=len)[-_GRAM:])
+                self._grams.setdefault(max(runs, key=len)[-_GRAM:], []).append(spelling)
             else:
                 self._odd.update((spelling, _as_latin_1(spelling)))
         self._harmless: set[str] = set()
+        self._patterns: dict[tuple[str, ...], re.Pattern[str]] = {}
 
     def redact(self, text: str) -> str:
         """Return a text, of one line or of many, with every secret replaced by `<its name>`."""
@@ -210,7 +212,7 @@ class Redactor:
             text = f"{text}\n{unquote(text, errors='surrogateescape')}"
         words = set(_RUN.findall(text)) - self._harmless
         for word in words:
-            if not self._grams.isdisjoint([word[at : at + _GRAM] for at in range(len(word) - _GRAM + 1)]):
+            if not self._grams.keys().isdisjoint(_grams_of(word)):
                 return True
         if len(self._harmless) > _WORDS:
             self._harmless.clear()
@@ -222,14 +224,35 @@ class Redactor:
         return without_shapes(found)
 
     def _line(self, line: str) -> str:
-        pieces, position = [], 0
-        for start, end, name in self._index.spans(line):
-            pieces += [line[position:start], f"<{name}>"]
-            position = end
-        text = "".join((*pieces, line[position:]))
+        text = self._cut_out(line)
+        if not self._may_hold_value(text):
+            return text
         left = self._index.names_in(_bytes(text))
         # In a spelling that cannot be cut out, such as one with every character encoded: the line goes as a whole.
         return f"<{', '.join(left)}>" if left else text
+
+    def _cut_out(self, line: str) -> str:
+        """Return a line without the values that stand in it as text."""
+        names = self._index.spellings
+        near = {gram for word in _RUN.findall(line) for gram in _grams_of(word) if gram in self._grams}
+        candidates = {spelling for gram in near for spelling in self._grams[gram]} | self._odd
+        found = tuple(sorted((each for each in candidates if each in line and each in names), key=_longest_first))
+        if not found:
+            return line
+        pattern = self._patterns.get(found)
+        if pattern is None:
+            if len(self._patterns) >= _PATTERNS:
+                self._patterns.clear()
+            pattern = self._patterns[found] = re.compile("|".join(map(re.escape, found)))
+        return pattern.sub(lambda match: f"<{names[match[0]]}>", line)
+
+
+def _grams_of(word: str) -> list[str]:
+    return [word[at : at + _GRAM] for at in range(len(word) - _GRAM + 1)]
+
+
+def _longest_first(text: str) -> tuple[int, str]:
+    return -len(text), text
 
 
 def _as_latin_1(text: str) -> str:

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,9 +26,17 @@ class Level(IntEnum):
     CRITICAL = 50
 
 
+class Cut(IntFlag):
+    """Which part of a record's text is missing, because its line was half-written when it was read."""
+
+    NOTHING = 0
+    BEGIN = 1
+    END = 2
+
+
 class Record(NamedTuple):
     """One thing a gateway said. `time`: epoch seconds, None when the record has none; `text`: without time, level
-    and logger, with the lines that belong to it; `is_copy`: the gateway's log has it, too."""
+    and logger, with the lines that belong to it; `is_copy`: the gateway's log has it, too; `cut`: what is missing."""
 
     time: float | None
     level: Level | None
@@ -36,6 +44,7 @@ class Record(NamedTuple):
     text: str
     session: str | None = None
     is_copy: bool = False
+    cut: Cut = Cut.NOTHING
 
 
 LEVELS = {str(level.name): level for level in Level} | {"WARN": Level.WARNING, "FATAL": Level.CRITICAL}
@@ -52,12 +61,15 @@ _GATEWAY_LOGGERS = ("gateway", "hermes_plugins", "plugins.platforms")
 # Escape sequences of terminals: colours, titles, cursor.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # A record is cut into several here: a log without any line that begins one must not fill the memory.
-LONGEST_LINES = 2_000
+LONGEST_LINES = 1_000
+LONGEST_RECORD = 512 * 1024
 
 
 def decode(raw: bytes) -> str:
     """Return a line of a log as text, without its end and what moves a cursor; bytes that are no UTF-8 become
     surrogates, which a printer replaces."""
+    if raw[:1] == b"\0":  # the hole that a writer leaves behind who goes on where the file was longer
+        raw = raw.lstrip(b"\0")
     line = raw.decode("utf-8", "surrogateescape")
     if "\x1b" in line:
         line = _ESCAPE.sub("", line)
@@ -90,6 +102,12 @@ class Assembler:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._head: re.Match[str] | bool | None = None
+        self._size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no record is under way."""
+        return not self._lines
 
     def feed(self, lines: Iterable[str]) -> Iterator[Record]:
         """Yield the records that are complete with these lines."""
@@ -98,11 +116,12 @@ class Assembler:
             if self._lines:
                 if not head and self._goes_on(line):
                     self._lines.append(line)
+                    self._size += len(line)
                     continue
                 yield self._record()
             elif not head and not line.strip():
                 continue  # a blank line that is nobody's
-            self._lines, self._head = [line], head
+            self._lines, self._head, self._size = [line], head, len(line)
 
     def end(self) -> Iterator[Record]:
         """Yield the last record: nothing more belongs to it."""
@@ -113,7 +132,7 @@ class Assembler:
     def _goes_on(self, line: str) -> bool:
         """Return whether a line that begins no record belongs to the one under way. After a record with a head,
         every line does; elsewhere what is indented, blank, or the end of a traceback."""
-        if len(self._lines) >= LONGEST_LINES:
+        if len(self._lines) >= LONGEST_LINES or self._size >= LONGEST_RECORD:
             return False
         if self._head:
             return True

@@ -1,0 +1,338 @@
+"""A log that grows, seen from one look to the next: no line is lost and none told twice, whatever happens to the file.
+
+What was opened stays open: then the number of a file tells for certain whether it is the same, and what was written to
+one that has been renamed or removed can still be read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .reading import BLOCK, Lines, end_of_lines, open_log
+from .records import Assembler, Cut, Record, decode, records_in
+
+# So much of one file is read at one look.
+BUDGET = 4 * BLOCK
+# After so many seconds a line that nobody ends is told as it is.
+PATIENCE = 1.0
+# So much of the beginning, and of what was read last, shows that a file is still the one it was.
+_HEAD, _TAIL = 512, 256
+# A file that was removed is let go when nothing has been added to it for so long.
+_GRACE = 2.0
+# So many rotated siblings are watched: supervisord and launchd go on writing to the file that Hermes has renamed.
+_SIBLINGS = 4
+_MOST = 16
+_TURNED = re.compile(r"\.(\d{1,4})|[.-]\d{4}-?\d\d-?\d\d(?:[-T]\d+)?")
+
+
+class Key(NamedTuple):
+    """Which file it is, as long as somebody has it open."""
+
+    device: int
+    number: int
+
+
+def key_of(status: os.stat_result) -> Key:
+    """Return which file a status is of."""
+    return Key(status.st_dev, status.st_ino)
+
+
+class Sibling(NamedTuple):
+    """A rotated file: `changed` in nanoseconds, `number` of its name (`gateway.log.2`), 0 without one."""
+
+    path: str
+    key: Key
+    changed: int
+    number: int
+    size: int
+
+
+def siblings(path: Path) -> list[Sibling]:
+    """Return the rotated siblings of a log that can be read as text, the oldest first."""
+    for _ in range(5):
+        found = _siblings(path)
+        if found == _siblings(path):  # nobody renamed them meanwhile
+            break
+    return found
+
+
+def _siblings(path: Path) -> list[Sibling]:
+    found = []
+    try:
+        with os.scandir(path.parent) as scan:
+            for entry in scan:
+                if not entry.name.startswith(path.name) or entry.name == path.name:
+                    continue
+                match = _TURNED.fullmatch(entry.name, len(path.name))
+                if match is None:
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    number = int(match[1] or 0)
+                    found.append(Sibling(entry.path, key_of(status), status.st_mtime_ns, number, status.st_size))
+    except OSError:
+        return []
+    return sorted(found, key=lambda each: (each.changed, -each.number))
+
+
+class Grown:
+    """One open file: how far it was read, and how to tell that it is not what it was."""
+
+    def __init__(self, file: int, status: os.stat_result, offset: int) -> None:
+        self.file = file
+        self.key = key_of(status)
+        self.offset = offset
+        self.lines = Lines()
+        self.assembler = Assembler()
+        self.changed = status.st_mtime_ns
+        self.grown_at = 0.0
+        self._is_rest = False
+        self._head = self._tail = b""
+        self._remember(b"")
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self.file)
+
+    def _remember(self, block: bytes) -> None:
+        if len(self._head) < _HEAD:
+            self._head = os.pread(self.file, min(_HEAD, self.offset), 0)
+        tail = min(_TAIL, self.offset)
+        self._tail = block[-tail:] if len(block) >= tail > 0 else os.pread(self.file, tail, self.offset - tail)
+
+    def begins_like(self, file: int) -> bool:
+        """Return whether another file holds, up to where this one was read, the same."""
+        return (
+            os.pread(file, len(self._head), 0) == self._head
+            and os.pread(file, len(self._tail), self.offset - len(self._tail)) == self._tail
+        )
+
+    def was_rewritten(self, status: os.stat_result) -> bool:
+        """Return whether the file was cut or written anew since it was read."""
+        if status.st_size < self.offset:
+            return True
+        return status.st_mtime_ns != self.changed and not self.begins_like(self.file)
+
+    def start_over(self) -> None:
+        """Read from the beginning next time."""
+        self.offset = 0
+        self.lines, self.assembler = Lines(), Assembler()
+        self._is_rest = False
+        self._head = self._tail = b""
+
+    def copy_to(self, file: int, status: os.stat_result) -> Grown:
+        """Return a copy of this file, from another one's name, as read as far as this one."""
+        copy = Grown(file, status, self.offset)
+        copy.lines, copy.assembler, copy._is_rest = self.lines, self.assembler, self._is_rest
+        copy.grown_at = self.grown_at
+        return copy
+
+    def read(self, status: os.stat_result, now: float) -> Iterator[Record]:
+        """Yield the records that are complete, up to the budget; a record is when nothing was added for a look."""
+        self.changed = status.st_mtime_ns
+        if status.st_size <= self.offset:
+            if self.lines.rest and now - self.grown_at >= PATIENCE:
+                yield from self._half(Cut.END)
+            if not self.lines.rest:
+                yield from self.assembler.end()
+            return
+        budget = BUDGET
+        self.grown_at = now
+        while budget > 0 and (block := os.pread(self.file, min(BLOCK, budget), self.offset)):
+            budget -= len(block)
+            self.offset += len(block)
+            if self._is_rest and b"\n" in block:
+                rest, _, block = block.partition(b"\n")
+                self.lines.rest += rest
+                yield from self._half(Cut.BEGIN)
+                self._is_rest = False
+            if not self._is_rest:
+                yield from self.assembler.feed(map(decode, self.lines.feed(block)))
+            else:
+                self.lines.feed(block)
+            self._remember(block)
+
+    def end(self) -> Iterator[Record]:
+        """Yield what is left: nothing more will be added."""
+        if self.lines.rest:
+            yield from self._half(Cut.END)
+        yield from self.assembler.end()
+
+    def _half(self, cut: Cut) -> Iterator[Record]:
+        """Yield the record under way, and a piece of a line as a record of its own."""
+        yield from self.assembler.end()
+        was_rest, self._is_rest = self._is_rest, cut is Cut.END
+        piece = self.lines.take_rest()
+        if was_rest:
+            cut |= Cut.BEGIN
+        for record in records_in([decode(piece)]):
+            yield record._replace(cut=cut)
+
+
+class Tail:
+    """One log with its rotated siblings, followed. `problem` says why it cannot be read, `lost` whether it was
+    rotated away faster than it could be."""
+
+    def __init__(self, path: Path, now: float, *, from_end: bool) -> None:
+        """`from_end`: what is there already is known; `now`: epoch seconds."""
+        self.path = path
+        self.problem: OSError | None = None
+        self.lost = False
+        self._began = int((now - 1) * 1e9)
+        self._files: list[Grown] = []
+        if from_end:
+            self._begin()
+
+    def _begin(self) -> None:
+        rotated = siblings(self.path)[-_SIBLINGS:]
+        newest = self._open(str(self.path))
+        for each in rotated:
+            found = self._open(each.path)
+            if found is not None and found[1] not in [known.key for known in self._files]:
+                self._files.append(Grown(found[0], found[2], found[2].st_size))
+        if newest is not None:
+            file, key, status = newest
+            self._files = [each for each in self._files if each.key != key]
+            self._files.append(Grown(file, status, end_of_lines(file, status.st_size)))
+
+    @property
+    def read_to(self) -> dict[Key, int]:
+        """Return how far each file was read."""
+        return {each.key: each.offset for each in self._files}
+
+    @property
+    def has_half_a_record(self) -> bool:
+        """Return whether a record was begun to which more may belong."""
+        return any(not each.assembler.is_empty for each in self._files)
+
+    def close(self) -> None:
+        """Let all files go."""
+        for each in self._files:
+            each.close()
+        self._files = []
+
+    def look(self, now: float) -> tuple[list[Record], bool]:
+        """Return the records that have become complete, and whether there is more to be read at once."""
+        self._find_new()
+        records: list[Record] = []
+        for each in list(self._files):
+            status = os.fstat(each.file)
+            if each.was_rewritten(status):
+                records += self._rescue(each, now)
+                status = os.fstat(each.file)
+            records += each.read(status, now)
+            if each.offset < os.fstat(each.file).st_size:
+                return records, True
+            if each is not self._files[-1]:
+                if not each.lines.rest:  # what has followed is in the next file
+                    records += each.assembler.end()
+                records += self._let_go(each, status, now)
+        return records, False
+
+    def _let_go(self, each: Grown, status: os.stat_result, now: float) -> list[Record]:
+        """Close a file that was removed; returns what was left of it."""
+        if status.st_nlink and len(self._files) <= _SIBLINGS + 1:
+            return []
+        if now - each.grown_at < _GRACE and len(self._files) <= _MOST:
+            return []
+        left = [*each.end()]
+        each.close()
+        self._files.remove(each)
+        return left
+
+    def _find_new(self) -> None:
+        """Notice that another file has got the name, and open it and those that had it since the last look."""
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            self.problem = None if isinstance(error, FileNotFoundError) else error
+            return
+        if self._files and key_of(status) == self._files[-1].key:
+            return
+        newest = self._open(str(self.path))
+        if newest is None:
+            return
+        self.problem = None
+        file, key, status = newest
+        for each in self._files:
+            if each.key == key:  # it was renamed back
+                os.close(file)
+                self._files.remove(each)
+                self._files.append(each)
+                return
+        if self._files:
+            last_is_gone = os.fstat(self._files[-1].file).st_nlink == 0
+            between = self._between(key)
+            self.lost |= last_is_gone and bool(between)
+            self._files += between
+        self._files.append(Grown(file, status, 0))
+
+    def _between(self, newest: Key) -> list[Grown]:
+        """Return the files that had the name since the last look and have lost it again, the oldest first."""
+        opened: dict[Key, tuple[int, os.stat_result]] = {}
+        numbers: dict[Key, tuple[int, int]] = {}
+        known = {each.key for each in self._files} | {newest}
+        for _ in range(20):  # each look at the names may meet another rotation
+            unknown = [each for each in siblings(self.path) if each.key not in known and each.changed >= self._began]
+            numbers |= {each.key: (-each.number, each.changed) for each in unknown}
+            missing = [each for each in unknown if each.key not in opened]
+            if not missing:
+                break
+            for each in missing:
+                found = self._open(each.path)
+                if found is not None and found[1] == each.key:
+                    opened[each.key] = (found[0], found[2])
+                elif found is not None:
+                    os.close(found[0])
+        ordered = sorted(opened, key=lambda key: numbers[key])
+        return [self._continued(*opened[key]) for key in ordered]
+
+    def _continued(self, file: int, status: os.stat_result) -> Grown:
+        """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
+        for known in self._files:
+            if status.st_size >= known.offset > 0 and known.begins_like(file):
+                return Grown(file, status, known.offset)
+        return Grown(file, status, 0)
+
+    def _rescue(self, each: Grown, now: float) -> list[Record]:
+        """Start a file over that was cut; returns what was left. What had been added before may be in a copy of it
+        (`copytruncate` of logrotate), which is read first."""
+        left: list[Record] = []
+        known = [one.key for one in self._files]
+        for sibling in siblings(self.path):
+            if sibling.key in known or sibling.changed < self._began or sibling.size < each.offset or not each.offset:
+                continue
+            found = self._open(sibling.path)
+            if found is None:
+                continue
+            if each.begins_like(found[0]):
+                copy = each.copy_to(found[0], found[2])
+                self._files.insert(self._files.index(each), copy)
+                before = -1
+                while before < copy.offset < found[2].st_size:
+                    before = copy.offset
+                    left += copy.read(found[2], now)
+                left += copy.end()
+                each.start_over()
+                return left
+            os.close(found[0])
+        left = [*each.end()]
+        each.start_over()
+        return left
+
+    def _open(self, path: str) -> tuple[int, Key, os.stat_result] | None:
+        try:
+            file, status = open_log(path)
+        except OSError as error:
+            if path == str(self.path) and not isinstance(error, FileNotFoundError):
+                self.problem = error
+            return None
+        return file, key_of(status), status

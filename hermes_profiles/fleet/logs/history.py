@@ -1,0 +1,232 @@
+"""What gateways have written, of many profiles in order of time: the last records, or all from a moment on."""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from hermes_profiles.services.managers.base import ManagerError
+from hermes_profiles.services.managers.journal import Journal, open_journal
+
+from .filters import Filter
+from .following import Key, key_of, siblings
+from .journal import JOURNAL, UnitRecords, records_of
+from .reading import open_log, place_of, records_backward, records_forward
+from .records import Record
+from .sources import Source, Unit
+from .twins import Originals, TwinTimes
+
+# Of a log whose records have no times, at most so many are told as of some moment.
+_TIMELESS = 2_000
+
+
+class Entry(NamedTuple):
+    """A record in its place. `time`: its own, or as near as can be known; `key`: what it is sorted by."""
+
+    profile: str
+    source: str
+    record: Record
+    time: float | None
+    key: float
+    is_errors: bool = False
+
+
+@dataclass
+class Past:
+    """Reads what is there. `read_to`: file → how far, where somebody goes on from there; then no other file counts.
+
+    `began`: since when (epoch seconds); `problems`: what could not be read, and why; `originals`: profile → what knows
+    of copies.
+    """
+
+    sources: Sequence[Source]
+    units: Sequence[Unit]
+    wanted: Filter
+    environment: Mapping[str, str] = field(default_factory=dict)
+    read_to: Mapping[Key, int] | None = None
+    began: float = float("inf")
+    journal_until: float | None = None
+    problems: dict[str, OSError] = field(default_factory=dict)
+    journal_problem: str = ""
+    originals: dict[str, Originals] = field(default_factory=dict)
+
+    def last(self, count: int) -> list[Entry]:
+        """Return the last records that are wanted, in order."""
+        if count <= 0:
+            return []
+        streams = [self._ranked(self._file_backward(each), rank) for rank, each in enumerate(self.sources)]
+        with _closing(self._journal(backward=True)) as journal:
+            if journal is not None:
+                streams.append(self._ranked(self._journal_backward(journal), len(self.sources)))
+            merged = (entry for _, _, entry in heapq.merge(*streams, key=lambda each: each[:2]))
+            found = list(islice((each for each in merged if self._takes(each)), count))
+        found.reverse()
+        found.sort(key=lambda entry: entry.key)  # what the journal has is only nearly in order
+        return found
+
+    @staticmethod
+    def _ranked(entries: Iterator[Entry], rank: int) -> Iterator[tuple[float, int, Entry]]:
+        return ((-entry.key, -rank, entry) for entry in entries)
+
+    def since(self) -> Iterator[Entry]:
+        """Yield all records that are wanted, in order."""
+        streams = [self._file_forward(each) for each in self.sources]
+        with _closing(self._journal(backward=False)) as journal:
+            if journal is not None:
+                streams.append(self._journal_forward(journal))
+            merged = heapq.merge(*streams, key=lambda entry: entry.key)
+            yield from (entry for entry in merged if self._takes(entry))
+
+    def _takes(self, entry: Entry) -> bool:
+        wanted, moment = self.wanted, entry.key if entry.time is None else entry.time
+        if (wanted.since is not None and moment < wanted.since) or (wanted.until is not None and moment > wanted.until):
+            return False
+        return wanted.takes(entry.record, is_errors=entry.is_errors) and not self.has_original(entry)
+
+    def has_original(self, entry: Entry) -> bool:
+        """Return whether an entry is a copy of one that is shown anyway."""
+        if not entry.record.is_copy:
+            return False
+        known = self.originals.get(entry.profile)
+        return known is not None and known.have(entry.record)
+
+    # -- files
+
+    def _files(self, source: Source) -> Iterator[tuple[int, int, float]]:
+        """Yield (descriptor, end, time of the last change) of a log and its rotated siblings, the newest first."""
+        seen: set[Key] = set()
+        names: Iterator[str] = iter((str(source.path),))
+        is_first = True
+        while (name := next(names, None)) is not None:
+            if is_first:
+                names, is_first = (each.path for each in reversed(siblings(source.path))), False
+            try:
+                file, status = open_log(name)
+            except OSError as error:
+                if name == str(source.path) and not isinstance(error, FileNotFoundError | NotADirectoryError):
+                    self.problems[name] = error
+                continue
+            try:
+                key = key_of(status)
+                end = status.st_size if self.read_to is None else self.read_to.get(key)
+                # Renamed since: it was read under another name. Unknown: it came since, and who follows reads it.
+                is_new = end is None and (name == str(source.path) or status.st_mtime >= self.began)
+                if key in seen or is_new:
+                    continue
+                seen.add(key)
+                yield file, status.st_size if end is None else end, status.st_mtime
+            finally:
+                os.close(file)
+
+    def _file_backward(self, source: Source) -> Iterator[Entry]:
+        """Yield the records of a log, the last first, until they are too old."""
+        wanted = self.wanted
+        twins = TwinTimes(source.path.parent) if source.is_errors else None
+        key = float("inf")
+        timeless = 0
+        for file, size, changed in self._files(source):
+            if wanted.since is not None and changed < wanted.since - 1:
+                return
+            key = min(key, changed)
+            end = size if wanted.until is None else place_of(file, size, wanted.until, after=True)
+            for record in records_backward(file, end):
+                moment = record.time
+                if moment is None and twins is not None:
+                    moment = twins.time_of(record)
+                if moment is None:
+                    timeless += 1
+                    if timeless > _TIMELESS and (wanted.since is not None or wanted.until is not None):
+                        return
+                else:
+                    timeless = 0
+                    key = min(key, moment)
+                    if wanted.since is not None and moment < wanted.since:
+                        return
+                yield Entry(source.profile, source.name, record, moment, key, source.is_errors)
+
+    def _file_forward(self, source: Source) -> Iterator[Entry]:
+        """Yield the records of a log from a moment on, in order."""
+        if source.is_errors:  # their times are only found backward
+            yield from reversed([*self._file_backward(source)])
+            return
+        since = self.wanted.since
+        parts: list[tuple[int, int, int]] = []
+        try:
+            for file, size, changed in self._files(source):
+                if since is not None and changed < since - 1:
+                    break
+                begin = 0 if since is None else place_of(file, size, since, after=False)
+                parts.append((os.dup(file), begin, size))
+                if begin > 0:
+                    break
+            key = 0.0
+            while parts:
+                file, begin, size = parts.pop()
+                try:
+                    for record in records_forward(file, begin, size):
+                        key = max(key, record.time or key)
+                        if self.wanted.until is not None and key > self.wanted.until:
+                            return
+                        yield Entry(source.profile, source.name, record, record.time, key)
+                finally:
+                    os.close(file)
+        finally:
+            for file, _, _ in parts:
+                os.close(file)
+
+    # -- the journal
+
+    def _journal(self, *, backward: bool) -> Journal | None:
+        if not self.units:
+            return None
+        until = min((each for each in (self.wanted.until, self.journal_until) if each is not None), default=None)
+        try:
+            return open_journal(
+                [(each.name, each.scope) for each in self.units], self.environment, since=self.wanted.since,
+                until=until, backward=backward,
+            )  # fmt: skip
+        except ManagerError as error:
+            self.journal_problem = error.problem.message
+            return None
+
+    def _journal_backward(self, journal: Journal) -> Iterator[Entry]:
+        for unit, record in records_of(journal.entries(), by_name(self.units)):
+            yield Entry(unit.profile, JOURNAL, record, record.time, record.time or 0.0)
+        self.journal_problem = journal.complaint()
+
+    def _journal_forward(self, journal: Journal) -> Iterator[Entry]:
+        known, key = by_name(self.units), 0.0
+        assembled = {unit: UnitRecords() for unit in self.units}
+        for entry in journal.entries():
+            unit = known.get((entry.unit, entry.scope))
+            for record in assembled[unit].feed(entry) if unit is not None else ():
+                key = max(key, record.time or key)
+                yield Entry(unit.profile if unit else "", JOURNAL, record, record.time, key)
+        self.journal_problem = journal.complaint()
+        for unit, records in assembled.items():
+            for record in records.end():
+                key = max(key, record.time or key)
+                yield Entry(unit.profile, JOURNAL, record, record.time, key)
+
+
+def by_name(units: Sequence[Unit]) -> dict[tuple[str, str], Unit]:
+    """Return (unit, scope) → unit."""
+    return {(each.name, each.scope): each for each in units}
+
+
+class _closing:
+    """Ends `journalctl`, if there is one, whatever happens."""
+
+    def __init__(self, journal: Journal | None) -> None:
+        self._journal = journal
+
+    def __enter__(self) -> Journal | None:
+        return self._journal
+
+    def __exit__(self, *_: object) -> None:
+        if self._journal is not None:
+            self._journal.close()

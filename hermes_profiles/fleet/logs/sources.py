@@ -1,0 +1,114 @@
+"""Where the gateway of a profile writes: its own logs, and where its service puts what it prints. Files alone tell.
+
+Looked at on real gateways (Hermes 0.19.0): `gateway.log` holds all that the gateway's own parts say, from INFO up.
+Standard error gets a copy of everything from WARNING up, of all parts, without a time; standard output a picture at
+the start. Under systemd both go to the journal, under launchd to `gateway.error.log` and `gateway.log`, under our
+supervisor to `gateway.log`, where the copies then stand beside what they are copies of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.fleet.survey import World
+from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
+
+GATEWAY_LOG = "gateway.log"
+ERROR_LOG = "gateway.error.log"
+_LARGEST = 1024 * 1024
+
+
+class Source(NamedTuple):
+    """A file that a gateway writes to; `name` is what it is called in answers."""
+
+    profile: str
+    name: str
+    path: Path
+
+    @property
+    def is_errors(self) -> bool:
+        """Return whether it holds what the gateway wrote to its standard error."""
+        return self.name == ERROR_LOG
+
+
+class Unit(NamedTuple):
+    """A unit of systemd whose output goes to the journal; `scope`: "user" or "system"."""
+
+    profile: str
+    name: str
+    scope: str
+
+
+def sources_of(world: World, profile: str) -> list[Source]:
+    """Return the files of a profile's gateway, whether they are there or not; none twice."""
+    logs = world.layout.home(profile) / "logs"
+    found = [Source(profile, GATEWAY_LOG, logs / GATEWAY_LOG), Source(profile, ERROR_LOG, logs / ERROR_LOG)]
+    known = {os.path.realpath(each.path) for each in found}
+    for path in _written_by_service(world, profile):
+        real = os.path.realpath(path)
+        if real not in known and os.path.isabs(path):
+            known.add(real)
+            found.append(Source(profile, path.name, path))
+    return found
+
+
+def _written_by_service(world: World, profile: str) -> Iterator[Path]:
+    """Yield the files that the definitions of a profile's service name."""
+    name = world.service_name(profile)
+    if world.layout.platform == "darwin":
+        yield from _of_plist(launch_agent(name, world.layout.user_home))
+    program = world.layout.state / "supervisor" / "programs" / f"{name.unit}.conf"
+    content = _content(program)
+    if content:
+        from hermes_profiles.services.supervisor import log_of
+
+        log = log_of(content)
+        if log:
+            yield Path(log)
+
+
+def _of_plist(path: Path) -> Iterator[Path]:
+    content = _content(path)
+    if not content:
+        return
+    from hermes_profiles.model.result import Failed
+    from hermes_profiles.services.launchd import parse_plist
+
+    try:
+        job = parse_plist(content)
+    except Failed:  # doctor tells
+        return
+    for key in ("StandardOutPath", "StandardErrorPath"):
+        if isinstance(job.get(key), str):
+            yield Path(job[key])
+
+
+def units_of(world: World, profile: str) -> list[Unit]:
+    """Return the units of systemd that run a profile's gateway, in either scope."""
+    if world.layout.platform == "darwin":
+        return []
+    name = world.service_name(profile)
+    found = []
+    for path, scope in ((user_unit(name, world.layout.user_home), "user"), (system_unit(name), "system")):
+        if path.is_file() and _is_for(path, world, profile):
+            found.append(Unit(profile, path.name, scope))
+    return found
+
+
+def _is_for(path: Path, world: World, profile: str) -> bool:
+    """Return whether a unit runs this profile: two roots of one account share the names of units."""
+    home = os.path.realpath(world.layout.home(profile))
+    named = [line.partition(b"HERMES_HOME=")[2] for line in _content(path).splitlines() if b"HERMES_HOME=" in line]
+    homes = [os.fsdecode(each.strip().strip(b'"').replace(b"%%", b"%")) for each in named]
+    return not homes or any(os.path.realpath(each) == home for each in homes)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_regular(path, _LARGEST)
+    except OSError:
+        return b""

@@ -1,0 +1,142 @@
+"""What systemd's journal has of units, read through `journalctl`: backward from the end, or as it grows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, NamedTuple
+
+from .base import ManagerError
+from .processes import batches, listed_environment, plain
+
+_FIELDS = (
+    "MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER", "_PID",
+)  # fmt: skip
+_BLOCK = 256 * 1024
+# `journalctl` says this on its standard error and goes on.
+_HARMLESS = "Hint: "
+
+
+class JournalEntry(NamedTuple):
+    """One line of the journal. `unit` with `.service`; `scope`: "user" or "system"; `priority` as syslog counts, 3 is
+    an error; `is_manager`: systemd itself says it of the unit."""
+
+    unit: str
+    scope: str
+    time: float
+    priority: int
+    is_manager: bool
+    message: bytes
+
+
+class Journal:
+    """A running `journalctl` for some units, in one scope or both."""
+
+    def __init__(self, process: Any, output: IO[bytes]) -> None:
+        self._process = process
+        self._output = output
+        self._rest = b""
+
+    def entries(self) -> Iterator[JournalEntry]:
+        """Yield the entries up to the end of what was asked for; waits for them."""
+        for line in self._output:
+            entry = entry_of(line)
+            if entry is not None:
+                yield entry
+
+    def arrived(self) -> tuple[list[JournalEntry], bool]:
+        """Return the entries that are there now, without waiting, and whether more may come at all."""
+        try:
+            block = os.read(self._output.fileno(), _BLOCK)
+        except BlockingIOError:
+            return [], True
+        if not block:
+            return [], False
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        return [entry for line in lines if (entry := entry_of(line)) is not None], True
+
+    def complaint(self) -> str:
+        """Return why `journalctl` failed, "" when it did not; only after its end."""
+        code = self._process.wait(timeout=5)
+        if code == 0:
+            return ""
+        said = (self._process.stderr.read() if self._process.stderr is not None else b"").decode("utf-8", "replace")
+        lines = [line for line in said.splitlines() if line.strip() and not line.startswith(_HARMLESS)]
+        return plain(lines[0]) if lines else f"exit code {code}, and not a word"
+
+    def close(self) -> None:
+        """End `journalctl`, whatever it is doing."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.wait()
+        for stream in (self._output, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def open_journal(
+    units: Sequence[tuple[str, str]],
+    environment: Mapping[str, str],
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    backward: bool = False,
+    follow: bool = False,
+) -> Journal:
+    """Return the journal of (unit, scope) pairs; times in epoch seconds, both included.
+
+    Raises ManagerError when there is no `journalctl`.
+    """
+    import subprocess
+
+    names = [f"--user-unit={unit}" if scope == "user" else f"--unit={unit}" for unit, scope in units]
+    # More than fit on a command line are more than anybody follows at once.
+    names = list(next(batches(names), ()))
+    words = ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", f"--output-fields={','.join(_FIELDS)}"]
+    words += [f"--since=@{since:.6f}"] if since is not None else []
+    words += [f"--until=@{until:.6f}"] if until is not None else []
+    words += ["--reverse"] if backward else []
+    words += ["--follow", "--no-tail"] if follow else []
+    try:
+        # In a group of its own: a Ctrl-C is ours, and we end it then.
+        process: Any = subprocess.Popen(
+            [*words, *names], env=listed_environment(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if follow else subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise ManagerError(
+            f"the journal cannot be read: `journalctl`: {plain(error.strerror or '')}", target="journalctl",
+            code="no-journal", hint="put the folder of `journalctl` on PATH",
+        ) from error  # fmt: skip
+    if follow:
+        os.set_blocking(process.stdout.fileno(), False)
+    return Journal(process, process.stdout)
+
+
+def entry_of(line: bytes) -> JournalEntry | None:
+    """Return what one line of `--output=json` says, None when it is no entry of a unit."""
+    try:
+        data = json.loads(line)
+        moment = int(data["__REALTIME_TIMESTAMP"]) / 1e6
+        message = _message(data.get("MESSAGE"))
+        # What systemd says of a unit names it in UNIT; what the unit says itself carries where it came from.
+        unit = data.get("USER_UNIT") or data.get("UNIT")
+        is_manager = bool(unit)
+        scope = "user" if data.get("USER_UNIT") or not (unit or data.get("_SYSTEMD_USER_UNIT") is None) else "system"
+        unit = unit or data.get("_SYSTEMD_USER_UNIT") or data.get("_SYSTEMD_UNIT")
+        priority = int(data.get("PRIORITY") or 6)
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(unit, str) or message is None:
+        return None
+    return JournalEntry(unit, scope, moment, priority, is_manager, message)
+
+
+def _message(value: object) -> bytes | None:
+    """Return a message: text, or a list of bytes where it is no text, or a list of either."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, list) and all(isinstance(each, int) for each in value):
+        return bytes(value)
+    return _message(value[0]) if isinstance(value, list) and value else None
