@@ -80,7 +80,8 @@ def test_neither_a_secret_nor_a_place_of_the_machine_it_was_recorded_on_is_told(
 def test_the_recorder_refuses_a_text_with_a_secret_or_a_place_of_this_machine(tmp_path: Path) -> None:
     world = RECORD.Sandbox(tmp_path)
     assert world.shown(f"at {tmp_path}/.hermes") == "at /home/ada/.hermes"
-    for text in (f"token {CANARY}-1", f"{sys.prefix}/bin/hermes", f"{REPOSITORY}/tour"):
+    assert world.shown(f"hands to {sys.prefix}/bin/hermes") == "hands to /home/ada/venv/bin/hermes"
+    for text in (f"token {CANARY}-1", f"{REPOSITORY}/tour"):
         with pytest.raises(SystemExit):
             world.shown(text)
 

@@ -19,6 +19,7 @@ from sandbox import Sandbox
 WIDTH = 100
 _HEIGHT = 40
 _PATIENCE = 120.0
+_CELL = 12.2  # the width of a character in Rich's pictures
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FONTS = 'ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
 _FRAME = re.compile(rb"\x1b\[H|\x1b\[2J|\x1b\[\?1049[hl]")
@@ -103,9 +104,9 @@ def _trimmed(text: str) -> str:
 
 
 def text_of(svg: str) -> str:
-    """Return the text that is drawn in a picture: its lines, from top to bottom."""
-    rows: dict[float, list[tuple[float, str]]] = {}
-    for x, y, text in _TEXT.findall(svg):
-        rows.setdefault(float(y), []).append((float(x), html.unescape(text).replace("\xa0", " ").strip("\n")))
-    lines = ["".join(text for _, text in sorted(rows[y])) for y in sorted(rows)]
-    return _trimmed("\n".join(lines)).rstrip()
+    """Return the text that is drawn in a picture: its lines, from top to bottom, every word in its column."""
+    lines: dict[float, str] = {}
+    for x, y, text in sorted(_TEXT.findall(svg), key=lambda found: (float(found[1]), float(found[0]))):
+        before = lines.get(float(y), "").ljust(round(float(x) / _CELL))
+        lines[float(y)] = before + html.unescape(text).replace("\xa0", " ").strip("\n")
+    return _trimmed("\n".join(lines.values())).rstrip()

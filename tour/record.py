@@ -25,7 +25,7 @@ from sandbox import Sandbox, sandbox, write_fleet, write_source  # noqa: E402
 
 README = FOLDER.parent / "README.md"
 PICTURE = FOLDER / "terminal.svg"
-TITLE = "Three gateways, one bot: what status and the doctor say"
+TITLE = "Three gateways, one bot: the live table, and what the doctor says"
 _BLOCK = re.compile(r"(<!-- tour: (\w+) -->\n```console\n)(.*?)(```\n)", re.DOTALL)
 _TOLD = ("warning: ", "error: ", "hint: ")  # of stderr; the rest is progress
 
@@ -75,10 +75,9 @@ TOUR = (
                 (
                     "hermes-gateways install --start",
                     "hermes-gateways status",
-                    "hermes-gateways restart --rolling",
                 ),
             ),
-            Film((("hermes-gateways status", 0), ("hermes-profiles doctor", 0))),
+            Film((("hermes-gateways status --watch", 4), ("hermes-profiles doctor", 0))),
             Block(
                 "doctor",
                 (
@@ -90,9 +89,18 @@ TOUR = (
             Block(
                 "after",
                 (
-                    "hermes-gateways restart",
+                    "hermes-gateways restart --rolling",
                     "hermes-gateways status",
+                    "hermes-gateways restart --stale",
                     "hermes-gateways stop --except default",
+                ),
+            ),
+            Block(
+                "shim",
+                (
+                    "hermes-profiles shim install --shell bash",
+                    "hermes profile create kid --clone",
+                    "hermes profile list",
                 ),
             ),
         ),

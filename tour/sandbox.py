@@ -91,9 +91,10 @@ class Sandbox:
         self.home.mkdir(mode=0o700)
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell and return what it said."""
+        """Run a line in a shell that has just been opened (and has read what the shim wrote for it); return what it
+        said."""
         return subprocess.run(
-            ["sh", "-c", line], env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL, capture_output=True,
+            ["sh", "-c", f'[ -r ~/.bashrc ] && . ~/.bashrc; {line}'], env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=300, check=False,
         )  # fmt: skip
 
@@ -112,8 +113,8 @@ class Sandbox:
 
     def shown(self, text: str) -> str:
         """Return text as Ada would see it; raises SystemExit when a secret or another path of this machine is in it."""
-        text = text.replace(str(self.home), SHOWN)
-        for word in (CANARY, sys.prefix, str(Path(__file__).parent.parent)):
+        text = text.replace(str(self.home), SHOWN).replace(sys.prefix, f"{SHOWN}/venv")
+        for word in (CANARY, str(Path(__file__).parent.parent)):
             if word in text:
                 raise SystemExit(f"{word} in what was recorded:\n{text}")
         return text

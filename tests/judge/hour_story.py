@@ -48,7 +48,7 @@ def make_profiles(user: User) -> None:
     user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
     assert TOKEN not in (user.root / "profiles/work/.env").read_text()
     move_port(user, "work")
-    user.types('hermes-profiles create night --description "watches the servers"', says="night")
+    user.types('hermes-profiles create night --description "watches the servers"', says="hermes-gateways install night --start")
     listed = user.types("hermes-profiles list", says="default|twin|work|night").stdout
     assert "telegram" in next(line for line in listed.splitlines() if " twin " in line)
 
@@ -67,7 +67,8 @@ def run_them(user: User, api: BotApi) -> None:
 def mend(user: User, api: BotApi) -> None:
     """The doctor finds what is wrong and what to do; doing what it says mends it."""
     found = user.types("hermes-profiles doctor", code=3, says="error|telegram token|default and twin|fix:")
-    user.follows(found, "hermes-profiles repair")
+    tried = user.follows(found, "hermes-profiles repair")
+    assert "would lose telegram" in tried.stdout and "without `--dry-run`" in tried.stdout
     before = (user.root / "profiles/twin/.env").read_bytes()
     repaired = user.types("hermes-profiles repair --yes", says="twin loses telegram|default keeps it|undo")
     assert TOKEN not in (user.root / "profiles/twin/.env").read_text()
