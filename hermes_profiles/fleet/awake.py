@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Problem, Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
@@ -233,7 +234,8 @@ def keepers(world: World) -> tuple[str, ...]:
 
         names = {world.service_name(name).unit: name for name in profile_names(world.layout)}
         units = gateway_units(manager, AWAKE_UNIT)
-        return tuple(names.get(unit, unit) for unit, wants in units.items() if wants)
+        found = (names.get(unit, unit) for unit, wants in units.items() if wants)
+        return tuple(sorted(found, key=lambda name: (name != DEFAULT, name)))
     homes = {os.path.realpath(world.layout.home(name)): name for name in profile_names(world.layout)}
     return tuple(_called(world, process, homes) for process in world.processes.gateways())
 

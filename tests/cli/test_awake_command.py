@@ -6,11 +6,10 @@ import os
 import plistlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import picture
+from cli_world import World, picture
 from command_runner import REPOSITORY
 from gateway_world import GatewayWorld, until
 
@@ -18,7 +17,6 @@ sys.path.insert(0, str(REPOSITORY / "tests/services"))
 from fake_launchctl import World as Fake
 from fake_launchctl import install
 
-from hermes_profiles.cli.session import Session
 from hermes_profiles.doctor.probes.scripts import handmade_services
 from hermes_profiles.fleet.process import LinuxProcesses, Process
 from hermes_profiles.model.layout import Layout
@@ -248,11 +246,11 @@ def test_the_lines_for_people(mac: Mac) -> None:
     say = lambda *words: mac.fleet.gateways("awake", *words, env=mac.environment).stdout  # noqa: E731
     assert say() == "wakefulness: off\nswitch it on with `hermes-gateways awake on`\n"
     assert say("on").startswith("wakefulness is on: this machine stays awake from the first gateway that starts")
-    assert "wakefulness: on, not held (launchd: idle)\nkept by: no gateway: it may sleep\n" in say()
+    assert "wakefulness: on, nothing to hold (launchd: idle)\nkept by: nobody, for no gateway runs" in say()
     assert say("off") == "wakefulness is off: this machine sleeps when it is set to\n"
     assert say("off").startswith("wakefulness is off already")
 
 
-def test_the_session_is_not_asked_for_profiles_it_does_not_need(bare: Any) -> None:
+def test_without_any_root_it_is_off(bare: World) -> None:
     assert bare.runner.gateways("awake").code == 0 == bare.runner.gateways("awake", "off").code
-    assert Session(None).home_option is None and not Path(bare.root).exists()
+    assert not bare.root.exists()

@@ -45,8 +45,9 @@ def lines(data: Mapping[str, Any]) -> Iterator[str]:
         if data["broken"]:
             yield f"it is half there: {data['broken']}"
         return
-    yield f"wakefulness: on, {'held' if data['held'] else 'not held'} ({data['manager']}: {', '.join(data['holds'])})"
-    yield f"kept by: {_names(data['kept_by']) or 'no gateway: it may sleep'}"
+    state = "held" if data["held"] else "not held" if data["kept_by"] else "nothing to hold"
+    yield f"wakefulness: on, {state} ({data['manager']}: {', '.join(data['holds'])})"
+    yield f"kept by: {_names(data['kept_by']) or 'nobody, for no gateway runs: this machine may sleep'}"
     if data["broken"]:
         yield f"it is half there: {data['broken']}; `hermes-gateways awake on` mends it"
     elif data["kept_by"] and not data["held"]:
