@@ -86,7 +86,7 @@ def bash(line: str, runs: int, home: Path, environment: dict[str, str]) -> list[
 
 
 def fish(line: str, runs: int, home: Path, environment: dict[str, str]) -> list[float]:
-    """Return how long each completion took; the time of `date`, which fish has to start, is taken off."""
+    """Return how long each completion took; a start of `date`, by which fish tells the time, is in it."""
     script = _FISH.format(folder=COMPLETIONS)
     command = ["fish", "--no-config", "-c", script, line, str(runs)]
     done = subprocess.run(command, env=environment, cwd=home, text=True, capture_output=True, check=True)

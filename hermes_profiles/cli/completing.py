@@ -17,7 +17,7 @@ Word = tuple[str, str]
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 # What a shell can hold without quotes; other names (a group can have any) are left out.
 _PLAIN = _LETTERS | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ.+@%/=,:")
-_LARGEST = 256 * 1024
+_LARGEST, _SHORT = 64 * 1024, 4096
 _MOST = 50
 RUNNING, STOPPED = "running", "stopped"
 
@@ -249,7 +249,7 @@ def _home(root: str, name: str) -> str:
 def _states(root: str, names: Iterable[str], proc: str) -> dict[str, str]:
     """Return what to say of each gateway: the files it wrote about itself and the process table tell; no manager is
     asked."""
-    records = {name: _record(_text(f"{_home(root, name)}/gateway.pid")) for name in names}
+    records = {name: _record(_text(f"{_home(root, name)}/gateway.pid", _SHORT)) for name in names}
     if os.path.isdir(f"{proc}/self"):
         alive = {name for name, record in records.items() if record and _is_alive(_home(root, name), record, proc)}
     else:
@@ -270,16 +270,14 @@ def _record(text: str) -> tuple[str, str] | None:
 
 def _is_alive(home: str, record: tuple[str, str], proc: str) -> bool:
     pid, started = record
-    fields = _text(f"{proc}/{pid}/stat").rpartition(")")[2].split()
+    fields = _text(f"{proc}/{pid}/stat", _SHORT).rpartition(")")[2].split()
     if len(fields) < 20 or fields[0] in "ZX" or started not in ("", fields[19]):
         return False
-    words = _text(f"{proc}/{pid}/cmdline").split("\0")
-    if not any("gateway" in word for word in words):
+    if not started and "gateway" not in _text(f"{proc}/{pid}/cmdline", _SHORT):
         return False
-    for variable in _text(f"{proc}/{pid}/environ").split("\0"):
-        if variable.startswith("HERMES_HOME=") and "/profiles/" in variable:  # a copied home has the pid file, too
-            return os.path.realpath(variable[12:]) == os.path.realpath(home)
-    return True
+    # A home that was copied has the pid file, too.
+    given = f"\0{_text(f'{proc}/{pid}/environ')}".partition("\0HERMES_HOME=")[2].partition("\0")[0]
+    return "/profiles/" not in given or given == home or os.path.realpath(given) == os.path.realpath(home)
 
 
 def _shown_by_ps(pids: list[str]) -> set[str]:
@@ -345,14 +343,14 @@ def _listed(folder: str) -> list[str]:
         return []
 
 
-def _text(path: str) -> str:
+def _text(path: str, most: int = _LARGEST) -> str:
     """Return the first part of a regular file, "" when there is none; a FIFO must not hold up the prompt."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return ""
     try:
-        return os.read(descriptor, _LARGEST).decode("utf-8", "replace")
+        return os.read(descriptor, most).decode("utf-8", "replace")
     except OSError:
         return ""
     finally:

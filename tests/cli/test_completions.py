@@ -57,6 +57,10 @@ def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> Non
     }  # fmt: skip
 
 
+def test_a_word_that_nobody_has_explained_has_no_kind() -> None:
+    assert reference._kind(("frob",), "--frob", "FROB") is None and reference._kind(("frob",), "frob", "FROB") is None
+
+
 def test_the_tree_has_what_the_tables_of_commands_have() -> None:
     for tree, module in zip(TREES, (profiles, gateways), strict=True):
         assert sorted(each.path[0] for each in tree.commands) == sorted(module.COMMANDS)

@@ -146,9 +146,11 @@ def test_states_are_proved_by_pid_start_time_and_home(root: Path, gateway: int) 
     assert dict(ask("gateway"))["work"] == "stopped"
     write_pid(root, "work", gateway, spelled=str(gateway))  # as old releases wrote it
     assert dict(ask("gateway"))["work"].startswith("running")
-    write_pid(root, "work", os.getpid())  # alive, but no gateway
-    if "gateway" not in Path("/proc/self/cmdline").read_text():
-        assert dict(ask("gateway"))["work"] == "stopped"
+    with subprocess.Popen(["sleep", "120"]) as other:  # alive, but no gateway, and no start time proves anything
+        write_pid(root, "work", other.pid, spelled=str(other.pid))
+        found = dict(ask("gateway"))
+        other.kill()
+    assert found["work"] == "stopped"
 
 
 def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
@@ -235,9 +237,10 @@ def test_hostile_names_in_our_own_folders_are_not_offered(root: Path) -> None:
     (state / "trash" / "20261121T100000Z-0002-work" / "home").mkdir(parents=True)
     (state / "journal").mkdir()
     (state / "journal" / "20261121T100000Z-0001.json").write_text('{"status": "done", "summary": "a \\u0007 b"}')
+    (state / "journal" / "20261121T100000Z-0002.json").write_text('{"status": "done", "summary": "a \x1b[31m b"}')
     (state / "journal" / "x;y.json").write_text('{"status": "done"}')
     assert names("trash") == ["20261121T100000Z-0002-work"] and names("trashed") == ["work"]
-    assert ask("change") == [("20261121T100000Z-0001", "")]
+    assert ask("change") == [("20261121T100000Z-0002", ""), ("20261121T100000Z-0001", "")]
 
 
 def test_channels_of_the_user_are_offered(root: Path, isolated: Path) -> None:

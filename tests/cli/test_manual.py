@@ -42,7 +42,7 @@ def page(program: str) -> str:
 def words(text: str) -> str:
     """Return roff as the words that a person reads, on one line."""
     text = re.sub(r"\\f[BIR]|\\&", "", text).replace("\\-", "-").replace("\\(aq", "'").replace("\\(dq", '"')
-    text = text.replace("\\(ti", "~").replace("\\(ga", "`").replace("\\e", "\\")
+    text = text.replace("\\(ti", "~").replace("\\(ga", "`").replace("\\(ha", "^").replace("\\e", "\\")
     return " ".join(re.sub(r"\\\[u([0-9A-F]+)\]", lambda match: chr(int(match[1], 16)), text).split())
 
 
@@ -69,6 +69,13 @@ def test_no_program_that_shows_it_complains(program: str, command: list[str]) ->
     shown = re.sub(r".\x08|\x1b\[[0-9;]*m", "", done.stdout)
     assert all(f"\n{section}\n" in f"\n{shown}" for section in SECTIONS)
     assert program in shown and "\\" not in shown.replace("\\n", "")
+
+
+def test_roff_takes_text_for_text() -> None:
+    text = """.start, 'x' "y" \\fB a\\e ~ ^ and `--do-it` with well-known -n … é"""
+    roff = GENERATE._inline(text)
+    assert words(roff) == text.replace("`--do-it`", "--do-it") and roff.isascii() and roff.startswith("\\&.")
+    assert "\\fB\\-\\-do\\-it\\fR" in roff and "well-known" in roff and "\\-n" in roff
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
