@@ -138,7 +138,8 @@ class Screen:
 
     def __enter__(self) -> Screen:
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._before = {each: signal.signal(each, lambda number, _: self._told.append(number)) for each in _WATCHED}
+        heard = [each for each in _WATCHED if signal.getsignal(each) is not signal.SIG_IGN]  # `nohup` means it
+        self._before = {each: signal.signal(each, lambda number, _: self._told.append(number)) for each in heard}
         self._take()
         return self
 

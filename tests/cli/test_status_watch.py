@@ -152,6 +152,16 @@ def test_a_signal_ends_it_with_its_code_and_the_terminal_as_it_was(
     assert terminal.end(lambda: terminal.process.send_signal(number)) == code
 
 
+def test_a_signal_that_was_ignored_stays_ignored(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+    words = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\" </dev/null", "sh", *GATEWAYS, "status", "--watch")
+    terminals.append(terminal := Terminal(fleet, *words))
+    terminal.see(lambda screen: "profiles" in screen[0])
+    terminal.process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert terminal.process.poll() is None
+    assert terminal.end(lambda: terminal.type(b"\x03")) == 130, "without a keyboard, too"
+
+
 def test_ctrl_c_at_the_keyboard_is_130_and_ctrl_d_ends_it_as_q_does(
     fleet: GatewayWorld, terminals: list[Terminal]
 ) -> None:
