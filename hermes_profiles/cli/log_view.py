@@ -62,8 +62,8 @@ class LogView:
         shown = [self._whole(entry, text) for entry, text in zip(batch, texts, strict=True)]
         if self._as_json:
             rows = (_row(entry, text) for entry, text in zip(batch, shown, strict=True))
-            ascii_only = not output.takes_utf8()
-            self._stream.write(("", "", "", json.dumps(row, ensure_ascii=ascii_only)) for row in rows)
+            encode = json.JSONEncoder(ensure_ascii=not output.takes_utf8()).encode
+            self._stream.write(("", "", "", encode(row)) for row in rows)
         else:
             self._stream.write(
                 line for entry, text in zip(batch, shown, strict=True) for line in self._lines(entry, text)
@@ -79,20 +79,25 @@ class LogView:
         return text
 
     def _lines(self, entry: Entry, text: str) -> Iterator[tuple[str, str, str, str]]:
-        record = entry.record
+        _, level, logger, _, session, *_ = entry.record
         style, head = self.style_of(entry.profile), f"{entry.profile:<{self._width}} | "
-        colour = _STYLES.get(record.level, "") if record.level is not None else ""
-        parts = [shown_time(entry.time)] if entry.time is not None else []
-        if record.level is not None:
-            parts.append(record.level.name)
-        if record.session is not None:
-            parts.append(f"[{record.session}]")
-        if record.logger is not None:
-            parts.append(f"{record.logger}:")
-        first, *others = text.expandtabs().split("\n") if "\n" in text or "\t" in text else (text,)
-        yield style, head, colour, " ".join((*parts, first))
-        for line in others:
-            yield style, head, colour, line
+        line = f"{logger}: " if logger is not None else ""
+        if session is not None:
+            line = f"[{session}] {line}"
+        if level is not None:
+            line = f"{level.name} {line}"
+        if entry.time is not None:
+            line = f"{shown_time(entry.time)} {line}"
+        colour = _STYLES.get(level, "") if level is not None else ""
+        if "\t" in text:
+            text = text.expandtabs()
+        if "\n" not in text:
+            yield style, head, colour, line + text
+            return
+        first, *others = text.split("\n")
+        yield style, head, colour, line + first
+        for other in others:
+            yield style, head, colour, other
 
 
 def _row(entry: Entry, text: str) -> dict[str, Any]:

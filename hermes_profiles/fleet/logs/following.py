@@ -245,7 +245,7 @@ class Tail:
             return []
         left = [*each.end()]
         each.close()
-        self._files.remove(each)
+        self._files = [one for one in self._files if one is not each]
         return left
 
     def _find_new(self) -> None:
@@ -265,8 +265,7 @@ class Tail:
         for each in self._files:
             if each.key == key:  # it was renamed back
                 os.close(file)
-                self._files.remove(each)
-                self._files.append(each)
+                self._files = [*(one for one in self._files if one is not each), each]
                 return
         if self._files:
             last_is_gone = os.fstat(self._files[-1].file).st_nlink == 0

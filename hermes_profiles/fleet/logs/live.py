@@ -107,7 +107,7 @@ class Live:
             each.has_more = True
             if each.waiting < _WAITING:
                 records, each.has_more = each.tail.look(now)
-                self._take(each, records, now)
+                self._take(each, records, self._clock())  # some were written while it was read
         has_more = self._look_at_journal(now)
         unread = any(each.has_more for each in self._logs.values())
         # What is still to come of these has at least the time of what was last told of them.

@@ -186,7 +186,15 @@ def _shown_second(second: int) -> str:
 
 def iso_time(moment: float) -> str:
     """Return a time as ISO 8601 with milliseconds and the local offset."""
+    second = int(moment // 1)
+    before, after = _iso_second(second)
+    return f"{before}.{min(999, int((moment - second) * 1000 + 0.5)):03d}{after}"
+
+
+@lru_cache(maxsize=64)
+def _iso_second(second: int) -> tuple[str, str]:
     try:
-        return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="milliseconds")
+        text = datetime.fromtimestamp(second, UTC).astimezone().isoformat()
     except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC).isoformat()
+        text = datetime.fromtimestamp(0, UTC).isoformat()
+    return text[:19], text[19:]
