@@ -14,7 +14,8 @@ from hermes_profiles.model.names import is_profile_folder_name
 
 UNIT = "hermes-gateway"
 LABEL = "ai.hermes.gateway"
-# The service that keeps the host awake while gateways run: no gateway itself.
+# The service that keeps the host awake while gateways run. What begins with `hermes-gateway` is a gateway for Hermes,
+# which restarts all of those after an update (`hermes_cli/main.py`).
 AWAKE_UNIT = "hermes-profiles-awake"
 AWAKE_LABEL = "ai.hermes.profiles-awake"
 
