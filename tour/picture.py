@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from sandbox import Sandbox
 
-WIDTH = 100
+WIDTH = 108
 _HEIGHT = 40
 _PATIENCE = 120.0
 _CELL = 12.2  # the width of a character in Rich's pictures

@@ -25,7 +25,7 @@ from sandbox import Sandbox, sandbox, write_fleet, write_source  # noqa: E402
 
 README = FOLDER.parent / "README.md"
 PICTURE = FOLDER / "terminal.svg"
-TITLE = "Three gateways, one bot: the live table, and what the doctor says"
+TITLE = "Three gateways, one bot: the live table and the logs of all"
 _BLOCK = re.compile(r"(<!-- tour: (\w+) -->\n```console\n)(.*?)(```\n)", re.DOTALL)
 _TOLD = ("warning: ", "error: ", "hint: ")  # of stderr; the rest is progress
 
@@ -75,9 +75,15 @@ TOUR = (
                 (
                     "hermes-gateways install --start",
                     "hermes-gateways status",
+                    "hermes-gateways logs --since 5m --grep 'enabled|onnected'",
                 ),
             ),
-            Film((("hermes-gateways status --watch", 4), ("hermes-profiles doctor", 0))),
+            Film(
+                (
+                    ("hermes-gateways status --watch", 4),
+                    ("hermes-gateways logs --grep 'Starting|enabled|connected|continue'", 0),
+                )
+            ),
             Block(
                 "doctor",
                 (

@@ -94,8 +94,8 @@ class Sandbox:
         """Run a line in a shell that has just been opened (and has read what the shim wrote for it); return what it
         said."""
         return subprocess.run(
-            ["sh", "-c", f'[ -r ~/.bashrc ] && . ~/.bashrc; {line}'], env=self.environment, cwd=self.home, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=300, check=False,
+            ["sh", "-c", f"[ -r ~/.bashrc ] && . ~/.bashrc; {line}"], env=self.environment, cwd=self.home,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def prepare(self, line: str) -> None:

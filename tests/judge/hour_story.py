@@ -48,7 +48,9 @@ def make_profiles(user: User) -> None:
     user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
     assert TOKEN not in (user.root / "profiles/work/.env").read_text()
     move_port(user, "work")
-    user.types('hermes-profiles create night --description "watches the servers"', says="hermes-gateways install night --start")
+    user.types(
+        'hermes-profiles create night --description "watches the servers"', says="hermes-gateways install night --start"
+    )
     listed = user.types("hermes-profiles list", says="default|twin|work|night").stdout
     assert "telegram" in next(line for line in listed.splitlines() if " twin " in line)
 
@@ -79,6 +81,16 @@ def mend(user: User, api: BotApi) -> None:
     assert user.gateways()["twin"]["masked_channels"] == []
     assert (api.conflicts, api.most_at_once) == (0, 1), "the bot was never asked for by two"
     assert before != (user.root / "profiles/twin/.env").read_bytes()
+
+
+def look_back(user: User) -> None:
+    """What all of them wrote, in one stream."""
+    lines = user.types("hermes-gateways logs -n 500").stdout.splitlines()
+    assert {line.split("|")[0].strip() for line in lines} == {"default", *MADE}, "a profile says nothing"
+    stamps = [line.split("|")[1].split()[:2] for line in lines if line.split("|")[1].startswith(" 20")]
+    assert len(stamps) > 20 and stamps == sorted(stamps), "not in the order of time"
+    user.types("hermes-gateways logs default --grep 'telegram connected'", says="default")
+    user.types("hermes-gateways logs twin --since 1h --error")
 
 
 def go_on(user: User) -> None:
@@ -201,6 +213,7 @@ def main() -> None:
             make_profiles(user)
             run_them(user, api)
             mend(user, api)
+            look_back(user)
             go_on(user)
             stay_awake(user)
             speak_hermes(user)
