@@ -21,9 +21,7 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 
 
-def measure(
-    commands: dict[str, list[str]], environments: dict[str, dict[str, str]], runs: int
-) -> dict[str, list[float]]:
+def measure(commands: dict[str, list[str]], environment: dict[str, str], runs: int) -> dict[str, list[float]]:
     """Return the milliseconds of each run of each command, run in turn; the first round does not count."""
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(runs + 1):
