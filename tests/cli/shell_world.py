@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -80,50 +80,64 @@ class ShellWorld:
 
     def bash(self, line: str, env: Mapping[str, str] | None = None, *, keys: str = "\t") -> tuple[list[str], str]:
         """Return (candidates, the line as it is afterwards) of an interactive bash in which TAB was pressed."""
-        out = self.home / "reply"
-        out.unlink(missing_ok=True)
+        (answer,) = self.bash_lines([line + keys], env)
+        return answer
+
+    def bash_lines(self, lines: Sequence[str], env: Mapping[str, str] | None = None) -> list[tuple[list[str], str]]:
+        """Return the same for many lines that are typed one after the other, TAB included."""
+        out, place = self.home / "reply", self.home / "line"
         load = "\n".join(f"source {SCRIPTS}/{name}.bash" for name in PROGRAMS)
         probe = "\n".join(
             f'_probe{at}() {{ _{name.replace("-", "_")} "$@"; printf \'%s\\n\' "${{COMPREPLY[@]}}" > {out}.new; '
             f"mv {out}.new {out}; }}\ncomplete -F _probe{at} {name}"
             for at, name in enumerate(PROGRAMS)
         )
-        place = f"{self.home}/line"
-        dump = f"dump() {{ printf '%s' \"$READLINE_LINE\" > {place}.new; mv {place}.new {place}; }}"
+        dump = f"dump() {{ printf '%s' \"$READLINE_LINE\" > {place}.new; READLINE_LINE=; mv {place}.new {place}; }}"
         rc = self.home / "bashrc"
         rc.write_text(
             f"PS1='ready> '\n{load}\n{probe}\n{dump}\nbind -x '\"\\C-t\": dump'\nbind 'set bell-style none'\n"
         )
-        (self.home / "line").unlink(missing_ok=True)
-        with _terminal(
-            [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"], self.home, self.environment | (env or {})
-        ) as screen:
+        shell, environment = [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"], self.environment | (env or {})
+        answers = []
+        with _terminal(shell, self.home, environment) as screen:
             screen.wait_for(b"ready> ")
-            screen.type(line + keys)
-            screen.type("\x14")
-            _wait_for_file(self.home / "line")
-        reply = out.read_text() if out.exists() else ""
-        return [word for word in reply.splitlines() if word], (self.home / "line").read_text()
+            for line in lines:
+                out.unlink(missing_ok=True)
+                screen.type(f"{line}\x14")
+                after = screen.file(place)
+                reply = out.read_text() if out.exists() else ""
+                answers.append(([word for word in reply.splitlines() if word], after))
+        return answers
 
     def zsh(self, line: str, env: Mapping[str, str] | None = None, *, folder: Path = SCRIPTS) -> tuple[str, str]:
         """Return (what the terminal shows, the line as it is afterwards) of an interactive zsh after a TAB."""
-        rc = self.home / ".zshrc-of-test"
+        (answer,) = self.zsh_lines([line], env, folder=folder)
+        return answer
+
+    def zsh_lines(
+        self, lines: Sequence[str], env: Mapping[str, str] | None = None, *, folder: Path = SCRIPTS
+    ) -> list[tuple[str, str]]:
+        """Return the same for many lines that are typed one after the other."""
+        rc, place = self.home / ".zshrc-of-test", self.home / "zline"
         rc.write_text(
             f"PROMPT='ready> '\nfpath=({folder} $fpath)\nautoload -Uz compinit && compinit -u -D\n"
             "LISTMAX=10000\nunsetopt automenu listambiguous beep\n"
-            f'dump() {{ print -rn -- "$BUFFER" > {self.home}/zline.new; mv {self.home}/zline.new {self.home}/zline }}\n'
+            f'dump() {{ print -rn -- "$BUFFER" > {place}.new; mv {place}.new {place} }}\n'
             "zle -N dump\nbindkey '^T' dump\nprint 'is'ready\n"
         )
-        (self.home / "zline").unlink(missing_ok=True)
+        answers = []
         with _terminal([need("zsh"), "-f", "-i"], self.home, self.environment | (env or {})) as screen:
             screen.type(f"source {rc}\n")
             screen.wait_for(b"isready")
             screen.wait_for(b"ready> ")
-            screen.type(line + "\t")
-            screen.type("\x14")
-            _wait_for_file(self.home / "zline")
-            shown = screen.text()
-        return shown.partition(line.rstrip())[2], (self.home / "zline").read_text()
+            for line in lines:
+                screen.mark = len(screen.seen)
+                screen.type(f"{line}\t\x14")  # what was offered has been shown when the line is written
+                after = screen.file(place)
+                answers.append((screen.text().partition(line.rstrip())[2], after))
+                screen.type("\x15")
+                screen.text()
+        return answers
 
 
 class _Screen:
@@ -157,13 +171,16 @@ class _Screen:
             pass
         return _CONTROL.sub(b"", self.seen[self.mark :]).decode(errors="replace").replace("\r", "")
 
-
-def _wait_for_file(path: Path) -> None:
-    end = time.monotonic() + 20
-    while not path.exists():
-        if time.monotonic() > end:
-            raise AssertionError(f"{path.name} was not written: TAB was not answered")
-        time.sleep(0.01)
+    def file(self, path: Path) -> str:
+        """Return what is written to a file, and take the file away."""
+        end = time.monotonic() + 20
+        while not path.exists():
+            if time.monotonic() > end:
+                raise AssertionError(f"{path.name} was not written: TAB was not answered")
+            self.read(0.01)
+        text = path.read_text()
+        path.unlink()
+        return text
 
 
 @contextlib.contextmanager
