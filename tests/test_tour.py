@@ -23,6 +23,7 @@ PROGRAMS = {"hermes-profiles": profiles.COMMANDS, "hermes-gateways": gateways.CO
 MACHINE = re.compile(
     rf"(?<![\w./])/(?:tmp|root|opt|var|usr|work)/|\.pyenv|{re.escape(str(REPOSITORY))}|{re.escape(sys.prefix)}"
 )
+FETCHES = re.compile(r"url\((?!#)|@import|@font-face|href|<script|<image|foreignObject")
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -118,8 +119,25 @@ def test_the_picture_shows_its_commands_and_is_described_by_its_text() -> None:
 
 
 def test_the_picture_fetches_nothing_and_is_small() -> None:
-    assert not re.search(r"url\((?!#)|@import|@font-face|href|<script|<image|foreignObject", PICTURE)
+    assert not FETCHES.search(PICTURE)
     assert len(PICTURE.encode()) < 60_000
+
+
+def test_a_picture_is_drawn_from_the_bytes_of_a_terminal_the_same_each_time(tmp_path: Path) -> None:
+    world, pictures = RECORD.Sandbox(tmp_path), sys.modules["picture"]
+    line = r"stty size; printf '\033[31mred & <b>\033[0m  %s\n' $HOME"
+    shots = [(line, pictures.filmed(world, line))]
+    assert "\x1b[31mred" in shots[0][1], "there is a terminal"
+    svg = pictures.draw("A title", shots, world.shown)
+    assert svg == pictures.draw("A title", shots, world.shown)
+    assert f"40 {pictures.WIDTH}\nred & <b>  /home/ada" in pictures.text_of(svg)
+    assert not FETCHES.search(svg) and ElementTree.fromstring(svg).findtext(f"{_SVG}title") == "A title"
+
+
+def test_of_a_program_that_redraws_the_last_whole_screen_is_filmed(tmp_path: Path) -> None:
+    frames = "for n in 1 2 3; do printf '\\033[Hframe %s\\nend' $n; done; printf '\\033[Hhalf'; head -c 1 >/dev/null"
+    line = f"stty -icanon; {frames}"
+    assert sys.modules["picture"].filmed(RECORD.Sandbox(tmp_path), line, seconds=1) == "frame 3\nend"
 
 
 def test_the_readme_embeds_the_picture_and_says_in_words_what_is_on_it() -> None:
