@@ -62,6 +62,8 @@ _GATEWAY_LOGGERS = ("gateway", "hermes_plugins", "plugins.platforms")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # A record is cut into several here: a log without any line that begins one must not fill the memory.
 LONGEST_LINES = 1_000
+# The picture is printed when a gateway starts, and written when its buffer is, mostly at its end; the log says it, too.
+_PICTURE = "Hermes Gateway Starting"
 LONGEST_RECORD = 512 * 1024
 
 
@@ -146,7 +148,8 @@ class Assembler:
         line = lines[0]
         if head is None or isinstance(head, bool):
             level = Level.ERROR if _TRACEBACK.match(line) else None
-            return Record(None, level, None, "\n".join(lines))
+            text = "\n".join(lines)
+            return Record(None, level, None, text, is_copy=line[:1] == "┌" and _PICTURE in text)
         text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
         if head.re is _BARE:
             level = LEVELS[head[1]]
