@@ -27,6 +27,8 @@ _GRACE = 2.0
 # So many rotated siblings are watched: supervisord and launchd go on writing to the file that Hermes has renamed.
 _SIBLINGS = 4
 _MOST = 16
+# Times of files are those of the kernel's last tick.
+_COARSE = 0.05
 _TURNED = re.compile(r"\.(\d{1,4})|[.-]\d{4}-?\d\d-?\d\d(?:[-T]\d+)?")
 
 
@@ -127,6 +129,7 @@ class Grown:
         self.lines, self.assembler = Lines(), Assembler()
         self._is_rest = False
         self._head = self._tail = b""
+        self.changed = os.fstat(self.file).st_mtime_ns
 
     def copy_to(self, file: int, status: os.stat_result) -> Grown:
         """Return a copy of this file, from another one's name, as read as far as this one."""
@@ -186,7 +189,7 @@ class Tail:
         self.path = path
         self.problem: OSError | None = None
         self.lost = False
-        self._began = int((now - 1) * 1e9)
+        self._began = int((now - _COARSE) * 1e9)
         self._files: list[Grown] = []
         if from_end:
             self._begin()
@@ -271,11 +274,14 @@ class Tail:
             last_is_gone = os.fstat(self._files[-1].file).st_nlink == 0
             between = self._between(key)
             self.lost |= last_is_gone and bool(between)
-            self._files += between
+            for each, original in between:
+                place = len(self._files) if original is None else self._files.index(original)
+                self._files.insert(place, each)
         self._files.append(Grown(file, status, 0))
 
-    def _between(self, newest: Key) -> list[Grown]:
-        """Return the files that had the name since the last look and have lost it again, the oldest first."""
+    def _between(self, newest: Key) -> list[tuple[Grown, Grown | None]]:
+        """Return the files that had the name since the last look and have lost it again, the oldest first; a copy
+        of a known file with that one."""
         opened: dict[Key, tuple[int, os.stat_result]] = {}
         numbers: dict[Key, tuple[int, int]] = {}
         known = {each.key for each in self._files} | {newest}
@@ -294,12 +300,12 @@ class Tail:
         ordered = sorted(opened, key=lambda key: numbers[key])
         return [self._continued(*opened[key]) for key in ordered]
 
-    def _continued(self, file: int, status: os.stat_result) -> Grown:
+    def _continued(self, file: int, status: os.stat_result) -> tuple[Grown, Grown | None]:
         """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
         for known in self._files:
             if status.st_size >= known.offset > 0 and known.begins_like(file):
-                return Grown(file, status, known.offset)
-        return Grown(file, status, 0)
+                return Grown(file, status, known.offset - len(known.lines.rest)), known
+        return Grown(file, status, 0), None
 
     def _rescue(self, each: Grown, now: float) -> list[Record]:
         """Start a file over that was cut; returns what was left. What had been added before may be in a copy of it

@@ -93,6 +93,14 @@ def _before_hole(file: int, position: int) -> int:
     return found
 
 
+def _behind_hole(file: int, position: int) -> int:
+    """Return where the next data begins; the place itself when the file system knows of no holes."""
+    try:
+        return os.lseek(file, position, os.SEEK_DATA)
+    except OSError:
+        return position
+
+
 def records_forward(file: int, begin: int, end: int) -> Iterator[Record]:
     """Yield the records from one place of a file to another, in order; a line that is cut at its end is marked."""
     assembler, lines = Assembler(), Lines()
@@ -102,6 +110,9 @@ def records_forward(file: int, begin: int, end: int) -> Iterator[Record]:
         if not block:
             break
         position += len(block)
+        if not lines.rest and not block.strip(b"\0"):
+            position = max(position, _behind_hole(file, position))
+            continue
         yield from assembler.feed(map(decode, lines.feed(block)))
     rest = lines.take_rest()
     found = [*assembler.feed([decode(rest)] if rest else ()), *assembler.end()]
