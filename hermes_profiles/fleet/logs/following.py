@@ -304,7 +304,9 @@ class Tail:
         """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
         for known in self._files:
             if status.st_size >= known.offset > 0 and known.begins_like(file):
-                return Grown(file, status, known.offset - len(known.lines.rest)), known
+                copy = Grown(file, status, known.offset - len(known.lines.rest))
+                copy.assembler, known.assembler = known.assembler, Assembler()
+                return copy, known
         return Grown(file, status, 0), None
 
     def _rescue(self, each: Grown, now: float) -> list[Record]:

@@ -135,7 +135,7 @@ class Lines:
             return []
         *whole, rest = others
         lines = [(self.rest + first)[:KEPT], *whole]
-        self.rest = rest[:KEPT]
+        self.rest = rest.lstrip(b"\0")[:KEPT]
         return lines
 
     def take_rest(self) -> bytes:
