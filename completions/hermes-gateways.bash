@@ -127,7 +127,6 @@ _hermes_gateways() {
         ((at++))
         if [[ -n $commands ]]; then
             [[ $word == -* ]] && continue
-            [[ " $commands " == *" $word "* ]] || return 0
             path=${path:+$path }$word first=$at
             __hermes_gateways_at "$path"
         elif [[ $word == -* ]]; then

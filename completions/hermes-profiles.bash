@@ -186,7 +186,6 @@ _hermes_profiles() {
         ((at++))
         if [[ -n $commands ]]; then
             [[ $word == -* ]] && continue
-            [[ " $commands " == *" $word "* ]] || return 0
             path=${path:+$path }$word first=$at
             __hermes_profiles_at "$path"
         elif [[ $word == -* ]]; then

@@ -93,9 +93,10 @@ class ShellWorld:
             for at, name in enumerate(PROGRAMS)
         )
         dump = f"dump() {{ printf '%s' \"$READLINE_LINE\" > {place}.new; READLINE_LINE=; mv {place}.new {place}; }}"
+        lost = f"command_not_found_handle() {{ touch {self.home}/not-found; }}"
         rc = self.home / "bashrc"
         rc.write_text(
-            f"PS1='ready> '\n{load}\n{probe}\n{dump}\nbind -x '\"\\C-t\": dump'\nbind 'set bell-style none'\n"
+            f"PS1='ready> '\n{load}\n{lost}\n{probe}\n{dump}\nbind -x '\"\\C-t\": dump'\nbind 'set bell-style none'\n"
         )
         shell, environment = [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"], self.environment | (env or {})
         answers = []

@@ -211,6 +211,7 @@ def test_a_tab_says_nothing_writes_nothing_and_survives_everything(world: ShellW
     for name in ("hermes-profiles", "hermes-gateways"):  # and one that is gone
         (world.bin / name).unlink()
     assert offered(world, shell, "hermes-profiles show ") == set()
+    assert not (world.home / "not-found").exists()
 
 
 def _listing(root: Path) -> list[tuple[str, int, int]]:
@@ -234,6 +235,16 @@ def test_a_program_that_is_called_by_its_whole_path_is_the_one_that_is_asked(wor
 def test_bash_completes_in_the_middle_of_a_line(world: ShellWorld) -> None:
     line = "hermes-gateways stop wan --force"
     assert world.bash(line, keys="\x1b[D" * len(" --force") + "\t")[1] == "hermes-gateways stop wander --force"
+    assert world.bash("hermes-gateways stop wanq", keys="\x1b[D\t")[0] == ["wander"]
+
+
+@pytest.mark.parametrize("word", ["--owner telegram=wo", "--owner=telegram=wo", "--channel=weix"])
+def test_words_with_an_equals_sign_are_completed_behind_it(world: ShellWorld, word: str) -> None:
+    line = f"hermes-profiles repair {word}"
+    whole = f"{line}in" if word.endswith("weix") else f"{line}rk"
+    assert world.bash(line)[1] == world.zsh(line)[1] == f"{whole} "
+    assert list(world.fish(line)) == [whole.rpartition(" ")[2]]
+    assert world.bash("hermes-profiles repair --owner tel")[1] == "hermes-profiles repair --owner telegram="
 
 
 def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:

@@ -74,7 +74,6 @@ _TEMPLATE = """\
         ((at++))
         if [[ -n $commands ]]; then
             [[ $word == -* ]] && continue
-            [[ " $commands " == *" $word "* ]] || return 0
             path=${path:+$path }$word first=$at
             @HELPER@_at "$path"
         elif [[ $word == -* ]]; then
