@@ -38,6 +38,9 @@ def install(user: User) -> None:
     user.types("hermes-profiles --version", says="hermes-profiles 0.")
     user.types("hermes-gateways --version", says="hermes-gateways 0.")
     user.types("hermes-profiles", code=2, says="clone|doctor|undo|Examples:")
+    for program in ("hermes-profiles", "hermes-gateways"):
+        user.types(f"source <(hermes-profiles completion bash) && complete -p {program}", says=program)
+        assert (user.venv / f"share/man/man1/{program}.1").is_file()
     user.types("hermes-gateways status", says="default|stopped|none")
 
 
@@ -101,6 +104,7 @@ def go_on(user: User) -> None:
     assert all(after[name] and after[name] != before[name] for name in before), (before, after)
     assert all(Path(f"/proc/{pid}").exists() for pid in after.values())
     assert not [pid for pid in before.values() if Path(f"/proc/{pid}").exists()]
+    user.types("hermes-gateways restart --stale", says="it runs the code that is installed")
     user.types("hermes-gateways stop night", says="stopped")
     user.types("hermes-gateways status", code=3)
     user.types("hermes-gateways status default work")
@@ -136,6 +140,8 @@ def speak_hermes(user: User) -> None:
     for name, content in SHELL_FILES.items():
         assert (user.home / name).read_text() == content, name
     user.types("bash -ic 'hermes profile list'", says="Distribution")
+    user.types("hermes -p night plugins enable hermes-profiles")
+    user.types("hermes -p night gateways list", says="night|hermes-gateway-night", never="twin")
 
 
 def take_off(user: User) -> None:
