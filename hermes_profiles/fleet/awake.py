@@ -12,7 +12,7 @@ from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.model.result import Failed, Problem, Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.roots import profile_names
@@ -98,13 +98,21 @@ def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> Chan
     """
     steps: list[Step] = []
     for path, content in files:
-        found = read_document(path)
+        found = _content(path)
         if found == content:
             continue
         if found is not None and not force:
             _check_ours(path, found)
         steps.append(ReplaceFile(path, Secret(content), 0o644, signature(path)))
     return ChangePlan(ON, "awake on", tuple(steps)) if steps else None
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what is at one of our places, None when nothing is; what is no file to read is not ours: b""."""
+    try:
+        return read_document(path)
+    except Failed:  # such as the link by which `systemctl mask` takes a name
+        return b""
 
 
 def _check_ours(path: Path, found: bytes) -> None:
@@ -122,7 +130,7 @@ def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple
     steps: list[Step] = []
     foreign = []
     for path in paths(manager):
-        found = read_document(path) if os.path.lexists(path) else None
+        found = _content(path)
         if found is None:
             continue
         if awake.is_ours(found):
@@ -178,7 +186,7 @@ def _goes_by_older(world: World, service: Service) -> bool:
     back)."""
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
     process = world.processes.look(pid) if pid is not None else None
-    ways = awake.held_by_unit(read_document(service.path) or b"")
+    ways = awake.held_by_unit(_content(service.path) or b"")
     return process is not None and f"--what={':'.join(ways)}" not in process.argv
 
 
@@ -188,13 +196,11 @@ def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
     manager = world.manager
     if manager is None:
         return Wakefulness()
-    files = tuple(
-        path for path in paths(manager) if (found := read_document(path)) is not None and awake.is_ours(found)
-    )
+    files = tuple(path for path in paths(manager) if (found := _content(path)) is not None and awake.is_ours(found))
     service = service_of(manager)
     if service.path not in files:
         return Wakefulness(files=files, broken=f"{service.path} is missing" if files else "")
-    content = read_document(service.path) or b""
+    content = _content(service.path) or b""
     lacking = [path for path in paths(manager) if path not in files]
     broken = f"{lacking[0]} is missing" if lacking else ""
     status = manager.query([service])["awake"]

@@ -193,7 +193,7 @@ def bus(fleet: GatewayWorld) -> Iterator[GatewayWorld]:
     folder = fleet.user / "systemd"
     folder.mkdir()
     for name, text in {
-        "systemctl": 'case "$*" in --version) echo "systemd ${VERSION:-252} (x)";; esac; exit 0',
+        "systemctl": 'case "$*" in --version) echo "systemd 252 (x)";; esac; exit 0',
         "systemd-run": "cat $0.says >&2; exit $(cat $0.code)",
         "systemd-inhibit": "exit 0",
         "loginctl": "echo $* > $0.asked",
@@ -230,6 +230,26 @@ def test_without_systemd_inhibit_it_is_4(bus: GatewayWorld) -> None:
     (bus.user / "systemd/systemd-inhibit").unlink()
     done = bus.untouched_by("awake", "on", "--json", env={"PATH": f"{bus.user}/systemd:{bus.user}/nowhere"})
     assert done.code == 4 and done.problem["code"] == "no-program"
+
+
+def test_a_unit_that_was_masked_is_another_ones_wish(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-run.code").write_text("0")
+    unit = bus.user / ".config/systemd/user/hermes-profiles-awake.service"
+    unit.parent.mkdir(parents=True)
+    unit.symlink_to("/dev/null")
+    done = bus.untouched_by("awake", "on", "--json")
+    assert done.code == 6 and done.problem["code"] == "foreign-file"
+    assert bus.untouched_by("awake", "--json").data["on"] is False
+    done = bus.untouched_by("awake", "off", "--json")
+    assert done.code == 0 and [each["target"] for each in done.json["warnings"]] == [str(unit)]
+
+
+def test_a_systemd_that_is_too_old_is_told(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-run.code").write_text("0")
+    systemctl = bus.user / "systemd/systemctl"
+    systemctl.write_text(systemctl.read_text().replace("252", "239"))
+    done = bus.untouched_by("awake", "on", "--json")
+    assert done.code == 6 and done.problem["code"] == "old-systemd" and "239" in done.problem["message"]
 
 
 def test_linger_is_asked_for_when_it_is_wanted(bus: GatewayWorld) -> None:
