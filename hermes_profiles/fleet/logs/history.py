@@ -22,6 +22,8 @@ from .twins import Originals, TwinTimes
 
 # Of a log whose records have no times, at most so many are told as of some moment.
 _TIMELESS = 2_000
+# The lines of a record in the journal lie within so many seconds.
+_TOGETHER = 2.0
 
 
 class Entry(NamedTuple):
@@ -199,18 +201,26 @@ class Past:
         self.journal_problem = journal.complaint()
 
     def _journal_forward(self, journal: Journal) -> Iterator[Entry]:
-        known, key = by_name(self.units), 0.0
+        """Yield the records of the journal in order: one is complete when the next of its unit begins, or a while
+        after it, and others may have spoken since."""
+        known = by_name(self.units)
         assembled = {unit: UnitRecords() for unit in self.units}
+        waiting: list[tuple[float, int, Entry]] = []
+        count = 0
         for entry in journal.entries():
-            unit = known.get((entry.unit, entry.scope))
-            for record in assembled[unit].feed(entry) if unit is not None else ():
-                key = max(key, record.time or key)
-                yield Entry(unit.profile if unit else "", JOURNAL, record, record.time, key)
+            found = [(unit, record) for unit, each in assembled.items() for record in each.end(entry.time)]
+            own = known.get((entry.unit, entry.scope))
+            found += [(own, record) for record in assembled[own].feed(entry)] if own is not None else ()
+            for unit, record in found:
+                count += 1
+                told = Entry(unit.profile, JOURNAL, record, record.time, record.time or entry.time)
+                heapq.heappush(waiting, (told.key, count, told))
+            while waiting and waiting[0][0] < entry.time - _TOGETHER:
+                yield heapq.heappop(waiting)[2]
         self.journal_problem = journal.complaint()
-        for unit, records in assembled.items():
-            for record in records.end():
-                key = max(key, record.time or key)
-                yield Entry(unit.profile, JOURNAL, record, record.time, key)
+        rest = [(unit, record) for unit, each in assembled.items() for record in each.end()]
+        last = [Entry(unit.profile, JOURNAL, record, record.time, record.time or 0.0) for unit, record in rest]
+        yield from sorted([*(each for _, _, each in sorted(waiting)), *last], key=lambda each: each.key)
 
 
 def by_name(units: Sequence[Unit]) -> dict[tuple[str, str], Unit]:
