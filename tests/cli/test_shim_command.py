@@ -92,6 +92,14 @@ def test_remove_and_undo_leave_every_byte_and_mode_as_it_was(shims: ShimWorld, w
     assert shims.call("remove").stdout.startswith("there is no shim")
 
 
+def test_an_undo_brings_a_removed_shim_back(shims: ShimWorld) -> None:
+    shims.call("install", "--shell-setup")
+    before = shims.picture()
+    shims.call("remove")
+    shims.world.ok("undo")
+    assert shims.picture() == before and shims.status(0, PATH=shims.in_front)["in_effect"] is True
+
+
 def test_shell_setup_writes_the_start_files_of_the_shells_there_are(shims: ShimWorld) -> None:
     (shims.user / ".config" / "fish").mkdir(parents=True)
     data = shims.call("install", "--shell-setup", "--json").data
@@ -244,6 +252,18 @@ def test_aliases_that_run_this_hermes_run_the_shim_and_are_put_back(shims: ShimW
     assert (folder / "later").read_bytes() == alias_script("later", str(shims.real))
     (folder / "later").unlink()
     assert shims.picture() == before
+
+
+def test_aliases_are_put_back_to_a_hermes_that_is_there(shims: ShimWorld) -> None:
+    shims.call("install")
+    alias = shims.user / ".local" / "bin" / "coder"
+    alias.parent.mkdir(parents=True, exist_ok=True)
+    alias.write_bytes(alias_script("coder", str(shims.shim)))
+    other = shims.user / "other" / "hermes"
+    other.parent.mkdir()
+    shims.real.rename(other)
+    shims.call("remove", PATH=f"{other.parent}:/bin")
+    assert alias.read_bytes() == alias_script("coder", str(other))
 
 
 # --- status ---------------------------------------------------------------------------------------------------------

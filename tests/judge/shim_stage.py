@@ -16,6 +16,9 @@ from command_runner import REPOSITORY
 from hermes_judge import environment
 from real_hermes import hermes_python
 
+# What looks for updates or asks providers is refused at once: nothing leaves this machine.
+_NOBODY = "http://127.0.0.1:9"
+NO_NETWORK = {"HTTPS_PROXY": _NOBODY, "HTTP_PROXY": _NOBODY, "ALL_PROXY": _NOBODY, "NO_PROXY": "127.0.0.1,localhost"}
 TOKEN = "7000000001:CANARY-telegram-token-CANARY-token"
 
 
@@ -75,7 +78,7 @@ class Stage:
         return environment(
             self.home, PATH=f"{self.shim.parent}:{path}" if shimmed else path, XDG_DATA_HOME=str(self.data),
             NO_COLOR="1", COLUMNS="120", LANG="C.UTF-8", HERMES_PROFILES_MANAGER="supervisor",
-            HERMES_ALLOW_ROOT_GATEWAY="1", PYTHONPATH=str(REPOSITORY), **more,
+            HERMES_ALLOW_ROOT_GATEWAY="1", PYTHONPATH=str(REPOSITORY), **NO_NETWORK, **more,
         )  # fmt: skip
 
     def ours(self, *words: str) -> subprocess.CompletedProcess[str]:

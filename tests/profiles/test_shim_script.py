@@ -314,7 +314,8 @@ def test_what_is_no_shim_is_not_taken_for_one() -> None:
     assert recorded_in(raw.replace(b"_hps_ours=", b"_hps_ours='")) is None, "a quote without its end"
 
 
-def test_python_finds_the_same_hermes_as_the_script(plain: Scene) -> None:
+def test_python_finds_the_same_hermes_as_the_script(plain: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(plain.real.parent)  # without any PATH it is not looked for in the folder we are in
     other = plain.fake("other/hermes", "other")
     shims = (plain.shim.parent, plain.place / "linked")
     (plain.place / "linked").symlink_to(plain.shim.parent)
