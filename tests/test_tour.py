@@ -183,7 +183,7 @@ def _tree(program: str) -> Any:
 
 def parse(line: str) -> None:
     """Parse a command line as the program would, without running it; raises what the program would say."""
-    given = re.split(r"\s+(?:[<>|#;]|&&|\d?>)", re.sub(r"[…;)]+$", "", line.partition(");")[0].rstrip()))[0]
+    given = re.split(r"\s+(?:[<>|#;]|&&|\d?>)", re.sub(r"(?:[…;)]+|\)\")$", "", line.partition(");")[0].rstrip()))[0]
     program, *words = shlex.split(given)
     if not words:
         return
