@@ -41,7 +41,7 @@ def install(user: User) -> None:
     for program in ("hermes-profiles", "hermes-gateways"):
         user.types(f"source <(hermes-profiles completion bash) && complete -p {program}", says=program)
         assert (user.venv / f"share/man/man1/{program}.1").is_file()
-    user.types("hermes-gateways status", says="default|stopped|none")
+    user.types("hermes-gateways status", says="default|stopped|none|`hermes-gateways install --start`")
 
 
 def make_profiles(user: User) -> None:

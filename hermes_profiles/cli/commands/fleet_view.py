@@ -12,7 +12,7 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names
 from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, run
+from hermes_profiles.cli.session import Answer, command_at, run
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
 from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 
@@ -52,7 +52,8 @@ def status(
             in_detail=selection.named and len(selection.profiles) <= _FEW,
         )
         code = ExitCode.NEGATIVE if any(_is_down(row) for row in data["gateways"]) else ExitCode.OK
-        return _answer("status", session, data, inventory, code, lambda: gateway_lines(data))
+        first = () if selection.named else tuple(_first_step(data, home))
+        return _answer("status", session, data, inventory, code, lambda: [*gateway_lines(data), *first])
 
     def body() -> Answer:
         if not watch:
@@ -156,6 +157,15 @@ def _remarks(data: dict[str, Any]) -> Iterator[str]:
                 yield f"{row['profile']}: {channel['detail']}"
     for conflict in data["conflicts"]:
         yield f"conflict: {conflict['message']}"
+
+
+def _first_step(data: dict[str, Any], home: str | None) -> Iterator[str]:
+    """Yield the way to go on for somebody who has no service and no gateway yet."""
+    rows = data["gateways"]
+    if rows and all(row["state"] == "stopped" and not row["service"]["installed"] for row in rows):
+        yield ""
+        command = command_at("hermes-gateways install --start", home)
+        yield f"none has a service; `{command}` makes one for every profile, and starts them"
 
 
 def _short_table(data: dict[str, Any]) -> Iterator[str]:
