@@ -10,47 +10,47 @@ __hermes_gateways_at() { # PATH: set what can follow a command
         'install')
             options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='stopped*' ;;
+            arguments='stopped+' ;;
         'stop')
             options='--except --group --jobs --timeout --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --jobs:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='running*' ;;
+            arguments='running+' ;;
         'restart')
             options='--except --group --rolling --start-stopped --stale --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='running*' ;;
+            arguments='running+' ;;
         'status')
             options='--except --group --quick --watch --interval --manager --home --json --help'
             values=' --except:gateway --group:group --interval:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'list')
             options='--except --group --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'logs')
             options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --home --json --help'
             values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'enable')
             options='--dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'disable')
             options='--now --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'group')
             options='--remove --dry-run --home --json --help'
             values=' --remove:member --home:folder '
-            arguments='group member*' ;;
+            arguments='group member+' ;;
         'reset')
             options='--except --group --timeout --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='running*' ;;
+            arguments='running+' ;;
         'print')
             options='--memory --cpu --env --log-dir --python --manager --home --json --help'
             values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
@@ -58,11 +58,11 @@ __hermes_gateways_at() { # PATH: set what can follow a command
         'stage')
             options='--except --group --memory --cpu --env --log-dir --boot-stagger --python --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'uninstall')
             options='--except --group --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway*' ;;
+            arguments='gateway+' ;;
         'awake')
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
@@ -150,11 +150,11 @@ _hermes_gateways() {
         return 0
     elif [[ -z $kind ]]; then
         for kind in $arguments; do
-            [[ $place -eq 0 || $kind == *'*' ]] && break
+            [[ $place -eq 0 || $kind == *+ ]] && break
             ((place--))
             kind=
         done
-        kind=${kind%'*'}
+        kind=${kind%+}
     fi
     [[ $COMP_WORDBREAKS == *=* && $value == *=* ]] && cut=${value%"${value##*=}"}
     case $kind in

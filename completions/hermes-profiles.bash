@@ -56,11 +56,11 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'doctor')
             options='--fix --only --skip --strict --list --yes --dry-run --manager --home --json --help'
             values=' --only:check --skip:check --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='profile*' ;;
+            arguments='profile+' ;;
         'repair')
             options='--owner --channel --yes --dry-run --manager --home --json --help'
             values=' --owner:owner --channel:login --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='profile*' ;;
+            arguments='profile+' ;;
         'explain')
             options='--profile --home --json --help'
             values=' --profile:profile -p:profile --home:folder '
@@ -83,7 +83,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'trash empty')
             options='--older-than --yes --dry-run --home --json --help'
             values=' --older-than:text --home:folder '
-            arguments='trash*' ;;
+            arguments='trash+' ;;
         'config')
             commands='get set unset'
             options='--help' ;;
@@ -94,7 +94,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'config set')
             options='--string --dry-run --home --json --help'
             values=' --home:folder '
-            arguments='profile text text*' ;;
+            arguments='profile text text+' ;;
         'config unset')
             options='--dry-run --home --json --help'
             values=' --home:folder '
@@ -113,7 +113,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'env unset')
             options='--dry-run --home --json --help'
             values=' --home:folder '
-            arguments='profile text*' ;;
+            arguments='profile text+' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;
@@ -209,11 +209,11 @@ _hermes_profiles() {
         return 0
     elif [[ -z $kind ]]; then
         for kind in $arguments; do
-            [[ $place -eq 0 || $kind == *'*' ]] && break
+            [[ $place -eq 0 || $kind == *+ ]] && break
             ((place--))
             kind=
         done
-        kind=${kind%'*'}
+        kind=${kind%+}
     fi
     [[ $COMP_WORDBREAKS == *=* && $value == *=* ]] && cut=${value%"${value##*=}"}
     case $kind in

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import Runner, assert_no_canary
+from gateway_world import GatewayWorld
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -286,3 +287,19 @@ def test_the_process_says_nothing_but_words(runner: Runner, root: Path) -> None:
             assert done.code == 0 and done.stderr == "", arguments
     closed = runner.run("__complete", "fish", "profile", "", env={"HOME": str(root.parent)}, stdout=subprocess.DEVNULL)
     assert closed.code == 0 and closed.stderr == ""
+
+
+def test_a_tab_agrees_with_status(fleet: GatewayWorld) -> None:
+    fleet.profile("work", "family")
+    fleet.gok("install", "work", "night")
+    fleet.gok("start", "work")
+    rows = {row["profile"]: row for row in fleet.gateways("status", "--json").data["gateways"]}
+    text = fleet.run("__complete", "fish", "running", "").stdout
+    told = dict(line.split("\t") for line in text.splitlines())
+    assert told["work"] == f"running, pid {rows['work']['pid']}" and next(iter(told)) == "work"
+    assert set(told) == set(rows)
+    assert {name for name, about in told.items() if about == "stopped"} == {
+        name for name, row in rows.items() if row["state"] == "stopped"
+    }
+    fleet.gok("stop", "work")
+    assert "running" not in fleet.run("__complete", "fish", "running", "").stdout

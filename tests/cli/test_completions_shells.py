@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from shell_world import PROGRAMS, SCRIPTS, ShellWorld, need
 
-from hermes_profiles.cli import shells
+from hermes_profiles.cli import gateways, shells
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -100,6 +100,8 @@ CASES = [
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_offers_the_words_that_fit(world: ShellWorld, shell: str) -> None:
+    for name in ("gateway.log", "running-shoes", "stopped1", "profiles", "member2"):  # in the folder a user is in
+        (world.home / name).touch()
     found = offered_each(world, shell, [line for line, _ in CASES])
     assert dict(zip([line for line, _ in CASES], found, strict=True)) == dict(CASES)
 
@@ -245,6 +247,26 @@ def test_words_with_an_equals_sign_are_completed_behind_it(world: ShellWorld, wo
     assert world.bash(line)[1] == world.zsh(line)[1] == f"{whole} "
     assert list(world.fish(line)) == [whole.rpartition(" ")[2]]
     assert world.bash("hermes-profiles repair --owner tel")[1] == "hermes-profiles repair --owner telegram="
+
+
+def test_bash_bears_every_setting(world: ShellWorld) -> None:
+    lines = [
+        "hermes-gateways ",
+        "hermes-gateways stop ",
+        "hermes-gateways start --manager ",
+        "hermes-gateways stop --f",
+    ]
+    script = (
+        "set -u; shopt -s nullglob failglob nocasematch extglob; IFS=o\n" + f"source {SCRIPTS}/hermes-gateways.bash\n"
+    )
+    for line in lines:
+        words = " ".join(f"'{word}'" for word in line.split(" "))
+        script += f"COMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDS=({words}) COMP_CWORD={line.count(' ')}\n"
+        script += "COMP_WORDBREAKS=' ='; _hermes_gateways hermes-gateways; echo ${#COMPREPLY[@]}\n"
+    done = subprocess.run([need("bash"), "--norc", "-c", script], cwd=world.home, env=world.environment,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    commands = len(gateways.COMMANDS)
+    assert (done.stdout.split(), done.stderr) == ([str(commands), "4", "3", "1"], "")
 
 
 def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:

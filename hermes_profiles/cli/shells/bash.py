@@ -97,11 +97,11 @@ _TEMPLATE = """\
         return 0
     elif [[ -z $kind ]]; then
         for kind in $arguments; do
-            [[ $place -eq 0 || $kind == *'*' ]] && break
+            [[ $place -eq 0 || $kind == *+ ]] && break
             ((place--))
             kind=
         done
-        kind=${kind%'*'}
+        kind=${kind%+}
     fi
     [[ $COMP_WORDBREAKS == *=* && $value == *=* ]] && cut=${value%"${value##*=}"}
     case $kind in
@@ -132,7 +132,7 @@ def _case(command: Command) -> str:
         ("options", " ".join(name for option in options for name in (*option.names, *option.off) if len(name) > 2)),
         ("values", " ".join(f"{name}:{_kind(option)}" for option in options if option.takes_value
                             for name in option.names)),
-        ("arguments", " ".join(_kind(each) + ("*" if each.repeatable else "") for each in command.arguments)),
+        ("arguments", " ".join(_kind(each) + ("+" if each.repeatable else "") for each in command.arguments)),
     ]  # fmt: skip
     said = [f"{name}=' {text} '" if name == "values" else f"{name}='{text}'" for name, text in parts if text]
     return f"        '{' '.join(command.path)}')\n            " + "\n            ".join(said) + " ;;"
