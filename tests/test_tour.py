@@ -151,9 +151,11 @@ _PROGRAM = "|".join(PROGRAMS)
 
 
 def _lines_of(cell: str) -> Iterator[str]:
-    """Yield the whole command lines of a piece of text; a short span goes with the program of the span before it."""
+    """Yield the whole command lines of a piece of text; a short span goes with the program of the span before it, and
+    `hermes gateways …` of the shim and the plugin is `hermes-gateways …`."""
     program = ""
     for span in re.findall(r"`([^`]+)`", cell):
+        span = re.sub(r"\bhermes (gateways|profiles)\b", r"hermes-\1", span)
         found = re.search(rf"(?:^|[\s(])(?:\S+/)?({_PROGRAM})(?=\s|$)(.*)", span)
         if found:
             program = found[1]
@@ -165,7 +167,6 @@ def _lines_of(cell: str) -> Iterator[str]:
 def _every_line() -> dict[str, str]:
     """Return command line → where it stands, of console blocks, code blocks, tables and sentences."""
     prose = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-    prose = re.sub(r"`[^`]+` is still to come", "", prose)
     found = {line: "text" for part in re.split(r"\n\n|\|", prose) for line in _lines_of(" ".join(part.split()))}
     for block in re.findall(r"^```(?:console|sh)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
         lines = _commands(block) or block.splitlines()

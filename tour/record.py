@@ -106,7 +106,6 @@ TOUR = (
                 (
                     "hermes-profiles shim install --shell bash",
                     "hermes profile create kid --clone",
-                    "hermes profile list",
                 ),
             ),
         ),
