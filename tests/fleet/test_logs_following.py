@@ -203,11 +203,12 @@ def test_a_writer_that_goes_on_behind_a_hole_is_heard(log: Log) -> None:
 
 def test_half_a_line_waits_for_the_other_half(log: Log) -> None:
     with open(log.path, "a") as file:
-        file.write(line(1)[:50])
+        file.write(line(1)[:30])
         file.flush()
-        log.look(0.5)
+        log.look(0.3)
+        log.look(0.3)
         assert log.seen == []
-        file.write(line(1)[50:])
+        file.write(line(1)[30:])
     assert log.all_seen() == ["line 1"]
 
 

@@ -35,6 +35,7 @@ _IDLE, _BUSY, _NEWS = 0.2, 0.01, 2.0
 
 @examples(
     "hermes-gateways logs",
+    "hermes-gateways logs -f",
     "hermes-gateways logs work --since 1h --level warning",
     "hermes-gateways logs --grep 'token|login' -n 20",
 )
