@@ -171,8 +171,11 @@ def test_ctrl_c_at_the_keyboard_is_130_and_ctrl_d_ends_it_as_q_does(
         assert terminal.end(lambda: terminal.type(keys)) == code  # noqa: B023
 
 
-def test_a_terminal_that_goes_away_ends_it(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
-    terminals.append(terminal := Terminal(fleet))
+@pytest.mark.parametrize("before", [(), ("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh")], ids=["", "nohup"])
+def test_a_terminal_that_goes_away_ends_it(
+    fleet: GatewayWorld, terminals: list[Terminal], before: tuple[str, ...]
+) -> None:
+    terminals.append(terminal := Terminal(fleet, *before, *GATEWAYS, "status", "--watch"))
     terminal.see(lambda screen: "profiles" in screen[0])
     os.close(terminal.slave)
     os.close(terminal.master)

@@ -30,9 +30,9 @@ if [ "$1" = --list ]; then
 fi
 what=$1
 while [ "${{1#--}}" != "$1" ]; do shift; done
+trap 'kill $child; rm -f {LOCKS}/$$; exit 0' TERM
 echo "$what" > {LOCKS}/$$
 "$@" & child=$!
-trap 'kill $child; rm -f {LOCKS}/$$; exit 0' TERM
 wait $child
 rm -f {LOCKS}/$$
 """
@@ -64,7 +64,8 @@ def systemctl(*words: str) -> str:
 
 
 def held() -> bool:
-    return any(LOCKS.iterdir())
+    """Return whether somebody who lives holds a lock: logind forgets those of the dead."""
+    return any(Path("/proc", each.name).exists() for each in LOCKS.iterdir())
 
 
 def becomes(wanted: bool, within: float = 5.0) -> bool:
