@@ -10,6 +10,7 @@ import pytest
 
 from hermes_profiles.fleet.logs.filters import Filter, pattern_of
 from hermes_profiles.fleet.logs.history import Past
+from hermes_profiles.fleet.logs.live import Live, Meant
 from hermes_profiles.fleet.logs.records import Cut, Level
 from hermes_profiles.fleet.logs.sources import Source
 from hermes_profiles.fleet.logs.twins import Originals
@@ -172,3 +173,61 @@ def test_what_cannot_be_read_is_a_problem_and_the_others_are_told(three: list[So
     past = Past(three, [], Filter())
     assert len(texts(past, 1000)) == 200
     assert list(past.problems) == ([] if what == "missing" else [str(path)])
+
+
+@pytest.mark.parametrize(("wanted", "found"), [
+    (Filter(until=START + 100), "100"), (Filter(since=START + 299_990), "299999"),
+    (Filter(START + 5_000, START + 5_003), "5003"),
+])  # fmt: skip
+def test_a_moment_in_a_long_log_is_found_by_halving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Filter, found: str
+) -> None:
+    one = source(tmp_path, "a")
+    with open(one.path, "w") as file:
+        for minute in range(5_000):
+            head = stamp(minute * 60)[:17]
+            file.write("".join(f"{head}{number:02d},000 INFO a: {minute * 60 + number}\n" for number in range(60)))
+    os.utime(one.path, (START + 300_000, START + 300_000))
+    read = [0]
+    real = os.pread
+
+    def counted(file: int, size: int, place: int) -> bytes:
+        block = real(file, size, place)
+        read[0] += len(block)
+        return block
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert texts(Past([one], [], wanted), 3)[-1] == found
+    assert texts(Past([one], [], wanted))[-1] == found
+    assert read[0] < 3_500_000 < one.path.stat().st_size / 3
+
+
+def test_what_was_written_at_one_time_is_told_in_the_order_of_the_profiles(tmp_path: Path) -> None:
+    several = [source(tmp_path, name) for name in ("c", "a", "b")]
+    for each in several:
+        each.path.write_text(line(1, f"{each.profile} one") + line(1, f"{each.profile} two"))
+    wanted = ["c one", "c two", "a one", "a two", "b one", "b two"]
+    assert texts(Past(several, [], Filter()), 10) == wanted == texts(Past(several, [], Filter()))
+
+
+@pytest.mark.parametrize("turned", [0, 1, 2])
+def test_who_follows_hears_what_was_written_since_and_history_does_not(tmp_path: Path, turned: int) -> None:
+    one = source(tmp_path, "a")
+    one.path.write_text(line(1, "before"))
+    live = Live(Meant([one], []), {})
+    for number in range(turned):
+        if number:
+            os.rename(f"{one.path}.1", f"{one.path}.2")
+        os.rename(one.path, f"{one.path}.1")
+        one.path.write_text(line(2 + number, f"after {number}"))
+    with open(one.path, "a") as file:
+        file.write(line(9, "last"))
+    for many in (10, None):
+        past = Past([one], [], Filter(), read_to=live.read_to, began=live.began)
+        assert texts(past, many) == ["before"]
+    told: list[str] = []
+    for _ in range(4):
+        told += [entry.record.text for entry in live.look()[0]]
+        time.sleep(0.1)
+    live.close()
+    assert told == [*(f"after {number}" for number in range(turned)), "last"]
