@@ -162,6 +162,16 @@ def test_when_our_package_is_broken_hermes_goes_on(enabled: Hermes, tmp_path: Pa
 
 
 @judged
+def test_files_of_the_folder_one_is_in_are_no_modules_of_ours(enabled: Hermes) -> None:
+    module = enabled.home / "typer.py"
+    module.write_text("raise SystemExit('CANARY: imported from the current folder')\n")
+    try:
+        assert "work" in enabled.say("profiles", "list")
+    finally:
+        module.unlink()
+
+
+@judged
 def test_a_plugin_that_is_not_enabled_is_not_imported(hermes: Hermes) -> None:
     script = (
         "import sys; sys.argv = ['hermes', 'frob']\nfrom hermes_cli.main import main\n"
