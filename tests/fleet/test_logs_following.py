@@ -264,6 +264,14 @@ def _denied(real: Callable[..., int], path: str) -> Callable[..., int]:
     return opened
 
 
+def test_more_rotated_logs_than_are_watched_are_told_once(log: Log) -> None:
+    for _ in range(12):
+        log.write(2)
+        log.look(3.0)
+        log.rotate(keep=30)
+    once(log)
+
+
 def test_files_are_let_go(log: Log) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(30):

@@ -191,6 +191,9 @@ class Tail:
         self.lost = False
         self._began = int((now - _COARSE) * 1e9)
         self._files: list[Grown] = []
+        # What was let go although it is still there: file → size and time of the last change. Another file of the
+        # same number has others.
+        self._done: dict[Key, tuple[int, int]] = {}
         if from_end:
             self._begin()
 
@@ -247,6 +250,7 @@ class Tail:
         if now - each.grown_at < _GRACE and len(self._files) <= _MOST:
             return []
         left = [*each.end()]
+        self._done[each.key] = (status.st_size, status.st_mtime_ns)
         each.close()
         self._files = [one for one in self._files if one is not each]
         return left
@@ -286,7 +290,7 @@ class Tail:
         numbers: dict[Key, tuple[int, int]] = {}
         known = {each.key for each in self._files} | {newest}
         for _ in range(20):  # each look at the names may meet another rotation
-            unknown = [each for each in siblings(self.path) if each.key not in known and each.changed >= self._began]
+            unknown = [each for each in self._new_siblings() if each.key not in known]
             numbers |= {each.key: (-each.number, each.changed) for each in unknown}
             missing = [each for each in unknown if each.key not in opened]
             if not missing:
@@ -299,6 +303,14 @@ class Tail:
                     os.close(found[0])
         ordered = sorted(opened, key=lambda key: numbers[key])
         return [self._continued(*opened[key]) for key in ordered]
+
+    def _new_siblings(self) -> list[Sibling]:
+        """Return the rotated siblings that were written to since we follow, but for those that are done with."""
+        return [
+            each
+            for each in siblings(self.path)
+            if each.changed >= self._began and self._done.get(each.key) != (each.size, each.changed)
+        ]
 
     def _continued(self, file: int, status: os.stat_result) -> tuple[Grown, Grown | None]:
         """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
@@ -314,8 +326,8 @@ class Tail:
         (`copytruncate` of logrotate), which is read first."""
         left: list[Record] = []
         known = [one.key for one in self._files]
-        for sibling in siblings(self.path):
-            if sibling.key in known or sibling.changed < self._began or sibling.size < each.offset or not each.offset:
+        for sibling in self._new_siblings():
+            if sibling.key in known or sibling.size < each.offset or not each.offset:
                 continue
             found = self._open(sibling.path)
             if found is None:
