@@ -119,11 +119,6 @@ class Live:
             told += 1
         return self._tell(told), has_more or unread
 
-    def rest(self) -> list[Entry]:
-        """Return what is still held back: nothing is waited for any more."""
-        self._held.sort(key=attrgetter("key"))
-        return self._tell(len(self._held))
-
     def close(self) -> None:
         """Let everything go."""
         for each in self._logs.values():
