@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from ..model.layout import Layout
-from ..model.names import DEFAULT
+from ..model.names import DEFAULT, is_profile_folder_name
 from ..model.result import Failed, NotFound, Refused
 from ..model.secret import Secret
 from .errors import translated_errors
 from .files import Files, taken
-from .journal import iso
+from .journal import Journal, Kind, iso
 from .lock import StateLock
 from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder, is_below
 from .sweep import EMPTYING
@@ -213,7 +213,8 @@ def empty(
     """Delete entries for good and return them: those in `ids`, deleted before `older_than`, or all.
 
     An entry whose time is unknown is not older than anything. Raises NotFound for an unknown id before
-    anything is deleted, Failed for what the disk does not allow. This is the one thing that has no undo.
+    anything is deleted, Failed for what the disk does not allow. This is the one thing that has no undo: what the
+    journal kept of the files of profiles that are gone now goes, too.
     """
     files = files or Files()
     with translated_errors():
@@ -234,9 +235,42 @@ def _empty(
                 code="no-such-entry", hint="see what is there with `hermes-profiles trash list`",
             )  # fmt: skip
         chosen = tuple(each for each in entries if _is_chosen(each, older_than, ids))
+        left = {each.name for each in entries if each not in chosen}
+        gone = {each.name: each.id for each in chosen if each.kind == "profile" and each.name not in left}
+        _forget(gone, layout, files)  # first: killed in between, the next run still knows whom to forget
         for entry in chosen:
             _delete(entry, layout, files)
         return chosen
+
+
+def _forget(gone: Mapping[str, str], layout: Layout, files: Files) -> None:
+    """Delete what the journal kept of files of profiles that are gone for good: old contents with their secrets.
+
+    `gone`: profile → id of its entry in the trash; what is older was its own, under its earlier names too. An undo
+    could not put it anywhere.
+    """
+    until = dict(gone)
+    journal = Journal(layout.state, files)
+    for entry in journal.entries() if gone else ():
+        for record in entry.steps:
+            name = _profile_of(record.target, layout)
+            if name is None or entry.id >= until.get(name, ""):
+                continue
+            if record.kind is Kind.MOVE and record.source and Path(record.target) == layout.home(name):
+                before = _profile_of(record.source, layout)
+                if before is not None and files.lstat(str(layout.home(before))) is None:
+                    until.setdefault(before, entry.id)
+            elif record.old is not None and record.old.backup is not None:
+                files.unlink(f"{journal.backups(entry.id)}/{os.path.basename(record.old.backup)}")
+
+
+def _profile_of(path: str, layout: Layout) -> str | None:
+    """Return the named profile in whose home a path is, or which it is; None for any other path."""
+    try:
+        name = Path(path).relative_to(layout.profiles).parts[0]
+    except (ValueError, IndexError):
+        return None
+    return name if is_profile_folder_name(name) else None
 
 
 def _is_chosen(entry: TrashEntry, older_than: datetime | None, ids: Collection[str] | None) -> bool:

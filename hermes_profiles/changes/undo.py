@@ -150,7 +150,15 @@ class _Undo:
         content = None
         if old is not None and old.link is None:
             path = f"{self._backups}/{os.path.basename(old.backup or '')}"
-            content = Secret(self._files.read(path)[0])
+            try:
+                content = Secret(self._files.read(path)[0])
+            except FileNotFoundError:
+                raise Refused(
+                    f"what was in {record.target} is gone for good: the trash of its profile was emptied",
+                    target=record.target,
+                    code="forgotten",
+                    hint="no other change is lost: name one of `hermes-profiles undo --list`",
+                ) from None
         self.steps.append(
             ReplaceFile(
                 Path(record.target),

@@ -11,9 +11,12 @@ import pytest
 from changes_world import NOON, PLANS, Breaking, Counting, Killing, World, do, heal, run_killed, strays
 
 from hermes_profiles.changes.files import Files
-from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.changes.trash import empty, steps_from_trash, trash_entries
+from hermes_profiles.changes.journal import Journal
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Signature
+from hermes_profiles.changes.trash import empty, steps_from_trash, steps_to_trash, trash_entries
+from hermes_profiles.changes.undo import plan_undo
 from hermes_profiles.model.result import HermesProfilesError, NotFound
+from hermes_profiles.model.secret import Secret
 
 
 def test_a_deleted_profile_can_be_seen_and_restored(world: World) -> None:
@@ -127,3 +130,64 @@ def test_an_empty_trash_makes_nothing(world: World) -> None:
     assert empty(world.layout, files=Files()) == ()
     assert heal(world) == ()
     assert not world.layout.state.exists()
+
+
+def kept_contents(world: World) -> bytes:
+    """Return all that the journal keeps of old files."""
+    folder = world.layout.state / "journal"
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*/*")))
+
+
+def next_id(world: World) -> str:
+    return Journal(world.layout.state).fresh_id(NOON)
+
+
+def replaced(world: World, name: str, content: bytes) -> None:
+    path = world.layout.home(name) / ".env"
+    step = ReplaceFile(path, Secret(content), expected=Signature.of(os.lstat(path)))
+    do(world, ChangePlan(("env", "set"), f"set a variable of {name}", (step,), profiles=(name,)))
+
+
+def renamed(world: World, old: str, new: str) -> None:
+    step = MoveTree(world.layout.home(old), world.layout.home(new))
+    do(world, ChangePlan(("rename",), f"rename {old}", (step,), profiles=(old, new)))
+
+
+def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_others_stay(world: World) -> None:
+    for name in ("anna", "bella"):
+        (world.layout.home(name)).mkdir(exist_ok=True)
+        (world.layout.home(name) / ".env").write_bytes(b"TOKEN=CANARY-first-of-" + name.encode())
+        replaced(world, name, b"TOKEN=CANARY-second-of-" + name.encode())
+    renamed(world, "anna", "carla")
+    replaced(world, "carla", b"TOKEN=none")
+    assert kept_contents(world).count(b"-of-anna") == 2
+    home = world.layout.home("carla")
+    steps = steps_to_trash(world.layout, home, trash_id=next_id(world), name="carla", deleted_at=NOON)
+    do(world, ChangePlan(("delete",), "delete carla", steps, profiles=("carla",)))
+    assert kept_contents(world).count(b"-of-anna") == 2, "the trash can still be emptied or not"
+    empty(world.layout)
+    assert b"of-anna" not in kept_contents(world) and b"first-of-bella" in kept_contents(world)
+    journal = Journal(world.layout.state)
+    for entry in journal.entries():
+        if entry.profiles == ("carla",) and entry.command[0] == "env":
+            with pytest.raises(HermesProfilesError):
+                plan_undo(entry, world.layout)
+        elif entry.profiles == ("bella",):
+            plan_undo(entry, world.layout)
+
+
+def test_contents_stay_while_another_of_that_name_waits_in_the_trash_and_after_it_was_made_anew(world: World) -> None:
+    home = world.layout.home("anna")
+    (home / ".env").write_bytes(b"TOKEN=CANARY-old")
+    replaced(world, "anna", b"TOKEN=x")
+    for _ in range(2):
+        steps = steps_to_trash(world.layout, home, trash_id=next_id(world), name="anna", deleted_at=NOON)
+        do(world, ChangePlan(("delete",), "delete anna", steps, profiles=("anna",)))
+        home.mkdir()
+    (home / ".env").write_bytes(b"TOKEN=CANARY-new")
+    replaced(world, "anna", b"TOKEN=y")
+    second, first = trash_entries(world.layout)
+    empty(world.layout, ids=[second.id])
+    assert b"CANARY-old" in kept_contents(world), "the first one may come back"
+    empty(world.layout, ids=[first.id])
+    assert kept_contents(world) == b"TOKEN=CANARY-new", "this one is there"

@@ -77,7 +77,8 @@ def empty_trash(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Delete what is in the trash for good. This is the one thing that has no undo."""
+    """Delete what is in the trash for good. This is the one thing that has no undo: what the journal kept of the old
+    files of these profiles goes, too."""
     session = Session(home, json)
 
     def body() -> Answer:
