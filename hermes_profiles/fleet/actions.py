@@ -262,14 +262,15 @@ class Fleet:
             log = self._hands.log_lines(job.profile)
         except HermesProfilesError as error:  # the lines are a courtesy
             log = (str(error),)
-        self._end(job, OutcomeKind.FAILED, reason, log=log)
+        hint = f"see more of what it says with `hermes-gateways logs {job.profile}`"
+        self._end(job, OutcomeKind.FAILED, reason, log=log, hint=hint)
 
     def _end(
         self, job: Job, kind: OutcomeKind, detail: str = "", *, pid: int | None = None,
-        masked: tuple[str, ...] = (), log: tuple[str, ...] = (),
+        masked: tuple[str, ...] = (), log: tuple[str, ...] = (), hint: str | None = None,
     ) -> None:  # fmt: skip
         job.phase = Phase.DONE
-        job.outcome = Outcome(job.profile, kind, detail, pid, masked, log)
+        job.outcome = Outcome(job.profile, kind, detail, pid, masked, log, hint)
         self._told(job.outcome)
 
 

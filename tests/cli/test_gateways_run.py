@@ -59,6 +59,7 @@ def test_one_failure_of_many_is_told_with_its_reason_and_log(fleet: GatewayWorld
     assert "exit 78" in row["detail"] and row["log"][-1] == "giving up with 78"
     (error,) = done.json["errors"]
     assert error["target"] == "night" and error["code"] == "failed"
+    assert "`hermes-gateways logs night`" in error["hint"]
     (fleet.home("night") / "exits").write_text("78\n")
     text = fleet.gateways("start", "night")
     assert text.code == 1 and "night, last lines of its log:\n  " in text.stdout and "giving up with 78" in text.stdout

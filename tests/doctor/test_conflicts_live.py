@@ -67,6 +67,16 @@ def test_the_holder_of_the_lock_and_the_deaf_one_are_named(world: DoctorWorld, l
     assert "of family is" not in only(world)["message"]
 
 
+def test_those_that_are_deaf_alike_are_named_together(world: DoctorWorld, live: LiveGateways) -> None:
+    tokens(world, "default", "work", "family")
+    default = live.start(world.root, platforms={"telegram": "connected"})
+    for name in ("work", "family"):
+        live.start(world.home(name), platforms={"telegram": "fatal"})
+    live.lock(TELEGRAM, default)
+    message = only(world, "conflicts.shared-identity")["message"]
+    assert message.endswith(f"; default has it now (pid {default}); telegram of family and work is fatal")
+
+
 def test_without_a_lock_those_that_run_with_it_are_named(world: DoctorWorld, live: LiveGateways) -> None:
     tokens(world, "default", "work", "family")
     work = live.start(world.home("work"))

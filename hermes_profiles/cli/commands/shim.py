@@ -137,7 +137,7 @@ def _install_text(session: Session, change: ShimChange, data: Mapping[str, Any],
     if "plan" in data and change.plan is not None:
         return list(dry_run_lines(change.plan.summary, data["plan"]))
     lines = [f"the shim is at {shim.path}{'' if data['changed'] else ' already'}; it hands to {data['hermes'] or '-'}"]
-    lines += [f"  {alias} runs it, too" for alias in data["aliases"]]
+    lines += [f"  the alias {alias} runs it, too" for alias in data["aliases"]]
     lines += [f"  written into {path}" for path in data["start_files"]]
     if _is_first(shim, session.environment):
         return lines
@@ -175,7 +175,7 @@ def remove(dry_run: DryRun = False, home: Home = None, json: Json = False) -> No
                 yield from dry_run_lines(change.plan.summary, data["plan"])
             else:
                 yield "the shim is gone"
-                yield from (f"  {alias} runs Hermes itself again" for alias in data["aliases"])
+                yield from (f"  the alias {alias} runs Hermes itself again" for alias in data["aliases"])
                 yield from (f"  taken out of {path}" for path in data["start_files"])
                 yield "a shell that is open remembers it until `hash -r`"
 

@@ -117,9 +117,10 @@ def holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequen
     if lock is None and having:
         pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
         yield f"{pids} {plural(having, 'runs', 'run')} with it now"
-    for name, word in list(deaf.items())[:3]:
-        if lock is None or name != lock.profile:
-            yield f"{channel} of {name} is {word}"
+    for word in dict.fromkeys(deaf.values()):
+        those = [name for name in deaf if deaf[name] == word and (lock is None or name != lock.profile)]
+        if those:
+            yield f"{channel} of {names(those)} is {word}"
 
 
 def without(profile: ProfileFacts, channel: str) -> str:
