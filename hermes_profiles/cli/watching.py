@@ -131,6 +131,7 @@ class Screen:
         self._view: View | None = None
         self._told: list[int] = []
         self._before: dict[int, Any] = {}
+        self._has_keys = sys.stdin.isatty()
         self._modes: list[Any] | None = None
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -164,7 +165,7 @@ class Screen:
 
     def wait(self, seconds: float | None) -> int | None:
         """Wait for a key, a signal or `wake`; returns the exit code when it is over (0: the user has seen enough)."""
-        watched = [self._reader, *([sys.stdin.fileno()] if self._modes is not None else [])]
+        watched = [self._reader, *([sys.stdin.fileno()] if self._has_keys else [])]
         ready, _, _ = select.select(watched, [], [], seconds)
         if self._reader in ready:
             try:
@@ -175,7 +176,7 @@ class Screen:
             code = self._obey(self._told.pop(0))
             if code is not None:
                 return code
-        if self._modes is not None and sys.stdin.fileno() in ready:
+        if self._has_keys and sys.stdin.fileno() in ready:
             return self._read_key()
         return None
 
@@ -208,16 +209,19 @@ class Screen:
     def _take(self) -> None:
         from rich.live import Live
 
-        if sys.stdin.isatty():
-            self._modes = termios.tcgetattr(sys.stdin.fileno())
-            tty.setcbreak(sys.stdin.fileno(), termios.TCSADRAIN)
+        if self._has_keys:
+            try:
+                self._modes = termios.tcgetattr(sys.stdin.fileno())
+                tty.setcbreak(sys.stdin.fileno(), termios.TCSADRAIN)
+            except termios.error:  # the terminal is gone, which `wait` is told
+                self._modes = None
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
         try:
             self._live.start()
             self._console.file.write(_NO_WRAP)
-        except OSError:  # the terminal is gone, which `wait` is told
+        except OSError:
             return
         self._draw()  # after a pause
 
@@ -227,12 +231,11 @@ class Screen:
 
         if self._view is None or self._live is None:
             return
-        width, height = os.get_terminal_size(sys.stdout.fileno())
-        # Not what COLUMNS says: that is of when the shell began, and 0 is what a serial line says.
-        self._console.size = ConsoleDimensions(width or 80, height or 24)
-        width, height = self._console.size
-        shown = Text("\n", no_wrap=True, overflow="crop").join(lines(self._view, width, height))
         try:
+            width, height = os.get_terminal_size(sys.stdout.fileno())
+            # Not what COLUMNS says: that is of when the shell began, and 0 is what a serial line says.
+            self._console.size = ConsoleDimensions(width or 80, height or 24)
+            shown = Text("\n", no_wrap=True, overflow="crop").join(lines(self._view, *self._console.size))
             self._live.update(shown, refresh=True)
         except OSError:
             return
