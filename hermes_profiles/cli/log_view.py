@@ -8,8 +8,7 @@ from typing import Any
 
 from hermes_profiles.fleet.logs.history import Entry
 from hermes_profiles.fleet.logs.masking import Masks
-from hermes_profiles.fleet.logs.reading import KEPT, SPARE
-from hermes_profiles.fleet.logs.records import Cut, Level, iso_time, shown_time
+from hermes_profiles.fleet.logs.records import CUT_HERE, SPARE, Cut, Level, iso_time, shown_time
 
 from . import output
 
@@ -18,7 +17,6 @@ _HEADS = ("36", "32", "35", "34", "96", "92", "95", "94")
 _STYLES = {Level.DEBUG: "2", Level.WARNING: "33", Level.ERROR: "31", Level.CRITICAL: "1;31"}
 # So many records are printed, and looked through for secrets, together.
 _BATCH = 500
-_LONGEST = KEPT - SPARE
 
 
 class LogView:
@@ -74,7 +72,7 @@ class LogView:
         cut = entry.record.cut
         if cut:
             text = self._masks.redactor.redact_cut(text, begins=bool(cut & Cut.BEGIN), ends=bool(cut & Cut.END))
-        if len(text) > _LONGEST and any(len(line) > _LONGEST for line in text.split("\n")):
+        if CUT_HERE in text:
             text = "\n".join(map(_short, text.split("\n")))
         return text
 
@@ -114,7 +112,6 @@ def _row(entry: Entry, text: str) -> dict[str, Any]:
 
 
 def _short(line: str) -> str:
-    """Return a line that can be read. Of one that was cut when it was read, the end may be half a secret."""
-    if len(line) <= _LONGEST:
-        return line
-    return f"{line[: min(_LONGEST, len(line) - SPARE)]} … (a very long line)"
+    """Return a line without what may be half a secret, where it was cut when it was read."""
+    whole, mark, _ = line.partition(CUT_HERE)
+    return f"{whole[:-SPARE]} … (a very long line)" if mark else line

@@ -189,6 +189,16 @@ def test_a_secret_where_a_long_line_is_cut_is_not_told(world: World, place: int)
     assert "7100000001" not in world.runner.gateways("logs").stdout
 
 
+@pytest.mark.parametrize("step", range(0, 44, 4))
+def test_a_long_line_full_of_secrets_shows_no_part_of_the_last(world: World, step: int) -> None:
+    """Masked, it is shorter than what was read of it."""
+    for letter in ("x", "é"):
+        log(world, "work").write_text(line(1, letter * step + f" {TOKEN}" * 5_000))
+        for words in ((), ("--json",), ("--since", "2026-11-21")):
+            told = world.runner.gateways("logs", *words).stdout
+            assert "7100" not in told and "a very long line" in told
+
+
 # -- followed
 
 

@@ -325,7 +325,9 @@ def test_whatever_happens_every_line_is_told_once(tmp_path_factory: pytest.TempP
 # -- many together
 
 
-def test_records_of_many_files_come_in_order_of_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [11, 100])
+def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int) -> None:
+    """However long a busy machine lets us wait between two looks."""
     now = [1_795_281_600.0]
     logs = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
     live = Live(Meant([Source(path.stem, path.name, path) for path in logs], []), {}, clock=lambda: now[0])
@@ -338,7 +340,7 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path) -> None:
 
             stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
             file.write(f"{stamp},{int(moment % 1 * 1000):03d} INFO a: {number}\n")
-        if number % 11 == 0:
+        if number % every == 0:
             told += [entry.key for entry in live.look()[0]]
     for _ in range(4):
         now[0] += 1

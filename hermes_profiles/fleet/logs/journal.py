@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.services.managers.journal import JournalEntry
 
-from .records import Assembler, Level, Record, begins_record, decode
+from .records import KEPT, Assembler, Level, Record, begins_record, decode
 from .sources import Unit
 
 JOURNAL = "journal"
@@ -35,7 +35,7 @@ class UnitRecords:
             yield from self.end()
         self._last = entry.time
         for line in entry.message.split(b"\n"):
-            for record in self._assembler.feed([decode(line)]):
+            for record in self._assembler.feed([decode(line[:KEPT])]):
                 yield self._told(record)
                 self._begun = None
             self._begun = self._begun or entry

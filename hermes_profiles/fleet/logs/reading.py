@@ -7,12 +7,9 @@ import os
 import stat
 from collections.abc import Iterator
 
-from .records import LONGEST_LINES, LONGEST_RECORD, Assembler, Cut, Record, begins_record, decode, records_in
+from .records import KEPT, LONGEST_LINES, LONGEST_RECORD, Assembler, Cut, Record, begins_record, decode, records_in
 
 BLOCK = 64 * 1024
-# Of one line, this much is kept, and the last 4 KiB of that are not shown: what was cut there may be half a secret.
-SPARE = 4 * 1024
-KEPT = 64 * 1024 + SPARE
 # So far is looked for a line with a time before it is assumed that there is none.
 _WITHOUT_TIME = 1024 * 1024
 

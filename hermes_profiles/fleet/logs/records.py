@@ -62,6 +62,11 @@ _GATEWAY_LOGGERS = ("gateway", "hermes_plugins", "plugins.platforms")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # A record is cut into several here: a log without any line that begins one must not fill the memory.
 LONGEST_LINES = 1_000
+# Of one line, so many bytes are kept; one that is longer ends with a character that is none. The last 4 KiB are not to
+# be shown: what was cut there may be half a secret.
+SPARE = 4 * 1024
+KEPT = 64 * 1024 + SPARE
+CUT_HERE = "\uffff"
 # The picture is printed when a gateway starts, and written when its buffer is, mostly at its end; the log says it, too.
 _PICTURE = "Hermes Gateway Starting"
 LONGEST_RECORD = 512 * 1024
@@ -70,6 +75,7 @@ LONGEST_RECORD = 512 * 1024
 def decode(raw: bytes) -> str:
     """Return a line of a log as text, without its end and what moves a cursor; bytes that are no UTF-8 become
     surrogates, which a printer replaces."""
+    is_cut = len(raw) >= KEPT
     if raw[:1] == b"\0":  # the hole that a writer leaves behind who goes on where the file was longer
         raw = raw.lstrip(b"\0")
     line = raw.decode("utf-8", "surrogateescape")
@@ -77,7 +83,7 @@ def decode(raw: bytes) -> str:
         line = _ESCAPE.sub("", line)
     if "\r" in line:  # a progress bar: only its last state is to be seen
         line = line.rstrip("\r").rpartition("\r")[2]
-    return line
+    return line + CUT_HERE if is_cut else line
 
 
 def begins_record(line: str) -> re.Match[str] | bool | None:
