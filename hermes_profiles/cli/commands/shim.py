@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles import __version__
-from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import describe
+from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.report import dry_run_lines
@@ -104,7 +103,7 @@ def install(
             ))  # fmt: skip
         data: dict[str, Any] = {
             "path": str(shim.path), "program": program, "hermes": hermes, "lines": _lines(layout, shim),
-            **_carry_out(session, change, dry_run=dry_run),
+            **_carried_out(session, change, dry_run=dry_run),
         }  # fmt: skip
         text = _install_text(session, change, data, shim)
         return Answer(Result(("shim", "install"), data, warnings=warnings), lambda: text)
@@ -121,15 +120,9 @@ def _real(session: Session) -> str | None:
     return os.path.abspath(found)
 
 
-def _carry_out(session: Session, change: ShimChange, *, dry_run: bool) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "changed": change.plan is not None, "dry_run": dry_run, "aliases": list(change.aliases),
-        "start_files": [str(path) for path in change.start_files],
-    }  # fmt: skip
-    if change.plan is not None and dry_run:
-        data["plan"] = list(describe(change.plan))
-    elif change.plan is not None:
-        data["change"] = apply(change.plan, layout=session.layout).change_id
+def _carried_out(session: Session, change: ShimChange, *, dry_run: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {"aliases": list(change.aliases), "start_files": [str(path) for path in change.start_files]}
+    carry_out(session, change.plan, data, dry_run=dry_run)
     return data
 
 
@@ -166,7 +159,7 @@ def remove(dry_run: DryRun = False, home: Home = None, json: Json = False) -> No
         warnings = session.recover(dry_run=dry_run)
         shim = find_shim(session.layout, session.environment)
         change = plan_remove(session.layout, session.environment)
-        data: dict[str, Any] = {"path": str(shim.path), **_carry_out(session, change, dry_run=dry_run)}
+        data: dict[str, Any] = {"path": str(shim.path), **_carried_out(session, change, dry_run=dry_run)}
 
         def text() -> Iterator[str]:
             if change.plan is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_profiles.cli.reference import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
 
-from .words import fixed, function, helped, kinds_of
+from .words import filled, fixed, function, helped, kinds_of
 
 _TEMPLATE = """\
 # bash completion of @PROGRAM@, generated: `hermes-profiles completion bash` prints it.
@@ -115,14 +115,8 @@ complete -F @FUNCTION@ @PROGRAM@
 
 def script(program: Command) -> str:
     """Return the script of a program."""
-    text = _TEMPLATE.replace("@CASES@", "\n".join(_case(command) for command in program.walk()))
-    text = text.replace("@KINDS@", "\n".join(_kinds(program)))
-    for mark, name in (
-        ("@PROGRAM@", program.program), ("@FUNCTION@", function(program)),
-        ("@HELPER@", function(program, "x").removesuffix("_x")),
-    ):  # fmt: skip
-        text = text.replace(mark, name)
-    return text
+    cases = "\n".join(_case(command) for command in program.walk())
+    return filled(_TEMPLATE, program, CASES=cases, KINDS="\n".join(_kinds(program)))
 
 
 def _case(command: Command) -> str:

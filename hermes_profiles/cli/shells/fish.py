@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_profiles.cli.reference import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
 
-from .words import fixed, function, helped, kinds_of
+from .words import filled, fixed, helped, kinds_of
 
 _BEGIN = """\
 # fish completion of @PROGRAM@, generated: `hermes-profiles completion fish` prints it.
@@ -70,13 +70,7 @@ def script(program: Command) -> str:
     known = " ".join(_quoted(_path(command)) for command in commands)
     parts = [_BEGIN, *_fixed(program), f"complete -c {program.program} -f\n"]
     parts += ["\n".join(_command(command)) + "\n" for command in program.walk()]
-    text = "\n".join(parts)
-    for mark, name in (
-        ("@COMMANDS@", known), ("@VALUES@", "\n".join(_values(commands))), ("@PROGRAM@", program.program),
-        ("@HELPER@", function(program, "x").removesuffix("_x")),
-    ):  # fmt: skip
-        text = text.replace(mark, name)
-    return text
+    return filled("\n".join(parts), program, COMMANDS=known, VALUES="\n".join(_values(commands)))
 
 
 def _path(command: Command) -> str:

@@ -56,6 +56,17 @@ def function(command: Command, part: str = "") -> str:
     return f"__{name}_{part}" if part else f"_{name}"
 
 
+def filled(template: str, program: Command, **more: str) -> str:
+    """Return a template with its marks filled in: `@PROGRAM@`, `@FUNCTION@`, `@HELPER@`, and others by their names."""
+    marks = {
+        **more, "PROGRAM": program.program, "FUNCTION": function(program),
+        "HELPER": function(program, "x").removesuffix("_x"),
+    }  # fmt: skip
+    for mark, text in marks.items():
+        template = template.replace(f"@{mark}@", text)
+    return template
+
+
 def helped(command: Command) -> tuple[Option, ...]:
     """Return the options of a command with `--help`, which Typer adds."""
     help_option = Option(("--help", "-h"), (), "", "Show the help and exit.", "", (), False, False, False)  # noqa: FBT003

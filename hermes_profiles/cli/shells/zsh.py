@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hermes_profiles.cli.reference import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
 
-from .words import fixed, function, helped, kinds_of, quoted
+from .words import filled, fixed, function, helped, kinds_of, quoted
 
 _BEGIN = """\
 #compdef @PROGRAM@
@@ -45,13 +45,7 @@ _TITLES = {"trash": "entry", "trashed": "deleted", "change": "change", "group": 
 def script(program: Command) -> str:
     """Return the script of a program."""
     parts = [_BEGIN, *_fixed(program), *(_command(command) for command in reversed([*program.walk()])), _END]
-    text = "\n".join(part.strip("\n") + "\n" for part in parts)
-    for mark, name in (
-        ("@PROGRAM@", program.program), ("@FUNCTION@", function(program)),
-        ("@HELPER@", function(program, "x").removesuffix("_x")),
-    ):  # fmt: skip
-        text = text.replace(mark, name)
-    return text
+    return filled("\n".join(part.strip("\n") + "\n" for part in parts), program)
 
 
 def _fixed(program: Command) -> Iterator[str]:
