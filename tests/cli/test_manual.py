@@ -31,7 +31,6 @@ SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EX
 RUN_ELSEWHERE = {
     "hermes-gateways awake on": "test_awake_live.py", "hermes-gateways status --watch": "test_status_watch.py",
     "hermes-gateways logs -f": "test_logs_command.py",
-    "hermes-gateways logs -f": "test_logs_command.py",
 }  # fmt: skip
 # Who sets these means Hermes or the system, not us.
 _READ = {"env", "environment", "environ"}

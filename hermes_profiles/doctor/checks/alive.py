@@ -46,7 +46,10 @@ def deaf(facts: Facts) -> Iterator[Finding]:
 def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: Channel) -> Finding:
     name, code = profile.name, _code(seen, channel)
     words = f"the gateway of {name} runs, but its {channel.name} is {channel.state}{_since(channel)}"
-    fix = Fix("see what it says, mend that, and restart it", f"hermes-gateways restart {name}")
+    fix = Fix(
+        f"see what it says (`hermes-gateways logs {name} --level warning`), mend that, and restart it",
+        f"hermes-gateways restart {name}",
+    )
     if channel.state == "paused":
         fix = Fix(f"somebody paused it: send `/platform resume {channel.name}` to it, or restart it", fix.command)
     elif code.endswith("_lock"):

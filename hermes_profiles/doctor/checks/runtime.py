@@ -220,7 +220,10 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"the gateway of {name} was started {count} times in two minutes: "
                 "Hermes lets each further start wait, up to five minutes",
-                Fix("stop it, look into its log, then start it once", f"hermes-gateways stop {name}"),
+                Fix(
+                    f"stop it, look into its log (`hermes-gateways logs {name}`), then start it once",
+                    f"hermes-gateways stop {name}",
+                ),
                 profiles=(name,), evidence=(facts.profiles[name].at("gateway-starts.log"),),
             )  # fmt: skip
 
