@@ -99,7 +99,9 @@ def test_a_record_without_end_is_cut_into_several() -> None:
 
 
 @pytest.mark.parametrize(("raw", "text"), [
-    (b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x", "red x"), (b"1%\r50%\r100%\r", "100%"), (b"\0\0\0x", "x"),
+    (b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x", "red x"), (b"1%\r50%\r100%\r", "100%"),
+    (b"2026-11-21 10:00:00,000 INFO gateway.run: hi\r2026-11-21 10:00:00,000 ERROR x: no\r",
+     "2026-11-21 10:00:00,000 INFO gateway.run: hi\r2026-11-21 10:00:00,000 ERROR x: no"), (b"\0\0\0x", "x"),
     (b"caf\xe9", "caf\udce9"), (b"a\0b", "a\0b"), (b"\x1b(Bx", "x"),
 ])  # fmt: skip
 def test_what_moves_a_cursor_is_taken_out(raw: bytes, text: str) -> None:

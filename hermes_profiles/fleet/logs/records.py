@@ -81,8 +81,10 @@ def decode(raw: bytes) -> str:
     line = raw.decode("utf-8", "surrogateescape")
     if "\x1b" in line:
         line = _ESCAPE.sub("", line)
-    if "\r" in line:  # a progress bar: only its last state is to be seen
-        line = line.rstrip("\r").rpartition("\r")[2]
+    if "\r" in line:
+        line = line.rstrip("\r")
+        if not begins_record(line):  # a progress bar: only its last state is to be seen
+            line = line.rpartition("\r")[2]
     return line + CUT_HERE if is_cut else line
 
 
