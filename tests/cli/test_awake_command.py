@@ -177,6 +177,10 @@ def test_under_supervisor_nothing_is_written_and_a_way_is_named(fleet: GatewayWo
     done = fleet.untouched_by("awake", "on", "--json")
     assert done.code == 6 and done.problem["code"] == "supervisor"
     assert "systemd-inhibit" in done.problem["hint"] and "supervisord.pid" in done.problem["hint"]
+    status = fleet.gok("awake", "--json")
+    assert status.data["manager"] == "supervisor" and "by hand" in status.data["limits"][0]
+    said = fleet.gok("awake").stdout
+    assert said.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in said
 
 
 def test_a_systemd_out_of_reach_is_4_and_writes_nothing(fleet: GatewayWorld) -> None:

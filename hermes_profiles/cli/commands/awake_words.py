@@ -12,6 +12,9 @@ from hermes_profiles.services.managers.base import ManagerKind
 
 def limits(kind: ManagerKind, found: Wakefulness) -> Iterator[str]:
     """Yield what it cannot do here, a sentence each."""
+    if kind is ManagerKind.SUPERVISOR:
+        yield "supervisor cannot keep a machine awake; `hermes-gateways awake on` names a way to do it by hand"
+        return
     if kind is ManagerKind.LAUNCHD:
         yield "a Mac whose lid is closed sleeps all the same, unless it has power and a display"
         if "system" in found.ways:
@@ -41,7 +44,10 @@ def lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield what `awake status` tells."""
     if not data["on"]:
         yield "wakefulness: off"
-        yield "switch it on with `hermes-gateways awake on`"
+        if data["manager"] == ManagerKind.SUPERVISOR:
+            yield from _rest(data)
+        else:
+            yield "switch it on with `hermes-gateways awake on`"
         if data["broken"]:
             yield f"it is half there: {data['broken']}"
         return

@@ -197,8 +197,9 @@ class Switch:
     def status(self) -> Answer:
         """Tell how it is."""
         manager = self._own
-        # Where nothing was written nobody needs to be asked.
-        found = self._look(self._world(manager)) if self._is_there(manager) else Wakefulness()
+        if not self._is_there(manager):  # where nothing was written nobody needs to be asked
+            return self._answer(self.due, Wakefulness(), None, [])
+        found = self._look(self._world(manager))
         code = ExitCode.NEGATIVE if found.is_missing or found.broken else ExitCode.OK
         return self._answer(manager, found, None, [], code=code)
 
