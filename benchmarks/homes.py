@@ -108,3 +108,15 @@ def write_root(root: Path, *, profiles: int, files: int = 4) -> None:
     write_home(root, 0, files=files)
     for number in range(1, profiles + 1):
         write_home(root / "profiles" / f"p{number:04d}", number, files=files)
+
+
+def write_log(home: Path, lines: int) -> None:
+    """Write a log of a gateway with this many lines, as Hermes writes them, of about 120 bytes each."""
+    (home / "logs").mkdir(exist_ok=True)
+    with (home / "logs" / "gateway.log").open("w", encoding="utf-8") as log:
+        for number in range(lines):
+            clock = f"{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d},{number % 1000:03d}"
+            log.write(
+                f"2026-11-20 {clock} INFO gateway.run: inbound message {number} from user 42000000 answered in 3.2 s, "
+                "two tools used\n"
+            )

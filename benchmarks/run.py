@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from homes import write_home, write_root
+from homes import write_home, write_log, write_root
 
 BIN = Path(sys.executable).parent
 OURS = str(BIN / "hermes-profiles")
@@ -129,6 +129,7 @@ def cases(root: Path, runs: int) -> list[Case]:
                 max(3, runs // 2),
             )
         )
+    made += log_cases(root, runs)
     for count in (200, 20_000):
         home = root / f"clone-{count}"
         write_home(home / ".hermes", 0, files=count)
@@ -144,6 +145,28 @@ def cases(root: Path, runs: int) -> list[Case]:
             )
         )
     return made
+
+
+def log_cases(root: Path, runs: int) -> list[Case]:
+    """Return the jobs that read logs: the end of 20 long ones, and all of one of 100,000 lines."""
+    home, whole = root / "logs-20", root / "logs-whole"
+    write_root(home / ".hermes", profiles=19)
+    for place in (home / ".hermes", *(home / ".hermes" / "profiles").iterdir()):
+        write_log(place, 40_000)
+    write_root(whole / ".hermes", profiles=0)
+    write_log(whole / ".hermes", 100_000)
+    names = ["default", *(f"p{number:04d}" for number in range(1, 20))]
+    loop = f'for p in {" ".join(names)}; do "{HERMES}" -p "$p" logs gateway -n 50; done'
+    return [
+        Case(
+            "gateways logs -n 50, 20 profiles, 5 MB each", home, lambda _: [GATEWAYS, "logs", "-n", "50"],
+            lambda _: ["sh", "-c", loop], "-", max(3, runs // 2),
+        ),
+        Case(
+            "gateways logs, all of 100,000 lines", whole, lambda _: [GATEWAYS, "logs", "-n", "1000000"],
+            lambda _: [HERMES, "logs", "gateway", "-n", "1000000"], "-", max(3, runs // 2),
+        ),
+    ]  # fmt: skip
 
 
 def main() -> None:

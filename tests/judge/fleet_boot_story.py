@@ -14,7 +14,8 @@ import sys
 import time
 from typing import Any
 
-from fleet_story import HERMES, command, eventually, free_port, rows, write_profile
+from fleet_story import HERMES, command, eventually, rows, write_profile
+from free_ports import free_port
 
 NAMES = ("one", "two")
 UNITS = [f"hermes-gateway-{name}.service" for name in NAMES]

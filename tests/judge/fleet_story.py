@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_api import BotApi
+from free_ports import free_port
 
 HERMES = sys.argv[1]
 HOME = Path(os.environ["HOME"])
@@ -30,12 +31,6 @@ NAMES = ("default", "four", "one", "three", "two")
 
 def home(profile: str) -> Path:
     return ROOT if profile == "default" else ROOT / "profiles" / profile
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(check: Callable[[], Any], what: str, patience: float = 60) -> Any:

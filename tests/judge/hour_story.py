@@ -6,12 +6,12 @@ Arguments: the Python of real Hermes, the wheel. HOME is the user's, and empty. 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from bot_api import BotApi
+from free_ports import free_port
 from hour_world import SHELL_FILES, TOKEN, User, install_hermes, quoted, write_home
 from live_awake_script import INHIBIT, LOCKS
 
@@ -19,12 +19,6 @@ JUDGE, WHEEL = sys.argv[1], Path(sys.argv[2])
 PASSED_ON = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "HERMES_PROFILES_MANAGER")
 IS_SYSTEMD = "DBUS_SESSION_BUS_ADDRESS" in os.environ
 MADE = ("twin", "work", "night")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def move_port(user: User, profile: str) -> None:

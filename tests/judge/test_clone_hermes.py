@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
+from free_ports import free_port
 from hermes_judge import Verdict, environment, far_folder, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -287,12 +288,6 @@ def far_home() -> Iterator[Path]:
     """Yield a user's home outside of /tmp: Hermes takes a home below it for a test and starts no gateway there."""
     with far_folder("clone") as folder:
         yield folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_gateway_of_a_clone_answers_on_its_own_port(far_home: Path):

@@ -9,7 +9,6 @@ import contextlib
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import TypeVar
 
 import pytest
 from bot_api import BotApi
+from free_ports import free_port
 from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
@@ -48,12 +48,6 @@ def judge_with_telegram() -> str:
     if done.returncode != 0:
         pytest.skip(f"NO JUDGE: {python} cannot import telegram and aiohttp; install {NEEDS} there")
     return python
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(check: Callable[[], bool], what: Callable[[], str], *, patience: float = 60) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
+from free_ports import free_port
 from real_hermes import hermes_python
 from systemd_live import live_home
 
@@ -77,11 +78,3 @@ class Fleet:
         )  # fmt: skip
         assert done.returncode == 0, f"{words}: {done.stdout!r} {done.stderr!r}"
         return done.stdout
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -153,9 +153,12 @@ def test_it_becomes_our_program_so_that_signals_reach_it(enabled: Hermes) -> Non
 
 @judged
 def test_when_our_package_is_broken_hermes_goes_on(enabled: Hermes, tmp_path: Path) -> None:
-    """A package of our name without anything in it comes first: what is left after a broken update."""
-    (tmp_path / "hermes_profiles").mkdir()
-    (tmp_path / "hermes_profiles" / "__init__.py").write_text("raise ImportError('half an update')\n")
+    """What is left of us after a broken update; wherever we are installed, nothing of ours can be imported."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nclass Broken:\n    def find_spec(self, name, *_):\n"
+        "        if name == 'hermes_profiles':\n            raise ImportError('half an update')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+    )
     assert enabled.say("config", "path", PYTHONPATH=str(tmp_path)).strip().endswith("config.yaml")
     enabled.say("gateways", "status", code=2, PYTHONPATH=str(tmp_path))
     assert "Traceback" not in enabled.err

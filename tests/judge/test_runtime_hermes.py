@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from bot_api import BotApi
 from command_runner import Runner
+from free_ports import free_port
 from hermes_judge import environment, far_folder
-from test_conflict_gateways import TOKEN, answers, eventually, free_port, judge_with_telegram
+from test_conflict_gateways import TOKEN, answers, eventually, judge_with_telegram
 
 pytestmark = pytest.mark.judge
 

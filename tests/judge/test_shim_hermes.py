@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from cli_world import picture
+from free_ports import free_port
 from hermes_judge import far_folder, judge
 from real_hermes import hermes_python
 from shim_stage import TOKEN, Said, Stage
-from test_conflict_gateways import answers, eventually, free_port
+from test_conflict_gateways import answers, eventually
 
 from hermes_profiles.cli.hermes_words import SHARED, choose, parsed
 from hermes_profiles.cli.profiles import COMMANDS
