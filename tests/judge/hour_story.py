@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bot_api import BotApi
 from free_ports import free_port
 from hour_world import SHELL_FILES, TOKEN, User, install_hermes, quoted, write_home
-from live_awake_script import INHIBIT, LOCKS
+from live_awake_script import INHIBIT, LOCKS, held
 
 JUDGE, WHEEL = sys.argv[1], Path(sys.argv[2])
 PASSED_ON = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "HERMES_PROFILES_MANAGER")
@@ -115,10 +115,10 @@ def stay_awake(user: User) -> None:
         user.types("hermes-gateways awake on", code=6)
         return
     user.types("hermes-gateways awake on", says="on")
-    user.eventually("a lock while gateways run", lambda: any(LOCKS.iterdir()))
+    user.eventually("a lock while gateways run", held)
     user.types("hermes-gateways awake status", says="default")
     user.types("hermes-gateways awake off", says="off")
-    user.eventually("no lock after `off`", lambda: not any(LOCKS.iterdir()))
+    user.eventually("no lock after `off`", lambda: not held())
 
 
 def speak_hermes(user: User) -> None:
