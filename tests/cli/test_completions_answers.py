@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,6 +160,10 @@ def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
     code = "import time; time.sleep(120)"
     with subprocess.Popen([sys.executable, "-c", code, "gateway", "run"], env=environment) as process:
         try:
+            for _ in range(500):
+                if b"HERMES_HOME" in Path(f"/proc/{process.pid}/environ").read_bytes():
+                    break
+                time.sleep(0.01)  # it is just being made
             for name in ("work", "night"):
                 write_pid(root, name, process.pid)
             found = dict(ask("gateway"))

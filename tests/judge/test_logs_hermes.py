@@ -42,7 +42,7 @@ def test_what_real_gateways_write_is_told_once() -> None:
     said = Counter(row["text"] for row in history if row["profile"] == "default")
     assert said["Starting Hermes Gateway..."] == 1 and max(said.values()) == 1, said.most_common(3)
     texts = [row["text"] for row in history if row["profile"] == "work"]
-    assert texts.count("Starting Hermes Gateway...") == 2 and any("SLACK_APP_TOKEN" in text for text in texts)
+    assert texts.count("Starting Hermes Gateway...") == 2 and any("WEIXIN_ACCOUNT_ID" in text for text in texts)
     # Each warning is on standard error, too, which supervisord puts into the same log.
     assert sum("No env user allowlists" in text for text in texts) == 2
     assert not any("Traceback" in text for text in texts)
@@ -56,20 +56,23 @@ def rows(raw: bytes) -> list[dict[str, Any]]:
 
 
 class Fleet:
-    """Two real profiles with their own ports under the embedded supervisord; one has half a Slack app."""
+    """Two real profiles with their own ports under the embedded supervisord; one has half a Weixin account. What a
+    gateway lacks it must not install: the variable stands where the service reads it."""
 
     def __init__(self, home: Path, python: str) -> None:
         self.words = [sys.executable, "-m", "hermes_profiles.cli.gateways"]
         self.environment = {
             "HOME": str(home), "PATH": f"{os.path.dirname(python)}:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC",
             "HERMES_PROFILES_MANAGER": "supervisor", "XDG_RUNTIME_DIR": str(home / "run"),
-            "PYTHONPATH": str(REPOSITORY), "HERMES_DISABLE_LAZY_INSTALLS": "1",
+            "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
         (home / "run").mkdir(mode=0o700)
         for profile, key in zip((home / ".hermes", home / ".hermes/profiles/work"), KEYS, strict=True):
             profile.mkdir(parents=True)
-            slack = "SLACK_BOT_TOKEN=xoxb-CANARY-0000000000\n" if profile.name == "work" else ""
-            (profile / ".env").write_text(f"API_SERVER_KEY={key}\nAPI_SERVER_PORT={free_port()}\n{slack}")
+            more = "WEIXIN_TOKEN=CANARY-weixin-0000000000\n" if profile.name == "work" else ""
+            (profile / ".env").write_text(
+                f"HERMES_DISABLE_LAZY_INSTALLS=1\nAPI_SERVER_KEY={key}\nAPI_SERVER_PORT={free_port()}\n{more}"
+            )
             (profile / "config.yaml").write_text("model:\n  default: gpt-5\n")
 
     def run(self, *words: str) -> bytes:
