@@ -85,9 +85,10 @@ def _share(home: Path, bot: str) -> None:
     from hermes_profiles.changes.runtime import write_runtime
 
     env, config = home / ".env", home / "config.yaml"
-    # The last three keep the adapter from asking anybody outside where Telegram is.
+    # These keep Hermes from fetching libraries, and the adapter from asking anybody outside where Telegram is.
     lines = (
         f"TELEGRAM_BOT_TOKEN={TOKEN}",
+        "HERMES_DISABLE_LAZY_INSTALLS=1",
         "HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1",
         "TELEGRAM_FALLBACK_IPS=149.154.167.220",
     )
