@@ -276,11 +276,22 @@ def _foreground(program: str, words: Sequence[str]) -> int:
     import subprocess
 
     pressed: list[int] = []
+    ended: list[int] = []
+    running: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        ended.append(number)
+        for process in running:
+            process.send_signal(number)
+
     # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    signal.signal(signal.SIGTERM, pass_on)  # before there is a child: it would outlive us otherwise
     with subprocess.Popen([program, *words]) as process:
-        signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
+        running.append(process)
+        for number in ended:
+            process.send_signal(number)
         code = process.wait()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if pressed:

@@ -216,6 +216,26 @@ def test_a_signal_ends_both_doctors(world: World, real: Path, number: signal.Sig
     assert not Path(f"/proc/{child}/stat").exists()
 
 
+EARLY = """
+import os, signal, subprocess, sys
+from hermes_profiles.cli import hermes_words
+class Early(subprocess.Popen):
+    def __init__(self, *words):
+        {before}
+        super().__init__(*words)
+        {after}
+subprocess.Popen = Early
+sys.exit(hermes_words._foreground("sleep", ["60"]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_signal_while_the_child_starts_is_passed_on(moment: str) -> None:
+    now = "os.kill(os.getpid(), signal.SIGTERM)"
+    script = EARLY.format(**{"before": "pass", "after": "pass"} | {moment: now})
+    assert subprocess.run([sys.executable, "-c", script], timeout=30, check=False).returncode == 143
+
+
 def test_signals_that_python_ignores_are_not_ignored_in_hermes(world: World, real: Path) -> None:
     real.write_text("#!/bin/sh\ngrep SigIgn /proc/self/status\n")
     done = handed(world, real, "profile export b")
