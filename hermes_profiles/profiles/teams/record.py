@@ -1,0 +1,143 @@
+"""What is kept about teams, and where: the team with its lead, the membership with the member.
+
+A lead's profile.yaml holds `teams: {NAME: {channel: …, share: …}}`, a member's `team: {name: …, env: …, own: …}`. So
+both follow their profile when it is renamed, deleted or restored; Hermes 0.19.0 keeps keys it does not know there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import RULE, check_existing_name, normalize
+from hermes_profiles.model.result import NotFound, UsageProblem
+from hermes_profiles.profiles.discovery import META, read_sections
+from hermes_profiles.profiles.meta import Values
+from hermes_profiles.profiles.roots import profile_names
+
+from .shares import DEFAULT_SHARES, Share, shares_in
+
+TEAMS, TEAM = "teams", "team"
+
+
+class Membership(NamedTuple):
+    """What a member's profile says of itself.
+
+    `env`: variables of its `.env` that came from the lead; `own`: paths of config.yaml and variables that the member
+    keeps for itself although the lead has them too.
+    """
+
+    team: str
+    env: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+
+class Team(NamedTuple):
+    """One team. `lead`: the profile whose pool is shared; `members`: profiles, sorted by name.
+
+    `lead` is empty when members name a team that no profile leads.
+    """
+
+    name: str
+    lead: str
+    channel: str
+    share: tuple[Share, ...]
+    members: tuple[str, ...]
+
+
+class Teams(NamedTuple):
+    """All teams of a root: by name, and the memberships by profile."""
+
+    by_name: Mapping[str, Team]
+    memberships: Mapping[str, Membership]
+
+    def of(self, profile: str) -> Team | None:
+        """Return the team a profile is a member of."""
+        membership = self.memberships.get(profile)
+        return self.by_name.get(membership.team) if membership is not None else None
+
+    def led_by(self, profile: str) -> tuple[Team, ...]:
+        """Return the teams a profile leads."""
+        return tuple(team for team in self.by_name.values() if team.lead == profile)
+
+    def require(self, name: str) -> Team:
+        """Return a team. Raises NotFound with the teams there are."""
+        found = self.by_name.get(normalize(name))
+        if found is None:
+            known = ", ".join(self.by_name) or "there is none yet"
+            raise NotFound(
+                f"there is no team {name!r}", target=name, code="no-such-team",
+                hint=f"there is: {known}; see `hermes-profiles team list`",
+            )  # fmt: skip
+        return found
+
+
+def read_teams(layout: Layout, profiles: Iterable[str] | None = None) -> Teams:
+    """Return the teams of a root; what cannot be read is passed over (doctor tells). Two leads of one team: the first
+    by name has it."""
+    leads: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    memberships: dict[str, Membership] = {}
+    for profile in profile_names(layout) if profiles is None else profiles:
+        meta = read_sections(layout.home(profile) / META, (TEAM, TEAMS))
+        membership = membership_in(meta)
+        if membership is not None:
+            memberships[profile] = membership
+        led = meta.get(TEAMS)
+        for name, about in led.items() if isinstance(led, Mapping) else ():
+            leads.setdefault(str(name), (profile, about if isinstance(about, Mapping) else {}))
+    names = dict.fromkeys((*leads, *(each.team for each in memberships.values())))
+    return Teams({name: _team(name, leads.get(name), memberships) for name in sorted(names)}, memberships)
+
+
+def _team(name: str, led: tuple[str, Mapping[str, Any]] | None, memberships: Mapping[str, Membership]) -> Team:
+    lead, about = led if led is not None else ("", {})
+    members = sorted(profile for profile, each in memberships.items() if each.team == name)
+    shares = shares_in(str(about.get("share", ""))) if "share" in about else DEFAULT_SHARES
+    return Team(name, lead, str(about.get("channel", "")), shares, tuple(members))
+
+
+def membership_in(meta: Mapping[str, Any]) -> Membership | None:
+    """Return the membership that a profile.yaml tells of, None when it is no member's."""
+    found = meta.get(TEAM)
+    if not isinstance(found, Mapping) or not found.get("name"):
+        return None
+    return Membership(str(found["name"]), words(found.get("env")), words(found.get("own")))
+
+
+def words(value: object) -> tuple[str, ...]:
+    """Return the words of a text or a list, as they stand in profile.yaml: `A, B` or `[A, B]`."""
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
+    return tuple(dict.fromkeys(word for part in parts if (word := str(part).strip())))
+
+
+def read_membership(home: Path) -> Membership | None:
+    """Return the membership of the profile that lives in a home."""
+    return membership_in(read_sections(home / META, (TEAM,)))
+
+
+def team_values(team: Team) -> Values:
+    """Return the keys of the lead's profile.yaml that tell of a team."""
+    share = ", ".join(team.share)
+    return {(TEAMS, team.name, "channel"): team.channel, (TEAMS, team.name, "share"): share}
+
+
+def membership_values(membership: Membership) -> Values:
+    """Return the keys of a member's profile.yaml that tell of its membership."""
+    return {
+        (TEAM, "name"): membership.team,
+        (TEAM, "env"): ", ".join(membership.env) or None,
+        (TEAM, "own"): ", ".join(membership.own) or None,
+    }
+
+
+def check_team_name(name: str) -> str:
+    """Return the normalised name of a team: the rule of profile names. Raises UsageProblem."""
+    try:
+        return check_existing_name(name)
+    except UsageProblem:
+        raise UsageProblem(
+            f"{name!r} is not a name for a team: it is {RULE}", target=name, code="bad-name",
+            hint="see the teams there are with `hermes-profiles team list`",
+        ) from None  # fmt: skip
