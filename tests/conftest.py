@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +19,11 @@ _KEPT = ("HERMES_JUDGE_PYTHON", "HERMES_PROFILES_NIGHTLY")  # switches of the te
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
+
+
+def pytest_configure() -> None:
+    """Take a hangup as it is taken by default: under `nohup` every process a test starts would ignore it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
