@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hermes_profiles.model.secret import Secret
@@ -15,7 +16,9 @@ class Account(NamedTuple):
 
     `id`: how the remote party calls it (WEIXIN_ACCOUNT_ID); `variables`: variables of `.env` → value, all held as
     secrets; `allowed`: who may talk to it; `user`: who scanned the code, empty when unknown; `saved_at`: text of the
-    time it was last saved, to tell the newer of two; `origin`: the file and place it was read from, for messages.
+    time it was last saved, to tell the newer of two; `origin`: the file and place it was read from, for messages;
+    `files`: what it has noted about its conversations so far, path below the home → content (Hermes 0.19.0 keeps
+    `weixin/accounts/<id>.sync.json` and `<id>.context-tokens.json`): without it messages are answered twice or lost.
     """
 
     channel: str
@@ -25,6 +28,7 @@ class Account(NamedTuple):
     user: str = ""
     saved_at: str = ""
     origin: str = ""
+    files: Mapping[str, Secret[bytes]] = MappingProxyType({})
 
 
 def shortened(account_id: str) -> str:
