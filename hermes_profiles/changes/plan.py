@@ -168,6 +168,8 @@ class TidyFolder(NamedTuple):
 
 
 Step = PublishTree | MoveTree | ReplaceFile | SetMode | TidyFolder
+# A rename (source, target) of a file or folder; a target of None is a removal.
+Move = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -199,12 +201,24 @@ def is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + "/")
 
 
-def place_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
-    """Return where `path` is found before these (source, target) renames, in their order, have moved it."""
+def place_before(path: str, moves: Iterable[Move]) -> str | None:
+    """Return where `path` is found before these renames, in their order, have moved it.
+
+    None when it is not there afterwards: moved away or removed, and nothing moved in its place.
+    """
     for source, target in reversed(tuple(moves)):
-        if is_below(path, target):
+        if target is not None and is_below(path, target):
             path = source + path[len(target) :]
+        elif is_below(path, source):
+            return None
     return path
+
+
+def moves_of(step: Step) -> tuple[Move, ...]:
+    """Return what a step moves or removes."""
+    if isinstance(step, MoveTree):
+        return ((str(step.source), str(step.target)),)
+    return ((str(step.path), None),) if isinstance(step, ReplaceFile) and step.removes else ()
 
 
 def bytes_to_write(step: Step) -> int:
@@ -244,23 +258,26 @@ def mode_text(mode: int) -> str:
 
 
 def _check_told_apart(steps: tuple[Step, ...]) -> None:
-    """Raise ValueError if a file has its mode set beside another step of its own, is made twice, or two moves end in
-    one place."""
-    moves: list[tuple[str, str]] = []
+    """Raise ValueError if a file has its mode set beside another step of its own, is made twice, lies in a folder that
+    is moved away before, or two moves end in one place."""
+    moves: list[Move] = []
     seen: dict[str, Step] = {}
     for step in steps:
         if isinstance(step, MoveTree):
             target = str(step.target)
             if any(target == other for _, other in moves):
                 raise ValueError(f"{target}: two steps move something there")
-            moves.append((str(step.source), target))
         elif isinstance(step, ReplaceFile | SetMode):
-            origin = place_before(str(step.path), moves)
+            path = str(step.path)
+            if place_before(os.path.dirname(path), moves) is None:
+                raise ValueError(f"{path}: lies in a folder that an earlier step moves away")
+            origin = place_before(path, moves) or path
             if isinstance(seen.get(origin), SetMode) or (origin in seen and isinstance(step, SetMode)):
                 raise ValueError(f"{step.path}: a step changes its mode and another one the file")
             if _makes(step) and _makes(seen.get(origin)):
                 raise ValueError(f"{step.path}: two steps make this file")
             seen[origin] = step
+        moves += moves_of(step)
 
 
 def _makes(step: Step | None) -> bool:

@@ -16,6 +16,7 @@ from .plan import (
     CopyFile,
     MakeFolder,
     MakeLink,
+    Move,
     MoveTree,
     PublishTree,
     ReplaceFile,
@@ -24,15 +25,28 @@ from .plan import (
     Step,
     TidyFolder,
     WriteFile,
+    moves_of,
     place_before,
 )
 
 Count = Callable[[int], None]
 
 
-def moves_before(records: tuple[Record, ...], index: int) -> list[tuple[str, str]]:
-    """Return the (source, target) renames of the steps before `index`."""
-    return [(r.source, r.target) for r in records[:index] if r.kind is Kind.MOVE and r.source is not None]
+def moves_before(records: tuple[Record, ...], index: int) -> list[Move]:
+    """Return what the steps before `index` move or remove."""
+    moves: list[Move] = []
+    for record in records[:index]:
+        if record.kind is Kind.MOVE and record.source is not None:
+            moves.append((record.source, record.target))
+        elif record.kind is Kind.REMOVE:
+            moves.append((record.target, None))
+    return moves
+
+
+def _look(path: str, files: Files, moves: list[Move]) -> os.stat_result | None:
+    """Return the status of what will be at `path` once these moves are done."""
+    place = place_before(path, moves)
+    return None if place is None else files.lstat(place)
 
 
 def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[Record, ...]:
@@ -42,15 +56,14 @@ def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[R
     ChangedMeanwhile for a file that is not as planned.
     """
     records: list[Record] = []
-    moves: list[tuple[str, str]] = []
+    moves: list[Move] = []
     for index, step in enumerate(plan.steps):
         records.append(_draft(step, f"{change_id}-{index}", state, files, moves))
-        if isinstance(step, MoveTree):
-            moves.append((str(step.source), str(step.target)))
+        moves += moves_of(step)
     return tuple(records)
 
 
-def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[str, str]]) -> Record:
+def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -> Record:
     match step:
         case PublishTree():
             target = str(step.target)
@@ -60,7 +73,7 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
             return Record(Kind.PUBLISH, target, source, len(step.entries), made)
         case MoveTree():
             source, target = str(step.source), str(step.target)
-            status = files.lstat(place_before(source, moves))
+            status = _look(source, files, moves)
             if status is None:
                 raise NotFound(
                     f"{source} is not there any more", target=source, code="gone",
@@ -71,14 +84,14 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[tuple[st
             return Record(Kind.MOVE, target, source, made=made, new=Identity.of(status))
         case ReplaceFile():
             path = str(step.path)
-            _check_expected(step, files.lstat(place_before(path, moves)))
+            _check_expected(step, _look(path, files, moves))
             if step.removes:
                 return Record(Kind.REMOVE, path)
             made = _missing_parents(path, files, moves)
             return Record(Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made)
         case SetMode():
             path = str(step.path)
-            status = files.lstat(place_before(path, moves))
+            status = _look(path, files, moves)
             if status is None or not step.fits(Signature.of(status)):
                 raise changed(path, "is gone" if status is None else "was changed")
             check_may_set(path, status, privileged=files.privileged)
@@ -92,9 +105,8 @@ def _old(status: os.stat_result) -> Old:
     return Old(Identity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
-def _check_free(target: str, files: Files, moves: list[tuple[str, str]]) -> None:
-    vacated = any(target == source for source, _ in moves)
-    if not vacated and files.lstat(place_before(target, moves)) is not None:
+def _check_free(target: str, files: Files, moves: list[Move]) -> None:
+    if _look(target, files, moves) is not None:
         raise taken(target)
 
 
@@ -106,10 +118,10 @@ def _check_expected(step: ReplaceFile, status: os.stat_result | None) -> None:
     raise changed(str(step.path), how)
 
 
-def _missing_parents(path: str, files: Files, moves: list[tuple[str, str]]) -> tuple[str, ...]:
+def _missing_parents(path: str, files: Files, moves: list[Move]) -> tuple[str, ...]:
     missing = []
     parent = os.path.dirname(path)
-    while files.lstat(place_before(parent, moves)) is None:
+    while _look(parent, files, moves) is None:
         missing.append(parent)
         parent = os.path.dirname(parent)
     return tuple(reversed(missing))
@@ -136,7 +148,7 @@ class Stager:
     def stage(self, plan: ChangePlan, records: tuple[Record, ...]) -> tuple[Record, ...]:
         """Return the records with what is at each target before and after."""
         staged: list[Record] = []
-        moves: list[tuple[str, str]] = []
+        moves: list[Move] = []
         for index, (step, record) in enumerate(zip(plan.steps, records, strict=True)):
             for folder in record.made:
                 self._files.make_folders(folder)
@@ -144,8 +156,7 @@ class Stager:
                 record = self._stage_publish(step, record)
             elif isinstance(step, ReplaceFile):
                 record = self._stage_replace(step, record, index, moves)
-            if isinstance(step, MoveTree):
-                moves.append((str(step.source), str(step.target)))
+            moves += moves_of(step)
             staged.append(record)
         return tuple(staged)
 
@@ -185,12 +196,12 @@ class Stager:
         self._files.make_folder(f"{root}/{folder}", owner)
         made.add(folder)
 
-    def _stage_replace(self, step: ReplaceFile, record: Record, index: int, moves: list[tuple[str, str]]) -> Record:
+    def _stage_replace(self, step: ReplaceFile, record: Record, index: int, moves: list[Move]) -> Record:
         old = self._keep_old(step, place_before(record.target, moves), f"{index}.old")
         record = record._replace(old=old)
         if record.source is None:
             return record
-        place = place_before(record.source, moves)
+        place = place_before(record.source, moves) or record.source
         owner = self._files.owner_below(os.path.dirname(place))
         if owner is not None and old is not None:
             owner = (old.uid, old.gid)
@@ -204,11 +215,11 @@ class Stager:
             self._count(len(content))
         return record._replace(new=Identity.of(status))
 
-    def _keep_old(self, step: ReplaceFile, place: str, name: str) -> Old | None:
+    def _keep_old(self, step: ReplaceFile, place: str | None, name: str) -> Old | None:
         """Return what is at the path now, its bytes put aside. Raises Refused unless it is a file or link."""
-        status = self._files.lstat(place)
+        status = None if place is None else self._files.lstat(place)
         _check_expected(step, status)
-        if status is None:
+        if status is None or place is None:
             return None
         old = _old(status)
         if stat.S_ISLNK(status.st_mode):

@@ -66,11 +66,19 @@ class Steps:
         place = self._place_now(record)
         status = self._files.lstat(place)
         if record.kind is Kind.REMOVE:
+            if self._is_followed(record):
+                return True
             # Where even the folder is missing, the file was never there to be removed.
             return (
                 status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
             )  # fmt: skip
         return status is not None and record.new is not None and status.st_ino == record.new.inode
+
+    def _is_followed(self, record: Record) -> bool:
+        """Return whether a later step has put something else in the place already."""
+        later = self._records[self._records.index(record) + 1 :]
+        puts = (Kind.MOVE, Kind.REPLACE, Kind.PUBLISH)
+        return any(each.kind in puts and each.target == record.target and self._is_done(each) for each in later)
 
     def _is_old(self, record: Record) -> bool:
         if record.kind is Kind.MODE:
@@ -161,5 +169,5 @@ class Steps:
             if record.kind in (Kind.REPLACE, Kind.REMOVE):
                 moves = moves_before(self._records, index)
                 for place in filter(None, (record.source, self._restore_place(record))):
-                    for each in {place, place_before(place, moves)}:
+                    for each in {place, place_before(place, moves) or place}:
                         self._files.unlink(each)

@@ -7,12 +7,24 @@ import stat
 from pathlib import Path
 
 from ..model.layout import Layout
+from ..model.names import DEFAULT
 from ..model.result import NotFound, Refused
 from ..model.secret import Secret
 from .files import Files
 from .journal import Entry, Journal, Kind, Record, Status
-from .plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder, mode_text, place_before
-from .trash import steps_to_trash
+from .plan import (
+    ChangePlan,
+    MoveTree,
+    ReplaceFile,
+    SetMode,
+    Signature,
+    Step,
+    TidyFolder,
+    mode_text,
+    moves_of,
+    place_before,
+)
+from .trash import steps_to_trash, steps_to_trash_files
 
 
 def choose(journal: Journal, change_id: str | None) -> Entry:
@@ -54,8 +66,9 @@ def _newest(journal: Journal) -> Entry:
 def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> ChangePlan:
     """Return the plan that takes back a change that is done.
 
-    A published tree goes to the trash, for it may have been used since; a moved one goes back; a replaced
-    file gets its old bytes. Raises NotFound or Refused when what the change made is not there as it was.
+    A published tree goes to the trash, for it may have been used since: a home as a deleted profile, what was put
+    into one as files of it. A moved one goes back; a replaced file gets its old bytes. Raises NotFound or Refused when
+    what the change made is not there as it was.
     """
     builder = _Undo(entry, layout, files or Files())
     for record in reversed(entry.steps):
@@ -90,9 +103,22 @@ class _Undo:
     def _withdraw(self, record: Record) -> None:
         self._check_same(record)
         target = Path(record.target)
-        self.steps += steps_to_trash(
-            self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
-        )
+        profile = _profile_around(target, self._layout)
+        if profile is None:
+            self.steps += steps_to_trash(
+                self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
+            )
+        elif not any(isinstance(step, MoveTree) and step.source == target for step in self.steps):
+            self._withdraw_files(profile)
+
+    def _withdraw_files(self, profile: str) -> None:
+        """Add the steps that put all trees of this change out of one profile, as one entry of the trash."""
+        published = (Path(each.target) for each in self._entry.steps if each.kind is Kind.PUBLISH)
+        paths = [path for path in published if _profile_around(path, self._layout) == profile]
+        self.steps += steps_to_trash_files(
+            self._layout, profile, paths, trash_id=self._entry.id, deleted_at=self._entry.started,
+            reason=f"undo of {self._entry.summary}", files=self._files,
+        )  # fmt: skip
 
     def _move_back(self, record: Record) -> None:
         self._check_same(record)
@@ -106,8 +132,8 @@ class _Undo:
 
     def _look(self, path: str) -> os.stat_result | None:
         """Return the status of what will be at `path` once the steps so far are done."""
-        moves = [(str(each.source), str(each.target)) for each in self.steps if isinstance(each, MoveTree)]
-        return self._files.lstat(place_before(path, moves))
+        place = place_before(path, (move for each in self.steps for move in moves_of(each)))
+        return None if place is None else self._files.lstat(place)
 
     def _check_same(self, record: Record) -> None:
         status = self._look(record.target)
@@ -175,3 +201,11 @@ class _Undo:
             f"{path} {how}, so {self._entry.id} cannot be undone", target=path, code="changed-since",
             hint=f"look at it with `ls -l {path}`; to undo anyway, move it away first",
         )  # fmt: skip
+
+
+def _profile_around(path: Path, layout: Layout) -> str | None:
+    """Return the profile in whose home a path is; None for a home, and for what lies in none."""
+    if layout.profiles in path.parents:
+        name = path.relative_to(layout.profiles).parts[0]
+        return None if path.parent == layout.profiles or name.startswith(".") else name
+    return DEFAULT if layout.root in path.parents else None

@@ -197,6 +197,29 @@ def plan_files(world: World) -> ChangePlan:
     return ChangePlan(("repair",), "repair anna", (*taken, config, set_mode(world, home / ".env", 0o400)), 2, ("anna",))
 
 
+def plan_links(world: World) -> ChangePlan:
+    """Return a plan that puts links in the place of a folder, of a file and of another link, with an edit beside them:
+    what was there goes to the trash."""
+    home = world.layout.home("anna")
+    taken = steps_to_trash_files(
+        world.layout, "anna", (home / "SOUL.md", home / "skills"),
+        trash_id=Journal(world.layout.state).fresh_id(NOON), deleted_at=NOON, reason="in the place of a link",
+    )  # fmt: skip
+    return ChangePlan(
+        ("team", "sync"), "sync anna",
+        (
+            *taken,
+            ReplaceFile(home / "SOUL.md", None, link="../../SOUL.md"),
+            ReplaceFile(home / "skills", None, link="../../skills"),
+            ReplaceFile(world.alias, None, expected=world.signature(world.alias), link="../other"),
+            ReplaceFile(
+                home / "config.yaml", Secret(b"model: y\n"), 0o600, Signature.of(os.lstat(home / "config.yaml"))
+            ),
+        ),
+        0, ("anna",),
+    )  # fmt: skip
+
+
 def set_mode(world: World, path: Path, mode: int) -> SetMode:
     return SetMode(path, mode, Signature.of(os.lstat(path)))
 
@@ -212,6 +235,7 @@ PLANS: dict[str, Callable[[World], ChangePlan]] = {
     "rename": plan_rename,
     "modes": plan_modes,
     "files": plan_files,
+    "links": plan_links,
 }
 
 

@@ -63,11 +63,13 @@ JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
     "rename": (_nothing, _apply("rename")),
     "modes": (_nothing, _apply("modes")),
     "files": (_nothing, _apply("files")),
+    "links": (_nothing, _apply("links")),
     "undo publish": (lambda world: do(world, PLANS["publish"](world)), _undo),
     "undo delete": (lambda world: do(world, PLANS["delete"](world)), _undo),
     "undo rename": (lambda world: do(world, PLANS["rename"](world)), _undo),
     "undo modes": (lambda world: do(world, PLANS["modes"](world)), _undo),
     "undo files": (lambda world: do(world, PLANS["files"](world)), _undo),
+    "undo links": (lambda world: do(world, PLANS["links"](world)), _undo),
     "restore files": (lambda world: do(world, PLANS["files"](world)), _restore_files),
 }
 

@@ -73,6 +73,22 @@ def test_place_before_follows_moves_back() -> None:
     assert place_before("/bb", moves) == "/bb"
 
 
+def test_what_is_moved_away_or_removed_is_not_there_any_more() -> None:
+    moves = [("/a", "/trash"), ("/c", None)]
+    assert [place_before(path, moves) for path in ("/a", "/a/x", "/c", "/b", "/trash/x")] == [
+        None, None, None, "/b", "/a/x",
+    ]  # fmt: skip
+    assert place_before("/a/x", [("/a", "/trash"), ("/b", "/a")]) == "/b/x"
+    assert place_before("/a/x", [("/a", None), ("/b", "/a")]) == "/b/x"
+
+
+def test_nothing_is_made_in_a_folder_that_is_moved_away(tmp_path: Path) -> None:
+    move = MoveTree(tmp_path / "a", tmp_path / "trash")
+    with pytest.raises(ValueError, match="moves away"):
+        ChangePlan(("x",), "x", (move, ReplaceFile(tmp_path / "a/x", Secret(b""))))
+    ChangePlan(("x",), "x", (move, ReplaceFile(tmp_path / "a", None, link="b")))
+
+
 @pytest.mark.parametrize("kind", PLANS)
 def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: World) -> None:
     plan = PLANS[kind](world)
