@@ -92,6 +92,30 @@ def build_clone(request: CloneRequest, world: World) -> tuple[ChangePlan, CloneR
     return plan, builder.report
 
 
+class CloneDocuments(NamedTuple):
+    """What the documents of a clone would hold: `entries` by name, and what was judged on the way to them.
+
+    `report` tells of documents alone; its rows may hold removed values until `report.hide` was called.
+    """
+
+    entries: Mapping[str, WriteFile]
+    source: Source
+    found: Classification
+    report: CloneReport
+
+
+def build_documents(request: CloneRequest, world: World) -> CloneDocuments:
+    """Return the documents of a clone without its files: of the source nothing else is read, or even listed.
+
+    Raises what `build_clone` raises.
+    """
+    rules = FileRules(world.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
+    source = read_source(request.source, world.layout.home(request.source), rules, files=False)
+    found = classify(source.documents, catalog=world.catalog, policy=request.policy)
+    builder = _CloneBuilder(request, world, rules, source, found)
+    return CloneDocuments(builder.documents(), source, found, builder.report)
+
+
 class _CloneBuilder:
     """Collects the entries of the new tree and the rows of the report."""
 
@@ -127,6 +151,11 @@ class _CloneBuilder:
         return tuple(self.entries.values())
 
     # documents
+
+    def documents(self) -> Mapping[str, WriteFile]:
+        """Return the entries of the documents alone."""
+        self._add_documents()
+        return {name: entry for name, entry in self.entries.items() if isinstance(entry, WriteFile)}
 
     def _add_documents(self) -> None:
         documents, policy = self.source.documents, self.request.policy

@@ -49,8 +49,8 @@ class Source(NamedTuple):
     unreadable: frozenset[str] = frozenset()
 
 
-def read_source(name: str, home: Path, rules: FileRules) -> Source:
-    """Return the source, read but not judged.
+def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) -> Source:
+    """Return the source, read but not judged; without `files` its documents alone, and nothing is listed.
 
     Raises DocumentError or Failed for what cannot be read with certainty, unless the policy skips such files.
     """
@@ -66,7 +66,7 @@ def read_source(name: str, home: Path, rules: FileRules) -> Source:
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
     kept: set[str] = set()
-    for item in walk(home, kept.__contains__):  # a folder has been judged before it is looked into
+    for item in walk(home, kept.__contains__) if files else ():  # a folder has been judged before it is looked into
         if item.path in taken:
             continue
         behind = _left_behind(item, rules)

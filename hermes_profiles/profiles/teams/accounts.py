@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.result import UsageProblem
 from hermes_profiles.model.secret import Secret
 
 WEIXIN = "weixin"
+_UNFIT = re.compile(r"[/\x00-\x1f\x7f\s]")
+_UNFIT_CALLER = re.compile(r"[,\x00-\x1f\x7f]")
+# With `.context-tokens.json` behind it a name stays under the 255 bytes of a file's name.
+_LONGEST_ID = 200
 
 
 class Account(NamedTuple):
@@ -34,3 +43,71 @@ class Account(NamedTuple):
 def shortened(account_id: str) -> str:
     """Return an account's id short enough for a table, the same for the same id: `b0f5…bot`."""
     return account_id if len(account_id) <= 10 else f"{account_id[:4]}…{account_id[-4:]}"
+
+
+class AccountEntries(NamedTuple):
+    """What an account becomes in a member's home: variables of `.env`, settings of config.yaml by path, and files."""
+
+    variables: Mapping[str, Secret[str]]
+    settings: Mapping[tuple[str, ...], Value]
+    files: Mapping[str, Secret[bytes]]
+
+
+def account_entries(account: Account) -> AccountEntries:
+    """Return what an account becomes in a member's home.
+
+    The list of who may talk stands in `.env`: Hermes 0.19.0 reads it from there for each profile, under multiplex too
+    (gateway/config.py lays WEIXIN_ALLOWED_USERS over `extra.allow_from`), and without one of its own it takes that of
+    the default profile (gateway/authz_mixin.py, `_auth_env`). Raises UsageProblem for an account that cannot work.
+    """
+    variables = {name: value for name, value in account.variables.items() if value.reveal().strip()}
+    block = ("platforms", account.channel)
+    settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
+    files = dict(account.files)
+    if account.allowed:
+        variables[f"{account.channel.upper()}_ALLOWED_USERS"] = Secret(",".join(_callers(account)))
+    if account.channel == WEIXIN:
+        files |= _weixin_file(account, variables)
+        # Unset, both would be the default profile's under multiplex (gateway/platforms/weixin.py reads os.environ).
+        settings[(*block, "extra", "dm_policy")] = scalar("str", "allowlist" if account.allowed else "pairing")
+        settings[(*block, "extra", "group_policy")] = scalar("str", "disabled")
+    elif not variables:
+        raise _unusable(account, "there is nothing to log in with")
+    return AccountEntries(variables, settings, files)
+
+
+def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[str, Secret[bytes]]:
+    """Return the account's own file as Hermes 0.19.0 writes it, and complete the variables."""
+    token = variables.get("WEIXIN_TOKEN")
+    if token is None:
+        raise _unusable(account, "it has no token")
+    if _UNFIT.search(account.id) or account.id[:1] in ("", ".") or len(os.fsencode(account.id)) > _LONGEST_ID:
+        raise _unusable(account, "its id cannot be the name of a file")
+    variables["WEIXIN_ACCOUNT_ID"] = Secret(account.id)
+    address = variables.get("WEIXIN_BASE_URL")
+    fields = {
+        "token": token.reveal().strip(), "base_url": address.reveal().strip() if address is not None else "",
+        "user_id": account.user, "saved_at": account.saved_at,
+    }  # fmt: skip
+    content = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+    return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
+
+
+def _callers(account: Account) -> tuple[str, ...]:
+    """Return who may talk, each once. Raises UsageProblem for what would let in everybody, or somebody else."""
+    names = tuple(dict.fromkeys(name.strip() for name in account.allowed))
+    for name in names:
+        if not name or name == "*" or _UNFIT_CALLER.search(name):
+            raise UsageProblem(
+                f"{name!r} names nobody who may talk", target="--allow", code="bad-allow",
+                hint="say the ids of people, with commas between them",
+            )  # fmt: skip
+    return names
+
+
+def _unusable(account: Account, why: str) -> UsageProblem:
+    where = f" ({account.origin})" if account.origin else ""
+    return UsageProblem(
+        f"the {account.channel} account {shortened(account.id)!r} cannot be used: {why}{where}",
+        target=account.origin or account.id, code="bad-account", hint=f"set it up again on {account.channel}",
+    )  # fmt: skip

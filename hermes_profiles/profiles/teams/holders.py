@@ -1,0 +1,97 @@
+"""Who holds an account: only one profile of a root may, for a channel answers one gateway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.channel_view import ChannelView
+from hermes_profiles.credentials.identities import held_by
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Refused
+from hermes_profiles.profiles.holdings import given, stored_in
+from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.roots import profile_names
+
+from .accounts import WEIXIN, Account, shortened
+from .record import Team
+
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+
+def check_accounts(
+    layout: Layout, catalog: Catalog, team: Team, accounts: Iterable[Account], *, besides: Collection[str] = ()
+) -> None:
+    """Raise Refused (code `account-taken`) for an account that a profile of this root holds, by its id or its token
+    whether the channel is on there or off, and for one that stands twice in the list.
+
+    `besides`: profiles that do not count, because the account is to be theirs.
+    """
+    seen: dict[str, Account] = {}
+    wanted = list(accounts)
+    for account in wanted:
+        for mark in marks_of(account, catalog):
+            other = seen.setdefault(mark, account)
+            if other is not account:
+                first, second = (each.origin or f"id {shortened(each.id)}" for each in (other, account))
+                raise _taken(account, f"is named twice ({first}; {second})", team, account.origin or account.id)
+    if not wanted:
+        return
+    for profile in profile_names(layout):
+        if profile in besides:
+            continue
+        for mark in marks_held(layout, profile, {account.channel for account in wanted}, catalog):
+            if mark in seen:
+                raise _taken(seen[mark], f"is bound to the profile {profile} already", team, profile)
+
+
+def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
+    return Refused(
+        f"the {account.channel} account {shortened(account.id)} {how}: only one profile can answer for it",
+        target=target, code="account-taken",
+        hint=f"leave it out, or see who is in the team with `hermes-profiles team show {team.name}`"
+        if team.members else f"leave it out, or see what profiles hold with `hermes-profiles show {target}`",
+    )  # fmt: skip
+
+
+def marks_of(account: Account, catalog: Catalog) -> frozenset[str]:
+    """Return what names an account, hashed: with one mark in common two accounts are the same."""
+    environment = {name: value.reveal() for name, value in account.variables.items()}
+    if account.channel == WEIXIN and account.id:
+        environment["WEIXIN_ACCOUNT_ID"] = account.id
+    return frozenset(_marks(account.channel, environment, {}, catalog))
+
+
+def marks_held(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
+    """Yield the marks of the accounts that a profile's files name; what cannot be read names none (doctor tells)."""
+    files = HomeFiles(layout.home(profile), catalog.known_names)
+    environment, config = given(files, catalog)
+    for channel in channels:
+        yield from _marks(channel, environment, config, catalog, files)
+
+
+def _marks(
+    channel: str,
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    catalog: Catalog,
+    files: HomeFiles | None = None,
+) -> Iterator[str]:
+    # Of all places a section of the channel's own is the strongest: what is switched off is held all the same.
+    own = config.get(channel)
+    config = {**config, channel: {**(own if isinstance(own, Mapping) else {}), "enabled": True}}
+    stored = stored_in(files) if files is not None else lambda path: None
+    held = held_by(environment, config, catalog, stored=stored, home=str(files.home) if files is not None else "")
+    yield from (f"{one.channel} {one.key}" for one in held.identities if one.channel == channel)
+    if channel == WEIXIN and (name := _weixin_id(environment, config, catalog)):
+        yield f"{WEIXIN} id {name}"
+
+
+def _weixin_id(environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog) -> str:
+    """Return the id in the one spelling of OpenClaw, which says `b0f5-im-bot` where WeChat says `b0f5@im.bot`."""
+    platforms = config.get("platforms")
+    blocks = (platforms.get(WEIXIN) if isinstance(platforms, Mapping) else None, config.get(WEIXIN))
+    view = ChannelView(catalog.channels[WEIXIN], environment, [each for each in blocks if isinstance(each, Mapping)])
+    return _SEPARATORS.sub("-", view.value("WEIXIN_ACCOUNT_ID").lower())

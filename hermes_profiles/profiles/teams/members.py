@@ -1,0 +1,278 @@
+"""Members: light profiles that live on their lead's pool, each with an account of its own. Plans only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    MakeFolder,
+    MakeLink,
+    PublishTree,
+    ReplaceFile,
+    Step,
+    TreeEntry,
+    WriteFile,
+)
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import channels_on
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlput import drop, put
+from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
+from hermes_profiles.model.names import check_new_name
+from hermes_profiles.model.result import DocumentError, Refused, UsageProblem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.fresh import ENV_HEADER, describe_profile
+from hermes_profiles.profiles.meta import FILE, edited
+from hermes_profiles.profiles.roots import require
+from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, with_variable
+from hermes_profiles.profiles.snapshot import read_document
+
+from .accounts import Account, AccountEntries, account_entries
+from .holders import check_accounts
+from .pool import Pool, blocks_of, link_target, read_pool
+from .record import Membership, Team, Teams, membership_values, read_teams, team_values
+
+__all__ = [
+    "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel", "with_account",
+]  # fmt: skip
+
+
+class NewMember(NamedTuple):
+    """A member to be made: `profile` is the name of a profile that does not exist yet."""
+
+    profile: str
+    account: Account | None = None
+    description: str | None = None
+
+
+class MemberReport(NamedTuple):
+    """What a member is made of, in names: `account` is the id, "" without one; `variables` are its own, from the
+    account; `carried` those that came from the lead; `links` the paths that lead into the pool, `missing` those that
+    would if the lead had them; `login_again` the providers it has to log in with by itself."""
+
+    profile: str
+    path: Path
+    account: str
+    variables: tuple[str, ...]
+    carried: tuple[str, ...]
+    links: tuple[str, ...]
+    missing: tuple[str, ...]
+    login_again: tuple[str, ...]
+
+
+def build_members(
+    team: Team,
+    new: Sequence[NewMember],
+    world: World,
+    *,
+    define: bool,
+    command: tuple[str, ...],
+    pool: Pool | None = None,
+) -> tuple[ChangePlan, tuple[MemberReport, ...]]:
+    """Return the plan that makes new members, each home by one rename, and with `define` the team itself: one change.
+
+    `pool`: what the lead shares if it was read already. Raises Refused for a team or profile that is there, an account
+    that somebody has or a lead that cannot be one, UsageProblem for names and accounts that cannot be, NotFound
+    without the lead, and what a clone of the lead raises.
+    """
+    layout = world.layout
+    names = _checked_names(layout, [each.profile for each in new])
+    _check_team(team, names, layout, define=define)
+    check_channel(team.channel, world.catalog)
+    accounts = [each.account for each in new if each.account is not None]
+    for account in accounts:
+        _check_variables(account, team, world.catalog)
+    check_accounts(layout, world.catalog, team, accounts)
+    pool = read_pool(team, world) if pool is None else pool
+    builder = _Builder(pool, world)
+    steps: list[Step] = []
+    reports = []
+    for name, member in zip(names, new, strict=True):
+        entries, report = builder.member(name, member)
+        steps.append(PublishTree(layout.home(name), entries, screen=pool.values or None))
+        reports.append(report)
+    if define:
+        steps.append(_definition(team, layout))
+    made = f": {', '.join(names)}" if names else ""
+    summary = f"{'create' if define else 'add to'} team {team.name}{made}"
+    profiles = (*names, *((team.lead,) if define else ()))
+    return ChangePlan(command, summary, tuple(steps), profiles=profiles), tuple(reports)
+
+
+def check_channel(channel: str, catalog: Catalog) -> None:
+    """Raise UsageProblem for a channel that the catalogue does not know."""
+    if channel not in catalog.channels:
+        raise UsageProblem(
+            f"{channel!r} is no channel", target="--channel", code="no-such-channel",
+            hint=f"say one of {', '.join(sorted(catalog.channels))}",
+        )  # fmt: skip
+
+
+def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
+    names = [check_new_name(each) for each in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageProblem(f"{twice} is named twice", target=twice, code="named-twice", hint="name each member once")
+    for name in names:
+        if os.path.lexists(layout.home(name)):
+            raise Refused(
+                f"{layout.home(name)} exists already", target=name, code="exists",
+                hint=f"choose another name, or look at it with `hermes-profiles show {name}`",
+            )  # fmt: skip
+    return names
+
+
+def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: bool) -> None:
+    if not team.lead:
+        raise Refused(
+            f"the team {team.name} has no lead any more: no profile says that it leads it", target=team.name,
+            code="no-lead", hint=f"see its members with `hermes-profiles team show {team.name}`",
+        )  # fmt: skip
+    require(layout, team.lead)
+    teams: Teams = read_teams(layout)
+    if define and team.name in teams.by_name:
+        raise Refused(
+            f"there is a team {team.name} already", target=team.name, code="team-exists",
+            hint=f"add to it with `hermes-profiles team add MEMBER --team {team.name}`, or choose another name",
+        )  # fmt: skip
+    of = teams.of(team.lead)
+    if of is not None:
+        raise Refused(
+            f"{team.lead} is a member of the team {of.name}: what it has is not its own to share", target=team.lead,
+            code="lead-is-member", hint=f"let {of.lead or 'another profile'} lead: `--lead {of.lead or 'PROFILE'}`",
+        )  # fmt: skip
+    if team.lead in names:
+        raise Refused(f"{team.lead} leads the team: it is no member of it", target=team.lead, code="lead-is-member")
+
+
+def _check_variables(account: Account, team: Team, catalog: Catalog) -> None:
+    """Raise UsageProblem for variables that are none of the channel's: an account brings nothing else along."""
+    if account.channel != team.channel:
+        raise UsageProblem(
+            f"the team {team.name} is on {team.channel}, the account on {account.channel}",
+            target=account.origin or account.id, code="other-channel", hint=f"bring an account of {team.channel}",
+        )  # fmt: skip
+    for name in account.variables:
+        if account.channel not in catalog.channels_of(name):
+            raise UsageProblem(
+                f"{name} is no variable of {account.channel}", target=name, code="bad-account",
+                hint=f"see those there are with `hermes-profiles catalog {account.channel}`",
+            )  # fmt: skip
+
+
+def _definition(team: Team, layout: Layout) -> ReplaceFile:
+    path = layout.home(team.lead) / FILE
+    content = edited(read_document(path) or b"", team_values(team), path=str(path))
+    return ReplaceFile(path, Secret(content), 0o600, signature(path))
+
+
+class _Builder:
+    """Makes members of one pool: what is the same for all of them is worked out once."""
+
+    def __init__(self, pool: Pool, world: World) -> None:
+        self._pool = pool
+        self._world = world
+        self._configs: dict[object, bytes] = {}
+
+    def member(self, name: str, member: NewMember) -> tuple[tuple[TreeEntry, ...], MemberReport]:
+        """Return what a member's home begins with."""
+        pool, layout = self._pool, self._world.layout
+        account = account_entries(member.account) if member.account is not None else None
+        entries: list[TreeEntry] = [
+            MakeLink(path, link_target(layout, pool.team.lead, name, path)) for path in pool.links
+        ]
+        entries += [MakeFolder(folder) for folder in PROFILE_FOLDERS if folder not in pool.links]
+        own = tuple(account.variables) if account is not None else ()
+        documents = {**pool.documents, ENV: self._env(name, account), CONFIG: self._config(name, account)}
+        documents["profile.yaml"] = self._about(member, own)
+        entries += [WriteFile(path, Secret(content)) for path, content in documents.items()]
+        if account is not None:
+            entries += [WriteFile(path, content) for path, content in account.files.items()]
+        carried = tuple(each for each in pool.variables if each not in own)
+        report = MemberReport(
+            name, layout.home(name), member.account.id if member.account is not None else "", own, carried,
+            pool.links, pool.missing, pool.login_again,
+        )  # fmt: skip
+        return tuple(entries), report
+
+    def _about(self, member: NewMember, own: Sequence[str]) -> bytes:
+        carried = tuple(each for each in self._pool.variables if each not in own)
+        description = (member.description or "").strip()
+        raw = describe_profile(None, description) if description else b""
+        return edited(raw, membership_values(Membership(self._pool.team.name, carried)), path=FILE)
+
+    def _env(self, name: str, account: AccountEntries | None) -> bytes:
+        # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
+        raw = self._pool.documents.get(ENV) or b""
+        raw = raw if raw.strip() else ENV_HEADER.encode()
+        return (
+            with_variables(raw, account.variables, self._world.layout.home(name) / ENV, self._world.catalog)
+            if account
+            else raw
+        )
+
+    def _config(self, name: str, account: AccountEntries | None) -> bytes:
+        key = tuple(account.settings.items()) if account is not None else None
+        if key not in self._configs:
+            settings = account.settings if account is not None else None
+            path = str(self._world.layout.home(name) / CONFIG)
+            raw = self._pool.documents.get(CONFIG, b"")
+            channel = self._pool.team.channel
+            self._configs[key] = with_account(raw, channel, settings, self._world.catalog, path=path)
+        return self._configs[key]
+
+
+def with_variables(raw: bytes, variables: Mapping[str, Secret[str]], path: Path, catalog: Catalog) -> bytes:
+    """Return a `.env` with variables that every reader of Hermes sees as asked. Raises DocumentError."""
+    for name, value in variables.items():
+        file = SettingsFile("", ENV, path, raw, None, 0o600)
+        raw = with_variable(file, name, value.reveal().strip(), catalog)
+    return raw
+
+
+def with_account(
+    raw: bytes, channel: str, settings: Mapping[tuple[str, ...], Value] | None, catalog: Catalog, *, path: str
+) -> bytes:
+    """Return a config.yaml in which an account's settings stand and its channel is on.
+
+    Without settings the channel is left to be switched on by the account that is set up later: `enabled: false`, which
+    a clone puts there, would keep it deaf. Raises DocumentError when that cannot be written with certainty.
+    """
+    document = YamlDocument.parse(raw, path=path)
+    blocks = blocks_of(channel, document, catalog)
+    if settings is None:
+        return _undecided(document, channel, blocks, catalog).raw
+    main = next((block for block in blocks if block[0] == "platforms"), ("platforms", channel))
+    for block in blocks:
+        if document.value().at((*block, "enabled")) is not None:
+            document = put(document, (*block, "enabled"), scalar("bool", "true"))
+    for key, value in settings.items():
+        document = put(document, (*main, *key[2:]), value)
+    return document.raw
+
+
+def _undecided(
+    document: YamlDocument, channel: str, blocks: Sequence[tuple[str, ...]], catalog: Catalog
+) -> YamlDocument:
+    result = document
+    try:
+        for path in _flags(document, blocks):
+            result = drop(result, path)
+    except DocumentError:
+        return document
+    data = result.data()
+    is_on = channel in channels_on({}, data if isinstance(data, Mapping) else {}, catalog)
+    return document if is_on else result
+
+
+def _flags(document: YamlDocument, blocks: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    for block in blocks:
+        if document.value().at((*block, "enabled")) is not None:
+            yield (*block, "enabled")

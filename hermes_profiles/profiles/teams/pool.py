@@ -1,0 +1,202 @@
+"""What a lead shares with the members of its team, read once however many they are.
+
+Its documents are what a clone of the lead would get, so no identity travels; the rest is reached through links.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.config_rules import channel_place
+from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.documents.entries import truthy
+from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Failed, Problem
+from hermes_profiles.profiles.clone import CloneDocuments, CloneRequest, World, build_documents
+from hermes_profiles.profiles.snapshot import Kind, data_chunks, read_document, walk
+
+from .record import Team
+from .shares import Share, linked_paths
+
+# Members hold no port: 0.19.0 skips a profile that does when one gateway serves all, and N free ports are N too many.
+POLICY = ClonePolicy(api_server=False)
+_ENV_FILES, _CONFIG_FILES = (".env", ".op.env"), ("config.yaml", "gateway.json")
+_STORES = ("providers", "credential_pool")
+# So many places of one kind are named; the rest is counted.
+_NAMED = 10
+
+
+class Pool(NamedTuple):
+    """What the lead of a team shares.
+
+    `documents`: name → bytes that every member begins with; `variables`: names in `.env` that came from the lead;
+    `links`: paths of the lead that members link to; `missing`: paths that would be links if the lead had them;
+    `values`: what may stand in no member's files; `login_again`: providers that each member logs in with by itself.
+    """
+
+    team: Team
+    documents: Mapping[str, bytes]
+    variables: tuple[str, ...]
+    links: tuple[str, ...]
+    missing: tuple[str, ...]
+    values: ValueIndex
+    login_again: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+    def __repr__(self) -> str:
+        return f"Pool({self.team.name})"
+
+
+def read_pool(team: Team, world: World) -> Pool:
+    """Return what the lead of a team shares.
+
+    Raises NotFound without the lead, DocumentError or Failed for files of it that cannot be read with certainty.
+    """
+    home = world.layout.home(team.lead)
+    try:
+        found = build_documents(CloneRequest(team.lead, team.lead, policy=POLICY), world)
+    except Failed as error:
+        _offer_no_skip(error)
+        raise
+    values = found.found.values
+    documents = dict(_shared_documents(team, found))
+    links = tuple(path for path in linked_paths(team.share) if is_there(home, path))
+    missing = tuple(path for path in linked_paths(team.share) if path not in links)
+    warnings = (*exposed(home, links, values), *_advice(team, found))
+    variables = _carried(documents.get(".env", b""), found, world) if Share.KEYS in team.share else ()
+    again = tuple(_login_again(team, found, world.layout))
+    return Pool(team, documents, variables, links, missing, values, again, _hidden(warnings, values))
+
+
+def is_there(home: Path, path: str) -> bool:
+    """Return whether a home has what a link is to lead to: a file for a file, a folder for a folder."""
+    return os.path.isfile(home / path) if path.endswith(".md") else os.path.isdir(home / path)
+
+
+def link_target(layout: Layout, lead: str, member: str, path: str) -> str:
+    """Return the text of a member's link: relative, so that a root can be moved, whatever `profiles` is a link to."""
+    profiles = os.path.realpath(layout.profiles)
+    there = os.path.realpath(layout.root) if lead == DEFAULT else os.path.join(profiles, lead)
+    home = layout.home(member)
+    here = os.path.realpath(home) if os.path.isdir(home) else os.path.join(profiles, member)
+    return os.path.relpath(os.path.join(there, path), here)
+
+
+def exposed(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Problem]:
+    """Yield a warning for each file below these paths of a lead that holds an identity of its own: members read it."""
+    places = list(_places(home, paths, values)) if values else []
+    for path, name in places[:_NAMED]:
+        yield Problem(
+            "shared-identity", f"{home / path} holds the value of {name}: every member reads it there", path,
+            "take it out of the file; it stays the lead's alone",
+        )  # fmt: skip
+    if len(places) > _NAMED:
+        yield Problem(
+            "shared-identity", f"{len(places) - _NAMED} more shared files hold an identity of the lead", None,
+            "see them with `hermes-profiles doctor`",
+        )  # fmt: skip
+
+
+def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tuple[str, str]]:
+    """Yield (path, name of the key) of files that hold a removed value."""
+    for top in paths:
+        if os.path.isfile(home / top):
+            files: Iterable[str] = (top,)
+        else:
+            files = (f"{top}/{item.path}" for item in walk(home / top, _is_looked_into) if item.kind is Kind.FILE)
+        for path in files:
+            try:
+                name = next((values.names_in(part)[0] for part in data_chunks(home / path, values.overlap)
+                             if values.hits(part)), None)  # fmt: skip
+            except OSError:
+                continue  # nobody else can read it either
+            if name is not None:
+                yield path, name
+
+
+def _is_looked_into(path: str) -> bool:
+    return path.rpartition("/")[2] not in ("__pycache__", ".git", "node_modules", ".venv")
+
+
+def _shared_documents(team: Team, found: CloneDocuments) -> Iterator[tuple[str, bytes]]:
+    wanted = (*(_ENV_FILES if Share.KEYS in team.share else ()), *(_CONFIG_FILES if Share.CONFIG in team.share else ()))
+    for name, entry in found.entries.items():
+        if name in wanted:
+            yield name, entry.content.reveal()
+    if Share.KEYS not in team.share:
+        masked = "".join(f"{name}=\n" for name in found.report.masked)
+        yield ".env", masked.encode()
+
+
+def _carried(raw: bytes, found: CloneDocuments, world: World) -> tuple[str, ...]:
+    document = EnvDocument.parse(raw, path=".env", known_keys=world.catalog.known_names)
+    given = document.environment()
+    return tuple(name for name in dict.fromkeys(found.report.kept) if given.get(name))
+
+
+def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[str]:
+    """Yield the providers whose logins stay with the lead, for a login is never copied. Members use those of the root,
+    where it has them (Hermes 0.19.0, hermes_cli/auth.py)."""
+    if team.lead == DEFAULT:
+        return
+    channels = {removal.entry.path for removal in found.found.auth if removal.ruling.channel}
+    rows = {path[1] for path in _login_rows(found.source.documents.auth) if path not in channels}
+    raw = read_document(layout.root / "auth.json")
+    root = JsonDocument.parse(raw, path=str(layout.root / "auth.json")) if raw else None
+    yield from sorted(rows - {path[1] for path in _login_rows(root)})
+
+
+def _login_rows(document: JsonDocument | None) -> Iterator[tuple[str, ...]]:
+    for entry in document.entries if document is not None else ():
+        if len(entry.path) == 2 and entry.path[0] in _STORES and entry.kind != "scalar":
+            yield entry.path
+
+
+def _advice(team: Team, found: CloneDocuments) -> Iterator[Problem]:
+    """Yield what a person should know of the lead's configuration before others live by it."""
+    config = found.source.documents.config
+    if config is None or Share.CONFIG not in team.share:
+        return
+    if truthy(config.get(("secrets", "bitwarden", "enabled"))):
+        yield Problem(
+            "bitwarden", "Bitwarden hands every secret of its project to members too; none can be filtered",
+            config.path, "move the channels' secrets to a project of their own",
+        )  # fmt: skip
+    removed = {row.name for row in found.report.env_removed}
+    for name in sorted(found.found.facts.references & removed):
+        yield Problem(
+            "dangling-reference", f"config.yaml of {team.lead} refers to ${{{name}}}, which stays with the lead", name,
+            f"where a member needs one of its own, set it there: `hermes-profiles env set MEMBER {name}`",
+        )  # fmt: skip
+
+
+def _hidden(problems: Iterable[Problem], values: ValueIndex) -> tuple[Problem, ...]:
+    """Return problems without a removed value in their words: a token can be the name of a file."""
+    if not values:
+        return tuple(problems)
+    return tuple(
+        one._replace(message=values.hide(one.message), target=one.target and values.hide(one.target))
+        for one in problems
+    )
+
+
+def _offer_no_skip(error: Failed) -> None:
+    """Take the option that a clone has and a team has not out of a hint."""
+    hint = (error.problem.hint or "mend the file").replace("or leave it behind with `--skip-unreadable`", "")
+    hint = hint.replace("or leave the file behind with `--skip-unreadable`", "").strip(" ;,")
+    error.problem = error.problem._replace(hint=hint)
+
+
+def blocks_of(channel: str, document: YamlDocument, catalog: Catalog) -> tuple[tuple[str, ...], ...]:
+    """Return where a config.yaml has blocks of a channel, however they are spelled."""
+    places = (channel_place(entry.path, catalog) for entry in document.entries if entry.kind == "mapping")
+    return tuple(dict.fromkeys(place.block for place in places if place is not None and place.channel == channel))
