@@ -12,16 +12,17 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, classify
 from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.secrecy import is_secret, role_of_path
+from hermes_profiles.credentials.secrecy import role_of_path
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.documents.yamlvalue import Value
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import NotFound, Problem, Refused
 
+from .carried import Path, SyncChange, comment_warning, differences, setting_change, variable_change
 from .settings import (
     CONFIG,
     ENV,
@@ -35,22 +36,6 @@ from .settings import (
 )
 from .sharing import shared_with_others
 from .source import read_source
-
-Path = tuple[str, ...]
-
-
-class SyncChange(NamedTuple):
-    """One setting of a target that becomes another; a secret's `before` and `after` are None.
-
-    `action`: add, set, remove (with `exact`), or keep: the target has it below a named key and the source does not.
-    """
-
-    place: str
-    key: str
-    action: str
-    before: Value | None
-    after: Value | None
-    hidden: bool
 
 
 class TargetSync(NamedTuple):
@@ -204,7 +189,7 @@ class _Target:
         file = self._file(CONFIG)
         document = file.config()
         for key, value in values.items():
-            for action, path, after in list(_differences(key, value, document.value().at(key))):
+            for action, path, after in list(differences(key, value, document.value().at(key))):
                 document = self._edited(document, action, path, after)
         self._replace(file, document.raw, private=any(change.hidden for change in self.changes))
         channels = {role_of_path(key, self._catalog).channel for key in values}
@@ -217,12 +202,13 @@ class _Target:
     def _edited(self, document: YamlDocument, action: str, path: Path, after: Value | None) -> YamlDocument:
         before = document.value().at(path)
         if action == "remove" and not self._exact:
-            self._note(path, "keep", before, before)
+            self.changes.append(setting_change(path, "keep", before, before, self._catalog))
             return document
         self._check_own_identity(path, before, document)
-        self._note(path, action, before, after)
+        self.changes.append(setting_change(path, action, before, after, self._catalog))
         if after is not None:
-            self._warn_of_comments(path, document)
+            warning = comment_warning(self.name, path, document)
+            self.warnings += [warning] if warning is not None else []
             return put(document, path, after)
         return drop(document, path)
 
@@ -237,29 +223,6 @@ class _Target:
                     target=self.name, code="identity", hint="name the keys below it that are to be the same",
                 )  # fmt: skip
 
-    def _note(self, path: Path, action: str, before: Value | None, after: Value | None) -> None:
-        secret = any(self._is_secret(path, each) for each in (before, after) if each is not None)
-        shown = (None, None) if secret else (before, after)
-        self.changes.append(SyncChange("config", spelled(path), action, *shown, hidden=secret))
-
-    def _is_secret(self, path: Path, value: Value) -> bool:
-        return any(is_secret(below, leaf.text, leaf.tag, self._catalog) for below, leaf in value.leaves(path))
-
-    def _warn_of_comments(self, path: Path, document: YamlDocument) -> None:
-        """Tell of comments inside a list that is replaced as a whole."""
-        entry = document.get(path)
-        below = [one for one in document.entries if one.path[: len(path)] == path and len(one.path) > len(path)]
-        if entry is None or not below or entry.kind == "scalar":
-            return
-        lines = range(entry.key_line + 1, max(one.line for one in below) + 1)
-        lost = [one for one in document.comments if document.line_of(one.start) in lines]
-        if lost:
-            line = document.line_of(lost[0].start)
-            message = (
-                f"{self.name}: a comment inside {spelled(path)} may go with its old items ({document.path}:{line})"
-            )
-            self.warnings.append(Problem("comment", message, self.name))
-
     def take_variables(self, variables: dict[str, str]) -> None:
         """Work out the new `.env`."""
         file = self._file(ENV)
@@ -270,7 +233,7 @@ class _Target:
             if raw != (file.raw or b""):
                 changed = True
                 action = "set" if entry is not None else "add"
-                self.changes.append(SyncChange("env", name, action, None, None, hidden=True))
+                self.changes.append(variable_change(name, action))
                 file = file._replace(raw=raw)
         if changed:
             self._replace(started, file.raw or b"", private=True)
@@ -285,17 +248,3 @@ class _Target:
         if step is not None:
             self.steps.append(step)
             self.warnings += shared_file_warnings(file)
-
-
-def _differences(path: Path, mine: Value, theirs: Value | None) -> Iterator[tuple[str, Path, Value | None]]:
-    """Yield (action, path, new value): mappings are compared key by key, lists as wholes."""
-    if theirs is None:
-        yield "add", path, mine
-    elif mine.kind == theirs.kind == "mapping":
-        for name, value in mine.named():
-            yield from _differences((*path, name), value, theirs.child(name))
-        for name, _ in theirs.named():
-            if mine.child(name) is None:
-                yield "remove", (*path, name), None
-    elif meaning(mine) != meaning(theirs):
-        yield "set", path, mine

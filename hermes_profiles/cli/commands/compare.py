@@ -16,10 +16,11 @@ from hermes_profiles.documents.yamlpath import split_paths
 from hermes_profiles.documents.yamlvalue import Value, plain
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import ExitCode, Result, UsageProblem
+from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.differences import Difference, compare
 from hermes_profiles.profiles.roots import profile_names, require
 from hermes_profiles.profiles.settings import checked_variable
-from hermes_profiles.profiles.sync import SyncChange, SyncRequest, TargetSync, plan_sync
+from hermes_profiles.profiles.sync import SyncRequest, TargetSync, plan_sync
 
 ALL = "all"
 

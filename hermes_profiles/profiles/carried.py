@@ -1,0 +1,73 @@
+"""What changes in a profile when settings of another one are carried to it: rows that tell no secret. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.secrecy import is_secret
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlpath import spelled
+from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.model.result import Problem
+
+Path = tuple[str, ...]
+
+
+class SyncChange(NamedTuple):
+    """One setting of a target that becomes another; a secret's `before` and `after` are None.
+
+    `action`: add, set, remove, or keep: the target has it below a named key and the source does not.
+    """
+
+    place: str
+    key: str
+    action: str
+    before: Value | None
+    after: Value | None
+    hidden: bool
+
+
+def setting_change(path: Path, action: str, before: Value | None, after: Value | None, catalog: Catalog) -> SyncChange:
+    """Return the row of a path of config.yaml; without values when a secret is among them."""
+    values = [each for each in (before, after) if each is not None]
+    secret = any(
+        is_secret(below, leaf.text, leaf.tag, catalog) for value in values for below, leaf in value.leaves(path)
+    )
+    shown = (None, None) if secret else (before, after)
+    return SyncChange("config", spelled(path), action, *shown, hidden=secret)
+
+
+def variable_change(name: str, action: str) -> SyncChange:
+    """Return the row of a variable; its values are never in it."""
+    return SyncChange("env", name, action, None, None, hidden=True)
+
+
+def differences(path: Path, mine: Value, theirs: Value | None) -> Iterator[tuple[str, Path, Value | None]]:
+    """Yield (action, path, new value): mappings are compared key by key, lists as wholes."""
+    if theirs is None:
+        yield "add", path, mine
+    elif mine.kind == theirs.kind == "mapping":
+        for name, value in mine.named():
+            yield from differences((*path, name), value, theirs.child(name))
+        for name, _ in theirs.named():
+            if mine.child(name) is None:
+                yield "remove", (*path, name), None
+    elif meaning(mine) != meaning(theirs):
+        yield "set", path, mine
+
+
+def comment_warning(profile: str, path: Path, document: YamlDocument) -> Problem | None:
+    """Return a warning of comments inside a list that is replaced as a whole."""
+    entry = document.get(path)
+    below = [one for one in document.entries if one.path[: len(path)] == path and len(one.path) > len(path)]
+    if entry is None or not below or entry.kind == "scalar":
+        return None
+    lines = range(entry.key_line + 1, max(one.line for one in below) + 1)
+    lost = [one for one in document.comments if document.line_of(one.start) in lines]
+    if not lost:
+        return None
+    line = document.line_of(lost[0].start)
+    message = f"{profile}: a comment inside {spelled(path)} may go with its old items ({document.path}:{line})"
+    return Problem("comment", message, profile)
