@@ -1,0 +1,300 @@
+"""The WeChat accounts of an OpenClaw install, read as its own plugin reads them.
+
+Source: Tencent's plugin openclaw-weixin (src/auth/accounts.ts, src/auth/pairing.ts, src/storage/sync-buf.ts,
+src/messaging/process-message.ts). accounts.json lists ids; each has a file below accounts/, named after the id in
+small letters with `-` for `@` and `.`, or, from older releases, after the id itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.model.result import DocumentError, Failed, HermesProfilesError, Problem
+
+from .found import (
+    BASE_URL,
+    FOLDER,
+    Bad,
+    Candidate,
+    LeftOut,
+    Reading,
+    context_tokens,
+    cursor,
+    is_account_id,
+    is_user_id,
+    normalised,
+    owner_of,
+    printable,
+    raw_id,
+    text_at,
+    weixin_account,
+    wrong_token,
+    wrong_url,
+)
+from .openclaw_config import NOTHING_SAID, read_config
+from .reading import is_there, names_in, read_json, shown, told_of_modes
+
+CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
+SYNC, TOKENS = ".sync.json", ".context-tokens.json"
+_LOGIN = "hermes-profiles team add MEMBER --login"
+
+
+class Places(NamedTuple):
+    """Where an install keeps things. `state`: its ~/.openclaw; `folder`: the plugin's below it."""
+
+    state: Path
+    folder: Path
+
+    @property
+    def listed(self) -> Path:
+        """Return the list of accounts."""
+        return self.folder / INDEX
+
+
+def places_of(path: Path) -> Places:
+    """Return the places that a user means with a state folder, the plugin's folder in it, or its accounts.json.
+
+    Raises Failed when nothing of the kind is there.
+    """
+    if path.name == INDEX:
+        return Places(path.parent.parent, path.parent)
+    if is_there(path / CHANNEL):
+        return Places(path, path / CHANNEL)
+    if is_there(path / INDEX) or path.name == CHANNEL:
+        return Places(path.parent, path)
+    what = "has no WeChat accounts of OpenClaw" if is_there(path) else "is not there"
+    raise Failed(
+        f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}", target=str(path),
+        code="no-accounts",
+        hint="name the folder where OpenClaw keeps its state, such as "
+        "`hermes-profiles team import openclaw ~/.openclaw`",
+    )  # fmt: skip
+
+
+def read_openclaw(path: Path) -> Reading:
+    """Return the accounts of an OpenClaw install. Raises Failed when its list of accounts cannot be read."""
+    return _Reader(places_of(path)).reading()
+
+
+class _Reader:
+    """Collects what is found; each account is read by itself, so that a broken one keeps no other back."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.accounts = places.folder / "accounts"
+        self.found: list[Candidate] = []
+        self.bad: list[Bad] = []
+        self.left_out: list[LeftOut] = []
+        self.notes: list[Problem] = []
+        self.used: dict[str, str] = {}  # normalised id → stem of the file it was read from
+        self.config = NOTHING_SAID
+
+    def reading(self) -> Reading:
+        listed = self._listed()
+        self.config = read_config(self.places.state / "openclaw.json", self.notes)
+        for place, account_id in listed:
+            self._read(place, account_id)
+        self._tell_unlisted()
+        self.notes += told_of_modes(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
+        return Reading(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
+
+    def _note(self, code: str, message: str, target: str, hint: str | None = None) -> None:
+        self.notes.append(Problem(code, message, target, hint))
+
+    def _listed(self) -> list[tuple[str, str]]:
+        """Return (file and line, id) of the ids in accounts.json, each once."""
+        index = self.places.listed
+        document = self._index()
+        data = document.data()
+        if not isinstance(data, list):
+            raise DocumentError(
+                str(index), 1, "it is no list of ids", hint=f"OpenClaw would see no account either; look: `cat {index}`"
+            )
+        listed: list[tuple[str, str]] = []
+        seen: dict[str, str] = {}
+        for number, each in enumerate(data):
+            entry = document.get((f"[{number}]",))
+            place = f"{index}:{entry.line}" if entry is not None else str(index)
+            if not isinstance(each, str) or not each.strip():
+                self._note("no-id", f"{place}: this is no id; OpenClaw passes over it too", str(index))
+                continue
+            account_id = each.strip()
+            known = normalised(account_id) or account_id
+            if known in seen:
+                self._note("listed-twice", f"{place}: this account is listed already ({seen[known]})", str(index))
+                continue
+            seen[known] = place
+            listed.append((place, account_id))
+        return listed
+
+    def _index(self) -> JsonDocument:
+        index = self.places.listed
+        try:
+            return read_json(index)
+        except DocumentError as error:
+            if is_there(index):
+                raise
+            raise Failed(
+                f"{index}: {error.reason}; OpenClaw sees no account without it", target=str(index), code="no-accounts",
+                hint="accounts that you know bring in with `hermes-profiles team import csv FILE`",
+            ) from None  # fmt: skip
+
+    def _read(self, place: str, account_id: str) -> None:
+        """Take one account, or take note of why not."""
+        shown_id = printable(account_id)
+        self.used[normalised(account_id)] = ""
+        if not is_account_id(account_id):
+            self._refuse(shown_id, place, "this cannot be the id of an account (letters, digits, . _ - @, up to 120)")
+            return
+        try:
+            self._take(place, account_id)
+        except _Wrong as wrong:
+            self._refuse(shown_id, wrong.place, wrong.reason)
+        except DocumentError as error:
+            self._refuse(shown_id, f"{error.path}:{error.line}" if error.line else error.path, error.reason)
+
+    def _refuse(self, account_id: str, place: str, reason: str) -> None:
+        hint = f"scan its code again with `{_LOGIN}`, or leave it out with `--skip {shown(Path(account_id))}`"
+        self.bad.append(Bad(account_id, Problem("bad-account", f"{place}: {reason}", account_id, hint)))
+
+    def _take(self, place: str, account_id: str) -> None:
+        file, document = self._account_file(place, account_id)
+        data = document.data()
+        if not isinstance(data, Mapping):
+            raise _Wrong(f"{file}:1", "it holds no account")
+
+        def at(key: str) -> str:
+            entry = document.get((key,))
+            return f"{file}:{entry.line}" if entry is not None else str(file)
+
+        token, base_url = data.get("token"), data.get("baseUrl")
+        if reason := wrong_token(token):
+            raise _Wrong(at("token"), reason)
+        if base_url is not None and not isinstance(base_url, str):
+            raise _Wrong(at("baseUrl"), "its base URL is no text")
+        address = (base_url or "").strip() or BASE_URL
+        if reason := wrong_url(address):
+            raise _Wrong(at("baseUrl"), reason)
+        bot = self._bot(place, account_id, str(token).strip(), at("token"))
+        user = text_at(data, "userId")
+        if user and not is_user_id(user):
+            self._note("bad-user", f"{at('userId')}: no user of WeChat has such an id; it is passed over", account_id)
+            user = ""
+        said = self.config.of(account_id)
+        account = weixin_account(
+            bot, str(token), address, allowed=self._allowed(account_id), user=user, saved_at=text_at(data, "savedAt"),
+            origin=str(file), files=self._files(account_id, bot),
+        )  # fmt: skip
+        self._tell_talkers(account_id, account.allowed)
+        self.found.append(Candidate(account, account_id, said.name, label=said.name, is_off=said.off))
+
+    def _tell_talkers(self, account_id: str, allowed: tuple[str, ...]) -> None:
+        if not allowed:
+            self._note(
+                "nobody-allowed", f"OpenClaw does not say who may talk to {account_id}: Hermes will ask for pairing",
+                account_id, "approve who writes to it with `hermes -p MEMBER pairing approve weixin CODE`",
+            )  # fmt: skip
+
+    def _account_file(self, place: str, account_id: str) -> tuple[Path, JsonDocument]:
+        for stem in _stems(account_id):
+            path = self.accounts / f"{stem}.json"
+            if is_there(path):
+                self.used[normalised(account_id)] = stem
+                return path, read_json(path)
+        legacy = self.places.state / "credentials" / CHANNEL / "credentials.json"
+        if is_there(legacy):
+            return legacy, read_json(legacy)
+        raise _Wrong(place, f"its file {self.accounts / normalised(account_id)}.json is not there")
+
+    def _bot(self, place: str, account_id: str, token: str, token_place: str) -> str:
+        """Return the id as WeChat says it: Hermes tells messages to the bot from those to a group by it."""
+        named, known = owner_of(token), raw_id(account_id)
+        if named is not None and normalised(named) == normalised(account_id):
+            return named  # in the letters it was given in
+        if named is not None and known is not None:
+            self._note(
+                "other-token", f"{token_place}: the token names another account than {account_id}", account_id,
+                f"should no message come, scan its code again: `{_LOGIN}`",
+            )  # fmt: skip
+        if known is None:
+            raise _Wrong(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
+        return known
+
+    def _allowed(self, account_id: str) -> Iterator[str]:
+        """Yield who may talk to an account, of the first file that says so."""
+        for stem in _stems(account_id):
+            path = self.places.state / "credentials" / f"{CHANNEL}-{_safe(stem)}-allowFrom.json"
+            data = self._optional(path, "who may talk to it is not known but for who scanned its code")
+            users = data.get("allowFrom") if isinstance(data, Mapping) else None
+            texts = [user.strip() for user in users if isinstance(user, str)] if isinstance(users, list) else []
+            named = [user for user in texts if user]
+            for user in named:
+                if is_user_id(user):
+                    yield user
+                else:
+                    self._note("bad-user", f"{path}: `*`, or what is no user's id, lets nobody in here", account_id)
+            if named:
+                return
+
+    def _files(self, account_id: str, bot: str) -> dict[str, bytes]:
+        """Return the notes about the conversations so far, by their places in the member's home."""
+        files = {}
+        for suffix, read in ((SYNC, cursor), (TOKENS, context_tokens)):
+            for stem in _stems(account_id):
+                data = self._optional(
+                    self.accounts / f"{stem}{suffix}", "messages may come twice, or go unanswered once"
+                )
+                content = read(data)
+                if content is not None:
+                    files[f"{FOLDER}/{bot}{suffix}"] = content
+                    break
+        return files
+
+    def _optional(self, path: Path, otherwise: str) -> object:
+        if not is_there(path):
+            return None
+        try:
+            return read_json(path).data()
+        except DocumentError as error:
+            self._note("unreadable", f"{error.problem.message}: {otherwise}", str(path), error.problem.hint)
+            return None
+
+    def _tell_unlisted(self) -> None:
+        try:
+            names = names_in(self.accounts) if is_there(self.accounts) else ()
+        except HermesProfilesError as error:
+            self.notes.append(error.problem)
+            return
+        for name in names:
+            stem = name.removesuffix(".json")
+            if stem == name or name.endswith((SYNC, TOKENS)):
+                continue
+            used = self.used.get(normalised(stem))
+            if used is None:
+                self.left_out.append(LeftOut(printable(stem), f"{INDEX} does not list it: OpenClaw does not use it"))
+            elif used and used != stem:
+                message = f"{self.accounts / printable(name)} is an older file of {used}: OpenClaw does not use it"
+                self._note("older-file", message, printable(stem))
+
+
+class _Wrong(Exception):
+    """Why one account cannot be taken, and where that stands."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(reason)
+        self.place, self.reason = place, reason
+
+
+def _stems(account_id: str) -> tuple[str, ...]:
+    """Return what an account's files may be called, in the order the plugin tries them; last what is listed."""
+    name = normalised(account_id)
+    return tuple(dict.fromkeys((name, raw_id(name) or name, account_id)))
+
+
+def _safe(account_id: str) -> str:
+    """Return an id as OpenClaw has it in the names of its allow-lists (`safeChannelKey`)."""
+    return re.sub(r'[\\/:*?"<>|]', "_", account_id.strip().lower()).replace("..", "_")

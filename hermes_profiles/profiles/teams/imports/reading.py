@@ -1,0 +1,152 @@
+"""Reading what belongs to somebody else: nothing is written, not even a time of access that can be spared."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.text import TextDocument, decode_loose
+from hermes_profiles.model.result import DocumentError, Failed, Problem
+
+# A file with one account is a few hundred bytes; context tokens of a busy one are some megabytes.
+LARGEST = 8 * 1024 * 1024
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+# Linux only, and only the owner may ask for it.
+_QUIET = getattr(os, "O_NOATIME", 0)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WORDS = {
+    errno.ENOENT: "it is not there",
+    errno.ENOTDIR: "it is not there: what is above it is no folder",
+    errno.EACCES: "this user may not read it",
+    errno.EPERM: "this user may not read it",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ENXIO: "it is a socket, no file",
+}
+
+
+def read_quietly(path: Path, largest: int = LARGEST) -> bytes:
+    """Return the bytes of a regular file of somebody else's.
+
+    Raises DocumentError for what is no such file (a FIFO is not waited for) and for what is larger; `reason` is
+    `it is not there` when there is nothing.
+    """
+    try:
+        descriptor = _opened(path, _READ)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise unreadable(path, f"it is {_kind(status.st_mode)}, no file")
+            return _whole(descriptor, path, largest)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, _why(error)) from None
+
+
+def _whole(descriptor: int, path: Path, largest: int) -> bytes:
+    parts = []
+    size = 0
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+        size += len(part)
+        if size > largest:
+            raise unreadable(path, f"it is larger than {largest // 1024} KiB, which no file of this kind is")
+    return b"".join(parts)
+
+
+def _opened(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | _QUIET)
+    except PermissionError:
+        return os.open(path, flags)  # somebody else's file, or one that may not be read at all
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return "no file can have this name"
+    return _WORDS.get(error.errno or 0, (error.strerror or type(error).__name__).lower())
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a FIFO" if stat.S_ISFIFO(mode) else "a device"
+
+
+def unreadable(path: Path, reason: str) -> DocumentError:
+    """Return the error of a file that cannot be read."""
+    return DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {shown(path)}`")
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something has this path, a link that leads nowhere too."""
+    try:
+        os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the names in a folder, sorted. Raises Failed when it cannot be listed."""
+    try:
+        descriptor = _opened(folder, _READ | os.O_DIRECTORY)
+        try:
+            return tuple(sorted(os.listdir(descriptor)))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise Failed(
+            f"{folder}: {_why(error)}", target=str(folder), code="unreadable-folder",
+            hint=f"look at it with `ls -ld {shown(folder)}`",
+        ) from None  # fmt: skip
+
+
+def read_json(path: Path, largest: int = LARGEST) -> JsonDocument:
+    """Return a JSON file: UTF-8, with a byte order mark or without, or UTF-16 with one. Raises DocumentError."""
+    return json_in(read_quietly(path, largest), str(path))
+
+
+def json_in(raw: bytes, path: str) -> JsonDocument:
+    """Return the JSON document of these bytes; entries have their lines. Raises DocumentError."""
+    if not raw.strip(b" \t\r\n\0"):
+        raise DocumentError(path, None, "it is empty", hint="bring it back from a backup, then try again")
+    if raw.startswith(_UTF16):
+        raw = read_text(raw, path).text.encode("utf-8", "surrogatepass")
+    return JsonDocument.parse(raw, path=path)
+
+
+def read_text(raw: bytes, path: str) -> TextDocument:
+    """Return a text: UTF-8, with a byte order mark or without, UTF-16 with one, else latin-1. Raises DocumentError."""
+    return TextDocument(path, raw, decode_loose(path, raw))
+
+
+def open_to_others(path: Path) -> bool:
+    """Return whether others than the owner may read a file."""
+    try:
+        return bool(os.stat(path).st_mode & 0o044)
+    except OSError:
+        return False
+
+
+def told_of_modes(paths: Iterator[Path]) -> tuple[Problem, ...]:
+    """Return the warning that other users of this machine can read files with tokens, nothing when they cannot."""
+    found = [path for path in paths if open_to_others(path)]
+    if not found:
+        return ()
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    message = f"other users of this machine can read {found[0]}{more}: tokens stand there"
+    hint = f"close it: `chmod 600 {' '.join(shown(path) for path in found[:12])}`"
+    return (Problem("readable-by-others", message, str(found[0]), hint),)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    import shlex
+
+    return shlex.quote(str(path))

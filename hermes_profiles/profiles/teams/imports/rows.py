@@ -1,0 +1,186 @@
+"""One row of a table as an account: what its columns may be called, and what each must hold. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Channel
+from hermes_profiles.model.names import RULE, check_new_name
+from hermes_profiles.model.result import Problem, UsageProblem
+from hermes_profiles.model.secret import Secret
+
+from ..accounts import WEIXIN, Account
+from .found import (
+    BASE_URL,
+    ID,
+    TOKEN,
+    URL,
+    Candidate,
+    is_account_id,
+    is_user_id,
+    raw_id,
+    weixin_account,
+    wrong_token,
+    wrong_url,
+)
+
+COLUMNS = ("member", "account_id", "token", "base_url", "user_id", "allow", "saved_at", "description")
+_CALLED: Mapping[str, tuple[str, ...]] = {
+    "member": ("name", "profile"),
+    "account_id": ("account", "id", "botid"),
+    "token": ("bottoken",),
+    "base_url": ("url",),
+    "user_id": ("user",),
+    "allow": ("allowed", "allowfrom", "allowedusers"),
+    "saved_at": (),
+    "description": ("note", "label"),
+}
+_COLUMN_OF = {
+    called: column for column, names in _CALLED.items() for called in (column.replace("_", ""), *names)
+}  # fmt: skip
+_VARIABLES = {ID: "account_id", TOKEN: "token", URL: "base_url"}
+
+
+class Row(NamedTuple):
+    """One row. `places`: where its fields stand, if not at `place`; `wrong`: what is wrong with it as a whole."""
+
+    place: str
+    fields: Mapping[str, object]
+    places: Mapping[str, str]
+    wrong: str = ""
+
+    def at(self, column: str) -> str:
+        """Return the file and line of a field."""
+        return self.places.get(column, self.place)
+
+
+class WrongRow(Exception):
+    """Why a row is no account, and where that stands. No field's text is in it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(reason)
+        self.place, self.reason = place, reason
+
+
+def column_of(called: str, channel: Channel) -> str | None:
+    """Return which column somebody means (`accountId`, `Account ID`, `WEIXIN_TOKEN`), None when it is not known."""
+    called = called.strip()
+    variable = called.upper()
+    if any(fact.name == variable for fact in channel.keys):
+        if variable == f"{channel.name.upper()}_ALLOWED_USERS":
+            return "allow"
+        return _VARIABLES.get(variable, variable) if channel.name == WEIXIN else variable
+    return _COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", called.lower()))
+
+
+def candidate_of(row: Row, channel: Channel) -> tuple[Candidate, tuple[Problem, ...]]:
+    """Return the account of a row, and what is worth knowing about it. Raises WrongRow."""
+    if row.wrong:
+        raise WrongRow(row.place, row.wrong)
+    make = _weixin if channel.name == WEIXIN else _other
+    account = make(row, channel)
+    notes: tuple[Problem, ...] = ()
+    if not account.allowed:
+        message = f"{row.place}: nobody is named who may talk to it: Hermes will ask for pairing"
+        notes = (Problem("nobody-allowed", message, row.place, "name them in a column `allow`"),)
+    name = _name(row)
+    listed = account.id or name
+    return Candidate(account, listed, name, is_exact=bool(name), label=_text(row, "description")), notes
+
+
+def _name(row: Row) -> str:
+    name = _text(row, "member")
+    if not name:
+        return ""
+    try:
+        return check_new_name(name)
+    except UsageProblem as error:
+        reason = (
+            "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is no name for one: it is {RULE}"
+        )
+        raise WrongRow(row.at("member"), f"what it calls the member {reason}") from None
+
+
+def _weixin(row: Row, channel: Channel) -> Account:
+    given = _text(row, "account_id")
+    if not given:
+        raise WrongRow(row.at("account_id"), "it has no account_id")
+    if not is_account_id(given):
+        raise WrongRow(row.at("account_id"), "its account_id cannot be one (letters, digits, . _ - @, up to 120)")
+    token = row.fields.get("token")
+    if reason := wrong_token(token):
+        raise WrongRow(row.at("token"), reason)
+    base_url = _text(row, "base_url") or BASE_URL
+    if reason := wrong_url(base_url):
+        raise WrongRow(row.at("base_url"), reason)
+    user = _text(row, "user_id")
+    if user and not is_user_id(user):
+        raise WrongRow(row.at("user_id"), "its user_id cannot be one")
+    account = weixin_account(
+        raw_id(given) or given, str(token), base_url, allowed=_allowed(row), user=user,
+        saved_at=_text(row, "saved_at"), origin=row.place,
+    )  # fmt: skip
+    return account._replace(variables={**account.variables, **_variables(row, channel)})
+
+
+def _other(row: Row, channel: Channel) -> Account:
+    """Return an account of another channel: the variables that log it in stand in columns of their names."""
+    variables = _variables(row, channel)
+    needed = channel.lock_identity[0] if channel.lock_identity else ()
+    if "token" in row.fields and len(needed) == 1:
+        if reason := wrong_token(row.fields["token"]):
+            raise WrongRow(row.at("token"), reason)
+        variables.setdefault(needed[0], Secret(str(row.fields["token"]).strip()))
+    if not any(all(name in variables for name in names) for names in channel.lock_identity):
+        raise WrongRow(row.place, f"it has no {' and no '.join(needed) or 'variable to log in with'}")
+    return Account(
+        channel.name, _text(row, "account_id"), variables, _allowed(row), _text(row, "user_id"),
+        _text(row, "saved_at"), row.place,
+    )  # fmt: skip
+
+
+def _variables(row: Row, channel: Channel) -> dict[str, Secret[str]]:
+    known = {fact.name for fact in channel.keys}
+    found = {}
+    for column in row.fields:
+        if column in known and (value := _text(row, column)):
+            if not value.isprintable():
+                raise WrongRow(row.at(column), f"its {column} has line breaks or NULs")
+            found[column] = Secret(value)
+    return found
+
+
+def _allowed(row: Row) -> tuple[str, ...]:
+    given = row.fields.get("allow")
+    if isinstance(given, str):
+        texts = re.split(r"[,;\s]+", given.strip())
+    elif isinstance(given, list) and all(isinstance(each, str | int) and not isinstance(each, bool) for each in given):
+        texts = [str(each).strip() for each in given]
+    elif given is None:
+        texts = []
+    else:
+        raise WrongRow(row.at("allow"), "who may talk is no list of ids")
+    texts = [text for text in texts if text]
+    if "*" in texts:
+        raise WrongRow(row.at("allow"), "`*` would let everybody in: name them")
+    if not all(is_user_id(text) for text in texts):
+        raise WrongRow(row.at("allow"), "somebody who may talk has no id that could be one")
+    return tuple(dict.fromkeys(texts))
+
+
+def _text(row: Row, column: str) -> str:
+    """Return a field's text, "" when it is not there. Raises WrongRow for what is no text."""
+    value = row.fields.get(column)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise WrongRow(row.at(column), f"its {column} is no text")
+    return str(value).strip()
+
+
+def column_of_names(called: str) -> str | None:
+    """Return which column of a file of names somebody means: `id` (of the account or its user) or `name`."""
+    column = _COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", called.lower()))
+    return {"account_id": "id", "user_id": "id", "member": "name"}.get(column or "")

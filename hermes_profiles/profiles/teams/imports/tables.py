@@ -1,0 +1,178 @@
+"""Accounts from a table that somebody keeps: CSV, as spreadsheets write it, or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Channel
+from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.model.result import DocumentError, Problem
+
+from ..accounts import WEIXIN
+from .found import Bad, Candidate, Reading, printable
+from .reading import json_in, read_quietly, read_text, told_of_modes
+from .rows import COLUMNS, Row, WrongRow, candidate_of, column_of
+
+_DELIMITERS = (",", ";", "\t")
+_HELP = "a file is made like this: first line `member,account_id,token`, then one line for each account"
+
+
+class _Header(NamedTuple):
+    """What the columns of a table are; None for those nobody here knows."""
+
+    delimiter: str
+    columns: tuple[str | None, ...]
+
+
+def read_csv(path: Path, channel: Channel) -> Reading:
+    """Return the accounts of a CSV file: a first line that names columns, in any order, then one line for each.
+
+    Commas, semicolons and tabs are told apart; byte order marks and the UTF-16 of spreadsheets are read. Raises
+    DocumentError when the file as a whole cannot be read.
+    """
+    text = read_text(read_quietly(path), str(path))
+    if text.has_nuls:
+        raise DocumentError(str(path), _line_of_nul(path), "a NUL byte stands here", hint=_HELP)
+    return _reading(path, channel, _csv_rows(text.text, str(path), channel))
+
+
+def _line_of_nul(path: Path) -> int:
+    raw = read_quietly(path)
+    return raw[: raw.find(b"\0")].count(b"\n") + 1
+
+
+def _csv_rows(text: str, path: str, channel: Channel) -> Iterator[Row | Problem]:
+    start = 1
+    match = re.match(r"sep=(.)(?:\r\n|\n|\r)", text)  # Excel's own first line
+    delimiters: Sequence[str] = _DELIMITERS
+    if match is not None:
+        start, text, delimiters = 2, text[match.end() :], (match[1],)
+    header = _header(text, path, start, delimiters, channel)
+    unknown = [str(number) for number, column in enumerate(header.columns, start=1) if column is None]
+    if unknown:
+        what = f"column {unknown[0]} is" if len(unknown) == 1 else f"columns {', '.join(unknown)} are"
+        yield Problem("unknown-column", f"{path}:{start}: {what} not known, and not read", path, _known(channel))
+    for line, cells in list(_records(text, path, start, header.delimiter))[1:]:
+        if not any(cell.strip() for cell in cells):
+            continue
+        fields = {
+            name: cell.strip() for name, cell in zip(header.columns, cells, strict=False) if name and cell.strip()
+        }
+        extra = any(cell.strip() for cell in cells[len(header.columns) :])
+        place = f"{path}:{line}"
+        yield Row(place, fields, {}, "it has more cells than the first line has columns" if extra else "")
+
+
+def _records(text: str, path: str, start: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) of each record; a cell in quotes may go over several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = start + reader.line_num
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            message = "its quotes do not fit, or a cell is far too long"
+            raise DocumentError(path, line, message, hint=_HELP) from None
+        yield line, cells
+
+
+def _header(text: str, path: str, start: int, delimiters: Sequence[str], channel: Channel) -> _Header:
+    """Return the header in the reading that knows most of its columns. The text of a cell is never shown: a file
+    without a header has a token there."""
+    best = _Header(",", ())
+    for delimiter in delimiters:
+        try:
+            _, cells = next(_records(text, path, start, delimiter), (start, []))
+        except DocumentError:
+            continue
+        columns = tuple(column_of(cell, channel) for cell in cells)
+        if sum(map(bool, columns)) > sum(map(bool, best.columns)):
+            best = _Header(delimiter, columns)
+    named = [column for column in best.columns if column]
+    if len(set(named)) < len(named):
+        twice = next(column for column in named if named.count(column) > 1)
+        raise DocumentError(path, start, f"two columns are the {twice}", hint=_HELP)
+    missing = [name for name in ("account_id", "token") if channel.name == WEIXIN and name not in named]
+    if missing or not named:
+        what = f"this line names no column {' and no column '.join(missing or ['of an account'])}"
+        raise DocumentError(path, start, what, hint=_HELP)
+    return best
+
+
+def _known(channel: Channel) -> str:
+    return f"known are {', '.join(COLUMNS)}, and variables such as {channel.keys[0].name}"
+
+
+def read_json_table(path: Path, channel: Channel) -> Reading:
+    """Return the accounts of a JSON file: a list of objects, or such a list at `accounts`.
+
+    Raises DocumentError when the file as a whole cannot be read.
+    """
+    document = json_in(read_quietly(path), str(path))
+    return _reading(path, channel, _json_rows(document, channel))
+
+
+def _json_rows(document: JsonDocument, channel: Channel) -> Iterator[Row | Problem]:
+    data: object = document.data()
+    above: tuple[str, ...] = ()
+    if isinstance(data, Mapping) and "accounts" in data:
+        above, data = ("accounts",), data["accounts"]
+    if not isinstance(data, list):
+        raise DocumentError(
+            document.path,
+            1,
+            "it is no list of accounts",
+            hint='it is made like this: `[{"account_id": …, "token": …}]`',
+        )
+    for number, each in enumerate(data):
+        base = (*above, f"[{number}]")
+        entry = document.get(base)
+        place = f"{document.path}:{entry.line}" if entry is not None else document.path
+        if not isinstance(each, Mapping):
+            yield Row(place, {}, {}, "it is no object")
+            continue
+        fields: dict[str, object] = {}
+        places: dict[str, str] = {}
+        unknown, twice = 0, ""
+        for key, value in each.items():
+            column = column_of(key, channel)
+            if column is None:
+                unknown += 1
+                continue
+            twice = column if column in fields else twice
+            fields[column] = value
+            at = document.get((*base, key))
+            places[column] = f"{document.path}:{at.line}" if at is not None else place
+        if unknown:
+            what = "a key" if unknown == 1 else f"{unknown} keys"
+            yield Problem("unknown-column", f"{place}: {what} not known, and not read", document.path, _known(channel))
+        yield Row(place, fields, places, f"two keys are the {twice}" if twice else "")
+
+
+def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> Reading:
+    found: list[Candidate] = []
+    bad: list[Bad] = []
+    notes: list[Problem] = []
+    for row in rows:
+        if isinstance(row, Problem):
+            notes.append(row)
+            continue
+        try:
+            candidate, told = candidate_of(row, channel)
+        except WrongRow as wrong:
+            account_id = printable(str(row.fields.get("account_id", "")))
+            hint = "mend it there, then try again; `--skip-bad` brings in the others"
+            bad.append(Bad(account_id, Problem("bad-account", f"{wrong.place}: {wrong.reason}", str(path), hint)))
+            continue
+        found.append(candidate)
+        notes += told
+    if not found and not bad:
+        raise DocumentError(str(path), None, "no account stands in it", hint=_HELP)
+    return Reading(tuple(found), tuple(bad), (), (*notes, *told_of_modes(iter([path]))))
