@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.model.layout import Layout
@@ -48,10 +49,12 @@ class Team(NamedTuple):
 
 
 class Teams(NamedTuple):
-    """All teams of a root: by name, and the memberships by profile."""
+    """All teams of a root: by name, and the memberships by profile. `leads`: all profiles that say they lead a team,
+    of which only the first one counts."""
 
     by_name: Mapping[str, Team]
     memberships: Mapping[str, Membership]
+    leads: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def of(self, profile: str) -> Team | None:
         """Return the team a profile is a member of."""
@@ -77,18 +80,27 @@ class Teams(NamedTuple):
 def read_teams(layout: Layout, profiles: Iterable[str] | None = None) -> Teams:
     """Return the teams of a root; what cannot be read is passed over (doctor tells). Two leads of one team: the first
     by name has it."""
-    leads: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    names = profile_names(layout) if profiles is None else profiles
+    return teams_in({name: read_sections(layout.home(name) / META, (TEAM, TEAMS)) for name in names})
+
+
+def teams_in(metas: Mapping[str, Mapping[str, Any]]) -> Teams:
+    """Return the teams that these profile.yaml files tell of, by profile."""
+    leads: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     memberships: dict[str, Membership] = {}
-    for profile in profile_names(layout) if profiles is None else profiles:
-        meta = read_sections(layout.home(profile) / META, (TEAM, TEAMS))
+    for profile, meta in metas.items():
         membership = membership_in(meta)
         if membership is not None:
             memberships[profile] = membership
         led = meta.get(TEAMS)
         for name, about in led.items() if isinstance(led, Mapping) else ():
-            leads.setdefault(str(name), (profile, about if isinstance(about, Mapping) else {}))
+            leads.setdefault(str(name), []).append((profile, about if isinstance(about, Mapping) else {}))
     names = dict.fromkeys((*leads, *(each.team for each in memberships.values())))
-    return Teams({name: _team(name, leads.get(name), memberships) for name in sorted(names)}, memberships)
+    first = {name: claims[0] for name, claims in leads.items()}
+    return Teams(
+        {name: _team(name, first.get(name), memberships) for name in sorted(names)}, memberships,
+        {name: tuple(profile for profile, _ in claims) for name, claims in leads.items()},
+    )  # fmt: skip
 
 
 def _team(name: str, led: tuple[str, Mapping[str, Any]] | None, memberships: Mapping[str, Membership]) -> Team:
