@@ -127,44 +127,41 @@ def renamed(
 
 
 def _lost(named: Named, reason: str) -> Problem:
-    return Problem(
-        "bad-names", f"{named.place}: {reason}", named.place, "see the ids with `--dry-run`, without `--names`"
-    )
+    hint = "see the ids with `--dry-run`, without `--names`"
+    return Problem("bad-names", f"{named.place}: {reason}", named.place, hint)
 
 
 def names_for(
     candidates: Sequence[Candidate], is_taken: Callable[[str], bool]
-) -> tuple[tuple[str, ...], tuple[Bad, ...]]:
-    """Return a name for each candidate, and those whose own name another has; no name is given twice.
+) -> tuple[tuple[tuple[str, Candidate], ...], tuple[Bad, ...]]:
+    """Return each candidate with a name, and those whose own name another has; no name is given twice.
 
     A derived name is what people call the account, else the first part of its id, with `-2` behind it where that is
     taken: always the same for the same candidates and profiles.
     """
     bad: list[Bad] = []
-    given: dict[str, str] = {}  # name → origin of its account
-    exact: dict[int, str] = {}
+    given: dict[str, str] = {}  # name → where its account stands
+    refused: set[int] = set()
     for number, each in enumerate(candidates):
         if not each.is_exact:
             continue
-        if is_taken(each.name):
-            bad.append(Bad(each.listed, _taken(each, f"there is a profile {each.name} already")))
-        elif each.name in given:
-            bad.append(Bad(each.listed, _taken(each, f"{given[each.name]} is to be called {each.name} too")))
+        there = f"{given[each.name]} is to be called" if each.name in given else "there is a profile"
+        if each.name in given or is_taken(each.name):
+            bad.append(Bad(each.listed, _taken(each, there)))
+            refused.add(number)
         given.setdefault(each.name, each.account.origin)
-        exact[number] = each.name
-    names = []
+    pairs = []
     for number, each in enumerate(candidates):
-        name = exact.get(number) or _free(each, lambda name: name in given or is_taken(name))
-        given.setdefault(name, each.account.origin)
-        names.append(name)
-    return tuple(names), tuple(bad)
+        if number not in refused:
+            name = each.name if each.is_exact else _free(each, lambda name: name in given or is_taken(name))
+            given.setdefault(name, each.account.origin)
+            pairs.append((name, each))
+    return tuple(pairs), tuple(bad)
 
 
-def _taken(candidate: Candidate, reason: str) -> Problem:
-    return Problem(
-        "exists", f"{candidate.account.origin}: {reason}", candidate.name,
-        "choose another name; see the names there are with `hermes-profiles list`",
-    )  # fmt: skip
+def _taken(candidate: Candidate, there: str) -> Problem:
+    hint = "choose another name; see the names there are with `hermes-profiles list`"
+    return Problem("exists", f"{candidate.account.origin}: {there} {candidate.name} already", candidate.name, hint)
 
 
 def _free(candidate: Candidate, is_taken: Callable[[str], bool]) -> str:

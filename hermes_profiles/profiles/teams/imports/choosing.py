@@ -1,0 +1,254 @@
+"""Which of the accounts that were found become members: not those that are dead, doubled, or somebody's already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from hermes_profiles.model.result import Problem, UsageProblem
+
+from ..accounts import WEIXIN, shortened
+from .found import Bad, Candidate, LeftOut, Reading, normalised
+
+TAKEN = "account-taken"
+# An account's mark beside that of its token (profiles/teams/holders.py).
+_ID_MARK = f"{WEIXIN} id "
+
+
+class Holder(NamedTuple):
+    """What one profile holds. `marks`: of its accounts; `user`: who scanned the code of its WeChat account, and
+    `saved_at` when; `is_member`: it is in the team that accounts are brought into."""
+
+    profile: str
+    marks: frozenset[str]
+    user: str = ""
+    saved_at: str = ""
+    is_member: bool = False
+
+
+class Choice(NamedTuple):
+    """What an import does: `new` are brought in, `already` are there (member, account)."""
+
+    new: tuple[Candidate, ...]
+    already: tuple[tuple[str, Candidate], ...]
+    left_out: tuple[LeftOut, ...]
+    bad: tuple[Bad, ...]
+    notes: tuple[Problem, ...]
+
+
+def choose(
+    reading: Reading,
+    holders: Sequence[Holder],
+    marks_of: Callable[[Candidate], frozenset[str]],
+    *,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+) -> Choice:
+    """Return what to bring in. Raises UsageProblem for an `only` or `skip` that means no account."""
+    reading = _selected(reading, only, skip)
+    sieve = _Sieve(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
+    rest = sieve.switched_on(reading.found, only)
+    rest = sieve.with_tokens(rest)
+    rest = sieve.each_once(rest)
+    rest = sieve.newest_of_user(rest)
+    rest = sieve.with_own_token(rest)
+    new = sieve.free(rest)
+    return Choice(
+        tuple(new), tuple(sieve.already), tuple(sieve.left_out), tuple(sieve.bad), tuple(sieve.notes)
+    )  # fmt: skip
+
+
+def _called(candidate: Candidate) -> set[str]:
+    ids = (candidate.listed, candidate.account.id)
+    return {each for each in (*ids, *map(normalised, ids), candidate.account.user) if each}
+
+
+def _selected(reading: Reading, only: Sequence[str], skip: Sequence[str]) -> Reading:
+    names = [_called(each) for each in reading.found]
+    others = [*(each.id for each in reading.bad), *(each.id for each in reading.left_out)]
+    names += [{each, normalised(each)} for each in others]
+    for option, words in (("--only", only), ("--skip", skip)):
+        for word in words:
+            if not any(_means(word, each) for each in names):
+                known = ", ".join(dict.fromkeys(each.account.id or each.listed for each in reading.found))
+                raise UsageProblem(
+                    f"{option} {word}: no account has this id", target=option, code="no-such-account",
+                    hint=f"there are: {known}" if known else "there is none that could be brought in",
+                )  # fmt: skip
+
+    def is_wanted(called: set[str]) -> bool:
+        is_named = not only or any(_means(word, called) for word in only)
+        return is_named and not any(_means(word, called) for word in skip)
+
+    return reading._replace(
+        found=tuple(each for each in reading.found if is_wanted(_called(each))),
+        bad=tuple(each for each in reading.bad if is_wanted({each.id, normalised(each.id)})),
+    )
+
+
+def _means(word: str, called: Collection[str]) -> bool:
+    return bool(word) and (word in called or normalised(word) in called)
+
+
+def moment(text: str) -> datetime | None:
+    """Return a time as OpenClaw and Hermes write it, None when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _latest(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the one that was saved last, None when nothing tells; one that does not say when is older."""
+    known = [(when, each) for each in candidates if (when := moment(each.account.saved_at)) is not None]
+    last = max((when for when, _ in known), default=None)
+    newest = [each for when, each in known if when == last]
+    return newest[0] if len(newest) == 1 else None
+
+
+class _Sieve:
+    """Takes out what nobody should bring in, step by step, and keeps account of it."""
+
+    def __init__(
+        self,
+        holders: Sequence[Holder],
+        marks_of: Callable[[Candidate], frozenset[str]],
+        bad: list[Bad],
+        left_out: list[LeftOut],
+        notes: list[Problem],
+    ) -> None:
+        self.holders, self.bad, self.left_out, self.notes = holders, bad, left_out, notes
+        self.already: list[tuple[str, Candidate]] = []
+        self._marks_of = marks_of
+
+    def _refuse(self, candidate: Candidate, message: str, *, code: str = "bad-account", hint: str = "") -> None:
+        origin = candidate.account.origin
+        word = candidate.account.id or candidate.listed
+        problem = Problem(code, f"{origin}: {message}" if origin else message, word, hint or _skip(word))
+        self.bad.append(Bad(candidate.listed, problem))
+
+    def switched_on(self, candidates: Iterable[Candidate], only: Sequence[str]) -> list[Candidate]:
+        """Return those that their source has switched on, or that the user named."""
+        rest = []
+        for each in candidates:
+            if each.is_off and not any(_means(word, _called(each)) for word in only):
+                reason = f"switched off there ({each.is_off}); `--only {each.account.id}` brings it in"
+                self.left_out.append(LeftOut(each.account.id, reason))
+            else:
+                rest.append(each)
+        return rest
+
+    def with_tokens(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Return those whose token is one, not what documentation writes in place of one."""
+        rest = []
+        for each in candidates:
+            if any(not mark.startswith(_ID_MARK) for mark in self._marks_of(each)):
+                rest.append(each)
+            else:
+                self._refuse(each, "what it would log in with is an example, no token")
+        return rest
+
+    def each_once(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return each WeChat account once: what was saved last, or what all of them say."""
+        rest = []
+        for group in _groups(candidates, lambda each: normalised(each.account.id)):
+            tokens = {frozenset(self._marks_of(each)) for each in group}
+            kept = _latest(group) or (group[0] if len(tokens) == 1 else None)
+            if kept is not None:
+                rest.append(kept)
+                for each in group:
+                    if each is kept:
+                        continue
+                    message = f"{each.account.origin}: the account stands in {kept.account.origin} too, which is taken"
+                    self.notes.append(Problem("named-twice", message, each.account.id))
+                continue
+            for each in group:
+                others = [other.account.origin for other in group if other is not each]
+                self._refuse(each, f"the account has another token in {', '.join(others)}, and nothing tells which is "
+                             "the newer", hint="take the older one out there")  # fmt: skip
+        return rest
+
+    def newest_of_user(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return for each user of WeChat what was scanned last: a new scan makes a new account, and ends the old."""
+        rest = []
+        for group in _groups(candidates, lambda each: each.account.user):
+            kept = group[0] if len(group) == 1 else _latest(group)
+            for each in group:
+                if kept is None:
+                    others = ", ".join(other.account.id for other in group if other is not each)
+                    self._refuse(each, f"the same WeChat user scanned for {others} too: only the last scan counts, and "
+                                 "nothing tells which that is")  # fmt: skip
+                elif each is not kept:
+                    reason = f"its WeChat user scanned anew for {kept.account.id}: this one's token is dead"
+                    self.left_out.append(LeftOut(each.account.id, reason))
+            rest += [kept] if kept is not None else []
+        return rest
+
+    def with_own_token(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return those whose token no other account here has."""
+        rest = []
+        for each in candidates:
+            marks = self._marks_of(each)
+            twins = [other for other in candidates if other is not each and self._marks_of(other) & marks]
+            if twins:
+                where = ", ".join(dict.fromkeys(other.account.origin for other in twins))
+                self._refuse(each, f"another account has the same token ({where}): whose it is cannot be told")
+            else:
+                rest.append(each)
+        return rest
+
+    def free(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Return those that no profile holds; what a member of the team holds is there already."""
+        rest = []
+        for each in candidates:
+            marks = self._marks_of(each)
+            holders = [holder for holder in self.holders if holder.marks & marks]
+            member = next((one.profile for one in holders if one.is_member and marks <= one.marks), None)
+            if member is not None:
+                self.already.append((member, each))
+            elif holders:
+                self._refuse_held(each, holders[0], marks)
+            elif not self._is_superseded(each):
+                rest.append(each)
+        return rest
+
+    def _refuse_held(self, candidate: Candidate, holder: Holder, marks: frozenset[str]) -> None:
+        how = "holds it" if marks <= holder.marks else "holds this account with another token, or its token"
+        word = candidate.account.id or candidate.listed
+        self._refuse(
+            candidate, f"the profile {holder.profile} {how} already: only one can answer for it", code=TAKEN,
+            hint=f"look with `hermes-profiles show {holder.profile}`; {_skip(word)}",
+        )  # fmt: skip
+
+    def _is_superseded(self, candidate: Candidate) -> bool:
+        """Return whether a profile has a newer scan of the same user; of an older one there the user is told."""
+        account = candidate.account
+        for holder in self.holders if account.channel == WEIXIN and account.user else ():
+            if holder.user != account.user:
+                continue
+            here, there = moment(account.saved_at), moment(holder.saved_at)
+            if here is not None and there is not None and here < there:
+                reason = f"its WeChat user scanned anew for {holder.profile}: this one's token is dead"
+                self.left_out.append(LeftOut(account.id, reason))
+                return True
+            self.notes.append(Problem(
+                "older-scan", f"{holder.profile} has an account of the same WeChat user as {shortened(account.id)}: "
+                "one scan alone counts, the older one's token is dead", holder.profile,
+                f"when {holder.profile} gets no messages any more: `hermes-profiles team remove {holder.profile}`",
+            ))  # fmt: skip
+        return False
+
+
+def _skip(word: str) -> str:
+    return f"leave it out with `--skip {word}`, or bring in all that can be with `--skip-bad`"
+
+
+def _groups(candidates: Iterable[Candidate], key: Callable[[Candidate], str]) -> list[list[Candidate]]:
+    """Return the candidates by a key of WeChat accounts, in their order; those without one are alone."""
+    groups: dict[object, list[Candidate]] = {}
+    for each in candidates:
+        same = key(each) if each.account.channel == WEIXIN else ""
+        groups.setdefault(same or id(each), []).append(each)
+    return list(groups.values())

@@ -1,0 +1,179 @@
+"""The WeChat accounts that a Hermes profile keeps beside the one it uses.
+
+Source: Hermes 0.19.0, gateway/platforms/weixin.py. Every scan writes `weixin/accounts/<id>.json`, and none is taken
+away; the adapter loads the one that WEIXIN_ACCOUNT_ID names (`load_weixin_account`, `_load_sync_buf` and
+`ContextTokenStore.restore` are called with this id alone, nothing lists the folder).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.channel_view import ChannelView, below, mapping
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import DocumentError, Failed, Problem
+from hermes_profiles.profiles.holdings import given
+from hermes_profiles.profiles.homefiles import HomeFiles
+
+from ..accounts import WEIXIN
+from .found import (
+    BASE_URL,
+    FOLDER,
+    ID,
+    TOKEN,
+    Bad,
+    Candidate,
+    LeftOut,
+    Reading,
+    is_account_id,
+    is_user_id,
+    normalised,
+    printable,
+    text_at,
+    weixin_account,
+    wrong_token,
+    wrong_url,
+)
+from .reading import is_there, names_in, read_json
+
+SUFFIXES = (".json", ".sync.json", ".context-tokens.json")
+
+
+class InUse(NamedTuple):
+    """The WeChat account that a profile uses: `id` and who scanned its code, when; "" for what is not known."""
+
+    id: str = ""
+    user: str = ""
+    saved_at: str = ""
+
+
+class _Own(NamedTuple):
+    account_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"_Own({self.account_id})"
+
+
+def _own(files: HomeFiles, catalog: Catalog) -> _Own:
+    environment, config = given(files, catalog)
+    places = (config.get("platforms"), below(config, "gateway").get("platforms"), config)
+    blocks = [block for place in places if (block := below(mapping(place), WEIXIN))]
+    view = ChannelView(catalog.channels[WEIXIN], environment, blocks)
+    return _Own(view.value(ID), view.value(TOKEN))
+
+
+def in_use(layout: Layout, profile: str, catalog: Catalog) -> InUse:
+    """Return which WeChat account a profile uses; what cannot be read is not known (doctor tells)."""
+    files = HomeFiles(layout.home(profile), catalog.known_names)
+    account_id = _own(files, catalog).account_id
+    if not is_account_id(account_id):
+        return InUse(account_id)
+    stored = files.json(f"{FOLDER}/{account_id}.json")
+    data = stored if isinstance(stored, Mapping) else {}
+    return InUse(account_id, text_at(data, "user_id"), text_at(data, "saved_at"))
+
+
+def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
+    """Return the accounts that a profile keeps and does not use; the one it uses is left out, for it stays.
+
+    Raises Failed when it keeps none, DocumentError when what tells the one it uses cannot be read.
+    """
+    home = layout.home(profile)
+    folder = home / FOLDER
+    files = HomeFiles(home, catalog.known_names)
+    own = _own(files, catalog)
+    if files.problems:  # which account stays must be certain
+        code, message, target, hint = files.problems[0]
+        raise Failed(message, target=target, code=code, hint=hint)
+    stems = list(_stems(folder))
+    if not stems:
+        raise Failed(
+            f"{profile} keeps no WeChat account: there is none in {folder}", target=profile, code="no-accounts",
+            hint=f"see what it holds with `hermes-profiles show {profile}`",
+        )  # fmt: skip
+    found: list[Candidate] = []
+    bad: list[Bad] = []
+    left_out: list[LeftOut] = []
+    notes: list[Problem] = []
+    for stem in stems:
+        try:
+            candidate = _candidate(folder, stem, notes)
+        except _Wrong as wrong:
+            if normalised(stem) == normalised(own.account_id):
+                left_out.append(LeftOut(printable(stem), f"{profile} itself uses it: it stays there"))
+                continue
+            hint = "leave it out with `--skip-bad`, or take the file away"
+            bad.append(Bad(printable(stem), Problem("bad-account", str(wrong), printable(stem), hint)))
+            continue
+        secret = candidate.account.variables[TOKEN].reveal()
+        if normalised(stem) == normalised(own.account_id) or secret == own.secret:
+            left_out.append(LeftOut(stem, f"{profile} itself uses it: it stays there"))
+        else:
+            found.append(candidate)
+    return Reading(tuple(found), tuple(bad), tuple(left_out), tuple(notes))
+
+
+def files_of(layout: Layout, profile: str, candidates: Iterator[Candidate]) -> tuple[Path, ...]:
+    """Return the files of accounts that become members', where a profile keeps them."""
+    folder = layout.home(profile) / FOLDER
+    paths = (folder / f"{each.listed}{suffix}" for each in candidates for suffix in SUFFIXES)
+    return tuple(path for path in paths if is_there(path))
+
+
+def _stems(folder: Path) -> Iterator[str]:
+    for name in names_in(folder) if is_there(folder) else ():
+        if name.endswith(".json") and not name.endswith(SUFFIXES[1:]) and not name.startswith("."):
+            yield name.removesuffix(".json")
+
+
+class _Wrong(Exception):
+    """Why one file is no account; no value of it is in the text."""
+
+
+def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
+    path = folder / f"{stem}.json"
+    if not is_account_id(stem):
+        raise _Wrong(f"{folder}/{printable(stem)}.json: this cannot be the id of an account")
+    try:
+        document = read_json(path)
+    except DocumentError as error:
+        raise _Wrong(error.problem.message) from None
+    data = document.data()
+    if not isinstance(data, Mapping):
+        raise _Wrong(f"{path}:1: it holds no account")
+
+    def wrong(key: str, reason: str) -> _Wrong:
+        entry = document.get((key,))
+        return _Wrong(f"{path}:{entry.line}: {reason}" if entry is not None else f"{path}: {reason}")
+
+    token = data.get("token")
+    if reason := wrong_token(token):
+        raise wrong("token", reason)
+    address = text_at(data, "base_url") or BASE_URL
+    if reason := wrong_url(address):
+        raise wrong("base_url", reason)
+    user = text_at(data, "user_id")
+    account = weixin_account(
+        stem, str(token), address, user=user if is_user_id(user) else "", saved_at=text_at(data, "saved_at"),
+        origin=str(path), files=_kept(folder, stem, notes),
+    )  # fmt: skip
+    return Candidate(account, stem)
+
+
+def _kept(folder: Path, stem: str, notes: list[Problem]) -> dict[str, bytes]:
+    """Return the notes about an account's conversations, byte for byte as they are."""
+    kept = {}
+    for suffix in SUFFIXES[1:]:
+        path = folder / f"{stem}{suffix}"
+        if not is_there(path):
+            continue
+        try:
+            kept[f"{FOLDER}/{stem}{suffix}"] = read_json(path).raw
+        except DocumentError as error:
+            message = f"{error.problem.message}: messages may come twice, or go unanswered once"
+            notes.append(Problem("unreadable", message, str(path), error.problem.hint))
+    return kept
