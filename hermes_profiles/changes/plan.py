@@ -189,10 +189,7 @@ class ChangePlan:
     def __post_init__(self) -> None:
         if not 0 <= self.commit < max(len(self.steps), 1):
             raise ValueError(f"commit point {self.commit} is not one of {len(self.steps)} steps")
-        targets = [str(step.target) for step in self.steps if isinstance(step, PublishTree)]
-        for step in self.steps:
-            if isinstance(step, ReplaceFile | SetMode) and any(is_below(str(step.path), each) for each in targets):
-                raise ValueError(f"{step.path}: lies in a tree that this plan publishes; make it an entry")
+        _check_outside_trees(self.steps)
         _check_told_apart(self.steps)
 
 
@@ -255,6 +252,18 @@ def _describe(step: Step) -> dict[str, Any]:
 def mode_text(mode: int) -> str:
     """Return a mode as `chmod` takes it: `0600`."""
     return f"{mode:04o}"
+
+
+def _check_outside_trees(steps: tuple[Step, ...]) -> None:
+    """Raise ValueError if a file is to be changed in a tree that is published; a link in its place may go before."""
+    targets = {str(step.target): index for index, step in enumerate(steps) if isinstance(step, PublishTree)}
+    for index, step in enumerate(steps):
+        if not isinstance(step, ReplaceFile | SetMode):
+            continue
+        path = str(step.path)
+        makes_room = isinstance(step, ReplaceFile) and step.removes and index < targets.get(path, -1)
+        if not makes_room and any(is_below(path, each) for each in targets):
+            raise ValueError(f"{path}: lies in a tree that this plan publishes; make it an entry")
 
 
 def _check_told_apart(steps: tuple[Step, ...]) -> None:

@@ -101,23 +101,27 @@ class _Undo:
         self.steps += [TidyFolder(Path(folder)) for folder in reversed(record.made)]
 
     def _withdraw(self, record: Record) -> None:
-        self._check_same(record)
         target = Path(record.target)
         profile = _profile_around(target, self._layout)
-        if profile is None:
-            self.steps += steps_to_trash(
-                self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
-            )
-        elif not any(isinstance(step, MoveTree) and step.source == target for step in self.steps):
-            self._withdraw_files(profile)
+        if profile is not None:
+            self._withdraw_files(record, profile)
+            return
+        self._check_same(record)
+        self.steps += steps_to_trash(
+            self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
+        )
 
-    def _withdraw_files(self, profile: str) -> None:
-        """Add the steps that put all trees of this change out of one profile, as one entry of the trash."""
-        published = (Path(each.target) for each in self._entry.steps if each.kind is Kind.PUBLISH)
-        paths = [path for path in published if _profile_around(path, self._layout) == profile]
+    def _withdraw_files(self, record: Record, profile: str) -> None:
+        """Add the steps that take all trees of this change out of one profile at once, as one entry of the trash."""
+        if any(isinstance(step, MoveTree) and str(step.source) == record.target for step in self.steps):
+            return
+        published = [each for each in self._entry.steps if each.kind is Kind.PUBLISH]
+        inside = [each for each in published if _profile_around(Path(each.target), self._layout) == profile]
+        for each in inside:
+            self._check_same(each)
         self.steps += steps_to_trash_files(
-            self._layout, profile, paths, trash_id=self._entry.id, deleted_at=self._entry.started,
-            reason=f"undo of {self._entry.summary}", files=self._files,
+            self._layout, profile, (Path(each.target) for each in inside), trash_id=self._entry.id,
+            deleted_at=self._entry.started, reason=f"undo of {self._entry.summary}", files=self._files,
         )  # fmt: skip
 
     def _move_back(self, record: Record) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,24 +37,28 @@ from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.services.managers.base import ManagerError
 
 from .fleet_session import FleetSession, has_services, other_managers
+from .multiplexer import multiplexer_of
 
 
 class Going:
-    """A profile that is about to lose its folder: what hangs on it goes first.
+    """Profiles that are about to lose their folders: what hangs on them goes first, and a multiplexer that serves one
+    of them is down meanwhile.
 
     Raises Refused when something may be at work that cannot be stopped, ManagerError when a service is installed whose
     manager cannot be reached: it would stay behind and come back.
     """
 
-    def __init__(self, session: FleetSession, profile: str, verb: str) -> None:
+    def __init__(self, session: FleetSession, verb: str, *profiles: str) -> None:
         self.session = session
-        self.profile = profile
-        self.found = everything(session, profile)
+        self.profiles = profiles
+        self.found = [each for profile in profiles for each in everything(session, profile)]
         for each in self.found:
             check_may_go(each, verb)
+        self.multiplexer = multiplexer_of(session, self.found)
         self.data: dict[str, Any] = {
             "gateway_stopped": any(each.is_up for each in self.found),
             "services_removed": [str(path) for each in self.found for path in each.files],
+            "multiplexer": self.multiplexer.data if self.multiplexer is not None else None,
         }
         self.errors: list[Problem] = []
 
@@ -62,7 +66,10 @@ class Going:
     def down(self, *, dry_run: bool) -> Iterator[None]:
         """Stop the gateway and disable its services, for a change that is made inside; they are put back if it is not
         made."""
-        with taken_down(self.session, () if dry_run else self.found):
+        with ExitStack() as stack:
+            if self.multiplexer is not None and not dry_run:
+                stack.enter_context(self.multiplexer.down())
+            stack.enter_context(taken_down(self.session, () if dry_run else self.found))
             yield
 
     def with_services(self, plan: ChangePlan) -> ChangePlan:
@@ -75,10 +82,14 @@ class Going:
         return ()
 
     def finish(self, *, dry_run: bool) -> list[Problem]:
-        """Have managers forget what is gone; returns warnings."""
-        warnings = [*system_leftovers(self.session.world, self.profile), *self.session.manager_problems]
+        """Have managers forget what is gone and start the multiplexer again; returns warnings. What does not come up is
+        in `errors`."""
+        left = [problem for name in self.profiles for problem in system_leftovers(self.session.world, name)]
+        warnings = [*left, *self.session.manager_problems]
         if not dry_run:
             warnings += [problem for each in self.found for problem in forget(each)]
+            if self.multiplexer is not None:
+                self.errors += self.multiplexer.start()
         return warnings
 
 
@@ -86,7 +97,7 @@ class Renaming(Going):
     """A profile that gets another name: its services follow, and its gateway runs again afterwards if it ran."""
 
     def __init__(self, session: FleetSession, profile: str, target: str, home: Path) -> None:
-        super().__init__(session, profile, "rename")
+        super().__init__(session, "rename", profile)
         self._target = target
         self._home = home
         self._warnings: list[Problem] = []
@@ -146,11 +157,9 @@ class Renaming(Going):
 @contextmanager
 def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
     """Have gateways stopped and services disabled while a change is made; put them back if it fails."""
-    touched: list[Attached] = []
+    touched = list(found)
     try:
-        for each in found:
-            touched.append(each)
-            take_down(each, session.catalog)
+        take_down(touched, session.catalog)
         yield
     except BaseException:
         for each in touched:

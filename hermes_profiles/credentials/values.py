@@ -151,6 +151,13 @@ class ValueIndex:
     def __bool__(self) -> bool:
         return bool(self._owners)
 
+    def joined(self, other: ValueIndex) -> ValueIndex:
+        """Return an index of the values of both."""
+        parts: dict[str, list[str]] = {}
+        for value, name in (*self._owners.items(), *other._owners.items()):
+            parts.setdefault(name, []).append(value)
+        return ValueIndex(parts)
+
     @property
     def values(self) -> Mapping[str, str]:
         """Return value → name of the key it belongs to, longest value first."""

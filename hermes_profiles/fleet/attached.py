@@ -3,7 +3,7 @@ profile goes, and comes along when the profile gets another name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from hermes_profiles.services.naming import drop_in, system_unit
 
 from .contract import Pace
 from .install import service_files
-from .outcomes import OutcomeKind
+from .outcomes import Outcome, OutcomeKind
 from .state import Gateway, GatewayState
 from .survey import World, look
 from .uninstall import DOWN, stop_all
@@ -70,27 +70,44 @@ def check_may_go(found: Attached, verb: str) -> None:
         )  # fmt: skip
 
 
-def take_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
-    """Stop the gateway and have its service not start any more. Raises Failed when it does not end."""
-    bring_down(found, catalog, pace=pace)
-    if found.is_installed and found.world.manager is not None and found.service is not None:
-        _check(found.world.manager.enable((found.service,), enabled=False), found)
+def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None = None) -> None:
+    """Stop gateways and have their services not start any more. Raises Failed when one does not end."""
+    going = tuple(found)
+    bring_all_down(going, catalog, pace=pace)
+    for each in going:
+        if each.is_installed and each.world.manager is not None and each.service is not None:
+            _check(each.world.manager.enable((each.service,), enabled=False), each)
 
 
 def bring_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
     """Stop the gateway if it is up. Raises Failed when it does not end."""
-    world, profile = found.world, found.profile
-    if found.is_up:
-        outcome = stop_all(world, (profile,), {profile: found.gateway}, catalog, pace or Pace())[0]
-        if outcome.outcome is OutcomeKind.INTERRUPTED:
-            raise KeyboardInterrupt
-        if outcome.outcome not in DOWN:
-            hint = f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
-            for problem in system_leftovers(world, profile):
-                hint = problem.hint or hint
-            raise Failed(
-                f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running", hint=hint
-            )
+    bring_all_down((found,), catalog, pace=pace)
+
+
+def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None = None) -> None:
+    """Stop the gateways that are up, those of one manager at once. Raises Failed when one does not end."""
+    by_manager: dict[int, list[Attached]] = {}
+    for each in found:
+        if each.is_up:
+            by_manager.setdefault(id(each.world.manager), []).append(each)
+    for group in by_manager.values():
+        world = group[0].world
+        gateways = {each.profile: each.gateway for each in group}
+        for outcome in stop_all(world, tuple(gateways), gateways, catalog, pace or Pace()):
+            if outcome.outcome is OutcomeKind.INTERRUPTED:
+                raise KeyboardInterrupt
+            if outcome.outcome not in DOWN:
+                raise _does_not_stop(world, outcome)
+
+
+def _does_not_stop(world: World, outcome: Outcome) -> Failed:
+    profile = outcome.profile
+    hint = f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
+    for problem in system_leftovers(world, profile):
+        hint = problem.hint or hint
+    return Failed(
+        f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running", hint=hint
+    )
 
 
 def removal_steps(found: Attached) -> tuple[Step, ...]:

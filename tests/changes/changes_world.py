@@ -220,6 +220,35 @@ def plan_links(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
+def make_links(world: World) -> None:
+    """Make the profile `bert`, whose skills, persona and plugins are links."""
+    home = world.layout.home("bert")
+    (world.layout.home("anna") / "plugins").mkdir()
+    home.mkdir()
+    (home / "profile.yaml").write_text("team: x\n")
+    for name in ("skills", "SOUL.md", "plugins"):
+        (home / name).symlink_to(f"../anna/{name}")
+
+
+def plan_copies(world: World) -> ChangePlan:
+    """Return a plan that puts trees and a file in the place of links."""
+    home, about = world.layout.home("bert"), world.layout.home("bert") / "profile.yaml"
+
+    def tree(name: str, *entries: WriteFile) -> tuple[ReplaceFile, PublishTree]:
+        return ReplaceFile(home / name, None, expected=world.signature(home / name)), PublishTree(home / name, entries)
+
+    return ChangePlan(
+        ("team", "remove"), "remove bert",
+        (
+            *tree("skills", WriteFile("cook/SKILL.md", Secret(b"# cook\n")), WriteFile("read.md", Secret(b"#\n"))),
+            ReplaceFile(home / "SOUL.md", Secret(b"kind\n"), 0o600, world.signature(home / "SOUL.md")),
+            *tree("plugins"),
+            ReplaceFile(about, None, 0o600, world.signature(about)),
+        ),
+        0, ("bert",),
+    )  # fmt: skip
+
+
 def set_mode(world: World, path: Path, mode: int) -> SetMode:
     return SetMode(path, mode, Signature.of(os.lstat(path)))
 
@@ -236,6 +265,7 @@ PLANS: dict[str, Callable[[World], ChangePlan]] = {
     "modes": plan_modes,
     "files": plan_files,
     "links": plan_links,
+    "copies": plan_copies,
 }
 
 

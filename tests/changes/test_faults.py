@@ -18,6 +18,7 @@ from changes_world import (
     World,
     do,
     heal,
+    make_links,
     make_world,
     noon,
     run_killed,
@@ -64,12 +65,14 @@ JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
     "modes": (_nothing, _apply("modes")),
     "files": (_nothing, _apply("files")),
     "links": (_nothing, _apply("links")),
+    "copies": (make_links, _apply("copies")),
     "undo publish": (lambda world: do(world, PLANS["publish"](world)), _undo),
     "undo delete": (lambda world: do(world, PLANS["delete"](world)), _undo),
     "undo rename": (lambda world: do(world, PLANS["rename"](world)), _undo),
     "undo modes": (lambda world: do(world, PLANS["modes"](world)), _undo),
     "undo files": (lambda world: do(world, PLANS["files"](world)), _undo),
     "undo links": (lambda world: do(world, PLANS["links"](world)), _undo),
+    "undo copies": (lambda world: (make_links(world), do(world, PLANS["copies"](world))), _undo),
     "restore files": (lambda world: do(world, PLANS["files"](world)), _restore_files),
 }
 

@@ -139,7 +139,7 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         lifecycle.refuse_default(name, "delete")
         warnings = session.recover(dry_run=dry_run)
         target = require(session.layout, name)
-        going = Going(session, name, "delete")
+        going = Going(session, "delete", name)
         if not dry_run:
             require_yes(
                 f"move the profile {name} ({target}) to the trash", name, yes=yes,
@@ -159,7 +159,7 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
             carry_out(session, plan, data, dry_run=dry_run)
         warnings += going.finish(dry_run=dry_run)
         line = f"{name} is in the trash; `hermes-profiles restore {name}` brings it back"
-        return answer("delete", plan, data, warnings, line)
+        return answer("delete", plan, data, warnings, line, going.errors)
 
     run(("delete",), session, body)
 

@@ -1,0 +1,86 @@
+"""The gateway of default where it serves other profiles, around a change of the profiles it serves.
+
+Hermes 0.19.0 (gateway/run.py, `_start_secondary_profile_adapters`) looks at the profiles once, when it starts: one that
+is moved away goes on being answered for, and its channels would make its folder again. So that gateway is down while
+such a profile comes or goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hermes_profiles.fleet.attached import Attached, bring_down, check_may_go, put_back
+from hermes_profiles.fleet.state import GatewayState
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.services.managers.base import ManagerError
+
+from .fleet_session import FleetSession
+
+
+class Multiplexer:
+    """The live gateway of default, because it serves `profile`; `found`: what hangs on default.
+
+    Raises Refused when it is run by no service, for then nothing here could start it again.
+    """
+
+    def __init__(self, session: FleetSession, profile: str, found: Attached) -> None:
+        self._session, self._found = session, found
+        gateway = found.gateway
+        check_may_go(found, "let go of a profile of")
+        service = gateway.service
+        if found.world.manager is None or service is None or not found.is_installed or service.pid is None:
+            raise Refused(
+                f"{profile} is served by the gateway of default (PID {gateway.pid}), which no service runs: nothing "
+                "here could start it again", target=profile, code="served",
+                hint="stop it first (`hermes-gateways stop default`) and start it again afterwards, or have it run as "
+                "a service: `hermes-gateways install default --start`",
+            )  # fmt: skip
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        return {"profile": DEFAULT, "pid": self._found.gateway.pid, "restarted": True}
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Stop it for a change made inside; it is started again if that fails."""
+        try:
+            bring_down(self._found, self._session.catalog)
+            yield
+        except BaseException:
+            try:
+                put_back(self._found)
+            except ManagerError:  # what failed first is what is told
+                pass
+            raise
+
+    def start(self) -> list[Problem]:
+        """Start it and see it come up; returns what went wrong."""
+        from .services_of import started
+
+        return started(self._session, self._found.world, DEFAULT)
+
+
+def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer | None:
+    """Return the multiplexer that serves one of these profiles now, None when none does. Raises Refused."""
+    from .services_of import everything
+
+    served = next((each.profile for each in found if each.gateway.state is GatewayState.SERVED), None)
+    if served is None:
+        return None
+    default = everything(session, DEFAULT)
+    return Multiplexer(session, served, next((each for each in default if each.is_up), default[0]))
+
+
+def serving(session: FleetSession) -> Attached | None:
+    """Return what hangs on default when its gateway is up and serves other profiles."""
+    from .services_of import everything
+
+    for each in everything(session, DEFAULT):
+        told = each.gateway.seen.runtime if each.gateway.seen is not None else None
+        if told is not None and told.served and each.is_up and told.pid == each.gateway.pid:
+            return each
+    return None

@@ -1,0 +1,119 @@
+"""Links of a home into another profile's pool, and copies of a pool for who goes on alone. Nothing is written here."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import Signature, TreeEntry
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.classifier import classify
+from hermes_profiles.credentials.file_rules import FileRules, Scope
+from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.profiles.clone_files import FileCopier
+from hermes_profiles.profiles.report import CloneReport
+from hermes_profiles.profiles.snapshot import Kind, TreeItem, walk
+from hermes_profiles.profiles.source import read_source
+
+from .shares import Share, linked_paths
+
+POOL = linked_paths(Share)
+
+
+class PoolLink(NamedTuple):
+    """A link of a home to the same path of another profile's: `owner`, who need not be there any more."""
+
+    path: str
+    owner: str
+    target: str
+    signature: Signature
+
+
+def pool_links(layout: Layout, profile: str, *, at: Path | None = None) -> tuple[PoolLink, ...]:
+    """Return the links of a profile into another one's pool; links to anywhere else are the user's own.
+
+    `at`: where its home is found now, when a change is to move it to its place.
+    """
+    return tuple(_pool_links(layout, profile, at or layout.home(profile)))
+
+
+def _pool_links(layout: Layout, profile: str, place: Path) -> Iterator[PoolLink]:
+    home = layout.home(profile)
+    profiles = os.path.realpath(layout.profiles)
+    here = os.path.realpath(home) if os.path.isdir(home) else os.path.join(profiles, profile)
+    for path in POOL:
+        try:
+            status = os.lstat(place / path)
+            if not stat.S_ISLNK(status.st_mode):
+                continue
+            target = os.readlink(place / path)
+        except OSError:
+            continue
+        there = os.path.normpath(os.path.join(here, target))
+        owner = _owner(there, path, os.path.realpath(layout.root), profiles)
+        if owner is not None and owner != profile:
+            yield PoolLink(path, owner, target, Signature.of(status))
+
+
+def _owner(there: str, path: str, root: str, profiles: str) -> str | None:
+    """Return the profile whose `path` is meant, None when it is no profile's."""
+    if there == os.path.join(root, path):
+        return DEFAULT
+    owner, _, rest = there.removeprefix(f"{profiles}/").partition("/")
+    return owner if there.startswith(f"{profiles}/") and rest == path and is_profile_folder_name(owner) else None
+
+
+class PoolCopies:
+    """What a clone of the lead would get of its pool: the same files, without the values of its identities.
+
+    `values`: the lead's removed values, and those in `also`. Raises DocumentError or Failed for documents of the lead
+    that cannot be read with certainty: what must not travel is not known then.
+    """
+
+    def __init__(
+        self, layout: Layout, lead: str, catalog: Catalog, report: CloneReport, *, also: ValueIndex | None = None
+    ) -> None:
+        self._home = layout.home(lead)
+        self._rules = FileRules(catalog, ClonePolicy(), Scope.ALL, lead == DEFAULT)
+        source = read_source(lead, self._home, self._rules, files=False)
+        own = classify(source.documents, catalog=catalog, policy=ClonePolicy()).values
+        self.values = own if also is None or not also else own.joined(also)
+        # A file that cannot be read is left behind and told: who goes on alone should not be kept back by it.
+        lenient = self._rules._replace(policy=ClonePolicy(skip_unreadable=True))
+        self._copier = FileCopier(source, lenient, self.values, layout, report)
+
+    def entries(self, path: str) -> dict[str, TreeEntry]:
+        """Return the entries for one path of the pool, by their paths below a home; none when the lead has nothing
+        there."""
+        found: dict[str, TreeEntry] = {}
+        for item in self._items(path):
+            found.update(self._copier.entries_for(item))
+        return found
+
+    def _items(self, path: str) -> Iterator[TreeItem]:
+        place = self._home / path
+        try:
+            status = os.stat(place)
+        except OSError:
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            # A link of the lead's stays one for the copier, which makes a file of it.
+            own = os.lstat(place)
+            kind = Kind.LINK if stat.S_ISLNK(own.st_mode) else Kind.FILE
+            target = os.readlink(place) if kind is Kind.LINK else None
+            yield TreeItem(path, kind, Signature.of(own), own.st_mode, target)
+            return
+        yield TreeItem(path, Kind.FOLDER, Signature.of(status), status.st_mode)
+        kept: set[str] = set()
+        for item in walk(place, lambda below: f"{path}/{below}" in kept):
+            item = item._replace(path=f"{path}/{item.path}")
+            is_folder = item.kind in (Kind.FOLDER, Kind.UNREADABLE)
+            if item.kind is not Kind.SPECIAL and self._rules.judge(item.path, folder=is_folder).keeps:
+                kept.add(item.path)
+                yield item

@@ -1,0 +1,220 @@
+"""How a member leaves its team: to the trash with all that is its own, or as a profile that goes on alone.
+
+The pool is the lead's and stays as it is: links are moved, taken away or replaced, never followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import NotFound, Problem, Refused
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.discovery import read_sections
+from hermes_profiles.profiles.lifecycle import plan_delete
+from hermes_profiles.profiles.meta import FILE, edited
+from hermes_profiles.profiles.report import CloneReport
+from hermes_profiles.profiles.snapshot import read_document
+
+from .copies import PoolCopies, PoolLink, pool_links
+from .record import TEAM, TEAMS, Team, Teams
+
+
+class Left(NamedTuple):
+    """What becomes of one member. `copied`: paths that were links and are files of its own now; `gone`: links that led
+    to nothing; `trash_id`: of the entry in the trash, None for a profile that stays."""
+
+    profile: str
+    copied: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    trash_id: str | None = None
+
+
+class Offboarding(NamedTuple):
+    """The change, what becomes of each member, and what is worth a warning; `plan` is None when nothing is to do."""
+
+    plan: ChangePlan | None
+    left: tuple[Left, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+def members_of(teams: Teams, names: Sequence[str], team: str | None) -> tuple[Team, tuple[str, ...]]:
+    """Return the team that these profiles are members of.
+
+    Raises NotFound for a profile that is in no team or in another one, Refused for a lead and for members of more than
+    one team.
+    """
+    found: dict[str, Team] = {}
+    for name in dict.fromkeys(names):
+        of = teams.of(name)
+        led = teams.led_by(name)
+        if of is None and led:
+            raise _is_lead(name, led)
+        if of is None:
+            raise NotFound(
+                f"{name} is in no team", target=name, code="no-member",
+                hint=f"see the members with `hermes-profiles team list`; to delete a profile that is in no team: "
+                f"`hermes-profiles delete {name}`",
+            )  # fmt: skip
+        if team is not None and of.name != team:
+            raise NotFound(
+                f"{name} is a member of {of.name}, not of {team}", target=name, code="no-member",
+                hint=f"say `hermes-profiles team remove {name} --team {of.name}`",
+            )  # fmt: skip
+        found[name] = of
+    if len({of.name for of in found.values()}) > 1:
+        told = ", ".join(f"{name} of {of.name}" for name, of in found.items())
+        raise Refused(
+            f"these are members of more than one team: {told}", code="two-teams", hint="remove them team by team"
+        )
+    return next(iter(found.values())), tuple(found)
+
+
+def _is_lead(name: str, led: Sequence[Team]) -> Refused:
+    first = led[0].name
+    return Refused(
+        f"{name} leads {', '.join(team.name for team in led)}: it is what the members share, not one of them",
+        target=name, code="is-lead",
+        hint=f"to dissolve the team, say `hermes-profiles team remove --team {first} --all` (its members go to the "
+        "trash) or the same with `--keep-profile` (they go on alone)",
+    )  # fmt: skip
+
+
+def plan_to_trash(
+    layout: Layout, team: Team, members: Sequence[str], *, dissolve: bool, trash_id: str, deleted_at: str
+) -> Offboarding:
+    """Return the change that moves members to the trash, whole; their links go along as links.
+
+    `dissolve`: the lead forgets the team too.
+    """
+    steps: list[Step] = []
+    for name in members:
+        steps += plan_delete(layout, name, trash_id=trash_id, deleted_at=deleted_at).steps
+    commit = 1 if members else 0
+    steps += _forgotten(layout, team) if dissolve else ()
+    left = tuple(Left(name, trash_id=f"{trash_id}-{name}") for name in members)
+    return Offboarding(_plan(team, members, steps, commit, dissolve=dissolve), left)
+
+
+def plan_going_alone(
+    layout: Layout, team: Team, members: Sequence[str], catalog: Catalog, *, dissolve: bool
+) -> Offboarding:
+    """Return the change after which members are profiles of their own: links become copies of what the lead has now,
+    without the values of its identities.
+
+    Raises DocumentError or Failed for documents that cannot be read or edited with certainty.
+    """
+    steps: list[Step] = []
+    left = []
+    pools = _Pools(layout, catalog)
+    for name in members:
+        copied: list[str] = []
+        gone: list[str] = []
+        for link in pool_links(layout, name):
+            made = tuple(_in_place(layout, name, link, pools, team.lead or link.owner))
+            steps += made
+            (gone if _removes(made[-1]) else copied).append(link.path)
+        steps += _edited(layout, name, (TEAM,))
+        left.append(Left(name, tuple(copied), tuple(gone)))
+    steps += _forgotten(layout, team) if dissolve else ()
+    plan = _plan(team, members, steps, 0, dissolve=dissolve, keep=True)
+    return Offboarding(plan, tuple(left), tuple(pools.told()))
+
+
+class _Pools:
+    """The pools that are copied from, each read once however many members there are."""
+
+    def __init__(self, layout: Layout, catalog: Catalog) -> None:
+        self._layout, self._catalog = layout, catalog
+        self._copies: dict[str, PoolCopies] = {}
+        self._reports: dict[str, CloneReport] = {}
+        self._entries: dict[tuple[str, str], dict[str, TreeEntry]] = {}
+
+    def entries(self, owner: str, path: str) -> dict[str, TreeEntry]:
+        """Return the copies of one path of a profile's pool; none when it or the profile is not there."""
+        if not self._layout.home(owner).is_dir():
+            return {}
+        if owner not in self._copies:
+            report = CloneReport(profile=owner, source=owner, path=self._layout.home(owner))
+            self._reports[owner] = report
+            self._copies[owner] = PoolCopies(self._layout, owner, self._catalog, report)
+        if (owner, path) not in self._entries:
+            self._entries[owner, path] = self._copies[owner].entries(path)
+        return self._entries[owner, path]
+
+    def screen(self, owner: str) -> ValueIndex | None:
+        """Return what must not arrive in a copy."""
+        return self._copies[owner].values or None
+
+    def told(self) -> Iterator[Problem]:
+        """Yield what is worth telling of the copies."""
+        for owner, report in self._reports.items():
+            report.hide(self._copies[owner].values)
+            for place in report.redacted:
+                yield Problem(
+                    "redacted", f"{place.path}:{place.line} of {owner} holds its {place.name}; the copy has "
+                    f"`<removed: {place.name}>` there", owner,
+                )  # fmt: skip
+            for row in report.left_behind:
+                yield Problem("left-behind", f"{row.path} of {owner} is not copied: {row.reason}", owner)
+            for warning in report.warnings:
+                yield Problem(warning.code, f"{warning.target} of {owner} is a link out of it; the copy has the same "
+                              "link", owner)  # fmt: skip
+
+
+def _removes(step: Step) -> bool:
+    return isinstance(step, ReplaceFile) and step.removes
+
+
+def _plan(
+    team: Team, members: Sequence[str], steps: Sequence[Step], commit: int, *, dissolve: bool, keep: bool = False
+) -> ChangePlan | None:
+    if not steps:
+        return None
+    who = ", ".join(members)
+    summary = f"dissolve the team {team.name}" if dissolve else f"remove {who} from the team {team.name}"
+    words = ("--team", team.name, "--all") if dissolve else tuple(members)
+    command = ("team", "remove", *words, *(("--keep-profile",) if keep else ()))
+    lead = (team.lead,) if dissolve and team.lead else ()
+    return ChangePlan(command, summary, tuple(steps), commit=commit, profiles=(*members, *lead))
+
+
+def _in_place(
+    layout: Layout, profile: str, link: PoolLink, pools: _Pools, owner: str
+) -> Iterator[ReplaceFile | PublishTree]:
+    """Yield the steps that put a copy in the place of a link; one that takes it away when there is nothing to copy."""
+    place = layout.home(profile) / link.path
+    entries = pools.entries(owner, link.path)
+    own = entries.get(link.path)
+    if isinstance(own, WriteFile | CopyFile):
+        content = own.content if isinstance(own, WriteFile) else Secret(read_document(own.source) or b"")
+        yield ReplaceFile(place, content, 0o600, link.signature)
+        return
+    yield ReplaceFile(place, None, expected=link.signature)
+    if own is not None:
+        below = tuple(_below(entry, link.path) for path, entry in entries.items() if path != link.path)
+        yield PublishTree(place, below, screen=pools.screen(owner))
+
+
+def _below(entry: TreeEntry, folder: str) -> TreeEntry:
+    return entry._replace(path=entry.path.removeprefix(f"{folder}/"))
+
+
+def _forgotten(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
+    """Return the step that takes the team out of its lead's profile.yaml."""
+    if not team.lead:
+        return ()
+    others = set(read_sections(layout.home(team.lead) / FILE, (TEAMS,)).get(TEAMS) or ()) - {team.name}
+    return _edited(layout, team.lead, (TEAMS, team.name) if others else (TEAMS,))
+
+
+def _edited(layout: Layout, profile: str, key: tuple[str, ...]) -> tuple[ReplaceFile, ...]:
+    path = layout.home(profile) / FILE
+    raw = read_document(path) or b""
+    new = edited(raw, {key: None}, path=str(path))
+    return (ReplaceFile(path, Secret(new), 0o600, signature(path)),) if new != raw else ()
