@@ -5,7 +5,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='create clone list show use rename delete restore alias diff sync undo doctor repair explain catalog completion demo trash config env shim'
+            commands='create clone list show use rename delete restore alias diff sync undo doctor repair explain catalog completion demo trash config env team shim'
             options='--version --help' ;;
         'create')
             options='--clone --clone-from --clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --dry-run --home --json --help'
@@ -114,6 +114,28 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--dry-run --home --json --help'
             values=' --home:folder '
             arguments='profile text+' ;;
+        'team')
+            commands='create list show remove add'
+            options='--help' ;;
+        'team create')
+            options='--lead --channel --members --share --dry-run --home --json --help'
+            values=' --lead:profile --channel:channel --members:text --share:text --home:folder '
+            arguments='text' ;;
+        'team list')
+            options='--home --json --help'
+            values=' --home:folder ' ;;
+        'team show')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='team' ;;
+        'team remove')
+            options='--team --all --keep-profile --yes --dry-run --home --json --help'
+            values=' --team:team --home:folder '
+            arguments='named+' ;;
+        'team add')
+            options='--team --account-id --base-url --user --allow --no-account --description --dry-run --home --json --help'
+            values=' --team:team --account-id:text --base-url:text --user:text --allow:text --description:text --home:folder '
+            arguments='named' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;
@@ -228,7 +250,7 @@ _hermes_profiles() {
                 __hermes_profiles_offer 'telegram= discord= slack= whatsapp= whatsapp_cloud= signal= weixin= feishu= qqbot= wecom= wecom_callback= yuanbao= bluebubbles= dingtalk= email= google_chat= homeassistant= irc= line= matrix= mattermost= ntfy= photon= raft= simplex= sms= teams= msgraph_webhook= webhook= api_server= relay= buzz= a2a= onebot= nous= openai-codex= xai-oauth= minimax-oauth= anthropic= spotify= MCP= servers= with= OAuth= honcho= google= workspace= skill='
             fi ;;
         file | folder) __hermes_profiles_path $kind ;;
-        change | named | profile | profiles | trash | trashed) __hermes_profiles_ask $kind ;;
+        change | named | profile | profiles | team | trash | trashed) __hermes_profiles_ask $kind ;;
     esac
     return 0
 }

@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' shim' ' shim install' ' shim remove' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -66,6 +66,16 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --home
         case ' env unset'
             set values --home
+        case ' team create'
+            set values --lead --channel --members --share --home
+        case ' team list'
+            set values --home
+        case ' team show'
+            set values --home
+        case ' team remove'
+            set values --team --home
+        case ' team add'
+            set values --team --account-id --base-url --user --allow --description --home
         case ' shim install'
             set values --shell --home
         case ' shim remove'
@@ -357,6 +367,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a trash -d 'List or empty the trash of deleted profiles and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a config -d 'Show, set or take out one setting of a profile\'s config.yaml'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a env -d 'List, set or take out variables of a profile\'s .env; values are never shown'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a team -d 'Teams: profiles that share what one of them can do, each with its own account'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a shim -d 'Put `hermes` in front of the real one, take it away, or see how it is'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -574,6 +585,54 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l dry-run 
 complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a create -d 'Make a team: light profiles that live on the pool of their lead, each to get an account of its own'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a list -d 'List the teams: who leads them, on which channel, and who is in them'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a show -d 'Show a team: what it shares, and each member with its account, shortened'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a remove -d 'Take members out of a team: stop them, remove their services, move them to the trash'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add a member to a team, or give one its account'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool is shared.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l channel -x -k -a '(__hermes_profiles_channel)' -d 'The channel on which each member has an account.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l members -x -d 'Profiles to make, with commas between them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l share -x -d 'What is shared: some of skills, persona, plugins, knowledge, config, keys, memory; or none. Without it: skills,persona,config,keys.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team show\' 0 0' -k -a '(__hermes_profiles_ask team 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team show\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team show\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team show\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\' 0 999' -k -a '(__hermes_profiles_ask named 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l team -x -k -a '(__hermes_profiles_ask team 2)' -d 'The team they are in.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l all -d 'All members of --team, and the team itself.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l keep-profile -d 'Keep the profile: what it shared becomes copies, and it goes on alone.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -s y -l yes -d 'Do not ask.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team remove\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\' 0 0' -k -a '(__hermes_profiles_ask named 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l team -x -k -a '(__hermes_profiles_ask team 2)' -d 'The team; may be left out when there is one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l account-id -x -d 'Id of its WeChat account; the token is asked for, or read from standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l base-url -x -d 'Address that WeChat gave with the token.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l user -x -d 'Id of the WeChat user who scanned the code.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l allow -x -d 'Ids of those who may talk to it, with commas between them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l no-account -d 'Ask for no account; it comes later.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l description -x -d 'What the new member is for.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'

@@ -175,6 +175,15 @@ def _groups(question: Question) -> list[Word]:
     return [(group, ", ".join(members[group])) for group in sorted(members)]
 
 
+def _teams(question: Question) -> list[Word]:
+    """Return the teams and who leads them (profiles/teams/record.py)."""
+    found: dict[str, Word] = {}
+    for name in _names(question.root):
+        for team in _below("teams", _text(f"{_home(question.root, name)}/profile.yaml")):
+            found.setdefault(team, (team, f"led by {name}"))
+    return [found[team] for team in sorted(found)]
+
+
 def _channels(_: Question) -> list[Word]:
     """Return the channels that the user's catalog.toml adds; the others are in the script."""
     folder = os.environ.get("XDG_CONFIG_HOME", "").strip() or f"{os.environ.get('HOME', '')}/.config"
@@ -216,7 +225,7 @@ def _changes(question: Question) -> list[Word]:
 
 _KINDS: dict[str, Callable[[Question], list[Word]]] = {
     "profile": _profiles, "named": _named, "member": _members, "profiles": _lists, "owner": _owners,
-    "gateway": _gateways, RUNNING: _running, STOPPED: _stopped, "group": _groups, "channel": _channels,
+    "gateway": _gateways, RUNNING: _running, STOPPED: _stopped, "group": _groups, "team": _teams, "channel": _channels,
     "login": _channels, "trash": _trash, "trashed": _restorable, "change": _changes,
 }  # fmt: skip
 
@@ -312,6 +321,20 @@ def _groups_in(text: str) -> Iterator[str]:
             group = _group(below.strip().removeprefix("-"))
             if group:
                 yield group
+
+
+def _below(section: str, text: str) -> Iterator[str]:
+    """Yield the keys of a section of profile.yaml, as they are written there: one on a line, all as far in."""
+    depth = -1
+    for line in f"\n{text}".partition(f"\n{section}:\n")[2].splitlines():
+        bare = line.lstrip(" ")
+        if bare[:1] in ("", "#"):
+            continue
+        if bare == line:
+            return
+        depth = len(line) - len(bare) if depth < 0 else depth
+        if depth == len(line) - len(bare) and ":" in bare:
+            yield bare.partition(":")[0].strip("\"'")
 
 
 def _group(text: str) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "diff": "compare:diff",
     "sync": "compare:sync",
     "undo": "manage:undo",
+    "team": "team:app",
     "doctor": "doctor:doctor",
     "repair": "repair:repair",
     "explain": "explain:explain",

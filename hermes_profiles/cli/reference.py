@@ -18,6 +18,7 @@ MEMBER = "member"  # a profile after the name of a group
 PROFILES = "profiles"  # names with commas between them
 OWNER = "owner"  # CHANNEL=PROFILE
 GROUP = "group"
+TEAM = "team"
 CHANNEL = "channel"
 LOGIN = "login"  # a channel, or a login that works once
 CHECK = "check"
@@ -28,13 +29,13 @@ FOLDER = "folder"
 FILE = "file"
 TEXT = "text"  # only the user knows it
 # What only the disk knows: completing.py answers.
-LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TRASHED, TRASH, CHANGE})
+LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE})
 
 _BY_METAVAR = {
-    "PROFILE": PROFILE, "SRC": PROFILE, "GROUP": GROUP, "CHANNEL": CHANNEL, "CHANNEL=PROFILE": OWNER,
+    "PROFILE": PROFILE, "SRC": PROFILE, "GROUP": GROUP, "TEAM": TEAM, "CHANNEL": CHANNEL, "CHANNEL=PROFILE": OWNER,
     "KEY|PATH|CHANNEL": CHANNEL, "PROFILES": PROFILES,
     **dict.fromkeys(("KEY", "TEXT", "ALIAS", "PATHS", "NAMES", "DAYS", "N", "SECONDS", "SIZE", "PERCENT", "TIME",
-                     "NAME[=VALUE]", "VALUE", "LINES", "REGEX", "PATTERN", "WORDS"), TEXT),
+                     "NAME[=VALUE]", "VALUE", "LINES", "REGEX", "PATTERN", "WORDS", "ID", "IDS", "URL", "PARTS"), TEXT),
 }  # fmt: skip
 # By the word a person reads in the help: the metavar of an option, the name of an argument.
 _BY_PLACE = {
@@ -44,12 +45,12 @@ _BY_PLACE = {
     ("config set", "path"): TEXT, ("config unset", "path"): TEXT, ("env set", "name"): TEXT,
     ("env unset", "names"): TEXT, ("doctor", "--only"): CHECK, ("doctor", "--skip"): CHECK,
     ("repair", "--channel"): LOGIN, ("explain", "--profile"): PROFILE, ("group", "profiles"): MEMBER,
-    ("group", "--remove"): MEMBER,
+    ("group", "--remove"): MEMBER, ("team create", "name"): TEXT,
 }  # fmt: skip
 # In every command.
 _BY_NAME = {
-    "profile": PROFILE, "profiles": PROFILE, "channel": CHANNEL, "--home": FOLDER, "--log-dir": FOLDER,
-    "--python": FILE,
+    "profile": PROFILE, "profiles": PROFILE, "member": NAMED, "channel": CHANNEL, "--team": TEAM, "--home": FOLDER,
+    "--log-dir": FOLDER, "--python": FILE,
 }  # fmt: skip
 _CHOICES = {"--manager": ("systemd", "launchd", "supervisor"), "--shell": ("bash", "zsh", "fish"),
             "--level": ("debug", "info", "warning", "error", "critical")}  # fmt: skip

@@ -62,7 +62,8 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     text = bare.call(*words, "--help").stdout
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
-        ("env", "list"), ("diff",), ("completion",), ("shim", "status")}  # fmt: skip
+        ("env", "list"), ("diff",), ("completion",), ("shim", "status"),
+        ("team", "list"), ("team", "show")}  # fmt: skip
     assert ("--dry-run" in text) == (words not in looking)
 
 
@@ -87,6 +88,8 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         world.ok("delete", "work", "--yes")
     if words == ("restore",):
         world.ok("delete", "work", "--yes")
+    if words[0] == "team" and words[1] != "create":
+        world.ok("team", "create", "weixin", "--members", "anna,bob")
     if words == ("demo",):  # its gateways have a test of their own
         given.append("--no-gateways")
     if "--remove" in given:
@@ -95,7 +98,7 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         done = world.call(*given)
         assert done.code == 6 and "--yes" in done.stderr, "without a terminal it must be confirmed"
         return
-    typed = "CANARY-typed\n" if words == ("env", "set") else ""
+    typed = "CANARY-typed\n" if words == ("env", "set") or "--account-id" in given else ""
     env = {"SHELL": "/bin/bash"} if words[0] == "shim" else {}
     done = world.call(*given[: given.index("<") if "<" in given else None], typed=typed, env=env)
     # The database of this root is none, and the doctor says so.

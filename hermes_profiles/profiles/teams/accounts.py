@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def account_entries(account: Account) -> AccountEntries:
     settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
     files = dict(account.files)
     if account.allowed:
-        variables[f"{account.channel.upper()}_ALLOWED_USERS"] = Secret(",".join(_callers(account)))
+        variables |= callers_variable(account.channel, account.allowed)
     if account.channel == WEIXIN:
         files |= _weixin_file(account, variables)
         # Unset, both would be the default profile's under multiplex (gateway/platforms/weixin.py reads os.environ).
@@ -93,16 +93,16 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
     return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
 
 
-def _callers(account: Account) -> tuple[str, ...]:
-    """Return who may talk, each once. Raises UsageProblem for what would let in everybody, or somebody else."""
-    names = tuple(dict.fromkeys(name.strip() for name in account.allowed))
+def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
+    """Return the variable that lists who may talk. Raises UsageProblem for what would let in everybody, or nobody."""
+    names = tuple(dict.fromkeys(name.strip() for name in allowed))
     for name in names:
         if not name or name == "*" or _UNFIT_CALLER.search(name):
             raise UsageProblem(
                 f"{name!r} names nobody who may talk", target="--allow", code="bad-allow",
                 hint="say the ids of people, with commas between them",
             )  # fmt: skip
-    return names
+    return {f"{channel.upper()}_ALLOWED_USERS": Secret(",".join(names))}
 
 
 def _unusable(account: Account, why: str) -> UsageProblem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog
@@ -35,8 +35,9 @@ def check_accounts(
         for mark in marks_of(account, catalog):
             other = seen.setdefault(mark, account)
             if other is not account:
-                first, second = (each.origin or f"id {shortened(each.id)}" for each in (other, account))
-                raise _taken(account, f"is named twice ({first}; {second})", team, account.origin or account.id)
+                places = "; ".join(dict.fromkeys(each.origin for each in (other, account) if each.origin))
+                twice = f"is named twice{f' ({places})' if places else ''}"
+                raise _taken(account, twice, team, account.origin or account.id)
     if not wanted:
         return
     for profile in profile_names(layout):
@@ -48,8 +49,9 @@ def check_accounts(
 
 
 def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
+    name = f"account {shortened(account.id)}" if account.id else "account"
     return Refused(
-        f"the {account.channel} account {shortened(account.id)} {how}: only one profile can answer for it",
+        f"the {account.channel} {name} {how}: only one profile can answer for it",
         target=target, code="account-taken",
         hint=f"leave it out, or see who is in the team with `hermes-profiles team show {team.name}`"
         if team.members else f"leave it out, or see what profiles hold with `hermes-profiles show {target}`",
@@ -72,6 +74,29 @@ def marks_held(layout: Layout, profile: str, channels: Iterable[str], catalog: C
         yield from _marks(channel, environment, config, catalog, files)
 
 
+def account_held(layout: Layout, profile: str, channel: str, catalog: Catalog) -> str:
+    """Return the id of the account that a profile has on a channel, "" without one.
+
+    An account whose secret alone names it has no id that can be shown: then it is `a token`.
+    """
+    files = HomeFiles(layout.home(profile), catalog.known_names)
+    environment, config = given(files, catalog)
+    name = account_id(channel, _view(channel, environment, config, catalog).value, catalog)
+    return name or ("a token" if any(_marks(channel, environment, config, catalog, files)) else "")
+
+
+def account_id(channel: str, value: Callable[[str], str], catalog: Catalog) -> str:
+    """Return how an account calls itself, from the values of its variables: never a secret, "" when only secrets name
+    it. A token of Telegram's begins with the id of the bot."""
+    fact = catalog.channels[channel]
+    if channel == "telegram":
+        number, colon, _ = value("TELEGRAM_BOT_TOKEN").partition(":")
+        return number if colon and number.isdecimal() else ""
+    secrets = {key.name for key in fact.keys if key.secret}
+    names = (name for names in fact.lock_identity for name in names if name not in secrets)
+    return next((found for name in names if (found := value(name))), "")
+
+
 def _marks(
     channel: str,
     environment: Mapping[str, str],
@@ -85,13 +110,12 @@ def _marks(
     stored = stored_in(files) if files is not None else lambda path: None
     held = held_by(environment, config, catalog, stored=stored, home=str(files.home) if files is not None else "")
     yield from (f"{one.channel} {one.key}" for one in held.identities if one.channel == channel)
-    if channel == WEIXIN and (name := _weixin_id(environment, config, catalog)):
-        yield f"{WEIXIN} id {name}"
+    if channel == WEIXIN and (name := _view(channel, environment, config, catalog).value("WEIXIN_ACCOUNT_ID")):
+        # OpenClaw says `b0f5-im-bot` where WeChat says `b0f5@im.bot`.
+        yield f"{WEIXIN} id {_SEPARATORS.sub('-', name.lower())}"
 
 
-def _weixin_id(environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog) -> str:
-    """Return the id in the one spelling of OpenClaw, which says `b0f5-im-bot` where WeChat says `b0f5@im.bot`."""
+def _view(channel: str, environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog) -> ChannelView:
     platforms = config.get("platforms")
-    blocks = (platforms.get(WEIXIN) if isinstance(platforms, Mapping) else None, config.get(WEIXIN))
-    view = ChannelView(catalog.channels[WEIXIN], environment, [each for each in blocks if isinstance(each, Mapping)])
-    return _SEPARATORS.sub("-", view.value("WEIXIN_ACCOUNT_ID").lower())
+    blocks = (platforms.get(channel) if isinstance(platforms, Mapping) else None, config.get(channel))
+    return ChannelView(catalog.channels[channel], environment, [each for each in blocks if isinstance(each, Mapping)])

@@ -40,7 +40,8 @@ from .pool import Pool, blocks_of, link_target, read_pool
 from .record import Membership, Team, Teams, membership_values, read_teams, team_values
 
 __all__ = [
-    "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel", "with_account",
+    "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel",
+    "check_variables", "with_account", "with_variables",
 ]  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def build_members(
     check_channel(team.channel, world.catalog)
     accounts = [each.account for each in new if each.account is not None]
     for account in accounts:
-        _check_variables(account, team, world.catalog)
+        check_variables(account, team, world.catalog)
     check_accounts(layout, world.catalog, team, accounts)
     pool = read_pool(team, world) if pool is None else pool
     builder = _Builder(pool, world)
@@ -124,7 +125,7 @@ def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
         if os.path.lexists(layout.home(name)):
             raise Refused(
                 f"{layout.home(name)} exists already", target=name, code="exists",
-                hint=f"choose another name, or look at it with `hermes-profiles show {name}`",
+                hint=f"choose another name, or see what it is with `hermes-profiles show {name}`",
             )  # fmt: skip
     return names
 
@@ -152,7 +153,7 @@ def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: boo
         raise Refused(f"{team.lead} leads the team: it is no member of it", target=team.lead, code="lead-is-member")
 
 
-def _check_variables(account: Account, team: Team, catalog: Catalog) -> None:
+def check_variables(account: Account, team: Team, catalog: Catalog) -> None:
     """Raise UsageProblem for variables that are none of the channel's: an account brings nothing else along."""
     if account.channel != team.channel:
         raise UsageProblem(

@@ -39,13 +39,15 @@ class Pool(NamedTuple):
     """What the lead of a team shares.
 
     `documents`: name → bytes that every member begins with; `variables`: names in `.env` that came from the lead;
-    `links`: paths of the lead that members link to; `missing`: paths that would be links if the lead had them;
-    `values`: what may stand in no member's files; `login_again`: providers that each member logs in with by itself.
+    `left`: names and places of what stays with the lead; `links`: paths of the lead that members link to; `missing`:
+    paths that would be links if the lead had them; `values`: what may stand in no member's files; `login_again`:
+    providers that each member logs in with by itself.
     """
 
     team: Team
     documents: Mapping[str, bytes]
     variables: tuple[str, ...]
+    left: tuple[str, ...]
     links: tuple[str, ...]
     missing: tuple[str, ...]
     values: ValueIndex
@@ -74,7 +76,10 @@ def read_pool(team: Team, world: World) -> Pool:
     warnings = (*exposed(home, links, values), *_advice(team, found))
     variables = _carried(documents.get(".env", b""), found, world) if Share.KEYS in team.share else ()
     again = tuple(_login_again(team, found, world.layout))
-    return Pool(team, documents, variables, links, missing, values, again, _hidden(warnings, values))
+    left = tuple(
+        dict.fromkeys(values.hide(row.name) for row in (*found.report.env_removed, *found.report.config_removed))
+    )
+    return Pool(team, documents, variables, left, links, missing, values, again, _hidden(warnings, values))
 
 
 def is_there(home: Path, path: str) -> bool:

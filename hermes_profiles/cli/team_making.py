@@ -1,0 +1,46 @@
+"""Members that a command makes: one plan, one answer, whoever brings them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from hermes_profiles.model.result import Problem, Result
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.plugins import catalog_for
+from hermes_profiles.profiles.roots import require
+from hermes_profiles.profiles.teams.members import NewMember, build_members, check_channel
+from hermes_profiles.profiles.teams.pool import read_pool
+from hermes_profiles.profiles.teams.record import Team
+
+from .changing import carry_out
+from .session import Answer, Session
+from .team_report import members_lines, next_steps, pool_row, report_row, team_row
+
+
+def world_of(session: Session, lead: str) -> World:
+    """Return what plans of a team may know of the world; the catalogue is read as strictly as for a clone."""
+    layout = session.layout
+    catalog = catalog_for(layout, session.environment, homes=(require(layout, lead),))
+    return World(layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex())
+
+
+def made(
+    session: Session, team: Team, new: Sequence[NewMember], command: tuple[str, ...], warnings: list[Problem], *,
+    define: bool, dry_run: bool,
+) -> Answer:  # fmt: skip
+    """Return the answer of a command that makes members, which it has made unless this is a dry run."""
+    world = world_of(session, team.lead)
+    check_channel(team.channel, world.catalog)
+    pool = read_pool(team, world)
+    words = (*command, team.name, *(each.profile for each in new))
+    plan, reports = build_members(team, new, world, define=define, command=words, pool=pool)
+    names = sorted({*team.members, *(each.profile for each in reports)})
+    rows = [report_row(each) for each in reports]
+    data: dict[str, Any] = {
+        "team": team_row(team._replace(members=tuple(names))), "members": rows, "pool": pool_row(pool),
+        "next_steps": next_steps(team, rows),
+    }  # fmt: skip
+    carry_out(session, plan, data, dry_run=dry_run)
+    return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))

@@ -1,0 +1,126 @@
+"""The account of a member that is there already: bound, or bound anew. Plans only; nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ReplaceFile, Step
+from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.homefiles import environment_in
+from hermes_profiles.profiles.settings import (
+    CONFIG,
+    ENV,
+    check_may_write,
+    settings_file,
+    without_variables,
+)
+
+from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_variable
+from .members import with_account, with_variables
+from .record import Team
+
+# What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
+_NOTES = (".json", ".sync.json", ".context-tokens.json")
+_OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
+
+
+class Bound(NamedTuple):
+    """What binding an account changes.
+
+    `replaced`: the id of the account that was there, "" when none was or it is the same; `variables`: names that the
+    account sets; `to_trash`: paths of what is kept of the former account, which goes to the trash.
+    """
+
+    steps: tuple[Step, ...]
+    account: str
+    replaced: str
+    variables: tuple[str, ...]
+    to_trash: tuple[str, ...]
+
+
+def bind(
+    layout: Layout,
+    team: Team,
+    member: str,
+    account: Account | None,
+    catalog: Catalog,
+    *,
+    allowed: tuple[str, ...] = (),
+    trash_id: str,
+    now: str,
+    documents: Mapping[str, bytes] = MappingProxyType({}),
+) -> Bound:
+    """Return what gives a member an account, in place of the one it has; without one, `allowed` alone.
+
+    `documents`: bytes of `.env` and config.yaml that another part of the same plan has worked out. Who may talk stays
+    as it is unless the account or `allowed` says otherwise. Raises UsageProblem for an account that cannot be used,
+    DocumentError for files that cannot be edited with certainty, Refused for a file that another profile reads too.
+    """
+    home = layout.home(member)
+    env, config = (settings_file(layout, member, name) for name in (ENV, CONFIG))
+    for file in (env, config):
+        check_may_write(layout, file)
+    raw = documents.get(ENV, env.raw or b"")
+    before = environment_in(raw, str(env.path), catalog.known_names, [])
+    entries = _entries(account, team, allowed or _allowed(before, team.channel))
+    former = before.get("WEIXIN_ACCOUNT_ID", "") if team.channel == WEIXIN and account is not None else ""
+    replaced = former if account is not None and former != account.id else ""
+    if account is not None:
+        stale = [name for name in before if _is_of_account(name, team.channel, catalog)]
+        raw, _ = without_variables(env._replace(raw=raw), set(stale) - set(entries.variables), catalog)
+    raw = with_variables(raw, entries.variables, env.path, catalog)
+    new = with_account(
+        documents.get(CONFIG, config.raw or b""), team.channel, entries.settings, catalog, path=str(config.path)
+    )
+    gone = tuple(_notes(home, replaced)) if replaced else ()
+    steps = (
+        *(step for step in (env.replaced(raw, private=True), config.replaced(new, private=False)) if step is not None),
+        *steps_to_trash_files(
+            layout, member, gone, trash_id=trash_id, deleted_at=now, reason=f"the former account of {member}"
+        ),
+        *_written(home, entries),
+    )
+    paths = tuple(str(path.relative_to(home)) for path in gone)
+    return Bound(steps, account.id if account is not None else "", replaced, tuple(entries.variables), paths)
+
+
+def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> AccountEntries:
+    if account is not None:
+        return account_entries(account._replace(allowed=account.allowed or allowed))
+    if not allowed:
+        raise UsageProblem("neither an account nor people who may talk were given", target="--allow")
+    settings: dict[tuple[str, ...], Value] = {}
+    if team.channel == WEIXIN:
+        settings["platforms", WEIXIN, "extra", "dm_policy"] = scalar("str", "allowlist")
+    return AccountEntries(callers_variable(team.channel, allowed), settings, {})
+
+
+def _allowed(before: Mapping[str, str], channel: str) -> tuple[str, ...]:
+    names = (name.strip() for name in before.get(f"{channel.upper()}_ALLOWED_USERS", "").split(","))
+    return tuple(name for name in names if name and name != "*")
+
+
+def _is_of_account(name: str, channel: str, catalog: Catalog) -> bool:
+    fact = catalog.lookup(name)
+    return fact is not None and fact.key_class in _OF_ACCOUNT and catalog.channels_of(name) == (channel,)
+
+
+def _notes(home: Path, account: str) -> Iterator[Path]:
+    for ending in _NOTES:
+        path = home / "weixin" / "accounts" / f"{account}{ending}"
+        if "/" not in account and path.is_file():
+            yield path
+
+
+def _written(home: Path, entries: AccountEntries) -> Iterator[ReplaceFile]:
+    for name, content in entries.files.items():
+        yield ReplaceFile(home / name, Secret(content.reveal()), 0o600, signature(home / name))
