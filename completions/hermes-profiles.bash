@@ -115,7 +115,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='profile text+' ;;
         'team')
-            commands='create list show remove add'
+            commands='create list show remove add import'
             options='--help' ;;
         'team create')
             options='--lead --channel --members --share --dry-run --home --json --help'
@@ -136,6 +136,10 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--team --account-id --base-url --user --allow --no-account --description --dry-run --home --json --help'
             values=' --team:team --account-id:text --base-url:text --user:text --allow:text --description:text --home:folder '
             arguments='named' ;;
+        'team import')
+            options='--team --lead --channel --share --names --only --skip --skip-bad --dry-run --home --json --help'
+            values=' --team:team --lead:profile --channel:channel --share:text --names:file --only:text --skip:text --home:folder '
+            arguments='=openclaw,hermes,csv,json file' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;

@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' shim' ' shim install' ' shim remove' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -76,6 +76,8 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --team --home
         case ' team add'
             set values --team --account-id --base-url --user --allow --description --home
+        case ' team import'
+            set values --team --lead --channel --share --names --only --skip --home
         case ' shim install'
             set values --shell --home
         case ' shim remove'
@@ -591,6 +593,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a list -d 'Li
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a show -d 'Show a team: what it shares, and each member with its account, shortened'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a remove -d 'Take members out of a team: stop them, remove their services, move them to the trash'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add a member to a team, or give one its account'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a import -d 'Bring in accounts from elsewhere: one new member each, all of them or none'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool is shared.'
@@ -633,6 +636,21 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l dry-run -
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\' 0 0' -a 'openclaw hermes csv json'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\' 1 1' -F
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l team -x -k -a '(__hermes_profiles_ask team 2)' -d 'The team they come into; made when there is none.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool a new team shares.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l channel -x -k -a '(__hermes_profiles_channel)' -d 'The channel of a table\'s accounts; weixin without it.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l share -x -d 'What a new team shares, as in `team create`.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l names -r -F -d 'What members are called: lines of an id and a name, or JSON.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l only -x -d 'Bring in these accounts alone, with commas between.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l skip -x -d 'Leave these accounts out.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l skip-bad -d 'Leave out what cannot be brought in, instead of bringing in nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'

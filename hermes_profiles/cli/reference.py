@@ -46,6 +46,7 @@ _BY_PLACE = {
     ("env unset", "names"): TEXT, ("doctor", "--only"): CHECK, ("doctor", "--skip"): CHECK,
     ("repair", "--channel"): LOGIN, ("explain", "--profile"): PROFILE, ("group", "profiles"): MEMBER,
     ("group", "--remove"): MEMBER, ("team create", "name"): TEXT,
+    ("team import", "source"): FILE, ("team import", "--names"): FILE,
 }  # fmt: skip
 # In every command.
 _BY_NAME = {

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 from cli_world import World
+from openclaw_world import files_of_examples
 
 from hermes_profiles.cli.profiles import COMMANDS
 
@@ -90,6 +91,8 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         world.ok("delete", "work", "--yes")
     if words[0] == "team" and words[1] != "create":
         world.ok("team", "create", "weixin", "--members", "anna,bob")
+    if words == ("team", "import"):
+        files_of_examples(world.user)
     if words == ("demo",):  # its gateways have a test of their own
         given.append("--no-gateways")
     if "--remove" in given:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.commands.team_add import add
+from hermes_profiles.cli.commands.team_import import bring_in
 from hermes_profiles.cli.commands.team_remove import remove
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
@@ -134,3 +135,4 @@ app.command("list", epilog=epilog(list_teams))(list_teams)
 app.command("show", epilog=epilog(show))(show)
 app.command("remove", epilog=epilog(remove))(remove)
 app.command("add", epilog=epilog(add))(add)
+app.command("import", epilog=epilog(bring_in))(bring_in)

@@ -1,0 +1,133 @@
+"""The plan of an import: accounts that were found become members of a team, in one change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Problem, UsageProblem
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.roots import profile_names
+
+from ..accounts import WEIXIN
+from ..holders import marks_held, marks_of
+from ..members import NewMember, build_members
+from ..pool import read_pool
+from ..record import Team, check_team_name, read_teams
+from ..shares import DEFAULT_SHARES, Share
+from .choosing import Choice, Holder, choose
+from .found import Bad, Candidate, LeftOut, Reading
+from .hermes import InUse, in_use
+from .naming import names_for, read_names, renamed
+
+
+class TeamWish(NamedTuple):
+    """The team that accounts are brought into, as the user said it; None is for the default, or what is there."""
+
+    name: str
+    lead: str | None = None
+    channel: str | None = None
+    share: tuple[Share, ...] | None = None
+
+
+class AccountWish(NamedTuple):
+    """Which accounts are wanted, and what their members are to be called."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    skip_bad: bool = False
+    names: Path | None = None
+
+
+class Import(NamedTuple):
+    """What an import does: `new` are (member, account). With `bad` ones left nothing is to be done."""
+
+    team: Team
+    define: bool
+    new: tuple[tuple[str, Candidate], ...]
+    already: tuple[tuple[str, Candidate], ...]
+    left_out: tuple[LeftOut, ...]
+    bad: tuple[Bad, ...]
+    notes: tuple[Problem, ...]
+
+
+def team_for(layout: Layout, wish: TeamWish) -> Team:
+    """Return the team, the one there is or a new one. Raises UsageProblem for words that differ from the team there
+    is."""
+    name = check_team_name(wish.name)
+    team = read_teams(layout).by_name.get(name)
+    if team is None:
+        share = wish.share if wish.share is not None else DEFAULT_SHARES
+        return Team(name, wish.lead or DEFAULT, wish.channel or WEIXIN, share, ())
+    asked = (
+        ("--lead", wish.lead, team.lead),
+        ("--channel", wish.channel, team.channel),
+        ("--share", ",".join(wish.share) if wish.share is not None else None, ",".join(team.share)),
+    )
+    for option, wanted, there in asked:
+        if wanted is not None and wanted != there:
+            raise UsageProblem(
+                f"the team {name} is there already, with {option} {there or 'nothing'}", target=option,
+                code="team-differs", hint=f"leave {option} out, or bring the accounts into a team of another name",
+            )  # fmt: skip
+    return team
+
+
+def plan_import(layout: Layout, catalog: Catalog, team: Team, reading: Reading, wish: AccountWish) -> Import:
+    """Return which accounts become which members.
+
+    Raises UsageProblem for accounts that the user named and nobody has, DocumentError for a file of names that cannot
+    be read.
+    """
+    choice = choose(
+        reading, _holders(layout, catalog, team), lambda each: marks_of(each.account, catalog),
+        only=wish.only, skip=wish.skip,
+    )  # fmt: skip
+    named = read_names(wish.names) if wish.names is not None else ()
+    candidates, lost = renamed(choice.new, named, _known(choice, reading))
+    new, unnamed = names_for(candidates, lambda name: os.path.lexists(layout.home(name)))
+    bad = (*choice.bad, *unnamed, *lost)
+    left_out, notes = choice.left_out, choice.notes
+    if wish.skip_bad:
+        left_out += tuple(LeftOut(each.id, each.problem.message) for each in bad if each.id)
+        notes += tuple(each.problem for each in bad if not each.id)
+        bad = ()
+    return Import(team, not read_teams(layout).by_name.get(team.name), new, choice.already, left_out, bad, notes)
+
+
+def _known(choice: Choice, reading: Reading) -> Sequence[str]:
+    """Return what accounts are called that are not brought in: a file may name them all the same."""
+    found = [*reading.found, *(each for _, each in choice.already)]
+    ids = [word for each in found for word in (each.account.id, each.listed, each.account.user)]
+    return [word for word in (*ids, *(each.id for each in (*reading.bad, *choice.bad)),
+                              *(each.id for each in choice.left_out)) if word]  # fmt: skip
+
+
+def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[Holder, ...]:
+    memberships = read_teams(layout).memberships
+    found = []
+    for profile in profile_names(layout):
+        marks = frozenset(marks_held(layout, profile, {team.channel}, catalog))
+        used = in_use(layout, profile, catalog) if team.channel == WEIXIN and marks else InUse()
+        is_member = profile in memberships and memberships[profile].team == team.name
+        found.append(Holder(profile, marks, used.user, used.saved_at, is_member))
+    return tuple(found)
+
+
+def build_import(
+    found: Import, world: World, command: tuple[str, ...]
+) -> tuple[ChangePlan | None, tuple[Problem, ...], Mapping[str, Sequence[str]]]:
+    """Return the plan, None when nothing is to be brought in; the warnings of the lead's pool; and for each new
+    member the providers it has to log in with by itself. Raises what `build_members` raises."""
+    if not found.new or found.bad:
+        return None, (), {}
+    members = [NewMember(name, each.account, each.label or None) for name, each in found.new]
+    pool = read_pool(found.team, world)
+    plan, reports = build_members(found.team, members, world, define=found.define, command=command, pool=pool)
+    return plan, pool.warnings, {each.profile: each.login_again for each in reports}
