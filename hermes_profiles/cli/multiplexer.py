@@ -7,14 +7,14 @@ such a profile comes or goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from hermes_profiles.fleet.attached import Attached, bring_down, check_may_go, put_back
-from hermes_profiles.fleet.state import GatewayState
+from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.model.result import HermesProfilesError, Problem, Refused
 from hermes_profiles.services.managers.base import ManagerError
 
 from .fleet_session import FleetSession
@@ -79,8 +79,37 @@ def serving(session: FleetSession) -> Attached | None:
     """Return what hangs on default when its gateway is up and serves other profiles."""
     from .services_of import everything
 
-    for each in everything(session, DEFAULT):
-        told = each.gateway.seen.runtime if each.gateway.seen is not None else None
-        if told is not None and told.served and each.is_up and told.pid == each.gateway.pid:
-            return each
-    return None
+    return next((each for each in everything(session, DEFAULT) if each.is_up and _served_by(each.gateway)), None)
+
+
+def _served_by(gateway: Gateway) -> tuple[str, ...]:
+    """Return the profiles that this gateway serves now: what it wrote counts only while it lives."""
+    told = gateway.seen.runtime if gateway.seen is not None else None
+    return told.served if told is not None and told.pid == gateway.pid else ()
+
+
+def meet(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:
+    """Have the multiplexer meet profiles that have come back, by a restart; returns (warnings, errors)."""
+    try:
+        found = serving(session) if profiles else None
+        if found is None or all(name in _served_by(found.gateway) for name in profiles):
+            return [], []
+        multiplexer = Multiplexer(session, profiles[0], found)
+        with multiplexer.down():
+            pass
+    except Refused:
+        return [warning for name in profiles for warning in unserved_warning(session, name)], []
+    except HermesProfilesError as error:
+        return [], [error.problem]
+    return [], multiplexer.start()
+
+
+def unserved_warning(session: FleetSession, profile: str) -> list[Problem]:
+    """Return a warning when the gateway of default serves the other profiles and has not met this one yet."""
+    served = _served_by(session.glance((DEFAULT,))[DEFAULT])
+    if not served or profile in served:
+        return []
+    return [Problem(
+        "not-served", f"the gateway of {DEFAULT} serves the other profiles and meets {profile} when it starts again",
+        profile, f"have it do so now: `hermes-gateways restart {DEFAULT}`",
+    )]  # fmt: skip

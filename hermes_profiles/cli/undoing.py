@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from hermes_profiles.services.managers.base import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .fleet_session import FleetSession, other_managers
+from .multiplexer import meet, multiplexer_of
 from .services_of import everything, started, taken_down
 
 
@@ -50,6 +51,7 @@ class Undoing:
         self._going = [*self._vanishing(), *self._losing()]
         for each in self._going:
             check_may_go(each, "undo the change of")
+        self._multiplexer = multiplexer_of(session, self._going)
         self._disabled = {name: read_meta(session.layout.home(name))[0] for name in self._with_new_options()}
         self.errors: list[Problem] = []
 
@@ -60,6 +62,7 @@ class Undoing:
             "gateways_stopped": list(dict.fromkeys(each.profile for each in self._going if each.is_up)),
             "services_removed": [str(each.path) for each in self._touched if each.goes],
             "services_loaded": [str(each.path) for each in self._touched if not each.goes],
+            "multiplexer": self._multiplexer.data if self._multiplexer is not None else None,
         }
 
     def _find(self) -> Iterator[Touched]:
@@ -116,7 +119,10 @@ class Undoing:
     @contextmanager
     def down(self) -> Iterator[None]:
         """Stop gateways and disable services that go, for the undo made inside; they are put back if it fails."""
-        with taken_down(self._session, self._going):
+        with ExitStack() as stack:
+            if self._multiplexer is not None:
+                stack.enter_context(self._multiplexer.down())
+            stack.enter_context(taken_down(self._session, self._going))
             yield
 
     def finish(self) -> list[Problem]:
@@ -135,7 +141,20 @@ class Undoing:
             name = next((name for name in self._names if self._session.layout.home(name) == target), None)
             if gone.is_up and name in back and name is not None:
                 self.errors += started(self._session, back[name], name)
+        warnings += self._served_again()
         return [*warnings, *self._session.manager_problems]
+
+    def _served_again(self) -> list[Problem]:
+        """Have a multiplexer serve what is there now; returns warnings."""
+        if self._multiplexer is not None:
+            self.errors += self._multiplexer.start()
+            return []
+        homes = set(self._moves.values())
+        warnings, errors = meet(
+            self._session, [each for each in self._names if self._session.layout.home(each) in homes]
+        )
+        self.errors += errors
+        return warnings
 
     def _enabled(self, service: Touched) -> bool | None:
         home = self._session.layout.home(service.profile)

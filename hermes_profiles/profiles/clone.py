@@ -41,6 +41,8 @@ from .fresh import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profil
 from .report import CloneReport, RedactedPlace
 from .snapshot import read_document
 from .source import HONCHO, LeftBehind, Source, offer_to_skip, read_source
+from .teams.copies import SharedPool
+from .teams.record import without_teams
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})
@@ -86,7 +88,7 @@ def build_clone(request: CloneRequest, world: World) -> tuple[ChangePlan, CloneR
     plan = ChangePlan(
         command=request.command,
         summary=f"clone {request.source} as {request.name}",
-        steps=(PublishTree(target, entries, screen=classification.values or None),),
+        steps=(PublishTree(target, entries, screen=builder.values or None),),
         profiles=(request.name,),
     )
     return plan, builder.report
@@ -129,11 +131,15 @@ class _CloneBuilder:
     ) -> None:
         self.request, self.world, self.rules, self.source = request, world, rules, source
         self.found = classification
-        self.values = classification.values
         self.report = CloneReport(
             profile=request.name, source=request.source, path=world.layout.home(request.name),
             left_behind=list(source.left_behind),
         )  # fmt: skip
+        self.shared = SharedPool(
+            world.layout, request.source, world.catalog, self.report, classification.values,
+            skip=request.policy.skip_unreadable,
+        )  # fmt: skip
+        self.values = self.shared.values
         self.entries: dict[str, TreeEntry] = {}
 
     def build(self) -> tuple[TreeEntry, ...]:
@@ -143,7 +149,8 @@ class _CloneBuilder:
         self._add_documents()
         files = FileCopier(self.source, self.rules, self.values, self.world.layout, self.report)
         for item in self.source.items:
-            self.entries.update(files.entries_for(item))
+            copies = self.shared.entries(item.path)
+            self.entries.update(files.entries_for(item) if copies is None else copies)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
         add_advice(self.report, self.source, self.found, self.request.policy, self.world.catalog)
@@ -268,9 +275,28 @@ class _CloneBuilder:
         return tuple(masked)
 
     def _add_own_files(self) -> None:
-        if self.request.description is not None:
-            existing = read_document(self.source.home / "profile.yaml") if "profile.yaml" in self.entries else None
-            content = describe_profile(existing, self.request.description)
-            self.entries["profile.yaml"] = WriteFile("profile.yaml", Secret(content))
+        if "profile.yaml" in self.entries or self.request.description is not None:
+            self._add_about()
         if not self.request.skills:
             self.entries[NO_SKILLS_MARKER] = WriteFile(NO_SKILLS_MARKER, Secret(NO_SKILLS_NOTE))
+
+    def _add_about(self) -> None:
+        """Add profile.yaml: a clone is in no team and leads none."""
+        name, entry = "profile.yaml", self.entries.pop("profile.yaml", None)
+        own = entry.content.reveal() if isinstance(entry, WriteFile) else None
+        before = own if own is not None or entry is None else read_document(self.source.home / name)
+        try:
+            content = without_teams(before or b"", path=str(self.source.home / name))
+            if self.request.description is not None:
+                content = describe_profile(content, self.request.description)
+        except DocumentError as error:
+            if not self.request.policy.skip_unreadable:
+                offer_to_skip(error)
+                raise
+            self.report.left_behind.append(LeftBehind(name, error.problem.message))
+            return
+        if entry is not None and content == before:
+            self.entries[name] = entry
+            return
+        redacted = self.values.redact_bytes(content)  # one behind a link has not been looked at
+        self.entries[name] = WriteFile(name, Secret(redacted[0] if redacted is not None else b""))

@@ -39,8 +39,10 @@ def refuse_default(name: str, verb: str) -> None:
 def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str, str]) -> tuple[ChangePlan, str | None]:
     """Return the plan and why no alias of the new name is made (None: it is made, or there was none to follow).
 
-    The folder is the commit point; aliases and the sticky profile follow it.
+    The folder is the commit point; aliases, the sticky profile and links of others into its pool follow it.
     """
+    from .teams.relinking import followers
+
     steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
     existing = aliases_of(layout, old)
     own = [path for path in existing if path.name == old]
@@ -58,6 +60,7 @@ def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str,
         steps.append(
             ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile))
         )
+    steps += [step for _, links in followers(layout, old, new) for step in links]
     return ChangePlan(("rename", old, new), f"rename {old} to {new}", tuple(steps), profiles=(old, new)), why
 
 
@@ -76,8 +79,13 @@ def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, si
 def plan_restore(
     layout: Layout, entry: TrashEntry, name: str, *, environment: Mapping[str, str], hermes: str | None
 ) -> tuple[ChangePlan, str | None]:
-    """Return the plan that brings a deleted profile back under a name, and why it gets no alias (None: it gets one)."""
-    steps: list[Step] = list(steps_from_trash(entry, layout.home(name)))
+    """Return the plan that brings a deleted profile back under a name, and why it gets no alias (None: it gets one).
+
+    Where its team's lead has got another name since, its links follow; so do those of members to a lead that gets one.
+    """
+    from .teams.relinking import relinked_when_back
+
+    steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *relinked_when_back(layout, entry.home, name)]
     why = obstacle(layout, name, name, environment)
     path = layout.alias_folder / name
     if why is None:

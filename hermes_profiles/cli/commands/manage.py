@@ -15,10 +15,11 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.changes.undo import choose, plan_undo
-from hermes_profiles.cli import output
+from hermes_profiles.cli import output, team_neighbours
 from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_session import FleetSession
+from hermes_profiles.cli.multiplexer import unserved_warning
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
@@ -139,6 +140,8 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         lifecycle.refuse_default(name, "delete")
         warnings = session.recover(dry_run=dry_run)
         target = require(session.layout, name)
+        team_neighbours.check_may_go(session.layout, name)
+        team = team_neighbours.membership_of(session.layout, name)
         going = Going(session, "delete", name)
         if not dry_run:
             require_yes(
@@ -148,7 +151,10 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         now = utc_now()
         trash_id = lifecycle.later_than(trash_entries(session.layout), Journal(session.layout.state).fresh_id(now))
         plan = lifecycle.plan_delete(session.layout, name, trash_id=trash_id, deleted_at=iso(now))
-        data: dict[str, Any] = {"profile": name, "path": str(target), "trash_id": f"{trash_id}-{name}"}
+        data: dict[str, Any] = {
+            "profile": name, "path": str(target), "trash_id": f"{trash_id}-{name}",
+            "team": team.name if team is not None else None,
+        }  # fmt: skip
         sticky = active_profile(session.layout) == name
         warnings += script_warnings(session, name)
         if sticky:
@@ -158,7 +164,8 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
             plan = going.with_services(plan)
             carry_out(session, plan, data, dry_run=dry_run)
         warnings += going.finish(dry_run=dry_run)
-        line = f"{name} is in the trash; `hermes-profiles restore {name}` brings it back"
+        left = f"has left the team {team.name} and " if team is not None else ""
+        line = f"{name} {left}is in the trash; `hermes-profiles restore {name}` brings it back"
         return answer("delete", plan, data, warnings, line, going.errors)
 
     run(("delete",), session, body)
@@ -176,7 +183,7 @@ def restore(
     json: Json = False,
 ) -> None:
     """Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)."""
-    session = Session(home, json)
+    session = FleetSession(home, json)
 
     def body() -> Answer:
         warnings = session.recover(dry_run=dry_run)
@@ -197,6 +204,9 @@ def restore(
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
         carry_out(session, plan, data, dry_run=dry_run)
+        if not dry_run:
+            warnings += team_neighbours.back_warnings(session.layout, target)
+            warnings += unserved_warning(session, target)
         return answer("restore", plan, data, warnings, f"{target} is back at {data['path']}")
 
     run(("restore",), session, body)

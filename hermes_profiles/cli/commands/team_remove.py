@@ -27,10 +27,10 @@ from hermes_profiles.profiles.teams.record import Team, check_team_name, read_te
 
 
 @examples(
-    "hermes-profiles team remove anna --dry-run",
-    "hermes-profiles team remove anna --yes",
-    "hermes-profiles team remove anna --keep-profile",
-    "hermes-profiles team remove --team weixin --all --keep-profile",
+    "hermes-profiles team remove ann --dry-run",
+    "hermes-profiles team remove ann --yes",
+    "hermes-profiles team remove ann --keep-profile",
+    "hermes-profiles team remove --team family --all --keep-profile",
 )
 def remove(
     member: Annotated[list[str] | None, typer.Argument(help="Members that leave.")] = None,

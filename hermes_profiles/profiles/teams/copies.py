@@ -16,11 +16,13 @@ from hermes_profiles.credentials.values import ValueIndex
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.result import Failed, Problem
 from hermes_profiles.profiles.clone_files import FileCopier
 from hermes_profiles.profiles.report import CloneReport
 from hermes_profiles.profiles.snapshot import Kind, TreeItem, walk
-from hermes_profiles.profiles.source import read_source
+from hermes_profiles.profiles.source import LeftBehind, read_source
 
+from .record import read_membership
 from .shares import Share, linked_paths
 
 POOL = linked_paths(Share)
@@ -117,3 +119,49 @@ class PoolCopies:
             if item.kind is not Kind.SPECIAL and self._rules.judge(item.path, folder=is_folder).keeps:
                 kept.add(item.path)
                 yield item
+
+
+class SharedPool:
+    """The pool that a member lives on, as a clone of it gets it: copies in the place of its links.
+
+    `values`: what may stand in no file of the clone: those in `own`, and the identities of whom the pool belongs to.
+    For a profile that is no member there is nothing. Raises what `PoolCopies` raises, unless such files are skipped.
+    """
+
+    def __init__(
+        self, layout: Layout, profile: str, catalog: Catalog, report: CloneReport, own: ValueIndex, *, skip: bool
+    ) -> None:
+        self.values = own
+        self._report = report
+        self._links: dict[str, PoolLink] = {}
+        self._pools: dict[str, PoolCopies] = {}
+        self._reasons: dict[str, str] = {}
+        membership = read_membership(layout.home(profile))
+        if membership is None:
+            return
+        self._links = {link.path: link for link in pool_links(layout, profile)}
+        for owner in dict.fromkeys(link.owner for link in self._links.values()):
+            try:
+                if layout.home(owner).is_dir():
+                    self._pools[owner] = PoolCopies(layout, owner, catalog, report, also=self.values)
+                    self.values = self._pools[owner].values
+            except Failed as error:
+                if not skip:
+                    raise
+                self._reasons[owner] = error.problem.message
+        report.warnings.append(Problem(
+            "no-member", f"{profile} is a member of the team {membership.team}; the clone is in no team, and what "
+            "is shared is copied", profile,
+        ))  # fmt: skip
+
+    def entries(self, path: str) -> dict[str, TreeEntry] | None:
+        """Return the copies in the place of a link, {} when it leads to nothing, None for any other path."""
+        link = self._links.get(path)
+        if link is None:
+            return None
+        pool = self._pools.get(link.owner)
+        found = pool.entries(path) if pool is not None else {}
+        if not found:
+            reason = self._reasons.get(link.owner, "a link to nothing")
+            self._report.left_behind.append(LeftBehind(path, reason))
+        return found

@@ -15,7 +15,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.model.result import NotFound, UsageProblem
 from hermes_profiles.profiles.discovery import META, read_sections
-from hermes_profiles.profiles.meta import Values
+from hermes_profiles.profiles.meta import Values, edited
 from hermes_profiles.profiles.roots import profile_names
 
 from .shares import DEFAULT_SHARES, Share, shares_in
@@ -142,6 +142,14 @@ def membership_values(membership: Membership) -> Values:
         (TEAM, "env"): ", ".join(membership.env) or None,
         (TEAM, "own"): ", ".join(membership.own) or None,
     }
+
+
+def without_teams(raw: bytes, *, path: str) -> bytes:
+    """Return a profile.yaml that tells of no team, neither led nor shared; the rest stays byte for byte.
+
+    Raises DocumentError when it tells of one and cannot be edited with certainty.
+    """
+    return edited(raw, {(TEAM,): None, (TEAMS,): None}, path=path) if b"team" in raw else raw
 
 
 def check_team_name(name: str) -> str:
