@@ -191,7 +191,7 @@ class _Builder:
         ]
         entries += [MakeFolder(folder) for folder in PROFILE_FOLDERS if folder not in pool.links]
         own = tuple(account.variables) if account is not None else ()
-        documents = {**pool.documents, ENV: self._env(name, account), CONFIG: self._config(name, account)}
+        documents = {**pool.documents, ENV: self._env(name, account), CONFIG: self._config(account)}
         documents["profile.yaml"] = self._about(member, own)
         entries += [WriteFile(path, Secret(content)) for path, content in documents.items()]
         if account is not None:
@@ -219,11 +219,11 @@ class _Builder:
             else raw
         )
 
-    def _config(self, name: str, account: AccountEntries | None) -> bytes:
+    def _config(self, account: AccountEntries | None) -> bytes:
         key = tuple(account.settings.items()) if account is not None else None
         if key not in self._configs:
             settings = account.settings if account is not None else None
-            path = str(self._world.layout.home(name) / CONFIG)
+            path = str(self._world.layout.home(self._pool.team.lead) / CONFIG)
             raw = self._pool.documents.get(CONFIG, b"")
             channel = self._pool.team.channel
             self._configs[key] = with_account(raw, channel, settings, self._world.catalog, path=path)
