@@ -1,0 +1,330 @@
+"""Who may talk to whom, before and after: nobody may get in who was out, nobody be locked out who was in. Pure.
+
+Hermes 0.19.0 (gateway/authz_mixin.py, `_auth_env`) takes an allow-list from a served profile's own `.env`, and where
+that has none or a blank one, from the environment of the process: the default's. Adapters look there first and last
+(`os.getenv`), except those of `_OWN_READ`. And a list in config.yaml becomes a variable of the whole process
+(`_apply_yaml_config` of each adapter), whichever profile it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_view import below, mapping
+from hermes_profiles.model.names import DEFAULT
+
+from .facts import ENV, ProfileFacts
+from .findings import Isolation, Limit, Weight
+
+ALL, USERS = "GATEWAY_ALLOW_ALL_USERS", "GATEWAY_ALLOWED_USERS"
+# A list that names nobody and counts as one: a blank one would not.
+NOBODY = ","
+_TRUE = frozenset({"true", "1", "yes"})
+# Adapters that judge by a policy of their own (gateway/run.py, `_OWN_POLICY_OPEN_ENV`): variables of the policies for
+# direct messages and groups, where there are any, and what they are when nobody says.
+_POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "weixin": (("WEIXIN_DM_POLICY", "pairing"), ("WEIXIN_GROUP_POLICY", "disabled")),
+    "wecom": (("WECOM_DM_POLICY", "pairing"), ("WECOM_GROUP_POLICY", "pairing")),
+    "yuanbao": (("YUANBAO_DM_POLICY", "pairing"), ("YUANBAO_GROUP_POLICY", "pairing")),
+    "qqbot": (("", "pairing"), ("", "pairing")),
+    "whatsapp": (("WHATSAPP_DM_POLICY", "pairing"), ("WHATSAPP_GROUP_POLICY", "pairing")),
+}  # fmt: skip
+# Channels whose own variables of access reach the adapter of a served profile (gateway/config.py reads them by
+# `get_secret` into its settings): the process's count only where the profile's are blank.
+_OWN_READ = frozenset({"weixin", "yuanbao", "qqbot"})
+# Beside those, what is asked of the gateway alone, which reads the profile's own first.
+_ASKED_OF_GATEWAY = frozenset({
+    "TELEGRAM_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_ALLOW_ALL_USERS", "SLACK_ALLOWED_USERS",
+    "WHATSAPP_ALLOW_ALL_USERS", "WECOM_ALLOW_ALL_USERS", "MATTERMOST_ALLOWED_USERS", "MATTERMOST_ALLOW_ALL_USERS",
+})  # fmt: skip
+# Adapters that ask for the gateway-wide variables themselves.
+_ASK_FOR_ALL = frozenset({"discord", "feishu", "matrix", "email"})
+_ACCESS = re.compile(r"ALLOW|POLICY|GUEST|IGNORE|TRUST")
+_NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
+# Keys of config.yaml that become variables of the process: channel → (key, variable, whether `extra` counts, too).
+_BRIDGES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
+    "telegram": (
+        ("allow_from", "TELEGRAM_ALLOWED_USERS", False), ("group_allow_from", "TELEGRAM_GROUP_ALLOWED_USERS", False),
+        ("group_allowed_chats", "TELEGRAM_GROUP_ALLOWED_CHATS", False),
+        ("allowed_chats", "TELEGRAM_ALLOWED_CHATS", False), ("allowed_topics", "TELEGRAM_ALLOWED_TOPICS", False),
+        ("ignored_threads", "TELEGRAM_IGNORED_THREADS", False), ("allow_bots", "TELEGRAM_ALLOW_BOTS", False),
+        ("guest_mode", "TELEGRAM_GUEST_MODE", False),
+    ),
+    "discord": (
+        ("allow_from", "DISCORD_ALLOWED_USERS", True), ("allowed_channels", "DISCORD_ALLOWED_CHANNELS", False),
+        ("ignored_channels", "DISCORD_IGNORED_CHANNELS", False),
+    ),
+    "slack": (("allow_bots", "SLACK_ALLOW_BOTS", False), ("allowed_channels", "SLACK_ALLOWED_CHANNELS", False)),
+    "dingtalk": (("allowed_users", "DINGTALK_ALLOWED_USERS", True), ("allowed_chats", "DINGTALK_ALLOWED_CHATS", False)),
+    "matrix": (
+        ("allowed_users", "MATRIX_ALLOWED_USERS", False), ("allowed_rooms", "MATRIX_ALLOWED_ROOMS", False),
+        ("ignore_user_patterns", "MATRIX_IGNORE_USER_PATTERNS", False),
+    ),
+    "mattermost": (("allowed_channels", "MATTERMOST_ALLOWED_CHANNELS", False),),
+    "feishu": (("allow_bots", "FEISHU_ALLOW_BOTS", False),),
+    "whatsapp": (
+        ("allow_from", "WHATSAPP_ALLOWED_USERS", False), ("group_allow_from", "WHATSAPP_GROUP_ALLOWED_USERS", False),
+        ("dm_policy", "WHATSAPP_DM_POLICY", False), ("group_policy", "WHATSAPP_GROUP_POLICY", False),
+    ),
+}  # fmt: skip
+
+
+class Access(NamedTuple):
+    """What is written so that access stays as it is, and what cannot be kept so."""
+
+    isolations: tuple[Isolation, ...]
+    limits: tuple[Limit, ...]
+
+
+def judge_access(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> Access:
+    """Return how the access to each profile stays what it is, for all profiles that one gateway would serve."""
+    process = _process(facts)
+    isolations: list[Isolation] = []
+    limits: list[Limit] = []
+    for name, one in facts.items():  # the default comes first: what is written for it is the process's
+        judge = _Judge(one, catalog, process)
+        judge.run()
+        isolations += judge.isolations
+        limits += judge.limits
+        if name == DEFAULT:
+            process |= {each.key[0]: each.value for each in judge.isolations}
+    return Access(tuple(isolations), tuple(limits))
+
+
+def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+    """Yield profiles for which the whole gateway would not start: a policy `open`, and the process has not opted in
+    (gateway/run.py, `_own_policy_open_startup_violation`; a named profile's own opt-in is not looked at)."""
+    process = _process(facts)
+    for name, one in facts.items():
+        for channel in one.held.channels:
+            opted_in = _is_true(process.get(ALL)) or _is_true(process.get(_all_of(channel)))
+            if channel not in _POLICIES or opted_in or "open" not in policies(one, channel, process):
+                continue
+            (variable, _), _ = _POLICIES[channel]
+            place = one.place(variable) if variable in one.scope else str(one.home / "config.yaml")
+            yield Limit(
+                name, "open-policy",
+                f"{name}: {channel} is open to everybody ({place}), and default does not set {_all_of(channel)}: the "
+                "gateway of all would not start", Weight.REFUSE, place,
+                f"let in whom you choose: `hermes-profiles env unset {name} {variable}`" if variable in one.scope
+                else f"let in whom you choose: `hermes-profiles config set {name} "
+                f"platforms.{channel}.extra.dm_policy pairing`",
+            )  # fmt: skip
+
+
+def policies(one: ProfileFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
+    """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
+    blocks = _blocks(one.config, channel)
+    found = []
+    for (variable, otherwise), key in zip(_POLICIES[channel], ("dm_policy", "group_policy"), strict=True):
+        own = one.scope.get(variable, "").strip() if channel in _OWN_READ else ""
+        set_there = next((str(below(each, "extra")[key]) for each in blocks if below(each, "extra").get(key)), "")
+        found.append((own or set_there or process.get(variable, "").strip() or otherwise).strip().lower())
+    return found[0], found[1]
+
+
+class _Judge:
+    """Judges one profile. `process`: the environment of the one gateway."""
+
+    def __init__(self, one: ProfileFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
+        self._one = one
+        self._catalog = catalog
+        self._process = process
+        self._bridged = bridged(one.config)
+        self._written: dict[str, tuple[str, str]] = {}
+        self.limits: list[Limit] = []
+
+    @property
+    def isolations(self) -> list[Isolation]:
+        """Return what is to be written, by variable."""
+        return [
+            Isolation(self._one.name, ENV, (name,), value, why) for name, (value, why) in sorted(self._written.items())
+        ]
+
+    def run(self) -> None:
+        """Judge every channel that is on."""
+        for channel in self._one.held.channels:
+            if channel not in self._catalog.channels or channel in ("webhook", "homeassistant", "api_server", "relay"):
+                continue  # asks nobody for an allow-list
+            names = [
+                fact.name for fact in self._catalog.channels[channel].keys
+                if fact.key_class is KeyClass.IDENTITY_SETTING
+                and _ACCESS.search(fact.name) and not _NO_ACCESS.search(fact.name)
+            ]  # fmt: skip
+            self._judge_lists(channel, names)
+            for name in (_all_of(channel), ALL):
+                self._judge_switch(name)
+            self._judge_policies(channel)
+            if self._one.name != DEFAULT:
+                self._judge_adapter(channel, names)
+
+    def _before(self, name: str) -> str:
+        return (self._one.environment.get(name, "").strip() or self._bridged.get(name, "")).strip()
+
+    def _after(self, name: str) -> str:
+        own = self._written[name][0] if name in self._written else self._one.scope.get(name, "")
+        return own.strip() or self._process.get(name, "").strip()
+
+    def _judge_switch(self, name: str) -> None:
+        before, after = _is_true(self._before(name)), _is_true(self._after(name))
+        if before is not after:
+            self._write(name, "true" if before else "false")
+
+    def _judge_lists(self, channel: str, names: Iterable[str]) -> None:
+        """Keep the lists that the gateway asks for as they are."""
+        users = next((name for name in names if name.endswith("_ALLOWED_USERS") and "_GROUP_" not in name), "")
+        lists = [name for name in names if name in _LISTS or name == users] + [USERS]
+        changed = [name for name in lists if _ids(self._before(name)) != _ids(self._after(name))]
+        if not changed:
+            return
+        had_none = not any(_ids(self._before(name)) for name in lists)
+        for name in changed:
+            self._write(name, self._before(name) or NOBODY)
+        if not had_none or not users:
+            return
+        # Without any list, the gateway believed the adapter, or let everybody in; with one it does neither.
+        allowed = _listed(self._one.config, channel, "allow_from")
+        dm, group = policies(self._one, channel, {}) if channel in _POLICIES else ("", "")
+        if _is_true(self._before(ALL)):
+            self._write(users, "*")
+        elif dm == "allowlist":
+            self._write(users, ",".join(allowed) or NOBODY)
+        if group == "allowlist" and not _is_true(self._before(ALL)):
+            self._limit_groups(channel, changed)
+
+    def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
+        name, variable = self._one.name, next(iter(changed))
+        self.limits.append(Limit(
+            name, "inherited-access",
+            f"{name}: whoever is in an allowed group of {channel} may talk to it, and would not any more: default's "
+            f"{variable} counts for every profile that has none", Weight.REFUSE, str(self._one.home / "config.yaml"),
+            f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
+        ))  # fmt: skip
+
+    def _judge_policies(self, channel: str) -> None:
+        """Keep policies that the adapter would take from the process where the profile says nothing."""
+        if channel not in _OWN_READ or self._one.name == DEFAULT:
+            return
+        mine, theirs = policies(self._one, channel, {}), policies(self._one, channel, self._process)
+        for (variable, _), own, other in zip(_POLICIES[channel], mine, theirs, strict=True):
+            if own != other:
+                self._write(variable, own)
+        for variable, key in _OWN_LISTS.get(channel, {}).items():
+            inherits = self._process.get(variable, "").strip() and not self._one.scope.get(variable, "").strip()
+            if inherits and variable not in self._written and not _has(self._one.config, channel, key):
+                self._write(variable, NOBODY)
+
+    def _judge_adapter(self, channel: str, names: Iterable[str]) -> None:
+        """Name what the adapter takes from the process, whatever the profile says."""
+        if channel in _OWN_READ:
+            return
+        asked = [name for name in names if name not in _ASKED_OF_GATEWAY]
+        for name in (*asked, *((ALL, USERS) if channel in _ASK_FOR_ALL else ())):
+            before, process = self._before(name), self._process.get(name, "").strip()
+            if _same(name, before, process):
+                continue
+            self._limit_adapter(channel, name, before, process)
+
+    def _limit_adapter(self, channel: str, name: str, before: str, process: str) -> None:
+        own = self._one.name
+        if process:
+            self.limits.append(Limit(
+                own, "foreign-access",
+                f"{own}: its {channel} would go by default's {name}, and not by {'its own' if before else 'none'}",
+                Weight.REFUSE, self._one.place(name) if before else None,
+                f"take it out of default's environment: `hermes-profiles env unset default {name}`; it then counts "
+                "for nobody but those who have their own",
+            ))  # fmt: skip
+        else:
+            self.limits.append(Limit(
+                own, "unread-access", f"{own}: its own {name} is not read by the {channel} adapter of one gateway for "
+                "all: somebody it lets in may be turned away", Weight.DECIDE, self._one.place(name),
+                f"see what it is: `hermes-profiles show {own}`",
+            ))  # fmt: skip
+
+    def _write(self, name: str, value: str) -> None:
+        whose = "has its own" if value not in (NOBODY, "false") else "lets in nobody by it"
+        self._written[name] = (value, f"{name}: {self._one.name} {whose}, whatever the default's is")
+
+
+_LISTS = frozenset({
+    "TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_CHATS", "QQ_GROUP_ALLOWED_USERS",
+})  # fmt: skip
+# Variables of lists that only the adapter reads, and the key of `extra` that stands for each.
+_OWN_LISTS: Mapping[str, Mapping[str, str]] = {
+    "weixin": {"WEIXIN_GROUP_ALLOWED_USERS": "group_allow_from"},
+    "yuanbao": {"YUANBAO_DM_ALLOW_FROM": "dm_allow_from", "YUANBAO_GROUP_ALLOW_FROM": "group_allow_from"},
+}
+
+
+def _process(facts: Mapping[str, ProfileFacts]) -> dict[str, str]:
+    """Return the environment of the one gateway: the default's, and what config.yaml of anybody turns into variables
+    that nobody had set before."""
+    default = facts.get(DEFAULT)
+    found = dict(default.environment) if default is not None else {}
+    for one in facts.values():
+        for name, value in bridged(one.config).items():
+            if not found.get(name, "").strip():
+                found[name] = value
+    return found
+
+
+def bridged(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of access that Hermes makes of a config.yaml."""
+    found: dict[str, str] = {}
+    for channel, rows in _BRIDGES.items():
+        block = next(iter(_blocks(config, channel)), {})
+        for key, variable, in_extra in rows:
+            value = block.get(key)
+            if value is None and in_extra:
+                value = below(block, "extra").get(key)
+            if value is not None:
+                found[variable] = _joined(value)
+    return {name: value for name, value in found.items() if value.strip()}
+
+
+def _blocks(config: Mapping[str, Any], channel: str) -> list[Mapping[str, Any]]:
+    """Return the blocks of a channel, the one Hermes looks at first in front."""
+    gateway = mapping(config.get("gateway"))
+    places = (config, mapping(gateway.get("platforms")), mapping(config.get("platforms")))
+    return [place[channel] for place in places if isinstance(place.get(channel), Mapping)]
+
+
+def _listed(config: Mapping[str, Any], channel: str, key: str) -> tuple[str, ...]:
+    for block in _blocks(config, channel):
+        value = below(block, "extra").get(key)
+        if value:
+            return tuple(sorted(_ids(_joined(value))))
+    return ()
+
+
+def _has(config: Mapping[str, Any], channel: str, key: str) -> bool:
+    return any(below(block, "extra").get(key) is not None for block in _blocks(config, channel))
+
+
+def _joined(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(each) for each in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _ids(text: str | None) -> frozenset[str]:
+    return frozenset(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").strip().lower() in _TRUE
+
+
+def _all_of(channel: str) -> str:
+    return {"qqbot": "QQ_ALLOW_ALL_USERS"}.get(channel, f"{channel.upper()}_ALLOW_ALL_USERS")
+
+
+def _same(name: str, before: str, process: str) -> bool:
+    """Return whether two values of a variable mean the same."""
+    if "ALLOW_ALL" in name:
+        return _is_true(before) is _is_true(process)
+    return before.lower() == process.lower() or (bool(_ids(before)) and _ids(before) == _ids(process))

@@ -1,0 +1,83 @@
+"""Who was let in by pairing, carried from where a gateway of its own looks to where a multiplexer does.
+
+Hermes 0.19.0 (gateway/pairing.py): a process keeps approvals in `platforms/pairing/`, or in `pairing/` where that has
+content, and merges the other folder in when it starts. A multiplexer asks `<root>/profiles/NAME/pairing/` of a named
+profile, and of the default the same folders as a process. What is carried leaves its old place, or a later start would
+merge back whom somebody has turned away meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.roots import read_regular
+
+OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
+_ENDING = "-approved.json"
+_LARGEST = 16 * 1024 * 1024
+
+
+class Carried(NamedTuple):
+    """The approvals of one channel of one profile: the steps, and how many `people` they let in."""
+
+    profile: str
+    channel: str
+    people: int
+    steps: tuple[ReplaceFile, ...]
+
+
+def carry_there(profile: str, home: Path) -> tuple[Carried, ...]:
+    """Return how a named profile's approvals get to where a multiplexer asks for them; () when they are there."""
+    found = []
+    for name in _names(home / OWN):
+        old, new = home / OWN / name, home / SERVED / name
+        mine, theirs = _approved(old), _approved(new)
+        if mine:
+            together = {**mine, **theirs}  # the folder in use counts where both name somebody, as Hermes has it
+            steps = (*_written(new, together), ReplaceFile(old, None, expected=signature(old)))
+            found.append(Carried(profile, name.removesuffix(_ENDING), len(mine), steps))
+    return tuple(found)
+
+
+def carry_back(profile: str, home: Path, channels: Iterator[str] | tuple[str, ...]) -> tuple[Carried, ...]:
+    """Return how approvals of these channels, carried once, get back to where a process of its own keeps them: as they
+    are now, for somebody may have been let in or turned away since."""
+    found = []
+    for channel in channels:
+        old, new = home / SERVED / f"{channel}{_ENDING}", home / OWN / f"{channel}{_ENDING}"
+        now = _approved(old)
+        if not os.path.lexists(old):
+            continue
+        steps = (*_written(new, {**_approved(new), **now}), ReplaceFile(old, None, expected=signature(old)))
+        found.append(Carried(profile, channel, len(now), steps))
+    return tuple(found)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
+    except OSError:
+        return []
+
+
+def _approved(path: Path) -> dict[str, Any]:
+    """Return the people a file lets in; {} for one that cannot be read, as for Hermes."""
+    try:
+        data = json.loads(read_regular(path, _LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return dict(data) if isinstance(data, Mapping) else {}
+
+
+def _written(path: Path, approved: Mapping[str, Any]) -> tuple[ReplaceFile, ...]:
+    if _approved(path) == approved and path.exists():
+        return ()
+    text = json.dumps(approved, indent=2, ensure_ascii=False)
+    return (ReplaceFile(path, Secret(text.encode("utf-8", "surrogatepass")), 0o600, signature(path)),)

@@ -1,0 +1,228 @@
+"""The files of the way back: each as it was, to the byte, unless somebody has changed it since; then what was written
+goes and the rest stays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlput import drop, put
+from hermes_profiles.documents.yamlvalue import word
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Problem
+from hermes_profiles.model.secret import Secret, fingerprint
+from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, settings_file, without_variables
+
+from .approvals import OWN, SERVED, carry_back
+from .facts import multiplex_setting
+from .record import Record
+from .there import COMMAND
+
+
+class Back(NamedTuple):
+    """What the way back takes: the change (None: no file is to be written), and what stays, though it was written."""
+
+    plan: ChangePlan | None
+    warnings: tuple[Problem, ...] = ()
+
+
+class Touched(NamedTuple):
+    """A file that we have written: what it was first, what we left; None for no file."""
+
+    old: Old | None
+    backup: Path | None
+    left: Identity | None
+
+
+def plan_back(layout: Layout, record: Record | None, catalog: Catalog, more: Iterable[Step] = ()) -> Back:
+    """Return the change that takes back what was written for one gateway for all; `more`: steps for services.
+
+    Raises DocumentError for a file that cannot be edited with certainty.
+    """
+    builder = _Back(layout, record, catalog)
+    builder.run()
+    steps = (*builder.steps, *more, *builder.tidied())
+    if not any(not isinstance(step, TidyFolder) or step.path.exists() for step in steps):
+        return Back(None, tuple(builder.warnings))
+    profiles = tuple(dict.fromkeys((DEFAULT, *(record.isolated if record is not None else ()))))
+    plan = ChangePlan((*COMMAND, "processes"), "have each profile run a gateway of its own", steps, profiles=profiles)
+    return Back(plan, tuple(builder.warnings))
+
+
+def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
+    """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
+    journal = Journal(layout.state)
+    found: dict[Path, Touched] = {}
+    for entry in reversed(journal.entries()):  # oldest first
+        if not _is_ours(entry, record):
+            continue
+        for step in entry.steps:
+            if step.kind not in (Kind.REPLACE, Kind.REMOVE):
+                continue
+            path = Path(step.target)
+            before = found.get(path)
+            old, backup = (before.old, before.backup) if before is not None else (step.old, None)
+            if before is None and step.old is not None and step.old.backup:
+                backup = Path(journal.backups(entry.id)) / os.path.basename(step.old.backup)
+            found[path] = Touched(old, backup, step.new if step.kind is Kind.REPLACE else None)
+    return found
+
+
+def _is_ours(entry: Entry, record: Record) -> bool:
+    is_switch = entry.command[:3] == (*COMMAND, "multiplex") and entry.status is Status.DONE
+    return is_switch and entry.started >= record.since
+
+
+class _Back:
+    """Collects the steps; `record` None: it was switched on by hand, and nothing else is known."""
+
+    def __init__(self, layout: Layout, record: Record | None, catalog: Catalog) -> None:
+        self._layout = layout
+        self._record = record
+        self._catalog = catalog
+        self._files = Files()
+        self._touched = touched_by(layout, record) if record is not None else {}
+        self._done: set[Path] = set()
+        self.steps: list[Step] = []
+        self.warnings: list[Problem] = []
+
+    def run(self) -> None:
+        """Collect the steps of all files."""
+        for path, touched in self._touched.items():
+            if path.name == CONFIG or path.name == ENV or path.parent.name == SERVED.name:
+                self._restore(path, touched)
+        self._switch_off()
+        if self._record is None:
+            return
+        for name, rows in self._record.isolated.items():
+            self._take_back(name, dict(rows))
+        for name, channels in self._record.approvals.items():
+            self._carry(name, channels)
+
+    def _restore(self, path: Path, touched: Touched) -> None:
+        """Put back the very bytes of a file that nobody has changed since."""
+        if not self._home_of(path).is_dir():
+            return  # the profile is gone, and is not made again
+        status = self._files.lstat(str(path))
+        untouched = status is None if touched.left is None else touched.left.is_same_file(status)
+        old = touched.old
+        content = None
+        if old is not None and old.link is None:
+            try:
+                content = self._files.read(str(touched.backup))[0] if touched.backup is not None else None
+            except OSError:
+                content = None
+            untouched = untouched and content is not None
+        if not untouched:
+            return
+        self._done.add(path)
+        seen = Signature.of(status) if status is not None else None
+        if old is None and seen is None:
+            return
+        self.steps.append(
+            ReplaceFile(
+                path, Secret(content) if content is not None else None, old.mode if old is not None else 0o600, seen,
+                old.link if old is not None else None, old.identity.mtime_ns if old is not None else None,
+            )
+        )  # fmt: skip
+
+    def _home_of(self, path: Path) -> Path:
+        profiles = self._layout.profiles
+        return profiles / path.relative_to(profiles).parts[0] if profiles in path.parents else self._layout.root
+
+    def _switch_off(self) -> None:
+        """Have config.yaml say what it said, where its bytes could not be put back."""
+        home = self._layout.home(DEFAULT)
+        file = self._file(DEFAULT, CONFIG)
+        if file is None:
+            return
+        path, value = multiplex_setting(home)
+        if value is None or not is_truthy(value):
+            return
+        before = self._record.setting if self._record is not None else None
+        document = file.config()
+        document = drop(document, path) if before is None else put(document, path, word(before))
+        above = document.value().at(path[:-1])
+        if before is None and len(path) > 1 and above is not None and not above.items:
+            document = drop(document, path[:-1])
+        self._add(file, document.raw, private=False)
+
+    def _take_back(self, name: str, rows: Mapping[str, str]) -> None:
+        """Take out of a profile's files what was written and is still as it was written."""
+        if not self._layout.home(name).is_dir():
+            return
+        key = any_key(self._layout)
+        for file_name in (ENV, CONFIG):
+            marks = {place.partition(":")[2]: mark for place, mark in rows.items() if place.startswith(f"{file_name}:")}
+            file = self._file(name, file_name) if marks else None
+            if file is None or file.raw is None:
+                continue
+            if file_name == ENV:
+                self._add(file, self._without(file, marks, key), private=True)
+            else:
+                self._add(file, self._without_settings(file, marks, key).raw, private=False)
+
+    def _file(self, name: str, file_name: str) -> SettingsFile | None:
+        """Return a file that is to be edited; None when its bytes are put back."""
+        file = settings_file(self._layout, name, file_name)
+        return None if file.path in self._done or self._layout.home(name) / file_name in self._done else file
+
+    def _without(self, file: SettingsFile, marks: Mapping[str, str], key: bytes) -> bytes:
+        document = file.env(self._catalog)
+        gone = []
+        for variable, mark in marks.items():
+            entry = document.get(variable)
+            if entry is not None and fingerprint(entry.value, key) == mark:
+                gone.append(variable)
+            elif entry is not None:
+                self._keep(file, variable)
+        return without_variables(file, gone, self._catalog)[0] if gone else file.raw or b""
+
+    def _without_settings(self, file: SettingsFile, marks: Mapping[str, str], key: bytes) -> YamlDocument:
+        document = file.config()
+        for dotted, mark in marks.items():
+            path = tuple(dotted.split("."))
+            found = document.value().at(path)
+            if found is not None and fingerprint(found.text, key) == mark:
+                document = drop(document, path)
+            elif found is not None:
+                self._keep(file, dotted)
+        return document
+
+    def _keep(self, file: SettingsFile, what: str) -> None:
+        self.warnings.append(Problem(
+            "kept", f"{file.profile}: {what} stays in {file.path}: it was changed since it was written",
+            str(file.path), f"see the settings of {file.profile}: `hermes-profiles show {file.profile}`",
+        ))  # fmt: skip
+
+    def _add(self, file: SettingsFile, content: bytes, *, private: bool) -> None:
+        step = file.replaced(content, private=private)
+        if step is not None:
+            self.steps.append(step)
+
+    def _carry(self, name: str, channels: Iterable[str]) -> None:
+        """Carry approvals back, where the files could not be put back as they were."""
+        home = self._layout.home(name)
+        changed = []
+        for channel in channels:
+            files = {home / folder / f"{channel}-approved.json" for folder in (SERVED, OWN)}
+            if not files <= self._done:
+                self.steps = [step for step in self.steps if not (isinstance(step, ReplaceFile) and step.path in files)]
+                changed.append(channel)
+        for each in carry_back(name, home, tuple(changed)):
+            self.steps += each.steps
+
+    def tidied(self) -> Iterator[TidyFolder]:
+        """Yield the folders that only a multiplexer makes: they go when they are empty."""
+        for relative in self._record.absent if self._record is not None else ():
+            yield TidyFolder(self._layout.root / relative)

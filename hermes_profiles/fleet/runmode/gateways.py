@@ -1,0 +1,74 @@
+"""Gateways and services before a switch: what they are now, and what of them a switch cannot move. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.services.managers.base import Activity
+
+from .findings import Limit, Weight
+from .record import Was
+
+_COMING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+
+
+def has_own(gateway: Gateway) -> bool:
+    """Return whether a service of its own is installed for a profile."""
+    return gateway.service is not None and gateway.service.installed
+
+
+def is_up(gateway: Gateway) -> bool:
+    """Return whether there is a process to stop, or a manager that would bring one back."""
+    service = gateway.service
+    waits = service is not None and (service.waiting or service.queued or service.activity in (
+        Activity.ACTIVE, Activity.ACTIVATING, Activity.DEACTIVATING,
+    ))  # fmt: skip
+    return gateway.process is not None or waits or gateway.state in _COMING
+
+
+def services_of(gateways: Mapping[str, Gateway]) -> dict[str, Was]:
+    """Return profile → its service as it is now."""
+    return {
+        name: Was(has_own(gateway), bool(gateway.service is not None and gateway.service.enabled), is_up(gateway))
+        for name, gateway in gateways.items()
+    }
+
+
+def gateway_limits(
+    gateways: Mapping[str, Gateway], *, disabled: Collection[str], above: Collection[int]
+) -> Iterator[Limit]:
+    """Yield gateways that cannot be stopped and started again by their services, and a default that is switched off.
+
+    `above`: pids this process descends from.
+    """
+    for name, gateway in gateways.items():
+        if gateway.pid in above and gateway.process is not None:
+            yield Limit(
+                name, "inside", f"{name}: this command runs inside that gateway and would end itself", Weight.REFUSE,
+                hint="run it from a shell of your own",
+            )  # fmt: skip
+        elif gateway.state is GatewayState.UNKNOWN:
+            yield Limit(
+                name, "unknown-process", f"{name}: {gateway.detail}; nothing is signalled on a guess", Weight.REFUSE,
+                hint=f"look at it with `ps -fp {gateway.pid}`",
+            )  # fmt: skip
+        elif gateway.state is GatewayState.UNSUPERVISED:
+            yield Limit(
+                name, "unsupervised", f"{name}: its gateway (PID {gateway.pid}) runs outside any service: nothing "
+                "would start it again on the way back", Weight.REFUSE,
+                hint=f"stop it with `hermes-gateways stop {name}`, or bring it under a service with "
+                f"`hermes-gateways install {name} && hermes-gateways restart {name}`",
+            )  # fmt: skip
+        if gateway.service is not None and gateway.service.installed and gateway.service.scope == "system":
+            yield Limit(
+                name, "system-service", f"{name}: its service is the system's, which only an administrator can switch "
+                "off", Weight.REFUSE,
+                hint=f"have an administrator run `sudo systemctl disable --now hermes-gateway-{name}`",
+            )  # fmt: skip
+    if DEFAULT in disabled:
+        yield Limit(
+            DEFAULT, "disabled", "default is switched off, and would have to serve everybody", Weight.REFUSE,
+            hint="switch it on with `hermes-gateways enable default`",
+        )  # fmt: skip

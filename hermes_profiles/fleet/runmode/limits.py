@@ -1,0 +1,186 @@
+"""What else Hermes 0.19.0's multiplexer does otherwise with a profile than a gateway of its own. Pure.
+
+Source: gateway/run.py (`_start_one_profile_adapters`), gateway/config.py (`load_gateway_config`, run in a profile's
+scope for each channel with variables of the profile, of the process and of both), cron/jobs.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_view import mapping
+from hermes_profiles.model.names import DEFAULT
+
+from .facts import CONFIG, ProfileFacts
+from .findings import Isolation, Limit, Weight
+
+# gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
+_BINDS = frozenset({
+    "webhook", "api_server", "msgraph_webhook", "wecom_callback", "bluebubbles", "sms", "whatsapp_cloud", "line",
+})  # fmt: skip
+_BINDS_IN_MODE = frozenset({"feishu"})
+# Adapters that take the account from the environment of the process.
+_ENVIRONMENT = frozenset({"email", "teams"})
+# So do these, unless their settings stand in config.yaml.
+_ENVIRONMENT_UNLESS_CONFIGURED = frozenset({"irc", "ntfy", "simplex", "photon", "raft", "google_chat"})
+# Switched on in the default's environment, these start once more for every other profile, with the default's account.
+_START_FOR_ALL = ("email", "homeassistant", "irc", "line", "ntfy", "simplex", "sms", "whatsapp")
+_KEPT_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.TOOL_OR_PROVIDER_KEY)
+# Read from the process whoever is served (agent/secret_scope.py).
+_GLOBAL = ("HERMES_", "TERMINAL_")
+
+
+def judge_limits(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[Limit, ...]:
+    """Return what one gateway for all these profiles would not do as their own gateways do."""
+    others = {name: one for name, one in facts.items() if name != DEFAULT}
+    found: list[Limit] = []
+    for name, one in facts.items():
+        found += _unreadable(one)
+        found += _unread(one, catalog)
+        if name in others:
+            found += _listeners(one, catalog)
+            found += _environment_accounts(one, catalog)
+            found += _left_out(one)
+    return (*found, *_twice(facts))
+
+
+def switched_off(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[Isolation, ...]:
+    """Return what keeps a channel that the default's environment switches on from starting for everybody else."""
+    default = facts.get(DEFAULT)
+    if default is None:
+        return ()
+    foreign = catalog.enabled_by(default.environment)
+    found = []
+    for name, one in facts.items():
+        for channel in _START_FOR_ALL if name != DEFAULT else ():
+            if channel in foreign and channel not in one.held.channels and not _is_off(one, channel):
+                why = f"{channel} is default's alone: it would start here too, with default's account"
+                found.append(Isolation(name, CONFIG, ("platforms", channel, "enabled"), "false", why))
+    return tuple(found)
+
+
+def _is_off(one: ProfileFacts, channel: str) -> bool:
+    block = mapping(mapping(one.config.get("platforms")).get(channel))
+    return block.get("enabled") is False
+
+
+def _unreadable(one: ProfileFacts) -> Iterator[Limit]:
+    for problem in one.problems:
+        yield Limit(
+            one.name, "unreadable", f"{one.name}: {problem.message}", Weight.REFUSE, problem.target,
+            problem.hint or f"see `hermes-profiles doctor {one.name}`",
+        )  # fmt: skip
+
+
+def _unread(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+    """Yield credentials and keys that stand where a multiplexer does not look for them, or that it reads otherwise."""
+    for name, value in sorted(one.environment.items()):
+        fact = catalog.lookup(name)
+        if not value.strip() or name.startswith(_GLOBAL) or one.scope.get(name) == value:
+            continue
+        if fact is None or fact.key_class not in _KEPT_CLASSES or not fact.known:
+            continue
+        if one.name == DEFAULT and fact.key_class is not KeyClass.TOOL_OR_PROVIDER_KEY:
+            continue  # the adapters of the default look into the process's environment, too
+        how = "reads it otherwise" if name in one.scope else "reads nothing but a profile's own `.env`"
+        yield Limit(
+            one.name, "unread-variable", f"{one.name}: {name} ({one.place(name)}) would be lost: one gateway for all "
+            f"{how}", Weight.REFUSE, one.place(name),
+            f"write it there plainly, the value is asked for: `hermes-profiles env set {one.name} {name}`",
+        )  # fmt: skip
+
+
+def _listeners(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+    listening = {claim.channel for claim in one.held.ports}
+    for channel in one.held.channels:
+        if channel not in _BINDS and not (channel in _BINDS_IN_MODE and channel in listening):
+            continue
+        yield Limit(
+            one.name, "port-binding",
+            f"{one.name}: its {channel} listens on a port, which only default may: the profile would be left out "
+            "altogether, and a gateway of its own refused", Weight.REFUSE, _where(one, channel, catalog),
+            _off_command(one, channel, catalog),
+        )  # fmt: skip
+
+
+def _environment_accounts(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+    by_variables = catalog.enabled_by(one.environment)
+    for channel in one.held.channels:
+        is_meant = channel in _ENVIRONMENT or (channel in _ENVIRONMENT_UNLESS_CONFIGURED and channel in by_variables)
+        if is_meant:
+            yield Limit(
+                one.name, "foreign-environment",
+                f"{one.name}: the account of its {channel} would be default's, for that adapter asks the environment "
+                "of the process", Weight.REFUSE, _where(one, channel, catalog), _off_command(one, channel, catalog),
+            )  # fmt: skip
+
+
+def _left_out(one: ProfileFacts) -> Iterator[Limit]:
+    """Yield what goes on without a multiplexer alone: for a person to decide, or to know."""
+    name = one.name
+    if one.jobs:
+        yield Limit(
+            name, "jobs", f"{name}: {one.jobs} scheduled job{'s' if one.jobs > 1 else ''} would not run: one gateway "
+            "for all runs default's alone", Weight.DECIDE, str(one.home / "cron" / "jobs.json"),
+            f"see them with `hermes -p {name} cron list`",
+        )  # fmt: skip
+    if one.disabled and one.held.channels:
+        yield Limit(
+            name, "switched-off", f"{name}: it is switched off, and one gateway for all would serve it all the same",
+            Weight.DECIDE, str(one.home / "profile.yaml"), f"see it with `hermes-profiles show {name}`",
+        )  # fmt: skip
+    if one.options:
+        yield Limit(
+            name, "service-options", f"{name}: {', '.join(one.options)} of its service counts no more", Weight.NOTE,
+            str(one.home / "profile.yaml"),
+        )  # fmt: skip
+    if one.parts:
+        yield Limit(
+            name, "parts", f"{name}: its own {' and '.join(one.parts)} are not loaded: one gateway for all has "
+            "default's", Weight.NOTE, str(one.home / one.parts[0]),
+        )  # fmt: skip
+
+
+def _twice(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+    """Yield accounts and ports that two profiles would have in one process: Hermes drops the second without a word, or
+    both answer."""
+    first: dict[object, str] = {}
+    told = set()
+    for name, one in facts.items():
+        wanted: list[tuple[str, object, str]] = [(each.channel, each.place, each.noun) for each in one.held.identities]
+        skipped = _BINDS if name != DEFAULT else frozenset()
+        wanted += [
+            (each.channel, ("port", each.port), f"port {each.port}")
+            for each in one.held.ports if each.channel not in skipped
+        ]  # fmt: skip
+        for channel, mark, noun in wanted:
+            other = first.setdefault(mark, name)
+            if other != name and (name, channel) not in told:
+                told.add((name, channel))
+                yield Limit(
+                    name, "same-account", f"{other} and {name} have the same {noun} of {channel}: in one gateway only "
+                    f"{other} would have it", Weight.REFUSE, str(one.home),
+                    f"see where it stands with `hermes-profiles doctor {other} {name}`",
+                )  # fmt: skip
+
+
+def _where(one: ProfileFacts, channel: str, catalog: Catalog) -> str:
+    """Return the place that switches a channel on."""
+    names = _switches(one, channel, catalog)
+    return one.place(names[0]) if names else str(one.home / CONFIG)
+
+
+def _switches(one: ProfileFacts, channel: str, catalog: Catalog) -> list[str]:
+    """Return the variables of a profile that switch a channel on."""
+    sets: Iterable[frozenset[str]] = catalog.channels[channel].enable_sets
+    wanted = {name for names in sets if all(one.environment.get(each, "").strip() for each in names) for name in names}
+    return sorted(wanted)
+
+
+def _off_command(one: ProfileFacts, channel: str, catalog: Catalog) -> str:
+    """Return the command that switches a channel off in a profile: many start while their variables are set."""
+    names = _switches(one, channel, catalog)
+    if names and not catalog.channels[channel].explicit_disable_wins:
+        return f"take it out there: `hermes-profiles env unset {one.name} {' '.join(names)}`"
+    return f"switch it off there: `hermes-profiles config set {one.name} platforms.{channel}.enabled false`"

@@ -1,0 +1,145 @@
+"""What was before one gateway served all: kept beside our journal, so that the way back leads exactly there.
+
+It is written before the first service is stopped, and its phase moves on with each step: whatever kills the command,
+the next one knows what was, and how far it got.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.changes.journal import iso
+from hermes_profiles.changes.runtime import hold, remove_runtime, sign, write_runtime
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Failed, Refused
+from hermes_profiles.profiles.roots import read_regular
+
+_LARGEST = 4 * 1024 * 1024
+_VERSION = 1
+
+
+class Phase(StrEnum):
+    """How far it got: under way to one gateway for all, there, or under way back."""
+
+    GOING = "going"
+    THERE = "there"
+    COMING_BACK = "coming-back"
+
+
+class Was(NamedTuple):
+    """A service as it was: whether it was installed, started with its manager, and ran."""
+
+    installed: bool
+    enabled: bool
+    up: bool
+
+
+class Record(NamedTuple):
+    """What was. `since`: when it began (ISO time); `services`: profile → its service; `setting`: what config.yaml said
+    about multiplexing, None for nothing; `isolated`: profile → (`file:dotted.key`, keyed fingerprint of the value) of
+    what was written; `approvals`: profile → channels whose approvals were carried; `absent`: folders, relative to the
+    root, that only a multiplexer makes and that were not there."""
+
+    phase: Phase
+    since: str
+    services: Mapping[str, Was]
+    setting: str | None = None
+    isolated: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    approvals: Mapping[str, tuple[str, ...]] = {}
+    absent: tuple[str, ...] = ()
+
+
+def now() -> str:
+    """Return the time now as a record has it."""
+    return iso(datetime.now(UTC))
+
+
+def path_of(layout: Layout) -> Path:
+    """Return the file of the record."""
+    return layout.state / "runmode.json"
+
+
+def read(layout: Layout) -> Record | None:
+    """Return what is kept, None when nothing is. Raises Failed when it cannot be understood: nobody knows then what
+    was."""
+    path = path_of(layout)
+    try:
+        data = json.loads(read_regular(path, _LARGEST))
+        return _parsed(data)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Failed(
+            f"{path} cannot be understood: it says what was before one gateway served all", target=str(path),
+            code="unreadable-record",
+            hint=f"put it away (`mv {path} /tmp/`), then say `hermes-profiles team run-mode processes --install`",
+        ) from error  # fmt: skip
+
+
+def is_unfinished(layout: Layout) -> bool:
+    """Return whether a switch was interrupted; cheap, and False when nothing is kept."""
+    try:
+        record = read(layout)
+    except Failed:
+        return True
+    return record is not None and record.phase is not Phase.THERE
+
+
+def _parsed(data: Mapping[str, Any]) -> Record:
+    return Record(
+        Phase(data["phase"]),
+        str(data["since"]),
+        {str(name): Was(*(bool(each) for each in row)) for name, row in data["services"].items()},
+        None if data["setting"] is None else str(data["setting"]),
+        {str(name): tuple((str(file), str(key)) for file, key in rows) for name, rows in data["isolated"].items()},
+        {str(name): tuple(map(str, rows)) for name, rows in data["approvals"].items()},
+        tuple(map(str, data["absent"])),
+    )
+
+
+def write(layout: Layout, record: Record) -> None:
+    """Keep a record. Raises Failed."""
+    rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
+    rows["services"] = {name: list(was) for name, was in record.services.items()}
+    write_runtime(path_of(layout), json.dumps(rows, indent=1).encode(), 0o600)
+
+
+def forget(layout: Layout) -> None:
+    """Take the record away: all is as it was. Raises Failed."""
+    remove_runtime(path_of(layout))
+
+
+@contextmanager
+def switching(layout: Layout) -> Iterator[None]:
+    """Let nobody else switch meanwhile. Raises Refused when somebody does."""
+    path = layout.state / "runmode.lock"
+    write_folder(layout)
+    descriptor = hold(path, wait=0.0)
+    if descriptor is None:
+        raise Refused(
+            "another command is switching the run mode", target=str(path), code="busy",
+            hint=f"see which: `cat {path}`",
+        )  # fmt: skip
+    try:
+        sign(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_folder(layout: Layout) -> None:
+    """Make our own folder, private. Raises Failed."""
+    from hermes_profiles.changes.errors import translated_errors
+    from hermes_profiles.changes.files import Files
+
+    with translated_errors():
+        Files().private_folder(str(layout.state))

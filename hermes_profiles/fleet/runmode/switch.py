@@ -1,0 +1,341 @@
+"""The switch itself: services down and off, files written, the one gateway up and seen to serve everybody; and back.
+
+What was is kept before the first service is stopped (`record`). If the one gateway does not come up, or does not serve
+whom it should, all goes back as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hermes_profiles.changes.apply import apply
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.fleet.actions import Fleet
+from hermes_profiles.fleet.conflicts import LiveLock
+from hermes_profiles.fleet.contract import Pace, Prepared
+from hermes_profiles.fleet.hands import RealHands, last_log_lines
+from hermes_profiles.fleet.install import Installation, plan_installation, plan_removal, service_files
+from hermes_profiles.fleet.launch import Launch
+from hermes_profiles.fleet.memory import default_stagger
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
+from hermes_profiles.fleet.overlay import managed_folder
+from hermes_profiles.fleet.program import find_installation, program_for
+from hermes_profiles.fleet.records import state_record
+from hermes_profiles.fleet.redaction import redacted, secrets_of
+from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
+from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.services.managers.base import Manager
+
+from . import record as records
+from .back import plan_back
+from .facts import read_facts
+from .gateways import has_own, is_up, services_of
+from .record import Phase, Record, Was
+from .there import There, plan_there, recorded
+
+# So long an account that was connected before may take to be connected again, once the one gateway says it is up.
+_ACCOUNTS = 20.0
+_POLL = 0.2
+_BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
+# A lock: channel and the digits of its file's name.
+Held = frozenset[tuple[str, str]]
+
+
+class Done(NamedTuple):
+    """How it went: what became of each gateway, the change of files (None: none was due), and what else to say."""
+
+    outcomes: tuple[Outcome, ...]
+    change: str | None
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass
+class Switch:
+    """One run of the command. `told`: called with each outcome as it comes; `settle`: seconds a gateway may take."""
+
+    world: World
+    manager: Manager
+    existing: Sequence[str]
+    catalog: Catalog
+    environment: Mapping[str, str]
+    told: Callable[[Outcome], None] = lambda _: None
+    settle: float = 90.0
+    warnings: list[Problem] = field(default_factory=list)
+
+    # To one gateway for all
+
+    def there(self, write: Callable[[ChangePlan], str], check: Callable[[There], None]) -> Done:
+        """Have one gateway serve all profiles. `write` makes the change of files; `check` raises what stands in the
+        way, once more when all is quiet.
+
+        Raises Failed when it does not come up: all is as it was then, or the message says what is not.
+        """
+        layout = self.world.layout
+        gateways = survey(self.world, self.existing)
+        held = self._held(gateways)
+        record = self._begun(gateways)
+        records.write(layout, record)
+        try:
+            outcomes = [*self._down(gateways)]
+            there = plan_there(layout, read_facts(layout, self.existing, self.catalog, self.environment), self.catalog)
+            check(there)
+            record = recorded(record._replace(setting=self._setting(record, there)), there, layout)
+            records.write(layout, record)
+            change = self._write_there(there, write)
+            outcomes.append(self._up(self._served(held)))
+        except BaseException as error:
+            self._returned(record, error)
+            raise
+        records.write(layout, record._replace(phase=Phase.THERE))
+        return Done(tuple(outcomes), change, tuple(self.warnings))
+
+    def _begun(self, gateways: Mapping[str, Gateway]) -> Record:
+        """Return the record to begin with: what an earlier one knows was so before, whatever is now."""
+        layout = self.world.layout
+        was = services_of(gateways)
+        earlier = records.read(layout)
+        if earlier is not None:
+            new = {name: each for name, each in was.items() if name not in earlier.services}
+            return earlier._replace(phase=Phase.GOING, services={**earlier.services, **new})
+        made = [f"profiles/{name}/pairing" for name in self.existing if name != DEFAULT]
+        absent = [path for path in (*made, "profiles/default/pairing", "profiles/default")
+                  if not os.path.lexists(layout.root / path)]  # fmt: skip
+        return Record(Phase.GOING, records.now(), was, absent=tuple(absent))
+
+    def _setting(self, record: Record, there: There) -> str | None:
+        """Return what config.yaml said first: on a second run it says what the first one wrote."""
+        return record.setting if record.isolated or record.setting is not None else there.setting[1]
+
+    def _down(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+        """Stop the named profiles' services, see them ended, and have them not come back at boot."""
+        mine = [name for name in self.existing if name != DEFAULT and has_own(gateways[name])]
+        running = [name for name in mine if is_up(gateways[name])]
+        outcomes = self._drive(Verb.STOP, running, gateways) if running else ()
+        _check(outcomes, "does not stop")
+        enabled = [name for name in mine if (service := gateways[name].service) is not None and service.enabled]
+        self._enable(enabled, enabled=False)
+        return outcomes
+
+    def _write_there(self, there: There, write: Callable[[ChangePlan], str]) -> str | None:
+        default = survey(self.world, (DEFAULT,))[DEFAULT]
+        installation = None if has_own(default) else self._installation()
+        steps = [
+            ReplaceFile(path, Secret(content), mode, signature(path))
+            for path, content, mode in (installation.files if installation is not None else ())
+        ]
+        plan = there.plan(steps)
+        change = write(plan) if plan is not None else None
+        services = self.world.services((DEFAULT,))
+        if installation is not None:
+            _raise(self.manager.load(services, enable=True), "cannot be loaded")
+        elif default.service is not None and not default.service.enabled:
+            self._enable((DEFAULT,), enabled=True)
+        return change
+
+    def _installation(self) -> Installation:
+        """Return the default's service, as `hermes-gateways install` would write it."""
+        world, environment = self.world, self.environment
+        given = ServiceOptions(managed=managed_folder(environment, world.layout))
+        home = world.layout.home(DEFAULT)
+        hermes = find_installation(world.layout, environment, given=kept_options(home, given).python)
+        program = program_for(hermes, home, world.user_home, environment)
+        found = plan_installation(self.manager, build_spec(world, DEFAULT, program, environment, given))
+        if found.refusal is not None:
+            raise Failed(
+                found.refusal, target=DEFAULT, code="service",
+                hint="see how it differs, and write over it: `hermes-gateways install default --force`",
+            )  # fmt: skip
+        return found
+
+    def _up(self, served: Callable[[int], str]) -> Outcome:
+        """Start the one gateway, or start it anew, and see that it serves everybody."""
+        gateways = survey(self.world, (DEFAULT,))
+        outcome = self._drive(Verb.RESTART, (DEFAULT,), gateways)[0]
+        _check((outcome,), "does not come up as the one for all")
+        deadline = time.monotonic() + min(_ACCOUNTS, self.settle)
+        while True:
+            missing = served(outcome.pid or 0)
+            if not missing:
+                return outcome
+            if time.monotonic() > deadline:
+                raise Failed(f"the one gateway does not serve everybody: {missing}", target=DEFAULT, code="unserved")
+            time.sleep(_POLL)
+
+    def _served(self, held: Held) -> Callable[[int], str]:
+        """Return what tells who is not served yet by the process of a pid, "" when all are: profiles by what it wrote,
+        accounts that were connected before by their locks."""
+        layout = self.world.layout
+        named = [name for name in self.existing if name != DEFAULT]
+
+        def look(pid: int) -> str:
+            told = state_record(layout.home(DEFAULT))
+            served = told.served if told is not None and told.pid == pid else ()
+            missing = [name for name in named if name not in served]
+            if missing:
+                return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} left out"
+            lost = held - {(lock.channel, lock.digest) for lock in self._locks() if lock.pid == pid}
+            channels = ", ".join(sorted({channel for channel, _ in lost}))
+            return f"{len(lost)} of the accounts that were connected are not: {channels}" if lost else ""
+
+        return look
+
+    def _held(self, gateways: Mapping[str, Gateway]) -> Held:
+        """Return the locks of accounts that gateways of this root have now."""
+        pids = {gateway.process.pid for gateway in gateways.values() if gateway.process is not None}
+        return frozenset((lock.channel, lock.digest) for lock in self._locks() if lock.pid in pids)
+
+    def _locks(self) -> tuple[LiveLock, ...]:
+        layout = self.world.layout
+        return live_locks(
+            self.environment, layout.user_home, catalog=self.catalog, processes=self.world.processes,
+            platform=layout.platform,
+        )  # fmt: skip
+
+    # Back
+
+    def _returned(self, record: Record, error: BaseException) -> None:
+        """Put all back after the one gateway did not come up, and say in the error how that went."""
+        log = self._log() if isinstance(error, Failed) else ()
+        try:
+            done = self.back(record, apply_plan(self.world))
+        except HermesProfilesError as second:
+            raise Failed(
+                f"{error}; and not all is back as it was: {second}", target=DEFAULT, code="half-way",
+                hint="try again with `hermes-profiles team run-mode processes`",
+            ) from error  # fmt: skip
+        if not isinstance(error, Failed):
+            return
+        left = [f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in _BAD]
+        words = f"all is as it was, but {'; '.join(left)}" if left else "all is as it was"
+        raise NotUp(
+            f"{error}; {words}", target=DEFAULT, code=error.problem.code,
+            hint=error.problem.hint or "see what it says: `hermes-gateways logs default`", outcomes=done.outcomes,
+            log=log,
+        ) from error  # fmt: skip
+
+    def _log(self) -> tuple[str, ...]:
+        home = self.world.layout.home(DEFAULT)
+        return redacted(last_log_lines(self.world, DEFAULT), secrets_of(home, self.catalog))
+
+    def back(self, record: Record | None, write: Callable[[ChangePlan], str]) -> Done:
+        """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was
+        switched on by hand, and services stay as they are.
+
+        Raises Failed when the one gateway does not stop: nothing else is begun then.
+        """
+        layout = self.world.layout
+        if record is not None:
+            record = record._replace(phase=Phase.COMING_BACK)
+            records.write(layout, record)
+        services = record.services if record is not None else {}
+        gateways = survey(self.world, self.existing)
+        default, was = gateways[DEFAULT], services.get(DEFAULT)
+        outcomes: list[Outcome] = []
+        if is_up(default):
+            stopped = self._drive(Verb.STOP, (DEFAULT,), gateways)
+            _check(stopped, "does not stop")
+            outcomes += stopped
+        removal = self._removal(default, was)
+        plan = plan_back(layout, record, self.catalog, removal)
+        change = write(plan.plan) if plan.plan is not None else None
+        if removal:
+            _raise(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
+        self._restore_enabled(gateways, services)
+        due = [name for name in self.existing if name in services and services[name].up]
+        if was is None and is_up(default):
+            due.insert(0, DEFAULT)
+        started = self._drive(Verb.START, due, survey(self.world, self.existing)) if due else ()
+        if record is not None:
+            records.forget(layout)
+        by_name = {each.profile: each for each in (*outcomes, *started)}
+        ordered = tuple(by_name[name] for name in self.existing if name in by_name)
+        return Done(ordered, change, (*plan.warnings, *self.warnings))
+
+    def _removal(self, default: Gateway, was: Was | None) -> tuple[Step, ...]:
+        """Return the steps that remove the default's service when there was none; it does not come back meanwhile."""
+        if was is None or was.installed or not has_own(default):
+            return ()
+        self._enable((DEFAULT,), enabled=False)
+        plan = plan_removal("uninstall", {DEFAULT: service_files(self.world, default)})
+        return plan.steps if plan is not None else ()
+
+    def _restore_enabled(self, gateways: Mapping[str, Gateway], services: Mapping[str, Was]) -> None:
+        for enabled in (True, False):
+            names = [
+                name for name, was in services.items()
+                if name in gateways and was.installed and was.enabled is enabled and has_own(gateways[name])
+                and (service := gateways[name].service) is not None and service.enabled is not enabled
+            ]  # fmt: skip
+            self._enable(names, enabled=enabled)
+
+    # What both ways do
+
+    def _enable(self, names: Sequence[str], *, enabled: bool) -> None:
+        services = self.world.services(names)
+        word = "enabled" if enabled else "disabled"
+        if services:
+            _raise(self.manager.enable(services, enabled=enabled), f"cannot be {word}")
+
+    def _drive(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+        """Carry a verb out for services. Raises KeyboardInterrupt when somebody pressed Ctrl-C."""
+        launch = Launch(self.world, self.existing, self.catalog, self.environment)
+        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]] = lambda asked: dict.fromkeys(asked, Prepared())  # noqa: E731
+        pace = Pace(settle=self.settle)
+        if verb is not Verb.STOP:
+            launch.look(names)
+            launch.begin(names)
+            prepare, pace = launch.prepare, pace._replace(stagger=default_stagger(len(names)))
+            self.warnings += [each for each in launch.warnings if each not in self.warnings]
+        hands = RealHands(self.world, self.manager, prepare, self.catalog)
+        outcomes = Fleet(verb, hands, pace, self.told).run(names, gateways)
+        if verb is not Verb.STOP:
+            launch.end([each.profile for each in outcomes if each.outcome in _BAD])
+        if any(each.outcome is OutcomeKind.INTERRUPTED for each in outcomes):
+            raise KeyboardInterrupt
+        return outcomes
+
+
+class NotUp(Failed):
+    """The one gateway did not come up, and all is back; `outcomes` tell of each, `log` has its last lines."""
+
+    def __init__(
+        self, message: str, *, target: str | None, hint: str | None, code: str | None, outcomes: tuple[Outcome, ...],
+        log: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        super().__init__(message, target=target, hint=hint, code=code)
+        self.outcomes = outcomes
+        self.log = log
+
+
+def apply_plan(world: World) -> Callable[[ChangePlan], str]:
+    """Return what makes a change of files, and returns its id."""
+    return lambda plan: apply(plan, layout=world.layout).change_id
+
+
+def _check(outcomes: Sequence[Outcome], what: str) -> None:
+    """Raise Failed when a gateway did not do as it was told."""
+    bad = [each for each in outcomes if each.outcome in _BAD]
+    if bad:
+        raise Failed(
+            f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}", target=bad[0].profile, code="gateway",
+            hint=bad[0].hint,
+        )  # fmt: skip
+
+
+def _raise(refused: Mapping[str, str], what: str) -> None:
+    for name, reason in refused.items():
+        raise Failed(
+            f"the service of {name} {what}: {reason}", target=name, code="service",
+            hint=f"see `hermes-gateways status {name}`",
+        )  # fmt: skip

@@ -1,0 +1,137 @@
+"""The files of one gateway for all: the switch itself, what keeps profiles apart, approvals, the default's service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.documents.yamlput import put
+from hermes_profiles.documents.yamlvalue import word
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.secret import fingerprint
+from hermes_profiles.profiles.settings import (
+    CONFIG,
+    ENV,
+    SettingsFile,
+    check_may_write,
+    settings_file,
+    with_variable,
+)
+
+from .access import judge_access, open_without_opt_in
+from .approvals import Carried, carry_there
+from .facts import ProfileFacts, multiplex_setting
+from .findings import Isolation, Limit, Weight
+from .limits import judge_limits, switched_off
+from .record import Record
+
+COMMAND = ("team", "run-mode")
+VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
+
+
+class There(NamedTuple):
+    """What the way to one gateway for all takes. `setting`: the path of config.yaml that is set, and what it said
+    before (None: nothing); `steps`: of files, () when all is written already."""
+
+    limits: tuple[Limit, ...]
+    isolations: tuple[Isolation, ...]
+    approvals: tuple[Carried, ...]
+    setting: tuple[tuple[str, ...], str | None]
+    steps: tuple[Step, ...]
+
+    def plan(self, more: Iterable[Step] = ()) -> ChangePlan | None:
+        """Return the change, None when nothing is to be written."""
+        steps = (*self.steps, *more)
+        if not steps:
+            return None
+        names = [*(each.profile for each in self.isolations), *(each.profile for each in self.approvals)]
+        profiles = dict.fromkeys((DEFAULT, *names))
+        return ChangePlan(
+            (*COMMAND, "multiplex"), "have one gateway serve all profiles", steps, profiles=tuple(profiles)
+        )  # fmt: skip
+
+
+def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catalog) -> There:
+    """Return what one gateway for all these profiles takes, and what stands in its way.
+
+    Raises DocumentError for a file that cannot be edited with certainty, Refused for one that others read, too.
+    """
+    access = judge_access(facts, catalog)
+    isolations = (*access.isolations, *switched_off(facts, catalog))
+    limits = (
+        *_overruled(facts), *judge_limits(facts, catalog), *open_without_opt_in(facts), *access.limits,
+    )  # fmt: skip
+    carried = tuple(each for name, one in facts.items() if name != DEFAULT for each in carry_there(name, one.home))
+    path, before = multiplex_setting(layout.home(DEFAULT))
+    steps = [*_switch(layout, path, before), *_isolated(layout, isolations, catalog)]
+    steps += [step for each in carried for step in each.steps]
+    said = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
+    return There(tuple(limits), isolations, carried, (path, said), tuple(steps))
+
+
+def _overruled(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+    """Yield a variable that says otherwise than config.yaml: it would win."""
+    default = facts.get(DEFAULT)
+    if default is not None and default.environment.get(VARIABLE, "").strip().lower() in ("0", "false", "no", "off"):
+        yield Limit(
+            DEFAULT, "overruled", f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
+            Weight.REFUSE, default.place(VARIABLE), f"take it out: `hermes-profiles env unset default {VARIABLE}`",
+        )  # fmt: skip
+
+
+def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:
+    if before is not None and is_truthy(before):
+        return
+    file = settings_file(layout, DEFAULT, CONFIG)
+    check_may_write(layout, file)
+    step = file.replaced(put(file.config(), path, word("true")).raw, private=False)
+    if step is not None:
+        yield step
+
+
+def _isolated(layout: Layout, isolations: Sequence[Isolation], catalog: Catalog) -> Iterator[ReplaceFile]:
+    """Yield a step for each file that something is written into."""
+    for profile, name in dict.fromkeys((each.profile, each.file) for each in isolations):
+        mine = [each for each in isolations if (each.profile, each.file) == (profile, name)]
+        file = settings_file(layout, profile, name)
+        check_may_write(layout, file)
+        content = _with_variables(file, mine, catalog) if name == ENV else _with_settings(file, mine)
+        step = file.replaced(content, private=name == ENV)
+        if step is not None:
+            yield step
+
+
+def _with_variables(file: SettingsFile, isolations: Iterable[Isolation], catalog: Catalog) -> bytes:
+    content = file.raw or b""
+    for each in isolations:
+        content = with_variable(file._replace(raw=content), each.key[0], each.value, catalog)
+    return content
+
+
+def _with_settings(file: SettingsFile, isolations: Iterable[Isolation]) -> bytes:
+    document = file.config()
+    for each in isolations:
+        document = put(document, each.key, word(each.value))
+    return document.raw
+
+
+def recorded(record: Record, there: There, layout: Layout) -> Record:
+    """Return a record that knows of a plan, too: where something is written, and a keyed fingerprint of it, to tell
+    later what somebody has changed since."""
+    key = any_key(layout)
+    isolated = {name: dict(rows) for name, rows in record.isolated.items()}
+    for each in there.isolations:
+        mark = fingerprint(each.value, key)
+        isolated.setdefault(each.profile, {})[f"{each.file}:{'.'.join(each.key)}"] = mark
+    approvals = {name: list(rows) for name, rows in record.approvals.items()}
+    for carried in there.approvals:
+        approvals.setdefault(carried.profile, []).append(carried.channel)
+    return record._replace(
+        isolated={name: tuple(rows.items()) for name, rows in isolated.items()},
+        approvals={name: tuple(dict.fromkeys(rows)) for name, rows in approvals.items()},
+    )
