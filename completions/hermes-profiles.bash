@@ -115,7 +115,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='profile text+' ;;
         'team')
-            commands='create list show remove add import'
+            commands='create list show remove add import sync check'
             options='--help' ;;
         'team create')
             options='--lead --channel --members --share --dry-run --home --json --help'
@@ -140,6 +140,14 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--team --lead --channel --share --names --only --skip --skip-bad --dry-run --home --json --help'
             values=' --team:team --lead:profile --channel:channel --share:text --names:file --only:text --skip:text --home:folder '
             arguments='=openclaw,hermes,csv,json file' ;;
+        'team sync')
+            options='--own --not-own --dry-run --home --json --help'
+            values=' --own:text --not-own:text --home:folder '
+            arguments='text' ;;
+        'team check')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='text' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;

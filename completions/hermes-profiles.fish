@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' shim' ' shim install' ' shim remove' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -78,6 +78,10 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --team --account-id --base-url --user --allow --description --home
         case ' team import'
             set values --team --lead --channel --share --names --only --skip --home
+        case ' team sync'
+            set values --own --not-own --home
+        case ' team check'
+            set values --home
         case ' shim install'
             set values --shell --home
         case ' shim remove'
@@ -594,6 +598,8 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a show -d 'Sh
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a remove -d 'Take members out of a team: stop them, remove their services, move them to the trash'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add a member to a team, or give one its account'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a import -d 'Bring in accounts from elsewhere: one new member each, all of them or none'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a sync -d 'Give members what their lead shares now: settings, keys, links'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a check -d 'Tell in what members are not as their lead any more; exit 3 when there is something'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool is shared.'
@@ -651,6 +657,17 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l dry-ru
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l own -x -d 'Let a member keep a setting, a variable, SOUL.md or a folder (skills/) for itself. Repeatable.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l not-own -x -d 'Let it have again what its lead has. Repeatable.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'

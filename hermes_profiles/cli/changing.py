@@ -7,7 +7,8 @@ from typing import Any
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.documents.yamlvalue import Value, flow
+from hermes_profiles.documents.yamlvalue import Value, flow, plain
+from hermes_profiles.profiles.carried import SyncChange
 
 from .session import Session
 
@@ -37,3 +38,22 @@ def one_line(value: Value) -> str:
     text = value.text if value.kind == "scalar" and value.tag == "str" and value.text.strip() else flow(value)
     text = " ".join(text.split())
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def change_row(change: SyncChange) -> dict[str, Any]:
+    """Return a carried setting as JSON has it."""
+    return {
+        "place": change.place, "key": change.key, "action": change.action, "secret": change.hidden,
+        "before": plain(change.before) if change.before else None,
+        "after": plain(change.after) if change.after else None,
+    }  # fmt: skip
+
+
+def change_words(change: SyncChange) -> str:
+    """Return what a setting is and becomes; of a secret only that it changes."""
+    if change.hidden:
+        return {"add": "a secret, added", "set": "a secret, another one", "remove": "a secret, taken out"}[
+            change.action
+        ]
+    before = one_line(change.before) if change.before is not None else "nothing"
+    return f"{before} → {one_line(change.after) if change.after is not None else 'nothing'}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
-from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_line
+from hermes_profiles.cli.changing import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
@@ -173,14 +173,7 @@ def _target_row(target: TargetSync, *, dry_run: bool) -> dict[str, Any]:
     outcome = "same" if not target.steps else "would-change" if dry_run else "synced"
     return {
         "profile": target.profile, "outcome": outcome,
-        "changes": [
-            {
-                "place": each.place, "key": each.key, "action": each.action, "secret": each.hidden,
-                "before": plain(each.before) if each.before else None,
-                "after": plain(each.after) if each.after else None,
-            }
-            for each in target.changes
-        ],
+        "changes": [change_row(each) for each in target.changes],
     }  # fmt: skip
 
 
@@ -188,15 +181,10 @@ def _target_lines(target: TargetSync) -> Iterator[str]:
     yield f"{target.profile}: {'the same already' if not target.steps else ''}".rstrip()
     width = max((len(each.key) for each in target.changes), default=0)
     for each in target.changes:
-        yield f"  {each.key.ljust(width)}  {_change_words(each)}"
+        yield f"  {each.key.ljust(width)}  {_words_of(each)}"
 
 
-def _change_words(change: SyncChange) -> str:
+def _words_of(change: SyncChange) -> str:
     if change.action == "keep":
         return "stays, though the source has it not (--exact takes it out)"
-    if change.hidden:
-        return {"add": "a secret, added", "set": "a secret, another one", "remove": "a secret, taken out"}[
-            change.action
-        ]
-    before = one_line(change.before) if change.before is not None else "nothing"
-    return f"{before} → {one_line(change.after) if change.after is not None else 'nothing'}"
+    return change_words(change)

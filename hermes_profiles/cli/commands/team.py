@@ -8,7 +8,9 @@ import typer
 
 from hermes_profiles.cli.commands.team_add import add
 from hermes_profiles.cli.commands.team_import import bring_in
+from hermes_profiles.cli.commands.team_mode import run_mode
 from hermes_profiles.cli.commands.team_remove import remove
+from hermes_profiles.cli.commands.team_sync import check, sync
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
@@ -136,3 +138,6 @@ app.command("show", epilog=epilog(show))(show)
 app.command("remove", epilog=epilog(remove))(remove)
 app.command("add", epilog=epilog(add))(add)
 app.command("import", epilog=epilog(bring_in))(bring_in)
+app.command("sync", epilog=epilog(sync))(sync)
+app.command("check", epilog=epilog(check))(check)
+app.command("run-mode", epilog=epilog(run_mode))(run_mode)

@@ -1,0 +1,235 @@
+"""What a member has that is not as its lead has it, in config.yaml and `.env`: drift. Pure.
+
+What belongs to the member is never in it: its identity by the rules of a clone, the flags of its channels, and what
+it keeps for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
+from hermes_profiles.credentials.config_rules import channel_place
+from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry, quoted
+from hermes_profiles.documents.text import TextEdit
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlpath import parsed_path
+from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.model.result import DocumentError, UsageProblem
+from hermes_profiles.profiles.carried import Path
+
+from .pool import POLICY
+
+# Hermes 0.19.0 notes here what a profile's users were told already (agent/onboarding.py): the gateway writes it.
+_NOTED_BY_HERMES: tuple[Path, ...] = (("onboarding", "seen"),)
+
+
+class Kept:
+    """What of a member's config.yaml is its own.
+
+    `paths`: with all below them; a path into a list keeps the whole list. `secrets`: paths that hold a value of its
+    identity where none belongs; they are not taken away.
+    """
+
+    def __init__(self, paths: Iterable[Path], secrets: Iterable[Path], catalog: Catalog) -> None:
+        self._paths = frozenset(_without_index(path) for path in (*paths, *_NOTED_BY_HERMES))
+        self._secrets = frozenset(_without_index(path) for path in secrets)
+        self._catalog = catalog
+
+    def covers(self, path: Path) -> bool:
+        """Return whether a path is the member's own, or lies below one."""
+        return self.is_flag(path) or any(path[:size] in self._paths for size in range(1, len(path) + 1))
+
+    def stays(self, path: Path) -> bool:
+        """Return whether a path stays although the lead has nothing there."""
+        return self.covers(path) or path in self._secrets
+
+    def is_flag(self, path: Path) -> bool:
+        """Return whether a path switches a channel on or off."""
+        return path[-1:] == ("enabled",) and self.channel(path) is not None
+
+    def channel(self, path: Path) -> str | None:
+        """Return the channel whose flag stands at a path."""
+        place = channel_place(path, self._catalog)
+        return place.channel if place is not None and path == (*place.block, "enabled") else None
+
+    def is_below(self, path: Path, value: Value) -> bool:
+        """Return whether something of the member's own lies below a path that holds a value."""
+        if value.kind != "mapping":
+            return False
+        return any(
+            self.stays((*path, name)) or self.is_below((*path, name), below) for name, below in value.named()
+        )  # fmt: skip
+
+
+def _without_index(path: Path) -> Path:
+    at = next((number for number, part in enumerate(path) if part[:1] == "[" and part[-1:] == "]"), len(path))
+    return path[:at]
+
+
+def kept_by(
+    config: YamlDocument | None, env: EnvDocument | None, own: Collection[str], catalog: Catalog
+) -> tuple[Kept, frozenset[str]]:
+    """Return what of a member's documents is its own: in config.yaml, and the names of variables in `.env`.
+
+    `own`: what it keeps for itself, as its profile.yaml has it.
+    """
+    judged = classify(SourceDocuments(env, config=config), catalog=catalog, policy=POLICY)
+    removed = [removal.entry.path for removal in judged.config.removals]
+    kept = Kept((*removed, *own_paths(own)), _secrets(config, judged), catalog)
+    rulings = judged.env[env.path] if env is not None else ()
+    # What only carries the prefix of a channel may have come from the lead, whose config.yaml refers to it.
+    identities = (
+        item.entry.name
+        for item in rulings
+        if not item.ruling.keeps and item.ruling.key_class is not KeyClass.UNKNOWN and not item.entry.commented
+    )
+    return kept, frozenset((*identities, *own))
+
+
+def own_paths(own: Iterable[str]) -> Iterator[Path]:
+    """Yield the paths of config.yaml among what a member keeps for itself; what is none is passed over."""
+    for text in own:
+        try:
+            yield parsed_path(text)
+        except UsageProblem:
+            continue
+
+
+def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Path]:
+    if config is not None and judged.values:
+        for entry in config.entries:
+            if entry.kind == "scalar" and entry.value and judged.values.names_in(entry.value.encode()):
+                yield entry.path
+
+
+# --- config.yaml
+
+
+class Comparison(NamedTuple):
+    """Compares a member's config.yaml with what its lead shares. `on`: channels that are the member's to switch."""
+
+    kept: Kept
+    on: frozenset[str]
+
+    def differences(
+        self, mine: Value | None, theirs: Value | None, path: Path = ()
+    ) -> Iterator[tuple[str, Path, Value | None]]:
+        """Yield (action, path, new value) until the member has what is shared: mappings key by key, lists as wholes.
+
+        Raises LookupError where a single value would take the place of something that is the member's own.
+        """
+        if path and self.kept.is_flag(path):
+            if mine is not None and theirs is None and self.kept.channel(path) not in self.on:
+                yield "add", path, mine
+        elif path and self.kept.covers(path):
+            return
+        elif mine is None:
+            if theirs is not None:
+                yield from self._without(theirs, path)
+        elif mine.kind == "mapping" and theirs is not None and theirs.kind == "mapping":
+            yield from self._inside(mine, theirs, path)
+        elif theirs is not None and self.kept.is_below(path, theirs):
+            if mine.items or (mine.kind == "scalar" and mine.tag != "null"):
+                raise LookupError(path)
+            yield from self._inside(Value("mapping", "map"), theirs, path)
+        else:
+            shared = self._shared(mine, path)
+            if shared is not None and (theirs is None or meaning(shared) != meaning(theirs)):
+                yield ("add" if theirs is None else "set"), path, shared
+
+    def _inside(self, mine: Value, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:
+        names = dict.fromkeys(name for value in (mine, theirs) for name, _ in value.named())
+        for name in names:
+            yield from self.differences(mine.child(name), theirs.child(name), (*path, name))
+
+    def _without(self, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:
+        """Yield the removals of all that is not the member's own."""
+        if self.kept.stays(path):
+            return
+        if self.kept.is_below(path, theirs):
+            for name, below in theirs.named():
+                yield from self._without(below, (*path, name))
+        else:
+            yield "remove", path, None
+
+    def _shared(self, mine: Value, path: Path) -> Value | None:
+        """Return what of a value a member gets that has nothing there, None when that is nothing."""
+        if path and self.kept.is_flag(path):
+            return mine if self.kept.channel(path) not in self.on else None
+        if path and self.kept.covers(path):
+            return None
+        if mine.kind != "mapping" or not mine.items:
+            return mine
+        items = tuple(
+            (key, shared)
+            for key, value in mine.items
+            if key is not None and (shared := self._shared(value, (*path, key.text))) is not None
+        )
+        return mine._replace(items=items) if items else None
+
+
+# --- .env
+
+
+def variable_differences(
+    pool: EnvDocument, member: EnvDocument, carried: Iterable[str], gone: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (action, name) until a member's `.env` has the carried variables as the pool has them, and not the gone."""
+    for name in carried:
+        wanted, found = pool.get(name), member.get(name)
+        if wanted is not None and (found is None or _readings(found) != _readings(wanted)):
+            yield ("add" if found is None else "set"), name
+    for name in gone:
+        if member.get(name) is not None:
+            yield "remove", name
+
+
+def with_variables_of(
+    pool: EnvDocument, member: EnvDocument, changes: Iterable[tuple[str, str]], known: Collection[str]
+) -> bytes:
+    """Return a member's `.env` after these changes. Raises DocumentError where the readers of Hermes would not all see
+    what they see in the pool."""
+    actions = {name: action for action, name in changes}
+    gone = [entry for entry in member.entries if not entry.commented and actions.get(entry.name) == "remove"]
+    wanted = {name: entry for name, action in actions.items() if action != "remove" and (entry := pool.get(name))}
+    plain = {name: entry.literal for name, entry in wanted.items() if _is_plain(entry)}
+    counting = {name: entry for name in wanted if (entry := member.get(name)) is not None}
+    raw = member.edit(
+        remove=gone,
+        set_values={counting[name]: text for name, text in plain.items() if name in counting},
+        append=[(name, plain.get(name, "")) for name in wanted if name not in counting],
+    )
+    after = EnvDocument.parse(raw, path=member.path, known_keys=known)
+    odd = [entry for name, entry in wanted.items() if name not in plain]
+    if odd:
+        after = EnvDocument.parse(
+            after.edit(text_edits=_as_written(pool, after, odd)), path=after.path, known_keys=known
+        )
+    return _checked(after, wanted)
+
+
+def _as_written(pool: EnvDocument, member: EnvDocument, entries: Iterable[EnvEntry]) -> Iterator[TextEdit]:
+    """Yield the edits that put values there just as they are written in the pool: over several lines, interpolated."""
+    for entry in entries:
+        found = member.get(entry.name)
+        if found is not None:
+            yield TextEdit(found.value_start, found.rest_end, pool.text[entry.value_start : entry.rest_end])
+
+
+def _checked(after: EnvDocument, wanted: Mapping[str, EnvEntry]) -> bytes:
+    for name, entry in wanted.items():
+        found = after.get(name)
+        if found is None or _readings(found) != _readings(entry):
+            raise DocumentError(after.path, found.line if found else None, DISAGREE, hint=DISAGREE_HINT)
+    return after.raw
+
+
+def _readings(entry: EnvEntry) -> tuple[str, str]:
+    return entry.literal, entry.line_value
+
+
+def _is_plain(entry: EnvEntry) -> bool:
+    return entry.literal == entry.line_value and quoted(entry.literal) is not None

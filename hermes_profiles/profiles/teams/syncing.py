@@ -1,0 +1,304 @@
+"""The plan of a team's sync: what members share with their lead becomes as the lead has it; what is theirs stays.
+
+Nothing is written here, and the lead is only read. What a member is to have depends on the lead's files, its own
+identity and what it keeps for itself, so a second sync finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yamlpath import spelled
+from hermes_profiles.documents.yamlput import drop, put
+from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.carried import SyncChange, comment_warning, setting_change, variable_change
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.discovery import META, read_sections
+from hermes_profiles.profiles.holdings import channels_in
+from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.meta import edited
+from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, check_may_write, settings_file
+from hermes_profiles.profiles.snapshot import read_document
+
+from .drift import Comparison, kept_by, variable_differences, with_variables_of
+from .faults import fault_of
+from .linking import LinkChange, link_changes
+from .owning import Ownership, with_ownership
+from .pool import Pool, read_pool
+from .record import TEAM, Membership, Team, Teams, membership_in, membership_values
+from .shares import Share
+
+# What a sync changes can only in odd cases make something else a member's own; then it is looked at again.
+_MOST_ROUNDS = 4
+
+
+class MemberSync(NamedTuple):
+    """What happens to one member; no changes and no problem: it has all as its lead has it.
+
+    `problem`: why nothing can be done about this member; the others are synced all the same.
+    """
+
+    team: str
+    profile: str
+    changes: tuple[SyncChange, ...] = ()
+    steps: tuple[Step, ...] = ()
+    problem: Problem | None = None
+    warnings: tuple[Problem, ...] = ()
+
+
+class TeamSync(NamedTuple):
+    """A sync that may be carried out; `plan` is None when nothing is to do. `faults`: of teams that cannot be synced
+    at all."""
+
+    plan: ChangePlan | None
+    members: tuple[MemberSync, ...]
+    faults: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return all that keeps something from being as it should be."""
+        return (*self.faults, *(each.problem for each in self.members if each.problem is not None))
+
+
+class When(NamedTuple):
+    """`trash_id`: of what goes to the trash, a new one; `deleted_at`: the time now, ISO."""
+
+    trash_id: str
+    deleted_at: str
+
+
+def plan_team_sync(
+    world: World, teams: Teams, chosen: Sequence[Team], when: When, *, own: Sequence[Ownership] = ()
+) -> TeamSync:
+    """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer.
+
+    Raises NotFound and UsageProblem for what `own` names and is not there. What cannot be read or edited with
+    certainty is a fault of its team, or a problem of its member.
+    """
+    found: list[MemberSync] = []
+    faults: list[Problem] = []
+    warnings: list[Problem] = []
+    for team in chosen:
+        fault = fault_of(team, teams)
+        try:
+            pool = read_pool(team, world) if fault is None else None
+        except HermesProfilesError as error:
+            fault = error.problem
+            pool = None
+        if fault is not None or pool is None:
+            faults += [fault] if fault is not None else []
+            continue
+        warnings += pool.warnings
+        shared = _Shared(world, pool)
+        found += [_synced(shared, member, own, when) for member in team.members]
+    return TeamSync(_plan(chosen, found, own), tuple(found), tuple(faults), tuple(warnings))
+
+
+def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Ownership]) -> ChangePlan | None:
+    changed = [each for each in found if each.steps]
+    if not changed:
+        return None
+    names = [team.name for team in chosen]
+    profiles = tuple(each.profile for each in changed)
+    words = [word for each in own for word in each.as_words()]
+    summary = f"sync {', '.join(profiles)} with the team {' and '.join(dict.fromkeys(each.team for each in changed))}"
+    steps = tuple(step for each in changed for step in each.steps)
+    return ChangePlan(("team", "sync", *names, *words), summary, steps, profiles=profiles)
+
+
+def _synced(shared: _Shared, member: str, own: Sequence[Ownership], when: When) -> MemberSync:
+    try:
+        return _Member(shared, member, [each for each in own if each.member == member], when).synced()
+    except LookupError as error:
+        key, place = spelled(error.args[0]), shared.layout.home(member) / CONFIG
+        problem = Problem(
+            "in-the-way", f"{member} has something of its own below {key}, where its lead has a single value ({place})",
+            member, f"put one of them right, or say `hermes-profiles team sync --own {member}:{key}`",
+        )  # fmt: skip
+    except (NotFound, UsageProblem):  # what the user named is not there
+        raise
+    except HermesProfilesError as error:
+        problem = error.problem._replace(target=member)
+    return MemberSync(shared.pool.team.name, member, problem=problem)
+
+
+class _Shared:
+    """What is the same for all members of one team, read once."""
+
+    def __init__(self, world: World, pool: Pool) -> None:
+        self.world, self.pool = world, pool
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.world.catalog
+
+    @property
+    def layout(self) -> Layout:
+        return self.world.layout
+
+    @cached_property
+    def config(self) -> Value | None:
+        """Return what config.yaml of a member is to hold, None when it is not shared."""
+        if Share.CONFIG not in self.pool.team.share:
+            return None
+        return YamlDocument.parse(self.pool.documents.get(CONFIG, b""), path=f"{self.pool.team.lead}/{CONFIG}").value()
+
+    @cached_property
+    def env(self) -> EnvDocument:
+        return self._env(self.pool.documents.get(ENV, b""), f"{self.pool.team.lead}/{ENV}")
+
+    def _env(self, raw: bytes, path: str) -> EnvDocument:
+        return EnvDocument.parse(raw, path=path, known_keys=self.catalog.known_names)
+
+    def env_of(self, file: SettingsFile) -> EnvDocument:
+        """Return the `.env` of a member. Raises DocumentError."""
+        return self._env(file.raw or b"", str(file.path))
+
+
+class _State(NamedTuple):
+    """A member's files on the way to what they are to be."""
+
+    config: SettingsFile
+    env: SettingsFile
+    membership: Membership
+
+
+class _Member:
+    """One member of a team."""
+
+    def __init__(self, shared: _Shared, name: str, own: Sequence[Ownership], when: When) -> None:
+        self.name = name
+        self._shared, self._layout, self._catalog = shared, shared.layout, shared.catalog
+        self._ownership, self._when = own, when
+        self.changes: list[SyncChange] = []
+        self.warnings: list[Problem] = []
+
+    def synced(self) -> MemberSync:
+        """Return what happens to this member."""
+        layout, name = self._layout, self.name
+        config, env = (settings_file(layout, name, file) for file in (CONFIG, ENV))
+        for file in (config, env):
+            check_may_write(layout, file)
+        meta = read_sections(layout.home(name) / META, (TEAM,), certain=True)
+        before = membership_in(meta) or Membership(self._shared.pool.team.name)
+        state = _State(config, env, self._owning(before, config, env))
+        for _ in range(_MOST_ROUNDS):
+            after = self._settled(state)
+            if after == state:
+                break
+            state = after
+        else:
+            raise Failed(f"{name} does not settle: each sync would change it again", target=name, code="unsettled")
+        steps = [
+            *self._about(before, state.membership),
+            *self._replaced(env, state.env, private=True),
+            *self._replaced(config, state.config, private=any(each.hidden for each in self.changes)),
+            *self._links(state.membership.own),
+        ]
+        return MemberSync(
+            self._shared.pool.team.name, name, tuple(self.changes), tuple(steps), warnings=tuple(self.warnings)
+        )  # fmt: skip
+
+    def _owning(self, before: Membership, config: SettingsFile, env: SettingsFile) -> Membership:
+        if not self._ownership:
+            return before
+        known = {entry.name for document in (self._shared.env, self._shared.env_of(env)) for entry in document.entries}
+        values = [config.config().value(), *([self._shared.config] if self._shared.config is not None else [])]
+        after = with_ownership(before, self._ownership, known, values)
+        for action, keys in (("keep", set(after.own) - set(before.own)), ("share", set(before.own) - set(after.own))):
+            self.changes += [SyncChange("own", key, action, None, None, hidden=False) for key in sorted(keys)]
+        return after
+
+    def _settled(self, state: _State) -> _State:
+        """Return the files after one look at them."""
+        env = self._shared.env_of(state.env)
+        config = state.config.config()
+        kept, names = kept_by(config, env, state.membership.own, self._catalog)
+        carried = tuple(name for name in self._shared.pool.variables if name not in names)
+        gone = [name for name in state.membership.env if name not in carried and name not in names]
+        changes = list(variable_differences(self._shared.env, env, carried, gone))
+        if changes:
+            raw = with_variables_of(self._shared.env, env, changes, self._catalog.known_names)
+            self.changes += [variable_change(name, action) for action, name in changes]
+            state = state._replace(env=state.env._replace(raw=raw))
+        if self._shared.config is not None:
+            on = frozenset((*self._on(state), self._shared.pool.team.channel))
+            state = state._replace(config=self._edited(state.config, config, Comparison(kept, on)))
+        return state._replace(membership=state.membership._replace(env=carried))
+
+    def _on(self, state: _State) -> tuple[str, ...]:
+        """Return the channels that are on for this member."""
+        files = HomeFiles(self._layout.home(self.name), self._catalog.known_names)
+        for file in (state.config, state.env):
+            files.expect(file.name, file.raw or b"")
+        return channels_in(files, files.sections(CONFIG, EVERYTHING), self._catalog)
+
+    def _edited(self, file: SettingsFile, document: YamlDocument, comparison: Comparison) -> SettingsFile:
+        before = document.value()
+        for action, path, after in list(comparison.differences(self._shared.config, before)):
+            self.changes.append(setting_change(path, action, before.at(path), after, self._catalog))
+            if after is None:
+                document = drop(document, path)
+                continue
+            warning = comment_warning(self.name, path, document)
+            self.warnings += [warning] if warning is not None else []
+            document = put(document, path, after)
+        return file._replace(raw=document.raw) if document.raw != (file.raw or b"") else file
+
+    # steps
+
+    def _about(self, before: Membership, after: Membership) -> Iterable[Step]:
+        if before == after:
+            return
+        path = Path(os.path.realpath(self._layout.home(self.name))) / META
+        raw = read_document(path) or b""
+        new = edited(raw, membership_values(after), path=str(path))
+        if new != raw:
+            if not self.changes:  # which variables came from the lead is noted anew, and nothing else
+                self.changes.append(SyncChange("own", META, "set", None, None, hidden=False))
+            yield ReplaceFile(path, Secret(new), 0o600, signature(path))
+
+    def _replaced(self, before: SettingsFile, after: SettingsFile, *, private: bool) -> Iterable[Step]:
+        step = before.replaced(after.raw or b"", private=private)
+        if step is not None:
+            yield step
+
+    def _links(self, own: Sequence[str]) -> Iterable[Step]:
+        pool, home = self._shared.pool, self._layout.home(self.name)
+        real = Path(os.path.realpath(home))  # steps open folders without following links
+        found = list(link_changes(self._layout, pool.team.lead, self.name, pool.links, own))
+        self.changes += [_link_row(each) for each in found]
+        own_things = [home / each.path for each in found if each.action == "replace"]
+        if own_things and home.is_symlink():
+            raise Refused(
+                f"{own_things[0]} is {self.name}'s own, and its home is a link to {real}: nothing there can go to the "
+                "trash", target=self.name, code="home-is-link", hint=f"move it away: `mv {own_things[0]} "
+                f"{own_things[0]}.own`",
+            )  # fmt: skip
+        yield from steps_to_trash_files(
+            self._layout, self.name, own_things, trash_id=self._when.trash_id,
+            deleted_at=self._when.deleted_at, reason=f"in the place of what {self.name} shares with {pool.team.lead}",
+        )  # fmt: skip
+        for each in found:
+            seen = None if each.action == "replace" else each.signature
+            yield ReplaceFile(real / each.path, None, expected=seen, link=each.target)
+
+
+def _link_row(change: LinkChange) -> SyncChange:
+    before = scalar("str", change.found) if change.found else None
+    after = scalar("str", f"a link to {change.target}") if change.target is not None else None
+    return SyncChange("link", change.path, change.action, before, after, hidden=False)

@@ -1,0 +1,334 @@
+"""A team's sync: members get what their lead shares, keep what is theirs, and a second one finds nothing to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from team_sync_world import KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows
+
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.result import NotFound, UsageProblem
+from hermes_profiles.profiles.teams.record import Membership, read_membership
+from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> SyncWorld:
+    return make_sync_world(tmp_path)
+
+
+def config(world: SyncWorld, name: str) -> dict[str, object]:
+    data = YamlDocument.parse((world.home(name) / "config.yaml").read_bytes()).data()
+    assert isinstance(data, dict)
+    return data
+
+
+@pytest.mark.parametrize("lead", ["default", "boss"])
+@pytest.mark.parametrize(
+    "share", [DEFAULT_SHARES, tuple(Share), (), (Share.KEYS,), (Share.CONFIG,), (Share.SKILLS, Share.MEMORY)]
+)
+@pytest.mark.parametrize("accounts", [True, False])
+def test_new_members_are_as_their_lead(tmp_path: Path, lead: str, share: tuple[Share, ...], accounts: bool) -> None:
+    world = make_sync_world(tmp_path, lead=lead, share=share, accounts=accounts)
+    found = world.plan()
+    assert (rows(found), found.plan, found.problems) == ({}, None, ())
+
+
+def test_what_the_lead_changes_reaches_every_member(world: SyncWorld) -> None:
+    lead = world.picture()
+    world.edit("default", "config.yaml", "gpt-5  # the best", "gpt-6  # better")
+    world.edit("default", "config.yaml", "toolsets: [web, terminal]\n", "auxiliary:\n  timeout: 9\n")
+    world.edit("default", ".env", KEY, "sk-CANARY-shared-key-0002")
+    world.edit("default", ".env", "TZ=Europe/Berlin\n", "TAVILY_API_KEY=CANARY-tavily-01\n")
+    lead = {path: what for path, what in world.picture().items() if "/profiles" not in path}
+    found = world.sync()
+    expected = [
+        ("env", "OPENAI_API_KEY", "set"), ("env", "TAVILY_API_KEY", "add"), ("env", "TZ", "remove"),
+        ("config", "model.default", "set"), ("config", "auxiliary", "add"), ("config", "toolsets", "remove"),
+    ]  # fmt: skip
+    assert {name: sorted(changes) for name, changes in rows(found).items()} == dict.fromkeys(
+        ("ann", "bob"), sorted(expected)
+    )
+    for name in ("ann", "bob"):
+        assert "# the best" in world.read(name, "config.yaml")  # the member's own bytes stay where they can
+        assert config(world, name)["model"] == {"default": "gpt-6", "provider": "openai"}
+        assert config(world, name)["auxiliary"] == {"timeout": 9} and "toolsets" not in config(world, name)
+        env = world.read(name, ".env")
+        assert "OPENAI_API_KEY=sk-CANARY-shared-key-0002\n" in env and "TZ=" not in env
+        assert f"WEIXIN_TOKEN=CANARY-{name}-weixin-token\n" in env and LEAD_TOKEN not in env
+        membership = read_membership(world.home(name))
+        assert membership is not None and membership.env == ("OPENAI_API_KEY", "TAVILY_API_KEY")
+        assert oct((world.home(name) / ".env").stat().st_mode)[-3:] == "600"
+    assert {path: what for path, what in world.picture().items() if "/profiles" not in path} == lead
+
+
+def test_what_is_a_members_own_is_never_touched(world: SyncWorld) -> None:
+    weixin = config(world, "ann")["platforms"]["weixin"]  # type: ignore[index]
+    world.write("ann", {
+        "config.yaml": world.read("ann", "config.yaml").replace(
+            "platforms:", "onboarding: {seen: {busy: true}}\nTELEGRAM_HOME_CHANNEL: '7'\nplatforms:\n  slack:\n"
+            "    token: CANARY-own-slack\n    enabled: true\n  brand_new: {extra: {colour: red}}", 1,
+        ),
+        ".env": world.read("ann", ".env") + "TELEGRAM_BOT_TOKEN=7100000001:CANARYtelegramCANARYtelegram1\n"
+        "WEIXIN_ALLOWED_USERS=me\nMY_OWN=1\n",
+        "weixin/accounts/ann.json": "{}", "memories/MEMORY.md": "I am ann\n", "platforms/pairing/x.json": "{}",
+    })  # fmt: skip
+    before = world.picture()
+    assert rows(world.plan()) == {}
+    world.edit("default", "config.yaml", "gpt-5", "gpt-6")
+    world.sync()
+    after = world.picture()
+    changed = [path for path in after if after[path] != before.get(path) and path.startswith(str(world.home("ann")))]
+    assert changed == [str(world.home("ann") / "config.yaml")]
+    platforms = config(world, "ann")["platforms"]
+    assert platforms["weixin"]["extra"] == weixin["extra"] and weixin["extra"]  # type: ignore[index]
+    assert platforms["slack"] == {"token": "CANARY-own-slack", "enabled": True}  # type: ignore[index]
+    assert platforms["brand_new"] == {"extra": {"colour": "red"}}  # type: ignore[index]
+
+
+def test_a_member_may_not_have_more_than_its_lead(world: SyncWorld) -> None:
+    world.edit("ann", "config.yaml", "toolsets:", "mcp_servers: {x: {url: http://x}}\ntoolsets:")
+    world.edit("ann", "config.yaml", "openai\n", "openai\n  base_url: http://mine\n")
+    found = world.sync()
+    assert rows(found) == {"ann": [("config", "model.base_url", "remove"), ("config", "mcp_servers", "remove")]}
+
+
+def test_a_secret_is_in_no_row(world: SyncWorld) -> None:
+    world.edit("default", "config.yaml", "model:", "providers: {x: {api_key: CANARY-provider}}\nmodel:")
+    (change,) = world.plan().members[0].changes
+    assert (change.key, change.hidden, change.before, change.after) == ("providers", True, None, None)
+
+
+# --- channels
+
+
+def test_a_channel_the_lead_gains_stays_off_at_members(world: SyncWorld) -> None:
+    world.edit("default", "config.yaml", "platforms:", (
+        "platforms:\n  telegram:\n    token: 7100000001:CANARYtelegramCANARYtelegram1\n"
+        "    extra: {require_mention: true}"
+    ))  # fmt: skip
+    world.sync()
+    assert config(world, "ann")["platforms"]["telegram"] == {  # type: ignore[index]
+        "extra": {"require_mention": True}, "enabled": False,
+    }  # fmt: skip
+
+
+def test_a_members_own_channel_is_not_switched_off(world: SyncWorld) -> None:
+    """It is on by its token alone: a flag of the lead's block would switch it off."""
+    token = "TELEGRAM_BOT_TOKEN=7100000002:CANARYtelegramCANARYtelegram2\n"
+    world.write("ann", {".env": world.read("ann", ".env") + token})
+    world.edit("default", "config.yaml", "platforms:", "platforms:\n  telegram: {extra: {require_mention: true}}")
+    world.sync()
+    ann, bob = (config(world, name)["platforms"]["telegram"] for name in ("ann", "bob"))  # type: ignore[index]
+    assert ann == {"extra": {"require_mention": True}} and bob == {**ann, "enabled": False}
+
+
+def test_the_teams_channel_is_never_switched(tmp_path: Path) -> None:
+    world = make_sync_world(tmp_path, accounts=False)
+    world.write("ann", {".env": world.read("ann", ".env") + "WEIXIN_TOKEN=CANARY-a\nWEIXIN_ACCOUNT_ID=ann@im.bot\n"})
+    world.edit("default", "config.yaml", "      dm_policy", "      send_chunk_delay_seconds: 1.5\n      dm_policy")
+    world.sync()
+    weixin = config(world, "ann")["platforms"]["weixin"]  # type: ignore[index]
+    assert "enabled" not in weixin and "dm_policy" not in weixin["extra"]
+
+
+def test_nothing_of_a_member_is_overwritten_by_a_single_value(world: SyncWorld) -> None:
+    world.edit("default", "config.yaml", world.read("default", "config.yaml").split("platforms:")[1], "\n")
+    before = config(world, "ann")["platforms"]
+    world.sync()
+    assert config(world, "ann")["platforms"] == before  # the lead has `platforms:` and nothing below it
+    assert before["weixin"]["extra"]  # type: ignore[index]
+
+
+# --- what a member keeps
+
+
+def test_a_member_keeps_what_it_says(world: SyncWorld) -> None:
+    world.edit("ann", "config.yaml", "gpt-5", "mine")
+    world.edit("ann", ".env", KEY, "sk-CANARY-my-own-key")
+    found = world.sync(own=["ann:model.default", "ann:OPENAI_API_KEY"])
+    assert rows(found)["ann"] == [("own", "OPENAI_API_KEY", "keep"), ("own", "model.default", "keep")]
+    assert config(world, "ann")["model"]["default"] == "mine"  # type: ignore[index]
+    assert "sk-CANARY-my-own-key" in world.read("ann", ".env")
+    assert read_membership(world.home("ann")) == Membership("family", ("TZ",), ("model.default", "OPENAI_API_KEY"))
+    world.edit("default", "config.yaml", "gpt-5", "gpt-6")
+    world.sync()
+    assert config(world, "ann")["model"]["default"] == "mine"  # type: ignore[index]
+    assert config(world, "bob")["model"]["default"] == "gpt-6"  # type: ignore[index]
+    world.sync(not_own=["ann:model.default", "ann:OPENAI_API_KEY"])
+    assert config(world, "ann")["model"]["default"] == "gpt-6"  # type: ignore[index]
+    assert KEY in world.read("ann", ".env") and "my-own" not in world.read("ann", ".env")
+
+
+def test_what_a_member_keeps_may_be_absent(world: SyncWorld) -> None:
+    world.write("ann", {"config.yaml": "toolsets: [web, terminal]\ngateway: {}\n"})
+    world.sync(own=["ann:model.default"])
+    assert config(world, "ann")["model"] == {"provider": "openai"}
+
+
+@pytest.mark.parametrize("text", ["ann", "ann:", ":model", "ann:a,b", "ann:toolsets[0]", "ann:a..b", "A N:model"])
+def test_what_is_no_ownership_is_refused(world: SyncWorld, text: str) -> None:
+    with pytest.raises(UsageProblem):
+        world.plan(own=[text])
+
+
+def test_nothing_can_be_kept_that_is_not_there(world: SyncWorld) -> None:
+    with pytest.raises(NotFound, match=r"neither ann nor its lead has modle\.default"):
+        world.plan(own=["ann:modle.default"])
+    with pytest.raises(NotFound, match=r"ann does not keep model for itself"):
+        world.plan(not_own=["ann:model"])
+
+
+# --- links
+
+
+def test_links_are_mended_and_what_was_there_waits_in_the_trash(world: SyncWorld) -> None:
+    before = world.picture()
+    home = world.home("ann")
+    (home / "skills").unlink()
+    (home / "SOUL.md").unlink()
+    world.write("ann", {"skills/own/SKILL.md": "# mine\n", "SOUL.md": "I am seeded\n"})
+    (world.home("bob") / "skills").unlink()
+    (world.home("bob") / "skills").symlink_to("../ann/skills")
+    (world.home("bob") / "SOUL.md").unlink()
+    broken = world.picture()
+    found = world.sync()
+    assert rows(found) == {
+        "ann": [("link", "skills", "replace"), ("link", "SOUL.md", "replace")],
+        "bob": [("link", "skills", "set"), ("link", "SOUL.md", "add")],
+    }
+    assert world.picture() == before
+    (entry,) = trash_entries(world.layout)
+    assert (entry.name, entry.kind, sorted(entry.paths)) == ("ann", "files", ["SOUL.md", "skills"])
+    assert (entry.home / "skills/own/SKILL.md").read_text() == "# mine\n"
+    undo(world.layout, now=noon)
+    assert world.picture() == broken
+
+
+def test_a_skill_of_the_lead_is_there_at_once(world: SyncWorld) -> None:
+    world.write("default", {"skills/sing/SKILL.md": "# sing\n"})
+    assert (world.home("ann") / "skills/sing/SKILL.md").read_text() == "# sing\n"
+    assert rows(world.plan()) == {}
+
+
+def test_links_follow_what_the_lead_gains_and_loses(world: SyncWorld) -> None:
+    world.write("default", {"plugins/x/plugin.yaml": "name: x\n"})
+    os.remove(world.layout.root / "SOUL.md")
+    found = world.sync()
+    changes = [("link", "SOUL.md", "remove"), ("link", "plugins", "add")]
+    assert rows(found) == {"ann": changes, "bob": changes}
+    assert not os.path.lexists(world.home("ann") / "SOUL.md")
+    assert (world.home("bob") / "plugins/x/plugin.yaml").exists()
+    world.write("default", {"SOUL.md": "again\n"})
+    world.sync()
+    assert world.read("bob", "SOUL.md") == "again\n"
+
+
+def test_links_to_a_lead_of_another_name_lead_to_the_one_there_is(tmp_path: Path) -> None:
+    world = make_sync_world(tmp_path, lead="boss")
+    before = world.picture()
+    world.home("boss").rename(world.home("chief"))  # as Hermes renames, and our own rename does not
+    world.lead = "chief"
+    found = world.sync()
+    assert {key for changes in rows(found).values() for key in changes} == {
+        ("link", "skills", "set"), ("link", "SOUL.md", "set"),
+    }  # fmt: skip
+    world.home("chief").rename(world.home("boss"))
+    world.sync()
+    assert world.picture() == before
+
+
+def test_what_is_shared_no_longer_is_taken_back(world: SyncWorld) -> None:
+    world.edit("default", "profile.yaml", "skills, persona, config, keys", "skills")
+    found = world.sync()
+    assert rows(found)["ann"] == [
+        ("env", "OPENAI_API_KEY", "remove"), ("env", "TZ", "remove"), ("link", "SOUL.md", "remove"),
+    ]  # fmt: skip
+    assert config(world, "ann")["model"] == {"default": "gpt-5", "provider": "openai"}  # no more compared
+
+
+def test_a_members_own_file_stays_where_nothing_is_shared(world: SyncWorld) -> None:
+    world.write("ann", {"plugins/mine/plugin.yaml": "x"})
+    (world.home("bob") / "hooks").symlink_to("/nowhere")
+    assert rows(world.plan()) == {}
+
+
+def test_a_link_to_itself_is_never_made(world: SyncWorld) -> None:
+    """The lead's skills lie in a member's home: somebody shared them by hand before."""
+    (world.home("ann") / "skills").unlink()
+    shutil.move(world.layout.root / "skills", world.home("ann") / "skills")
+    (world.layout.root / "skills").symlink_to("profiles/ann/skills")
+    found = world.plan()
+    (problem,) = found.problems
+    assert problem.code == "pool-in-member" and found.plan is None
+    assert (world.home("ann") / "skills/cook/SKILL.md").exists()
+
+
+def test_a_home_behind_a_link_gets_links_that_lead_there(world: SyncWorld, tmp_path: Path) -> None:
+    shutil.move(world.home("ann"), tmp_path / "elsewhere")
+    world.home("ann").symlink_to(tmp_path / "elsewhere")
+    (world.home("ann") / "skills").unlink()
+    world.sync()
+    assert (world.home("ann") / "skills/cook/SKILL.md").exists()
+
+
+# --- faults
+
+
+def test_one_member_that_cannot_be_read_does_not_stop_the_others(world: SyncWorld) -> None:
+    world.edit("default", "config.yaml", "gpt-5", "gpt-6")
+    world.write("ann", {"config.yaml": "a: [\n"})
+    found = world.plan()
+    (problem,) = found.problems
+    assert problem.target == "ann" and "config.yaml:" in problem.message
+    assert found.plan is not None and found.plan.profiles == ("bob",)
+
+
+def test_a_value_in_the_place_of_a_members_own_is_a_problem(world: SyncWorld) -> None:
+    world.edit("default", "config.yaml", "gateway:\n  multiplex_profiles: true\n", "gateway: all\n")
+    world.edit("ann", "config.yaml", "gateway: {}", "gateway: {relay_id: CANARY-relay, multiplex_profiles: true}")
+    (problem,) = world.plan().problems
+    assert problem.code == "in-the-way" and "gateway" in problem.message
+
+
+@pytest.mark.parametrize(("profile", "code"), [("default", "no-lead"), ("bob", "two-leads")])
+def test_a_team_without_a_lead_or_with_two_is_left_alone(world: SyncWorld, profile: str, code: str) -> None:
+    before = world.read("default", "profile.yaml")
+    if code == "no-lead":
+        world.write("default", {"profile.yaml": "description: x\n"})
+    else:
+        world.write("eve", {"profile.yaml": before})
+    world.edit("default", "config.yaml", "gpt-5", "gpt-6")
+    found = world.plan()
+    assert [each.code for each in found.problems] == [code] and found.plan is None and found.members == ()
+
+
+def test_a_lead_that_is_a_member_is_no_lead(world: SyncWorld) -> None:
+    world.write("default", {"profile.yaml": world.read("default", "profile.yaml") + "team: {name: family}\n"})
+    found = world.plan()
+    assert [each.code for each in found.problems] == ["lead-is-member"] and found.plan is None
+
+
+def test_a_lead_that_cannot_be_read_is_a_fault_of_its_team_alone(world: SyncWorld) -> None:
+    world.write("boss", {"config.yaml": "model: x\n", "profile.yaml": "teams: {sales: {channel: weixin}}\n"})
+    world.write("eva", {"profile.yaml": "team: {name: sales}\n"})
+    world.write("default", {".env": "A='open\n"})
+    found = world.plan()
+    assert [each.target for each in found.problems] == [str(world.layout.root / ".env")]
+    assert found.plan is not None and found.plan.profiles == ("eva",)
+
+
+def test_a_file_that_two_profiles_share_is_not_written(world: SyncWorld) -> None:
+    (world.home("ann") / "config.yaml").unlink()
+    (world.home("ann") / "config.yaml").symlink_to("../../config.yaml")
+    world.edit("default", "config.yaml", "gpt-5", "gpt-6")
+    before = world.read("default", "config.yaml")
+    found = world.plan()
+    assert [each.code for each in found.problems] == ["shared-file"]
+    assert found.plan is not None and found.plan.profiles == ("bob",)
+    assert world.read("default", "config.yaml") == before
