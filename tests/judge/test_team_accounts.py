@@ -1,0 +1,274 @@
+"""Many WeChat accounts on real Hermes, in one multiplexed gateway and as processes: who polls, who answers whom, and
+what is kept where.
+
+Three accounts always; ten and thirty with HERMES_PROFILES_NIGHTLY=1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from accounts_world import BOSS, World, account_id, eventually, friend, token, world_of
+
+pytestmark = pytest.mark.judge
+
+MODES = ("multiplex", "processes")
+NEWCOMER = "newcomer"
+NIGHTLY = pytest.mark.skipif(
+    os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="many gateways: HERMES_PROFILES_NIGHTLY=1"
+)
+MANY = (3, pytest.param(10, marks=NIGHTLY), pytest.param(30, marks=NIGHTLY))
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"m{number:02}" for number in range(1, count + 1))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with world_of("accounts") as made:
+        made.lead()
+        yield made
+
+
+def heard(world: World) -> list[tuple[str, str, str]]:
+    """Return (account, person, word) of every answer of the model so far."""
+    return sorted(
+        (account, each.to, match[1])
+        for account, sent in world.ilink.sent.items()
+        for each in sent
+        if (match := re.match(r"heard (\S+)", each.text))
+    )
+
+
+@pytest.mark.parametrize("count", MANY)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World, mode: str, count: int) -> None:
+    members = names(count)
+    world.by_hand(members)
+    world.serve(mode)
+
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+    for member in members:
+        (answer,) = world.answered(member, friend(member))
+        assert answer == f"heard say-hello-{member} · persona the-lead · skills first · turns 1"
+    # Somebody whom another member knows gets nothing here; who is known at all members has a conversation with each.
+    others = dict(zip(members, (*members[1:], members[0]), strict=True))
+    for member in members:
+        world.ilink.say(token(member), friend(others[member]), f"say-stranger-{member}")
+        world.ilink.say(token(member), BOSS, f"say-boss-{member}")
+    for member in members:
+        (answer,) = world.answered(member, BOSS)
+        assert answer == f"heard say-boss-{member} · persona the-lead · skills first · turns 1"
+    world.idle()
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-again-{member}")
+    for member in members:
+        answer = world.answered(member, friend(member), 2)[1]
+        assert answer.startswith(f"heard say-again-{member} ") and answer.endswith(" turns 2")
+
+    assert heard(world) == sorted(
+        (token(member), person, f"say-{word}-{member}")
+        for member in members
+        for person, word in ((friend(member), "hello"), (friend(member), "again"), (BOSS, "boss"))
+    )
+    for member in members:
+        sent = world.ilink.sent[token(member)]
+        assert {each.to for each in sent} == {friend(member), BOSS}
+        assert {each.context for each in sent} == {
+            f"context-of-{to}-at-{token(member)}" for to in (friend(member), BOSS)
+        }
+    assert dict(world.ilink.most_at_once) == {token(member): 1 for member in members}
+    assert world.ilink.unknown == []
+    _nobody_heard_another(world, members)
+    world.stop()
+    _accounts_are_at_home(world, members)
+
+
+def _nobody_heard_another(world: World, members: tuple[str, ...]) -> None:
+    """No request to the model has words from two accounts."""
+    for said in world.ilink.asked:
+        words = set(re.findall(r"say-[a-z]+-(m\d\d)", str(said)))
+        assert len(words) == 1, words
+
+
+def _accounts_are_at_home(world: World, members: tuple[str, ...]) -> None:
+    for member in members:
+        places = world.holders(token(member)) | world.holders(account_id(member))
+        assert places and all(place.startswith(f"profiles/{member}/") for place in places), places
+
+
+def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: World) -> None:
+    members = names(3)
+    world.by_hand(members)
+    world.serve("processes")
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+    for member in members:
+        world.answered(member, friend(member))
+    world.stop()
+    for member in members:
+        places = world.holders(f"say-hello-{member}")
+        assert any(f"profiles/{member}/state.db" in place for place in places), places
+        assert all(place.startswith(f"profiles/{member}/") for place in places), places
+
+
+def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: World) -> None:
+    """So it is in 0.19.0: one state.db, and what agents log goes to the lead and to the first member that answers."""
+    members = names(3)
+    world.by_hand(members)
+    world.serve("multiplex")
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+    for member in members:
+        world.answered(member, friend(member))
+    world.stop()
+    for member in members:
+        places = world.holders(f"say-hello-{member}")
+        assert any(place.startswith("state.db") for place in places), places
+        assert all(re.match(r"state\.db|sessions/|logs/|profiles/\w+/logs/", place) for place in places), places
+        assert not (world.home(member) / "state.db").exists()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_skill_added_to_the_lead_is_there_for_every_member_at_once(world: World, mode: str) -> None:
+    """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
+    members = names(3)
+    world.by_hand(members)
+    world.serve(mode)
+    list_skills = "use-tool skills_list {}"
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-before-{member} {list_skills}")
+    for member in members:
+        (answer,) = world.answered(member, friend(member))
+        assert answer.endswith(" · tool first")
+    world.idle()
+    world.skill("second")
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-after-{member} {list_skills}")
+    for member in members:
+        answer = world.answered(member, friend(member), 2)[1]
+        assert answer.startswith(f"heard say-after-{member} ") and answer.endswith(" · tool first,second")
+    world.stop()
+    world.ilink.reset()
+    world.serve(mode)
+    for member in members:
+        world.ilink.say(token(member), BOSS, f"say-started-{member}")
+    for member in members:
+        (answer,) = world.answered(member, BOSS)
+        assert answer == f"heard say-started-{member} · persona the-lead · skills first,second · turns 1"
+
+
+def codes(world: World, member: str) -> list[str]:
+    """Return the pairing codes that a newcomer got through a member's account."""
+    texts = [each.text for each in list(world.ilink.sent[token(member)]) if each.to == NEWCOMER]
+    return [found[0] for text in texts if (found := re.findall(r"`([A-HJ-NP-Z2-9]{8})`", text))]
+
+
+def asks_to_pair(world: World, member: str) -> str:
+    """Let the newcomer write to a member, and return the code that comes back."""
+    world.ilink.say(token(member), NEWCOMER, f"say-knock-{member}")
+    eventually(lambda: codes(world, member), lambda: f"no code: {dict(world.ilink.sent)}\n{world.logs()}")
+    return codes(world, member)[0]
+
+
+def test_who_is_approved_at_one_process_is_a_stranger_at_another(world: World) -> None:
+    first, second, third = members = names(3)
+    world.by_hand(members, dm_policy="pairing")
+    world.serve("processes")
+    world.hermes("-p", first, "pairing", "approve", "weixin", asks_to_pair(world, first))
+    world.ilink.say(token(first), NEWCOMER, "say-again-first")
+    assert world.answered(first, NEWCOMER)[0].startswith("heard say-again-first ")
+    assert asks_to_pair(world, second)
+    assert not world.ilink.answers(token(second), NEWCOMER) and not world.ilink.sent[token(third)]
+    world.stop()
+    assert world.holders(NEWCOMER, "**/*approved*") == {f"profiles/{first}/platforms/pairing/weixin-approved.json"}
+
+
+def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(world: World) -> None:
+    """In 0.19.0 its codes are the lead's: approving one lets nobody in at the member. An approval that is in the
+    member's own store counts, and at no other member."""
+    first, second, _ = members = names(3)
+    world.by_hand(members, dm_policy="pairing")
+    world.serve("multiplex")
+    code = asks_to_pair(world, first)
+    assert "not found" in world.hermes("-p", first, "pairing", "approve", "weixin", code)
+    assert "Approved" in world.hermes("-p", "default", "pairing", "approve", "weixin", code)
+    assert world.holders(NEWCOMER, "**/*approved*") == {"platforms/pairing/weixin-approved.json"}
+    approvals = world.home(second) / "pairing" / "weixin-approved.json"
+    world.private(approvals, json.dumps({NEWCOMER: {"user_name": "", "approved_at": 1.0}}))
+    for member in members:
+        world.ilink.say(token(member), NEWCOMER, f"say-again-{member}")
+    assert world.answered(second, NEWCOMER)[0].startswith(f"heard say-again-{second} ")
+    world.ilink.say(token(second), NEWCOMER, "say-last")
+    world.answered(second, NEWCOMER, 2)
+    assert {account for account, _, _ in heard(world)} == {token(second)}
+
+
+def interrupted(world: World, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
+    """Let the friend of each member say two things, the second one while the agent works on the first; returns the
+    words answered by account once the last one that is waited for was answered."""
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-first-{member} take-time")
+    done = world.ilink.wait(lambda: sum("take-time" in str(each) for each in world.ilink.asked) >= len(members), 60)
+    assert done, world.logs()
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-second-{member}")
+    for member in members:
+        said = f"heard say-{last}-{member} "
+        done = world.ilink.wait(lambda m=member, s=said: s in str(world.ilink.answers(token(m), friend(m))), 60)  # type: ignore[misc]
+        assert done, f"{said} was not answered: {dict(world.ilink.sent)}\n{world.logs()}"
+    world.idle()
+    return {account: [word for one, _, word in heard(world) if one == account] for account in world.ilink.sent}
+
+
+def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> None:
+    members = names(3)
+    world.by_hand(members)
+    world.serve("processes")
+    words = interrupted(world, members, "second")  # what was begun may be given up for it
+    assert {account: said[-1] for account, said in words.items()} == {
+        token(one): f"say-second-{one}" for one in members
+    }
+
+
+@pytest.mark.parametrize("is_known_to_lead", [False, True])
+def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead_knows(
+    world: World, is_known_to_lead: bool
+) -> None:
+    """In 0.19.0 whoever writes meanwhile is looked up in the lead's allow-list, not in the member's."""
+    members = names(3)
+    world.by_hand(members)
+    if is_known_to_lead:
+        with (world.root / ".env").open("a") as env:
+            env.write(f"WEIXIN_ALLOWED_USERS={','.join(friend(member) for member in members)}\n")
+    world.serve("multiplex")
+    words = ("first", "second") if is_known_to_lead else ("first",)
+    answered = interrupted(world, members, words[-1])
+    assert answered == {token(one): [f"say-{word}-{one}" for word in words] for one in members}
+    # What lets them be heard opens no other member to them.
+    world.ilink.say(token(members[0]), friend(members[1]), "say-stranger")
+    world.ilink.say(token(members[0]), BOSS, "say-boss")
+    if not is_known_to_lead:
+        world.answered(members[0], BOSS)
+    world.idle()
+    assert friend(members[1]) not in {each.to for each in world.ilink.sent[token(members[0])]}
+
+
+def test_one_gateway_takes_a_member_for_the_lead_when_the_lead_has_an_account_too(world: World) -> None:
+    """In 0.19.0 what is said to a member at work is then lost, and a notice goes out through the lead's account."""
+    members = names(3)
+    world.by_hand(members)
+    world.lead_has_an_account()
+    world.serve("multiplex")
+    answered = interrupted(world, members, "first")
+    assert answered.pop(token("default")) == []
+    assert answered == {token(one): [f"say-first-{one}"] for one in members}
+    notices = world.ilink.sent[token("default")]
+    assert {each.to for each in notices} == {friend(one) for one in members}
+    assert all("Interrupting current task" in each.text for each in notices)
