@@ -80,7 +80,7 @@ class OpenClaw:
                 content: object = None
                 if stat.S_ISLNK(status.st_mode):
                     content = os.readlink(path)
-                elif stat.S_ISREG(status.st_mode) and os.access(path, os.R_OK):
+                elif stat.S_ISREG(status.st_mode) and os.access(path, os.R_OK) and status.st_size < 2**24:
                     content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
                 found[path] = (status.st_mode, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, content)
         return found

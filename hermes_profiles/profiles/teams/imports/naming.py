@@ -64,7 +64,8 @@ def _line_rows(text: str, path: str) -> Iterator[tuple[int, str, str]]:
     for line, words in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         if not words.strip() or words.lstrip().startswith("#"):
             continue
-        parts = [part.strip().strip("\"'") for part in re.split(r"\s*[,;\t]\s*|\s+", words.strip(), maxsplit=1)]
+        between = r"[,;\t]" if re.search(r"[,;\t]", words.strip()) else r"\s+"
+        parts = [part.strip().strip("\"'") for part in re.split(between, words.strip(), maxsplit=1)]
         if len(parts) != 2 or not all(parts):
             raise DocumentError(path, line, "this is no id with a name", hint=_HINT)
         columns = [column_of_names(part) for part in parts] if is_first else []
@@ -119,7 +120,8 @@ def renamed(
             bad.append(Bad("", _lost(each, "no account of this import has this id")))
         elif len(places) > 1 or (places and places[0] in wishes):
             bad.append(Bad("", _lost(each, "several accounts have this id, or another line names this one")))
-        wishes |= dict.fromkeys(places[:1], each)
+        for place in places[:1]:
+            wishes.setdefault(place, each)
     return tuple(
         candidate._replace(name=wishes[number].name, is_exact=True) if number in wishes else candidate
         for number, candidate in enumerate(candidates)

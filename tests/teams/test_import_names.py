@@ -1,0 +1,133 @@
+"""What members are called: after their accounts, or as a file says; always the same, and never a name that is taken."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_profiles.model.names import RESERVED, check_new_name
+from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.teams.imports.found import Candidate, weixin_account
+from hermes_profiles.profiles.teams.imports.naming import Named, names_for, read_names, renamed, safe_name
+
+
+def candidate(account_id: str, name: str = "", *, exact: bool = False, user: str = "") -> Candidate:
+    account = weixin_account(account_id, "CANARY", "", user=user, origin=f"file-of-{account_id}")
+    return Candidate(account, account_id.replace("@", "-").replace(".", "-"), name, exact)
+
+
+def named(*candidates: Candidate, taken: tuple[str, ...] = ()) -> list[str]:
+    pairs, bad = names_for(candidates, taken.__contains__)
+    assert bad == ()
+    return [name for name, _ in pairs]
+
+
+@pytest.mark.parametrize(("called", "name"), [
+    ("Mum's Phone", "mum-s-phone"), ("  ÉCOLE_2 ", "ecole_2"), ("张三", ""), ("张三 work", ""), ("-_-", ""), ("", ""),
+    ("a" * 99, "a" * 40), ("a" * 39 + " b", "a" * 39), ("📱 home", "home"), ("../etc", "etc"), ("\n", ""),
+])  # fmt: skip
+def test_names_are_made_safe(called: str, name: str) -> None:
+    assert safe_name(called) == name
+
+
+def test_members_are_called_after_their_accounts() -> None:
+    assert named(candidate("b0f5860fdecb@im.bot"), candidate("B0F5@im.bot"), candidate("x@im.bot", "Mum")) == [
+        "b0f5860fdecb", "b0f5", "mum",
+    ]  # fmt: skip
+
+
+def test_no_name_is_given_twice_or_taken_or_reserved() -> None:
+    given = [
+        candidate("mum@im.bot"),
+        candidate("x@im.bot", "mum"),
+        candidate("y@im.bot", "Mum"),
+        candidate("root@im.bot"),
+    ]
+    assert named(*given, taken=("mum-2",)) == ["mum", "mum-3", "mum-4", "weixin"]
+    assert named(candidate("z@im.bot", "default")) == ["z"]
+
+
+def test_a_name_that_was_asked_for_is_kept_from_derived_ones() -> None:
+    assert named(candidate("mum@im.bot"), candidate("x@im.bot", "mum", exact=True)) == ["mum-2", "mum"]
+
+
+def test_a_name_that_was_asked_for_and_is_taken_is_refused() -> None:
+    pairs, bad = names_for([candidate("x@im.bot", "mum", exact=True), candidate("y@im.bot", "mum", exact=True),
+                            candidate("z@im.bot", "dad", exact=True)], ("dad",).__contains__)  # fmt: skip
+    assert [name for name, _ in pairs] == ["mum"]
+    assert [each.problem.message for each in bad] == [
+        "file-of-y@im.bot: file-of-x@im.bot is to be called mum already",
+        "file-of-z@im.bot: there is a profile dad already",
+    ]
+
+
+@given(st.lists(st.tuples(st.text(max_size=50), st.text(string.ascii_letters + "._-", min_size=1)), max_size=8),
+       st.sets(st.sampled_from(["a", "a-2", "weixin", "x"])))  # fmt: skip
+def test_every_account_gets_a_name_of_its_own(given: list[tuple[str, str]], taken: set[str]) -> None:
+    candidates = [candidate(f"{account_id}@im.bot", name) for name, account_id in given]
+    names = named(*candidates, taken=tuple(taken))
+    assert len(set(names)) == len(names) == len(candidates) and not set(names) & (taken | RESERVED)
+    assert [check_new_name(name) for name in names] == names == named(*candidates, taken=tuple(taken))
+
+
+# A file of names
+
+
+def read(folder: Path, content: str | bytes) -> list[tuple[str, str, str]]:
+    path = folder / "names"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return [(each.place.rpartition(":")[2], each.key, each.name) for each in read_names(path)]
+
+
+@pytest.mark.parametrize("content", [
+    "a@im.bot mum\nb@im.bot dad\n", "a@im.bot,mum\nb@im.bot,dad", "a@im.bot;mum\r\nb@im.bot;dad\r\n",
+    "a@im.bot\tmum\nb@im.bot\tdad\n", "a@im.bot  ,  mum\n\"b@im.bot\",'dad'\n", "\ufeffa@im.bot MUM\nb@im.bot Dad",
+    "a@im.bot,mum\nb@im.bot,dad".encode("utf-16"), '{"a@im.bot": "mum",\n"b@im.bot": "dad"}',
+    '[{"id": "a@im.bot", "name": "mum"},\n{"account_id": "b@im.bot", "member": "dad"}]',
+])  # fmt: skip
+def test_files_of_names_of_every_make_read_the_same(tmp_path: Path, content: str | bytes) -> None:
+    assert read(tmp_path, content) == [("1", "a@im.bot", "mum"), ("2", "b@im.bot", "dad")]
+
+
+@pytest.mark.parametrize("content", ["# who\nid,name\na@im.bot,mum\n", "\nmember;account_id\nmum;a@im.bot\n",
+    "\nUser ID\tName\na@im.bot\tmum\n"])  # fmt: skip
+def test_a_first_line_may_name_the_columns(tmp_path: Path, content: str) -> None:
+    assert read(tmp_path, content) == [("3", "a@im.bot", "mum")]
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("a@im.bot\n", ":1: this is no id"), ("a mum\nb CANARY x\n", ":2: the name"),
+    ("a root\n", ":1: the name of the member is"),
+    ("a mum\n\nb mum\n", ":3: this name stands in line 1"),
+    ("a@im.bot x\na-im-bot y\n", ":2: this account stands in line 1"),
+    ('{"a": 7}', ":1: this is no id"), ('{"a": ""}', ":1: this is no id"), ("[7]", ":1: this is no id"),
+    ('{"a": "x"', "not valid JSON"), ('[{"name": "x"}]', ":1: this is no id"), ("a,CANARY/ä\n", ":1: the name"),
+])  # fmt: skip
+def test_what_is_no_name_is_told_with_its_line(tmp_path: Path, content: str, words: str) -> None:
+    with pytest.raises(DocumentError, match=words) as error:
+        read(tmp_path, content)
+    assert "CANARY" not in str(error.value) + str(error.value.problem)
+
+
+def test_a_name_finds_its_account_by_either_id_or_its_user() -> None:
+    candidates = [candidate("a@im.bot"), candidate("b@im.bot"), candidate("c@im.bot", user="o9c@im.wechat")]
+    wishes = [Named("f:1", "a@im.bot", "one"), Named("f:2", "b-im-bot", "two"), Named("f:3", "o9c@im.wechat", "three")]
+    new, bad = renamed(candidates, wishes, ())
+    assert [(each.name, each.is_exact) for each in new] == [("one", True), ("two", True), ("three", True)] and bad == ()
+
+
+def test_a_name_without_an_account_is_told_but_for_those_that_are_left_out() -> None:
+    wishes = [Named("f:1", "gone@im.bot", "one"), Named("f:2", "stale-im-bot", "two")]
+    new, bad = renamed([candidate("a@im.bot")], wishes, ("stale@im.bot",))
+    assert [each.problem.message for each in bad] == ["f:1: no account of this import has this id"]
+    assert not new[0].is_exact
+
+
+def test_two_lines_for_one_account_are_told() -> None:
+    wishes = [Named("f:1", "a@im.bot", "one"), Named("f:2", "o9@im.wechat", "two")]
+    new, bad = renamed([candidate("a@im.bot", user="o9@im.wechat")], wishes, ())
+    assert new[0].name == "one" and bad[0].problem.message.startswith("f:2: ")

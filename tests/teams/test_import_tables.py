@@ -1,0 +1,206 @@
+"""Accounts in tables: CSV as spreadsheets write it, JSON; errors have a line and never a value."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from openclaw_world import BASE
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.teams.imports.found import Reading
+from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
+
+WEIXIN, TELEGRAM, SLACK = (load_catalog().channels[name] for name in ("weixin", "telegram", "slack"))
+ROWS = (
+    ("member", "account_id", "token", "base_url", "user_id", "allow"),
+    ("mum", "aaa111@im.bot", "CANARY-1", "", "o9m@im.wechat", ""),
+    ("", "bbb222-im-bot", "CANARY-2", "https://wx.example/", "", "o9a@im.wechat o9b@im.wechat"),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.csv"
+
+
+def csv_of(file: Path, content: str | bytes, channel: object = WEIXIN) -> Reading:
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    file.chmod(0o600)
+    found = read_csv(file, channel)  # type: ignore[arg-type]
+    assert "CANARY" not in repr(found)
+    return found
+
+
+def json_of(file: Path, content: object, channel: object = WEIXIN) -> Reading:
+    file.write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
+    file.chmod(0o600)
+    found = read_json_table(file, channel)  # type: ignore[arg-type]
+    assert "CANARY" not in repr(found)
+    return found
+
+
+def lines(rows: object = ROWS, delimiter: str = ",", end: str = "\n") -> str:
+    return "".join(delimiter.join(row) + end for row in rows)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("content", [
+    lines(), lines(delimiter=";"), lines(delimiter="\t"), lines(end="\r\n"), lines(end="\r"), "\ufeff" + lines(),
+    lines().encode("utf-16"), b"\xff\xfe" + lines(delimiter="\t").encode("utf-16-le"),
+    b"\xfe\xff" + lines(delimiter=";", end="\r\n").encode("utf-16-be"), "sep=;\r\n" + lines(delimiter=";", end="\r\n"),
+    lines([[f'"{cell}"' for cell in row] for row in ROWS]), lines([[f" {cell} " for cell in row] for row in ROWS]),
+    lines().replace("account_id", "Account ID").replace("base_url", "baseUrl").replace("token", "Bot-Token"),
+    lines().replace("account_id", "WEIXIN_ACCOUNT_ID").replace(",token", ",weixin_token").replace("allow", "WEIXIN_ALLOWED_USERS"),
+    lines([row[::-1] for row in ROWS]), lines() + "\n\n,,,\n", lines().rstrip("\n"),
+])  # fmt: skip
+def test_tables_of_every_make_read_the_same(file: Path, content: str | bytes) -> None:
+    found = csv_of(file, content)
+    assert found.bad == () and found.notes == ()
+    first, second = found.found
+    assert (first.name, first.is_exact, second.name, second.is_exact) == ("mum", True, "", False)
+    assert [each.account.id for each in found.found] == ["aaa111@im.bot", "bbb222@im.bot"]
+    assert [each.account.variables["WEIXIN_TOKEN"].reveal() for each in found.found] == ["CANARY-1", "CANARY-2"]
+    assert [each.account.variables["WEIXIN_BASE_URL"].reveal() for each in found.found] == [BASE, "https://wx.example"]
+    assert [each.account.allowed for each in found.found] == [
+        ("o9m@im.wechat",), ("o9a@im.wechat", "o9b@im.wechat"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "words"), [
+    (("mum", "", "CANARY"), "no account_id"), (("mum", "../x", "CANARY"), "account_id cannot be one"),
+    (("mum", "a b", "CANARY"), "account_id cannot be one"), (("mum", "aaa111@im.bot", ""), "no token"),
+    (("mum", "aaa111@im.bot", "CANARY two"), "blanks"), (("mum", "aaa111@im.bot", '"CANARY\ntwo"'), "line breaks"),
+    (("m m", "aaa111@im.bot", "CANARY"), "1 to 64 of a-z"), (("root", "aaa111@im.bot", "CANARY"), "reserved"),
+    (("CANARY-ä", "aaa111@im.bot", "CANARY"), "1 to 64"), (("mum", "aaa111@im.bot", "CANARY", "http://x"),
+    "no https"),
+    (("mum", "aaa111@im.bot", "CANARY", "", "a b"), "user_id"), (("mum", "aaa111@im.bot", "CANARY", "", "", "*"),
+    "every"),
+    (("mum", "aaa111@im.bot", "CANARY", "", "", "ü"), "who may talk"),
+    (("mum", "aaa111@im.bot", "CANARY", "", "", "", "CANARY"), "more cells"),
+])  # fmt: skip
+def test_rows_that_are_no_account_are_told_with_their_line(file: Path, cells: tuple[str, ...], words: str) -> None:
+    found = csv_of(file, lines([ROWS[0], (), ROWS[1], cells, ROWS[2]]))
+    assert [each.account.id for each in found.found] == ["aaa111@im.bot", "bbb222@im.bot"]
+    (bad,) = found.bad
+    assert words in bad.problem.message and bad.problem.message.startswith(f"{file}:4: ")
+
+
+def test_lines_are_counted_through_cells_of_several_lines(file: Path) -> None:
+    content = 'account_id,token,description\naaa111@im.bot,CANARY-1,"two\r\nlines"\n\nbbb222@im.bot,,x\n'
+    assert csv_of(file, content).bad[0].problem.message.startswith(f"{file}:5: ")
+    assert csv_of(file, "sep=,\n" + content).bad[0].problem.message.startswith(f"{file}:6: ")
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("", "no column"), ("mum,aaa111@im.bot,CANARY\n", "no column account_id"), ("CANARY\n", "no column"),
+    ("member,token\nmum,CANARY\n", "no column account_id"), ("member,account_id\nmum,x\n", "no column token"),
+    ("account_id,token,bot token\n", "two columns are the token"), ("account_id,token\n", "no account stands in it"),
+    ('account_id,token\naaa111@im.bot,"CANARY\n', ":2: its quotes"),
+    ('account_id,token\n"a"b,CANARY\n', ":2: its quotes"),
+    ("account_id,token\na,CANARY\0\n", ":2: a NUL"),
+    ("account_id,token\n" + "a" * 200_000 + "\n", ":2: its quotes do not"),
+    (b"\xff\xfe\x00\x00a\x00\x00\x00", "UTF-32"),
+])  # fmt: skip
+def test_files_that_are_no_table_are_refused(file: Path, content: str | bytes, words: str) -> None:
+    with pytest.raises(DocumentError, match=words) as error:
+        csv_of(file, content)
+    assert "CANARY" not in str(error.value) and str(file) in str(error.value) and error.value.problem.hint
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink(path, path), lambda path: None])
+def test_what_is_no_file_is_refused(file: Path, make: object) -> None:
+    make(file)  # type: ignore[operator]
+    for read in (read_csv, read_json_table):
+        with pytest.raises(DocumentError, match=str(file)):
+            read(file, WEIXIN)
+
+
+def test_columns_nobody_knows_are_told_by_their_number(file: Path) -> None:
+    found = csv_of(file, "account_id,CANARY-x,token,\naaa111@im.bot,1,CANARY,\n")
+    assert "columns 2, 4 are not known" in found.notes[0].message and len(found.found) == 1
+
+
+def test_a_table_that_others_can_read_is_told(file: Path) -> None:
+    csv_of(file, lines())
+    file.chmod(0o640)
+    assert [note.code for note in read_csv(file, WEIXIN).notes] == ["readable-by-others"]
+
+
+def test_nobody_named_is_told(file: Path) -> None:
+    found = csv_of(file, "account_id,token\naaa111@im.bot,CANARY\n")
+    assert [note.code for note in found.notes] == ["nobody-allowed"] and found.found[0].account.allowed == ()
+
+
+# JSON
+
+OBJECT = {"accountId": "aaa111-im-bot", "token": "CANARY-1", "baseUrl": BASE, "allow": ["o9a@im.wechat"], "name": "mum"}
+
+
+@pytest.mark.parametrize("content", [[OBJECT], {"accounts": [OBJECT]}])
+def test_lists_of_objects_are_read(file: Path, content: object) -> None:
+    found = json_of(file, content)
+    (one,) = found.found
+    assert (one.account.id, one.name, one.account.allowed) == ("aaa111@im.bot", "mum", ("o9a@im.wechat",))
+    assert one.account.variables["WEIXIN_TOKEN"].reveal() == "CANARY-1" and found.notes == ()
+
+
+@pytest.mark.parametrize(("more", "line", "words"), [
+    ({"token": 7}, 9, "no text"), ({"token": None}, 9, "no token"), ({"token": {"a": "CANARY"}}, 9, "no text"),
+    ({"token": "CANARY\n2"}, 9, "line breaks"), ({"account_id": 1.5}, 7, "two keys"),
+    ({"accountId": []}, 8, "no text"),
+    ({"accountId": True}, 8, "no text"), ({"allow": {"a": 1}}, 11, "no list of ids"),
+    ({"allow": [[]]}, 11, "no list of ids"),
+    ({"name": "CANARY name"}, 14, "1 to 64"), ({"baseUrl": 7}, 10, "no URL"),
+])  # fmt: skip
+def test_objects_that_are_no_account_are_told_with_their_line(
+    file: Path, more: dict[str, object], line: int, words: str
+) -> None:
+    found = json_of(file, [{"id": "bbb222@im.bot", "token": "CANARY-0", "user": "u"}, {**OBJECT, **more}])
+    assert [each.account.id for each in found.found] == ["bbb222@im.bot"]
+    (bad,) = found.bad
+    assert words in bad.problem.message and f"{file}:{line}: " in bad.problem.message
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("", "empty"), ("{", ":1: not valid"), ("7", "no list"), ('{"accounts": {}}', "no list"), ("{}", "no list"),
+    ("[]", "no account"), ('[{"token": "CANARY",}]', ":1: not valid"), ("[" * 9999, "too deep"),
+    ("\ufeff[]", "no account"),
+])  # fmt: skip
+def test_files_that_are_no_list_are_refused(file: Path, content: str, words: str) -> None:
+    with pytest.raises(DocumentError, match=words) as error:
+        json_of(file, content)
+    assert "CANARY" not in str(error.value)
+
+
+def test_what_is_no_object_is_told(file: Path) -> None:
+    assert [each.problem.message.split(": ")[1] for each in json_of(file, ["CANARY", 7, None]).bad] == [
+        "it is no object"
+    ] * 3
+
+
+def test_keys_nobody_knows_are_counted(file: Path) -> None:
+    assert "2 keys not known" in json_of(file, [{**OBJECT, "CANARY": 1, "x": 2}]).notes[0].message
+
+
+# Other channels
+
+
+def test_other_channels_have_their_variables_as_columns(file: Path) -> None:
+    found = csv_of(file, "member,TELEGRAM_BOT_TOKEN,allow\neva,71:CANARY,4711\n", TELEGRAM)
+    (one,) = found.found
+    assert one.account.channel == "telegram" and one.account.allowed == ("4711",)
+    assert {name: value.reveal() for name, value in one.account.variables.items()} == {
+        "TELEGRAM_BOT_TOKEN": "71:CANARY"
+    }
+    assert (
+        json_of(file, [{"token": "71:CANARY", "allow": [4711]}], TELEGRAM).found[0].account.variables
+        == one.account.variables
+    )
+
+
+def test_what_logs_in_must_be_whole(file: Path) -> None:
+    found = csv_of(file, "member,SLACK_TEAM_ID,allow\neva,T1,U1\n", SLACK)
+    assert "SLACK_BOT_TOKEN" in found.bad[0].problem.message or "SLACK_APP_TOKEN" in found.bad[0].problem.message
