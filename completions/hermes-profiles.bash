@@ -115,7 +115,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='profile text+' ;;
         'team')
-            commands='create list show remove add import sync check'
+            commands='create list show remove add import sync check run-mode'
             options='--help' ;;
         'team create')
             options='--lead --channel --members --share --dry-run --home --json --help'
@@ -148,6 +148,10 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--home --json --help'
             values=' --home:folder '
             arguments='text' ;;
+        'team run-mode')
+            options='--yes --install --timeout --dry-run --manager --home --json --help'
+            values=' --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='=multiplex,processes' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;

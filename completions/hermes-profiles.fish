@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' shim' ' shim install' ' shim remove' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -82,6 +82,8 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --own --not-own --home
         case ' team check'
             set values --home
+        case ' team run-mode'
+            set values --timeout --manager --home
         case ' shim install'
             set values --shell --home
         case ' shim remove'
@@ -600,6 +602,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a import -d 'Bring in accounts from elsewhere: one new member each, all of them or none'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a sync -d 'Give members what their lead shares now: settings, keys, links'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a check -d 'Tell in what members are not as their lead any more; exit 3 when there is something'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a run-mode -d 'Have one gateway serve all profiles (multiplex), or one run for each (processes); without a word, tell which'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool is shared.'
@@ -668,6 +671,16 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -s h -l hel
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\' 0 0' -a 'multiplex processes'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s y -l yes -d 'Accept what a person may decide: it is told what that is.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l install -d 'On the way back, write and start services for profiles without one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'

@@ -273,6 +273,22 @@ def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
     if runtime is None or not runtime.served:
         return None
     process = prove(home, world, pid_record(home)).process or prove(home, world, lock_record(home)).process
-    if process is None or runtime.pid != process.pid:
+    if process is None or runtime.pid != process.pid or _serves_no_more(world, home, process):
         return None
     return process, runtime
+
+
+def _serves_no_more(world: World, home: Path, process: Process) -> bool:
+    """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
+    whom an earlier one served in the file, and writes its own pid beside it."""
+    from .inventory import multiplexing_asked
+
+    started = world.processes.epoch(process)
+    try:
+        changed = os.stat(home / "config.yaml").st_mtime
+    except OSError:
+        return False
+    if started is None or started <= changed:
+        return False
+    # A service's own variable, or a release that always multiplexes, is not seen here: then nothing was switched off.
+    return multiplexing_asked(home, process.variables or {}) is False

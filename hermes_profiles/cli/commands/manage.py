@@ -30,6 +30,7 @@ from hermes_profiles.model.result import ExitCode, Problem, Result
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.roots import active_profile, require
+from hermes_profiles.profiles.teams.relinking import followers
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
@@ -103,7 +104,10 @@ def rename(
             raise taken(str(session.layout.home(target)))  # before its gateway is stopped
         going = Renaming(session, source, target, source_home)
         plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
-        data: dict[str, Any] = {"profile": target, "before": source, "path": str(session.layout.home(target))}
+        data: dict[str, Any] = {
+            "profile": target, "before": source, "path": str(session.layout.home(target)),
+            "followers": [name for name, _ in followers(session.layout, source, target)],
+        }  # fmt: skip
         warnings += script_warnings(session, source)
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
@@ -112,7 +116,9 @@ def rename(
             plan = going.with_services(plan)
             carry_out(session, plan, data, dry_run=dry_run)
         warnings += going.finish(dry_run=dry_run)
-        return answer("rename", plan, data, warnings, f"{source} is {target} now, at {data['path']}", going.errors)
+        follow = f"; links of {team_neighbours.named(data['followers'])} follow" if data["followers"] else ""
+        line = f"{source} is {target} now, at {data['path']}{follow}"
+        return answer("rename", plan, data, warnings, line, going.errors)
 
     run(("rename",), session, body)
 
@@ -304,6 +310,10 @@ def _undo(session: FleetSession, change: str | None, *, dry_run: bool) -> Answer
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
     entry = choose(Journal(layout.state), change)
+    if entry.command[:2] == ("team", "run-mode"):  # the gateways are as much of it as the files
+        from hermes_profiles.cli.commands.team_mode import undo_switch
+
+        return undo_switch(session, entry, dry_run=dry_run)
     data: dict[str, Any] = {"undone": entry.id, "summary": entry.summary, "dry_run": dry_run}
     plan = plan_undo(entry, layout)
     undoing = Undoing(session, plan, entry.profiles)

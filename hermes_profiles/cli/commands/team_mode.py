@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.plan import describe
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.journal import Entry
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, describe
+from hermes_profiles.changes.undo import plan_undo
 from hermes_profiles.cli import output
 from hermes_profiles.cli.acting import DRY_RUN, SETTLE, Act
 from hermes_profiles.cli.examples import examples
@@ -100,15 +103,38 @@ def run_mode(
     run(COMMAND, session, body)
 
 
-class RunMode:
-    """One run of the command."""
+def undo_switch(session: FleetSession, entry: Entry, *, dry_run: bool) -> Answer:
+    """Take back a switch of the run mode: its files as an undo does, services as the other way does.
 
-    def __init__(self, session: FleetSession, timeout: float, *, yes: bool, install: bool, dry_run: bool) -> None:
+    Raises Refused when a file was changed since, or when the switch was only a part of the way.
+    """
+    plan = plan_undo(entry, session.layout)
+    config = session.layout.home(DEFAULT) / "config.yaml"
+    if not any(isinstance(step, ReplaceFile) and step.path == config for step in plan.steps):
+        raise Refused(
+            f"{entry.id} took further profiles in and did not switch the run mode", target=entry.id, code="partial",
+            hint="have all as it was with `hermes-profiles team run-mode processes`",
+        )  # fmt: skip
+    command = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
+    try:
+        return command.to_processes() if entry.command[2:] == (MULTIPLEX,) else command.to_multiplex()
+    except InTheWay as error:
+        return error.answer()
+
+
+class RunMode:
+    """One run of the command. `write`: makes the change of files, and returns its id."""
+
+    def __init__(
+        self, session: FleetSession, timeout: float = SETTLE, *, yes: bool = False, install: bool = False,
+        dry_run: bool = False, write: Callable[[ChangePlan], str] | None = None,
+    ) -> None:  # fmt: skip
         self._session = session
         self._timeout = timeout
         self._yes = yes
         self._install = install
         self._dry_run = dry_run
+        self._write = write or apply_plan(session.world)
         self._mode_wanted = ""
         self._notes: list[Problem] = []
 
@@ -165,7 +191,7 @@ class RunMode:
         if self._dry_run:
             return self._planned_there(there, gateways)
         with records.switching(layout):
-            done = self._carried_out(lambda switch: switch.there(apply_plan(session.world), self._check_quietly))
+            done = self._carried_out(lambda switch: switch.there(self._write, self._check_quietly))
         data = {"mode": MULTIPLEX, "changed": True, "dry_run": False, **written(there)}
         return self._answered(data, done, f"one gateway, that of {DEFAULT}, serves all profiles now")
 
@@ -250,7 +276,7 @@ class RunMode:
         if self._dry_run:
             return self._planned_back(bare)
         with records.switching(layout):
-            done = self._carried_out(lambda switch: switch.back(record, apply_plan(session.world)))
+            done = self._carried_out(lambda switch: switch.back(record, self._write))
         if self._install and bare:
             done = done._replace(outcomes=(*done.outcomes, *self._installed(bare, manager)))
         data = {"mode": PROCESSES, "changed": True, "dry_run": False}

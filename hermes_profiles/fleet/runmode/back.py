@@ -4,7 +4,7 @@ goes and the rest stays."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,9 +62,11 @@ def plan_back(layout: Layout, record: Record | None, catalog: Catalog, more: Ite
 def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
     """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
     journal = Journal(layout.state)
+    entries = journal.entries()
+    ways_back = {entry.id for entry in entries if entry.command[:3] == (*COMMAND, "processes")}
     found: dict[Path, Touched] = {}
-    for entry in reversed(journal.entries()):  # oldest first
-        if not _is_ours(entry, record):
+    for entry in reversed(entries):  # oldest first
+        if not _is_ours(entry, record, ways_back):
             continue
         for step in entry.steps:
             if step.kind not in (Kind.REPLACE, Kind.REMOVE):
@@ -78,9 +80,11 @@ def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
     return found
 
 
-def _is_ours(entry: Entry, record: Record) -> bool:
-    is_switch = entry.command[:3] == (*COMMAND, "multiplex") and entry.status is Status.DONE
-    return is_switch and entry.started >= record.since
+def _is_ours(entry: Entry, record: Record, ways_back: Collection[str]) -> bool:
+    """Return whether a change led to one gateway for all, since what was is kept: a switch, or an undo of the way
+    back."""
+    is_switch = entry.command[:3] == (*COMMAND, "multiplex") or entry.undo_of in ways_back
+    return is_switch and entry.status is Status.DONE and entry.started >= record.since
 
 
 class _Back:

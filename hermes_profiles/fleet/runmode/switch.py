@@ -6,6 +6,7 @@ whom it should, all goes back as it was.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.runtime import write_runtime
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.conflicts import LiveLock
@@ -25,7 +27,7 @@ from hermes_profiles.fleet.memory import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.overlay import managed_folder
 from hermes_profiles.fleet.program import find_installation, program_for
-from hermes_profiles.fleet.records import state_record
+from hermes_profiles.fleet.records import STATE_FILE, state_record
 from hermes_profiles.fleet.redaction import redacted, secrets_of
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
@@ -35,6 +37,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.services.managers.base import Manager
 
 from . import record as records
@@ -47,6 +50,7 @@ from .there import There, plan_there, recorded
 # So long an account that was connected before may take to be connected again, once the one gateway says it is up.
 _ACCOUNTS = 20.0
 _POLL = 0.2
+_LARGEST = 16 * 1024 * 1024
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 # A lock: channel and the digits of its file's name.
 Held = frozenset[tuple[str, str]]
@@ -246,6 +250,7 @@ class Switch:
             stopped = self._drive(Verb.STOP, (DEFAULT,), gateways)
             _check(stopped, "does not stop")
             outcomes += stopped
+        self._forget_served()
         removal = self._removal(default, was)
         plan = plan_back(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
@@ -261,6 +266,18 @@ class Switch:
         by_name = {each.profile: each for each in (*outcomes, *started)}
         ordered = tuple(by_name[name] for name in self.existing if name in by_name)
         return Done(ordered, change, (*plan.warnings, *self.warnings))
+
+    def _forget_served(self) -> None:
+        """Take out of the default's state file whom it served and which channels were up: Hermes keeps both there for
+        ever (SERVICES.md 4.1), and its next gateway, of that one profile, would be taken for a multiplexer."""
+        path = self.world.layout.home(DEFAULT) / STATE_FILE
+        try:
+            data = json.loads(read_regular(path, _LARGEST))
+        except (OSError, ValueError, RecursionError):
+            return
+        if isinstance(data, dict) and data.pop("served_profiles", None) is not None:
+            data.pop("platforms", None)
+            write_runtime(path, json.dumps(data).encode(), 0o600)
 
     def _removal(self, default: Gateway, was: Was | None) -> tuple[Step, ...]:
         """Return the steps that remove the default's service when there was none; it does not come back meanwhile."""

@@ -1,0 +1,125 @@
+"""A fake Hermes that multiplexes as 0.19.0 does: what others can see of it, driven under a real supervisord.
+
+The default's gateway, with `multiplex_profiles: true` in its config.yaml, writes whom it serves and holds a lock for
+each account; a named profile's gateway then ends with 1. Every gateway holds the lock of its own account.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from command_runner import Done, Runner
+from gateway_world import GATEWAY, GatewayWorld
+
+# `leaves-out` in the root names profiles that it does not serve, `loses` accounts it does not connect, by profile;
+# `no-multiplex` has it end with 78 as one that cannot start for all.
+_MULTIPLEXER = r"""
+import glob, hashlib
+named = os.path.basename(os.path.dirname(home)) == "profiles"
+root = os.path.dirname(os.path.dirname(home)) if named else home
+def read(path):
+    try:
+        return open(path).read()
+    except OSError:
+        return ""
+wanted = "multiplex_profiles: true" in read(os.path.join(root, "config.yaml"))
+if named and wanted:
+    try:
+        os.kill(json.loads(read(os.path.join(root, "gateway.pid")))["pid"], 0)
+        print("The default gateway is running as a profile multiplexer", flush=True)
+        sys.exit(1)
+    except (ValueError, KeyError, OSError):
+        pass
+if wanted and not named and os.path.exists(at("no-multiplex")):
+    print("Gateway multiplexer config error", flush=True)
+    sys.exit(78)
+folders = sorted(glob.glob(os.path.join(root, "profiles", "[a-z0-9]*"))) if wanted and not named else []
+skipped = read(at("leaves-out")).split()
+served = [name for name in map(os.path.basename, folders) if name not in skipped and name != "default"]
+def hold_locks():
+    places = os.path.join(os.environ["HOME"], ".local/state/hermes/gateway-locks")
+    os.makedirs(places, exist_ok=True)
+    homes = [home] + [os.path.join(root, "profiles", name) for name in served]
+    for each in homes:
+        lines = [line.partition("=")[2] for line in read(os.path.join(each, ".env")).splitlines()
+                 if line.startswith("WEIXIN_TOKEN=")]
+        if lines and lines[-1] and os.path.basename(each) not in read(at("loses")).split():
+            digest = hashlib.sha256(lines[-1].encode()).hexdigest()[:16]
+            path = os.path.join(places, "weixin-bot-token-" + digest + ".lock")
+            open(path, "w").write(json.dumps({{**me, "scope": "weixin-bot-token"}}))
+    for name in served + (["default"] if served else []):
+        os.makedirs(os.path.join(root, "profiles", name, "pairing"), exist_ok=True)
+"""
+_SCRIPT = (
+    GATEWAY.replace('lock = open(at("gateway.lock"), "a+")', _MULTIPLEXER + 'lock = open(at("gateway.lock"), "a+")')
+    .replace('"exit_reason": None}})', '"exit_reason": None, **more}})')
+    .replace('os.path.exists(at("platforms"))', 'os.path.isfile(at("platforms"))')
+    .replace('def state(word):', 'def state(word):\n    more = {{"served_profiles": ["default"] + served}} if folders else {{}}')
+    .replace('        state("running")', '        hold_locks()\n        state("running")')
+)  # fmt: skip
+
+
+class MultiplexWorld(GatewayWorld):
+    """One user with a root, members with WeChat accounts, and that Hermes."""
+
+    def __init__(self, runner: Runner, root: Path | None = None) -> None:
+        super().__init__(runner, root)
+        self.python.write_text(_SCRIPT.format(python=sys.executable))
+        self.profile("default")
+
+    def member(self, name: str, *, env: str = "", config: str = "", meta: str = "", team: str = "weixin") -> Path:
+        """Make a member of a team, with an account of its own."""
+        return self.make(name, {
+            ".env": f"WEIXIN_TOKEN=CANARY-token-{name}\nWEIXIN_ACCOUNT_ID=acc-{name}@im.bot\n{env}",
+            "config.yaml": config or "platforms:\n  weixin:\n    enabled: true\n    extra:\n      dm_policy: allowlist\n"
+            f"      allow_from: [friend-of-{name}]\n",
+            "profile.yaml": f"team:\n  name: {team}\n{meta}",
+        })  # fmt: skip
+
+    def mode(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """Run `hermes-profiles team run-mode`."""
+        return self.call("team", "run-mode", *arguments, env=env)
+
+    def moded(self, *arguments: str) -> Any:
+        """Run `hermes-profiles team run-mode`; it must succeed. Returns its data."""
+        done = self.mode(*arguments, "--json")
+        assert done.code == 0, done
+        return done.data
+
+    def states(self) -> dict[str, str]:
+        """Return profile → state of its gateway."""
+        return {name: row["state"] for name, row in self.rows().items()}
+
+    def kept(self) -> dict[str, bytes]:
+        """Return the files that a switch may touch, by their paths in the root; runtime files are left out."""
+        found = {}
+        for home in (self.root, *sorted(path for path in (self.root / "profiles").iterdir() if path.name[0] != ".")):
+            for name in (".env", "config.yaml", "profile.yaml"):
+                if (home / name).is_file():
+                    found[str((home / name).relative_to(self.root))] = (home / name).read_bytes()
+            for path in sorted((home / "platforms").rglob("*")) + sorted((home / "pairing").rglob("*")):
+                found[str(path.relative_to(self.root))] = path.read_bytes() if path.is_file() else b"folder"
+            if (home / "pairing").is_dir() and home != self.root:
+                found[str((home / "pairing").relative_to(self.root))] = b"folder"
+        if (self.root / "profiles/default").exists():
+            found["profiles/default"] = b"folder"
+        return found
+
+    def services(self) -> dict[str, tuple[bool, bool, bool]]:
+        """Return profile → (installed, enabled, runs) of its service."""
+        rows = self.rows()
+        return {
+            name: (row["service"]["installed"], row["service"]["enabled"], self.pid(name) is not None)
+            for name, row in rows.items()
+        }
+
+    def approve(self, name: str, *people: str, folder: str = "platforms/pairing", channel: str = "weixin") -> Path:
+        """Note people as approved, as Hermes does."""
+        path = self.home(name) / folder / f"{channel}-approved.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({who: {"user_name": who, "approved_at": 1.5} for who in people}, indent=2))
+        return path
