@@ -1,17 +1,18 @@
-"""team add: a member more, or an account for one that has none or another."""
+"""team add: a new member, a profile that joins, or an account for a member that has none or another."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.cli.changing import carry_out
+from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.cli.changing import carry_out, change_row, change_words
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
@@ -20,10 +21,16 @@ from hermes_profiles.cli.team_making import made, world_of
 from hermes_profiles.cli.team_report import account_words, next_lines, next_steps, team_row
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Refused, Result, UsageProblem
-from hermes_profiles.profiles.teams.accounts import shortened
+from hermes_profiles.profiles.carried import SyncChange
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.teams.accounts import Account, shortened
+from hermes_profiles.profiles.teams.adopting import adopt
 from hermes_profiles.profiles.teams.binding import Bound, bind
+from hermes_profiles.profiles.teams.holders import account_held
 from hermes_profiles.profiles.teams.members import NewMember, check_accounts, check_channel, check_variables
 from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
+from hermes_profiles.profiles.teams.syncing import When
 
 
 @examples(
@@ -32,7 +39,7 @@ from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
     "hermes-profiles team add anna --team weixin --allow wxid_mum,wxid_dad --dry-run",
 )
 def add(
-    member: Annotated[str, typer.Argument(help="A new profile, or a member that gets an account.")],
+    member: Annotated[str, typer.Argument(help="A new profile, one that joins, or a member that gets an account.")],
     team: Annotated[
         str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")
     ] = None,
@@ -64,6 +71,8 @@ def add(
 ) -> None:
     """Add a member to a team, or give one its account. An account that another profile has is refused.
 
+    A profile that is there already joins: what the team shares takes the place of its own, which goes to the trash.
+
     The secrets of an account never stand in the command: WeChat's token, or the variables of another channel, are asked
     for, or read from standard input (one NAME=VALUE on a line).
     """
@@ -80,7 +89,7 @@ def add(
         check_channel(found.channel, catalog)
         account = typed_account(found, name, words, catalog)
         if os.path.lexists(session.layout.home(name)):
-            return _bound(session, found, name, account, words, warnings, dry_run=dry_run)
+            return _changed(session, teams, found, name, account, words, warnings, dry_run=dry_run)
         if account is None and words.allow is not None:
             raise UsageProblem(
                 "--allow is for an account, and none was given", target="--allow",
@@ -124,59 +133,79 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
         )  # fmt: skip
 
 
-def _bound(
-    session: Session, team: Team, name: str, account: Any, words: AccountWords, warnings: list[Problem], *,
-    dry_run: bool,
+class _Work(NamedTuple):
+    """What is done to a profile that is there; no plan: nothing is to do."""
+
+    plan: ChangePlan | None = None
+    bound: Bound | None = None
+    changes: tuple[SyncChange, ...] = ()
+    to_trash: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def _changed(
+    session: Session, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords,
+    warnings: list[Problem], *, dry_run: bool,
 ) -> Answer:  # fmt: skip
-    """Give a member an account, or other people to talk to."""
-    layout, catalog = session.layout, world_of(session, team.lead).catalog
+    """Give a profile that is there an account or other people to talk to, and take it into the team if it is not."""
+    layout, world = session.layout, world_of(session, team.lead)
+    if account is not None:
+        check_variables(account, team, world.catalog)
+        check_accounts(layout, world.catalog, team, [account], besides=(name,))
+    joins = name not in team.members
+    work = _work(world, teams, team, name, account, words)
+    held = "" if account is not None else shortened(account_held(layout, name, team.channel, world.catalog))
+    row = _row(session, name, work, held)
+    data: dict[str, Any] = {
+        "team": team_row(team._replace(members=tuple(sorted({*team.members, name})))), "members": [row],
+        "next_steps": [f"a gateway that runs takes it up after: hermes-gateways restart {name}"] if work.plan else [],
+    }  # fmt: skip
+    if not row["account"]:
+        data["next_steps"] += next_steps(team, [{"profile": name, "account": None, "login_again": ()}])[:1]
+    carry_out(session, work.plan, data, dry_run=dry_run)
+    return Answer(
+        Result(("team", "add"), data, [*warnings, *work.warnings]), lambda: _lines(data, team, work, joins=joins)
+    )
+
+
+def _work(world: World, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords) -> _Work:
+    layout, now = world.layout, utc_now()
+    when = When(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     if name not in team.members:
-        raise Refused(
-            f"{name} is a profile of its own: what it has would have to give way to what {team.lead} shares",
-            target=name, code="exists",
-            hint=f"give the member another name, and move the account over: `hermes-profiles show {name}`",
-        )  # fmt: skip
-    bound = None
-    if account is not None or words.allow is not None:
-        if account is not None:
-            check_variables(account, team, catalog)
-            check_accounts(layout, catalog, team, [account], besides=(name,))
-        now = utc_now()
-        bound = bind(
-            layout, team, name, account, catalog, allowed=words.allowed, now=iso(now),
-            trash_id=Journal(layout.state).fresh_id(now),
-        )  # fmt: skip
-    data: dict[str, Any] = {"team": team_row(team), "members": [_row(session, name, bound)], "next_steps": []}
-    plan = None
-    if bound is not None and bound.steps:
-        command = ("team", "add", team.name, name)
-        what = "bind an account to" if account is not None else "change who may talk to"
-        plan = ChangePlan(command, f"{what} {name} of team {team.name}", bound.steps, profiles=(name,))
-        data["next_steps"] = [f"a gateway that runs takes it up after: hermes-gateways restart {name}"]
-    elif bound is None:
-        data["next_steps"] = next_steps(team, [{"profile": name, "account": None, "login_again": ()}])[:1]
-    carry_out(session, plan, data, dry_run=dry_run)
-    return Answer(Result(("team", "add"), data, warnings), lambda: _lines(data))
+        found = adopt(world, teams, team, name, account, when, allowed=words.allowed)
+        return _Work(found.plan, found.bound, found.changes, found.to_trash, found.warnings)
+    if account is None and words.allow is None:
+        return _Work()
+    bound = bind(layout, team, name, account, world.catalog, when, allowed=words.allowed)
+    what = "bind an account to" if account is not None else "change who may talk to"
+    command = ("team", "add", team.name, name)
+    plan = ChangePlan(command, f"{what} {name} of team {team.name}", bound.steps, profiles=(name,))
+    return _Work(plan if bound.steps else None, bound, to_trash=bound.to_trash)
 
 
-def _row(session: Session, name: str, bound: Bound | None) -> dict[str, Any]:
+def _row(session: Session, name: str, work: _Work, held: str) -> dict[str, Any]:
+    bound = work.bound
     return {
         "profile": name, "path": str(session.layout.home(name)),
-        "account": shortened(bound.account) or None if bound is not None else None,
+        "account": (shortened(bound.account) if bound is not None else "") or held or None,
         "replaced": shortened(bound.replaced) or None if bound is not None else None,
         "own": list(bound.variables) if bound is not None else [],
-        "to_trash": list(bound.to_trash) if bound is not None else [],
+        "changes": [change_row(change) for change in work.changes], "to_trash": list(work.to_trash),
     }  # fmt: skip
 
 
-def _lines(data: Mapping[str, Any]) -> Iterator[str]:
+def _lines(data: Mapping[str, Any], team: Team, work: _Work, *, joins: bool) -> Iterator[str]:
     (row,) = data["members"]
-    if row["own"]:
-        became = account_words(row["account"]) if row["account"] else "other people may talk to it"
+    who = f"{row['profile']} of team {team.name}"
+    if joins:
+        yield f"{row['profile']} {'would join' if data['dry_run'] else 'joins'} team {team.name}, led by {team.lead}"
+        yield from (f"  {change.place} {change.key}: {change_words(change)}" for change in work.changes)
+    if work.bound is not None:
+        became = account_words(row["account"]) if work.bound.account else "other people may talk to it"
         instead = f" in place of {row['replaced']}" if row["replaced"] else ""
-        yield f"{row['profile']} of team {data['team']['name']}: {became}{instead}"
-        if row["to_trash"]:
-            yield f"  to the trash: {', '.join(row['to_trash'])}"
-    else:
-        yield f"{row['profile']} is a member of team {data['team']['name']} already; no account was given"
+        yield f"{who}: {became}{instead}"
+    elif not joins:
+        yield f"{who}: a member already, {account_words(row['account'])}; nothing was given to change"
+    if row["to_trash"]:
+        yield f"  to the trash, as they were: {', '.join(row['to_trash'])}"
     yield from next_lines(data)

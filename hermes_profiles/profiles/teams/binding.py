@@ -27,6 +27,7 @@ from hermes_profiles.profiles.settings import (
 from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_variable
 from .members import with_account, with_variables
 from .record import Team
+from .syncing import When
 
 # What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
 _NOTES = (".json", ".sync.json", ".context-tokens.json")
@@ -53,10 +54,9 @@ def bind(
     member: str,
     account: Account | None,
     catalog: Catalog,
+    when: When,
     *,
     allowed: tuple[str, ...] = (),
-    trash_id: str,
-    now: str,
     documents: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Bound:
     """Return what gives a member an account, in place of the one it has; without one, `allowed` alone.
@@ -85,7 +85,12 @@ def bind(
     steps = (
         *(step for step in (env.replaced(raw, private=True), config.replaced(new, private=False)) if step is not None),
         *steps_to_trash_files(
-            layout, member, gone, trash_id=trash_id, deleted_at=now, reason=f"the former account of {member}"
+            layout,
+            member,
+            gone,
+            trash_id=when.trash_id,
+            deleted_at=when.deleted_at,
+            reason=f"the former account of {member}",
         ),
         *_written(home, entries),
     )

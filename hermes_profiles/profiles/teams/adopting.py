@@ -1,0 +1,126 @@
+"""A profile that is there already joins a team: it gets the pool, and what gives way waits in the trash. Plans only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
+from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Problem, Refused
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.carried import SyncChange
+from hermes_profiles.profiles.clone import World
+from hermes_profiles.profiles.meta import FILE, edited
+from hermes_profiles.profiles.settings import CONFIG, ENV
+from hermes_profiles.profiles.snapshot import read_document
+
+from .accounts import Account
+from .binding import Bound, bind
+from .record import TEAM, Membership, Team, Teams, membership_values
+from .syncing import MemberSync, When, plan_team_sync
+
+
+class Adoption(NamedTuple):
+    """A profile on its way into a team: what changes in it, the account it gets, and paths that go to the trash."""
+
+    plan: ChangePlan
+    changes: tuple[SyncChange, ...]
+    bound: Bound | None
+    to_trash: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+
+
+def adopt(
+    world: World,
+    teams: Teams,
+    team: Team,
+    profile: str,
+    account: Account | None,
+    when: When,
+    *,
+    allowed: tuple[str, ...] = (),
+) -> Adoption:
+    """Return the change that takes a profile into a team: what a sync makes of a member, its record, and its account.
+
+    Its identities and all that is no part of the pool stay. Former settings, keys and files in whose place others
+    come go to the trash as they were. Raises Refused for what stands in the way of that, DocumentError for files that
+    cannot be edited with certainty.
+    """
+    layout = world.layout
+    joined = Membership(team.name)
+    sync = plan_team_sync(
+        world, Teams(teams.by_name, {**teams.memberships, profile: joined}), (team._replace(members=(profile,)),), when
+    )
+    if sync.problems:
+        raise _in_the_way(sync.problems[0], team, profile)
+    (member,) = sync.members
+    files = dict(_documents(layout, profile, member.steps))
+    bound = None
+    if account is not None or allowed:
+        documents = {name: step.content.reveal() for name, step in files.items() if step.content is not None}
+        bound = bind(layout, team, profile, account, world.catalog, when, allowed=allowed, documents=documents)
+        files |= dict(_documents(layout, profile, bound.steps))
+    steps, paths = _steps(layout, profile, team, member, bound, files, when)
+    steps = (*steps, _record(layout, profile, member.steps, joined))
+    plan = ChangePlan(
+        ("team", "add", team.name, profile), f"take {profile} into team {team.name}", steps, profiles=(profile,)
+    )
+    return Adoption(plan, member.changes, bound, paths, (*sync.warnings, *member.warnings))
+
+
+def _in_the_way(problem: Problem, team: Team, profile: str) -> Refused:
+    return Refused(
+        f"{profile} cannot join the team {team.name}: {problem.message}", target=profile, code=problem.code,
+        hint=problem.hint,
+    )  # fmt: skip
+
+
+def _documents(layout: Layout, profile: str, steps: Sequence[Step]) -> Iterator[tuple[str, ReplaceFile]]:
+    """Yield the steps that write `.env` and config.yaml."""
+    real = {os.path.realpath(layout.home(profile) / name): name for name in (ENV, CONFIG)}
+    for step in steps:
+        if isinstance(step, ReplaceFile) and str(step.path) in real:
+            yield real[str(step.path)], step
+
+
+def _steps(
+    layout: Layout, profile: str, team: Team, member: MemberSync, bound: Bound | None, files: dict[str, ReplaceFile],
+    when: When,
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:  # fmt: skip
+    """Return all steps but the record's, with one entry in the trash for everything that gives way, and its paths."""
+    home = layout.home(profile)
+    given = (*member.steps, *(bound.steps if bound is not None else ()))
+    trash = str(layout.trash)
+    gone = [step.source for step in given if isinstance(step, MoveTree) and is_below(str(step.target), trash)]
+    written: list[Step] = []
+    for step in files.values():
+        if step.path.parent == home and step.expected is not None and not step.path.is_symlink():
+            gone.append(step.path)
+            step = ReplaceFile(step.path, step.content, step.mode)
+        written.append(step)
+    reason = f"gave way when {profile} joined the team {team.name}"
+    away = steps_to_trash_files(
+        layout, profile, gone, trash_id=when.trash_id, deleted_at=when.deleted_at, reason=reason
+    )
+    done = {step.path for step in files.values()} | {Path(os.path.realpath(home)) / FILE}
+    others = [
+        step
+        for step in given
+        if isinstance(step, ReplaceFile) and step.path not in done and not is_below(str(step.path), trash)
+    ]
+    return (*away, *written, *others), tuple(str(path.relative_to(home)) for path in gone)
+
+
+def _record(layout: Layout, profile: str, steps: Sequence[Step], joined: Membership) -> ReplaceFile:
+    """Return the step that writes the membership, whether the sync had anything to note or not."""
+    path = Path(os.path.realpath(layout.home(profile))) / FILE
+    noted = next((step for step in steps if isinstance(step, ReplaceFile) and step.path == path), None)
+    raw = noted.content.reveal() if noted is not None and noted.content is not None else read_document(path) or b""
+    values = membership_values(joined)
+    new = edited(raw, {(TEAM, "name"): values[TEAM, "name"]}, path=str(path))
+    return ReplaceFile(path, Secret(new), 0o600, signature(path))
