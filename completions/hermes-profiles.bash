@@ -143,11 +143,11 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'team sync')
             options='--own --not-own --dry-run --home --json --help'
             values=' --own:text --not-own:text --home:folder '
-            arguments='text' ;;
+            arguments='team' ;;
         'team check')
             options='--home --json --help'
             values=' --home:folder '
-            arguments='text' ;;
+            arguments='team' ;;
         'team run-mode')
             options='--yes --install --timeout --dry-run --manager --home --json --help'
             values=' --timeout:text --manager:=systemd,launchd,supervisor --home:folder '

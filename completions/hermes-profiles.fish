@@ -661,6 +661,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l home -
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\' 0 0' -k -a '(__hermes_profiles_ask team 2)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l own -x -d 'Let a member keep a setting, a variable, SOUL.md or a folder (skills/) for itself. Repeatable.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l not-own -x -d 'Let it have again what its lead has. Repeatable.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l dry-run -d 'Show the plan; change nothing.'
@@ -668,6 +669,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l home -x 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team sync\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-profiles -n '__hermes_profiles_at \' team check\' 0 0' -k -a '(__hermes_profiles_ask team 2)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -s h -l help -d 'Show the help and exit.'

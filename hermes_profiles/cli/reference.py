@@ -45,7 +45,8 @@ _BY_PLACE = {
     ("config set", "path"): TEXT, ("config unset", "path"): TEXT, ("env set", "name"): TEXT,
     ("env unset", "names"): TEXT, ("doctor", "--only"): CHECK, ("doctor", "--skip"): CHECK,
     ("repair", "--channel"): LOGIN, ("explain", "--profile"): PROFILE, ("group", "profiles"): MEMBER,
-    ("group", "--remove"): MEMBER, ("team create", "name"): TEXT,
+    ("group", "--remove"): MEMBER, ("team create", "name"): TEXT, ("team sync", "name"): TEAM,
+    ("team check", "name"): TEAM,
     ("team import", "source"): FILE, ("team import", "--names"): FILE,
 }  # fmt: skip
 # In every command.

@@ -33,6 +33,29 @@ from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
 from hermes_profiles.profiles.teams.syncing import When
 
 
+TeamOption = Annotated[
+    str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")
+]
+AccountId = Annotated[
+    str | None,
+    typer.Option(
+        "--account-id",
+        metavar="ID",
+        help="Id of its WeChat account; the token is asked for, or read from standard input.",
+    ),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Address that WeChat gave with the token.")
+]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Id of the WeChat user who scanned the code.")]
+Allow = Annotated[
+    str | None,
+    typer.Option("--allow", metavar="IDS", help="Ids of those who may talk to it, with commas between them."),
+]
+NoAccount = Annotated[bool, typer.Option("--no-account", help="Ask for no account; it comes later.")]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the new member is for.")]
+
+
 @examples(
     "hermes-profiles team add carl --team weixin",
     "hermes-profiles team add carl --team weixin --account-id b0f5860fdecb@im.bot < token.txt",
@@ -40,31 +63,13 @@ from hermes_profiles.profiles.teams.syncing import When
 )
 def add(
     member: Annotated[str, typer.Argument(help="A new profile, one that joins, or a member that gets an account.")],
-    team: Annotated[
-        str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")
-    ] = None,
-    account_id: Annotated[
-        str | None,
-        typer.Option(
-            "--account-id",
-            metavar="ID",
-            help="Id of its WeChat account; the token is asked for, or read from standard input.",
-        ),
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", metavar="URL", help="Address that WeChat gave with the token.")
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option("--user", metavar="ID", help="Id of the WeChat user who scanned the code.")
-    ] = None,
-    allow: Annotated[
-        str | None,
-        typer.Option("--allow", metavar="IDS", help="Ids of those who may talk to it, with commas between them."),
-    ] = None,
-    no_account: Annotated[bool, typer.Option("--no-account", help="Ask for no account; it comes later.")] = False,
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="What the new member is for.")
-    ] = None,
+    team: TeamOption = None,
+    account_id: AccountId = None,
+    base_url: BaseUrl = None,
+    user: User = None,
+    allow: Allow = None,
+    no_account: NoAccount = False,
+    description: Description = None,
     dry_run: DryRun = False,
     home: Home = None,
     json: Json = False,
