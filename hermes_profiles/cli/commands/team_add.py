@@ -32,7 +32,6 @@ from hermes_profiles.profiles.teams.members import NewMember, check_accounts, ch
 from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
 from hermes_profiles.profiles.teams.syncing import When
 
-
 TeamOption = Annotated[
     str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")
 ]
