@@ -53,7 +53,8 @@ def lines(rows: object = ROWS, delimiter: str = ",", end: str = "\n") -> str:
     b"\xfe\xff" + lines(delimiter=";", end="\r\n").encode("utf-16-be"), "sep=;\r\n" + lines(delimiter=";", end="\r\n"),
     lines([[f'"{cell}"' for cell in row] for row in ROWS]), lines([[f" {cell} " for cell in row] for row in ROWS]),
     lines().replace("account_id", "Account ID").replace("base_url", "baseUrl").replace("token", "Bot-Token"),
-    lines().replace("account_id", "WEIXIN_ACCOUNT_ID").replace(",token", ",weixin_token").replace("allow", "WEIXIN_ALLOWED_USERS"),
+    lines().replace("account_id", "WEIXIN_ACCOUNT_ID").replace(",token", ",weixin_token"),
+    lines().replace("allow", "WEIXIN_ALLOWED_USERS"),
     lines([row[::-1] for row in ROWS]), lines() + "\n\n,,,\n", lines().rstrip("\n"),
 ])  # fmt: skip
 def test_tables_of_every_make_read_the_same(file: Path, content: str | bytes) -> None:
