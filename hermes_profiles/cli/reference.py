@@ -35,7 +35,8 @@ _BY_METAVAR = {
     "PROFILE": PROFILE, "SRC": PROFILE, "GROUP": GROUP, "TEAM": TEAM, "CHANNEL": CHANNEL, "CHANNEL=PROFILE": OWNER,
     "KEY|PATH|CHANNEL": CHANNEL, "PROFILES": PROFILES,
     **dict.fromkeys(("KEY", "TEXT", "ALIAS", "PATHS", "NAMES", "DAYS", "N", "SECONDS", "SIZE", "PERCENT", "TIME",
-                     "NAME[=VALUE]", "VALUE", "LINES", "REGEX", "PATTERN", "WORDS", "ID", "IDS", "URL", "PARTS", "MEMBER:KEY"), TEXT),
+                     "NAME[=VALUE]", "VALUE", "LINES", "REGEX", "PATTERN", "WORDS", "ID", "IDS",
+                     "URL", "PARTS", "MEMBER:KEY"), TEXT),
 }  # fmt: skip
 # By the word a person reads in the help: the metavar of an option, the name of an argument.
 _BY_PLACE = {
