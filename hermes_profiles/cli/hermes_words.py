@@ -93,6 +93,8 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
     subcommand = more[0] if more else ""
     if is_hermes_word and subcommand in SHARED:
         more = _spelled_out(more, SHARED[subcommand])
+    if subcommand == "team" and profile is not None:
+        return Choice("profiles", _of_team(profile, more), must_exist=profile)
     given = parsed(COMMANDS, subcommand, more[1:])
     if given is None and is_hermes_word and subcommand in SHARED:
         note = None
@@ -108,6 +110,17 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
     if "profiles" in given:
         return _for_profile("profiles", profile, more, given["profiles"])
     return Choice("profiles", more, must_exist=profile)
+
+
+def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command about teams with the profile it is run for: who leads a new team, or who leaves."""
+    verb, rest = more[1:2], more[2:]
+    given = parsed({"remove": "team_remove:remove"}, verb[0], rest) if verb else None
+    if verb == ("create",) and not any(word.partition("=")[0] == "--lead" for word in rest):
+        return (*more[:2], "--lead", profile, *rest)
+    if given is not None and not given["member"] and not given["everyone"]:
+        return (*more[:2], profile, *rest)
+    return more
 
 
 def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Choice:

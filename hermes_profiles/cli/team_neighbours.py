@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from hermes_profiles.credentials.secrecy import role_of_name
+from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Problem, Refused
-from hermes_profiles.profiles.teams.record import Team, read_membership, read_teams
+from hermes_profiles.profiles.discovery import META, environment_of, read_sections
+from hermes_profiles.profiles.settings import SettingsFile
+from hermes_profiles.profiles.sync import TargetSync
+from hermes_profiles.profiles.teams.drift import kept_by
+from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
+from hermes_profiles.profiles.teams.shares import Share
+
+from .session import Session
 
 # So many members are named; `team show` has them all.
 _NAMED = 8
@@ -37,6 +47,59 @@ def membership_of(layout: Layout, name: str) -> Team | None:
     return read_teams(layout).of(name)
 
 
+def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...], raw: bytes) -> list[Problem]:
+    """Return what a changed setting of config.yaml means for teams; `raw`: the file as it is afterwards."""
+    meta = read_sections(session.layout.home(file.profile) / META, (TEAM, TEAMS))
+    if not meta:
+        return []
+    kept, _ = kept_by(file._replace(raw=raw).config(), None, _own(meta), session.catalog)
+    if kept.covers(keys):
+        return []
+    key = spelled(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
+    return _told(session, file.profile, Share.CONFIG, (key,))
+
+
+def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str], raw: bytes) -> list[Problem]:
+    """Return what changed variables of `.env` mean for teams; `raw`: the file as it is afterwards."""
+    meta = read_sections(session.layout.home(file.profile) / META, (TEAM, TEAMS))
+    if not meta:
+        return []
+    _, kept = kept_by(None, file._replace(raw=raw).env(session.catalog), _own(meta), session.catalog)
+    membership = membership_in(meta)
+    shared = [name for name in names if name not in kept and not role_of_name(name, session.catalog).is_identity]
+    if membership is not None:  # what its lead does not have stays
+        team = read_teams(session.layout).of(file.profile)
+        leads = environment_of(session.layout.home(team.lead)) if team is not None and team.lead else {}
+        shared = [name for name in shared if name in membership.env or name in leads]
+    return _told(session, file.profile, Share.KEYS, tuple(shared))
+
+
+def _own(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    membership = membership_in(meta)
+    return membership.own if membership is not None else ()
+
+
+def _told(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -> list[Problem]:
+    """Return a warning for the team a profile is in, and one for each it leads, where these keys are shared."""
+    teams = read_teams(session.layout)
+    of, names = teams.of(profile), ", ".join(keys)
+    found = []
+    if keys and of is not None and of.lead and share in of.share:
+        own = " ".join(f"--own {profile}:{key}" for key in keys)
+        found.append(Problem(
+            "shared-in-team", f"the team {of.name} shares {names}: its next sync brings back what {of.lead} has",
+            profile, f"to keep it for {profile}: `hermes-profiles team sync {of.name} {own}`; to have it for all, set "
+            f"it in {of.lead}",
+        ))  # fmt: skip
+    for team in teams.led_by(profile) if keys else ():
+        if team.members and share in team.share:
+            found.append(Problem(
+                "team-follows", f"{named(team.members)} share {names} with {profile}, and have it once the team "
+                f"{team.name} is synced", profile, f"do so with `hermes-profiles team sync {team.name}`",
+            ))  # fmt: skip
+    return found
+
+
 def back_warnings(layout: Layout, name: str) -> list[Problem]:
     """Return warnings for a profile that has come back: into a team that nobody leads."""
     team = membership_of(layout, name)
@@ -47,3 +110,17 @@ def back_warnings(layout: Layout, name: str) -> list[Problem]:
         name, f"bring the lead back (`hermes-profiles trash list`), or have it go on alone: `hermes-profiles team "
         f"remove {name} --keep-profile`",
     )]  # fmt: skip
+
+
+def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) -> list[Problem]:
+    """Return a warning for each member that was given a shared setting by somebody else than its lead."""
+    found: list[Problem] = []
+    for target in targets:
+        team = membership_of(session.layout, target.profile)
+        if team is None or team.lead == source:
+            continue
+        meta = read_sections(session.layout.home(target.profile) / META, (TEAM,))
+        for place, share in (("config", Share.CONFIG), ("env", Share.KEYS)):
+            changed = [each.key for each in target.changes if each.place == place and each.action != "keep"]
+            found += _told(session, target.profile, share, tuple(key for key in changed if key not in _own(meta)))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
@@ -17,10 +18,13 @@ from .homefiles import HomeFiles
 
 META = "profile.yaml"
 _ABOUT = ("description", "disabled", "groups")
+# The record of teams is read in profiles/teams/record.py, which builds on this module.
+_TEAMS = ("team", "teams")
 
 
 class Profile(NamedTuple):
-    """One profile as `list` and `show` tell it; `problems` names files that could not be read."""
+    """One profile as `list` and `show` tell it; `problems` names files that could not be read; `teams`: what its
+    profile.yaml tells of teams, as it stands there."""
 
     name: str
     home: Path
@@ -34,6 +38,7 @@ class Profile(NamedTuple):
     channels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     groups: tuple[str, ...] = ()
+    teams: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
@@ -43,7 +48,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG, ("model", *wanted_sections(catalog)))
     channels = channels_in(files, config, catalog)
-    meta = files.sections(META, _ABOUT)
+    meta = files.sections(META, (*_ABOUT, *_TEAMS))
     model, provider = _model(config)
     return Profile(
         name=name,
@@ -58,6 +63,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         channels=channels,
         problems=tuple(files.problems),
         groups=_groups(meta.get("groups")),
+        teams={key: meta[key] for key in _TEAMS if key in meta},
     )
 
 

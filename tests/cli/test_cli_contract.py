@@ -20,7 +20,7 @@ CLONE = {"profile", "source", "path", "dry_run", "env", "config", "files", "logi
 ADDED_TO_CLONE = {"alias", "change"}
 LIST_ROW = {
     "name", "path", "is_default", "is_active", "model", "provider", "alias", "description", "disabled", "gateway",
-    "channels",
+    "channels", "team", "lead", "leads",
 }  # fmt: skip
 
 
@@ -188,6 +188,7 @@ def test_the_rows_of_list_are_frozen(world: World) -> None:
         "name": "default", "path": str(world.root), "is_default": True, "is_active": True, "model": "gpt-5",
         "provider": "openai", "alias": None, "description": "", "disabled": False,
         "gateway": {"state": "stopped", "pid": None}, "channels": ["slack", "telegram"],
+        "team": None, "lead": None, "leads": [],
     }  # fmt: skip
     assert world.listed("work")["description"] == "for the team" and world.listed("work")["alias"] == "work"
 

@@ -12,6 +12,7 @@ from hermes_profiles.cli.changing import HIDDEN, carry_out, change_row, change_w
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.cli.team_neighbours import sync_warnings
 from hermes_profiles.documents.yamlpath import split_paths
 from hermes_profiles.documents.yamlvalue import Value, plain
 from hermes_profiles.model.names import check_existing_name
@@ -134,6 +135,7 @@ def sync(
             )  # fmt: skip
         warnings = session.recover(dry_run=dry_run)
         found = plan_sync(session.layout, request, session.catalog)
+        warnings += sync_warnings(session, request.source, found.targets)
         data: dict[str, Any] = {
             "source": request.source,
             "targets": [_target_row(each, dry_run=dry_run) for each in found.targets],

@@ -14,6 +14,7 @@ from hermes_profiles.cli.commands.settings import Profile
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.cli.team_neighbours import variable_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secrecy import role_of_name
 from hermes_profiles.documents.envfile import EnvEntry
@@ -140,6 +141,7 @@ def _set(
             channels=session.catalog.channels_of(name) if role.is_identity else (), port=number,
             remedy=f"hermes-profiles env unset {{profile}} {name}",
         )  # fmt: skip
+        warnings += variable_warnings(session, file, (name,), raw)
         plan = plan_settings(
             ("env", "set", file.profile, name), f"set {name} of {file.profile}", [(file.profile, step)]
         )
@@ -192,7 +194,7 @@ def unset_variables(
         data: dict[str, Any] = {"profile": who, "file": str(file.path), "removed": list(gone), "absent": absent}
         plan = None
         if step is not None:
-            warnings += shared_file_warnings(file)
+            warnings += [*shared_file_warnings(file), *variable_warnings(session, file, gone, raw)]
             plan = plan_settings(("env", "unset", who, *gone), f"unset {', '.join(gone)} of {who}", [(who, step)])
         carry_out(session, plan, data, dry_run=dry_run)
 

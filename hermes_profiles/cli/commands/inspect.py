@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.discovery import Profile, read_profile
 from hermes_profiles.profiles.roots import active_profile, aliases, profile_names, require
+
+if TYPE_CHECKING:
+    from hermes_profiles.profiles.teams.record import Teams
 
 
 @examples(
@@ -55,12 +58,24 @@ def _list(session: FleetSession, *, names_only: bool) -> Answer:
             "sticky-gone", f"the sticky default {active!r} does not exist", str(session.layout.active_profile),
             "choose one that does with `hermes-profiles use NAME`",
         ))  # fmt: skip
-    rows = [profile_row(profile, gateways[profile.name]) for profile in profiles]
+    teams = _teams_of(profiles)
+    rows = [profile_row(profile, gateways[profile.name], teams) for profile in profiles]
     return Answer(Result(("list",), {"profiles": rows}, warnings=warnings), lambda: _table(rows, session))
 
 
-def profile_row(profile: Profile, gateway: Gateway) -> dict[str, Any]:
+def _teams_of(profiles: Iterable[Profile]) -> Teams | None:
+    """Return the teams that these profiles tell of, None when there is no word of any: nothing is imported then."""
+    told = {profile.name: profile.teams for profile in profiles if profile.teams}
+    if not told:
+        return None
+    from hermes_profiles.profiles.teams.record import teams_in
+
+    return teams_in(told)
+
+
+def profile_row(profile: Profile, gateway: Gateway, teams: Teams | None) -> dict[str, Any]:
     """Return one profile as the command contract's `list` has it."""
+    team = teams.of(profile.name) if teams is not None else None
     return {
         "name": profile.name,
         "path": str(profile.home),
@@ -73,6 +88,9 @@ def profile_row(profile: Profile, gateway: Gateway) -> dict[str, Any]:
         "disabled": profile.disabled,
         "gateway": {"state": str(gateway.state), "pid": gateway.pid},
         "channels": list(profile.channels),
+        "team": team.name if team is not None else None,
+        "lead": (team.lead or None) if team is not None else None,
+        "leads": [each.name for each in teams.led_by(profile.name)] if teams is not None else [],
     }
 
 
@@ -80,6 +98,7 @@ def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
     if not rows:
         yield f"no profiles in {session.layout.root}; make one with `hermes-profiles create NAME`"
         return
+    has_teams = any(row["team"] or row["leads"] for row in rows)
     cells = [
         (
             ("* " if row["is_active"] else "  ") + row["name"] + (" (disabled)" if row["disabled"] else ""),
@@ -87,10 +106,19 @@ def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
             row["gateway"]["state"] + (f" ({row['gateway']['pid']})" if row["gateway"]["pid"] else ""),
             ", ".join(row["channels"]) or "-",
             row["alias"] or "-",
+            *((_team(row),) if has_teams else ()),
         )
         for row in rows
     ]
-    yield from output.table(("  profile", "model", "gateway", "channels", "alias"), cells)
+    headers = ("  profile", "model", "gateway", "channels", "alias", *(("team",) if has_teams else ()))
+    yield from output.table(headers, cells)
+
+
+def _team(row: dict[str, Any]) -> str:
+    """Return a profile's part in teams in a word or two: `weixin`, `leads weixin`."""
+    parts = [row["team"]] if row["team"] else []
+    parts += [f"leads {', '.join(row['leads'])}"] if row["leads"] else []
+    return "; ".join(parts) or "-"
 
 
 @examples(
@@ -114,13 +142,25 @@ def _show(session: FleetSession, given: str) -> Answer:
     profile = read_profile(
         session.layout, name, catalog=session.catalog, active=active_profile(session.layout), alias=alias
     )
-    row = profile_row(profile, session.glance((name,))[name])
+    teams = None
+    if profile.teams:  # who is in no team and leads none tells so itself: nobody else is looked at
+        from hermes_profiles.profiles.teams.record import read_teams
+
+        teams = read_teams(session.layout)
+    row = profile_row(profile, session.glance((name,))[name], teams)
+    row["members"] = {team.name: list(team.members) for team in teams.led_by(name)} if teams is not None else {}
     row["keys"] = list(_keys(home, session))
     row["skills"] = sum(1 for _ in (home / "skills").rglob("SKILL.md")) if (home / "skills").is_dir() else 0
     return Answer(
         Result(("show",), row, warnings=[*session.problems, *session.manager_problems, *profile.problems]),
         lambda: _show_text(row),
     )
+
+
+def _membership(row: dict[str, Any]) -> str | None:
+    if row["team"] is None:
+        return None
+    return f"{row['team']} (lead {row['lead']})" if row["lead"] else f"{row['team']}, which no profile leads any more"
 
 
 def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
@@ -147,6 +187,8 @@ def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
 
 
 def _show_text(row: dict[str, Any]) -> Iterator[str]:
+    from hermes_profiles.cli.team_neighbours import named
+
     gateway = row["gateway"]
     yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}{' (disabled)' if row['disabled'] else ''}"
     for label, value in (
@@ -158,6 +200,8 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
         ),
         ("gateway", gateway["state"] + (f" (pid {gateway['pid']})" if gateway["pid"] else "")),
         ("channels", ", ".join(row["channels"]) or "none"),
+        ("team", _membership(row)),
+        *(("leads", f"{team} ({named(members) or 'no members yet'})") for team, members in row["members"].items()),
         ("alias", row["alias"]),
         ("skills", str(row["skills"])),
     ):

@@ -13,6 +13,7 @@ from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_l
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.cli.team_neighbours import setting_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secrecy import is_secret, is_secret_path, role_of_path
 from hermes_profiles.documents.yamlpath import parsed_path, spelled
@@ -182,6 +183,7 @@ def _changed(
     }  # fmt: skip
     if step is not None:
         warnings = [*warnings, *shared_file_warnings(file), *_sharing(session, file, keys, new, after.raw)]
+        warnings += setting_warnings(session, file, keys, after.raw)
         plan = plan_settings(("config", verb, name, path), f"{verb} {path} of {name}", [(name, step)])
         carry_out(session, plan, data, dry_run=dry_run)
     else:

@@ -18,6 +18,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.services_of import Going
 from hermes_profiles.cli.session import Answer, require_yes, run
+from hermes_profiles.cli.team_neighbours import check_may_go
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.result import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.profiles.lifecycle import later_than
@@ -27,10 +28,10 @@ from hermes_profiles.profiles.teams.record import Team, check_team_name, read_te
 
 
 @examples(
-    "hermes-profiles team remove ann --dry-run",
-    "hermes-profiles team remove ann --yes",
-    "hermes-profiles team remove ann --keep-profile",
-    "hermes-profiles team remove --team family --all --keep-profile",
+    "hermes-profiles team remove anna --dry-run",
+    "hermes-profiles team remove anna --yes",
+    "hermes-profiles team remove anna --keep-profile",
+    "hermes-profiles team remove --team weixin --all --keep-profile",
 )
 def remove(
     member: Annotated[list[str] | None, typer.Argument(help="Members that leave.")] = None,
@@ -90,6 +91,8 @@ def _trash(
     dry_run: bool,
 ) -> Answer:  # fmt: skip
     layout = session.layout
+    for name in names:  # a member may lead a team of its own
+        check_may_go(layout, name)
     going = Going(session, "remove", *names)
     if not dry_run:
         who = f"the profile {names[0]} ({layout.home(names[0])})" if len(names) == 1 else f"{len(names)} profiles"

@@ -1,0 +1,239 @@
+"""`team remove`: who leaves is stopped, its service goes, its home waits in the trash; all comes back by an undo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from cli_world import World, picture
+from command_runner import Runner
+from gateway_world import GatewayWorld, is_gone, until
+from multiplex_world import MultiplexWorld
+from team_world import POOL, make_member, make_team
+
+
+@pytest.fixture
+def world(runner: Runner) -> World:
+    world = World(runner)
+    make_team(world)
+    return world
+
+
+@pytest.fixture
+def team(fleet: GatewayWorld) -> GatewayWorld:
+    """The fleet of the fixture, whose default leads anna and bert."""
+    make_team(fleet)
+    return fleet
+
+
+@pytest.fixture
+def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+    """One gateway that serves the members anna and bert, as a service."""
+    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    world = MultiplexWorld(runner)
+    make_team(world)
+    (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")
+    yield world
+    left = world.end()
+    assert not left, f"processes of this test were left: {left}"
+
+
+def serve(multi: MultiplexWorld) -> int:
+    multi.gok("install", "default", "--start")
+    until(lambda: multi.states().get("anna") == "served")
+    pid = multi.pid("default")
+    assert pid is not None
+    return pid
+
+
+def seen(world: World) -> dict[str, tuple[object, ...]]:
+    return picture(world.root, without=(".hermes-profiles",))
+
+
+def test_the_answer_tells_what_became_of_each(world: World) -> None:
+    done = world.ok("team", "remove", "anna", "--yes", "--json")
+    assert set(done.data) == {
+        "team", "lead", "dissolved", "kept", "members", "gateway_stopped", "services_removed", "multiplexer", "changed",
+        "dry_run", "change",
+    }  # fmt: skip
+    (row,) = done.data["members"]
+    assert done.data["team"] == "weixin" and done.data["lead"] == "default" and row["profile"] == "anna"
+    assert [entry["id"] for entry in world.ok("trash", "list", "--json").data["trash"]] == [row["trash_id"]]
+    alone = world.ok("team", "remove", "bert", "--keep-profile", "--json").data["members"]
+    assert alone == [{"profile": "bert", "trash_id": None, "copied": ["skills", "SOUL.md", "plugins"], "gone": []}]
+    assert world.ok("team", "list", "--json").data["teams"][0]["members"] == []
+
+
+@pytest.mark.parametrize("words", [("anna",), ("anna", "--keep-profile"), ("--team", "weixin", "--all"),
+    ("--team", "weixin", "--all", "--keep-profile")], ids=" ".join)  # fmt: skip
+def test_a_dry_run_changes_nothing_and_an_undo_brings_all_back(world: World, words: tuple[str, ...]) -> None:
+    dry = world.unchanged_by("team", "remove", *words, "--dry-run", "--json")
+    assert dry.code == 0 and dry.data["plan"] and dry.data["dry_run"] is True
+    before, text = seen(world), world.ok("list").stdout
+    done = world.ok("team", "remove", *words, "--yes")
+    assert seen(world) != before and "weixin" in done.stdout
+    world.ok("undo")
+    after = seen(world)
+    assert {path: what for path, what in after.items() if what[1] is not None} == {
+        path: what for path, what in before.items() if what[1] is not None
+    }
+    assert world.ok("list").stdout == text
+    assert os.readlink(world.home("anna") / "skills") == "../../skills"
+
+
+def test_restore_brings_a_member_back_into_its_team(world: World) -> None:
+    before = seen(world)
+    world.ok("team", "remove", "anna", "bert", "--yes")
+    assert world.names() == ["default"]
+    world.ok("restore", "anna")
+    world.ok("restore", "bert")
+    assert seen(world) == before
+    assert world.listed("anna")["team"] == "weixin"
+
+
+def test_without_a_terminal_it_must_be_confirmed(world: World) -> None:
+    done = world.unchanged_by("team", "remove", "anna", "--json")
+    assert done.code == 6 and "team remove anna --yes" in done.problem["hint"]
+    done = world.unchanged_by("team", "remove", "--team", "weixin", "--all")
+    assert done.code == 6 and "team remove --team weixin --all --yes" in done.stderr
+
+
+@pytest.mark.parametrize(("words", "code", "problem"), [
+    (("default",), 6, "is-lead"), (("night",), 5, "no-member"), (("nobody",), 5, "no-such-profile"),
+    (("anna", "--team", "sales"), 5, "no-member"), (("--team", "sales", "--all"), 5, "no-such-team"),
+    ((), 2, "usage"), (("--all",), 2, "usage"), (("anna", "--all", "--team", "weixin"), 2, "usage"),
+    (("anna/../bert",), 2, "bad-name"), (("anna", "--team", "We/x"), 2, "bad-name"),
+], ids=lambda each: " ".join(each) if isinstance(each, tuple) else None)  # fmt: skip
+def test_what_cannot_be_removed_is_refused_with_a_way_out(
+    world: World, words: tuple[str, ...], code: int, problem: str
+) -> None:
+    world.make("night", {"config.yaml": "model: x\n"})
+    done = world.unchanged_by("team", "remove", *words, "--json", "--yes")
+    assert done.code == code and done.problem["hint"], done
+    assert done.problem["code"] in (problem, "not-found"), done
+
+
+def test_a_member_that_leads_others_does_not_go_to_the_trash(world: World) -> None:
+    make_member(world, "carl", lead="anna", team="sales")
+    with open(world.home("anna") / "profile.yaml", "a") as file:
+        file.write("teams:\n  sales:\n    channel: weixin\n")
+    done = world.unchanged_by("team", "remove", "anna", "--yes", "--json")
+    assert done.code == 6 and done.problem["code"] == "leads-a-team" and "carl" in done.problem["message"]
+    world.ok("team", "remove", "anna", "--keep-profile")  # which is how a lead leaves a team
+
+
+def test_a_member_that_is_the_sticky_default_gives_it_up(world: World) -> None:
+    world.ok("use", "anna")
+    done = world.ok("team", "remove", "anna", "--yes", "--json")
+    assert [each["code"] for each in done.json["warnings"]] == ["sticky-reset"]
+    assert world.listed("default")["is_active"]
+    world.ok("undo")
+    assert world.listed("anna")["is_active"]
+
+
+# Gateways and services
+
+
+def test_its_gateway_is_stopped_and_its_service_is_gone(team: GatewayWorld) -> None:
+    team.gok("install", "anna", "bert", "--start")
+    pids = {name: team.pid(name) for name in ("anna", "bert")}
+    before = picture(team.root, without=("profiles",))
+    done = team.ok("team", "remove", "anna", "--yes", "--json")
+    assert done.data["gateway_stopped"] is True and done.data["services_removed"] == [str(team.program("anna"))]
+    assert pids["anna"] and is_gone(pids["anna"]) and team.pid("bert") == pids["bert"]
+    assert not team.program("anna").exists() and "hermes-gateway-anna" not in team.known()
+    assert picture(team.root, without=("profiles",)) == before, "the pool was touched"
+    team.ok("undo")
+    assert team.program("anna").exists() and team.rows()["anna"]["service"]["enabled"]
+
+
+def test_who_goes_on_alone_goes_on_running(team: GatewayWorld) -> None:
+    team.gok("install", "anna", "--start")
+    pid = team.pid("anna")
+    done = team.ok("team", "remove", "anna", "--keep-profile", "--json")
+    assert team.pid("anna") == pid and done.json["warnings"] == []
+    assert (team.home("anna") / "skills/greet/SKILL.md").read_text() == POOL["skills/greet/SKILL.md"]
+
+
+def test_a_whole_team_is_stopped_and_gone(team: GatewayWorld) -> None:
+    team.gok("install", "anna", "bert", "--start")
+    pids = [team.pid(name) for name in ("anna", "bert")]
+    done = team.ok("team", "remove", "--team", "weixin", "--all", "--yes", "--json")
+    assert len(done.data["services_removed"]) == 2 and all(pid and is_gone(pid) for pid in pids)
+    assert "anna" not in team.names() and done.data["dissolved"] is True
+
+
+# One gateway for all
+
+
+def test_a_multiplexer_lets_go_of_who_leaves_and_serves_the_others(multi: MultiplexWorld) -> None:
+    pid = serve(multi)
+    dry = multi.ok("team", "remove", "anna", "--dry-run", "--json")
+    assert dry.data["multiplexer"] == {"profile": "default", "pid": pid, "restarted": True}
+    assert multi.pid("default") == pid
+    done = multi.ok("team", "remove", "anna", "--yes", "--json")
+    assert done.json["errors"] == [] and is_gone(pid) and multi.pid("default") not in (None, pid)
+    assert not multi.home("anna").exists(), "the gateway made the folder again"
+    assert multi.states()["bert"] == "served" and multi.states()["default"] == "running"
+    multi.ok("undo")
+    until(lambda: multi.states().get("anna") == "served")
+    assert multi.states()["default"] == "running"
+
+
+@pytest.mark.parametrize("words", [("delete", "anna", "--yes"), ("rename", "anna", "anne")], ids=" ".join)
+def test_delete_and_rename_have_it_let_go_too(multi: MultiplexWorld, words: tuple[str, ...]) -> None:
+    pid = serve(multi)
+    multi.ok(*words)
+    assert is_gone(pid) and not multi.home("anna").exists() and multi.states()["bert"] == "served"
+    assert words[0] == "delete" or multi.states()["anne"] == "served"
+    multi.ok("undo")
+    until(lambda: multi.states().get("anna") == "served")
+    assert not multi.home("anne").exists()
+
+
+def test_restore_tells_that_the_multiplexer_has_not_met_it(multi: MultiplexWorld) -> None:
+    serve(multi)
+    multi.ok("team", "remove", "anna", "--yes")
+    done = multi.ok("restore", "anna", "--json")
+    assert [each["code"] for each in done.json["warnings"]] == ["not-served"]
+    assert "hermes-gateways restart default" in done.json["warnings"][0]["hint"]
+
+
+def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld) -> None:
+    process = multi.by_hand("default")
+    try:
+        until(lambda: multi.states().get("anna") == "served")
+        for words in (("team", "remove", "anna", "--yes"), ("delete", "anna", "--yes"), ("rename", "anna", "anne")):
+            done = multi.call(*words, "--json")
+            assert done.code == 6 and done.problem["code"] == "served" and done.problem["hint"], done
+            assert multi.home("anna").is_dir() and multi.pid("default") == process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_removal_that_fails_leaves_the_multiplexer_running(
+    multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hermes_profiles.cli.commands import team_remove
+    from hermes_profiles.model.result import Failed
+
+    pid = serve(multi)
+
+    def fail(*_: object, **__: object) -> None:
+        raise Failed("the disk is full", hint="make room")
+
+    monkeypatch.setattr(team_remove, "carry_out", fail)
+    done = multi.call("team", "remove", "anna", "--yes", "--json")
+    assert done.code == 1 and done.problem["message"] == "the disk is full"
+    until(lambda: multi.states().get("anna") == "served")
+    assert multi.pid("default") != pid
+
+
+def test_a_multiplexer_that_does_not_come_back_is_told(multi: MultiplexWorld) -> None:
+    serve(multi)
+    (multi.root / "exits").write_text("78\n78\n78\n")
+    done = multi.call("team", "remove", "anna", "--yes", "--json")
+    assert done.code == 1 and done.json["status"] == "partial" and done.data["change"]
+    assert done.problem["target"] == "default" and not multi.home("anna").exists()
