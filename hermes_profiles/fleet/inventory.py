@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -172,15 +172,33 @@ def _conflicts(
     environment: Mapping[str, str],
     catalog: Catalog,
 ) -> tuple[Conflict, ...]:
+    together = tuple(_served_twice(gateways, held))
     live = lives(gateways)
     if sum(state.pid is not None for state in live.values()) < 2:
-        return ()
+        return together
     masked = {name: [mask.channel for mask in gateway.masks] for name, gateway in gateways.items()}
     locks = live_locks(
         environment, world.layout.user_home, catalog=catalog, processes=world.processes, platform=world.layout.platform
     )
     found = running_conflicts(holdings=held, live=live, locks=locks, masked=masked)
-    return tuple(Conflict(each.channel, each.profiles, _sentence(each)) for each in found)
+    return (*(Conflict(each.channel, each.profiles, _sentence(each)) for each in found), *together)
+
+
+def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, Holdings]) -> Iterator[Conflict]:
+    """Yield accounts that one gateway is to serve for two profiles: Hermes drops the second without a word
+    (gateway/run.py, `_start_one_profile_adapters`), the default's and then the first by name counts."""
+    served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
+    if not served:
+        return
+    first: dict[tuple[str, str], str] = {}
+    for name in (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served)):
+        for identity in held.get(name, Holdings()).identities:
+            other = first.setdefault(identity.place, name)
+            if other != name:
+                words = f"{other} and {name} are served by one gateway with the same {identity.noun} of"
+                yield Conflict(
+                    identity.channel, (other, name), f"{words} {identity.channel}; {name} is left out without a word"
+                )
 
 
 def lives(gateways: Mapping[str, Gateway]) -> dict[str, Live]:

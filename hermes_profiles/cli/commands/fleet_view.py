@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
+from hermes_profiles.cli.account_report import account_lines, accounts_of
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names
 from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, command_at, run
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
+from hermes_profiles.fleet.runmode.record import is_unfinished
 from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 
 # So many gateways that were named one by one are asked who they are, too.
@@ -84,26 +86,30 @@ def list_gateways(
 
     def body() -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
-        data, inventory = look_at(session, selection.profiles, ask_api=False)
+        data, inventory = look_at(session, selection.profiles, ask_api=False, accounts=False)
         return _answer("list", session, data, inventory, ExitCode.OK, lambda: _short_table(data))
 
     run(("list",), session, body)
 
 
 def look_at(
-    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True, in_detail: bool = False
-) -> tuple[dict[str, Any], Inventory]:
-    """Return what `status` answers for some profiles, and what it was made from."""
+    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True, in_detail: bool = False,
+    accounts: bool = True,
+) -> tuple[dict[str, Any], Inventory]:  # fmt: skip
+    """Return what `status` answers for some profiles, and what it was made from; `accounts`: a row for each, too."""
     inventory = take_inventory(
         session.look, session.world, profiles, catalog=session.catalog, ask_api=ask_api,
         environment=session.environment, in_detail=in_detail,
     )  # fmt: skip
     data = {
         "topology": str(inventory.topology),
+        "unfinished_switch": is_unfinished(session.layout),
         "manager": session.manager_kind,
         "gateways": [gateway_row(inventory.gateways[name], session) for name in profiles],
         "conflicts": [conflict.as_data() for conflict in inventory.conflicts],
     }
+    if accounts:
+        data["accounts"] = [row.as_data() for row in accounts_of(session, inventory)]
     return data, inventory
 
 
@@ -136,10 +142,13 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
     ]  # fmt: skip
     headers = ("profile", "state", "pid", "up", "memory", "files", "restarts", "channels", "service")
     yield from output.table(headers, cells)
+    yield from account_lines(data)
     remarks = [*_remarks(data)]
     if remarks:
         yield ""
         yield from remarks
+    if data["unfinished_switch"]:
+        yield "a switch of the run mode was interrupted; see `hermes-profiles team run-mode`"
     if data["topology"] == "multiplex":
         yield "one gateway, that of default, serves every profile (multiplex)"
 

@@ -1,0 +1,111 @@
+"""Who speaks for which account now: a row for each account of a profile, served by one gateway or by its own. Pure.
+
+What a gateway writes of itself does not tell under a multiplexer: Hermes 0.19.0 keeps one entry a channel for all
+profiles. There the live lock of the account is the truth (`scoped_locks`), and whose process holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import Identity
+from hermes_profiles.profiles.holdings import Holdings
+
+from .conflicts import LiveLock
+from .state import Gateway, GatewayState
+
+
+class AccountRow(NamedTuple):
+    """One account. `account`: its id, shortened, "" when it has none that can be shown; `team`: of its profile, None
+    for no member; `state`: connected, served (by a channel without locks), refused, taken, not connected, missing, off,
+    or what its gateway says."""
+
+    profile: str
+    team: str | None
+    channel: str
+    account: str
+    state: str
+    detail: str = ""
+    pid: int | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        return {**self._asdict(), "account": self.account or None, "detail": self.detail or None}
+
+
+class Members(NamedTuple):
+    """What is known of teams: profile → (team, channel of the team)."""
+
+    teams: Mapping[str, tuple[str, str]] = {}
+
+
+NO_MEMBERS = Members()
+
+
+def account_rows(
+    gateways: Mapping[str, Gateway],
+    held: Mapping[str, Holdings],
+    catalog: Catalog,
+    *,
+    members: Members = NO_MEMBERS,
+    locks: Sequence[LiveLock] = (),
+    name_of: Callable[[str, str], str] = lambda profile, channel: "",
+) -> tuple[AccountRow, ...]:
+    """Return a row for each account of these profiles, and for each member without one. `name_of`: (profile, channel)
+    → the id of the account, shortened."""
+    return tuple(_rows(gateways, held, catalog, members, locks, name_of))
+
+
+def _rows(
+    gateways: Mapping[str, Gateway], held: Mapping[str, Holdings], catalog: Catalog, members: Members,
+    locks: Sequence[LiveLock], name_of: Callable[[str, str], str],
+) -> Iterator[AccountRow]:  # fmt: skip
+    is_shared = any(gateway.state is GatewayState.SERVED for gateway in gateways.values())
+    first: dict[tuple[str, str], str] = {}
+    for profile, gateway in gateways.items():
+        mine: dict[str, list[Identity]] = {}
+        for identity in held.get(profile, Holdings()).identities:
+            mine.setdefault(identity.channel, []).append(identity)
+        team, wanted = members.teams.get(profile, (None, ""))
+        for channel in sorted({*mine, *((wanted,) if wanted else ())}):
+            identities = mine.get(channel, [])
+            if not identities:
+                words = "no account is bound to it"
+                yield AccountRow(profile, team, channel, "", "missing", words)
+                continue
+            others = [first.setdefault(each.place, profile) for each in identities]
+            other = next((name for name in others if name != profile), None)
+            one_gateway = is_shared and (gateway.state is GatewayState.SERVED or profile == "default")
+            state, detail = (
+                _shared(gateway, identities, other, locks, catalog) if one_gateway else _own(gateway, channel)
+            )
+            yield AccountRow(profile, team, channel, name_of(profile, channel), state, detail, gateway.pid)
+
+
+def _shared(
+    gateway: Gateway, identities: Sequence[Identity], other: str | None, locks: Sequence[LiveLock], catalog: Catalog
+) -> tuple[str, str]:
+    """Return the state of an account that one gateway serves, with others."""
+    channel = identities[0].channel
+    if other is not None:
+        return "refused", f"{other} has the same account: one gateway serves it once"
+    fact = catalog.channels.get(channel)
+    if fact is None or not fact.lock_scope or not fact.lock_effective:
+        return "served", ""
+    digests = {each.key[:16] for each in identities}
+    holders = [lock.pid for lock in locks if lock.channel == channel and lock.digest in digests]
+    if gateway.pid in holders:
+        return "connected", ""
+    if holders:
+        return "taken", f"process {holders[0]} has it"
+    return "not connected", "the gateway did not connect it, and does not try again: restart it"
+
+
+def _own(gateway: Gateway, channel: str) -> tuple[str, str]:
+    """Return the state of an account that a gateway of its own serves."""
+    found = next((each for each in gateway.channels if each.name == channel), None)
+    if gateway.process is None:
+        return "off", ""
+    return (found.state, found.detail) if found is not None else ("unknown", "")
