@@ -27,6 +27,7 @@ from hermes_profiles.profiles.roots import profile_names, read_regular
 from .conflicts import Live, LiveLock, Mask, decide, without
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
 from .process import Processes, processes_of
+from .runmode.masks import spared
 from .scoped_locks import live_locks
 
 OnConflict = Literal["mask", "refuse", "ignore"]
@@ -100,6 +101,8 @@ def refresh(
             else:
                 world = _World(layout, catalog, values, environment, states, claims, names)
                 masks = _decided(world, profile, own, processes or processes_of(layout.platform), listening)
+                kept, spares = spared(layout, {profile: masks}, catalog, environment)
+                masks, problems = kept[profile], [*problems, *spares]
                 if masks and on_conflict == "refuse":
                     raise _refused(profile, masks)
                 if on_conflict == "ignore":

@@ -16,6 +16,7 @@ from .conflicts import Live, Mask, decide
 from .contract import Prepared
 from .inventory import lives, masks_in_force, multiplexing_asked
 from .overlay import managed_folder, managed_values
+from .runmode.masks import spared
 from .scoped_locks import live_locks
 from .state import Gateway, GatewayState
 from .survey import Known, World, survey
@@ -70,7 +71,9 @@ class Launch:
         if not multiplexing_asked(self._world.layout.home(DEFAULT), self._environment):
             return dict(gateways)
         pid = process.pid if process is not None else None
-        detail = f"served by default (PID {pid})" if pid else "default is set to serve every profile"
+        detail = "default is set to serve every profile"
+        if pid:
+            detail = f"{detail}, and its gateway (PID {pid}) does not serve this one yet"
         return {
             name: gateway
             if name == DEFAULT or gateway.process is not None or gateway.state is GatewayState.SERVED
@@ -101,6 +104,9 @@ class Launch:
     def begin(self, starting: Sequence[str]) -> None:
         """Decide for all that will start, and note it: the step before each start abides by it."""
         found = self.decide(starting)
+        if DEFAULT in found:
+            found, problems = spared(self._world.layout, found, self._catalog, self._environment)
+            self.warnings += problems
         self._masks = found
         if self._rule is ConflictRule.IGNORE:
             self.warnings += [_ignored(name, mask) for name, masks in found.items() for mask in masks]

@@ -118,8 +118,7 @@ def _clear(
     state, profile = gateway.state, gateway.profile
     declined = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
     if state is GatewayState.SERVED and not force:
-        hint = "act on `default`, or say `--force`" if named else None
-        return Outcome(profile, declined, gateway.detail, gateway.pid, hint=hint)
+        return _clear_served(verb, gateway, named=named)
     if state is GatewayState.UNKNOWN and not (force and (verb is Verb.START or _is_active(gateway))):
         return Outcome(
             profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint="nothing is signalled on a guess"
@@ -135,6 +134,23 @@ def _clear(
         hint = f"switch it on with `hermes-gateways enable {profile}`" if named else None
         return Outcome(profile, declined, "disabled", hint=hint)
     return _clear_start(gateway) if verb is Verb.START else _clear_restart(gateway, start_stopped=start_stopped)
+
+
+def _clear_served(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
+    """Return the outcome for a profile that default's gateway serves, or is to serve: it has none of its own, and one
+    would be refused by Hermes."""
+    is_served = gateway.seen is not None and gateway.seen.served_by is not None
+    if not named:
+        return Outcome(gateway.profile, OutcomeKind.SKIPPED, gateway.detail, gateway.pid)
+    if verb is Verb.START and is_served:
+        return Outcome(gateway.profile, OutcomeKind.ALREADY_RUNNING, gateway.detail, gateway.pid)
+    hints = {
+        Verb.START: "have default take it in with `hermes-gateways restart default --start-stopped`",
+        Verb.STOP: "`hermes-gateways stop default` stops it with all others that default serves; for a gateway of its "
+        "own say `hermes-profiles team run-mode processes`",
+        Verb.RESTART: "`hermes-gateways restart default` starts it anew with all others that default serves",
+    }
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hints[verb])
 
 
 def _is_active(gateway: Gateway) -> bool:

@@ -263,6 +263,12 @@ def _by_home(world: World) -> Mapping[str, tuple[Process, ...]]:
     return found
 
 
+def served_by_default(world: World, profiles: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some profiles that the live gateway of default serves; no manager is asked."""
+    found = _multiplexer(world)
+    return tuple(name for name in profiles if name != DEFAULT and name in found[1].served) if found is not None else ()
+
+
 def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
     """Return the live default gateway that serves other profiles, and what it wrote; None when there is none.
 

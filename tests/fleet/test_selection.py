@@ -10,7 +10,7 @@ from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.fleet.state import Facts, Gateway, GatewayState
 from hermes_profiles.model.result import ExitCode, NotFound, UsageProblem
 from hermes_profiles.services.managers.base import Activity, ServiceStatus
 
@@ -131,8 +131,17 @@ def test_every_state_and_verb(
 def test_what_a_multiplexer_serves(verb: Verb) -> None:
     found = gateway(S.SERVED, NONE, pid=9)
     named = sorted_out(verb, found, named=True)
-    assert named == Outcome("work", K.REFUSED, "is served", 9, hint="act on `default`, or say `--force`")
+    assert named is not None and (named.outcome, named.detail, named.pid) == (K.REFUSED, "is served", 9)
+    assert f"`hermes-gateways {'restart' if verb is START else verb} default" in (named.hint or "")
     assert sorted_out(verb, found) == Outcome("work", K.SKIPPED, "is served", 9)
+
+
+def test_starting_who_is_served_already_is_nothing_to_do() -> None:
+    found = gateway(S.SERVED, NONE, pid=9)._replace(seen=Facts("work", served_by=9))
+    assert sorted_out(START, found, named=True) == Outcome("work", K.ALREADY_RUNNING, "is served", 9)
+    assert sorted_out(START, found) == Outcome("work", K.SKIPPED, "is served", 9)
+    stopped = sorted_out(STOP, found, named=True)
+    assert stopped is not None and stopped.outcome is K.REFUSED and "run-mode processes" in (stopped.hint or "")
 
 
 def test_a_served_profile_can_be_forced() -> None:

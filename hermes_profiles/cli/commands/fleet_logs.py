@@ -23,7 +23,8 @@ from hermes_profiles.fleet.logs.masking import Masks
 from hermes_profiles.fleet.logs.records import Level
 from hermes_profiles.fleet.logs.sources import sources_of, units_of
 from hermes_profiles.fleet.logs.twins import Originals
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.fleet.survey import World, served_by_default
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import ExitCode, UsageProblem
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.roots import profile_names
@@ -196,13 +197,28 @@ class _Show:
     def _meant(self) -> Meant:
         """Return what is to be read now: profiles come and go."""
         layout = self._session.layout
-        for profile in self._profiles:
+        profiles = self._with_server()
+        for profile in profiles:
             if profile not in self._originals:
                 self._originals[profile] = Originals(layout.home(profile) / "logs")
         return Meant(
-            [source for profile in self._profiles for source in sources_of(self._world, profile)],
-            [unit for profile in self._profiles for unit in units_of(self._world, profile)],
+            [source for profile in profiles for source in sources_of(self._world, profile)],
+            [unit for profile in profiles for unit in units_of(self._world, profile)],
         )
+
+    def _with_server(self) -> tuple[str, ...]:
+        """Return the profiles whose logs are read: that of default, too, where its gateway serves one of them."""
+        if DEFAULT in self._profiles or DEFAULT in self._excluded:
+            return self._profiles
+        served = served_by_default(self._world, self._profiles)
+        if not served:
+            return self._profiles
+        if DEFAULT not in self._told:
+            self._told.add(DEFAULT)
+            are = "is" if len(served) == 1 else "are"
+            output.note(f"{', '.join(served)} {are} served by default: what its gateway says of them is in its log")
+        self._view.widen_for((DEFAULT, *self._profiles))
+        return (DEFAULT, *self._profiles)
 
     def _look_for_profiles(self) -> None:
         """Take in profiles that have come, and leave out those that are gone."""

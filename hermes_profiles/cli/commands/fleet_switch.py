@@ -18,6 +18,7 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.reset import reset_gateway
+from hermes_profiles.fleet.runmode import record as records
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ENABLE
 from hermes_profiles.model.result import ExitCode, NotFound, Result, UsageProblem
@@ -71,11 +72,16 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
         answer.result.data["plan"] = list(describe(plan)) if plan is not None else []
         return answer
     change = apply(plan, layout=session.layout).change_id if plan is not None else None
-    failures = _tell_manager(session, selection.profiles, enabled=enabled)
+    served = session.served(selection.profiles)
+    # A service of its own would be refused by Hermes at each boot; the way back to processes enables it.
+    told = [name for name in selection.profiles if not (enabled and name in served)]
+    failures = _tell_manager(session, told, enabled=enabled)
+    records.note_enabled(session.layout, served, enabled=enabled)
     outcomes = [
-        Outcome(name, OutcomeKind.FAILED, failures[name]) if name in failures else Outcome(name, kind)
+        Outcome(name, OutcomeKind.FAILED, failures[name]) if name in failures
+        else Outcome(name, kind, _though_served(served.get(name, ""), enabled=enabled))
         for name in selection.profiles
-    ]
+    ]  # fmt: skip
     if now:
         stopped = Act(session, Verb.STOP, Pace()).over(selection)
         if stopped.result.errors:
@@ -86,6 +92,14 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
     if change is not None:
         answer.result.data["change"] = change
     return answer
+
+
+def _though_served(why: str, *, enabled: bool) -> str:
+    """Return what being switched on or off means for a profile that default's gateway serves."""
+    if not why:
+        return ""
+    words = "its own service starts again with `team run-mode processes`" if enabled else "which it goes on to be"
+    return f"{why}; {words}"
 
 
 def _verb(kind: OutcomeKind) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -111,6 +111,19 @@ def write(layout: Layout, record: Record) -> None:
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
     rows["services"] = {name: list(was) for name, was in record.services.items()}
     write_runtime(path_of(layout), json.dumps(rows, indent=1).encode(), 0o600)
+
+
+def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> None:
+    """Note that somebody has switched profiles on or off meanwhile: the way back abides by it. Raises Failed."""
+    record = read(layout)
+    if record is None:
+        return
+    changed = {
+        name: was._replace(enabled=enabled)
+        for name in profiles if (was := record.services.get(name)) is not None and was.installed
+    }  # fmt: skip
+    if changed:
+        write(layout, record._replace(services={**record.services, **changed}))
 
 
 def forget(layout: Layout) -> None:

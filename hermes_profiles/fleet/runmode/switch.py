@@ -37,6 +37,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.services.managers.base import Manager
 
@@ -257,7 +258,8 @@ class Switch:
         if removal:
             _raise(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
         self._restore_enabled(gateways, services)
-        due = [name for name in self.existing if name in services and services[name].up]
+        off = {name for name in self.existing if read_meta(layout.home(name))[0]}
+        due = [name for name in self.existing if name in services and services[name].up and name not in off]
         if was is None and is_up(default):
             due.insert(0, DEFAULT)
         started = self._drive(Verb.START, due, survey(self.world, self.existing)) if due else ()
