@@ -40,7 +40,7 @@ def made(
     rows = [report_row(each) for each in reports]
     data: dict[str, Any] = {
         "team": team_row(team._replace(members=tuple(names))), "members": rows, "pool": pool_row(pool),
-        "next_steps": next_steps(team, rows),
+        "next_steps": next_steps(team, rows, session.home_option),
     }  # fmt: skip
     carry_out(session, plan, data, dry_run=dry_run)
     return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))

@@ -11,6 +11,7 @@ from hermes_profiles.profiles.teams.pool import Pool
 from hermes_profiles.profiles.teams.record import Team
 
 from . import output
+from .session import command_at
 
 
 def team_row(team: Team) -> dict[str, Any]:
@@ -68,23 +69,29 @@ def account_words(account: str | None) -> str:
     return f"account {account}" if account else "no account yet"
 
 
-def next_steps(team: Team, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the commands that bring members to life: an account each, logins of their own, and gateways."""
-    steps = []
+def next_steps(team: Team, rows: Sequence[Mapping[str, Any]], home: str | None = None) -> list[str]:
+    """Return the commands that bring members to life: an account each, logins of their own, and gateways.
+
+    `home`: the home that the command was told to work on.
+    """
+    return [f"{what}: {command_at(command, home)}" for what, command in _next_commands(team, rows)]
+
+
+def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     names = [row["profile"] for row in rows]
     without = [row["profile"] for row in rows if not row["account"]]
-    how = " --login" if team.channel == WEIXIN else ""
     if without:
-        more = f", and so on for {', '.join(without[1:])}" if without[1:] else ""
-        steps.append(f"give it an account: hermes-profiles team add {without[0]} --team {team.name}{how}{more}")
+        others = f", then {', '.join(without[1:])} the same way" if without[1:] else ""
+        how = " --login" if team.channel == WEIXIN else ""
+        yield f"give {without[0]} an account{others}", f"hermes-profiles team add {without[0]} --team {team.name}{how}"
     for provider in dict.fromkeys(each for row in rows for each in row["login_again"]):
-        steps += [f"log in with {provider}: hermes -p {name} auth add {provider}" for name in names[:1]]
+        others = f", then {', '.join(names[1:])} the same way" if names[1:] else ""
+        yield f"log {names[0]} in with {provider}{others}", f"hermes -p {names[0]} auth add {provider}"
     if names:
-        steps.append(f"a gateway for each, now and at boot: hermes-gateways install {' '.join(names)} --start")
-        steps.append("or one gateway for all: hermes-profiles team run-mode multiplex")
+        yield "a gateway for each, now and at boot", f"hermes-gateways install {' '.join(names)} --start"
+        yield "or one gateway for all", "hermes-profiles team run-mode multiplex"
     elif team.lead:
-        steps.append(f"add members: hermes-profiles team add NAME --team {team.name}")
-    return steps
+        yield "add members", f"hermes-profiles team add NAME --team {team.name}"
 
 
 def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:

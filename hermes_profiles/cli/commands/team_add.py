@@ -15,7 +15,7 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.changing import carry_out, change_row, change_words
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.cli.session import Answer, Session, command_at, run
 from hermes_profiles.cli.team_accounts import AccountWords, typed_account
 from hermes_profiles.cli.team_making import made, world_of
 from hermes_profiles.cli.team_report import account_words, next_lines, next_steps, team_row
@@ -28,7 +28,7 @@ from hermes_profiles.profiles.teams.accounts import Account, shortened
 from hermes_profiles.profiles.teams.adopting import adopt
 from hermes_profiles.profiles.teams.binding import Bound, bind
 from hermes_profiles.profiles.teams.holders import account_held
-from hermes_profiles.profiles.teams.members import NewMember, check_accounts, check_channel, check_variables
+from hermes_profiles.profiles.teams.members import NewMember, check_accounts, check_channel, check_led, check_variables
 from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
 from hermes_profiles.profiles.teams.syncing import When
 
@@ -88,6 +88,7 @@ def add(
         found = _team(teams, team)
         name = check_existing_name(member)
         words = AccountWords(account_id, base_url, user, allow, no_account)
+        check_led(found)
         _check_place(teams, found, name)
         catalog = world_of(session, found.lead).catalog
         check_channel(found.channel, catalog)
@@ -160,12 +161,15 @@ def _changed(
     work = _work(world, teams, team, name, account, words)
     held = "" if account is not None else shortened(account_held(layout, name, team.channel, world.catalog))
     row = _row(session, name, work, held)
+    restart = command_at(f"hermes-gateways restart {name}", session.home_option)
     data: dict[str, Any] = {
         "team": team_row(team._replace(members=tuple(sorted({*team.members, name})))), "members": [row],
-        "next_steps": [f"a gateway that runs takes it up after: hermes-gateways restart {name}"] if work.plan else [],
+        "next_steps": [f"a gateway that runs takes it up after: {restart}"] if work.plan else [],
     }  # fmt: skip
     if not row["account"]:
-        data["next_steps"] += next_steps(team, [{"profile": name, "account": None, "login_again": ()}])[:1]
+        data["next_steps"] += next_steps(
+            team, [{"profile": name, "account": None, "login_again": ()}], session.home_option
+        )[:1]
     carry_out(session, work.plan, data, dry_run=dry_run)
     return Answer(
         Result(("team", "add"), data, [*warnings, *work.warnings]), lambda: _lines(data, team, work, joins=joins)

@@ -41,6 +41,7 @@ from .record import Membership, Team, Teams, membership_values, read_teams, team
 
 __all__ = [
     "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel",
+    "check_led",
     "check_variables", "with_account", "with_variables",
 ]  # fmt: skip
 
@@ -130,12 +131,17 @@ def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
     return names
 
 
-def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: bool) -> None:
+def check_led(team: Team) -> None:
+    """Raise Refused for a team that no profile leads."""
     if not team.lead:
         raise Refused(
             f"the team {team.name} has no lead any more: no profile says that it leads it", target=team.name,
             code="no-lead", hint=f"see its members with `hermes-profiles team show {team.name}`",
         )  # fmt: skip
+
+
+def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: bool) -> None:
+    check_led(team)
     require(layout, team.lead)
     teams: Teams = read_teams(layout)
     if define and team.name in teams.by_name:
