@@ -15,7 +15,7 @@ from hermes_profiles.services.managers.signals import end_process
 
 from .contract import Prepared
 from .process import Process
-from .redaction import redacted, secrets_of
+from .redaction import redacted, secrets_around
 from .specs import stop_seconds
 from .state import Gateway
 from .survey import World, survey
@@ -75,7 +75,7 @@ class RealHands:
         service = self._world.service(profile)
         caught = tuple(tail(service, lines=_LOG_LINES)) if tail is not None and service is not None else ()
         lines = _whole(caught) or told
-        return redacted(lines[-_LOG_LINES:], secrets_of(self._world.layout.home(profile), self._catalog))
+        return redacted(lines[-_LOG_LINES:], secrets_around(self._world.layout, profile, self._catalog))
 
     def stop_seconds(self, profile: str) -> float:
         """Return how long a gateway may take to stop: its manager waits that long for busy agents before SIGKILL."""

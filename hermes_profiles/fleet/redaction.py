@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.secrecy import may_have_shape, without_shapes
 from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import DocumentError
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.roots import profile_names, read_regular
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog import Catalog
 
 _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
+# Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
+ACCOUNTS = "weixin/accounts"
+_MOST_ACCOUNTS = 100
 _TELLING = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
     re.IGNORECASE,
@@ -54,13 +60,33 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
             if (fact is not None and fact.secret) or _TELLING.search(name):
                 _note(found, name, value)
             _note_login(found, name, value)
-    for file in ("config.yaml", "gateway.json", "auth.json"):
+    for file in ("config.yaml", "gateway.json", "auth.json", *_account_files(home)):
         raw = _read(home / file)
         for name, value in (*_pairs(raw), *(_leaves(_data(raw, file)) if catalog is not None else ())):
             if _TELLING.search(name):
                 _note(found, name, value)
             _note_login(found, name, value)
     return found
+
+
+def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None) -> Mapping[str, str]:
+    """Return the secrets that may stand in what a profile's gateway says: its own, and of default's everybody's, for
+    that one may serve all profiles."""
+    if profile != DEFAULT:
+        return secrets_of(layout.home(profile), catalog)
+    found: dict[str, str] = {}
+    for name in profile_names(layout):
+        found |= secrets_of(layout.home(name), catalog)
+    return found
+
+
+def _account_files(home: Path) -> tuple[str, ...]:
+    """Return the files of accounts below a home, whose token counts where `.env` has none."""
+    try:
+        names = sorted(os.listdir(home / ACCOUNTS))[:_MOST_ACCOUNTS]
+    except OSError:
+        return ()
+    return tuple(f"{ACCOUNTS}/{name}" for name in names if name.endswith(".json"))
 
 
 def _note(found: dict[str, str], name: str, value: str) -> None:

@@ -231,7 +231,7 @@ def _facts(
         doubtful=proof.doubtful if process is None else None,
         others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
         usage=world.processes.usage(process) if process is not None else Usage(),
-        runtime=_told(home),
+        runtime=_told(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,
         manager=world.manager.kind if world.manager is not None else None,
         served_by=served_by, now=world.clock(),
@@ -239,14 +239,17 @@ def _facts(
     )  # fmt: skip
 
 
-def _told(home: Path) -> StateRecord | None:
-    """Return what the gateway wrote about itself, without its secrets: a library may put a refused token into it."""
+def _told(layout: Layout, profile: str) -> StateRecord | None:
+    """Return what the gateway wrote about itself, without secrets: a library may put a refused token into it, and one
+    that serves other profiles theirs."""
+    home = layout.home(profile)
     runtime = state_record(home)
     if runtime is None or not (runtime.reason or any(each.message for each in runtime.channels)):
         return runtime
-    from .redaction import redacted, secrets_of
+    from .redaction import redacted, secrets_around, secrets_of
 
-    reason, *messages = redacted((runtime.reason, *(each.message for each in runtime.channels)), secrets_of(home))
+    secrets = secrets_around(layout, profile) if runtime.served else secrets_of(home)
+    reason, *messages = redacted((runtime.reason, *(each.message for each in runtime.channels)), secrets)
     channels = tuple(each._replace(message=message) for each, message in zip(runtime.channels, messages, strict=True))
     return runtime._replace(reason=reason, channels=channels)
 

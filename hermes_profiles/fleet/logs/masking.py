@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.fleet.redaction import Redactor, secrets_of
+from hermes_profiles.fleet.redaction import ACCOUNTS, Redactor, secrets_of
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.roots import profile_names
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog import Catalog
 
-_FILES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json")
+_FILES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", ACCOUNTS)
 _SECONDS = 1.0
 _Seen = tuple[tuple[int, int, int] | None, ...]
 

@@ -28,7 +28,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.overlay import managed_folder
 from hermes_profiles.fleet.program import find_installation, program_for
 from hermes_profiles.fleet.records import STATE_FILE, state_record
-from hermes_profiles.fleet.redaction import redacted, secrets_of
+from hermes_profiles.fleet.redaction import redacted, secrets_around
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.state import Gateway
@@ -230,8 +230,9 @@ class Switch:
         ) from error  # fmt: skip
 
     def _log(self) -> tuple[str, ...]:
-        home = self.world.layout.home(DEFAULT)
-        return redacted(last_log_lines(self.world, DEFAULT), secrets_of(home, self.catalog))
+        return redacted(
+            last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog)
+        )  # fmt: skip
 
     def back(self, record: Record | None, write: Callable[[ChangePlan], str]) -> Done:
         """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.model.result import NotFound, UsageProblem
 from hermes_profiles.profiles.discovery import META, read_sections
-from hermes_profiles.profiles.meta import Values, edited
 from hermes_profiles.profiles.roots import profile_names
 
 from .shares import DEFAULT_SHARES, Share, shares_in
+
+if TYPE_CHECKING:
+    from hermes_profiles.profiles.meta import Values
 
 TEAMS, TEAM = "teams", "team"
 
@@ -149,6 +151,8 @@ def without_teams(raw: bytes, *, path: str) -> bytes:
 
     Raises DocumentError when it tells of one and cannot be edited with certainty.
     """
+    from hermes_profiles.profiles.meta import edited  # `list` reads teams, and edits nothing
+
     return edited(raw, {(TEAM,): None, (TEAMS,): None}, path=path) if b"team" in raw else raw
 
 

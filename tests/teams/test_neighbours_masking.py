@@ -1,0 +1,107 @@
+"""What the one gateway of a team says is shown without any member's secrets, and thirty members do not slow it down."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_world import World
+from command_runner import Runner
+from gateway_world import until
+from multiplex_world import MultiplexWorld
+from team_world import make_team, weixin
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.logs.masking import Masks
+from hermes_profiles.fleet.redaction import secrets_around, secrets_of
+from hermes_profiles.model.layout import Layout
+
+CATALOG = load_catalog()
+
+
+@pytest.fixture
+def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    world = MultiplexWorld(runner)
+    make_team(world)
+    (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")
+    yield world
+    left = world.end()
+    assert not left, f"processes of this test were left: {left}"
+
+
+def only_in_its_file(home: Path, name: str) -> str:
+    """Have the token of an account stand in its file alone, and return it."""
+    token = f"CANARYfileonly{name}CANARY99887766"
+    (home / f"weixin/accounts/{name}-im-bot.json").write_text(json.dumps({"token": token, "base_url": "https://x"}))
+    return token
+
+
+def test_a_token_that_stands_in_an_account_file_alone_is_known(runner: Runner) -> None:
+    world = World(runner)
+    make_team(world, ("anna",))
+    token = only_in_its_file(world.home("anna"), "anna")
+    assert token in secrets_of(world.home("anna")) and token in secrets_of(world.home("anna"), CATALOG)
+    masks = Masks(Layout(world.root, world.user), CATALOG)
+    assert token not in masks.redactor.redact(f"polling with {token}")
+
+
+def test_a_new_account_is_masked_from_the_next_look_on(runner: Runner) -> None:
+    world = World(runner)
+    make_team(world, ("anna",))
+    masks = Masks(Layout(world.root, world.user), CATALOG)
+    masks.refresh()
+    path = world.home("anna") / "weixin/accounts/new.json"
+    path.write_text('{"token": "CANARYnewaccountCANARY12345"}')
+    masks.refresh()
+    assert "CANARY" not in masks.redactor.redact("with CANARYnewaccountCANARY12345")
+
+
+def test_default_is_told_without_the_secrets_of_others_and_others_with_their_own_alone(runner: Runner) -> None:
+    world = World(runner)
+    make_team(world)
+    layout = Layout(world.root, world.user)
+    assert {weixin("anna"), weixin("bert")} <= secrets_around(layout, "default").keys()
+    assert weixin("bert") not in secrets_around(layout, "anna")
+
+
+def test_status_of_a_multiplexer_shows_no_members_token(multi: MultiplexWorld) -> None:
+    told = {"weixin": {"state": "fatal", "error_message": f"{weixin('anna')} refused", "error_code": "x"}}
+    (multi.root / "platforms").write_text(json.dumps(told))
+    multi.gok("install", "default", "--start")
+    until(lambda: multi.states().get("anna") == "served")
+    for words in (("status", "--json"), ("status",), ("list", "--json")):
+        done = multi.gateways(*words)  # the runner fails where a canary is shown
+        assert done.stdout
+    assert "refused" in multi.gateways("status", "--json").stdout
+    for words in (("list", "--json"), ("doctor", "--json"), ("show", "anna", "--json")):
+        multi.call(*words)
+
+
+def test_the_last_lines_of_a_multiplexer_that_does_not_come_up_show_no_members_token(multi: MultiplexWorld) -> None:
+    (multi.root / "exits").write_text(f"no-number-{weixin('bert')}\n" * 9)
+    done = multi.gateways("install", "default", "--start", "--json")
+    assert done.code == 1 and any("no-number" in line for row in done.data["outcomes"] for line in row["log"]), done
+
+
+def test_thirty_members_with_keys_are_masked_soon_enough(runner: Runner) -> None:
+    world = World(runner)
+    names = [f"m{number}" for number in range(30)]
+    make_team(world, names)
+    for name in names:
+        with open(world.home(name) / ".env", "a") as file:
+            file.writelines(f"SERVICE_{number}_API_KEY=CANARY{name}key{number}0123456789\n" for number in range(20))
+    masks = Masks(Layout(world.root, world.user), CATALOG)
+    started = time.perf_counter()
+    redactor = masks.redactor
+    built = time.perf_counter() - started
+    lines = [f"2026-03-01 12:00:00 INFO gateway: message {number} from somebody, all is well" for number in range(5000)]
+    lines[4321] = f"trying {weixin('m17')} and CANARYm9key70123456789"
+    started = time.perf_counter()
+    shown = redactor.redact_all(lines)
+    took = time.perf_counter() - started
+    assert "CANARY" not in "".join(shown) and shown[0] == lines[0]
+    assert built < 5 and took < 5, (built, took)  # some hundredths of that on a quiet machine
