@@ -27,7 +27,9 @@ class Account(NamedTuple):
     secrets; `allowed`: who may talk to it; `user`: who scanned the code, empty when unknown; `saved_at`: text of the
     time it was last saved, to tell the newer of two; `origin`: the file and place it was read from, for messages;
     `files`: what it has noted about its conversations so far, path below the home → content (Hermes 0.19.0 keeps
-    `weixin/accounts/<id>.sync.json` and `<id>.context-tokens.json`): without it messages are answered twice or lost.
+    `weixin/accounts/<id>.sync.json` and `<id>.context-tokens.json`): without it messages are answered twice or lost;
+    `policies`: settings of the channel's `extra` that say who gets in (WeChat's `dm_policy`, `group_policy`);
+    `answered`: variables that it decides also where it has none of them, so that a former one goes.
     """
 
     channel: str
@@ -38,6 +40,8 @@ class Account(NamedTuple):
     saved_at: str = ""
     origin: str = ""
     files: Mapping[str, Secret[bytes]] = MappingProxyType({})
+    policies: Mapping[str, str] = MappingProxyType({})
+    answered: tuple[str, ...] = ()
 
 
 def shortened(account_id: str) -> str:
@@ -69,8 +73,9 @@ def account_entries(account: Account) -> AccountEntries:
     if account.channel == WEIXIN:
         files |= _weixin_file(account, variables)
         # Unset, both would be the default profile's under multiplex (gateway/platforms/weixin.py reads os.environ).
-        settings[(*block, "extra", "dm_policy")] = scalar("str", "allowlist" if account.allowed else "pairing")
-        settings[(*block, "extra", "group_policy")] = scalar("str", "disabled")
+        usual = {"dm_policy": "allowlist" if account.allowed else "pairing", "group_policy": "disabled"}
+        for name, policy in {**usual, **account.policies}.items():
+            settings[(*block, "extra", name)] = scalar("str", policy)
     elif not variables:
         raise _unusable(account, "there is nothing to log in with")
     return AccountEntries(variables, settings, files)

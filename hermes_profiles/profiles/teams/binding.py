@@ -71,11 +71,13 @@ def bind(
         check_may_write(layout, file)
     raw = documents.get(ENV, env.raw or b"")
     before = environment_in(raw, str(env.path), catalog.known_names, [])
-    entries = _entries(account, team, allowed or _allowed(before, team.channel))
+    answered = account.answered if account is not None else ()
+    kept = _allowed({name: value for name, value in before.items() if name not in answered}, team.channel)
+    entries = _entries(account, team, allowed or kept)
     former = before.get("WEIXIN_ACCOUNT_ID", "") if team.channel == WEIXIN and account is not None else ""
     replaced = former if account is not None and former != account.id else ""
     if account is not None:
-        stale = [name for name in before if _is_of_account(name, team.channel, catalog)]
+        stale = [name for name in before if _is_of_account(name, team.channel, catalog) or name in answered]
         raw, _ = without_variables(env._replace(raw=raw), set(stale) - set(entries.variables), catalog)
     raw = with_variables(raw, entries.variables, env.path, catalog)
     new = with_account(
