@@ -10,7 +10,7 @@ from service_world import found_in, look
 from test_services_managers import Machine
 
 from hermes_profiles.doctor.facts import Facts
-from hermes_profiles.doctor.findings import Finding
+from hermes_profiles.doctor.findings import Finding, Severity
 from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.records import StateRecord
 from hermes_profiles.fleet.state import Facts as Seen
@@ -59,7 +59,8 @@ def test_a_profile_that_listens_on_a_port_is_left_out(machine: Machine) -> None:
     machine.world.add("family", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
     (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
     assert finding.profiles == ("family",) and "(api_server)" in finding.message
-    assert finding.fix.command == "hermes-gateways install family --start --force"
+    assert finding.fix.command == "hermes-profiles env unset family API_SERVER_ENABLED API_SERVER_KEY"
+    assert finding.severity is Severity.ERROR, "nobody answers there"
 
 
 def test_a_profile_made_after_the_multiplexer_started_is_left_out(machine: Machine) -> None:
@@ -67,6 +68,24 @@ def test_a_profile_made_after_the_multiplexer_started_is_left_out(machine: Machi
     found = findings(machine, "default", "work")
     (finding,) = found.pop("services.skipped-by-multiplexer")
     assert finding.profiles == ("family",) and finding.fix.command == "hermes-gateways restart default" and not found
+
+
+def test_nobody_is_served_while_the_multiplexer_is_down(machine: Machine) -> None:
+    machine.world.add("default", "config.yaml", ASKED)
+    machine.world.add("work", ".env", "WEIXIN_TOKEN=CANARY-token-of-work\nWEIXIN_ACCOUNT_ID=acc\n")
+    assert "services.skipped-by-multiplexer" not in found_in(look(machine.world, machine.manager)), "nothing installed"
+    machine.unit(machine.units, "hermes-gateway", machine.world.home("default"))
+    found = found_in(look(machine.world, machine.manager))["services.skipped-by-multiplexer"]
+    told = {finding.profiles: finding for finding in found}
+    assert ("work",) in told and told["work",].fix.command == "hermes-gateways start default"
+
+
+def test_what_a_multiplexer_makes_for_approvals_is_no_phantom(machine: Machine) -> None:
+    folder = machine.world.root / "profiles" / "default"
+    (folder / "pairing").mkdir(parents=True)
+    assert machine.world.findings("--only", "files.real-default") == []
+    (folder / "config.yaml").touch()
+    assert len(machine.world.findings("--only", "files.real-default")) == 1
 
 
 def test_a_disabled_profile_is_left_out_rightly(machine: Machine) -> None:

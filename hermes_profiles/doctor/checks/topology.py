@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hermes_profiles.doctor.facts import Facts
-from hermes_profiles.doctor.findings import Evidence, Finding, Fix
+from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.fleet.state import GatewayState
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.names import DEFAULT
@@ -52,28 +52,47 @@ def _setting(facts: Facts) -> Evidence:
 
 
 def skipped(facts: Facts) -> Iterator[Finding]:
-    """Yield profiles that the live multiplexer does not serve, though it keeps gateways of their own from starting."""
+    """Yield profiles that nobody serves: the multiplexer left them out, or is down, and it keeps gateways of their own
+    from starting. One without channels has nobody to be served to."""
     serves = facts.services.serves
-    if not serves or facts.inventory is None:
+    # Where nothing is installed, nobody expects to be served yet.
+    is_down = serves is None and facts.services.multiplexing and bool(facts.services.definitions)
+    if facts.inventory is None or not (serves or is_down):
         return
     for name, profile in facts.profiles.items():
         gateway = facts.inventory.gateways.get(name)
-        if name == DEFAULT or name in serves or profile.disabled or gateway is None or gateway.process is not None:
+        if name == DEFAULT or name in (serves or ()) or gateway is None or gateway.process is not None:
             continue
-        ports = sorted({claim.channel for claim in profile.held.ports})
-        if ports:
-            why = f"it leaves out profiles with a channel that listens on a port ({', '.join(ports)})"
-            fix = Fix(
-                "serve it by a gateway of its own, which only `--force` starts beside the other",
-                f"hermes-gateways install {name} --start --force",
-            )
-        else:
-            why = "it was not there when that gateway started"
-            fix = Fix("have the default gateway look again", "hermes-gateways restart default")
+        if profile.disabled or (serves is None and not profile.held.channels):
+            continue
+        why, fix = _why_left_out(facts, profile)
         yield Finding(
-            f"{name} is served by nobody: the default gateway serves the other profiles, and {why}", fix,
-            profiles=(name,), evidence=(Evidence(name, str(profile.home)),),
+            f"{name} is served by nobody: {why}", fix, profiles=(name,),
+            evidence=(Evidence(name, str(profile.home)),),
+            severity=Severity.ERROR if profile.held.channels else Severity.WARNING,
         )  # fmt: skip
+
+
+def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
+    if facts.services.serves is None:
+        words = "the default gateway is to serve every profile, and does not run"
+        return words, Fix("start it", "hermes-gateways start default")
+    whose = "the default gateway serves the other profiles, and"
+    ports = sorted({claim.channel for claim in profile.held.ports})
+    if ports:
+        why = f"{whose} it leaves out profiles with a channel that listens on a port ({', '.join(ports)})"
+        command = f"hermes-profiles config set {profile.name} platforms.{ports[0]}.enabled false"
+        wins = facts.catalog.channels[ports[0]].explicit_disable_wins
+        variables = sorted(
+            name for names in facts.catalog.channels[ports[0]].enable_sets for name in names
+            if profile.environment.get(name)
+        )  # fmt: skip
+        if variables and not wins:
+            command = f"hermes-profiles env unset {profile.name} {' '.join(variables)}"
+        return why, Fix("switch that channel off there, then restart default", command)
+    return f"{whose} it was not there when that gateway started", Fix(
+        "have the default gateway look again", "hermes-gateways restart default"
+    )
 
 
 def misunderstood(facts: Facts) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import is_profile_folder_name
+from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.profiles.snapshot import Kind
 
@@ -192,13 +192,23 @@ def _beside(layout: Layout) -> Iterator[FileFact]:
             is_staging = re.fullmatch(r"\.[a-z0-9][a-z0-9_-]*\.staging-\d+", name) is not None
             if not is_staging and not name.startswith(".hermes-profiles-"):
                 continue
-        elif is_profile_folder_name(name) and os.path.isdir(layout.profiles / name):
+        elif _is_profile(layout.profiles / name) or _is_of_multiplexer(layout.profiles / name):
             continue
         fact = file_fact(layout.profiles / name)
         if fact is not None and fact.kind is Kind.LINK and os.path.isdir(fact.path):
             fact = fact._replace(kind=Kind.FOLDER)
         if fact is not None:
             yield fact
+
+
+def _is_profile(folder: Path) -> bool:
+    return is_profile_folder_name(folder.name) and folder.is_dir()
+
+
+def _is_of_multiplexer(folder: Path) -> bool:
+    """Return whether a folder `profiles/default` holds nothing but approvals: a multiplexer makes it for messages that
+    a route sends to the default profile (Hermes 0.19.0, gateway/pairing.py)."""
+    return folder.name == DEFAULT and folder.is_dir() and set(_names_of(folder)) == {"pairing"}
 
 
 def _names_of(folder: Path) -> Collection[str]:
