@@ -18,6 +18,7 @@ from .probes.homes import read_profile_facts
 from .probes.rivals import RivalFacts, look_at_rivals
 from .probes.runtime import RuntimeFacts, look_at_runtime
 from .probes.services import ServiceFacts, look_at_services
+from .probes.teams import TeamFacts, look_at_teams
 from .probes.tree import TreeFacts, look_at_tree
 from .surroundings import Surroundings
 from .watch import Trouble, watched
@@ -49,14 +50,17 @@ class Examination:
         for name, profile in profiles.items():
             profile.gateway = inventory.gateways.get(name) if inventory is not None else None
         given = (around, profiles, inventory)
+        services = self._one("services", lambda: look_at_services(*given), ServiceFacts())
+        multiplexing = bool(services.multiplexing or services.serves)
         return Facts(
             layout, around.catalog, around.environment, around.uid, around.now,
             self._one("the sticky profile", lambda: active_profile(layout), DEFAULT),
             profiles, inventory, managed,
             self._one("the folder of profiles", lambda: look_at_tree(*given), TreeFacts()),
             self._one("locks, ports and logins", lambda: look_at_rivals(*given), RivalFacts()),
-            self._one("services", lambda: look_at_services(*given), ServiceFacts()),
+            services,
             self._one("runtime files", lambda: look_at_runtime(*given), RuntimeFacts()),
+            self._one("teams", lambda: look_at_teams(around, profiles, multiplexing=multiplexing), TeamFacts()),
             tuple(self._troubles),
         )  # fmt: skip
 

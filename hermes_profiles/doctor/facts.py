@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .probes.rivals import RivalFacts
     from .probes.runtime import RuntimeFacts
     from .probes.services import ServiceFacts
+    from .probes.teams import TeamFacts
     from .probes.tree import TreeFacts
 
 
@@ -132,4 +133,5 @@ class Facts(NamedTuple):
     rivals: RivalFacts
     services: ServiceFacts
     runtime: RuntimeFacts
+    teams: TeamFacts
     troubles: tuple[ProbeTrouble, ...] = ()

@@ -12,11 +12,14 @@ from general_cases import GENERAL_CASES
 from runtime_cases import RUNTIME_CASES
 from security_cases import SECURITY_CASES
 from service_cases import SERVICE_CASES
+from team_cases import TEAM_CASES
 
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.table import CHECKS
 
-CASES = (*GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *SERVICE_CASES, *RUNTIME_CASES)
+CASES = (
+    *GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *TEAM_CASES, *SERVICE_CASES, *RUNTIME_CASES,
+)  # fmt: skip
 # What only a live manager, a real gateway or a broken check can show: told where that is tested.
 ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",

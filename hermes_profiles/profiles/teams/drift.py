@@ -23,7 +23,7 @@ from hermes_profiles.profiles.carried import Path
 from .pool import POLICY
 
 # Hermes 0.19.0 notes here what a profile's users were told already (agent/onboarding.py): the gateway writes it.
-_NOTED_BY_HERMES: tuple[Path, ...] = (("onboarding", "seen"),)
+NOTED_BY_HERMES: tuple[Path, ...] = (("onboarding", "seen"),)
 
 
 class Kept:
@@ -34,7 +34,7 @@ class Kept:
     """
 
     def __init__(self, paths: Iterable[Path], secrets: Iterable[Path], catalog: Catalog) -> None:
-        self._paths = frozenset(_without_index(path) for path in (*paths, *_NOTED_BY_HERMES))
+        self._paths = frozenset(_without_index(path) for path in (*paths, *NOTED_BY_HERMES))
         self._secrets = frozenset(_without_index(path) for path in secrets)
         self._catalog = catalog
 
@@ -117,7 +117,8 @@ class Comparison(NamedTuple):
     def differences(
         self, mine: Value | None, theirs: Value | None, path: Path = ()
     ) -> Iterator[tuple[str, Path, Value | None]]:
-        """Yield (action, path, new value) until the member has what is shared: mappings key by key, lists as wholes.
+        """Yield (action, path, new value) until the member has what is shared: mappings key by key, lists as wholes. An
+        empty mapping is as good as none.
 
         Raises LookupError where a single value would take the place of something that is the member's own.
         """
@@ -137,7 +138,9 @@ class Comparison(NamedTuple):
             yield from self._inside(Value("mapping", "map"), theirs, path)
         else:
             shared = self._shared(mine, path)
-            if shared is not None and (theirs is None or meaning(shared) != meaning(theirs)):
+            if shared is None:
+                yield from self._without(theirs, path) if theirs is not None else ()
+            elif theirs is None or meaning(shared) != meaning(theirs):
                 yield ("add" if theirs is None else "set"), path, shared
 
     def _inside(self, mine: Value, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:
@@ -147,7 +150,7 @@ class Comparison(NamedTuple):
 
     def _without(self, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:
         """Yield the removals of all that is not the member's own."""
-        if self.kept.stays(path):
+        if self.kept.stays(path) or _is_empty(theirs):
             return
         if self.kept.is_below(path, theirs):
             for name, below in theirs.named():
@@ -161,7 +164,7 @@ class Comparison(NamedTuple):
             return mine if self.kept.channel(path) not in self.on else None
         if path and self.kept.covers(path):
             return None
-        if mine.kind != "mapping" or not mine.items:
+        if mine.kind != "mapping":
             return mine
         items = tuple(
             (key, shared)
@@ -169,6 +172,11 @@ class Comparison(NamedTuple):
             if key is not None and (shared := self._shared(value, (*path, key.text))) is not None
         )
         return mine._replace(items=items) if items else None
+
+
+def _is_empty(value: Value) -> bool:
+    """Return whether there is nothing but mappings in mappings."""
+    return value.kind == "mapping" and all(_is_empty(below) for _, below in value.named())
 
 
 # --- .env

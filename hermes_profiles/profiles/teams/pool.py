@@ -58,8 +58,8 @@ class Pool(NamedTuple):
         return f"Pool({self.team.name})"
 
 
-def read_pool(team: Team, world: World) -> Pool:
-    """Return what the lead of a team shares.
+def read_pool(team: Team, world: World, *, with_warnings: bool = True) -> Pool:
+    """Return what the lead of a team shares. `with_warnings`: look through all that is shared for what is the lead's.
 
     Raises NotFound without the lead, DocumentError or Failed for files of it that cannot be read with certainty.
     """
@@ -73,7 +73,7 @@ def read_pool(team: Team, world: World) -> Pool:
     documents = dict(_shared_documents(team, found))
     links = tuple(path for path in linked_paths(team.share) if is_there(home, path))
     missing = tuple(path for path in linked_paths(team.share) if path not in links)
-    warnings = (*exposed(home, links, values), *_advice(team, found))
+    warnings = (*exposed(home, links, values), *_advice(team, found)) if with_warnings else ()
     variables = _carried(documents.get(".env", b""), found, world) if Share.KEYS in team.share else ()
     again = tuple(_login_again(team, found, world.layout))
     left = tuple(

@@ -82,9 +82,11 @@ class When(NamedTuple):
 
 
 def plan_team_sync(
-    world: World, teams: Teams, chosen: Sequence[Team], when: When, *, own: Sequence[Ownership] = ()
-) -> TeamSync:
-    """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer.
+    world: World, teams: Teams, chosen: Sequence[Team], when: When, *, own: Sequence[Ownership] = (),
+    with_warnings: bool = True,
+) -> TeamSync:  # fmt: skip
+    """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer;
+    `with_warnings`: look through the pools for what should not be shared.
 
     Raises NotFound and UsageProblem for what `own` names and is not there. What cannot be read or edited with
     certainty is a fault of its team, or a problem of its member.
@@ -95,7 +97,7 @@ def plan_team_sync(
     for team in chosen:
         fault = fault_of(team, teams)
         try:
-            pool = read_pool(team, world) if fault is None else None
+            pool = read_pool(team, world, with_warnings=with_warnings) if fault is None else None
         except HermesProfilesError as error:
             fault = error.problem
             pool = None

@@ -1,0 +1,267 @@
+"""Teams: who leads whom, which members are not as their lead, and whose secrets lie where others read them.
+
+A root without teams costs nothing here: profile.yaml was read already.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hermes_profiles.credentials.identities import credentials_in
+from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.surroundings import Surroundings
+from hermes_profiles.model.result import HermesProfilesError, Problem
+from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team, Teams, teams_in
+
+if TYPE_CHECKING:
+    from hermes_profiles.fleet.runmode.access import Access
+    from hermes_profiles.fleet.runmode.approvals import Carried
+    from hermes_profiles.profiles.carried import SyncChange
+    from hermes_profiles.profiles.teams.glance import Glance
+
+_META = "profile.yaml"
+# Files of a home, besides those of accounts, that are looked through for secrets of other profiles.
+_OWN_FILES = (
+    ".env", ".op.env", "config.yaml", "gateway.json", _META, "memories/MEMORY.md", "memories/USER.md",
+)  # fmt: skip
+_ACCOUNTS = "weixin/accounts/"
+_LARGEST = 1024 * 1024
+# Folders of a pool in which nobody writes by hand; and so many files of one pool are looked into.
+_SKIPPED = frozenset({"__pycache__", ".git", "node_modules", ".venv"})
+_MOST_FILES = 5000
+
+
+class Stray(NamedTuple):
+    """A secret of one profile where others read it: whose, the name of its key, the file and its line."""
+
+    owner: str
+    key: str
+    path: Path
+    line: int
+
+
+class Mode(NamedTuple):
+    """What one gateway for all does with these profiles: what it would take from the default's environment, and the
+    approvals that it does not read."""
+
+    access: Access
+    approvals: tuple[Carried, ...]
+
+
+class TeamFacts(NamedTuple):
+    """What was seen. `faults`: team → why it has no pool; `drifted`: member → what is not as its lead's; `unclear`:
+    profile → why that cannot be told; `followed`: team with several leads → those its members' links lead to;
+    `exposed`: team → secrets in its pool; `foreign`: profile → secrets of others in
+    its home; `mode`: None unless one gateway is to serve all."""
+
+    teams: Teams = Teams({}, {})
+    faults: Mapping[str, Problem] = {}
+    drifted: Mapping[str, tuple[SyncChange, ...]] = {}
+    unclear: Mapping[str, Problem] = {}
+    followed: Mapping[str, tuple[str, ...]] = {}
+    exposed: Mapping[str, tuple[Stray, ...]] = {}
+    foreign: Mapping[str, tuple[Stray, ...]] = {}
+    mode: Mode | None = None
+
+
+# Secret of a profile → (profile, name of the key).
+_Secrets = dict[bytes, tuple[str, str]]
+
+
+def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *, multiplexing: bool) -> TeamFacts:
+    """Return what was seen of the teams of a root. `multiplexing`: one gateway serves all profiles, or is to."""
+    teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
+    if not teams.by_name:
+        return TeamFacts()
+    from hermes_profiles.profiles.teams.faults import fault_of
+
+    faults = {name: fault for name, team in teams.by_name.items() if (fault := fault_of(team, teams)) is not None}
+    whole = [team for name, team in teams.by_name.items() if name not in faults and team.lead in profiles]
+    names = dict.fromkeys(name for team in whole for name in (team.lead, *team.members) if name in profiles)
+    secrets = {name: _secrets(profiles[name], around) for name in names}
+    comparison = _Comparison(around, profiles, teams)
+    for team in whole:
+        comparison.compare(team)
+    return TeamFacts(
+        teams, faults, comparison.drifted, comparison.unclear, _followed(around, teams, faults),
+        {team.name: tuple(_exposed(around, team, secrets)) for team in whole},
+        {name: found for name in names if (found := tuple(_foreign(profiles[name], secrets)))},
+        _mode(around, profiles) if multiplexing else None,
+    )  # fmt: skip
+
+
+def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
+    from hermes_profiles.profiles.teams.copies import pool_links
+
+    found = {}
+    for name, fault in faults.items():
+        if fault.code == "two-leads":
+            links = (link for member in teams.by_name[name].members for link in pool_links(around.layout, member))
+            found[name] = tuple(dict.fromkeys(link.owner for link in links))
+    return found
+
+
+def _mode(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Mode:
+    from hermes_profiles.fleet.runmode.access import judge_access
+    from hermes_profiles.fleet.runmode.approvals import carry_there
+    from hermes_profiles.fleet.runmode.facts import read_facts
+    from hermes_profiles.model.names import DEFAULT
+
+    facts = read_facts(around.layout, tuple(profiles), around.catalog, around.environment)
+    approvals = [each for name, one in profiles.items() if name != DEFAULT for each in carry_there(name, one.home)]
+    return Mode(judge_access(facts, around.catalog), tuple(approvals))
+
+
+# --- members beside their lead
+
+
+class _Comparison:
+    """Compares members with their lead: closely only where a glance finds that they may differ."""
+
+    def __init__(self, around: Surroundings, profiles: Mapping[str, ProfileFacts], teams: Teams) -> None:
+        self._around, self._profiles, self._teams = around, profiles, teams
+        self.drifted: dict[str, tuple[SyncChange, ...]] = {}
+        self.unclear: dict[str, Problem] = {}
+
+    def compare(self, team: Team) -> None:
+        """Note what the members of a team have that their lead has not, and what they lack."""
+        from hermes_profiles.profiles.clone import World
+        from hermes_profiles.profiles.teams.syncing import When, plan_team_sync
+
+        doubtful = tuple(self._doubtful(team))
+        if not doubtful:
+            return
+        around = self._around
+        world = World(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
+        chosen = (team._replace(members=doubtful),)
+        found = plan_team_sync(world, self._teams, chosen, When("doctor", ""), with_warnings=False)
+        self.unclear |= dict.fromkeys((team.lead,), found.faults[0]) if found.faults else {}
+        for each in found.members:
+            if each.problem is not None:
+                self.unclear[each.profile] = each.problem
+            elif each.changes:
+                self.drifted[each.profile] = each.changes
+
+    def _doubtful(self, team: Team) -> Iterator[str]:
+        from hermes_profiles.profiles.teams.glance import Lead
+        from hermes_profiles.profiles.teams.pool import is_there, link_target
+        from hermes_profiles.profiles.teams.shares import linked_paths
+
+        layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
+        if not members:
+            return
+        lead = Lead(team, self._glance(team.lead), self._around.catalog)
+        links = {
+            path: link_target(layout, team.lead, members[0], path)
+            for path in linked_paths(team.share)
+            if is_there(layout.home(team.lead), path)
+        }
+        for name in members:
+            differs = lead.may_differ(self._glance(name), self._teams.memberships[name])
+            if differs or self._unread(name, team.lead) or _links_differ(self._profiles[name], links):
+                yield name
+
+    def _glance(self, name: str) -> Glance:
+        from hermes_profiles.profiles.teams.glance import Glance
+
+        profile = self._profiles[name]
+        return Glance(profile.config, profile.files.environment((".env",)), profile.held.channels)
+
+    def _unread(self, *names: str) -> bool:
+        """Return whether a file of one of these profiles could not be read: nothing is known then."""
+        return any(self._profiles[name].files.problems for name in names)
+
+
+def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
+    from hermes_profiles.profiles.teams.copies import POOL
+
+    if profile.home.is_symlink():
+        return True
+    for path in POOL:
+        fact = profile.listing.get(path)
+        if fact is None or fact.kind is not Kind.LINK:
+            if path in links:
+                return True
+        elif path not in links or os.readlink(fact.path) != links[path]:
+            return True
+    return any(
+        profile.listing.get(name) and profile.listing[name].kind is Kind.LINK for name in (".env", "config.yaml")
+    )
+
+
+# --- secrets
+
+
+def _secrets(profile: ProfileFacts, around: Surroundings) -> _Secrets:
+    """Return what proves who a profile's accounts are, as bytes to be searched for."""
+    from hermes_profiles.credentials.values import secrets_in_json
+
+    found: _Secrets = {}
+    for _, variable, _, value in credentials_in(profile.environment, profile.config, around.catalog):
+        found.setdefault(value.encode(), (profile.name, variable))
+    for path in _account_files(profile):
+        for value in secrets_in_json((profile.files.raw(path) or b"").decode("utf-8", "replace")) or ():
+            found.setdefault(value.encode(), (profile.name, f"the token in {path}"))
+    return found
+
+
+def _account_files(profile: ProfileFacts) -> Iterator[str]:
+    for path, fact in profile.listing.items():
+        if fact.kind is Kind.FOLDER and f"{path}/" == _ACCOUNTS:
+            with os.scandir(fact.path) as scan:
+                yield from (f"{_ACCOUNTS}{each.name}" for each in scan if each.name.endswith(".json"))
+
+
+def _exposed(around: Surroundings, team: Team, secrets: Mapping[str, _Secrets]) -> Iterator[Stray]:
+    """Yield secrets of the lead and of members in what all of them read."""
+    from hermes_profiles.profiles.teams.shares import linked_paths
+
+    needles = {value: whose for name in (team.lead, *team.members) for value, whose in secrets.get(name, {}).items()}
+    home = around.layout.home(team.lead)
+    for path in _pool_files([home / each for each in linked_paths(team.share)]) if needles else ():
+        try:
+            yield from _strays(path, read_regular(path, _LARGEST), needles)
+        except (OSError, HermesProfilesError):
+            continue  # nobody else can read it either
+
+
+def _pool_files(tops: Iterable[Path]) -> Iterator[Path]:
+    left = _MOST_FILES
+    for top in tops:
+        if top.is_file():
+            yield top
+            continue
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders if name not in _SKIPPED]
+            for name in files:
+                left -= 1
+                if left < 0:
+                    return
+                yield Path(folder, name)
+
+
+def _foreign(profile: ProfileFacts, secrets: Mapping[str, _Secrets]) -> Iterator[Stray]:
+    """Yield secrets of other profiles in a home; what it holds as its own, too, is told by the checks of conflicts."""
+    own = secrets[profile.name]
+    needles = {
+        value: whose for name, theirs in secrets.items() if name != profile.name for value, whose in theirs.items()
+        if value not in own
+    }  # fmt: skip
+    memories = profile.listing.get("memories")
+    for name in (*_OWN_FILES, *_account_files(profile)):
+        is_shared = name.startswith("memories/") and (memories is None or memories.kind is Kind.LINK)
+        raw = None if is_shared else profile.files.raw(name)
+        if raw:
+            yield from _strays(profile.home / name, raw, needles)
+
+
+def _strays(path: Path, raw: bytes, needles: _Secrets) -> Iterator[Stray]:
+    for value, (owner, key) in needles.items():
+        at = raw.find(value)
+        if at >= 0:
+            yield Stray(owner, key, path, raw.count(b"\n", 0, at) + 1)

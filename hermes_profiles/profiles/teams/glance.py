@@ -1,0 +1,157 @@
+"""Whether a member can have drifted from its lead, told from what was read of both anyway. Pure, and quick.
+
+It never says no where the exact comparison would find something; where it says yes, that one decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.config_rules import ChannelPlace, channel_place, judge_path
+from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, tool_channels
+from hermes_profiles.documents.entries import TreeEntry
+from hermes_profiles.profiles.carried import Path
+
+from .drift import NOTED_BY_HERMES, own_paths
+from .pool import POLICY
+from .record import Membership, Team
+from .shares import Share
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Glance(NamedTuple):
+    """What was read of a profile: config.yaml as plain data, what `.env` sets, and the channels that are on."""
+
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
+    channels: Collection[str] = ()
+
+    def __repr__(self) -> str:
+        return "Glance(***)"
+
+
+class Lead:
+    """What a lead shares with its team, at a glance."""
+
+    def __init__(self, team: Team, lead: Glance, catalog: Catalog) -> None:
+        self._team, self._catalog = team, catalog
+        self._config = Share.CONFIG in team.share
+        reader = _Reader(lead, catalog)
+        self._leaves = dict(reader.leaves()) if self._config else {}
+        self._flags = tuple(reader.flags()) if self._config else ()
+        self._variables = dict(reader.variables()) if Share.KEYS in team.share else {}
+
+    def may_differ(self, member: Glance, membership: Membership) -> bool:
+        """Return whether a member may have anything else than it shares."""
+        reader = _Reader(member, self._catalog)
+        return self._variables_differ(reader, member, membership) or (
+            self._config and self._settings_differ(reader, member, membership)
+        )
+
+    def _variables_differ(self, reader: _Reader, member: Glance, membership: Membership) -> bool:
+        own = frozenset(membership.own) | reader.identities()
+        carried = {name: value for name, value in self._variables.items() if name not in own}
+        if set(membership.env) != set(carried):
+            return True
+        return any(member.environment.get(name) != value for name, value in carried.items())
+
+    def _settings_differ(self, reader: _Reader, member: Glance, membership: Membership) -> bool:
+        own = tuple(own_paths(membership.own))
+        mine, theirs = ({key: leaf for key, leaf in leaves if not _is_below(key, own)}
+                        for leaves in (self._leaves.items(), reader.leaves()))  # fmt: skip
+        on = {*member.channels, self._team.channel}
+        lacking = (place for place in self._flags if place.channel not in on and not _has_flag(member.config, place))
+        return mine != theirs or any(lacking)
+
+
+def _is_below(path: Path, above: Collection[Path]) -> bool:
+    return any(path[: len(one)] == one for one in above)
+
+
+def _has_flag(config: Mapping[str, Any], place: ChannelPlace) -> bool:
+    found: object = config
+    for name in place.block:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return isinstance(found, Mapping) and "enabled" in found
+
+
+class _Reader:
+    """Reads what a clone of one profile would take along."""
+
+    def __init__(self, seen: Glance, catalog: Catalog) -> None:
+        self._seen, self._catalog = seen, catalog
+        self._facts = SourceFacts(
+            references=frozenset(_references(seen.config)), tool_channels=tool_channels(seen.environment, catalog)
+        )
+
+    def variables(self) -> Iterator[tuple[str, str]]:
+        """Yield the variables with a value that a clone would keep."""
+        for name, value in self._seen.environment.items():
+            if value and judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts).keeps:
+                yield name, value
+
+    def identities(self) -> frozenset[str]:
+        """Return the variables that stay behind."""
+        judged = ((name, judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts))
+                  for name in self._seen.environment)  # fmt: skip
+        return frozenset(name for name, ruling in judged if not ruling.keeps)
+
+    def leaves(self) -> Iterator[tuple[Path, object]]:
+        """Yield (path, value) of what a clone would keep of config.yaml, flags of channels left out."""
+        yield from self._leaves((), self._seen.config)
+
+    def _leaves(self, path: Path, value: object) -> Iterator[tuple[Path, object]]:
+        if path:
+            place = channel_place(path, self._catalog)
+            if path in NOTED_BY_HERMES or (place is not None and path == (*place.block, "enabled")):
+                return
+            ruling = judge_path(_entry(path, value), place, catalog=self._catalog, policy=POLICY, facts=self._facts)
+            if ruling is not None and ruling.removes:
+                return
+        if isinstance(value, Mapping):
+            for name, below in value.items():
+                yield from self._leaves((*path, str(name)), below)
+        else:
+            yield path, (type(value), repr(value))
+
+    def flags(self) -> Iterator[ChannelPlace]:
+        """Yield the blocks of channels that a clone switches off."""
+        gateway, config = self._seen.config.get("gateway"), self._seen.config
+        nested = gateway if isinstance(gateway, Mapping) else {}
+        for root, places in (((), config), (("gateway",), nested)):
+            for name, value in places.items():
+                if name == "platforms" and isinstance(value, Mapping):
+                    paths = [((*root, "platforms", str(each)), below) for each, below in value.items()]
+                else:
+                    paths = [((*root, str(name)), value)]
+                for path, block in paths:
+                    place = channel_place(path, self._catalog)
+                    if place is None or place.block != path or not isinstance(block, Mapping):
+                        continue
+                    if place.switchable or "enabled" in block:
+                        yield place
+
+
+def _entry(path: Path, value: object) -> TreeEntry:
+    kind: Literal["scalar", "mapping", "sequence"] = "scalar"
+    if isinstance(value, Mapping | list):
+        kind = "mapping" if isinstance(value, Mapping) else "sequence"
+    return TreeEntry(
+        path, 0, kind, None, "bool" if isinstance(value, bool) else "null" if value is None else "str", origin=0,
+        via="own", key_line=0, anchored=False, duplicate=False, effective=True,
+    )  # fmt: skip
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for below in value.values():
+            yield from _references(below)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+    elif isinstance(value, str) and "${" in value:
+        yield from _REFERENCE.findall(value)
