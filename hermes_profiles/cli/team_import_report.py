@@ -37,7 +37,7 @@ def _row(name: str, candidate: Candidate, outcome: str) -> dict[str, Any]:
     account = candidate.account
     return {
         "profile": name, "account": account.id or None, "label": candidate.label or None,
-        "allowed": list(account.allowed), "from": account.origin, "outcome": outcome,
+        "allowed": len(account.allowed), "from": account.origin, "outcome": outcome,
     }  # fmt: skip
 
 
@@ -89,6 +89,6 @@ def import_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     talkers = row["allowed"]
-    who = "after pairing" if not talkers else "1 person" if len(talkers) == 1 else f"{len(talkers)} people"
+    who = "after pairing" if not talkers else "1 person" if talkers == 1 else f"{talkers} people"
     what = row["outcome"].replace("-", " ")
     return row["profile"], row["account"] or "-", who, f"{what}: {row['label']}" if row["label"] else what

@@ -11,6 +11,7 @@ from openclaw_world import BASE
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.model.result import DocumentError
+from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading
 from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
 
@@ -205,3 +206,36 @@ def test_other_channels_have_their_variables_as_columns(file: Path) -> None:
 def test_what_logs_in_must_be_whole(file: Path) -> None:
     found = csv_of(file, "member,SLACK_TEAM_ID,allow\neva,T1,U1\n", SLACK)
     assert "SLACK_BOT_TOKEN" in found.bad[0].problem.message or "SLACK_APP_TOKEN" in found.bad[0].problem.message
+
+
+def test_every_channel_of_the_issue_can_be_brought_in(file: Path) -> None:
+    logins = {
+        "telegram": {"token": "71:CANARY"}, "discord": {"DISCORD_BOT_TOKEN": "CANARY"},
+        "slack": {"SLACK_BOT_TOKEN": "xoxb-CANARY", "SLACK_APP_TOKEN": "xapp-CANARY"},
+        "feishu": {"FEISHU_APP_ID": "cli_1", "FEISHU_APP_SECRET": "CANARY"},
+        "wecom": {"WECOM_BOT_ID": "b1", "WECOM_SECRET": "CANARY"},
+        "qqbot": {"QQ_APP_ID": "1", "QQ_CLIENT_SECRET": "CANARY", "QQ_ALLOWED_USERS": "u1"},
+        "signal": {"SIGNAL_ACCOUNT": "+15550100", "SIGNAL_HTTP_URL": "http://127.0.0.1:8080"},
+    }  # fmt: skip
+    for name, login in logins.items():
+        found = json_of(file, [login], load_catalog().channels[name])
+        assert found.bad == () and account_entries(found.found[0].account).variables, name
+        for column in login:
+            if not column.endswith("USERS"):
+                less = {key: value for key, value in login.items() if key != column}
+                bad = json_of(file, [{**less, "member": "x"}], load_catalog().channels[name]).bad
+                assert bad or name == "qqbot", (name, column)
+    assert found.found[0].account.allowed == ()
+
+
+def test_policies_are_not_brought_along(file: Path) -> None:
+    found = csv_of(file, "account_id,token,WEIXIN_DM_POLICY,WEIXIN_ALLOW_ALL_USERS\naaa@im.bot,CANARY,open,true\n")
+    assert "columns 3, 4 are not known" in found.notes[0].message
+    assert set(found.found[0].account.variables) == {"WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "WEIXIN_BASE_URL"}
+    more = csv_of(file, "account_id,token,WEIXIN_CDN_BASE_URL\naaa@im.bot,CANARY,https://cdn.example\n").found[0]
+    assert more.account.variables["WEIXIN_CDN_BASE_URL"].reveal() == "https://cdn.example"
+
+
+def test_an_id_that_cannot_be_wechats_is_refused_and_not_shown(file: Path) -> None:
+    found = csv_of(file, "account_id,token\nCANARY-swapped,aaa@im.bot\n")
+    assert found.found == () and "end in @im.bot" in found.bad[0].problem.message and "CANARY" not in found.bad[0].id

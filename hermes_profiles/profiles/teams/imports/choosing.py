@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from hermes_profiles.model.result import Problem, UsageProblem
 
 from ..accounts import WEIXIN, shortened
-from .found import Bad, Candidate, LeftOut, Reading, normalised
+from .found import Bad, Candidate, LeftOut, Reading, moment, normalised
 
 TAKEN = "account-taken"
-# An account's mark beside that of its token (profiles/teams/holders.py).
-_ID_MARK = f"{WEIXIN} id "
 
 
 class Holder(NamedTuple):
@@ -41,6 +38,7 @@ def choose(
     reading: Reading,
     holders: Sequence[Holder],
     marks_of: Callable[[Candidate], frozenset[str]],
+    is_example: Callable[[Candidate], bool],
     *,
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
@@ -49,7 +47,7 @@ def choose(
     reading = _selected(reading, only, skip)
     sieve = _Sieve(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
     rest = sieve.switched_on(reading.found, only)
-    rest = sieve.with_tokens(rest)
+    rest = sieve.with_tokens(rest, is_example)
     rest = sieve.each_once(rest)
     rest = sieve.newest_of_user(rest)
     rest = sieve.with_own_token(rest)
@@ -89,15 +87,6 @@ def _selected(reading: Reading, only: Sequence[str], skip: Sequence[str]) -> Rea
 
 def _means(word: str, called: Collection[str]) -> bool:
     return bool(word) and (word in called or normalised(word) in called)
-
-
-def moment(text: str) -> datetime | None:
-    """Return a time as OpenClaw and Hermes write it, None when it is none."""
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _latest(candidates: Sequence[Candidate]) -> Candidate | None:
@@ -140,14 +129,14 @@ class _Sieve:
                 rest.append(each)
         return rest
 
-    def with_tokens(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Return those whose token is one, not what documentation writes in place of one."""
+    def with_tokens(self, candidates: Iterable[Candidate], is_example: Callable[[Candidate], bool]) -> list[Candidate]:
+        """Return those that log in with something, not with what documentation writes in place of it."""
         rest = []
         for each in candidates:
-            if any(not mark.startswith(_ID_MARK) for mark in self._marks_of(each)):
-                rest.append(each)
+            if is_example(each):
+                self._refuse(each, "what it would log in with is an example out of some documentation")
             else:
-                self._refuse(each, "what it would log in with is an example, no token")
+                rest.append(each)
         return rest
 
     def each_once(self, candidates: Sequence[Candidate]) -> list[Candidate]:

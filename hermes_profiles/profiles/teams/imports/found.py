@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -151,7 +152,17 @@ def weixin_account(
     }
     talkers = tuple(dict.fromkeys(allowed)) or ((user,) if user else ())
     kept = {path: Secret(content) for path, content in (files or {}).items()}
-    return Account(WEIXIN, account_id, variables, talkers, user, saved_at, origin, kept)
+    when = saved_at if moment(saved_at) is not None else ""
+    return Account(WEIXIN, account_id, variables, talkers, user, when, origin, kept)
+
+
+def moment(text: str) -> datetime | None:
+    """Return a time as OpenClaw and Hermes write it, None when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def cursor(data: object) -> bytes | None:

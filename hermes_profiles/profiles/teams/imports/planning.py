@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.identities import names_somebody
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Problem, UsageProblem
@@ -87,6 +88,7 @@ def plan_import(layout: Layout, catalog: Catalog, team: Team, reading: Reading, 
     """
     choice = choose(
         reading, _holders(layout, catalog, team), lambda each: marks_of(each.account, catalog),
+        lambda each: not names_somebody([value.reveal() for value in each.account.variables.values()], catalog),
         only=wish.only, skip=wish.skip,
     )  # fmt: skip
     named = read_names(wish.names) if wish.names is not None else ()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Channel
+from hermes_profiles.credentials.catalog import Channel, KeyClass
 from hermes_profiles.model.names import RULE, check_new_name
 from hermes_profiles.model.result import Problem, UsageProblem
 from hermes_profiles.model.secret import Secret
@@ -68,11 +68,26 @@ def column_of(called: str, channel: Channel) -> str | None:
     """Return which column somebody means (`accountId`, `Account ID`, `WEIXIN_TOKEN`), None when it is not known."""
     called = called.strip()
     variable = called.upper()
-    if any(fact.name == variable for fact in channel.keys):
-        if variable == f"{channel.name.upper()}_ALLOWED_USERS":
-            return "allow"
+    if variable.endswith("_ALLOWED_USERS") and variable in (f"{each}ALLOWED_USERS" for each in channel.prefixes):
+        return "allow"
+    if variable in _brought(channel):
         return _VARIABLES.get(variable, variable) if channel.name == WEIXIN else variable
     return _COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", called.lower()))
+
+
+def _brought(channel: Channel) -> frozenset[str]:
+    """Return the variables that a table may bring along: what names an account and logs it in, no policies."""
+    classes = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
+    named = {fact.name for fact in channel.keys if fact.key_class in classes}
+    return frozenset(named.union(*channel.enable_sets, *channel.lock_identity))
+
+
+def _missing(channel: Channel, given: Collection[str]) -> tuple[str, ...]:
+    """Return what is missing for a login: of the ways there are, the one that needs least."""
+    ways = [frozenset(names) for names in channel.lock_identity] or [frozenset[str]()]
+    ways = [way | switch for way in ways for switch in channel.enable_sets or (frozenset[str](),)]
+    left = min((sorted(way - frozenset(given)) for way in ways), key=lambda names: (len(names), names))
+    return tuple(left)
 
 
 def candidate_of(row: Row, channel: Channel) -> tuple[Candidate, tuple[Problem, ...]]:
@@ -86,7 +101,7 @@ def candidate_of(row: Row, channel: Channel) -> tuple[Candidate, tuple[Problem, 
         message = f"{row.place}: nobody is named who may talk to it: Hermes will ask for pairing"
         notes = (Problem("nobody-allowed", message, row.place, "name them in a column `allow`"),)
     name = _name(row)
-    listed = account.id or name
+    listed = account.id or name or row.place
     return Candidate(account, listed, name, is_exact=bool(name), label=_text(row, "description")), notes
 
 
@@ -109,6 +124,9 @@ def _weixin(row: Row, channel: Channel) -> Account:
         raise WrongRow(row.at("account_id"), "it has no account_id")
     if not is_account_id(given):
         raise WrongRow(row.at("account_id"), "its account_id cannot be one (letters, digits, . _ - @, up to 120)")
+    bot = raw_id(given) or (given if "@" in given else "")
+    if not bot:
+        raise WrongRow(row.at("account_id"), "its account_id is none: WeChat's end in @im.bot")
     token = row.fields.get("token")
     if reason := wrong_token(token):
         raise WrongRow(row.at("token"), reason)
@@ -119,7 +137,7 @@ def _weixin(row: Row, channel: Channel) -> Account:
     if user and not is_user_id(user):
         raise WrongRow(row.at("user_id"), "its user_id cannot be one")
     account = weixin_account(
-        raw_id(given) or given, str(token), base_url, allowed=_allowed(row), user=user,
+        bot, str(token), base_url, allowed=_allowed(row), user=user,
         saved_at=_text(row, "saved_at"), origin=row.place,
     )  # fmt: skip
     return account._replace(variables={**account.variables, **_variables(row, channel)})
@@ -128,24 +146,22 @@ def _weixin(row: Row, channel: Channel) -> Account:
 def _other(row: Row, channel: Channel) -> Account:
     """Return an account of another channel: the variables that log it in stand in columns of their names."""
     variables = _variables(row, channel)
-    needed = channel.lock_identity[0] if channel.lock_identity else ()
-    if "token" in row.fields and len(needed) == 1:
+    secrets = [fact.name for fact in channel.keys if fact.key_class is KeyClass.IDENTITY_CREDENTIAL]
+    if "token" in row.fields and len(secrets) == 1:
         if reason := wrong_token(row.fields["token"]):
             raise WrongRow(row.at("token"), reason)
-        variables.setdefault(needed[0], Secret(str(row.fields["token"]).strip()))
-    if not any(all(name in variables for name in names) for names in channel.lock_identity):
-        raise WrongRow(row.place, f"it has no {' and no '.join(needed) or 'variable to log in with'}")
-    return Account(
-        channel.name, _text(row, "account_id"), variables, _allowed(row), _text(row, "user_id"),
-        _text(row, "saved_at"), row.place,
-    )  # fmt: skip
+        variables.setdefault(secrets[0], Secret(str(row.fields["token"]).strip()))
+    if missing := _missing(channel, variables):
+        raise WrongRow(row.place, f"it has no {' and no '.join(missing)}")
+    if not variables:
+        raise WrongRow(row.place, f"no account of {channel.name} can stand in a table: set it up by hand")
+    return Account(channel.name, "", variables, _allowed(row), origin=row.place)
 
 
 def _variables(row: Row, channel: Channel) -> dict[str, Secret[str]]:
-    known = {fact.name for fact in channel.keys}
     found = {}
     for column in row.fields:
-        if column in known and (value := _text(row, column)):
+        if column in _brought(channel) and (value := _text(row, column)):
             if not value.isprintable():
                 raise WrongRow(row.at(column), f"its {column} has line breaks or NULs")
             found[column] = Secret(value)

@@ -14,7 +14,7 @@ from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.model.result import DocumentError, Problem
 
 from ..accounts import WEIXIN
-from .found import Bad, Candidate, Reading, printable
+from .found import Bad, Candidate, Reading, is_account_id
 from .reading import json_in, read_quietly, read_text, told_of_modes
 from .rows import COLUMNS, Row, WrongRow, candidate_of, column_of
 
@@ -167,7 +167,8 @@ def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> Rea
         try:
             candidate, told = candidate_of(row, channel)
         except WrongRow as wrong:
-            account_id = printable(str(row.fields.get("account_id", "")))
+            given = row.fields.get("account_id")  # shown only if it can be one: columns get mixed up
+            account_id = given if isinstance(given, str) and is_account_id(given) and "@" in given else row.place
             hint = "mend it there, then try again; `--skip-bad` brings in the others"
             bad.append(Bad(account_id, Problem("bad-account", f"{wrong.place}: {wrong.reason}", str(path), hint)))
             continue

@@ -1,0 +1,435 @@
+"""`team import`: accounts become members, all of them or none; what they come from stays as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_world import World, picture
+from command_runner import Done
+from openclaw_world import BASE, OpenClaw, token
+
+TELEGRAM = "7100000009:CANARYevaCANARYevaCANARYevaCANARYeva"
+CONTEXT = "CANARY-context-token"
+
+
+@pytest.fixture
+def claw(world: World) -> OpenClaw:
+    """An install with two accounts, one with a name and people of its own."""
+    install = OpenClaw(world.user / ".openclaw")
+    install.add("aaa111", allowed=["o9x@im.wechat", "o9y@im.wechat"], sync="b1ob", contexts={"o9x@im.wechat": CONTEXT})
+    install.add("bbb222")
+    install.config('{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"name": "Mum"}}}}}')
+    return install
+
+
+def bring(world: World, *words: str, kind: str = "openclaw", source: str = "~/.openclaw") -> Done:
+    return world.call("team", "import", kind, source, "--json", *words)
+
+
+def members(done: Done) -> dict[str, tuple[str, str]]:
+    return {row["profile"]: (row["account"], row["outcome"]) for row in done.data["members"]}
+
+
+def left_out(done: Done) -> dict[str, str]:
+    return {row["account"]: row["reason"] for row in done.data["left_out"]}
+
+
+def env_of(world: World, name: str) -> dict[str, str]:
+    lines = (world.home(name) / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def account_of(world: World, name: str, account_id: str) -> Any:
+    return json.loads((world.home(name) / f"weixin/accounts/{account_id}.json").read_text())
+
+
+def test_accounts_of_openclaw_become_members(world: World, claw: OpenClaw) -> None:
+    before = claw.picture()
+    dry = bring(world, "--dry-run")
+    assert not (world.root / "profiles").exists()
+    done = bring(world)
+    assert claw.picture() == before and done.code == 0, done
+    assert members(done) == members(dry) == {
+        "mum": ("aaa111@im.bot", "imported"), "bbb222": ("bbb222@im.bot", "imported"),
+    }  # fmt: skip
+    assert done.data["team"] == {
+        "name": "weixin", "lead": "default", "channel": "weixin", "new": True,
+        "share": ["skills", "persona", "config", "keys"],
+    }  # fmt: skip
+    env = env_of(world, "mum")
+    assert (env["WEIXIN_ACCOUNT_ID"], env["WEIXIN_TOKEN"]) == ("aaa111@im.bot", token("aaa111"))
+    assert (env["WEIXIN_BASE_URL"], env["WEIXIN_ALLOWED_USERS"]) == (BASE, "o9x@im.wechat,o9y@im.wechat")
+    assert env_of(world, "bbb222")["WEIXIN_ALLOWED_USERS"] == "o9bbb222@im.wechat"
+    assert account_of(world, "mum", "aaa111@im.bot") == {
+        "token": token("aaa111"), "base_url": BASE, "user_id": "o9aaa111@im.wechat",
+        "saved_at": "2026-03-01T10:00:00.000Z",
+    }  # fmt: skip
+    assert account_of(world, "mum", "aaa111@im.bot.sync") == {"get_updates_buf": "b1ob"}
+    assert account_of(world, "mum", "aaa111@im.bot.context-tokens") == {"o9x@im.wechat": CONTEXT}
+    for path in (world.home("mum") / "weixin/accounts").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert os.path.samefile(world.home("mum") / "skills", world.root / "skills")
+    assert token("bbb222") not in "".join(
+        path.read_text(errors="replace") for path in world.home("mum").rglob("*") if path.is_file()
+    )
+    shown = world.ok("team", "show", "weixin", "--json").data
+    assert {row["profile"]: row["description"] for row in shown["members"]} == {"mum": "Mum", "bbb222": ""}
+    assert "stop OpenClaw first" in done.data["next_steps"][0]
+
+
+def test_one_undo_takes_an_import_back(world: World, claw: OpenClaw) -> None:
+    before = world.picture(world.root)
+    bring(world)
+    world.ok("undo")
+    after = {path: what for path, what in world.picture(world.root).items() if not path.startswith("profiles")}
+    assert after == before and world.names() == ["default"] and world.ok("team", "list", "--json").data["teams"] == []
+
+
+def test_a_second_import_changes_nothing_and_a_third_brings_what_is_new(world: World, claw: OpenClaw) -> None:
+    bring(world)
+    before = picture(world.user)
+    done = bring(world)
+    assert done.code == 0 and picture(world.user) == before and not done.data["changed"]
+    assert {outcome for _, outcome in members(done).values()} == {"there-already"}
+    assert "has them already" in world.ok("team", "import", "openclaw", "~/.openclaw").stdout
+    claw.add("ccc333")
+    third = bring(world)
+    assert members(third)["ccc333"] == ("ccc333@im.bot", "imported") and not third.data["team"]["new"]
+    assert world.ok("team", "list", "--json").data["teams"][0]["members"] == ["bbb222", "ccc333", "mum"]
+
+
+def test_one_bad_account_keeps_all_back_unless_the_user_lets_it_go(world: World, claw: OpenClaw) -> None:
+    claw.add("ccc333", data={"token": ""})
+    claw.write_index([*claw.listed, "../../x"])
+    before = picture(world.user)
+    done = bring(world)
+    assert done.code == 1 and done.json["status"] == "partial" and picture(world.user) == before
+    assert [error["code"] for error in done.json["errors"]] == ["bad-account", "bad-account", "nothing-imported"]
+    assert "--skip-bad" in done.json["errors"][-1]["hint"] and done.data["members"] == []
+    rest = bring(world, "--skip-bad")
+    assert rest.code == 0 and set(members(rest)) == {"mum", "bbb222"}
+    assert set(left_out(rest)) == {"ccc333-im-bot", "../../x"} and "token is empty" in left_out(rest)["ccc333-im-bot"]
+
+
+def test_a_bad_account_can_be_left_out_by_its_id(world: World, claw: OpenClaw) -> None:
+    claw.add("ccc333", data={"token": ""})
+    assert set(members(bring(world, "--skip", "ccc333-im-bot", "--dry-run"))) == {"mum", "bbb222"}
+    assert set(members(bring(world, "--only", "bbb222@im.bot"))) == {"bbb222"}
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip"])
+def test_an_id_that_is_none_is_refused_with_those_there_are(world: World, claw: OpenClaw, option: str) -> None:
+    done = bring(world, option, "nobody@im.bot")
+    assert done.code == 2 and "aaa111@im.bot" in done.problem["hint"]
+
+
+def test_what_is_switched_off_stays_out_unless_it_is_named(world: World, claw: OpenClaw) -> None:
+    claw.config("{channels: {'openclaw-weixin': {accounts: {'bbb222-im-bot': {enabled: false}}}}}")
+    done = bring(world, "--dry-run")
+    assert set(members(done)) == {"aaa111"} and "openclaw.json:1" in left_out(done)["bbb222@im.bot"]
+    assert set(members(bring(world, "--only", "bbb222-im-bot"))) == {"bbb222"}
+
+
+# Scans of the same person
+
+
+def test_of_two_scans_the_last_one_lives(world: World, claw: OpenClaw) -> None:
+    claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
+    done = bring(world)
+    assert (
+        set(members(done)) == {"mum", "new999"} and "scanned anew for new999@im.bot" in left_out(done)["bbb222@im.bot"]
+    )
+
+
+@pytest.mark.parametrize("saved", ["2026-03-01T10:00:00.000Z", "2026-03-01T11:00:00+01:00"])
+def test_of_two_scans_at_one_time_none_is_taken_for_the_last(world: World, claw: OpenClaw, saved: str) -> None:
+    claw.add("new999", user="o9bbb222@im.wechat", saved=saved)
+    done = bring(world)
+    assert done.code == 1 and sum("only the last scan counts" in each["message"] for each in done.json["errors"]) == 2
+    assert set(members(bring(world, "--skip", "new999-im-bot"))) == {"mum", "bbb222"}
+
+
+def test_a_scan_that_does_not_say_when_is_the_older(world: World, claw: OpenClaw) -> None:
+    claw.add("new999", user="o9bbb222@im.wechat", saved="yesterday")
+    assert set(left_out(bring(world, "--dry-run"))) == {"new999@im.bot"}
+
+
+def test_a_newer_scan_beside_a_member_is_told_and_an_older_one_stays_out(world: World, claw: OpenClaw) -> None:
+    bring(world)
+    claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
+    claw.add("old000", user="o9aaa111@im.wechat", saved="2025-04-01T00:00:00.000Z")
+    claw.write_index(["new999-im-bot", "old000-im-bot"])
+    done = bring(world)
+    assert set(members(done)) == {"new999"} and "scanned anew for mum" in left_out(done)["old000@im.bot"]
+    (warning,) = done.json["warnings"]
+    assert warning["code"] == "older-scan" and "team remove bbb222" in warning["hint"]
+
+
+# Who has what already
+
+
+def test_the_same_token_twice_is_nobodys(world: World, claw: OpenClaw) -> None:
+    claw.write_index([*claw.listed, "ccc333-im-bot", "ddd444-im-bot"])
+    claw.put("credentials/openclaw-weixin/credentials.json", {"token": "CANARY-legacy"})
+    done = bring(world)
+    assert done.code == 1 and sum("same token" in each["message"] for each in done.json["errors"]) == 2
+    assert set(members(bring(world, "--skip-bad"))) == {"mum", "bbb222"}
+
+
+@pytest.mark.parametrize("line", ["WEIXIN_TOKEN={token}", "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222@im.bot",
+    "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222-im-bot"])  # fmt: skip
+def test_an_account_of_another_profile_is_refused_by_its_name(world: World, claw: OpenClaw, line: str) -> None:
+    world.make("work", {".env": line.format(token=token("bbb222")) + "\n"})
+    done = bring(world)
+    assert done.code == 6 and world.names() == ["default", "work"]
+    refusal = done.json["errors"][0]
+    assert refusal["code"] == "account-taken" and "the profile work holds" in refusal["message"]
+    assert set(members(bring(world, "--skip-bad"))) == {"mum"}
+
+
+def test_an_account_of_another_teams_member_is_refused(world: World, claw: OpenClaw) -> None:
+    bring(world)
+    done = bring(world, "--team", "family")
+    assert done.code == 6 and {each["code"] for each in done.json["errors"]} == {"account-taken", "nothing-imported"}
+
+
+def test_a_member_with_another_token_is_no_member_with_this_account(world: World, claw: OpenClaw) -> None:
+    bring(world)
+    claw.put("openclaw-weixin/accounts/bbb222-im-bot.json", {"token": "CANARY-renewed"})
+    done = bring(world)
+    assert done.code == 6 and "with another token" in done.json["errors"][0]["message"]
+
+
+# Names
+
+
+def test_members_are_called_as_a_file_says(world: World, claw: OpenClaw) -> None:
+    names = world.user / "names.csv"
+    names.write_text("id,name\nbbb222@im.bot,dad\no9aaa111@im.wechat,grandma\n")
+    assert set(members(bring(world, "--names", "names.csv"))) == {"dad", "grandma"}
+
+
+def test_a_wrong_file_of_names_brings_in_nothing(world: World, claw: OpenClaw) -> None:
+    names = world.user / "names.csv"
+    for content, line in (("bbb222@im.bot DAD\nzzz@im.bot mum\n", 2), ("aaa111@im.bot,a b\n", 1), ("x\n", 1)):
+        names.write_text(content)
+        done = bring(world, "--names", "names.csv")
+        assert done.code == 1 and f"names.csv:{line}: " in done.json["errors"][0]["message"], done
+    names.write_text("bbb222@im.bot work\n")
+    world.make("work", {"config.yaml": ""})
+    assert "there is a profile work already" in bring(world, "--names", "names.csv").json["errors"][0]["message"]
+    assert world.names() == ["default", "work"]
+
+
+def test_derived_names_stand_aside_for_profiles_that_are_there(world: World, claw: OpenClaw) -> None:
+    world.make("mum", {"config.yaml": ""})
+    world.make("bbb222", {"config.yaml": ""})
+    assert set(members(bring(world))) == {"mum-2", "bbb222-2"}
+
+
+# Teams
+
+
+def test_the_team_that_is_there_takes_them(world: World, claw: OpenClaw) -> None:
+    world.ok("create", "boss")
+    world.ok("team", "create", "family", "--lead", "boss", "--members", "eva", "--share", "skills")
+    done = bring(world, "--team", "Family")
+    assert done.data["team"]["lead"] == "boss" and not done.data["team"]["new"]
+    assert world.ok("team", "show", "family", "--json").data["team"]["members"] == ["bbb222", "eva", "mum"]
+    assert os.readlink(world.home("mum") / "skills") == "../boss/skills"
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (("--team", "family", "--lead", "default"), 2), (("--team", "family", "--share", "none"), 2),
+    (("--team", "family", "--channel", "slack"), 2), (("--team", "sales"), 6), (("--channel", "telegram"), 6),
+    (("--lead", "nobody"), 5), (("--lead", "eva"), 6), (("--team", "a b"), 2), (("--share", "all"), 2),
+])  # fmt: skip
+def test_words_that_do_not_fit_are_refused(world: World, claw: OpenClaw, words: tuple[str, ...], code: int) -> None:
+    world.ok("create", "boss")
+    world.ok("team", "create", "family", "--lead", "boss", "--members", "eva")
+    world.ok("team", "create", "sales", "--lead", "boss", "--channel", "telegram")
+    before = picture(world.user)
+    done = bring(world, *words)
+    assert done.code == code and done.problem["hint"] and picture(world.user) == before
+
+
+def test_nothing_to_bring_in_is_said(world: World) -> None:
+    OpenClaw(world.user / ".openclaw")
+    done = world.unchanged_by("team", "import", "openclaw", "~/.openclaw")
+    assert (done.code, done.stdout) == (0, "nothing to bring in\n")
+
+
+def test_kinds_there_are_not_and_files_there_are_not(world: World) -> None:
+    assert bring(world, kind="whatsapp").code == 2
+    for kind in ("openclaw", "csv", "json"):
+        done = bring(world, kind=kind, source="nowhere")
+        assert done.code == 1 and "nowhere" in done.problem["message"]
+    assert bring(world, kind="hermes", source="nobody").code == 5
+
+
+# Tables
+
+
+def test_a_table_becomes_members(world: World) -> None:
+    table = world.user / "accounts.csv"
+    table.write_text(
+        "member;account_id;token;allow;description\n"
+        f"mum;aaa111-im-bot;{token('a')};o9x@im.wechat;Mum's\n;bbb222@im.bot;{token('b')};;\n"
+    )
+    done = bring(world, kind="csv", source="accounts.csv")
+    assert members(done) == {"mum": ("aaa111@im.bot", "imported"), "bbb222": ("bbb222@im.bot", "imported")}
+    assert [each["code"] for each in done.json["warnings"]] == ["nobody-allowed", "readable-by-others"]
+    assert env_of(world, "mum")["WEIXIN_TOKEN"] == token("a")
+    assert not bring(world, kind="csv", source="accounts.csv").data["changed"]
+    table.write_text(f"account_id,token\naaa111@im.bot,{token('a')}\naaa111-im-bot,{token('c')}\nx@im.bot,\n")
+    done = bring(
+        world,
+        kind="csv",
+        source="accounts.csv",
+    )
+    assert done.code == 1 and [each["message"].split(":")[1] for each in done.json["errors"][:3]] == ["4", "2", "3"]
+
+
+def test_a_table_of_another_channel(world: World) -> None:
+    (world.user / "bots.json").write_text(json.dumps({"accounts": [
+        {"member": "eva", "TELEGRAM_BOT_TOKEN": TELEGRAM, "allow": [4711]}]}))  # fmt: skip
+    done = bring(world, "--team", "sales", "--channel", "telegram", kind="json", source="bots.json")
+    assert done.code == 0 and done.data["team"]["channel"] == "telegram", done
+    env = env_of(world, "eva")
+    assert env["TELEGRAM_BOT_TOKEN"] == TELEGRAM and env["TELEGRAM_ALLOWED_USERS"] == "4711"
+    again = bring(world, "--team", "sales", kind="json", source="bots.json")
+    assert again.code == 0 and not again.data["changed"]
+
+
+# A Hermes profile that keeps several
+
+
+def keep(
+    world: World, word: str, *, profile: str = "default", user: str = "", saved: str = "2026-01-01T00:00:00Z"
+) -> None:
+    """Make the files of an account as Hermes' set-up and adapter leave them."""
+    folder = world.home(profile) / "weixin/accounts"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"token": token(word), "base_url": BASE, "user_id": user or f"o9{word}@im.wechat", "saved_at": saved}
+    (folder / f"{word}@im.bot.json").write_text(json.dumps(content, indent=2))
+    (folder / f"{word}@im.bot.sync.json").write_text(json.dumps({"get_updates_buf": f"buf-{word}"}))
+    (folder / f"{word}@im.bot.context-tokens.json").write_text(json.dumps({"o9x": f"CANARY-context-{word}"}))
+
+
+@pytest.fixture
+def several(bare: World) -> World:
+    """A profile that uses `own` and keeps two accounts that were scanned before."""
+    bare.make("default", {
+        ".env": f"OPENAI_API_KEY=sk-CANARY-0123456789\nWEIXIN_ACCOUNT_ID=own@im.bot\nWEIXIN_TOKEN={token('own')}\n",
+        "config.yaml": "model: gpt-5\n", "skills/a/SKILL.md": "a\n",
+    })  # fmt: skip
+    for word in ("own", "ann", "bob"):
+        keep(bare, word)
+    return bare
+
+
+def test_accounts_that_a_profile_keeps_move_to_members(several: World) -> None:
+    world = several
+    folder = world.root / "weixin/accounts"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = bring(world, kind="hermes", source="default")
+    assert done.code == 0 and members(done) == {"ann": ("ann@im.bot", "imported"), "bob": ("bob@im.bot", "imported")}
+    assert left_out(done) == {"own@im.bot": "default itself uses it: it stays there"}
+    assert {path.name for path in folder.iterdir()} == {name for name in before if name.startswith("own")}
+    for name in ("ann", "bob"):
+        found = {path.name: path.read_bytes() for path in (world.home(name) / "weixin/accounts").iterdir()}
+        assert {each: json.loads(found[each]) for each in found} == {
+            each: json.loads(before[each]) for each in before if each.startswith(name)
+        }
+        assert env_of(world, name)["WEIXIN_TOKEN"] == token(name)
+        assert env_of(world, name)["WEIXIN_ALLOWED_USERS"] == f"o9{name}@im.wechat"
+    (entry,) = world.ok("trash", "list", "--json").data["trash"]
+    assert entry["kind"] == "files" and len(entry["files"]) == 6
+    assert not bring(world, kind="hermes", source="default").data["changed"]
+    world.ok("undo")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before and world.names() == ["default"]
+
+
+def test_the_profile_itself_leads_a_new_team(several: World) -> None:
+    world = several
+    world.make("work", {".env": "", "config.yaml": "", "skills/b/SKILL.md": "b\n"})
+    keep(world, "eva", profile="work")
+    done = bring(world, kind="hermes", source="work")
+    assert done.data["team"]["lead"] == "work" and set(members(done)) == {"eva"}
+    assert os.readlink(world.home("eva") / "skills") == "../work/skills"
+
+
+def test_a_profile_that_uses_none_gives_all_away(several: World) -> None:
+    world = several
+    (world.root / ".env").write_text("")
+    assert set(members(bring(world, kind="hermes", source="default"))) == {"own", "ann", "bob"}
+
+
+@pytest.mark.parametrize("text", ["platforms:\n  weixin:\n    extra:\n      account_id: own@im.bot\n",
+    "gateway:\n  platforms:\n    weixin:\n      extra: {account_id: own@im.bot}\n"])  # fmt: skip
+def test_the_account_that_the_configuration_names_stays(several: World, text: str) -> None:
+    world = several
+    (world.root / ".env").write_text("")
+    (world.root / "config.yaml").write_text(text)
+    assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"ann", "bob"}
+
+
+def test_the_account_whose_token_is_used_stays(several: World) -> None:
+    world = several
+    (world.root / ".env").write_text(f"WEIXIN_TOKEN={token('ann')}\n")
+    assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"own", "bob"}
+
+
+def test_an_older_scan_of_who_uses_the_profile_is_dead(several: World) -> None:
+    world = several
+    keep(world, "own", user="o9same@im.wechat", saved="2026-02-01T00:00:00Z")
+    keep(world, "ann", user="o9same@im.wechat")
+    done = bring(world, kind="hermes", source="default")
+    assert set(members(done)) == {"bob"} and "scanned anew for default" in left_out(done)["ann@im.bot"]
+    assert (world.root / "weixin/accounts/ann@im.bot.json").exists()
+
+
+def test_broken_files_of_a_profile_are_told(several: World) -> None:
+    world = several
+    folder = world.root / "weixin/accounts"
+    (folder / "ann@im.bot.json").write_text("{")
+    (folder / "bob@im.bot.sync.json").write_text("{")
+    (folder / "a b.json").write_text("{}")
+    (folder / "own@im.bot.json").write_text("{")  # of the one that stays nothing is asked
+    done = bring(world, kind="hermes", source="default")
+    assert done.code == 1 and len(done.json["errors"]) == 3
+    rest = bring(world, "--skip-bad", kind="hermes", source="default")
+    assert set(members(rest)) == {"bob"} and set(left_out(rest)) == {"own@im.bot", "ann@im.bot", "a b"}
+    assert (folder / "ann@im.bot.json").exists() and not (folder / "bob@im.bot.json").exists()
+
+
+def test_a_profile_whose_own_account_is_not_certain_is_refused(several: World) -> None:
+    world = several
+    (world.root / "config.yaml").write_text("platforms: [\n")
+    done = bring(world, kind="hermes", source="default")
+    assert done.code == 1 and "config.yaml" in done.problem["message"] and world.names() == ["default"]
+
+
+def test_a_profile_without_accounts_is_told(bare: World) -> None:
+    bare.make("default", {".env": ""})
+    done = bring(bare, kind="hermes", source="default")
+    assert done.code == 1 and done.problem["code"] == "no-accounts"
+
+
+def test_a_folder_behind_a_link_is_not_emptied(several: World, tmp_path: Path) -> None:
+    world = several
+    (world.root / "weixin").rename(tmp_path / "shared")
+    (world.root / "weixin").symlink_to(tmp_path / "shared")
+    before = picture(tmp_path)
+    done = bring(world, kind="hermes", source="default")
+    assert done.code == 6 and picture(tmp_path) == before and world.names() == ["default"]
+
+
+def test_an_example_is_no_token(world: World) -> None:
+    (world.user / "t.csv").write_text("account_id,token\naaa@im.bot,your_bot_token\nbbb@im.bot,changeme\n")
+    done = bring(world, kind="csv", source="t.csv")
+    assert done.code == 1 and "example" in done.json["errors"][0]["message"]
