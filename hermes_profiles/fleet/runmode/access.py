@@ -35,6 +35,8 @@ _POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
 # Channels whose own variables of access reach the adapter of a served profile (gateway/config.py reads them by
 # `get_secret` into its settings): the process's count only where the profile's are blank.
 _OWN_READ = frozenset({"weixin", "yuanbao", "qqbot"})
+# Of these, the list of users in `.env` takes the place of `allow_from` in config.yaml.
+_LIST_IS_ADAPTERS = frozenset({"weixin", "qqbot"})
 # Beside those, what is asked of the gateway alone, which reads the profile's own first.
 _ASKED_OF_GATEWAY = frozenset({
     "TELEGRAM_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_ALLOW_ALL_USERS", "SLACK_ALLOWED_USERS",
@@ -177,23 +179,31 @@ class _Judge:
         """Keep the lists that the gateway asks for as they are."""
         users = next((name for name in names if name.endswith("_ALLOWED_USERS") and "_GROUP_" not in name), "")
         lists = [name for name in names if name in _LISTS or name == users] + [USERS]
-        changed = [name for name in lists if _ids(self._before(name)) != _ids(self._after(name))]
+        changed = [name for name in lists if _list(self._before(name)) != _list(self._after(name))]
         if not changed:
             return
-        had_none = not any(_ids(self._before(name)) for name in lists)
+        had_none = not any(self._before(name) for name in lists)
         for name in changed:
             self._write(name, self._before(name) or NOBODY)
-        if not had_none or not users:
-            return
-        # Without any list, the gateway believed the adapter, or let everybody in; with one it does neither.
-        allowed = _listed(self._one.config, channel, "allow_from")
-        dm, group = policies(self._one, channel, {}) if channel in _POLICIES else ("", "")
-        if _is_true(self._before(ALL)):
-            self._write(users, "*")
-        elif dm == "allowlist":
-            self._write(users, ",".join(allowed) or NOBODY)
-        if group == "allowlist" and not _is_true(self._before(ALL)):
+        if users and not self._before(users) and (had_none or users in changed):
+            self._write(users, self._users(channel, had_none=had_none))
+        _, group = policies(self._one, channel, {}) if channel in _POLICIES else ("", "")
+        if had_none and group == "allowlist" and not _is_true(self._before(ALL)):
             self._limit_groups(channel, changed)
+
+    def _users(self, channel: str, *, had_none: bool) -> str:
+        """Return the list of a channel that stands for what there was without one.
+
+        Without any list the gateway believes an adapter whose policy is a list, or lets everybody in; with one it does
+        neither. And a list of some channels is what their adapter goes by, too, in place of the one in config.yaml.
+        """
+        allowed = _listed(self._one.config, channel, "allow_from")
+        direct = policies(self._one, channel, {})[0] if channel in _POLICIES else ""
+        everywhere = _ids(self._before(USERS))
+        if direct == "allowlist" and (had_none or channel in _LIST_IS_ADAPTERS):
+            all_of_them = had_none or "*" in everywhere or _is_true(self._before(_all_of(channel)))
+            return ",".join(one for one in allowed if all_of_them or one in everywhere) or NOBODY
+        return "*" if had_none and _is_true(self._before(ALL)) else NOBODY
 
     def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
         name, variable = self._one.name, next(iter(changed))
@@ -313,6 +323,11 @@ def _joined(value: object) -> str:
 
 def _ids(text: str | None) -> frozenset[str]:
     return frozenset(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _list(text: str) -> tuple[bool, frozenset[str]]:
+    """Return what a list is to Hermes: whether it is one at all, and who is on it."""
+    return bool(text.strip()), _ids(text)
 
 
 def _is_true(text: str | None) -> bool:
