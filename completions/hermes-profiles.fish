@@ -214,6 +214,7 @@ function __hermes_profiles_check
         conflicts 'all checks of conflicts' \
         security 'all checks of security' \
         files 'all checks of files' \
+        teams 'all checks of teams' \
         services 'all checks of services' \
         runtime 'all checks of runtime' \
         general 'all checks of general' \
@@ -251,6 +252,14 @@ function __hermes_profiles_check
         files.old-schema 'a configuration is older than Hermes' \
         files.unknown-secret 'a variable looks like an unknown credential' \
         files.leftover-staging 'a half-made profile was left behind' \
+        teams.no-pool 'a team has no lead, or two' \
+        teams.exposed-secret 'what a team shares holds a secret' \
+        teams.foreign-secret 'a home holds a secret of another one of its team' \
+        teams.inherited-access 'people get in at a profile who are the default\'s' \
+        teams.unread-approvals 'people are not let in any more' \
+        teams.broken-link 'a member does not share what its team shares' \
+        teams.drift 'a member is not as its lead' \
+        teams.no-sync 'a member cannot be synced' \
         services.orphan 'a service is left of a profile that is gone' \
         services.two-supervisors 'a home has several services' \
         services.foreign 'two roots write one service' \
