@@ -22,9 +22,10 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.teams.accounts import Account
 from hermes_profiles.profiles.teams.members import NewMember, build_members
-from hermes_profiles.profiles.teams.pool import link_target, read_pool
+from hermes_profiles.profiles.teams.pool import read_pool
 from hermes_profiles.profiles.teams.record import read_teams
 from hermes_profiles.profiles.teams.shares import Share
+from hermes_profiles.profiles.teams.terms import link_target
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.config_rules import dotted
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
@@ -12,12 +13,13 @@ from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
 from hermes_profiles.doctor.probes.teams import Stray
 from hermes_profiles.doctor.words import names
 from hermes_profiles.documents.yamlpath import parsed_path
-from hermes_profiles.fleet.runmode.approvals import OWN, SERVED
 from hermes_profiles.fleet.runmode.findings import Isolation
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.meta import edited
 from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team
+
+if TYPE_CHECKING:
+    from hermes_profiles.profiles.carried import SyncChange
 
 _META = "profile.yaml"
 # So many keys, places and people are named; the rest is counted.
@@ -232,6 +234,8 @@ def _inherited(facts: Facts, profile: ProfileFacts, each: Isolation) -> Evidence
 
 def unread_approvals(facts: Facts) -> Iterator[Finding]:
     """Yield people who were let in by pairing, in a place that one gateway for all does not look at."""
+    from hermes_profiles.fleet.runmode.approvals import OWN, SERVED
+
     by_profile: dict[str, list[tuple[str, int]]] = {}
     for each in facts.teams.mode.approvals if facts.teams.mode is not None else ():
         by_profile.setdefault(each.profile, []).append((each.channel, each.people))
@@ -241,12 +245,7 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
         who = f"{people} {'person' if people == 1 else 'people'} whom {name} let in by pairing"
         yield Finding(
             f"{who} ({names(channels)}) {'is' if people == 1 else 'are'} not let in by one gateway for all: it looks "
-            f"in {_served_folder(facts, name)}",
+            f"in {facts.profiles[name].home / SERVED}",
             Fix("carry the approvals over", _ONE_FOR_ALL), (name,), channels[0] if len(channels) == 1 else None,
             tuple(facts.profiles[name].at(f"{OWN}/{channel}-approved.json") for channel in channels),
         )  # fmt: skip
-
-
-def _served_folder(facts: Facts, name: str) -> str:
-    """Return the folder in which a multiplexer looks for the approvals of a profile."""
-    return str(facts.profiles[name].home / SERVED)

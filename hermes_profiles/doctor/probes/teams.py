@@ -130,12 +130,12 @@ class _Comparison:
 
     def compare(self, team: Team) -> None:
         """Note what the members of a team have that their lead has not, and what they lack."""
-        from hermes_profiles.profiles.clone import World
-        from hermes_profiles.profiles.teams.syncing import When, plan_team_sync
-
         doubtful = tuple(self._doubtful(team))
         if not doubtful:
             return
+        from hermes_profiles.profiles.clone import World
+        from hermes_profiles.profiles.teams.syncing import When, plan_team_sync
+
         around = self._around
         world = World(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
         chosen = (team._replace(members=doubtful),)
@@ -149,8 +149,8 @@ class _Comparison:
 
     def _doubtful(self, team: Team) -> Iterator[str]:
         from hermes_profiles.profiles.teams.glance import Lead
-        from hermes_profiles.profiles.teams.pool import is_there, link_target
         from hermes_profiles.profiles.teams.shares import linked_paths
+        from hermes_profiles.profiles.teams.terms import is_there, link_target
 
         layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
         if not members:
@@ -178,7 +178,7 @@ class _Comparison:
 
 
 def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
-    from hermes_profiles.profiles.teams.copies import POOL
+    from hermes_profiles.profiles.teams.terms import POOL
 
     if profile.home.is_symlink():
         return True

@@ -15,15 +15,11 @@ from hermes_profiles.credentials.config_rules import channel_place
 from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import parsed_path
 from hermes_profiles.documents.yamlvalue import Value, meaning
-from hermes_profiles.model.result import DocumentError, UsageProblem
+from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.carried import Path
 
-from .pool import POLICY
-
-# Hermes 0.19.0 notes here what a profile's users were told already (agent/onboarding.py): the gateway writes it.
-NOTED_BY_HERMES: tuple[Path, ...] = (("onboarding", "seen"),)
+from .terms import NOTED_BY_HERMES, POLICY, own_paths
 
 
 class Kept:
@@ -87,15 +83,6 @@ def kept_by(
         if not item.ruling.keeps and item.ruling.key_class is not KeyClass.UNKNOWN and not item.entry.commented
     )
     return kept, frozenset((*identities, *own))
-
-
-def own_paths(own: Iterable[str]) -> Iterator[Path]:
-    """Yield the paths of config.yaml among what a member keeps for itself; what is none is passed over."""
-    for text in own:
-        try:
-            yield parsed_path(text)
-        except UsageProblem:
-            continue
 
 
 def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Path]:

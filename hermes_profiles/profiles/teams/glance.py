@@ -13,13 +13,12 @@ from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.config_rules import ChannelPlace, channel_place, judge_path
 from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
-from hermes_profiles.profiles.carried import Path
 
-from .drift import NOTED_BY_HERMES, own_paths
-from .pool import POLICY
 from .record import Membership, Team
 from .shares import Share
+from .terms import NOTED_BY_HERMES, POLICY, own_paths
 
+Path = tuple[str, ...]
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 

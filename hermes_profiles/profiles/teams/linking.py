@@ -12,8 +12,8 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Refused
 
-from .copies import POOL, pool_links
-from .pool import link_target
+from .copies import pool_links
+from .terms import POOL, link_target
 
 
 class LinkChange(NamedTuple):

@@ -36,8 +36,9 @@ from hermes_profiles.profiles.snapshot import read_document
 
 from .accounts import Account, AccountEntries, account_entries
 from .holders import check_accounts
-from .pool import Pool, blocks_of, link_target, read_pool
+from .pool import Pool, blocks_of, read_pool
 from .record import Membership, Team, Teams, membership_values, read_teams, team_values
+from .terms import link_target
 
 __all__ = [
     "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel",

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.config_rules import channel_place
 from hermes_profiles.credentials.values import ValueIndex
-from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
@@ -26,9 +25,8 @@ from hermes_profiles.profiles.snapshot import Kind, data_chunks, read_document, 
 
 from .record import Team
 from .shares import Share, linked_paths
+from .terms import POLICY, is_there
 
-# Members hold no port: 0.19.0 skips a profile that does when one gateway serves all, and N free ports are N too many.
-POLICY = ClonePolicy(api_server=False)
 _ENV_FILES, _CONFIG_FILES = (".env", ".op.env"), ("config.yaml", "gateway.json")
 _STORES = ("providers", "credential_pool")
 # So many places of one kind are named; the rest is counted.
@@ -80,20 +78,6 @@ def read_pool(team: Team, world: World, *, with_warnings: bool = True) -> Pool:
         dict.fromkeys(values.hide(row.name) for row in (*found.report.env_removed, *found.report.config_removed))
     )
     return Pool(team, documents, variables, left, links, missing, values, again, _hidden(warnings, values))
-
-
-def is_there(home: Path, path: str) -> bool:
-    """Return whether a home has what a link is to lead to: a file for a file, a folder for a folder."""
-    return os.path.isfile(home / path) if path.endswith(".md") else os.path.isdir(home / path)
-
-
-def link_target(layout: Layout, lead: str, member: str, path: str) -> str:
-    """Return the text of a member's link: relative, so that a root can be moved, whatever `profiles` is a link to."""
-    profiles = os.path.realpath(layout.profiles)
-    there = os.path.realpath(layout.root) if lead == DEFAULT else os.path.join(profiles, lead)
-    home = layout.home(member)
-    here = os.path.realpath(home) if os.path.isdir(home) else os.path.join(profiles, member)
-    return os.path.relpath(os.path.join(there, path), here)
 
 
 def exposed(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Problem]:

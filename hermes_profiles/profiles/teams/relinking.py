@@ -11,8 +11,8 @@ from hermes_profiles.profiles.discovery import META, read_sections
 from hermes_profiles.profiles.roots import profile_names
 
 from .copies import pool_links
-from .pool import link_target
 from .record import TEAM, TEAMS, membership_in, read_teams
+from .terms import link_target
 
 
 def followers(layout: Layout, old: str, new: str) -> tuple[tuple[str, tuple[ReplaceFile, ...]], ...]:
