@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.fleet import awake
 from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, forget, load_again
+from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.survey import World
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import HermesProfilesError, Problem, Refused
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.meta import FILE
@@ -160,6 +162,10 @@ class Undoing:
         home = self._session.layout.home(service.profile)
         if not home.exists():  # an orphan is back: what had it started came back with it
             return None
+        if service.profile != DEFAULT and multiplexing_asked(
+            self._session.layout.home(DEFAULT), self._session.environment
+        ):
+            return False  # it is served, and Hermes refuses a gateway of its own: its manager would try for ever
         try:
             kept = kept_options(home, ServiceOptions()).enable
         except HermesProfilesError:  # told whenever its service is written

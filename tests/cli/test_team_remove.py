@@ -237,3 +237,26 @@ def test_a_multiplexer_that_does_not_come_back_is_told(multi: MultiplexWorld) ->
     done = multi.call("team", "remove", "anna", "--yes", "--json")
     assert done.code == 1 and done.json["status"] == "partial" and done.data["change"]
     assert done.problem["target"] == "default" and not multi.home("anna").exists()
+
+
+def test_a_service_that_comes_back_under_a_multiplexer_stays_off_until_it_is_needed(multi: MultiplexWorld) -> None:
+    (multi.root / "config.yaml").write_text("model: gpt-5\n")
+    (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
+    multi.gok("install", "anna", "bert", "default", "--start")
+    multi.moded("multiplex", "--yes")
+    before = multi.services()
+    multi.ok("team", "remove", "anna", "--yes")
+    multi.ok("undo")
+    assert multi.services() == before and before["anna"] == (True, False, False)
+    multi.moded("processes", "--yes")
+    assert multi.services()["anna"] == (True, True, True) and multi.states()["anna"] == "running"
+
+
+def test_the_way_back_from_one_gateway_does_not_miss_who_has_left(multi: MultiplexWorld) -> None:
+    (multi.root / "config.yaml").write_text("model: gpt-5\n")
+    (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
+    multi.gok("install", "anna", "bert", "default", "--start")
+    multi.moded("multiplex", "--yes")
+    multi.ok("team", "remove", "anna", "--yes")
+    multi.moded("processes", "--yes")
+    assert multi.states() == {"default": "running", "bert": "running"} and not multi.home("anna").exists()
