@@ -64,6 +64,7 @@ class Ilink:
         self.polling: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.first_poll: dict[str, float] = {}
+        self.cursors: dict[str, str] = {}  # where the first poll of each account began
         self.sent: defaultdict[str, list[Sent]] = defaultdict(list)
         self.typed: defaultdict[str, set[str]] = defaultdict(set)
         self.expired: set[str] = set()
@@ -131,6 +132,7 @@ class Ilink:
         """Return the answer to one request."""
         name = path.rpartition("/")[2]
         if name == "getupdates":
+            self.cursors.setdefault(token, str(said.get("get_updates_buf")))
             return self._poll(token, caller)
         if name == "sendmessage":
             return self._send(token, said["msg"])
