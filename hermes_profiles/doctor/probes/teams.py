@@ -96,11 +96,11 @@ def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *,
 
 
 def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
-    from hermes_profiles.profiles.teams.copies import pool_links
-
     found = {}
     for name, fault in faults.items():
         if fault.code == "two-leads":
+            from hermes_profiles.profiles.teams.copies import pool_links
+
             links = (link for member in teams.by_name[name].members for link in pool_links(around.layout, member))
             found[name] = tuple(dict.fromkeys(link.owner for link in links))
     return found

@@ -39,10 +39,10 @@ class Lead:
     def __init__(self, team: Team, lead: Glance, catalog: Catalog) -> None:
         self._team, self._catalog = team, catalog
         self._config = Share.CONFIG in team.share
-        reader = _Reader(lead, catalog)
-        self._leaves = dict(reader.leaves()) if self._config else {}
-        self._flags = tuple(reader.flags()) if self._config else ()
-        self._variables = dict(reader.variables()) if Share.KEYS in team.share else {}
+        self._reader = _Reader(lead, catalog)
+        self._sections = {key: repr(value) for key, value in lead.config.items()}
+        self._flags = tuple(self._reader.flags()) if self._config else ()
+        self._variables = dict(self._reader.variables()) if Share.KEYS in team.share else {}
 
     def may_differ(self, member: Glance, membership: Membership) -> bool:
         """Return whether a member may have anything else than it shares."""
@@ -60,11 +60,17 @@ class Lead:
 
     def _settings_differ(self, reader: _Reader, member: Glance, membership: Membership) -> bool:
         own = tuple(own_paths(membership.own))
-        mine, theirs = ({key: leaf for key, leaf in leaves if not _is_below(key, own)}
-                        for leaves in (self._leaves.items(), reader.leaves()))  # fmt: skip
+        for key in dict.fromkeys((*self._sections, *member.config)):
+            if key in member.config and repr(member.config[key]) == self._sections.get(key):
+                continue  # which holds for nearly all, and saves a closer look
+            mine, theirs = (
+                {path: leaf for path, leaf in each.leaves(key) if not _is_below(path, own)}
+                for each in (self._reader, reader)
+            )
+            if mine != theirs:
+                return True
         on = {*member.channels, self._team.channel}
-        lacking = (place for place in self._flags if place.channel not in on and not _has_flag(member.config, place))
-        return mine != theirs or any(lacking)
+        return any(place.channel not in on and not _has_flag(member.config, place) for place in self._flags)
 
 
 def _is_below(path: Path, above: Collection[Path]) -> bool:
@@ -99,18 +105,18 @@ class _Reader:
                   for name in self._seen.environment)  # fmt: skip
         return frozenset(name for name, ruling in judged if not ruling.keeps)
 
-    def leaves(self) -> Iterator[tuple[Path, object]]:
-        """Yield (path, value) of what a clone would keep of config.yaml, flags of channels left out."""
-        yield from self._leaves((), self._seen.config)
+    def leaves(self, section: str) -> Iterator[tuple[Path, object]]:
+        """Yield (path, value) of what a clone would keep of a section of config.yaml, flags of channels left out."""
+        if section in self._seen.config:
+            yield from self._leaves((str(section),), self._seen.config[section])
 
     def _leaves(self, path: Path, value: object) -> Iterator[tuple[Path, object]]:
-        if path:
-            place = channel_place(path, self._catalog)
-            if path in NOTED_BY_HERMES or (place is not None and path == (*place.block, "enabled")):
-                return
-            ruling = judge_path(_entry(path, value), place, catalog=self._catalog, policy=POLICY, facts=self._facts)
-            if ruling is not None and ruling.removes:
-                return
+        place = channel_place(path, self._catalog)
+        if path in NOTED_BY_HERMES or (place is not None and path == (*place.block, "enabled")):
+            return
+        ruling = judge_path(_entry(path, value), place, catalog=self._catalog, policy=POLICY, facts=self._facts)
+        if ruling is not None and ruling.removes:
+            return
         if isinstance(value, Mapping):
             for name, below in value.items():
                 yield from self._leaves((*path, str(name)), below)
