@@ -40,6 +40,12 @@ def remove_runtime(path: Path) -> None:
         Files().unlink(str(path))
 
 
+def remove_empty(path: Path) -> None:
+    """Remove a folder that nobody has put anything into; nothing there, or anything in it, is fine. Raises Failed."""
+    with translated_errors():
+        Files().rmdir(str(path))
+
+
 def own_folder(path: Path, uid: int) -> None:
     """Make sure that a folder is there, 0700 and this user's; only the last folder of the path is made.
 

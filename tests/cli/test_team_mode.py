@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from command_runner import Runner
-from gateway_world import until
 from multiplex_world import MultiplexWorld
 
 
@@ -65,3 +65,205 @@ def test_ten_times_there_and_back_leave_all_as_it_was(team: MultiplexWorld) -> N
         assert team.services() == services
         assert team.states() == {"default": "running", "anna": "running", "bob": "running", "zoe": "stopped"}
     assert (team.root / "config.yaml").read_text() == config
+
+
+def test_each_account_is_told_with_its_member_and_state(team: MultiplexWorld) -> None:
+    team.member("carl", env="", config="model: x\n")
+    (team.home("carl") / ".env").write_text("")
+    (team.root / "profile.yaml").write_text("teams:\n  weixin:\n    channel: weixin\n")
+    team.gok("install", "--start")
+    rows = {row["profile"]: row for row in team.gateways("status", "--json").data["accounts"]}
+    assert set(rows) == {"anna", "bob", "carl"}
+    assert rows["carl"] == {
+        "profile": "carl", "team": "weixin", "channel": "weixin", "account": None, "state": "missing",
+        "detail": "no account is bound to it", "pid": None,
+    }  # fmt: skip
+    assert rows["anna"]["account"] == "acc-….bot" and rows["anna"]["pid"] == team.pid("anna")
+    (team.root / "loses").write_text("bob")
+    team.gok("uninstall", "bob")
+    team.moded("multiplex")
+    done = team.gateways("status", "--json")
+    rows = {row["profile"]: row for row in done.data["accounts"]}
+    assert (rows["anna"]["state"], rows["anna"]["pid"]) == ("connected", team.pid("default"))
+    assert rows["bob"]["state"] == "not connected" and "restart" in rows["bob"]["detail"]
+    text = team.gateways("status").stdout
+    assert "account of" in text and "acc-….bot" in text and "not connected" in text
+
+
+def test_an_account_that_another_process_has_or_that_two_have(team: MultiplexWorld) -> None:
+    team.gok("install", "default")
+    team.moded("multiplex")
+    folder = team.user / ".local/state/hermes/gateway-locks"
+    (lock,) = [path for path in folder.glob("*.lock") if path.stat().st_size][:1] or [None]
+    assert lock is not None
+    team.member("bob", env="WEIXIN_TOKEN=CANARY-token-anna\n")
+    done = team.gateways("status", "--json")
+    assert done.data["conflicts"][0]["profiles"] == ["anna", "bob"]
+    assert "left out without a word" in done.data["conflicts"][0]["message"]
+    rows = {row["profile"]: row for row in done.data["accounts"]}
+    assert rows["anna"]["state"] == "connected"
+    assert (rows["bob"]["state"], rows["bob"]["detail"]) == (
+        "refused", "anna has the same account: one gateway serves it once"
+    )  # fmt: skip
+
+
+def test_what_fleet_verbs_mean_for_who_is_served(team: MultiplexWorld) -> None:
+    team.gok("install", "--start")
+    team.moded("multiplex")
+    pid = team.pid("default")
+    done = team.gok("start", "anna", "--json")
+    assert team.outcomes(done) == {"anna": "already-running"} and "served by default" in done.stdout
+    for verb in ("stop", "restart"):
+        done = team.gateways(verb, "anna", "--json")
+        assert done.code == 6 and team.outcomes(done) == {"anna": "refused"}
+        assert f"hermes-gateways {verb} default" in done.problem["hint"]
+    done = team.gok("start", "--json")
+    assert team.outcomes(done) == {"anna": "skipped", "bob": "skipped", "default": "already-running"}
+    done = team.gok("enable", "anna", "--json")
+    assert "team run-mode processes" in done.data["outcomes"][0]["detail"]
+    assert not team.rows()["anna"]["service"]["enabled"], "its unit would be refused at each boot"
+    done = team.gok("disable", "bob", "--json")
+    assert "served by default" in done.data["outcomes"][0]["detail"]
+    assert team.gateways("install", "anna").code == 6 and team.gok("install").code == 0
+    assert team.pid("default") == pid
+    team.moded("processes")
+    assert team.services() == {"default": (True, True, True), "anna": (True, True, True), "bob": (True, False, False)}
+
+
+def test_the_log_of_who_is_served_is_not_empty(team: MultiplexWorld) -> None:
+    team.gok("install", "default")
+    team.moded("multiplex")
+    done = team.gateways("logs", "anna")
+    assert done.code == 0 and "hello from" in done.stdout and "default" in done.stdout
+    assert "anna is served by default" in done.stderr
+    assert "hello from" not in team.gateways("logs", "anna", "--except", "default").stdout
+
+
+def test_what_does_not_come_up_leaves_all_as_it_was(team: MultiplexWorld) -> None:
+    team.gok("install", "--start")
+    team.gok("stop", "bob")
+    team.approve("anna", "carla")
+    (team.root / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\n")
+    for sign, word in (("no-multiplex", "78"), ("leaves-out", "anna is left out"), ("loses", "not")):
+        (team.root / sign).write_text("anna")
+        files, services = team.kept(), team.services()
+        done = team.mode("multiplex", "--json", "--timeout", "3")
+        assert done.code == 1 and word in done.problem["message"] and "all is as it was" in done.problem["message"]
+        assert team.kept() == files and team.services() == services
+        assert team.moded()["mode"] == "processes" and not team.moded()["unfinished"]
+        (team.root / sign).unlink()
+    assert team.states() == {"default": "running", "anna": "running", "bob": "stopped"}
+
+
+def test_a_default_without_a_service_gets_one_and_loses_it(team: MultiplexWorld) -> None:
+    files = team.kept()
+    dry = team.unchanged_by("team", "run-mode", "multiplex", "--dry-run", "--json")
+    assert dry.data["installs"] == ["default"] and dry.data["dry_run"] is True
+    team.moded("multiplex")
+    assert team.states() == {"default": "running", "anna": "served", "bob": "served"}
+    assert team.program("default").exists()
+    refused = team.mode("processes", "--json")
+    assert refused.code == 6 and "served by nobody" in refused.stdout and "--install" in refused.stdout
+    team.moded("processes", "--yes")
+    assert team.kept() == files and not team.program("default").exists()
+    assert team.states() == dict.fromkeys(("default", "anna", "bob"), "stopped")
+    team.moded("multiplex")
+    data = team.moded("processes", "--install")
+    assert {row["profile"]: row["outcome"] for row in data["outcomes"]} | {"default": ""} == {
+        "anna": "started", "bob": "started", "default": "",
+    }  # fmt: skip
+    assert team.states() == {"default": "stopped", "anna": "running", "bob": "running"}
+
+
+@pytest.mark.parametrize(("env", "config", "meta", "code", "hint"), [
+    ("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n", "", "", "port-binding",
+     "hermes-profiles env unset anna API_SERVER_ENABLED"),
+    ("EMAIL_ADDRESS=a@b.c\nEMAIL_PASSWORD=CANARYpassword\nEMAIL_IMAP_HOST=i\nEMAIL_SMTP_HOST=s\n", "", "",
+     "foreign-environment", "hermes-profiles env unset anna"),
+    ("WEIXIN_DM_POLICY=open\nWEIXIN_ALLOW_ALL_USERS=true\n", "", "", "open-policy",
+     "hermes-profiles env unset anna WEIXIN_DM_POLICY"),
+    ("WEIXIN_TOKEN=CANARY-token-bob\n", "", "", "same-account", "hermes-profiles doctor anna bob"),
+    ("MY_KEY=sk-CANARY-0123456789\nOPENAI_API_KEY=${MY_KEY}\n", "", "", "unread-variable",
+     "hermes-profiles env set anna OPENAI_API_KEY"),
+    ("", "", "disabled: true\n", "switched-off", "hermes-profiles show anna"),
+])  # fmt: skip
+def test_what_would_leave_somebody_unserved_is_refused_with_what_mends_it(
+    team: MultiplexWorld, env: str, config: str, meta: str, code: str, hint: str
+) -> None:
+    team.member("anna", env=env, config=config, meta=meta)
+    done = team.unchanged_by("team", "run-mode", "multiplex", "--json")
+    assert done.code == 6
+    (row,) = [row for row in done.data["limits"] if row["code"] == code]
+    assert row["profile"] in ("anna", "bob") and hint in row["hint"] and row["message"]
+    assert row["decidable"] is (code == "switched-off")
+    if row["decidable"]:
+        assert team.moded("multiplex", "--yes")["changed"] is True
+
+
+def test_scheduled_jobs_are_for_a_person_to_decide(team: MultiplexWorld) -> None:
+    path = team.home("anna") / "cron" / "jobs.json"
+    path.parent.mkdir()
+    path.write_text('{"jobs": [{"id": "1", "enabled": true}, {"id": "2", "enabled": false}]}')
+    done = team.unchanged_by("team", "run-mode", "multiplex")
+    assert done.code == 6 and "1 scheduled job would not run" in done.stderr and "--yes" in done.stdout
+    data = team.mode("multiplex", "--yes", "--json").json
+    assert data["exit_code"] == 0 and any("scheduled job" in each["message"] for each in data["warnings"])
+
+
+def test_a_gateway_outside_any_service_is_in_the_way(team: MultiplexWorld) -> None:
+    process = team.by_hand("anna")
+    done = team.mode("multiplex", "--json")
+    assert (
+        done.code == 6
+        and done.problem["code"] == "unsupervised"
+        and "hermes-gateways stop anna" in done.problem["hint"]
+    )
+    assert team.pid("anna") == process.pid
+    process.terminate()
+    process.wait(10)
+
+
+def test_approvals_are_carried_there_and_back_as_they_are_then(team: MultiplexWorld) -> None:
+    own = team.approve("anna", "carla", "dora")
+    before = own.read_bytes()
+    team.moded("multiplex")
+    there = team.home("anna") / "pairing" / "weixin-approved.json"
+    assert json.loads(there.read_text()) == json.loads(before) and not own.exists(), "a revoked one must not come back"
+    assert there.stat().st_mode & 0o777 == 0o600
+    team.approve("anna", "carla", "erik", folder="pairing")
+    team.moded("processes", "--yes")
+    assert set(json.loads(own.read_text())) == {"carla", "erik"} and not there.exists()
+
+
+def test_what_a_person_changed_meanwhile_stays(team: MultiplexWorld) -> None:
+    (team.root / ".env").write_text("WEIXIN_ALLOWED_USERS=boss\n")
+    team.member("bob", config="platforms:\n  weixin: {enabled: true, extra: {dm_policy: pairing}}\n")
+    files = team.kept()
+    team.moded("multiplex")
+    env = team.home("bob") / ".env"
+    assert "WEIXIN_ALLOWED_USERS=," in env.read_text()
+    env.write_text(env.read_text() + "MY_OWN=1\n")
+    config = team.root / "config.yaml"
+    config.write_text(config.read_text() + "mine: 2\n")
+    anna = team.home("anna") / ".env"
+    anna.write_text(anna.read_text().replace("friend-of-anna", "somebody"))
+    done = team.mode("processes", "--yes", "--json")
+    assert done.code == 0
+    assert env.read_bytes() == files["profiles/bob/.env"] + b"MY_OWN=1\n"
+    assert config.read_bytes() == files["config.yaml"] + b"mine: 2\n"
+    assert "WEIXIN_ALLOWED_USERS=somebody" in anna.read_text(), "whom a person lets in stays let in"
+    assert any(each["code"] == "kept" for each in done.json["warnings"])
+
+
+def test_undo_takes_the_services_along(team: MultiplexWorld) -> None:
+    team.gok("install", "--start")
+    files, services = team.kept(), team.services()
+    team.moded("multiplex")
+    dry = team.ok("undo", "--dry-run", "--json")
+    assert dry.data["mode"] == "processes" and team.states()["anna"] == "served"
+    team.ok("undo")
+    assert team.kept() == files and team.services() == services
+    team.ok("undo", team.journal()[-1]["id"])
+    assert team.states() == {"default": "running", "anna": "served", "bob": "served"}
+    team.moded("processes")
+    assert team.kept() == files and team.services() == services

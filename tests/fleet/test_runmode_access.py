@@ -51,7 +51,7 @@ def extra(**values: Any) -> dict[str, Any]:
     return {"platforms": {"weixin": {"extra": values}}}
 
 
-# Hermes' own judgement of a direct message on WeChat, in a few lines: `adapter` at the door, `_is_user_authorized` after.
+# Hermes' own judgement of a direct message on WeChat, in a few lines: the adapter's, then the gateway's.
 
 
 def lets_in(one: ProfileFacts, process: dict[str, str], user: str) -> bool:

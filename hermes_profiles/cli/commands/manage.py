@@ -25,6 +25,7 @@ from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.cli.undoing import Undoing
+from hermes_profiles.fleet.runmode.record import is_switch
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.model.result import ExitCode, Problem, Result
 from hermes_profiles.profiles import lifecycle
@@ -310,7 +311,7 @@ def _undo(session: FleetSession, change: str | None, *, dry_run: bool) -> Answer
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
     entry = choose(Journal(layout.state), change)
-    if entry.command[:2] == ("team", "run-mode"):  # the gateways are as much of it as the files
+    if is_switch(Journal(layout.state), entry):  # the gateways are as much of it as the files
         from hermes_profiles.cli.commands.team_mode import undo_switch
 
         return undo_switch(session, entry, dry_run=dry_run)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.journal import Entry
+from hermes_profiles.changes.journal import Entry, Journal
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, describe
 from hermes_profiles.changes.undo import plan_undo
 from hermes_profiles.cli import output
@@ -18,9 +18,6 @@ from hermes_profiles.cli.fleet_options import ManagerName, Timeout
 from hermes_profiles.cli.fleet_session import FleetSession, other_managers
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.run_mode_report import (
-    COMMAND,
-    MULTIPLEX,
-    PROCESSES,
     InTheWay,
     plan_lines,
     served_by,
@@ -39,7 +36,7 @@ from hermes_profiles.fleet.runmode.back import plan_back
 from hermes_profiles.fleet.runmode.facts import read_facts
 from hermes_profiles.fleet.runmode.findings import Limit, Weight
 from hermes_profiles.fleet.runmode.gateways import gateway_limits, has_own, is_up
-from hermes_profiles.fleet.runmode.record import Phase
+from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX, PROCESSES, Phase, led_to
 from hermes_profiles.fleet.runmode.switch import Done, NotUp, Switch, apply_plan
 from hermes_profiles.fleet.runmode.there import VARIABLE, There, plan_there
 from hermes_profiles.fleet.selection import Selection
@@ -115,9 +112,10 @@ def undo_switch(session: FleetSession, entry: Entry, *, dry_run: bool) -> Answer
             f"{entry.id} took further profiles in and did not switch the run mode", target=entry.id, code="partial",
             hint="have all as it was with `hermes-profiles team run-mode processes`",
         )  # fmt: skip
+    mode = led_to(Journal(session.layout.state), entry)
     command = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
     try:
-        return command.to_processes() if entry.command[2:] == (MULTIPLEX,) else command.to_multiplex()
+        return command.to_processes() if mode == MULTIPLEX else command.to_multiplex()
     except InTheWay as error:
         return error.answer()
 

@@ -4,14 +4,14 @@ goes and the rest stays."""
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.documents.yamlfile import YamlDocument
@@ -25,8 +25,7 @@ from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, setting
 
 from .approvals import OWN, SERVED, carry_back
 from .facts import multiplex_setting
-from .record import Record
-from .there import COMMAND
+from .record import COMMAND, MULTIPLEX, PROCESSES, Record, is_switch, led_to
 
 
 class Back(NamedTuple):
@@ -51,11 +50,11 @@ def plan_back(layout: Layout, record: Record | None, catalog: Catalog, more: Ite
     """
     builder = _Back(layout, record, catalog)
     builder.run()
-    steps = (*builder.steps, *more, *builder.tidied())
-    if not any(not isinstance(step, TidyFolder) or step.path.exists() for step in steps):
+    steps = (*builder.steps, *more)
+    if not steps:
         return Back(None, tuple(builder.warnings))
     profiles = tuple(dict.fromkeys((DEFAULT, *(record.isolated if record is not None else ()))))
-    plan = ChangePlan((*COMMAND, "processes"), "have each profile run a gateway of its own", steps, profiles=profiles)
+    plan = ChangePlan((*COMMAND, PROCESSES), "have each profile run a gateway of its own", steps, profiles=profiles)
     return Back(plan, tuple(builder.warnings))
 
 
@@ -63,10 +62,9 @@ def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
     """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
     journal = Journal(layout.state)
     entries = journal.entries()
-    ways_back = {entry.id for entry in entries if entry.command[:3] == (*COMMAND, "processes")}
     found: dict[Path, Touched] = {}
     for entry in reversed(entries):  # oldest first
-        if not _is_ours(entry, record, ways_back):
+        if not _is_ours(journal, entry, record):
             continue
         for step in entry.steps:
             if step.kind not in (Kind.REPLACE, Kind.REMOVE):
@@ -80,11 +78,11 @@ def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
     return found
 
 
-def _is_ours(entry: Entry, record: Record, ways_back: Collection[str]) -> bool:
-    """Return whether a change led to one gateway for all, since what was is kept: a switch, or an undo of the way
-    back."""
-    is_switch = entry.command[:3] == (*COMMAND, "multiplex") or entry.undo_of in ways_back
-    return is_switch and entry.status is Status.DONE and entry.started >= record.since
+def _is_ours(journal: Journal, entry: Entry, record: Record) -> bool:
+    """Return whether a change led to one gateway for all, since what was is kept."""
+    if entry.status is not Status.DONE or entry.started < record.since or not is_switch(journal, entry):
+        return False
+    return led_to(journal, entry) == MULTIPLEX
 
 
 class _Back:
@@ -225,8 +223,3 @@ class _Back:
                 changed.append(channel)
         for each in carry_back(name, home, tuple(changed)):
             self.steps += each.steps
-
-    def tidied(self) -> Iterator[TidyFolder]:
-        """Yield the folders that only a multiplexer makes: they go when they are empty."""
-        for relative in self._record.absent if self._record is not None else ():
-            yield TidyFolder(self._layout.root / relative)

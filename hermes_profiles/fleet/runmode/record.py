@@ -15,12 +15,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.journal import iso
+from hermes_profiles.changes.journal import Entry, Journal, iso
 from hermes_profiles.changes.runtime import hold, remove_runtime, sign, write_runtime
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Failed, Refused
 from hermes_profiles.profiles.roots import read_regular
 
+COMMAND = ("team", "run-mode")
+MULTIPLEX, PROCESSES = "multiplex", "processes"
 _LARGEST = 4 * 1024 * 1024
 _VERSION = 1
 
@@ -64,6 +66,25 @@ def now() -> str:
 def path_of(layout: Layout) -> Path:
     """Return the file of the record."""
     return layout.state / "runmode.json"
+
+
+def is_switch(journal: Journal, entry: Entry) -> bool:
+    """Return whether a change switched the run mode, or took such a switch back."""
+    return origin_of(journal, entry).command[:2] == COMMAND
+
+
+def led_to(journal: Journal, entry: Entry) -> str:
+    """Return the run mode that a switch, or an undo of one, led to."""
+    mode = origin_of(journal, entry).command[2]
+    other = MULTIPLEX if mode == PROCESSES else PROCESSES
+    return mode if entry.level % 2 == 0 else other
+
+
+def origin_of(journal: Journal, entry: Entry) -> Entry:
+    """Return the change that an undo, or an undo of an undo, is about in the end."""
+    while entry.undo_of is not None and (above := journal.load(entry.undo_of)) is not None:
+        entry = above
+    return entry
 
 
 def read(layout: Layout) -> Record | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
-from hermes_profiles.changes.runtime import write_runtime
+from hermes_profiles.changes.runtime import remove_empty, write_runtime
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.conflicts import LiveLock
@@ -256,6 +256,8 @@ class Switch:
         removal = self._removal(default, was)
         plan = plan_back(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
+        for relative in record.absent if record is not None else ():  # a multiplexer makes them, and nobody else
+            remove_empty(layout.root / relative)
         if removal:
             _raise(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
         self._restore_enabled(gateways, services)

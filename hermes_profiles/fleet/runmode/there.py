@@ -28,9 +28,8 @@ from .approvals import Carried, carry_there
 from .facts import ProfileFacts, multiplex_setting
 from .findings import Isolation, Limit, Weight
 from .limits import judge_limits, switched_off
-from .record import Record
+from .record import COMMAND, MULTIPLEX, Record
 
-COMMAND = ("team", "run-mode")
 VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
 
 
@@ -52,7 +51,7 @@ class There(NamedTuple):
         names = [*(each.profile for each in self.isolations), *(each.profile for each in self.approvals)]
         profiles = dict.fromkeys((DEFAULT, *names))
         return ChangePlan(
-            (*COMMAND, "multiplex"), "have one gateway serve all profiles", steps, profiles=tuple(profiles)
+            (*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles)
         )  # fmt: skip
 
 
