@@ -225,7 +225,14 @@ def test_every_channel_of_the_issue_can_be_brought_in(file: Path) -> None:
                 less = {key: value for key, value in login.items() if key != column}
                 bad = json_of(file, [{**less, "member": "x"}], load_catalog().channels[name]).bad
                 assert bad or name == "qqbot", (name, column)
-    assert found.found[0].account.allowed == ()
+
+
+def test_who_may_talk_is_written_where_hermes_reads_it(file: Path) -> None:
+    for name, variable in (("qqbot", "QQ_ALLOWED_USERS"), ("telegram", "TELEGRAM_ALLOWED_USERS")):
+        login = {"qqbot": {"QQ_APP_ID": "1", "QQ_CLIENT_SECRET": "CANARY"}, "telegram": {"token": "71:CANARY"}}[name]
+        for key in (variable, "allow"):
+            (found,) = json_of(file, [{**login, key: "u1"}], load_catalog().channels[name]).found
+            assert account_entries(found.account).variables[variable].reveal() == "u1"
 
 
 def test_policies_are_not_brought_along(file: Path) -> None:

@@ -98,6 +98,11 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
     return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
 
 
+def callers_name(channel: str) -> str:
+    """Return the variable that lists who may talk on a channel (Hermes 0.19.0, gateway/authz_mixin.py)."""
+    return "QQ_ALLOWED_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOWED_USERS"
+
+
 def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
     """Return the variable that lists who may talk. Raises UsageProblem for what would let in everybody, or nobody."""
     names = tuple(dict.fromkeys(name.strip() for name in allowed))
@@ -107,7 +112,7 @@ def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[s
                 f"{name!r} names nobody who may talk", target="--allow", code="bad-allow",
                 hint="say the ids of people, with commas between them",
             )  # fmt: skip
-    return {f"{channel.upper()}_ALLOWED_USERS": Secret(",".join(names))}
+    return {callers_name(channel): Secret(",".join(names))}
 
 
 def _unusable(account: Account, why: str) -> UsageProblem:

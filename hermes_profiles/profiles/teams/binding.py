@@ -24,7 +24,7 @@ from hermes_profiles.profiles.settings import (
     without_variables,
 )
 
-from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_variable
+from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_name, callers_variable
 from .members import with_account, with_variables
 from .record import Team
 from .syncing import When
@@ -112,7 +112,7 @@ def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> A
 
 
 def _allowed(before: Mapping[str, str], channel: str) -> tuple[str, ...]:
-    names = (name.strip() for name in before.get(f"{channel.upper()}_ALLOWED_USERS", "").split(","))
+    names = (name.strip() for name in before.get(callers_name(channel), "").split(","))
     return tuple(name for name in names if name and name != "*")
 
 
