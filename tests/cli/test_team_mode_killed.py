@@ -1,0 +1,123 @@
+"""team run-mode, killed at any moment: the next command says what to do, and either way leads to a whole state."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY, Runner
+from multiplex_world import MultiplexWorld
+
+# Kills its own process as the n-th of these is about to happen: a file of ours put in place, a word to the manager.
+KILLER = """
+import os, signal, sys
+from hermes_profiles.changes.files import Files
+from hermes_profiles.services.managers.supervisord import SupervisorManager
+left = int(sys.argv.pop(1))
+
+def counted(function):
+    def wrapped(*words, **more):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*words, **more)
+    return wrapped
+
+told = ("start", "stop", "enable", "load", "unload")
+for owner, names in ((Files, ("replace", "rename_new", "unlink")), (SupervisorManager, told)):
+    for name in names:
+        setattr(owner, name, counted(getattr(owner, name)))
+from hermes_profiles.cli.profiles import main
+sys.argv[0] = "hermes-profiles"
+main()
+"""
+
+
+@pytest.fixture
+def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+    """A team of two under its services, with an approval to be carried and a list to be kept apart."""
+    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    world = MultiplexWorld(runner)
+    world.member("anna")
+    world.member("bob")
+    (world.root / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\n")
+    world.approve("anna", "carla")
+    world.gok("install", "--start")
+    yield world
+    left = world.end()
+    assert not left, f"processes of this test were left: {left}"
+
+
+def killed(team: MultiplexWorld, mode: str, at: int, tmp_path: Path) -> bool:
+    """Run the switch and kill it at its n-th step; returns whether it was killed before its end."""
+    script = tmp_path / "killer.py"
+    script.write_text(KILLER)
+    environment = {**team.runner.environment, "PYTHONPATH": str(REPOSITORY)}
+    words = [sys.executable, str(script), str(at), "team", "run-mode", mode, "--yes"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode in (0, -signal.SIGKILL), done
+    return done.returncode != 0
+
+
+def settled(team: MultiplexWorld, wanted: dict[str, str]) -> None:
+    deadline = time.monotonic() + 10
+    while team.states() != wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert team.states() == wanted
+
+
+RUNNING = {"default": "running", "anna": "running", "bob": "running"}
+SERVED = {"default": "running", "anna": "served", "bob": "served"}
+
+
+@pytest.mark.parametrize("at", [0, 2, 4, 6, 9, 12, 15, 19, 24, 30])
+def test_killed_on_the_way_there(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+    files, services = team.kept(), team.services()
+    was_killed = killed(team, "multiplex", at, tmp_path)
+    told = team.mode("--json")
+    if was_killed and told.data["unfinished"]:
+        assert told.code == 3 and "team run-mode processes" in told.problem["hint"]
+        assert "interrupted" in team.gateways("status").stdout
+    if at % 2:
+        team.moded("multiplex", "--yes")
+        settled(team, SERVED)
+        assert not team.moded()["unfinished"]
+    team.moded("processes", "--yes")
+    settled(team, RUNNING)
+    assert team.kept() == files and team.services() == services
+    assert team.moded()["unfinished"] is False
+
+
+@pytest.mark.parametrize("at", [0, 2, 4, 6, 8, 11, 14, 18, 23])
+def test_killed_on_the_way_back(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+    files, services = team.kept(), team.services()
+    team.moded("multiplex")
+    killed(team, "processes", at, tmp_path)
+    if at % 2:
+        team.moded("multiplex", "--yes")
+        settled(team, SERVED)
+    team.moded("processes", "--yes")
+    settled(team, RUNNING)
+    assert team.kept() == files and team.services() == services
+    assert team.moded()["unfinished"] is False
+
+
+def test_two_at_once(team: MultiplexWorld) -> None:
+    (team.root / "slow").write_text("1.5")
+    first = team.process("team", "run-mode", "multiplex", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    path = team.state / "runmode.json"
+    deadline = time.monotonic() + 20
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    second = team.mode("multiplex", "--json")
+    assert second.code == 6 and second.problem["code"] in ("busy", "unsupervised", "unknown-process")
+    assert first.wait(60) == 0
+    os.unlink(team.root / "slow")
+    settled(team, SERVED)
