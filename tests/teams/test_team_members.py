@@ -189,7 +189,7 @@ def test_any_channel_has_members(tmp_path: Path, channel: str) -> None:
     )
     env = env_of(layout, "ann")
     assert {name: env[name] for name in names} == {name: value.reveal() for name, value in values.items()}
-    assert env[f"{channel.upper()}_ALLOWED_USERS"] == "u1"
+    assert env["QQ_ALLOWED_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOWED_USERS"] == "u1"
     assert holdings(layout.home("ann"), catalog=CATALOG).channels == (channel,)
     assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
 
