@@ -133,7 +133,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --team:team --home:folder '
             arguments='named+' ;;
         'team add')
-            options='--team --account-id --base-url --user --allow --no-account --description --dry-run --home --json --help'
+            options='--team --account-id --base-url --user --allow --login --no-account --description --dry-run --home --json --help'
             values=' --team:team --account-id:text --base-url:text --user:text --allow:text --description:text --home:folder '
             arguments='named' ;;
         'team import')

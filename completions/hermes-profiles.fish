@@ -648,6 +648,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l account-i
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l base-url -x -d 'Address that WeChat gave with the token.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l user -x -d 'Id of the WeChat user who scanned the code.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l allow -x -d 'Ids of those who may talk to it, with commas between them.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l login -d 'Run Hermes\' own set-up of the channel for it, at this terminal: scan a code, say.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l no-account -d 'Ask for no account; it comes later.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l description -x -d 'What the new member is for.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -96,6 +96,23 @@ def steps_to_trash_files(
     return about, *(MoveTree(home / path, folder / FILES / path) for path in relative)
 
 
+def steps_to_trash_found(
+    layout: Layout, profile: str, found: Mapping[str, Path], *, trash_id: str, deleted_at: datetime | str, reason: str
+) -> tuple[Step, ...]:
+    """Return the steps that move files from elsewhere to the trash as if they were a profile's: `found` says where
+    below its home each belongs. Raises ValueError for a place that is none.
+
+    `trash_id` must be new; nothing secret may be in `reason`.
+    """
+    paths = list(_paths(list(found)))
+    folder = layout.trash / f"{trash_id}-{profile}"
+    about = _about(
+        folder, deleted_at, id=trash_id, kind="files", name=profile, origin=str(layout.home(profile)), paths=paths,
+        reason=reason, size=None,
+    )  # fmt: skip
+    return about, *(MoveTree(source, folder / FILES / path) for path, source in found.items())
+
+
 def _about(folder: Path, deleted_at: datetime | str, **fields: object) -> ReplaceFile:
     when = deleted_at if isinstance(deleted_at, str) else iso(deleted_at)
     content = json.dumps({"schema": _SCHEMA, **fields, "deleted_at": when}, indent=1)

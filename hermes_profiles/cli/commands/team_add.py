@@ -13,6 +13,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.changing import carry_out, change_row, change_words
+from hermes_profiles.cli.commands.team_login import check_login, logged_in, would_log_in
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, command_at, run
@@ -51,6 +52,10 @@ Allow = Annotated[
     str | None,
     typer.Option("--allow", metavar="IDS", help="Ids of those who may talk to it, with commas between them."),
 ]
+Login = Annotated[
+    bool,
+    typer.Option("--login", help="Run Hermes' own set-up of the channel for it, at this terminal: scan a code, say."),
+]
 NoAccount = Annotated[bool, typer.Option("--no-account", help="Ask for no account; it comes later.")]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the new member is for.")]
 
@@ -58,6 +63,7 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 @examples(
     "hermes-profiles team add carl --team weixin",
     "hermes-profiles team add carl --team weixin --account-id b0f5860fdecb@im.bot < token.txt",
+    "hermes-profiles team add anna --team weixin --login --dry-run",
     "hermes-profiles team add anna --team weixin --allow wxid_mum,wxid_dad --dry-run",
 )
 def add(
@@ -67,6 +73,7 @@ def add(
     base_url: BaseUrl = None,
     user: User = None,
     allow: Allow = None,
+    login: Login = False,
     no_account: NoAccount = False,
     description: Description = None,
     dry_run: DryRun = False,
@@ -92,18 +99,41 @@ def add(
         _check_place(teams, found, name)
         catalog = world_of(session, found.lead).catalog
         check_channel(found.channel, catalog)
+        if login:
+            check_login(found, name, words, dry_run=dry_run)
+            if dry_run:
+                return would_log_in(session, found, name, warnings)
+            with logged_in(session, found, name, words, catalog) as done:
+                given = _Given(done.member, done.account, words._replace(allow=None), description)
+                return _given(session, teams, found, given, [*warnings, *done.warnings], dry_run=False)
         account = typed_account(found, name, words, catalog)
-        if os.path.lexists(session.layout.home(name)):
-            return _changed(session, teams, found, name, account, words, warnings, dry_run=dry_run)
-        if account is None and words.allow is not None:
-            raise UsageProblem(
-                "--allow is for an account, and none was given", target="--allow",
-                hint="give the account too, or say it later, when there is one",
-            )  # fmt: skip
-        new = [NewMember(check_new_name(name), account, description)]
-        return made(session, found, new, ("team", "add"), warnings, define=False, dry_run=dry_run)
+        return _given(session, teams, found, _Given(name, account, words, description), warnings, dry_run=dry_run)
 
     run(("team", "add"), session, body)
+
+
+class _Given(NamedTuple):
+    """What a profile is given."""
+
+    profile: str
+    account: Account | None
+    words: AccountWords
+    description: str | None
+
+
+def _given(
+    session: Session, teams: Teams, team: Team, given: _Given, warnings: list[Problem], *, dry_run: bool
+) -> Answer:
+    name, account, words, description = given
+    if os.path.lexists(session.layout.home(name)):
+        return _changed(session, teams, team, name, account, words, warnings, dry_run=dry_run)
+    if account is None and words.allow is not None:
+        raise UsageProblem(
+            "--allow is for an account, and none was given", target="--allow",
+            hint="give the account too, or say it later, when there is one",
+        )  # fmt: skip
+    new = [NewMember(check_new_name(name), account, description)]
+    return made(session, team, new, ("team", "add"), warnings, define=False, dry_run=dry_run)
 
 
 def _team(teams: Teams, name: str | None) -> Team:

@@ -1,0 +1,66 @@
+"""Running a program of Hermes that has the terminal to itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def in_foreground(words: Sequence[str], *, environment: Mapping[str, str], folder: str) -> tuple[int, bool]:
+    """Run a program that talks to the person at the terminal; return its exit code, negative for a signal, and whether
+    Ctrl-C was pressed.
+
+    What it says goes to our stderr: our stdout is for the answer. Ctrl-C reaches both of us and is its alone to heed;
+    SIGTERM is passed on. The terminal is as before afterwards, however the program ended. Raises OSError.
+    """
+    import signal
+    import subprocess
+
+    pressed: list[int] = []
+    ended: list[int] = []
+    running: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        ended.append(number)
+        for process in running:
+            process.send_signal(number)
+
+    modes = _terminal()
+    # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
+    interrupt = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    terminate = signal.signal(signal.SIGTERM, pass_on)  # before there is a child: it would outlive us otherwise
+    try:
+        sys.stderr.flush()
+        with subprocess.Popen(list(words), env=dict(environment), cwd=folder, stdout=sys.stderr.fileno()) as process:
+            running.append(process)
+            for number in ended:
+                process.send_signal(number)
+            code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, terminate)
+        _restore(modes)
+    if ended:
+        raise SystemExit(128 + ended[-1])
+    return code, bool(pressed)
+
+
+def _terminal() -> list[Any] | None:
+    import termios
+
+    try:
+        return termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, OSError, ValueError):
+        return None
+
+
+def _restore(modes: list[Any] | None) -> None:
+    import termios
+
+    if modes is None:
+        return
+    try:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, modes)
+    except (termios.error, OSError):  # the terminal is gone
+        pass

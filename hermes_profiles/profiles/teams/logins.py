@@ -1,0 +1,207 @@
+"""Logins: what a set-up of Hermes has brought, and whose account it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_view import below, mapping
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.holdings import CONFIG
+from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.roots import read_regular
+
+from .accounts import WEIXIN, Account
+from .holders import account_held, account_id, marks_held, marks_of
+
+# Variables of the policies, and their keys in `platforms.weixin.extra`.
+POLICIES = {"WEIXIN_DM_POLICY": "dm_policy", "WEIXIN_GROUP_POLICY": "group_policy"}
+ACCOUNTS = Path("weixin") / "accounts"
+_NOTES = (".sync.json", ".context-tokens.json")
+_LARGEST = 1024 * 1024
+_OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
+# By profile and path; None for what cannot be read.
+Picture = Mapping[str, Mapping[str, int | None]]
+
+
+class Login(NamedTuple):
+    """What a set-up left in the home it worked in.
+
+    `account` None: it ended without a login. `is_whole`: all was answered; `other`: variables that it set and that are
+    none of the channel's; `files`: where each file that holds the login belongs below a home → where it is.
+    """
+
+    account: Account | None
+    is_whole: bool
+    other: tuple[str, ...]
+    files: Mapping[str, Path]
+
+
+class Holder(NamedTuple):
+    """A profile with an account of the channel: its id, who scanned the code ("" when nobody says), and its marks."""
+
+    profile: str
+    account: str
+    user: str
+    marks: frozenset[str]
+
+
+class Kind(StrEnum):
+    """What a login means for the one it was meant for."""
+
+    NEW = "new"
+    RENEWED = "renewed"
+    REPLACES = "replaces"
+    ACCOUNT_OF_ANOTHER = "account-of-another"
+    PERSON_OF_ANOTHER = "person-of-another"
+
+
+class Judgement(NamedTuple):
+    """`holder`: whose account it is, or would be replaced; None for a new one."""
+
+    kind: Kind
+    holder: Holder | None
+
+
+def judge(member: str, account: Account, holders: Iterable[Holder], catalog: Catalog) -> Judgement:
+    """Return what a login means for a member, from what every profile holds. Pure.
+
+    An account is somebody's by its id or its secret. Another account of the same person is told apart: WeChat gives a
+    person who scans again a new account, and the former one ends.
+    """
+    marks = marks_of(account, catalog)
+    known = {each.profile: each for each in holders}
+    own = known.pop(member, None)
+    if own is not None and own.marks & marks:
+        return Judgement(Kind.RENEWED, own)
+    other = next((each for each in known.values() if each.marks & marks), None)
+    if other is not None:
+        return Judgement(Kind.ACCOUNT_OF_ANOTHER, other)
+    if own is not None and account.user and own.user == account.user:
+        return Judgement(Kind.RENEWED, own)
+    other = next((each for each in known.values() if account.user and each.user == account.user), None)
+    if other is not None:
+        return Judgement(Kind.PERSON_OF_ANOTHER, other)
+    return Judgement(Kind.REPLACES, own) if own is not None else Judgement(Kind.NEW, None)
+
+
+def holders_of(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[Holder]:
+    """Yield every profile with an account of a channel; what cannot be read holds none (doctor tells)."""
+    for profile in profiles:
+        marks = frozenset(marks_held(layout, profile, (channel,), catalog))
+        if not marks:
+            continue
+        name = account_held(layout, profile, channel, catalog)
+        files = HomeFiles(layout.home(profile), catalog.known_names)
+        fields = _account_file(files, name) if channel == WEIXIN else {}
+        yield Holder(profile, name, fields.get("user_id", ""), marks)
+
+
+def read_login(place: Path, channel: str, catalog: Catalog) -> Login:
+    """Return what a set-up left in a home of its own.
+
+    Source: Hermes 0.19.0 `gateway/platforms/weixin.py` (`qr_login` keeps the account in a file as soon as it has it)
+    and `hermes_cli/gateway.py` (`_setup_weixin` writes the variables after that, one by one, the policies last).
+    """
+    files = HomeFiles(place, catalog.known_names)
+    values = files.environment((".env",))
+    mine = {name: value for name, value in values.items() if channel in catalog.channels_of(name)}
+    other = tuple(sorted(name for name in values if name not in mine))
+    there = {str(path.relative_to(place)): path for path in _files_of(place, channel)}
+    if channel == WEIXIN:
+        return _weixin(files, mine, other, there)
+    filled = {name: Secret(value) for name, value in mine.items() if value.strip()}
+    is_on = channel in catalog.enabled_by({name: value for name, value in mine.items() if value.strip()})
+    name = account_id(channel, lambda variable: mine.get(variable, ""), catalog)
+    brought = {path: Secret(files.raw(path) or b"") for path in there}
+    answered = tuple(sorted(mine))
+    account = Account(channel, name, filled, files=brought, origin="the login", answered=answered) if is_on else None
+    kept = {**there, **({f"login-{channel}.env": place / ".env"} if filled else {})}
+    return Login(account, account is not None, other, kept)
+
+
+def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], there: Mapping[str, Path]) -> Login:
+    name = mine.get("WEIXIN_ACCOUNT_ID", "").strip() or _newest(there)
+    fields = _account_file(files, name)
+    given_here = {
+        "WEIXIN_ACCOUNT_ID": name, "WEIXIN_TOKEN": fields.get("token", ""),
+        "WEIXIN_BASE_URL": fields.get("base_url", ""), **{key: each for key, each in mine.items() if each.strip()},
+    }  # fmt: skip
+    if not name or not given_here["WEIXIN_TOKEN"].strip():
+        return Login(None, is_whole=False, other=other, files=there)
+    # A policy in `.env` would outdo config.yaml's, where members have theirs.
+    policies = {key: given_here.pop(variable, "") for variable, key in POLICIES.items()}
+    answered = tuple(sorted(mine))
+    account = Account(
+        WEIXIN, name, {key: Secret(each) for key, each in given_here.items() if each.strip()},
+        user=fields.get("user_id", ""), saved_at=fields.get("saved_at", ""), origin="the login",
+        policies={key: each for key, each in policies.items() if each}, answered=answered,
+    )  # fmt: skip
+    return Login(account, "WEIXIN_GROUP_POLICY" in mine, other, there)
+
+
+def _newest(there: Mapping[str, Path]) -> str:
+    """Return the id of the account that was kept last."""
+    found = sorted(there.values(), key=lambda path: os.stat(path).st_mtime_ns)
+    return found[-1].name.removesuffix(".json") if found else ""
+
+
+def _account_file(files: HomeFiles, name: str) -> dict[str, str]:
+    data = files.json(str(ACCOUNTS / f"{name}.json")) if name and "/" not in name else None
+    return {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
+
+
+def _files_of(place: Path, channel: str) -> Iterator[Path]:
+    """Yield the files of a channel in a home: WeChat's accounts without their notes, else all below its folders."""
+    folders = (place / ACCOUNTS,) if channel == WEIXIN else (place / channel, place / "platforms" / channel)
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(_NOTES):
+                yield path
+
+
+def picture(layout: Layout, profiles: Iterable[str]) -> Picture:
+    """Return what tells whether something changed that makes a profile somebody: a number of this process for the bytes
+    of `.env`, config.yaml, and WeChat's accounts without what a running gateway notes beside them."""
+    found: dict[str, dict[str, int | None]] = {}
+    for profile in profiles:
+        home = layout.home(profile)
+        paths = (home / ".env", home / CONFIG, *_files_of(home, WEIXIN))
+        found[profile] = {str(path.relative_to(home)): _number(path) for path in paths if os.path.lexists(path)}
+    return found
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return hash(read_regular(os.path.realpath(path), _LARGEST))
+    except OSError:
+        return None
+
+
+def changed(before: Picture, after: Picture) -> tuple[tuple[str, str], ...]:
+    """Return (profile, path) of all that two pictures differ in. Pure."""
+    found = []
+    for profile in sorted({*before, *after}):
+        old, new = before.get(profile, {}), after.get(profile, {})
+        found += [(profile, path) for path in sorted({*old, *new}) if old.get(path, "none") != new.get(path, "none")]
+    return tuple(found)
+
+
+def for_another(account: Account, layout: Layout, profile: str, catalog: Catalog) -> Account:
+    """Return an account as it is bound to another profile than the one that answered for it: who may talk there, and
+    where it reports, stays that profile's."""
+    fact = catalog.channels[account.channel]
+    kept = {each.name for each in fact.keys if each.key_class in _OF_ACCOUNT}
+    variables = {name: value for name, value in account.variables.items() if name in kept}
+    config = HomeFiles(layout.home(profile), catalog.known_names).sections(CONFIG, ("platforms",))
+    extra = below(below(mapping(config.get("platforms")), account.channel), "extra")
+    policies = (
+        {key: str(extra[key]) for key in POLICIES.values() if extra.get(key)} if account.channel == WEIXIN else {}
+    )
+    answered = tuple(name for name in account.answered if name in kept)
+    return account._replace(variables=variables, policies=policies, answered=answered)

@@ -1,0 +1,212 @@
+"""`team add --login` with real Hermes: its own set-up at a terminal, the code scanned at a stand-in of WeChat's API."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accounts_world import World, account_id, eventually, friend, token, world_of
+from command_runner import COMMAND, REPOSITORY, Runner
+from ilink_stand_in import Scan
+from pty_terminal import Terminal
+from real_hermes import hermes_python
+
+pytestmark = pytest.mark.judge
+
+# WeChat's address is a constant of Hermes; whoever runs the set-up in a test gets the stand-in's instead.
+_AIMED = """
+import os
+if os.environ.get("ILINK_STAND_IN"):
+    try:
+        import gateway.platforms.weixin as weixin
+    except ImportError:
+        pass
+    else:
+        weixin.ILINK_BASE_URL = os.environ["ILINK_STAND_IN"]
+"""
+
+
+class Office:
+    """A team on WeChat, and somebody at a terminal."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        aimed = world.user / "aimed"
+        aimed.mkdir()
+        (aimed / "sitecustomize.py").write_text(_AIMED)
+        hermes = Path(hermes_python()).parent
+        self.environment = {
+            **world.environment, "PATH": f"{hermes}:/usr/bin:/bin", "ILINK_STAND_IN": world.ilink.url,
+            "PYTHONPATH": f"{aimed}:{REPOSITORY}", "NO_COLOR": "1", "HERMES_PROFILES_MANAGER": "supervisor",
+        }  # fmt: skip
+        self.runner = Runner(world.user, {"HERMES_HOME": str(world.root)})
+        self.runner.ok("team", "create", "family", "--members", "ann,bob")
+
+    def scan(self, member: str, *, user: str = "", suffix: str = "") -> Scan:
+        return Scan(account_id(member + suffix), token(member + suffix), user or friend(member))
+
+    def log_in(self, member: str, *more: str, choose: str = "allow", answer: str | None = None) -> tuple[int, str]:
+        """Log a member in as a person would; returns the exit code and what was seen."""
+        words = [*COMMAND, "team", "add", member, "--team", "family", "--login", *more]
+        with Terminal(words, self.environment, self.world.user) as terminal:
+            terminal.expect("Start QR login now?")
+            terminal.type("\n")
+            terminal.expect("https://example.invalid/code")
+            terminal.expect("direct messages be authorized")
+            terminal.type("\x1b[B\x1b[B\n" if choose == "allow" else "\n")
+            if choose == "allow":
+                terminal.expect("Allowed Weixin user IDs")
+                terminal.type("\n")
+            terminal.expect("group chats be handled")
+            terminal.type("\n")
+            terminal.expect("as the home channel?")
+            terminal.type("\n")
+            if answer is not None:
+                terminal.expect("; type '")
+                terminal.type(f"{answer}\n")
+            code = terminal.end()
+            return code, terminal.text
+
+    def env(self, member: str) -> dict[str, str]:
+        lines = (self.world.home(member) / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+    def extra(self, member: str) -> Any:
+        code = "import sys, yaml; print(__import__('json').dumps(yaml.safe_load(open(sys.argv[1]))))"
+        import subprocess
+
+        config = self.world.home(member) / "config.yaml"
+        done = subprocess.run([hermes_python(), "-c", code, str(config)], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)["platforms"]["weixin"]["extra"]
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    with world_of("login") as world:
+        world.lead()
+        yield Office(world)
+
+
+def test_a_scan_gives_a_member_its_account_and_it_answers(office: Office) -> None:
+    world = office.world
+    world.ilink.will_scan(office.scan("ann"), office.scan("bob"), office.scan("eve"))
+    for member in ("ann", "bob", "eve"):  # eve is new
+        code, seen = office.log_in(member)
+        assert code == 0, seen
+        assert "account" in seen and account_id(member)[-4:] in seen
+    for member in ("ann", "bob", "eve"):
+        env = office.env(member)
+        assert env["WEIXIN_ACCOUNT_ID"] == account_id(member) and env["WEIXIN_TOKEN"] == token(member)
+        assert env["WEIXIN_ALLOWED_USERS"] == friend(member) and env["WEIXIN_HOME_CHANNEL"] == friend(member)
+        assert "WEIXIN_DM_POLICY" not in env
+        assert office.extra(member) == {"dm_policy": "allowlist", "group_policy": "disabled"}
+        assert world.holders(token(member)) == {
+            f"profiles/{member}/.env", f"profiles/{member}/weixin/accounts/{account_id(member)}.json"
+        }  # fmt: skip
+    world.members = ("ann", "bob", "eve")
+    config = json.loads((world.root / "config.yaml").read_bytes())
+    assert "platforms" not in config
+    world.serve("multiplex")
+    for member in world.members:
+        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.say(token(member), "somebody", f"say-stranger-{member}")
+    for member in world.members:
+        assert world.answered(member, friend(member))[0].startswith(f"heard say-hello-{member} · persona the-lead")
+        assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}
+
+
+def test_a_scan_of_anothers_account_overwrites_nobody(office: Office) -> None:
+    world = office.world
+    world.ilink.will_scan(office.scan("ann"), office.scan("ann", suffix="x")._replace(account=account_id("ann")))
+    assert office.log_in("ann")[0] == 0
+    before = {name: office.env(name) for name in ("ann", "bob")}
+    code, seen = office.log_in("bob", answer="no")
+    assert code == 6 and "is the weixin account of ann" in seen and "team add ann --team family --login" in seen
+    assert {name: office.env(name) for name in ("ann", "bob")} == before
+    places = world.holders(token("annx"))
+    assert places and all("/trash/" in place for place in places), places
+    # The same scan once more, given to the one it belongs to.
+    world.ilink.will_scan(office.scan("ann", suffix="x")._replace(account=account_id("ann")))
+    code, seen = office.log_in("bob", choose="pairing", answer="ann")
+    assert code == 0, seen
+    assert office.env("ann") == {**before["ann"], "WEIXIN_TOKEN": token("annx")}
+    assert office.env("bob") == before["bob"]
+    assert office.extra("ann") == {"dm_policy": "allowlist", "group_policy": "disabled"}
+
+
+def test_the_same_person_scanning_for_two_members_is_told(office: Office) -> None:
+    office.world.ilink.will_scan(office.scan("ann"), office.scan("bob", user=friend("ann")))
+    assert office.log_in("ann")[0] == 0
+    before = {name: office.env(name) for name in ("ann", "bob")}
+    code, seen = office.log_in("bob", answer="bob")
+    assert code == 6 and "the person behind the weixin account of ann" in seen
+    assert {name: office.env(name) for name in ("ann", "bob")} == before
+
+
+def test_another_account_in_place_of_a_members_own_is_asked_for(office: Office) -> None:
+    office.world.ilink.will_scan(office.scan("ann"), office.scan("eve"), office.scan("eve"))
+    assert office.log_in("ann")[0] == 0
+    before = office.env("ann")
+    code, seen = office.log_in("ann", answer="")
+    assert code == 6 and "another account" in seen and office.env("ann") == before
+    code, seen = office.log_in("ann", answer="ann")
+    assert code == 0 and office.env("ann")["WEIXIN_TOKEN"] == token("eve")
+    assert not (office.world.home("ann") / "weixin" / "accounts" / f"{account_id('ann')}.json").exists()
+    office.runner.ok("undo")
+    assert office.env("ann") == before
+
+
+def test_a_login_that_is_given_up_changes_nothing(office: Office) -> None:
+    picture = {name: office.env(name) for name in ("ann", "bob")}
+    words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
+    with Terminal(words, office.environment, office.world.user) as terminal:
+        terminal.expect("Start QR login now?")
+        terminal.type("\n")
+        terminal.expect("https://example.invalid/code")
+        terminal.type("\x03")
+        assert terminal.end() == 130, terminal.text
+    with Terminal(words, office.environment, office.world.user) as terminal:
+        terminal.expect("Start QR login now?")
+        terminal.type("n\n")
+        assert terminal.end() == 1 and "bob is as it was" in terminal.text
+    assert {name: office.env(name) for name in ("ann", "bob")} == picture
+    eventually(lambda: not list((office.world.root / "profiles/.hermes-profiles/errands").glob("bob")), "left behind")
+
+
+def test_a_scan_whose_questions_stay_unanswered_is_kept_in_the_trash(office: Office) -> None:
+    office.world.ilink.will_scan(office.scan("bob"))
+    before = office.env("bob")
+    words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
+    with Terminal(words, office.environment, office.world.user) as terminal:
+        terminal.expect("Start QR login now?")
+        terminal.type("\n")
+        terminal.expect("direct messages be authorized")
+        terminal.type("\x03")
+        terminal.expect("Select [1-4]")  # Hermes asks once more, without its menu
+        terminal.type("\x03")
+        assert terminal.end() == 130, terminal.text
+    assert office.env("bob") == before
+    (place,) = office.world.holders(token("bob"))
+    assert "/trash/" in place and place.endswith(f"weixin/accounts/{account_id('bob')}.json")
+
+
+def test_json_has_the_answer_alone(office: Office) -> None:
+    office.world.ilink.will_scan(office.scan("ann"))
+    answer = office.world.user / "answer.json"
+    descriptor = os.open(answer, os.O_WRONLY | os.O_CREAT, 0o600)
+    words = [sys.executable, "-m", "hermes_profiles.cli", "team", "add", "ann", "--team", "family", "--login", "--json"]
+    with Terminal(words, office.environment, office.world.user, stdout=descriptor) as terminal:
+        os.close(descriptor)
+        terminal.expect("Start QR login now?")
+        terminal.type("\n")
+        for question in ("direct messages be authorized", "group chats be handled", "as the home channel?"):
+            terminal.expect(question)
+            terminal.type("\n")
+        assert terminal.end() == 0, terminal.text
+    (row,) = json.loads(answer.read_text())["data"]["members"]
+    assert row["profile"] == "ann" and row["account"]

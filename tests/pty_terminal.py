@@ -1,0 +1,90 @@
+"""A program at a terminal of its own: what it shows is waited for, and answered as a person would."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from command_runner import assert_no_canary
+
+_CODES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>]|\][^\x07]*\x07)|\r")
+
+
+class Terminal:
+    """Use it as a context manager: whatever runs is ended with it. `stdout`: a file, when the answer goes elsewhere."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, stdout: int | None = None
+    ) -> None:
+        self._main, side = pty.openpty()
+        self._seen = ""
+        self._from = 0
+
+        def take_terminal() -> None:
+            os.setsid()
+            import fcntl
+            import termios
+
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            list(command), env={"TERM": "xterm", **environment}, cwd=folder, stdin=side, stderr=side,
+            stdout=side if stdout is None else stdout, preexec_fn=take_terminal,
+        )  # fmt: skip
+        os.close(side)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+        os.close(self._main)
+
+    @property
+    def text(self) -> str:
+        """Return all that was shown so far, without the codes that move the cursor."""
+        return _CODES.sub("", self._seen)
+
+    def expect(self, words: str, *, patience: float = 60) -> None:
+        """Wait until something is shown that was not waited for before."""
+        deadline = time.monotonic() + patience
+        while (found := self.text.find(words, self._from)) < 0:
+            assert time.monotonic() < deadline and self._read(deadline - time.monotonic()), (
+                f"{words!r} was not shown:\n{self.text[self._from :]}"
+            )
+        self._from = found + len(words)
+
+    def type(self, text: str) -> None:
+        os.write(self._main, text.encode())
+
+    def end(self, *, patience: float = 60) -> int:
+        """Wait for the end and return the exit code; no secret was shown."""
+        deadline = time.monotonic() + patience
+        while self._read(max(0.0, deadline - time.monotonic())):
+            assert time.monotonic() < deadline, self.text
+        code = self.process.wait(max(1.0, deadline - time.monotonic()))
+        assert_no_canary(self.text, "the terminal")
+        return code
+
+    def _read(self, patience: float) -> bool:
+        readable, _, _ = select.select([self._main], [], [], max(0.0, patience))
+        if not readable:
+            return False
+        try:
+            chunk = os.read(self._main, 65536)
+        except OSError:  # nobody has the other end any more
+            return False
+        self._seen += chunk.decode(errors="replace")
+        return bool(chunk)
