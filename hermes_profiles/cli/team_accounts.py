@@ -13,7 +13,7 @@ from hermes_profiles.credentials.catalog import Catalog, Channel
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.model.result import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.teams.accounts import WEIXIN, Account, shortened
+from hermes_profiles.profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
 from hermes_profiles.profiles.teams.holders import account_id
 from hermes_profiles.profiles.teams.record import Team
 
@@ -43,6 +43,11 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     Raises UsageProblem for words that do not fit the team's channel, and when what was typed is no account.
     """
     _check_words(team, words)
+    if words.allow is not None and team.channel not in catalog.channels_of(callers_name(team.channel)):
+        raise UsageProblem(
+            f"nobody is let in by a list on {team.channel}", target="--allow", code="bad-allow",
+            hint=f"leave --allow out; see what {team.channel} knows with `hermes-profiles catalog {team.channel}`",
+        )  # fmt: skip
     if words.none:
         return None
     if team.channel == WEIXIN:

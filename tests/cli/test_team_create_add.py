@@ -125,6 +125,12 @@ def test_words_of_weixin_are_not_for_telegram(telegram: World) -> None:
     assert "--account-id" in str(add(telegram, "eve", "--account-id", ID, code=2)["message"])
 
 
+def test_a_list_that_a_channel_does_not_know_would_let_everybody_in(world: World) -> None:
+    world.ok("team", "create", "house", "--channel", "homeassistant")
+    problem = add(world, "eve", "--allow", "mum", typed="HASS_TOKEN=CANARY-hass\n", code=2)
+    assert problem["code"] == "bad-allow"
+
+
 def test_names_that_cannot_join(team: World) -> None:
     team.ok("team", "create", "second", "--lead", "default", "--members", "sec")
     assert add(team, "default", "--team", "family", code=6)["code"] == "leads-a-team"

@@ -154,6 +154,12 @@ def test_links_lead_there_wherever_the_profiles_are(tmp_path: Path) -> None:
     assert link_target(layout, "boss", "ann", "skills") == "../boss/skills"
 
 
+def test_links_are_short_in_a_root_that_is_a_link(tmp_path: Path) -> None:
+    real = make_lead(tmp_path / "far/away")
+    (tmp_path / "root").symlink_to(real.root)
+    assert link_target(Layout(tmp_path / "root", tmp_path), "default", "ann", "skills") == "../../skills"
+
+
 def test_a_root_can_be_moved(layout: Layout, tmp_path: Path) -> None:
     make_team(layout, NewMember("ann"))
     layout.root.rename(tmp_path / "moved")
@@ -194,17 +200,46 @@ def test_any_channel_has_members(tmp_path: Path, channel: str) -> None:
     assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
+TELEGRAM_MEMBER = Account("telegram", "7", {"TELEGRAM_BOT_TOKEN": Secret("7100000002:CANARYmember")})
+
+
 @pytest.mark.parametrize("config", [
-    "platforms:\n  Weixin:\n    enabled: false\n", "weixin:\n  enabled: false\n", "platforms:\n", "platforms: null\n",
-    "gateway:\n  platforms:\n    weixin:\n      enabled: false\n", "platforms: {weixin: {enabled: false}}\n",
-    "base: &b\n  enabled: false\nplatforms:\n  weixin:\n    <<: *b\n  slack: *b\n", '{"platforms": {}}\n', "",
-    "platforms:\r\n  weixin:\r\n    enabled: false # off\r\n",
+    "platforms:\n  {Name}:\n    enabled: false\n", "{name}:\n  enabled: false\n", "platforms:\n", "platforms: null\n",
+    "gateway:\n  platforms:\n    {name}:\n      enabled: false\n", "platforms: {{{name}: {{enabled: false}}}}\n",
+    "base: &b\n  enabled: false\nplatforms:\n  {name}:\n    <<: *b\n  slack: *b\n", '{{"platforms": {{}}}}\n', "",
+    "platforms:\r\n  {name}:\r\n    enabled: false # off\r\n",
+    "platforms:\n  {name}:\n    enabled: true\n{name}:\n  enabled: false\n",
 ])  # fmt: skip
-def test_the_channel_is_on_however_the_lead_spells_that_it_is_off(tmp_path: Path, config: str) -> None:
-    layout = make_lead(tmp_path, {"config.yaml": config, ".env": "A=1\n"})
-    make_team(layout, NewMember("ann", weixin(1)), NewMember("bob"))
-    assert holdings(layout.home("ann"), catalog=CATALOG).channels == ("weixin",)
+@pytest.mark.parametrize("account", [weixin(1), TELEGRAM_MEMBER], ids=lambda each: each.channel)
+def test_the_channel_is_on_however_the_lead_spells_that_it_is_off(
+    tmp_path: Path, config: str, account: Account
+) -> None:
+    text = config.format(name=account.channel, Name=account.channel.title())
+    layout = make_lead(tmp_path, {"config.yaml": text, ".env": "A=1\n"})
+    make_team(layout, NewMember("ann", account), NewMember("bob"), of=team(channel=account.channel))
+    assert holdings(layout.home("ann"), catalog=CATALOG).channels == (account.channel,)
     assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+
+
+def test_a_channel_that_any_setting_starts_stays_off_without_an_account(tmp_path: Path) -> None:
+    layout = make_lead(tmp_path, {"config.yaml": "platforms:\n  whatsapp:\n    extra:\n      mode: bot\n"})
+    make_team(layout, NewMember("bob"), of=team(channel="whatsapp"))
+    assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+
+
+def test_a_lead_without_an_env_file_has_members_with_one(tmp_path: Path) -> None:
+    """`hermes update` fills a missing one with the default profile's, tokens and all."""
+    layout = make_lead(tmp_path, {"SOUL.md": "x"})
+    make_team(layout, NewMember("bob"))
+    assert (layout.home("bob") / ".env").read_text().startswith("# Secrets of this profile alone")
+
+
+def test_only_variables_that_say_something_are_noted_as_the_leads(tmp_path: Path) -> None:
+    """An empty `WEIXIN_TOKEN=` of the lead keeps the shell's out; noted, it would be the lead's to take away."""
+    layout = make_lead(tmp_path, {".env": "OPENAI_API_KEY=CANARY-k\nWEIXIN_TOKEN=\nEMPTY=\n"})
+    (report, bare) = make_team(layout, NewMember("ann", weixin(1)), NewMember("bob"))
+    assert report.carried == bare.carried == ("OPENAI_API_KEY",)
+    assert env_of(layout, "ann")["WEIXIN_TOKEN"] == canary("weixin1")
 
 
 def test_an_account_that_comes_later_switches_its_channel_on(tmp_path: Path) -> None:
