@@ -10,16 +10,16 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.changes.journal import Entry, Journal, iso
-from hermes_profiles.changes.runtime import hold, remove_runtime, sign, write_runtime
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Failed, Refused
 from hermes_profiles.profiles.roots import read_regular
+
+if TYPE_CHECKING:  # every status asks whether a switch was interrupted
+    from hermes_profiles.changes.journal import Entry, Journal
 
 COMMAND = ("team", "run-mode")
 MULTIPLEX, PROCESSES = "multiplex", "processes"
@@ -60,6 +60,10 @@ class Record(NamedTuple):
 
 def now() -> str:
     """Return the time now as a record has it."""
+    from datetime import UTC, datetime
+
+    from hermes_profiles.changes.journal import iso
+
     return iso(datetime.now(UTC))
 
 
@@ -108,6 +112,8 @@ def read(layout: Layout) -> Record | None:
 
 def is_unfinished(layout: Layout) -> bool:
     """Return whether a switch was interrupted; cheap, and False when nothing is kept."""
+    if not path_of(layout).exists():
+        return False
     try:
         record = read(layout)
     except Failed:
@@ -129,6 +135,8 @@ def _parsed(data: Mapping[str, Any]) -> Record:
 
 def write(layout: Layout, record: Record) -> None:
     """Keep a record. Raises Failed."""
+    from hermes_profiles.changes.runtime import write_runtime
+
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
     rows["services"] = {name: list(was) for name, was in record.services.items()}
     write_runtime(path_of(layout), json.dumps(rows, indent=1).encode(), 0o600)
@@ -149,12 +157,16 @@ def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> N
 
 def forget(layout: Layout) -> None:
     """Take the record away: all is as it was. Raises Failed."""
+    from hermes_profiles.changes.runtime import remove_runtime
+
     remove_runtime(path_of(layout))
 
 
 @contextmanager
 def switching(layout: Layout) -> Iterator[None]:
     """Let nobody else switch meanwhile. Raises Refused when somebody does."""
+    from hermes_profiles.changes.runtime import hold, sign
+
     path = layout.state / "runmode.lock"
     write_folder(layout)
     descriptor = hold(path, wait=0.0)

@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hermes_profiles.documents.yamlvalue import Value, scalar
 from hermes_profiles.model.result import UsageProblem
 from hermes_profiles.model.secret import Secret
+
+if TYPE_CHECKING:  # a status names accounts, and writes none
+    from hermes_profiles.documents.yamlvalue import Value
 
 WEIXIN = "weixin"
 _UNFIT = re.compile(r"[/\x00-\x1f\x7f\s]")
@@ -66,6 +68,8 @@ def account_entries(account: Account) -> AccountEntries:
     """
     variables = {name: value for name, value in account.variables.items() if value.reveal().strip()}
     block = ("platforms", account.channel)
+    from hermes_profiles.documents.yamlvalue import scalar
+
     settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
     files = dict(account.files)
     if account.allowed:
