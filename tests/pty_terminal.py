@@ -57,6 +57,11 @@ class Terminal:
         """Return all that was shown so far, without the codes that move the cursor."""
         return _CODES.sub("", self._seen)
 
+    @property
+    def descriptor(self) -> int:
+        """Return the terminal's other end: its modes can be looked at there."""
+        return self._main
+
     def expect(self, words: str, *, patience: float = 60) -> None:
         """Wait until something is shown that was not waited for before."""
         deadline = time.monotonic() + patience

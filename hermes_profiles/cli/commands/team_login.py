@@ -113,7 +113,7 @@ class _Work:
         if not self._place.is_dir():
             return
         login = read_login(self._place, self._team.channel, self._catalog)
-        where = self._put_away(login, self._member, "a login that did not come to its end")
+        where = self._put_away(login, self._keeper(""), "a login that did not come to its end")
         if where:
             yield Problem(
                 "left-over", f"a login of {self._member} that did not come to its end is in the trash now: {where}",
@@ -127,7 +127,7 @@ class _Work:
         if login.account is not None and login.is_whole and not pressed:
             return login.account
         if login.account is not None:
-            where = self._put_away(login, member, "a login that did not come to its end")
+            where = self._put_away(login, self._keeper(""), "a login that did not come to its end")
         clear_scratch(self._place)
         if pressed:
             if where:
@@ -154,19 +154,31 @@ class _Work:
             question = (
                 f"{self._member} answers for {shortened(holder.account)} now, the login is {new}, another account"
             )
-            if output.ask(f"{question}; type {self._member!r} to put it in its place: ") == self._member:
+            if self._says(login, f"{question}; type {self._member!r} to put it in its place: ") == self._member:
                 return self._member
             raise self._refused(login, f"{question}: not confirmed", "not-confirmed", self._member)
         is_member = holder.profile in self._team.members
         what = _whose(verdict.kind, holder, new, channel)
         question = f"{what}; type {holder.profile!r} to give it to {holder.profile}: "
-        if is_member and output.ask(question) == holder.profile:
+        if is_member and self._says(login, question) == holder.profile:
             return holder.profile
         raise self._refused(login, f"{what}; {self._member} does not get it", "account-taken", holder.profile)
 
+    def _says(self, login: Login, question: str) -> str:
+        try:
+            return output.ask(question)
+        except KeyboardInterrupt:
+            where = self._put_away(login, self._keeper(""), "a login that was not taken")
+            clear_scratch(self._place)
+            output.note(f"the login is in the trash: {where}")
+            raise
+
+    def _keeper(self, otherwise: str) -> str:
+        """Return the profile that a login in the trash is kept for: the member, where there is one."""
+        return self._member if self._member in profile_names(self._session.layout) else otherwise or self._team.lead
+
     def _refused(self, login: Login, message: str, code: str, about: str) -> Refused:
-        known = profile_names(self._session.layout)
-        where = self._put_away(login, self._member if self._member in known else about, "a login that was not taken")
+        where = self._put_away(login, self._keeper(about), "a login that was not taken")
         clear_scratch(self._place)
         again = f"`hermes-profiles team add {about} --team {self._team.name} --login`"
         if about not in self._team.members and about != self._member:

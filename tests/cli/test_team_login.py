@@ -1,0 +1,326 @@
+"""`team add --login` around a stand-in of Hermes' set-up: its faults, its terminal, and whoever else is about."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from cli_world import World, picture
+from command_runner import COMMAND, REPOSITORY
+from pty_terminal import Terminal
+
+TOKEN = "CANARY-scanned-token-0123456789"
+ID = "5ca00000001d@im.bot"
+USER = "mum@im.wechat"
+# What stands for hermes_cli.gateway: it does what the file `plan` beside it says, line by line.
+_STAND_IN = r"""
+import json, os, pathlib, signal, sys, time
+home = pathlib.Path(os.environ["HERMES_HOME"])
+plan = pathlib.Path(__file__).with_name("plan").read_text().splitlines()
+if "no-module" in plan:
+    raise ImportError("no set-up here")
+def _all_platforms():
+    return [] if "no-platform" in plan else [{"key": "weixin"}, {"key": "telegram"}]
+def _configure_platform(platform):
+    for line in plan:
+        word, _, rest = line.partition(" ")
+        globals()[word.replace("-", "_")](rest)
+def scan(rest):
+    account, token, user = rest.split()
+    folder = home / "weixin" / "accounts"
+    folder.mkdir(parents=True)
+    (folder / f"{account}.json").write_text(json.dumps({"token": token, "base_url": "", "user_id": user}))
+def env(rest):
+    with (home / ".env").open("a") as file:
+        file.write(rest + "\n")
+def write(rest):
+    path, text = rest.split(" ", 1)
+    pathlib.Path(path).write_text(text + "\n")
+def look(rest):
+    seen = {
+        "terminal": [os.isatty(0), os.isatty(1), os.isatty(2)], "foreground": os.tcgetpgrp(0) == os.getpgrp(),
+        "home": str(home), "mode": oct(home.stat().st_mode & 0o777), "variables": sorted(os.environ),
+        "proxy": os.environ.get("HTTPS_PROXY"),
+    }
+    pathlib.Path(rest).write_text(json.dumps(seen))
+def show(rest):
+    print(rest, flush=True)
+def ask(rest):
+    print(rest, flush=True)
+    sys.stdin.readline()
+def wait(rest):
+    time.sleep(float(rest))
+def raw(rest):
+    import tty
+    tty.setraw(0)
+def kill(rest):
+    os.kill(os.getpid(), int(rest))
+def leave(rest):
+    raise SystemExit(int(rest))
+"""
+
+
+class Counter:
+    """Where somebody sits at a terminal; `plan` is what Hermes' set-up does."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        folder = world.user / "standin" / "hermes_cli"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        (folder / "gateway.py").write_text(_STAND_IN)
+        self._plan = folder / "plan"
+        tools = world.user / "tools"
+        tools.mkdir()
+        (tools / "hermes").write_text(f"#!{sys.executable}\n")
+        (tools / "hermes").chmod(0o755)
+        self.environment = {
+            **world.runner.environment, "PATH": f"{tools}:/usr/bin:/bin",
+            "PYTHONPATH": f"{folder.parent}:{REPOSITORY}",
+        }  # fmt: skip
+        world.ok("team", "create", "family", "--members", "ann,bob")
+
+    def plan(self, *lines: str) -> None:
+        self._plan.write_text("\n".join(lines))
+
+    def scans(self, account: str = ID, token: str = TOKEN, user: str = USER, *more: str) -> None:
+        """Let the set-up bring an account, with all its questions answered."""
+        self.plan(
+            f"scan {account} {token} {user}", f"env WEIXIN_ACCOUNT_ID={account}", f"env WEIXIN_TOKEN={token}",
+            "env WEIXIN_DM_POLICY=pairing", "env WEIXIN_ALLOWED_USERS=", "env WEIXIN_GROUP_POLICY=disabled", *more,
+        )  # fmt: skip
+
+    def terminal(self, member: str, *more: str, env: Mapping[str, str] | None = None) -> Terminal:
+        words = [*COMMAND, "team", "add", member, "--team", "family", "--login", *more]
+        return Terminal(words, {**self.environment, **(env or {})}, self.world.user)
+
+    def log_in(
+        self, member: str, *more: str, answer: str | None = None, env: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        with self.terminal(member, *more, env=env) as terminal:
+            if answer is not None:
+                terminal.expect("; type '")
+                terminal.type(answer)
+            code = terminal.end()
+            assert "Traceback" not in terminal.text
+            return code, " ".join(terminal.text.split())
+
+    def homes(self) -> dict[str, object]:
+        """Return all that can be seen of every profile."""
+        return picture(self.world.root, without=(".hermes-profiles",))
+
+    def env(self, member: str) -> dict[str, str]:
+        lines = (self.world.home(member) / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+    def in_trash(self) -> list[str]:
+        return [
+            str(path.relative_to(self.world.state)) for path in self.world.state.rglob(f"trash/*/files/**/{ID}.json")
+        ]
+
+
+@pytest.fixture
+def counter(world: World) -> Counter:
+    return Counter(world)
+
+
+def test_hermes_has_the_terminal_and_a_home_of_its_own(counter: Counter) -> None:
+    with (counter.world.home("ann") / ".env").open("a") as env:
+        env.write("HTTPS_PROXY=http://proxy.example:3128\n")
+    seen = counter.world.user / "seen.json"
+    counter.scans(ID, TOKEN, USER, f"look {seen}")
+    code, shown = counter.log_in(
+        "ann", env={"WEIXIN_ACCOUNT_ID": "of-the-shell@im.bot", "WEIXIN_TOKEN": "CANARY-shell"}
+    )
+    assert code == 0, shown
+    found = json.loads(seen.read_text())
+    assert found["terminal"] == [True, True, True] and found["foreground"]
+    assert found["home"] not in [str(counter.world.home(name)) for name in ("default", "ann", "bob")]
+    assert found["mode"] == "0o700" and found["proxy"] == "http://proxy.example:3128"
+    assert not {"WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "TELEGRAM_BOT_TOKEN"} & set(found["variables"])
+    assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN and not Path(found["home"]).exists()
+
+
+def test_what_is_not_a_login_changes_nothing(counter: Counter) -> None:
+    before = counter.homes()
+    for plan in ([], ["leave 3"], ["kill 9"], ["show nothing"], [f"env WEIXIN_ACCOUNT_ID={ID}"], ["env OTHER=1"]):
+        counter.plan(*plan)
+        code, shown = counter.log_in("ann")
+        assert code == 1 and "ann is as it was" in shown and "team add ann --team family --login" in shown, shown
+        assert counter.homes() == before
+    assert "(signal 9)" in [counter.plan("kill 9"), counter.log_in("ann")][1][1]
+    assert "(exit 3)" in [counter.plan("leave 3"), counter.log_in("ann")][1][1]
+
+
+@pytest.mark.parametrize("plan", ["no-module", "no-platform"])
+def test_a_hermes_without_this_set_up(counter: Counter, plan: str) -> None:
+    counter.plan(plan)
+    code, shown = counter.log_in("ann")
+    assert code == 1 and "has no set-up for weixin" in shown
+
+
+def test_no_hermes_at_all(counter: Counter) -> None:
+    (counter.world.user / "tools" / "hermes").unlink()
+    code, shown = counter.log_in("ann", env={"PYTHONPATH": str(REPOSITORY)})
+    assert code == 5 and "no Hermes Agent found" in shown
+
+
+def test_a_set_up_that_dies_after_the_scan_keeps_the_scan(counter: Counter) -> None:
+    before = counter.homes()
+    counter.plan(f"scan {ID} {TOKEN} {USER}", "kill 9")
+    code, shown = counter.log_in("ann")
+    assert code == 1 and "in the trash" in shown and counter.homes() == before
+    assert len(counter.in_trash()) == 1
+
+
+def test_a_command_that_is_killed_leaves_the_login_for_the_next_one_to_put_away(counter: Counter) -> None:
+    before = counter.homes()
+    counter.plan(f"scan {ID} {TOKEN} {USER}", "show scanned", "wait 60")
+    with counter.terminal("ann") as terminal:
+        terminal.expect("scanned")
+        os.killpg(terminal.process.pid, signal.SIGKILL)
+        terminal.process.wait(10)
+    assert counter.homes() == before
+    counter.scans("another00001@im.bot", "CANARY-another-0123456789", USER)
+    code, shown = counter.log_in("ann")
+    assert code == 0 and "did not come to its end is in the trash now" in shown, shown
+    assert len(counter.in_trash()) == 1 and counter.env("ann")["WEIXIN_ACCOUNT_ID"] == "another00001@im.bot"
+
+
+def test_two_logins_of_one_member_at_once(counter: Counter) -> None:
+    counter.scans(ID, TOKEN, USER)
+    lines = counter._plan.read_text()
+    counter.plan("ask go on?", lines)
+    with counter.terminal("ann") as first:
+        first.expect("go on?")
+        code, shown = counter.log_in("ann")
+        assert code == 6 and "another command is at this for ann" in shown
+        first.type("\n")
+        assert first.end() == 0, first.text
+    assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [("ann\n", 0), ("bob\n", 6), ("yes\n", 6), ("\n", 6), ("\x04", 6), ("\x03", 130)]
+)
+def test_an_account_that_another_member_has(counter: Counter, answer: str, code: int) -> None:
+    counter.scans(ID, "CANARY-first-0123456789", USER)
+    assert counter.log_in("ann")[0] == 0
+    before = counter.homes()
+    counter.scans(ID, TOKEN, USER)
+    found, shown = counter.log_in("bob", answer=answer)
+    assert found == code, shown
+    if code == 0:
+        assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN and "WEIXIN_TOKEN" not in counter.env("bob")
+    else:
+        assert counter.homes() == before
+        assert len(counter.in_trash()) == 1
+
+
+def test_an_account_of_a_profile_that_is_no_member(counter: Counter) -> None:
+    with (counter.world.root / ".env").open("a") as env:
+        env.write(f"WEIXIN_ACCOUNT_ID={ID}\nWEIXIN_TOKEN=CANARY-of-default-0123\n")
+    before = counter.homes()
+    counter.scans()
+    code, shown = counter.log_in("ann")
+    assert code == 6 and "is the weixin account of default" in shown and "hermes -p default gateway setup" in shown
+    assert counter.homes() == before
+
+
+def test_who_may_talk_is_what_was_answered_last(counter: Counter) -> None:
+    """Also where the answer is blank, and where the member had a list or a policy before."""
+    with (counter.world.home("ann") / ".env").open("a") as env:
+        env.write("WEIXIN_ALLOWED_USERS=old@im.wechat\nWEIXIN_DM_POLICY=open\nWEIXIN_ALLOW_ALL_USERS=true\n")
+    counter.scans()
+    assert counter.log_in("ann")[0] == 0
+    assert not {"WEIXIN_ALLOWED_USERS", "WEIXIN_DM_POLICY"} & set(counter.env("ann"))
+    assert "dm_policy: pairing" in (counter.world.home("ann") / "config.yaml").read_text()
+
+
+def test_allow_beside_the_login(counter: Counter) -> None:
+    counter.scans()
+    assert counter.log_in("ann", "--allow", "mum@im.wechat,dad@im.wechat")[0] == 0
+    assert counter.env("ann")["WEIXIN_ALLOWED_USERS"] == "mum@im.wechat,dad@im.wechat"
+    assert "dm_policy: allowlist" in (counter.world.home("ann") / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("multiplex", [False, True])
+def test_pairing_under_one_gateway_is_warned_of(counter: Counter, multiplex: bool) -> None:
+    if multiplex:
+        with (counter.world.root / "config.yaml").open("a") as config:
+            config.write("gateway:\n  multiplex_profiles: true\n")
+    counter.scans()
+    code, shown = counter.log_in("ann")
+    assert code == 0 and ("gets a code that nobody can approve" in shown) is multiplex
+    assert (f"team add ann --allow {USER}" in shown) is multiplex
+
+
+def test_a_set_up_that_writes_into_another_profile_is_told(counter: Counter) -> None:
+    bob = counter.world.home("bob") / ".env"
+    counter.scans(ID, TOKEN, USER, f"write {bob} WEIXIN_TOKEN=CANARY-overwritten")
+    code, shown = counter.log_in("ann")
+    assert code == 0 and ".env of bob changed while the set-up ran" in shown
+
+
+def test_the_terminal_is_as_before_after_a_set_up_that_broke_it(counter: Counter) -> None:
+    import termios
+
+    counter.plan("raw", "kill 9")
+    with counter.terminal("ann") as terminal:
+        assert terminal.end() == 1
+        assert termios.tcgetattr(terminal.descriptor)[3] & termios.ICANON
+
+
+def test_sigterm_ends_hermes_too(counter: Counter) -> None:
+    mark = counter.world.user / "late"
+    counter.plan("show waiting", "wait 3", f"write {mark} late")
+    before = counter.homes()
+    with counter.terminal("ann") as terminal:
+        terminal.expect("waiting")
+        terminal.process.terminate()
+        assert terminal.end() == 128 + signal.SIGTERM
+        time.sleep(3.5)
+    assert not mark.exists() and counter.homes() == before
+
+
+def test_no_terminal_no_login(counter: Counter) -> None:
+    counter.scans()
+    before = counter.homes()
+    done = counter.world.run("team", "add", "ann", "--team", "family", "--login", "--json", env=counter.environment)
+    assert done.code == 6 and done.problem["code"] == "no-terminal" and "--account-id" in done.problem["hint"]
+    assert counter.homes() == before
+
+
+def test_dry_run_logs_nobody_in(counter: Counter) -> None:
+    before = counter.homes()
+    done = counter.world.ok("team", "add", "ann", "--team", "family", "--login", "--dry-run", "--json")
+    assert done.data["dry_run"] and not done.data["changed"] and counter.homes() == before
+
+
+@pytest.mark.parametrize(
+    "option", [("--account-id", "x"), ("--base-url", "https://x"), ("--user", "x"), ("--no-account",)]
+)
+def test_words_that_a_login_leaves_no_room_for(counter: Counter, option: tuple[str, ...]) -> None:
+    done = counter.world.call("team", "add", "ann", "--team", "family", "--login", *option, "--json")
+    assert done.code == 2 and option[0] in done.problem["message"]
+
+
+def test_another_channel(counter: Counter) -> None:
+    counter.world.ok("team", "create", "tg", "--channel", "telegram", "--members", "eve")
+    bot = "7300000001:CANARYbotCANARYbotCANARYbotCANARYbot"
+    counter.plan(f"env TELEGRAM_BOT_TOKEN={bot}", "env TELEGRAM_ALLOWED_USERS=42", "env GATEWAY_ALLOW_ALL_USERS=true")
+    words = [*COMMAND, "team", "add", "eve", "--team", "tg", "--login"]
+    with Terminal(words, counter.environment, counter.world.user) as terminal:
+        assert terminal.end() == 0, terminal.text
+        assert "GATEWAY_ALLOW_ALL_USERS" in terminal.text
+    env = counter.env("eve")
+    assert env["TELEGRAM_BOT_TOKEN"] == bot and env["TELEGRAM_ALLOWED_USERS"] == "42"
+    assert "GATEWAY_ALLOW_ALL_USERS" not in env
+    done = counter.world.ok("undo", "--json")
+    assert done.code == 0 and "TELEGRAM_BOT_TOKEN" not in counter.env("eve")

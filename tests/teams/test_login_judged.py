@@ -1,0 +1,231 @@
+"""Whose account a login is, and what a set-up has left: told without touching a profile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from clone_world import canary
+from team_making import CATALOG, make_lead, make_team, team, weixin
+
+from hermes_profiles.changes.apply import apply
+from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.changes.scratch import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.trash import steps_to_trash_found, trash_entries
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.result import Refused
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.teams.accounts import Account
+from hermes_profiles.profiles.teams.logins import (
+    Kind,
+    changed,
+    for_another,
+    holders_of,
+    judge,
+    picture,
+    read_login,
+)
+from hermes_profiles.profiles.teams.members import NewMember
+
+TOKEN = canary("scanned")
+ID = "5ca00000001d@im.bot"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = make_lead(tmp_path)
+    members = [
+        NewMember("ann", weixin(1, user="mum@im.wechat")), NewMember("bob", weixin(2, user="dad@im.wechat")),
+        NewMember("eve"),
+    ]  # fmt: skip
+    make_team(made, *members, of=team())
+    return made
+
+
+def scanned(account_id: str = ID, *, user: str = "", secret: str = TOKEN) -> Account:
+    return Account("weixin", account_id, {"WEIXIN_TOKEN": Secret(secret)}, user=user)
+
+
+def verdict(layout: Layout, member: str, account: Account) -> tuple[Kind, str | None]:
+    holders = list(holders_of(layout, profile_names(layout), "weixin", CATALOG))
+    kind, holder = judge(member, account, holders, CATALOG)
+    return kind, holder.profile if holder is not None else None
+
+
+@pytest.mark.parametrize(
+    ("member", "account", "expected"),
+    [
+        ("eve", scanned(), (Kind.NEW, None)),
+        ("eve", scanned(user="aunt@im.wechat"), (Kind.NEW, None)),
+        ("ann", scanned("b0f500000001@im.bot"), (Kind.RENEWED, "ann")),
+        ("ann", scanned(user="mum@im.wechat"), (Kind.RENEWED, "ann")),
+        ("ann", scanned(user="aunt@im.wechat"), (Kind.REPLACES, "ann")),
+        ("ann", scanned(), (Kind.REPLACES, "ann")),
+        ("eve", scanned("b0f500000001@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "ann")),
+        ("eve", scanned("b0f500000001-im-bot"), (Kind.ACCOUNT_OF_ANOTHER, "ann")),
+        ("eve", scanned(secret=canary("weixin2")), (Kind.ACCOUNT_OF_ANOTHER, "bob")),
+        ("ann", scanned("b0f500000002@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "bob")),
+        ("eve", scanned(user="dad@im.wechat"), (Kind.PERSON_OF_ANOTHER, "bob")),
+        ("ann", scanned(user="dad@im.wechat"), (Kind.PERSON_OF_ANOTHER, "bob")),
+        # The lead is no member, and its account is its own all the same.
+        ("eve", scanned("1ead0f5860fd@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "default")),
+        ("not-there-yet", scanned(user="mum@im.wechat"), (Kind.PERSON_OF_ANOTHER, "ann")),
+        ("not-there-yet", scanned(), (Kind.NEW, None)),
+    ],
+)
+def test_whose_a_login_is(layout: Layout, member: str, account: Account, expected: tuple[Kind, str | None]) -> None:
+    assert verdict(layout, member, account) == expected
+
+
+def test_an_account_of_the_same_person_is_known_by_the_account_in_use_alone(layout: Layout) -> None:
+    """Files of former accounts lie beside it, and say nothing of now."""
+    stale = layout.home("bob") / "weixin/accounts/0ld0@im.bot.json"
+    stale.write_text(json.dumps({"token": canary("old"), "user_id": "aunt@im.wechat"}))
+    assert verdict(layout, "eve", scanned(user="aunt@im.wechat")) == (Kind.NEW, None)
+
+
+# --- what a set-up has left
+
+
+def left(place: Path, env: str = "", **files: object) -> None:
+    (place / "weixin" / "accounts").mkdir(parents=True)
+    (place / ".env").write_text(env)
+    for name, content in files.items():
+        (place / "weixin" / "accounts" / name).write_text(json.dumps(content))
+
+
+def test_a_whole_login_with_its_answers(tmp_path: Path) -> None:
+    fields = {"token": TOKEN, "base_url": "https://a.example", "user_id": "mum@im.wechat", "saved_at": "2026-01-02"}
+    left(
+        tmp_path,
+        f"WEIXIN_ACCOUNT_ID={ID}\nWEIXIN_TOKEN={TOKEN}\nWEIXIN_BASE_URL=https://a.example\nWEIXIN_DM_POLICY=open\n"
+        "WEIXIN_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS=\nWEIXIN_GROUP_POLICY=disabled\n"
+        "WEIXIN_GROUP_ALLOWED_USERS=\nGATEWAY_ALLOW_ALL_USERS=true\n",
+        **{f"{ID}.json": fields, f"{ID}.sync.json": {}},
+    )
+    login = read_login(tmp_path, "weixin", CATALOG)
+    assert login.is_whole and login.account is not None and login.other == ("GATEWAY_ALLOW_ALL_USERS",)
+    account = login.account
+    assert (account.id, account.user, account.saved_at) == (ID, "mum@im.wechat", "2026-01-02")
+    assert set(account.variables) == {
+        "WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "WEIXIN_BASE_URL", "WEIXIN_ALLOW_ALL_USERS"
+    }  # fmt: skip
+    assert account.policies == {"dm_policy": "open", "group_policy": "disabled"}
+    assert {"WEIXIN_DM_POLICY", "WEIXIN_ALLOWED_USERS"} <= set(account.answered)
+    assert set(login.files) == {f"weixin/accounts/{ID}.json"}
+    assert TOKEN not in repr(login)
+
+
+def test_a_login_that_ended_right_after_the_scan(tmp_path: Path) -> None:
+    left(tmp_path, "", **{f"{ID}.json": {"token": TOKEN, "user_id": "mum@im.wechat"}})
+    login = read_login(tmp_path, "weixin", CATALOG)
+    assert login.account is not None and login.account.id == ID and not login.is_whole
+
+
+@pytest.mark.parametrize(
+    ("env", "files"),
+    [
+        ("", {}),
+        ("WEIXIN_TOKEN=\nWEIXIN_ACCOUNT_ID=\n", {}),
+        (f"WEIXIN_ACCOUNT_ID={ID}\n", {}),
+        (f"WEIXIN_TOKEN={TOKEN}\n", {}),
+        ("", {f"{ID}.json": {"token": ""}}),
+        ("", {f"{ID}.json": ["no", "account"]}),
+        ("", {f"{ID}.sync.json": {"token": TOKEN}}),
+    ],
+)
+def test_what_is_no_login(tmp_path: Path, env: str, files: dict[str, object]) -> None:
+    left(tmp_path, env, **files)
+    assert read_login(tmp_path, "weixin", CATALOG).account is None
+
+
+def test_no_set_up_ran(tmp_path: Path) -> None:
+    assert read_login(tmp_path / "nothing", "weixin", CATALOG).account is None
+
+
+def test_another_channel(tmp_path: Path) -> None:
+    bot = "7300000001:CANARYbotCANARYbotCANARYbotCANARYbot"
+    (tmp_path / ".env").write_text(f"TELEGRAM_BOT_TOKEN={bot}\nTELEGRAM_ALLOWED_USERS=42\nTELEGRAM_HOME_CHANNEL=\n")
+    login = read_login(tmp_path, "telegram", CATALOG)
+    assert login.account is not None and login.is_whole and login.account.id == "7300000001"
+    assert set(login.account.variables) == {"TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_USERS"}
+    assert "TELEGRAM_HOME_CHANNEL" in login.account.answered
+    (tmp_path / ".env").write_text("TELEGRAM_ALLOWED_USERS=42\n")
+    assert read_login(tmp_path, "telegram", CATALOG).account is None
+
+
+def test_a_login_given_to_another_leaves_who_may_talk_there_alone(layout: Layout) -> None:
+    account = scanned("b0f500000001@im.bot")._replace(
+        variables={
+            "WEIXIN_TOKEN": Secret(TOKEN), "WEIXIN_ALLOWED_USERS": Secret("x"), "WEIXIN_HOME_CHANNEL": Secret("x")
+        },
+        policies={"dm_policy": "open"}, answered=("WEIXIN_TOKEN", "WEIXIN_ALLOWED_USERS"),
+    )  # fmt: skip
+    found = for_another(account, layout, "ann", CATALOG)
+    assert set(found.variables) == {"WEIXIN_TOKEN"} and found.answered == ("WEIXIN_TOKEN",)
+    assert found.policies == {"dm_policy": "pairing", "group_policy": "disabled"}
+
+
+# --- that nothing else changed
+
+
+def test_a_picture_tells_every_profile_that_changed(layout: Layout) -> None:
+    before = picture(layout, profile_names(layout))
+    assert changed(before, picture(layout, profile_names(layout))) == ()
+    (layout.home("bob") / ".env").write_text("WEIXIN_TOKEN=CANARY-other\n")
+    (layout.home("ann") / "weixin/accounts/new@im.bot.json").write_text("{}")
+    (layout.home("eve") / "config.yaml").unlink()
+    (layout.home("ann") / "weixin/accounts/b0f500000001@im.bot.sync.json").write_text("{}")  # its gateway's notes
+    assert changed(before, picture(layout, profile_names(layout))) == (
+        ("ann", "weixin/accounts/new@im.bot.json"), ("bob", ".env"), ("eve", "config.yaml")
+    )  # fmt: skip
+
+
+# --- the home a set-up works in
+
+
+def test_one_errand_at_a_time_and_nothing_is_left_of_it(layout: Layout) -> None:
+    with errand(layout, "ann") as place:
+        make_scratch(place)
+        assert place.stat().st_mode & 0o777 == 0o700
+        (place / ".env").write_text(f"WEIXIN_TOKEN={TOKEN}\n")
+        with pytest.raises(Refused, match="at this for ann"), errand(layout, "ann"):
+            pass
+        with errand(layout, "bob") as other:
+            make_scratch(other)
+        assert not other.exists() and place.exists()
+    assert not place.exists()
+
+
+def test_what_a_broken_errand_left_is_there_for_the_next(layout: Layout) -> None:
+    with pytest.raises(RuntimeError), errand(layout, "ann") as place:
+        make_scratch(place)
+        (place / ".env").write_text("X=1\n")
+        raise RuntimeError
+    assert (place / ".env").exists()
+    with errand(layout, "ann") as place:
+        make_scratch(place)
+        assert not list(place.iterdir())
+    (place / "into").mkdir(parents=True)
+    clear_scratch(place)
+    clear_scratch(place)
+    assert not place.exists()
+
+
+def test_a_login_in_the_trash_comes_back_to_the_profile(layout: Layout, tmp_path: Path) -> None:
+    source = tmp_path / "left" / "x.json"
+    source.parent.mkdir()
+    source.write_text(f'{{"token": "{TOKEN}"}}')
+    where = {f"weixin/accounts/{ID}.json": source}
+    steps = steps_to_trash_found(
+        layout, "eve", where, trash_id="20260101T000000Z-0001", deleted_at="2026-01-01T00:00:00Z", reason="not taken"
+    )
+    apply(ChangePlan(("team", "add"), "put away", steps, profiles=("eve",)), layout=layout)
+    (entry,) = trash_entries(layout)
+    assert (entry.kind, entry.name, entry.paths, entry.origin) == ("files", "eve", tuple(where), layout.home("eve"))
+    assert not source.exists() and (entry.home / f"weixin/accounts/{ID}.json").exists()
+    for bad in ("../x", "/x", "a//b", ""):
+        with pytest.raises(ValueError, match="plain path"):
+            steps_to_trash_found(layout, "eve", {bad: source}, trash_id="t", deleted_at="x", reason="")
