@@ -64,7 +64,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
         ("env", "list"), ("diff",), ("completion",), ("shim", "status"),
-        ("team", "list"), ("team", "show")}  # fmt: skip
+        ("team", "list"), ("team", "show"), ("team", "check")}  # fmt: skip
     assert ("--dry-run" in text) == (words not in looking)
 
 
@@ -91,6 +91,7 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
         world.ok("delete", "work", "--yes")
     if words[0] == "team" and words[1] != "create":
         world.ok("team", "create", "weixin", "--members", "anna,bob")
+        world.ok("team", "create", "family", "--members", "ann")
     if words == ("team", "import"):
         files_of_examples(world.user)
     if words == ("demo",):  # its gateways have a test of their own

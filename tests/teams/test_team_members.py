@@ -222,7 +222,7 @@ def test_the_channel_is_on_however_the_lead_spells_that_it_is_off(
 
 
 def test_a_channel_that_any_setting_starts_stays_off_without_an_account(tmp_path: Path) -> None:
-    layout = make_lead(tmp_path, {"config.yaml": "platforms:\n  whatsapp:\n    extra:\n      mode: bot\n"})
+    layout = make_lead(tmp_path, {"config.yaml": "platforms:\n  whatsapp:\n    extra:\n      reply_prefix: hm\n"})
     make_team(layout, NewMember("bob"), of=team(channel="whatsapp"))
     assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
 
@@ -231,7 +231,9 @@ def test_a_lead_without_an_env_file_has_members_with_one(tmp_path: Path) -> None
     """`hermes update` fills a missing one with the default profile's, tokens and all."""
     layout = make_lead(tmp_path, {"SOUL.md": "x"})
     make_team(layout, NewMember("bob"))
-    assert (layout.home("bob") / ".env").read_text().startswith("# Secrets of this profile alone")
+    make_team(layout, NewMember("ann"), of=team(name="none", share=()))
+    for name in ("ann", "bob"):
+        assert (layout.home(name) / ".env").read_text().startswith("# Secrets of this profile alone")
 
 
 def test_only_variables_that_say_something_are_noted_as_the_leads(tmp_path: Path) -> None:
