@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.plugins import catalog_for
@@ -26,6 +28,11 @@ def world_of(session: Session, lead: str) -> World:
     return World(layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex())
 
 
+def is_served(session: Session) -> bool:
+    """Return whether one gateway is to serve all profiles of this root."""
+    return multiplexing_asked(session.layout.home(DEFAULT), session.environment) is True
+
+
 def made(
     session: Session, team: Team, new: Sequence[NewMember], command: tuple[str, ...], warnings: list[Problem], *,
     define: bool, dry_run: bool,
@@ -40,7 +47,7 @@ def made(
     rows = [report_row(each) for each in reports]
     data: dict[str, Any] = {
         "team": team_row(team._replace(members=tuple(names))), "members": rows, "pool": pool_row(pool),
-        "next_steps": next_steps(team, rows, session.home_option),
+        "next_steps": next_steps(team, rows, session.home_option, served=is_served(session)),
     }  # fmt: skip
     carry_out(session, plan, data, dry_run=dry_run)
     return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))

@@ -69,15 +69,17 @@ def account_words(account: str | None) -> str:
     return f"account {account}" if account else "no account yet"
 
 
-def next_steps(team: Team, rows: Sequence[Mapping[str, Any]], home: str | None = None) -> list[str]:
+def next_steps(
+    team: Team, rows: Sequence[Mapping[str, Any]], home: str | None = None, *, served: bool = False
+) -> list[str]:
     """Return the commands that bring members to life: an account each, logins of their own, and gateways.
 
-    `home`: the home that the command was told to work on.
+    `home`: the home that the command was told to work on; `served`: one gateway serves all profiles of this root.
     """
-    return [f"{what}: {command_at(command, home)}" for what, command in _next_commands(team, rows)]
+    return [f"{what}: {command_at(command, home)}" for what, command in _next_commands(team, rows, served=served)]
 
 
-def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]], *, served: bool) -> Iterator[tuple[str, str]]:
     names = [row["profile"] for row in rows]
     without = [row["profile"] for row in rows if not row["account"]]
     if without:
@@ -87,7 +89,10 @@ def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]]) -> Iterator[tu
     for provider in dict.fromkeys(each for row in rows for each in row["login_again"]):
         others = f", then {', '.join(names[1:])} the same way" if names[1:] else ""
         yield f"log {names[0]} in with {provider}{others}", f"hermes -p {names[0]} auth add {provider}"
-    if names:
+    if names and served:
+        # It closes doors that default's variables would open for them, and has the gateway start anew.
+        yield "have the one gateway for all take them in", "hermes-profiles team run-mode multiplex"
+    elif names:
         yield "a gateway for each, now and at boot", f"hermes-gateways install {' '.join(names)} --start"
         yield "or one gateway for all", "hermes-profiles team run-mode multiplex"
     elif team.lead:

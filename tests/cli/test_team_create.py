@@ -93,6 +93,15 @@ def test_every_next_step_is_a_command_that_exists(world: World) -> None:
         assert {word for word in words if word.startswith("--")} <= options, (program, words)
 
 
+def test_where_one_gateway_serves_all_it_is_to_take_new_members_in(world: World) -> None:
+    """Started by itself a member's gateway would be refused; and doors that default opens stay closed to it."""
+    world.make(files={"config.yaml": SOURCE["config.yaml"] + "gateway:\n  multiplex_profiles: true\n"})
+    steps = world.ok("team", "create", "family", "--members", "ann", "--json").data["next_steps"]
+    assert steps[-1].endswith("hermes-profiles team run-mode multiplex") and "install" not in str(steps)
+    done = world.ok("team", "add", "ann", "--account-id", "b0f5@im.bot", "--json", typed="CANARY-weixin-1")
+    assert done.data["next_steps"][0].endswith("hermes-gateways restart default")
+
+
 def test_a_leads_token_in_its_pool_is_told_with_the_place(world: World) -> None:
     world.make(files={"skills/notify/SKILL.md": f"curl https://api.telegram.org/bot{TOKEN}/x\n"})
     done = world.ok("team", "create", "family", "--json")

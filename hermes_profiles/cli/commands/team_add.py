@@ -18,7 +18,7 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, command_at, run
 from hermes_profiles.cli.team_accounts import AccountWords, typed_account
-from hermes_profiles.cli.team_making import made, world_of
+from hermes_profiles.cli.team_making import is_served, made, world_of
 from hermes_profiles.cli.team_report import account_words, next_lines, next_steps, team_row
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.model.result import Problem, Refused, Result, UsageProblem
@@ -191,7 +191,8 @@ def _changed(
     work = _work(world, teams, team, name, account, words)
     held = "" if account is not None else shortened(account_held(layout, name, team.channel, world.catalog))
     row = _row(session, name, work, held)
-    restart = command_at(f"hermes-gateways restart {name}", session.home_option)
+    server = DEFAULT if is_served(session) else name
+    restart = command_at(f"hermes-gateways restart {server}", session.home_option)
     data: dict[str, Any] = {
         "team": team_row(team._replace(members=tuple(sorted({*team.members, name})))), "members": [row],
         "next_steps": [f"a gateway that runs takes it up after: {restart}"] if work.plan else [],
