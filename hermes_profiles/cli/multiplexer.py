@@ -7,7 +7,7 @@ such a profile comes or goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,6 +64,16 @@ class Multiplexer:
         return started(self._session, self._found.world, DEFAULT)
 
 
+def told(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterator[str]:
+    """Yield the line about the multiplexer for the answer of a command that has it let go of a profile."""
+    if not data.get("multiplexer"):
+        return
+    if "plan" in data:
+        yield f"  the gateway of {DEFAULT}, which serves the other profiles too, is stopped meanwhile and started again"
+    elif not errors:
+        yield f"the gateway of {DEFAULT}, which serves the other profiles, was restarted"
+
+
 def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer | None:
     """Return the multiplexer that serves one of these profiles now, None when none does. Raises Refused."""
     from .services_of import everything
@@ -84,8 +94,8 @@ def serving(session: FleetSession) -> Attached | None:
 
 def _served_by(gateway: Gateway) -> tuple[str, ...]:
     """Return the profiles that this gateway serves now: what it wrote counts only while it lives."""
-    told = gateway.seen.runtime if gateway.seen is not None else None
-    return told.served if told is not None and told.pid == gateway.pid else ()
+    runtime = gateway.seen.runtime if gateway.seen is not None else None
+    return runtime.served if runtime is not None and runtime.pid == gateway.pid else ()
 
 
 def meet(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:

@@ -82,8 +82,10 @@ def test_a_profile_yaml_that_tells_of_a_team_and_cannot_be_edited_stops_a_clone(
 
 def test_links_of_a_member_to_nothing_are_left_behind(world: World) -> None:
     (world.root / "SOUL.md").unlink()
+    shutil.rmtree(world.root / "plugins")
     done = world.ok("clone", "anna", "solo", "--no-alias", "--json")
-    assert {"path": "SOUL.md", "reason": "a link to nothing"} in done.data["files"]["left_behind"]
+    for path in ("SOUL.md", "plugins"):
+        assert {"path": path, "reason": "a link to nothing"} in done.data["files"]["left_behind"]
     assert links(world, "solo") == {}
 
 

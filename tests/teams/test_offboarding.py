@@ -161,6 +161,35 @@ def test_without_a_lead_what_leads_nowhere_goes(world: World) -> None:
     assert not (world.home("anna") / "SOUL.md").is_symlink() and (world.home("anna") / "skills/greet").is_dir()
 
 
+def test_the_pool_is_copied_from_who_leads_now(world: World) -> None:
+    make_team(world, ("carl",), lead="boss", team="sales")
+    world.home("boss").rename(world.home("chef"))  # as `hermes profile rename` leaves it: the links lead nowhere
+    layout = layout_of(world)
+    found = plan_going_alone(layout, read_teams(layout).by_name["sales"], ("carl",), catalog_for(layout, {}),
+                             dissolve=False)  # fmt: skip
+    assert found.plan is not None and found.left[0].gone == ()
+    apply(found.plan, layout=layout)
+    assert (world.home("carl") / "SOUL.md").read_text() == POOL["SOUL.md"]
+
+
+def test_what_took_the_place_of_a_copy_since_is_not_moved_away_by_an_undo(world: World) -> None:
+    do(world, alone("anna"))
+    home = world.home("anna")
+    (home / "skills").rename(home / "skills-of-mine")
+    (home / "skills").mkdir()
+    (home / "skills" / "new.md").write_text("made since\n")
+    before = seen(world)
+    with pytest.raises(Refused):
+        undo(layout_of(world), now=noon)
+    assert seen(world) == before
+
+
+@pytest.mark.parametrize("plan", [to_trash("anna", "bert", dissolve=True), alone("anna", "bert", dissolve=True)])
+def test_a_team_that_is_dissolved_is_known_to_nobody(world: World, plan: Plan) -> None:
+    do(world, plan)
+    assert read_teams(layout_of(world)).by_name == {} and "teams" not in (world.root / "profile.yaml").read_text()
+
+
 def test_documents_of_the_lead_that_cannot_be_read_stop_it(world: World) -> None:
     (world.root / "config.yaml").write_text("model: [\n")
     before = seen(world)

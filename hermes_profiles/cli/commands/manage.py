@@ -19,7 +19,7 @@ from hermes_profiles.cli import output, team_neighbours
 from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_session import FleetSession
-from hermes_profiles.cli.multiplexer import unserved_warning
+from hermes_profiles.cli.multiplexer import told, unserved_warning
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
@@ -44,7 +44,8 @@ def answer(
     `errors`: what did not follow the change, which stands."""
 
     def text() -> list[str]:
-        return list(dry_run_lines(plan.summary, data["plan"])) if plan is not None and "plan" in data else [line]
+        lines = dry_run_lines(plan.summary, data["plan"]) if plan is not None and "plan" in data else (line,)
+        return [*lines, *told(data, errors)]
 
     code = ExitCode.FAILED if errors else ExitCode.OK
     return Answer(Result((command,), data, list(dict.fromkeys(warnings)), list(errors), code), text)

@@ -14,6 +14,7 @@ from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.commands.manage import script_warnings
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_session import FleetSession
+from hermes_profiles.cli.multiplexer import told
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.services_of import Going
@@ -146,14 +147,14 @@ def _answer(team: Team, data: dict[str, Any], warnings: list[Problem], errors: l
     def text() -> Iterator[str]:
         if "plan" in data:
             yield from dry_run_lines(summary, data["plan"])
+            yield from told(data, errors)
             return
         for row in data["members"]:
             yield _line(team, row)
         if data["dissolved"]:
             lead = f"; {team.lead} is a profile like any other" if team.lead else ""
             yield f"there is no team {team.name} any more{lead}"
-        if data.get("multiplexer"):
-            yield f"the gateway of {DEFAULT}, which serves the other profiles, was restarted"
+        yield from told(data, errors)
 
     code = ExitCode.FAILED if errors else ExitCode.OK
     return Answer(Result(("team", "remove"), data, list(dict.fromkeys(warnings)), list(errors), code), text)
