@@ -117,6 +117,20 @@ def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             )  # fmt: skip
 
 
+def new_people(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+    """Yield, to be known, profiles that let new people in by pairing: the code they get is one of default's
+    (gateway/run.py asks `self.pairing_store` for every profile), and approving it lets them in there alone."""
+    process = _process(facts)
+    for name, one in facts.items():
+        for channel in one.held.channels if name != DEFAULT else ():
+            if channel in _POLICIES and policies(one, channel, process)[0] == "pairing":
+                yield Limit(
+                    name, "pairing-codes", f"{name}: whoever is new on {channel} gets a pairing code of default's: "
+                    "approving it lets them in there, and not here", Weight.NOTE, str(one.home / "pairing"),
+                    f"let somebody in by the list: `hermes-profiles env set {name} {channel.upper()}_ALLOWED_USERS`",
+                )  # fmt: skip
+
+
 def policies(one: ProfileFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
     """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
     blocks = _blocks(one.config, channel)

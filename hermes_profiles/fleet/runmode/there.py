@@ -23,7 +23,7 @@ from hermes_profiles.profiles.settings import (
     with_variable,
 )
 
-from .access import judge_access, open_without_opt_in
+from .access import judge_access, new_people, open_without_opt_in
 from .approvals import Carried, carry_there
 from .facts import ProfileFacts, multiplex_setting
 from .findings import Isolation, Limit, Weight
@@ -64,6 +64,7 @@ def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catal
     isolations = (*access.isolations, *switched_off(facts, catalog))
     limits = (
         *_overruled(facts), *judge_limits(facts, catalog), *open_without_opt_in(facts), *access.limits,
+        *new_people(facts), *_conversations(facts),
     )  # fmt: skip
     carried = tuple(each for name, one in facts.items() if name != DEFAULT for each in carry_there(name, one.home))
     path, before = multiplex_setting(layout.home(DEFAULT))
@@ -80,6 +81,15 @@ def _overruled(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
         yield Limit(
             DEFAULT, "overruled", f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
             Weight.REFUSE, default.place(VARIABLE), f"take it out: `hermes-profiles env unset default {VARIABLE}`",
+        )  # fmt: skip
+
+
+def _conversations(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+    if any(one.held.channels for name, one in facts.items() if name != DEFAULT):
+        yield Limit(
+            DEFAULT, "conversations", "conversations begin anew: one gateway for all keeps them in default's home, a "
+            "gateway of its own in the profile's", Weight.NOTE,
+            hint="see the old ones with `hermes -p NAME sessions list`",
         )  # fmt: skip
 
 

@@ -1,0 +1,183 @@
+"""What one gateway for all would not do as each profile's own does: found in the files, with what mends it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.fleet.runmode.approvals import carry_back, carry_there
+from hermes_profiles.fleet.runmode.facts import multiplex_setting, read_facts
+from hermes_profiles.fleet.runmode.findings import Weight
+from hermes_profiles.fleet.runmode.limits import judge_limits, switched_off
+from hermes_profiles.fleet.runmode.masks import spared
+from hermes_profiles.fleet.runmode.there import There, plan_there
+from hermes_profiles.model.layout import Layout
+
+CATALOG = load_catalog()
+
+
+class Root:
+    """Profiles on the disk, and what is found of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = Layout(folder / ".hermes", folder)
+        self.names: list[str] = []
+        self.add("default")
+
+    def add(self, name: str, **files: str) -> Path:
+        home = self.layout.home(name)
+        home.mkdir(parents=True, exist_ok=True)
+        known = {
+            "env": ".env",
+            "op": ".op.env",
+            "config": "config.yaml",
+            "meta": "profile.yaml",
+            "jobs": "cron/jobs.json",
+        }
+        for key, text in files.items():
+            path = home / known[key]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        if name not in self.names:
+            self.names.append(name)
+        return home
+
+    def plan(self) -> There:
+        return plan_there(self.layout, read_facts(self.layout, self.names, CATALOG, {}), CATALOG)
+
+    def codes(self, *, without_notes: bool = True) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for limit in self.plan().limits:
+            if not (without_notes and limit.weight is Weight.NOTE):
+                found.setdefault(limit.profile, set()).add(limit.code)
+                assert limit.hint, limit
+        return found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    return Root(tmp_path)
+
+
+WEIXIN = "WEIXIN_TOKEN=CANARY-token-of-{}\nWEIXIN_ACCOUNT_ID={}@im.bot\n"
+
+
+@pytest.mark.parametrize(("env", "listens"), [
+    ("WEBHOOK_ENABLED=true\n", True), ("API_SERVER_KEY=CANARY-0123456789abcdef\n", True),
+    ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\nFEISHU_CONNECTION_MODE=webhook\n", True),
+    ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\n", False),
+    ("LINE_CHANNEL_ACCESS_TOKEN=CANARYline\nLINE_CHANNEL_SECRET=CANARYline2\n", True),
+    (WEIXIN.format("a", "a"), False),
+])  # fmt: skip
+def test_listeners_of_others_than_default(root: Root, env: str, listens: bool) -> None:
+    root.add("anna", env=env)
+    assert ("port-binding" in root.codes().get("anna", ())) is listens
+    root.add("anna", env="")
+    root.add("default", env=env)
+    assert "port-binding" not in root.codes().get("default", ())
+
+
+def test_keys_outside_env_are_not_read(root: Root) -> None:
+    root.add("anna", env="A=1\n", op="OPENAI_API_KEY=sk-CANARY-0123456789\n")
+    assert root.codes() == {"anna": {"unread-variable"}}
+    (limit,) = [each for each in root.plan().limits if each.code == "unread-variable"]
+    assert ".op.env:1" in (limit.place or "") and "CANARY" not in repr(limit)
+    root.add("anna", env="OPENAI_API_KEY=sk-CANARY-0123456789\n", op="OPENAI_API_KEY=sk-CANARY-0123456789\n")
+    assert root.codes() == {}
+    root.add("anna", env="OPENAI_API_KEY=sk-CANARY-0123456789 # mine\n", op="")
+    assert root.codes() == {"anna": {"unread-variable"}}, "the scope keeps the comment in the value"
+    root.add("anna", env="", config="WEIXIN_TOKEN: CANARY-weixin-token\n")
+    assert "unread-variable" in root.codes()["anna"]
+
+
+def test_a_file_that_cannot_be_read_is_in_the_way(root: Root) -> None:
+    root.add("anna", env='A="never closed\nB=1\n')
+    assert root.codes() == {"anna": {"unreadable"}}
+
+
+def test_what_default_switches_on_for_everybody_is_switched_off_for_others(root: Root) -> None:
+    mail = "EMAIL_ADDRESS=a@b.c\nEMAIL_PASSWORD=CANARYpassword\nEMAIL_IMAP_HOST=i\nEMAIL_SMTP_HOST=s\n"
+    root.add("default", env=mail + "NTFY_TOPIC=alerts-of-mine\n")
+    root.add("anna", config="# mine\nplatforms:\n  email:\n    enabled: false\n")
+    facts = read_facts(root.layout, root.names, CATALOG, {})
+    assert [(each.profile, each.key) for each in switched_off(facts, CATALOG)] == [
+        ("anna", ("platforms", "ntfy", "enabled"))
+    ]
+    assert root.codes() == {}
+    (step,) = [step for step in root.plan().steps if "anna" in str(step.path)]  # type: ignore[union-attr]
+    assert step.content.reveal() == (  # type: ignore[union-attr]
+        b"# mine\nplatforms:\n  email:\n    enabled: false\n  ntfy:\n    enabled: false\n"
+    )
+    root.add("bob", env=mail.replace("a@b.c", "x@y.z"))
+    assert root.codes()["bob"] == {"foreign-environment"}
+
+
+def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root) -> None:
+    root.add(
+        "anna", env=WEIXIN.format("a", "a"), meta="disabled: true\nservice:\n  memory: 512M\n",
+        jobs=json.dumps({"jobs": [{"id": 1, "enabled": True}, {"id": 2, "state": "paused"}, {"id": 3}]}),
+    )  # fmt: skip
+    (root.layout.home("anna") / "plugins" / "x").mkdir(parents=True)
+    found = {each.code: each.weight for each in root.plan().limits if each.profile == "anna"}
+    assert found == {
+        "jobs": Weight.DECIDE, "switched-off": Weight.DECIDE, "service-options": Weight.NOTE, "parts": Weight.NOTE,
+        "pairing-codes": Weight.NOTE,
+    }  # fmt: skip
+    assert any("2 scheduled jobs" in each.message for each in root.plan().limits)
+    root.add("bob", meta="disabled: true\n")
+    assert "bob" not in root.codes(), "it has nobody to be served to"
+
+
+def test_two_with_one_account_or_one_port(root: Root) -> None:
+    for name in ("anna", "bob"):
+        root.add(name, env=WEIXIN.format("same", name))
+    assert root.codes() == {"bob": {"same-account"}}
+    root.add("bob", env="WHATSAPP_ENABLED=true\n")
+    root.add("anna", env="WHATSAPP_ENABLED=true\n")
+    facts = read_facts(root.layout, root.names, CATALOG, {})
+    assert [each.code for each in judge_limits(facts, CATALOG) if each.weight is Weight.REFUSE] == ["same-account"]
+
+
+def test_the_variable_that_overrules_the_setting(root: Root) -> None:
+    root.add("default", env="GATEWAY_MULTIPLEX_PROFILES=off\n")
+    assert root.codes() == {"default": {"overruled"}}
+    root.add("default", env="GATEWAY_MULTIPLEX_PROFILES=perhaps\n")
+    assert root.codes() == {}
+
+
+@pytest.mark.parametrize(("config", "path", "said"), [
+    ("", ("gateway", "multiplex_profiles"), None), ("gateway: {}\n", ("gateway", "multiplex_profiles"), None),
+    ("multiplex_profiles: false\ngateway: {multiplex_profiles: true}\n", ("multiplex_profiles",), False),
+    ("gateway:\n  multiplex_profiles: true\n", ("gateway", "multiplex_profiles"), True),
+])  # fmt: skip
+def test_where_the_setting_stands(root: Root, config: str, path: tuple[str, ...], said: object) -> None:
+    root.add("default", config=config)
+    assert multiplex_setting(root.layout.home("default")) == (path, said)
+
+
+def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> None:
+    for folder, people in (("platforms/pairing", {"a": 1, "b": 1}), ("pairing", {"b": 2})):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "weixin-approved.json").write_text(json.dumps(people))
+    (tmp_path / "platforms/pairing/broken-approved.json").write_text("{")
+    (carried,) = carry_there("anna", tmp_path)
+    written, removed = carried.steps
+    assert (carried.channel, carried.people) == ("weixin", 2)
+    assert json.loads(written.content.reveal()) == {"a": 1, "b": 2} and removed.removes  # type: ignore[union-attr]
+    assert carry_there("anna", tmp_path / "nowhere") == () == carry_back("anna", tmp_path, ("telegram",))
+
+
+def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
+    from hermes_profiles.fleet.conflicts import Mask
+
+    mine = {
+        "default": (Mask("weixin", "platform 'weixin' disabled: token already in use by process 9"), Mask("slack", "x"))
+    }
+    root.add("anna", env=WEIXIN.format("a", "a"))
+    assert spared(root.layout, mine, CATALOG, {}) == (mine, [])
+    root.add("default", config="gateway:\n  multiplex_profiles: true\n")
+    kept, (problem,) = spared(root.layout, mine, CATALOG, {})
+    assert [mask.channel for mask in kept["default"]] == ["slack"] and "for anna, too" in problem.message
