@@ -14,6 +14,7 @@ from hermes_profiles.model.names import DEFAULT
 
 from .facts import CONFIG, ProfileFacts
 from .findings import Isolation, Limit, Weight
+from .meanwhile import judge_meanwhile
 
 # gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
 _BINDS = frozenset({
@@ -42,7 +43,7 @@ def judge_limits(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[L
             found += _listeners(one, catalog)
             found += _environment_accounts(one, catalog)
             found += _left_out(one)
-    return (*found, *_twice(facts))
+    return (*found, *_twice(facts), *judge_meanwhile(facts))
 
 
 def switched_off(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[Isolation, ...]:
