@@ -433,3 +433,19 @@ def test_an_example_is_no_token(world: World) -> None:
     (world.user / "t.csv").write_text("account_id,token\naaa@im.bot,your_bot_token\nbbb@im.bot,changeme\n")
     done = bring(world, kind="csv", source="t.csv")
     assert done.code == 1 and "example" in done.json["errors"][0]["message"]
+
+
+def test_an_account_that_stands_twice_in_a_table_is_one_unless_its_tokens_differ(world: World) -> None:
+    table = world.user / "t.csv"
+    table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-1\n")
+    done = bring(world, "--dry-run", kind="csv", source="t.csv")
+    assert members(done) == {"aaa": ("aaa@im.bot", "imported")}
+    assert "t.csv:3: the account stands in" in next(
+        each["message"] for each in done.json["warnings"] if each["code"] == "named-twice"
+    )
+    table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-2\n")
+    done = bring(world, kind="csv", source="t.csv")
+    assert done.code == 1 and all("has another token in" in each["message"] for each in done.json["errors"][:2])
+    table.write_text("account_id,token,saved_at\naaa@im.bot,CANARY-1,2026-01-02\naaa-im-bot,CANARY-2,2026-01-01\n")
+    bring(world, kind="csv", source="t.csv")
+    assert env_of(world, "aaa")["WEIXIN_TOKEN"] == "CANARY-1"

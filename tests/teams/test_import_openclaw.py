@@ -11,7 +11,7 @@ import pytest
 from openclaw_world import BASE, OpenClaw, token
 
 from hermes_profiles.model.result import DocumentError, Failed
-from hermes_profiles.profiles.teams.imports.found import Reading
+from hermes_profiles.profiles.teams.imports.found import Reading, normalised
 from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
 
 MINE, OTHER = "o9mine@im.wechat", "o9other@im.wechat"
@@ -409,6 +409,8 @@ def test_a_configuration_that_cannot_be_read_is_told_with_its_line(claw: OpenCla
     '{"channels": {"openclaw-weixin": {"accounts": {"x": 1}}}}',
     '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"name": 7, "enabled": "no"}}}}}',
     '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"name": "${NAME}"}}}}}',
+    '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"enabled": null}}}}}',
+    '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"enabled": 0}}}}}',
 ])  # fmt: skip
 def test_a_configuration_of_another_shape_says_nothing(claw: OpenClaw, text: str) -> None:
     claw.add("aaa111")
@@ -421,3 +423,11 @@ def test_a_configuration_in_several_files_is_told(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.config('{"channels": {"$include": "./channels.json5"}}')
     assert [note.code for note in read(claw).notes] == ["includes"]
+
+
+@pytest.mark.parametrize(("account_id", "name"), [
+    ("b0f5860fdecb@im.bot", "b0f5860fdecb-im-bot"), (" B0F5@IM.bot ", "b0f5-im-bot"), ("@a..b.", "a-b"),
+    ("a_b-", "a_b-"), ("ä" * 9, ""), ("a" * 70, "a" * 64),
+])  # fmt: skip
+def test_ids_are_made_names_of_files_as_openclaw_makes_them(account_id: str, name: str) -> None:
+    assert normalised(account_id) == name
