@@ -143,6 +143,15 @@ def test_a_list_of_default_is_closed_for_who_has_none() -> None:
     }
 
 
+def test_who_lets_everybody_in_goes_on_to() -> None:
+    member = profile("anna", "weixin", extra(dm_policy="pairing"), GATEWAY_ALLOW_ALL_USERS="true")
+    default = profile("default", WEIXIN_ALLOWED_USERS="boss")
+    served, process, _ = after(default, member)
+    assert served.scope["WEIXIN_ALLOWED_USERS"] == "*"
+    for person in PEOPLE:
+        assert lets_in(member, dict(member.environment), person) and lets_in(served, process, person)
+
+
 def test_policies_of_default_do_not_become_anybody_elses() -> None:
     default = profile("default", WEIXIN_DM_POLICY="allowlist", WEIXIN_GROUP_POLICY="allowlist",
                       WEIXIN_GROUP_ALLOWED_USERS="g1")  # fmt: skip

@@ -1,0 +1,77 @@
+"""A row for each account: what it is doing, served by one gateway or by its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.identities import Identity
+from hermes_profiles.fleet.accounts import Members, account_rows
+from hermes_profiles.fleet.conflicts import LiveLock
+from hermes_profiles.fleet.process import Process
+from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
+from hermes_profiles.profiles.holdings import Holdings
+
+CATALOG = load_catalog()
+P = Process(9, 1.0, "S", 1, (), {})
+S = GatewayState
+
+
+def held(*keys: str, channel: str = "weixin") -> Holdings:
+    return Holdings(tuple(Identity(channel, key * 64, "token") for key in keys), channels=(channel,))
+
+
+def rows(gateways: dict[str, Gateway], holds: dict[str, Holdings], *locks: LiveLock) -> dict[str, tuple[str, str]]:
+    members = Members({"anna": ("sales", "weixin")})
+    found = account_rows(
+        gateways, holds, CATALOG, members=members, locks=locks, name_of=lambda profile, channel: f"id-{profile}"
+    )
+    assert all(row.account in ("", f"id-{row.profile}") for row in found)
+    assert {row.team for row in found if row.profile == "anna"} <= {"sales"}
+    return {row.profile: (row.state, row.detail) for row in found}
+
+
+def served(name: str, pid: int = 9) -> Gateway:
+    return Gateway(name, S.SERVED, pid)
+
+
+def test_under_one_gateway_the_lock_is_the_truth_and_not_what_it_wrote() -> None:
+    lies = (Channel("weixin", "connected"),)
+    gateways = {
+        "default": Gateway("default", S.RUNNING, 9, process=P, channels=lies),
+        **{name: served(name)._replace(channels=lies) for name in ("anna", "bob", "carl")},
+    }
+    holds = {"default": held("d"), "anna": held("a"), "bob": held("b"), "carl": held("c")}
+    found = rows(gateways, holds, LiveLock("weixin", "a" * 16, 9), LiveLock("weixin", "b" * 16, 77))
+    assert found["anna"] == ("connected", "")
+    assert found["bob"] == ("taken", "process 77 has it")
+    assert found["carl"][0] == "not connected" == found["default"][0]
+
+
+def test_the_second_with_one_account_is_refused() -> None:
+    gateways = {"default": Gateway("default", S.RUNNING, 9, process=P), "anna": served("anna"), "bob": served("bob")}
+    found = rows(gateways, {"anna": held("x"), "bob": held("x")}, LiveLock("weixin", "x" * 16, 9))
+    assert found["anna"] == ("connected", "") and found["bob"][0] == "refused" and "anna" in found["bob"][1]
+
+
+def test_a_channel_without_locks_is_called_served() -> None:
+    gateways = {"default": Gateway("default", S.RUNNING, 9, process=P), "anna": served("anna")}
+    holds = {"anna": held("a", channel="mattermost")}
+    members = Members({"anna": ("sales", "mattermost")})
+    (row,) = account_rows(gateways, holds, CATALOG, members=members)
+    assert (row.state, row.pid) == ("served", 9)
+
+
+@pytest.mark.parametrize(("gateway", "expected"), [
+    (Gateway("anna", S.RUNNING, 9, process=P, channels=(Channel("weixin", "connected"),)), ("connected", "")),
+    (Gateway("anna", S.RUNNING, 9, process=P, channels=(Channel("weixin", "masked", "why"),)), ("masked", "why")),
+    (Gateway("anna", S.RUNNING, 9, process=P), ("unknown", "")),
+    (Gateway("anna", S.STOPPED, channels=(Channel("weixin", "off"),)), ("off", "")),
+])  # fmt: skip
+def test_a_gateway_of_its_own_says_it_itself(gateway: Gateway, expected: tuple[str, str]) -> None:
+    assert rows({"anna": gateway}, {"anna": held("a")}) == {"anna": expected}
+
+
+def test_a_member_without_an_account_is_told_and_others_are_not() -> None:
+    gateways = {"anna": Gateway("anna", S.STOPPED), "bob": Gateway("bob", S.STOPPED)}
+    assert rows(gateways, {}) == {"anna": ("missing", "no account is bound to it")}
