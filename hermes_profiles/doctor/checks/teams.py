@@ -13,12 +13,12 @@ from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
 from hermes_profiles.doctor.probes.teams import Stray
 from hermes_profiles.doctor.words import names
 from hermes_profiles.documents.yamlpath import parsed_path
-from hermes_profiles.fleet.runmode.findings import Isolation
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.meta import edited
 from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
+    from hermes_profiles.fleet.runmode.findings import Isolation
     from hermes_profiles.profiles.carried import SyncChange
 
 _META = "profile.yaml"
@@ -234,10 +234,12 @@ def _inherited(facts: Facts, profile: ProfileFacts, each: Isolation) -> Evidence
 
 def unread_approvals(facts: Facts) -> Iterator[Finding]:
     """Yield people who were let in by pairing, in a place that one gateway for all does not look at."""
+    if facts.teams.mode is None:
+        return
     from hermes_profiles.fleet.runmode.approvals import OWN, SERVED
 
     by_profile: dict[str, list[tuple[str, int]]] = {}
-    for each in facts.teams.mode.approvals if facts.teams.mode is not None else ():
+    for each in facts.teams.mode.approvals:
         by_profile.setdefault(each.profile, []).append((each.channel, each.people))
     for name, rows in by_profile.items():
         people = sum(count for _, count in rows)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
 from hermes_profiles.credentials.config_rules import channel_place
-from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry, quoted
+from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlvalue import Value, meaning
@@ -169,14 +169,30 @@ def _is_empty(value: Value) -> bool:
 # --- .env
 
 
+class _Values(NamedTuple):
+    """What a `.env` sets for a gateway's start, and for those who read it line by line."""
+
+    start: Mapping[str, str]
+    lines: Mapping[str, str]
+
+    @classmethod
+    def of(cls, document: EnvDocument) -> _Values:
+        return cls(document.environment(), document.line_environment())
+
+    def are_those(self, name: str, pool: _Values) -> bool:
+        """Return whether a member has the value of its pool; an interpolated one may be written out."""
+        value = pool.start.get(name)
+        return self.start.get(name) == value and self.lines.get(name) in (pool.lines.get(name), value)
+
+
 def variable_differences(
     pool: EnvDocument, member: EnvDocument, carried: Iterable[str], gone: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield (action, name) until a member's `.env` has the carried variables as the pool has them, and not the gone."""
+    wanted, found = _Values.of(pool), _Values.of(member)
     for name in carried:
-        wanted, found = pool.get(name), member.get(name)
-        if wanted is not None and (found is None or _readings(found) != _readings(wanted)):
-            yield ("add" if found is None else "set"), name
+        if not found.are_those(name, wanted):
+            yield ("add" if member.get(name) is None else "set"), name
     for name in gone:
         if member.get(name) is not None:
             yield "remove", name
@@ -187,44 +203,31 @@ def with_variables_of(
 ) -> bytes:
     """Return a member's `.env` after these changes. Raises DocumentError where the readers of Hermes would not all see
     what they see in the pool."""
-    actions = {name: action for action, name in changes}
+    actions, values = {name: action for action, name in changes}, _Values.of(pool)
     gone = [entry for entry in member.entries if not entry.commented and actions.get(entry.name) == "remove"]
-    wanted = {name: entry for name, action in actions.items() if action != "remove" and (entry := pool.get(name))}
-    plain = {name: entry.literal for name, entry in wanted.items() if _is_plain(entry)}
-    counting = {name: entry for name in wanted if (entry := member.get(name)) is not None}
+    wanted = [name for name, action in actions.items() if action != "remove"]
+    plain = {name: value for name in wanted if (value := values.start.get(name, "")) and quoted(value) is not None}
+    there = {name: entry for name in wanted if (entry := member.get(name)) is not None}
     raw = member.edit(
         remove=gone,
-        set_values={counting[name]: text for name, text in plain.items() if name in counting},
-        append=[(name, plain.get(name, "")) for name in wanted if name not in counting],
+        set_values={entry: plain[name] for name, entry in there.items() if name in plain},
+        append=[(name, plain.get(name, "")) for name in wanted if name not in there],
     )
     after = EnvDocument.parse(raw, path=member.path, known_keys=known)
-    odd = [entry for name, entry in wanted.items() if name not in plain]
-    if odd:
-        after = EnvDocument.parse(
-            after.edit(text_edits=_as_written(pool, after, odd)), path=after.path, known_keys=known
-        )
-    return _checked(after, wanted)
-
-
-def _as_written(pool: EnvDocument, member: EnvDocument, entries: Iterable[EnvEntry]) -> Iterator[TextEdit]:
-    """Yield the edits that put values there just as they are written in the pool: over several lines, interpolated."""
-    for entry in entries:
-        found = member.get(entry.name)
-        if found is not None:
-            yield TextEdit(found.value_start, found.rest_end, pool.text[entry.value_start : entry.rest_end])
-
-
-def _checked(after: EnvDocument, wanted: Mapping[str, EnvEntry]) -> bytes:
-    for name, entry in wanted.items():
-        found = after.get(name)
-        if found is None or _readings(found) != _readings(entry):
-            raise DocumentError(after.path, found.line if found else None, DISAGREE, hint=DISAGREE_HINT)
+    as_written = list(_as_written(pool, after, (name for name in wanted if name not in plain)))
+    if as_written:
+        after = EnvDocument.parse(after.edit(text_edits=as_written), path=after.path, known_keys=known)
+    now = _Values.of(after)
+    for name in wanted:
+        if not now.are_those(name, values):
+            entry = after.get(name)
+            raise DocumentError(after.path, entry.line if entry is not None else None, DISAGREE, hint=DISAGREE_HINT)
     return after.raw
 
 
-def _readings(entry: EnvEntry) -> tuple[str, str]:
-    return entry.literal, entry.line_value
-
-
-def _is_plain(entry: EnvEntry) -> bool:
-    return entry.literal == entry.line_value and quoted(entry.literal) is not None
+def _as_written(pool: EnvDocument, member: EnvDocument, names: Iterable[str]) -> Iterator[TextEdit]:
+    """Yield the edits that put values there just as they are written in the pool: over several lines, in odd quotes."""
+    for name in names:
+        entry, found = pool.get(name), member.get(name)
+        if entry is not None and found is not None:
+            yield TextEdit(found.value_start, found.rest_end, pool.text[entry.value_start : entry.rest_end])
