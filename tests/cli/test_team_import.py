@@ -409,9 +409,11 @@ def test_broken_files_of_a_profile_are_told(several: World) -> None:
 
 def test_a_profile_whose_own_account_is_not_certain_is_refused(several: World) -> None:
     world = several
-    (world.root / "config.yaml").write_text("platforms: [\n")
-    done = bring(world, kind="hermes", source="default")
-    assert done.code == 1 and "config.yaml" in done.problem["message"] and world.names() == ["default"]
+    world.make("work", {".env": "WEIXIN_ACCOUNT_ID=eva@im.bot\n", "config.yaml": "platforms: [\n"})
+    keep(world, "eva", profile="work")
+    world.ok("team", "create", "weixin")  # its lead is sound
+    done = bring(world, kind="hermes", source="work")
+    assert done.code == 1 and "work/config.yaml" in done.problem["message"] and world.names() == ["default", "work"]
 
 
 def test_a_profile_without_accounts_is_told(bare: World) -> None:
