@@ -79,7 +79,8 @@ def test_a_member_keeps_a_key(team: World) -> None:
     ("words", "code"),
     [
         (("sync", "nope"), 5), (("check", "nope"), 5), (("sync", "--own", "anna"), 2),
-        (("sync", "--own", "eve:model"), 5), (("sync", "--own", "anna:nothing.there"), 5), (("sync", "--not-own", "anna:model"), 5),
+        (("sync", "--own", "eve:model"), 5), (("sync", "--own", "anna:nothing.there"), 5),
+        (("sync", "--not-own", "anna:model"), 5),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_refused(team: World, words: tuple[str, ...], code: int) -> None:

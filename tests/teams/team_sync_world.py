@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "changes"))
 
-from changes_world import NOON, noon, picture
+from changes_world import NOON, noon, picture, without_times
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.journal import iso
@@ -25,6 +25,8 @@ from hermes_profiles.profiles.teams.owning import parsed_ownership
 from hermes_profiles.profiles.teams.record import Team, read_teams
 from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share
 from hermes_profiles.profiles.teams.syncing import TeamSync, When, plan_team_sync
+
+__all__ = ["SyncWorld", "account", "make_sync_world", "noon", "rows", "without_times"]
 
 CATALOG = load_catalog()
 LEAD_TOKEN = "CANARY-lead-weixin-token-1"

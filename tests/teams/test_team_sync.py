@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from team_sync_world import KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows
+from team_sync_world import KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows, without_times
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.trash import trash_entries
@@ -275,6 +275,22 @@ def test_a_home_behind_a_link_gets_links_that_lead_there(world: SyncWorld, tmp_p
     (world.home("ann") / "skills").unlink()
     world.sync()
     assert (world.home("ann") / "skills/cook/SKILL.md").exists()
+
+
+@pytest.mark.parametrize(("key", "file"), [("SOUL.md", "SOUL.md"), ("skills/", "skills/cook/SKILL.md")])
+def test_a_member_can_keep_a_part_of_the_pool_for_itself(world: SyncWorld, key: str, file: str) -> None:
+    """Written through a link, it would be the lead's that changes."""
+    before = world.picture()
+    shared = world.read("default", file)
+    found = world.sync(own=[f"ann:{key}"])
+    assert rows(found) == {"ann": [("own", key, "keep"), ("link", key.rstrip("/"), "own")]}
+    assert world.read("ann", file) == shared
+    world.write("ann", {file: "mine\n"})
+    assert world.read("default", file) == shared and world.read("bob", file) == shared
+    world.sync()
+    assert world.read("ann", file) == "mine\n"
+    world.sync(not_own=[f"ann:{key}"])
+    assert without_times(world.picture()) == without_times(before)
 
 
 # --- faults

@@ -19,7 +19,8 @@ from .terms import POOL, link_target
 class LinkChange(NamedTuple):
     """One path of a member that is not as it should be.
 
-    `action`: add, set (another link is there), replace (a folder or file is there), remove; `found`: what is there,
+    `action`: add, set (another link is there), replace (a folder or file is there), remove, own (a copy is to take the
+    place of the link, for the member keeps it for itself); `found`: what is there,
     in words, "" for nothing; `target`: the text of the link to be.
     """
 
@@ -41,10 +42,12 @@ def link_changes(
     home = layout.home(member)
     into_pools = {link.path: link.owner for link in pool_links(layout, member)}
     for path in POOL:
-        if is_kept(path, own):
-            continue
         status = _status(home / path)
         seen = Signature.of(status) if status is not None else None
+        if is_kept(path, own):
+            if path in into_pools and seen is not None:  # what is written through the link is not its own
+                yield LinkChange(path, "own", _words(home / path, seen), None, seen)
+            continue
         if path not in links:
             gone = path in into_pools and (into_pools[path] == lead or not os.path.exists(home / path))
             if gone and seen is not None:

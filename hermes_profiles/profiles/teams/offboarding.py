@@ -111,12 +111,12 @@ def plan_going_alone(
     """
     steps: list[Step] = []
     left = []
-    pools = _Pools(layout, catalog)
+    pools = Pools(layout, catalog)
     for name in members:
         copied: list[str] = []
         gone: list[str] = []
         for link in pool_links(layout, name):
-            made = tuple(_in_place(layout, name, link, pools, team.lead or link.owner))
+            made = tuple(in_place(layout, name, link, pools, team.lead or link.owner))
             steps += made
             (gone if _removes(made[-1]) else copied).append(link.path)
         steps += _edited(layout, name, (TEAM,))
@@ -126,7 +126,7 @@ def plan_going_alone(
     return Offboarding(plan, tuple(left), tuple(pools.told()))
 
 
-class _Pools:
+class Pools:
     """The pools that are copied from, each read once however many members there are."""
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
@@ -184,8 +184,8 @@ def _plan(
     return ChangePlan(command, summary, tuple(steps), commit=commit, profiles=(*members, *lead))
 
 
-def _in_place(
-    layout: Layout, profile: str, link: PoolLink, pools: _Pools, owner: str
+def in_place(
+    layout: Layout, profile: str, link: PoolLink, pools: Pools, owner: str
 ) -> Iterator[ReplaceFile | PublishTree]:
     """Yield the steps that put a copy in the place of a link; one that takes it away when there is nothing to copy."""
     place = layout.home(profile) / link.path

@@ -33,9 +33,11 @@ from hermes_profiles.profiles.meta import edited
 from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 from hermes_profiles.profiles.snapshot import read_document
 
+from .copies import PoolLink
 from .drift import Comparison, kept_by, variable_differences, with_variables_of
 from .faults import fault_of
 from .linking import LinkChange, link_changes
+from .offboarding import Pools, in_place
 from .owning import Ownership, with_ownership
 from .pool import Pool, read_pool
 from .record import TEAM, Membership, Team, Teams, membership_in, membership_values
@@ -143,6 +145,7 @@ class _Shared:
 
     def __init__(self, world: World, pool: Pool) -> None:
         self.world, self.pool = world, pool
+        self.copies = Pools(world.layout, world.catalog)
 
     @property
     def catalog(self) -> Catalog:
@@ -296,6 +299,10 @@ class _Member:
             deleted_at=self._when.deleted_at, reason=f"in the place of what {self.name} shares with {pool.team.lead}",
         )  # fmt: skip
         for each in found:
+            if each.action == "own" and each.signature is not None:
+                link = PoolLink(each.path, pool.team.lead, "", each.signature)
+                yield from in_place(self._layout, self.name, link, self._shared.copies, pool.team.lead)
+                continue
             seen = None if each.action == "replace" else each.signature
             yield ReplaceFile(real / each.path, None, expected=seen, link=each.target)
 
@@ -303,4 +310,6 @@ class _Member:
 def _link_row(change: LinkChange) -> SyncChange:
     before = scalar("str", change.found) if change.found else None
     after = scalar("str", f"a link to {change.target}") if change.target is not None else None
+    if change.action == "own":
+        after = scalar("str", "a copy of its own")
     return SyncChange("link", change.path, change.action, before, after, hidden=False)
