@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openclaw_world import OpenClaw
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.model.result import DocumentError, HermesProfilesError
+from hermes_profiles.model.result import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading, normalised, raw_id
-from hermes_profiles.profiles.teams.imports.json5 import json_of
 from hermes_profiles.profiles.teams.imports.naming import read_names
 from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
+from hermes_profiles.profiles.teams.imports.openclaw_config import read_config
 from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
 
 CATALOG = load_catalog()
@@ -129,27 +129,14 @@ def test_whatever_a_file_of_names_holds(tmp_path: Path, content: Any, how: Any, 
 
 
 @QUICK
-@given(values, st.sampled_from([None, 1, 2, "\t"]), st.sampled_from(["", " // note", " /* n\n */"]))
-def test_json_is_json5_and_means_the_same(content: Any, indent: Any, comment: str) -> None:
-    text = json.dumps(content, indent=indent)
-    found = json_of(text + comment, "x")
-    assert json.loads(found) == content and JsonDocument.parse(found.encode("utf-8", "surrogatepass"), path="x")
-    assert found.count("\n") == (text + comment).count("\n")
-
-
-@QUICK
 @given(st.text("{}[]:,'\"\\/*\n ab1.-+xINtrue\r\u2028", max_size=40))
-def test_what_is_no_json5_is_told(text: str) -> None:
-    try:
-        found = json_of(text, "x")
-    except DocumentError as error:
-        assert error.line is not None and 1 <= error.line <= len(text) + 1
-        return
-    try:
-        json.loads(found)
-    except json.JSONDecodeError:
-        return
-    assert len(found.splitlines()) >= 0
+def test_an_openclaw_json_that_is_none_is_a_note(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("claw") / "openclaw.json"
+    path.write_text(text, encoding="utf-8")
+    notes: list[Problem] = []
+    found = read_config(path, notes)
+    assert not found.accounts and len(notes) <= 1
+    assert all(each.target == str(path) and each.hint for each in notes)
 
 
 @given(st.text(max_size=80))

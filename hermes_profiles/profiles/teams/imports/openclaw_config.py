@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.model.result import DocumentError, Problem
 
 from .found import normalised, text_at
-from .json5 import json_of
 from .reading import is_there, read_quietly, read_text
 
 _SECTION = ("channels", "openclaw-weixin")
-_LARGEST = 2 * 1024 * 1024
+# The library reads some 100 kB a second; OpenClaw's own files have a few kB.
+_LARGEST = 512 * 1024
+_LINE = re.compile(r"<string>:(\d+) ")
 
 
 class Said(NamedTuple):
-    """What is said of one account. `off`: the file and line that switches it off, "" when it is on."""
+    """What is said of one account. `off`: the file and line that switch it off, "" when it is on."""
 
     name: str = ""
     off: str = ""
@@ -43,31 +44,41 @@ def read_config(path: Path, notes: list[Problem]) -> Config:
     if not is_there(path):
         return NOTHING_SAID
     try:
-        text = read_text(read_quietly(path, _LARGEST), str(path)).text
-        document = JsonDocument.parse(json_of(text, str(path)).encode("utf-8", "replace"), path=str(path))
-        return _config(document, str(path), notes)
+        return _config(read_text(read_quietly(path, _LARGEST), str(path)).text, str(path), notes)
     except DocumentError as error:
         message = f"{error.problem.message}: names of accounts in it, and which are switched off, are not known"
         notes.append(Problem("unreadable", message, str(path), error.problem.hint))
         return NOTHING_SAID
 
 
-def _config(document: JsonDocument, path: str, notes: list[Problem]) -> Config:
-    data = document.data()
+def _json5(text: str, path: str) -> object:
+    """Return what a JSON5 text means: people write openclaw.json by hand. Raises DocumentError with the line."""
+    import json5
+
+    try:
+        return json5.loads(text)
+    except (ValueError, RecursionError) as error:
+        found = _LINE.match(str(error))
+        line = int(found[1]) if found else None
+        raise DocumentError(path, line, "this is not JSON5", hint="mend it, then try again") from None
+
+
+def _config(text: str, path: str, notes: list[Problem]) -> Config:
+    data = _json5(text, path)
     section = _below(_below(data, _SECTION[0]), _SECTION[1])
     blocks = _below(section, "accounts")
     if any("$include" in each for each in (_mapping(data), _below(data, _SECTION[0]), section, blocks)):
         message = f"{path} takes in other files, which are not read: what they say of accounts is not known"
         notes.append(Problem("includes", message, path, "see which with `grep -n include`"))
 
-    def said(block: Mapping[str, object], *keys: str) -> Said:
-        entry = document.get((*_SECTION, *keys, "enabled"))
-        off = f"{path}:{entry.line}" if entry is not None and block.get("enabled") is False else ""
+    def said(block: Mapping[str, object], key: str) -> Said:
         name = text_at(block, "name")
+        line = len(f"{text[: max(text.find(key), 0)]}x".splitlines())
+        off = f"{path}:{line}" if block.get("enabled") is False else ""
         return Said("" if "${" in name else name, off)
 
-    accounts = {normalised(name): said(_mapping(block), "accounts", name) for name, block in blocks.items()}
-    return Config(accounts, said(section))
+    accounts = {normalised(name): said(_mapping(block), name) for name, block in blocks.items()}
+    return Config(accounts, said(section, _SECTION[1]))
 
 
 def _below(data: object, key: str) -> Mapping[str, object]:
