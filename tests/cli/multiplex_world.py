@@ -54,11 +54,17 @@ def hold_locks():
     for name in served + (["default"] if served else []):
         os.makedirs(os.path.join(root, "profiles", name, "pairing"), exist_ok=True)
 """
+# Whom an earlier one served stays in the file for ever.
+_STATE = r"""def state(word):
+    old = read(at("gateway_state.json"))
+    more = {{"served_profiles": ["default"] + served}} if folders else {{}}
+    if "served_profiles" in old and not folders:
+        more = {{"served_profiles": json.loads(old)["served_profiles"]}}"""
 _SCRIPT = (
     GATEWAY.replace('lock = open(at("gateway.lock"), "a+")', _MULTIPLEXER + 'lock = open(at("gateway.lock"), "a+")')
     .replace('"exit_reason": None}})', '"exit_reason": None, **more}})')
     .replace('os.path.exists(at("platforms"))', 'os.path.isfile(at("platforms"))')
-    .replace('def state(word):', 'def state(word):\n    more = {{"served_profiles": ["default"] + served}} if folders else {{}}')
+    .replace("def state(word):", _STATE)
     .replace('        state("running")', '        hold_locks()\n        state("running")')
 )  # fmt: skip
 
@@ -75,8 +81,8 @@ class MultiplexWorld(GatewayWorld):
         """Make a member of a team, with an account of its own."""
         return self.make(name, {
             ".env": f"WEIXIN_TOKEN=CANARY-token-{name}\nWEIXIN_ACCOUNT_ID=acc-{name}@im.bot\n{env}",
-            "config.yaml": config or "platforms:\n  weixin:\n    enabled: true\n    extra:\n      dm_policy: allowlist\n"
-            f"      allow_from: [friend-of-{name}]\n",
+            "config.yaml": config or "platforms:\n  weixin:\n    enabled: true\n    extra:\n"
+            f"      dm_policy: allowlist\n      allow_from: [friend-of-{name}]\n",
             "profile.yaml": f"team:\n  name: {team}\n{meta}",
         })  # fmt: skip
 

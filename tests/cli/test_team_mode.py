@@ -57,6 +57,7 @@ def test_ten_times_there_and_back_leave_all_as_it_was(team: MultiplexWorld) -> N
     team.gok("stop", "zoe")
     team.gok("install", "bob", "--no-enable")
     files, services = team.kept(), team.services()
+    written_at = (team.root / "config.yaml").stat().st_mtime_ns
     for _ in range(10):
         team.moded("multiplex")
         assert team.states()["zoe"] == "served" and team.kept() != files
@@ -65,6 +66,7 @@ def test_ten_times_there_and_back_leave_all_as_it_was(team: MultiplexWorld) -> N
         assert team.services() == services
         assert team.states() == {"default": "running", "anna": "running", "bob": "running", "zoe": "stopped"}
     assert (team.root / "config.yaml").read_text() == config
+    assert (team.root / "config.yaml").stat().st_mtime_ns == written_at
 
 
 def test_each_account_is_told_with_its_member_and_state(team: MultiplexWorld) -> None:
