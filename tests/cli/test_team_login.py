@@ -223,6 +223,30 @@ def test_an_account_that_another_member_has(counter: Counter, answer: str, code:
         assert len(counter.in_trash()) == 1
 
 
+def test_a_login_given_to_its_owner_leaves_who_may_talk_to_the_owner(counter: Counter) -> None:
+    counter.scans(ID, "CANARY-first-0123456789", USER)
+    assert counter.log_in("ann", "--allow", USER)[0] == 0
+    before = counter.env("ann")
+    counter.scans(ID, TOKEN, USER, "env WEIXIN_ALLOW_ALL_USERS=true", "env WEIXIN_HOME_CHANNEL=elsewhere@im.wechat")
+    assert counter.log_in("bob", answer="ann\n")[0] == 0
+    assert counter.env("ann") == {**before, "WEIXIN_TOKEN": TOKEN}
+    assert "dm_policy: allowlist" in (counter.world.home("ann") / "config.yaml").read_text()
+
+
+def test_json_goes_to_stdout_and_hermes_to_the_terminal(counter: Counter) -> None:
+    counter.scans(ID, TOKEN, USER, "show scanned by mum")
+    answer = counter.world.user / "answer.json"
+    words = [*COMMAND, "team", "add", "ann", "--team", "family", "--login", "--json"]
+    with (
+        answer.open("wb") as file,
+        Terminal(words, counter.environment, counter.world.user, stdout=file.fileno()) as terminal,
+    ):
+        terminal.expect("scanned by mum")
+        assert terminal.end() == 0
+    (row,) = json.loads(answer.read_text())["data"]["members"]
+    assert row["profile"] == "ann" and row["account"]
+
+
 def test_an_account_of_a_profile_that_is_no_member(counter: Counter) -> None:
     with (counter.world.root / ".env").open("a") as env:
         env.write(f"WEIXIN_ACCOUNT_ID={ID}\nWEIXIN_TOKEN=CANARY-of-default-0123\n")

@@ -86,6 +86,7 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World
     assert dict(world.ilink.most_at_once) == {token(member): 1 for member in members}
     assert world.ilink.unknown == []
     _nobody_heard_another(world, members)
+    world.idle()
     world.stop()
     _accounts_are_at_home(world, members)
 
