@@ -54,7 +54,7 @@ def test_a_new_member_with_its_account(team: World) -> None:
              "--allow", "mum,dad", "--description", "for Eve")  # fmt: skip
     dry = add(team, *words, "--dry-run")
     data = add(team, *words)
-    assert dry["members"] == data["members"] and account_of(team, "eve") == "b0f5….bot"
+    assert dry["members"] == data["members"] and account_of(team, "eve") == "b0f5…decb"
     env = env_of(team, "eve")
     assert env["WEIXIN_TOKEN"] == WEIXIN and env["WEIXIN_ALLOWED_USERS"] == "mum,dad"
     stored = json.loads((team.home("eve") / f"weixin/accounts/{ID}.json").read_text())
@@ -179,7 +179,7 @@ def test_a_member_gets_its_account_and_another_one_later(team: World) -> None:
     before = picture(team.root, without=(".hermes-profiles",))
     data = add(team, "ann", "--account-id", "c0ffee@im.bot", typed="CANARY-weixin-token-2")
     (row,) = data["members"]  # type: ignore[misc]
-    assert row["replaced"] == "b0f5….bot" and len(row["to_trash"]) == 3
+    assert row["replaced"] == "b0f5…decb" and len(row["to_trash"]) == 3
     assert os.listdir(notes) == ["c0ffee@im.bot.json"]
     env = env_of(team, "ann")
     assert env["WEIXIN_TOKEN"] == "CANARY-weixin-token-2" and "WEIXIN_BASE_URL" not in env
@@ -272,7 +272,7 @@ def test_a_profile_that_has_an_account_brings_it_along(work: World) -> None:
         file.write(f"WEIXIN_TOKEN={WEIXIN}\nWEIXIN_ACCOUNT_ID={ID}\n")
     data = add(work, "work")
     (row,) = data["members"]  # type: ignore[misc]
-    assert row["account"] == "b0f5….bot" and account_of(work, "work") == "b0f5….bot"
+    assert row["account"] == "b0f5…decb" and account_of(work, "work") == "b0f5…decb"
     assert env_of(work, "work")["WEIXIN_TOKEN"] == WEIXIN
 
 

@@ -80,7 +80,7 @@ def test_each_account_is_told_with_its_member_and_state(team: MultiplexWorld) ->
         "profile": "carl", "team": "weixin", "channel": "weixin", "account": None, "state": "missing",
         "detail": "no account is bound to it", "pid": None,
     }  # fmt: skip
-    assert rows["anna"]["account"] == "acc-….bot" and rows["anna"]["pid"] == team.pid("anna")
+    assert rows["anna"]["account"] == "acc-anna" and rows["anna"]["pid"] == team.pid("anna")
     (team.root / "loses").write_text("bob")
     team.gok("uninstall", "bob")
     team.moded("multiplex")
@@ -89,7 +89,7 @@ def test_each_account_is_told_with_its_member_and_state(team: MultiplexWorld) ->
     assert (rows["anna"]["state"], rows["anna"]["pid"]) == ("connected", team.pid("default"))
     assert rows["bob"]["state"] == "not connected" and "restart" in rows["bob"]["detail"]
     text = team.gateways("status").stdout
-    assert "account of" in text and "acc-….bot" in text and "not connected" in text
+    assert "account of" in text and "acc-anna" in text and "not connected" in text
 
 
 def test_an_account_that_another_process_has_or_that_two_have(team: MultiplexWorld) -> None:

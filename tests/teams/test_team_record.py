@@ -111,5 +111,6 @@ def test_shares() -> None:
 
 
 def test_an_account_is_shortened_for_a_table() -> None:
-    assert shortened("short@bot") == "short@bot"
-    assert shortened("b0f5860fdecb@im.bot") == "b0f5….bot"
+    assert shortened("mum") == "mum" and shortened("mum-12@im.bot") == "mum-12"
+    assert shortened("b0f5860fdecb@im.bot") == "b0f5…decb" and shortened("@a") == "@a"
+    assert shortened("+491701234567") == "+491…4567"

@@ -47,8 +47,10 @@ class Account(NamedTuple):
 
 
 def shortened(account_id: str) -> str:
-    """Return an account's id short enough for a table, the same for the same id: `b0f5…bot`."""
-    return account_id if len(account_id) <= 10 else f"{account_id[:4]}…{account_id[-4:]}"
+    """Return an account's id short enough for a table, the same for the same id: `b0f5…decb` of
+    `b0f5860fdecb@im.bot`."""
+    name = account_id.partition("@")[0] or account_id
+    return name if len(name) <= 10 else f"{name[:4]}…{name[-4:]}"
 
 
 class AccountEntries(NamedTuple):
