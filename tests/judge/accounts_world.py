@@ -159,9 +159,9 @@ class World:
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self.user.glob("*.log")))
 
-    def answered(self, member: str, person: str, count: int = 1, *, patience: float = 60) -> list[str]:
+    def answered(self, member: str, person: str, count: int = 1) -> list[str]:
         """Wait for the model's answers to a person through a member's account, and return them."""
-        account = token(member)
+        account, patience = token(member), 60.0 + 10 * len(self.running)  # all of them share a machine's cores
         done = self.ilink.wait(lambda: len(self.ilink.answers(account, person)) >= count, patience)
         assert done, f"{member} did not answer {person}: {dict(self.ilink.sent)}\n{self.logs()}"
         return self.ilink.answers(account, person)
@@ -186,7 +186,7 @@ class World:
                 time.sleep(0.1)
             return True
 
-        eventually(rests, self.logs)
+        eventually(rests, self.logs, patience=60.0 + 10 * len(self.running))
 
     def holders(self, secret: str, pattern: str = "**/*") -> set[str]:
         """Return every file of the root, as a path below it, that has these bytes."""
