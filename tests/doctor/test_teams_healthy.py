@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from doctor_world import Case, DoctorWorld
-from team_cases import TEAM_CASES, edit, healthy
+from team_cases import TEAM_CASES, edit, healthy, token
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.credentials.catalog import load_catalog
@@ -29,6 +29,13 @@ def test_what_is_a_members_own_is_no_finding(world: DoctorWorld) -> None:
     assert world.runner.call("team", "sync", "--own", "bob:model.default").code == 0
     world.write("ann", "memories/MEMORY.md", "I am ann\n")
     assert world.findings() == []
+
+
+def test_one_token_in_two_profiles_is_told_once(world: DoctorWorld) -> None:
+    healthy(world)
+    edit(world, "bob", ".env", token("bob"), token("ann"))
+    checks = {row["check"] for row in world.findings()}
+    assert "conflicts.shared-identity" in checks and not any(each.startswith("teams.") for each in checks)
 
 
 def test_a_finding_names_the_line_that_differs(world: DoctorWorld) -> None:
