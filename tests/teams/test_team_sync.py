@@ -129,14 +129,14 @@ def test_a_members_own_channel_is_not_switched_off(world: SyncWorld) -> None:
 
 
 def test_a_key_that_a_members_channel_runs_on_is_its_own(world: SyncWorld) -> None:
-    """The account of Twilio is a tool's key, until the channel is on."""
-    world.write("default", {".env": world.read("default", ".env") + "TWILIO_ACCOUNT_SID=CANARY-twilio-of-lead\n"})
-    world.edit("ann", "config.yaml", "platforms:", "platforms:\n  sms: {enabled: true}")
-    world.write("ann", {".env": world.read("ann", ".env") + "TWILIO_ACCOUNT_SID=CANARY-twilio-of-ann\n"})
+    """The mail server is a setting of tools, until the channel is on."""
+    world.write("default", {".env": world.read("default", ".env") + "EMAIL_SMTP_HOST=smtp.of-lead.example\n"})
+    world.edit("ann", "config.yaml", "platforms:", "platforms:\n  email: {enabled: true}")
+    world.write("ann", {".env": world.read("ann", ".env") + "EMAIL_SMTP_HOST=smtp.of-ann.example\n"})
     found = world.sync()
-    assert [row for row in rows(found).get("ann", []) if row[1] == "TWILIO_ACCOUNT_SID"] == []
-    assert "CANARY-twilio-of-ann" in world.read("ann", ".env") and "of-lead" not in world.read("ann", ".env")
-    assert "CANARY-twilio-of-lead" in world.read("bob", ".env")
+    assert [row for row in rows(found).get("ann", []) if row[1] == "EMAIL_SMTP_HOST"] == []
+    assert "smtp.of-ann.example" in world.read("ann", ".env") and "of-lead" not in world.read("ann", ".env")
+    assert "smtp.of-lead.example" in world.read("bob", ".env")
 
 
 def test_the_teams_channel_is_never_switched(tmp_path: Path) -> None:
