@@ -181,7 +181,7 @@ class World:
 
         def rests() -> bool:
             for _ in range(10):  # one turn may follow another, and the channel notices the end a little later
-                if any(json.loads(state.read_bytes())["active_agents"] for state in states):
+                if any(_at_work(state) for state in states):
                     return False
                 time.sleep(0.1)
             return True
@@ -196,6 +196,13 @@ class World:
             for path in self.root.glob(pattern)
             if path.is_file() and not path.is_symlink() and wanted in path.read_bytes()
         }
+
+
+def _at_work(state: Path) -> bool:
+    try:
+        return bool(json.loads(state.read_bytes())["active_agents"])
+    except ValueError:  # being written right now
+        return True
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
