@@ -224,9 +224,10 @@ class Files:
         return fd
 
     def sync_folder(self, path: str) -> None:
-        """Force the names of a folder to the disk, where the file system can."""
+        """Force the names of a folder to the disk, where the file system can. It may be a link: people keep
+        `profiles` on another disk."""
         self.operation("fsync", path)
-        fd = os.open(path, _FOLDER)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         except OSError as error:

@@ -280,3 +280,21 @@ def test_a_hostile_alias_folder_is_no_way_out(world: World, tmp_path: Path) -> N
     world.ok("create", "work")
     world.ok("delete", "work", "--yes")
     assert target.read_text() == '#!/bin/sh\nexec hermes -p work "$@"\n', "a link is removed, not what it points to"
+
+
+def test_profiles_may_live_on_another_disk(world: World) -> None:
+    """`profiles` is a link: every change goes through it, and nothing is left half-made."""
+    elsewhere = world.root.parent / "other-disk"
+    elsewhere.mkdir()
+    (world.root / "profiles").symlink_to("../other-disk")
+    world.ok("create", "a", "--no-alias")
+    world.ok("clone", "a", "b", "--no-alias")
+    world.ok("rename", "b", "c")
+    world.ok("delete", "c", "--yes")
+    world.ok("restore", "c")
+    world.ok("team", "create", "t", "--lead", "a", "--members", "x")
+    world.ok("undo")
+    world.ok("delete", "a", "--yes")
+    world.ok("trash", "empty", "--yes")
+    assert world.names() == ["default", "c"] and strays(world) == []
+    assert sorted(path.name for path in elsewhere.iterdir()) == [".hermes-profiles", "c"]
