@@ -147,7 +147,8 @@ def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     for command in ("status", "list"):
         done = fleet.untouched_by(command, "--json")
-        assert set(done.data) == {"topology", "manager", "gateways", "conflicts"}
+        more = {"accounts"} if command == "status" else set()
+        assert set(done.data) == {"topology", "manager", "gateways", "conflicts", "unfinished_switch"} | more
         assert done.data["topology"] == "per-profile" and done.data["manager"] == "supervisor"
         assert [row["profile"] for row in done.data["gateways"]] == ["default", "night", "work"]
         for row in done.data["gateways"]:

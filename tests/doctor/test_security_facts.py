@@ -16,6 +16,7 @@ from hermes_profiles.doctor.findings import Severity, TightenMode
 from hermes_profiles.doctor.probes.rivals import RivalFacts
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.doctor.probes.services import ServiceFacts
+from hermes_profiles.doctor.probes.teams import TeamFacts
 from hermes_profiles.doctor.probes.tree import TreeFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Holdings
@@ -45,6 +46,7 @@ def facts(
     return Facts(
         Layout(HOME.parent.parent, Path("/home/alice")), load_catalog(), {}, uid, 0.0, "default", {"work": profile},
         None, NOTHING_MANAGED, around._replace(**tree), RivalFacts(), ServiceFacts(), RuntimeFacts(),
+        TeamFacts(),
     )  # fmt: skip
 
 

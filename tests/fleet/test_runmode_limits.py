@@ -181,3 +181,13 @@ def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None
     root.add("default", config="gateway:\n  multiplex_profiles: true\n")
     kept, (problem,) = spared(root.layout, mine, CATALOG, {})
     assert [mask.channel for mask in kept["default"]] == ["slack"] and "for anna, too" in problem.message
+
+
+@pytest.mark.parametrize("folder", ["pairing", "platforms/pairing"])
+def test_whom_pairing_let_in_is_listed_for_one_gateway(root: Root, folder: str) -> None:
+    root.add("default", env="# mine\n")
+    home = root.add("anna", env=WEIXIN.format("a", "a"))
+    (home / folder).mkdir(parents=True)
+    (home / folder / "weixin-approved.json").write_text('{"mum": {"user_name": "x", "approved_at": 1.0}}')
+    written = {(each.profile, each.key[0]): each.value for each in root.plan().isolations}
+    assert written == {("anna", "WEIXIN_ALLOWED_USERS"): "mum"}

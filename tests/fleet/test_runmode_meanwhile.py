@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from test_runmode_access import CATALOG, extra, profile
+from test_runmode_access import CATALOG, extra, lets_in, profile
 
+from hermes_profiles.fleet.runmode.access import judge_access
 from hermes_profiles.fleet.runmode.facts import ProfileFacts
 from hermes_profiles.fleet.runmode.findings import Weight
 from hermes_profiles.fleet.runmode.limits import judge_limits
-from hermes_profiles.fleet.runmode.meanwhile import judge_meanwhile
+from hermes_profiles.fleet.runmode.meanwhile import heard_meanwhile, judge_meanwhile, with_heard
 
 ADDRESSES = {"WEIXIN_BASE_URL": "https://a.example", "WEIXIN_CDN_BASE_URL": "https://c.example"}
 
@@ -21,22 +22,29 @@ def ann(**env: str) -> ProfileFacts:
     return profile("ann", "weixin", **env)
 
 
-def test_nobody_is_lost_when_default_knows_all_who_may_talk() -> None:
-    member = ann(WEIXIN_ALLOWED_USERS="mum,dad")
-    assert told(profile("default"), member) == [("unheard-meanwhile", Weight.NOTE)]
-    assert told(profile("default", WEIXIN_ALLOWED_USERS="mum"), member) == [("unheard-meanwhile", Weight.NOTE)]
-    for env in (
-        {"WEIXIN_ALLOWED_USERS": "dad, mum,x"}, {"WEIXIN_ALLOWED_USERS": "*"}, {"GATEWAY_ALLOWED_USERS": "mum,dad"},
-        {"WEIXIN_ALLOW_ALL_USERS": "true"}, {"GATEWAY_ALLOW_ALL_USERS": "1"},
-    ):  # fmt: skip
-        assert told(profile("default", **env), member) == []
+NOTE = [("unheard-meanwhile", Weight.NOTE)]
 
 
-def test_lists_in_config_count_too() -> None:
+def test_a_list_of_its_own_is_all_that_counts() -> None:
+    assert told(profile("default"), ann(WEIXIN_ALLOWED_USERS="mum,dad")) == []
+    assert told(profile("default"), ann(GATEWAY_ALLOWED_USERS="mum,dad")) == []
+    known = ann(WEIXIN_ALLOWED_USERS="mum")._replace(approved={"weixin": ("mum",)})
+    assert told(profile("default"), known) == []
+    more = known._replace(approved={"weixin": ("mum", "kid")})
+    assert told(profile("default", WEIXIN_ALLOWED_USERS="kid"), more) == NOTE, "default's is not asked"
+    for env in ({"WEIXIN_ALLOWED_USERS": "*"}, {"WEIXIN_ALLOW_ALL_USERS": "true"}, {"GATEWAY_ALLOW_ALL_USERS": "1"}):
+        assert told(profile("default"), ann(**env)._replace(approved={"weixin": ("kid",)})) == []
+
+
+def test_lists_in_config_are_heard_where_default_knows_them() -> None:
     for listed in (["mum"], "mum"):
         member = profile("ann", "weixin", extra(allow_from=listed))
-        assert told(profile("default"), member) == [("unheard-meanwhile", Weight.NOTE)]
-        assert told(profile("default", WEIXIN_ALLOWED_USERS="mum"), member) == []
+        assert told(profile("default"), member) == NOTE
+        for env in (
+            {"WEIXIN_ALLOWED_USERS": "dad, mum,x"}, {"WEIXIN_ALLOWED_USERS": "*"}, {"GATEWAY_ALLOWED_USERS": "mum,dad"},
+            {"WEIXIN_ALLOW_ALL_USERS": "true"}, {"GATEWAY_ALLOW_ALL_USERS": "1"},
+        ):  # fmt: skip
+            assert told(profile("default", **env), member) == []
 
 
 def test_who_is_let_in_by_nobody_loses_nothing() -> None:
@@ -62,7 +70,46 @@ def test_a_wechat_account_of_defaults_own_needs_all_its_addresses() -> None:
 
 
 def test_many_members_are_one_line_and_the_whole_judgement_has_it() -> None:
-    members = [profile(f"m{number}", "weixin", WEIXIN_ALLOWED_USERS="mum") for number in range(30)]
+    config = extra(allow_from=["mum"])
+    members = [profile(f"m{number}", "weixin", config) for number in range(30)]
     facts = {one.name: one for one in (profile("default"), *members)}
     (limit,) = [each for each in judge_limits(facts, CATALOG) if each.code == "unheard-meanwhile"]
     assert "m0, m1, m2 and 27 more" in limit.message and "mum" not in limit.message
+
+
+def heard(one: ProfileFacts, *others: ProfileFacts) -> str | None:
+    """Return the list that one profile gets; whoever is let in is heard then, and nobody else is let in."""
+    facts = {each.name: each for each in (profile("default"), one, *others)}
+    found = heard_meanwhile(facts)
+    after = with_heard(facts, found)
+    assert all(each.file == ".env" and each.key == ("WEIXIN_ALLOWED_USERS",) for each in found)
+    assert "mum" not in repr(found) + "".join(each.why for each in found)
+    if found:
+        assert [each for each in judge_meanwhile(after) if each.code == "unheard-meanwhile"] == []
+        assert not judge_access(after, CATALOG).limits and not heard_meanwhile(after)
+    for person in ("mum", "dad", "kid", "stranger"):
+        before, process = lets_in(one, dict(one.environment), person), dict(after["default"].environment)
+        assert before is lets_in(after[one.name], process, person), person
+    return next((each.value for each in found if each.profile == one.name), None)
+
+
+def test_a_list_in_config_comes_into_the_own_environment() -> None:
+    listed = extra(dm_policy="allowlist", allow_from=["mum", "dad"])
+    assert heard(profile("ann", "weixin", listed)) == "dad,mum"
+    assert heard(profile("ann", "weixin", listed, WEIXIN_ALLOWED_USERS="kid")) is None, "its own takes that one's place"
+    assert heard(profile("ann", "weixin", extra(dm_policy="pairing", allow_from=["mum"]))) is None
+    assert heard(profile("ann", "weixin", extra(dm_policy="disabled", allow_from=["mum"]))) is None
+    for env in ({"GATEWAY_ALLOWED_USERS": "mum"}, {"WEIXIN_ALLOW_ALL_USERS": "true"}):
+        assert heard(profile("ann", "weixin", listed, **env)) is None, "it would let somebody in, or change nothing"
+    groups = extra(dm_policy="allowlist", allow_from=["mum"], group_policy="allowlist", group_allow_from=["g"])
+    assert heard(profile("ann", "weixin", groups)) is None, "people of an allowed group would be kept out"
+    assert heard(profile("ann", "telegram")) is None and heard(profile("ann")) is None
+
+
+def test_whom_a_profile_let_in_by_pairing_is_listed() -> None:
+    carl = profile("carl", "weixin")._replace(approved={"weixin": ("kid",), "telegram": ("other",)})
+    facts = {"default": profile("default"), "carl": carl}
+    assert [each.value for each in heard_meanwhile(facts)] == ["kid"]
+    assert [each.profile for each in heard_meanwhile({**facts, "default": carl._replace(name="default")})] == ["carl"]
+    for odd in ("a b", "x\ny", "#", "'q'", "*", ""):
+        assert not heard_meanwhile({"carl": carl._replace(approved={"weixin": ("kid", odd)})}), odd

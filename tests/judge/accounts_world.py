@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -196,6 +197,33 @@ class World:
             for path in self.root.glob(pattern)
             if path.is_file() and not path.is_symlink() and wanted in path.read_bytes()
         }
+
+
+def heard(world: World) -> list[tuple[str, str, str]]:
+    """Return (account, person, word) of every answer of the model so far."""
+    return sorted(
+        (account, each.to, match[1])
+        for account, sent in world.ilink.sent.items()
+        for each in sent
+        if (match := re.match(r"heard (\S+)", each.text))
+    )
+
+
+def interrupted(world: World, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
+    """Let the friend of each member say two things, the second one while the agent works on the first; returns the
+    words answered by account once the last one that is waited for was answered."""
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-first-{member} take-time")
+    done = world.ilink.wait(lambda: sum("take-time" in str(each) for each in world.ilink.asked) >= len(members), 60)
+    assert done, world.logs()
+    for member in members:
+        world.ilink.say(token(member), friend(member), f"say-second-{member}")
+    for member in members:
+        said = f"heard say-{last}-{member} "
+        done = world.ilink.wait(lambda m=member, s=said: s in str(world.ilink.answers(token(m), friend(m))), 60)  # type: ignore[misc]
+        assert done, f"{said} was not answered: {dict(world.ilink.sent)}\n{world.logs()}"
+    world.idle()
+    return {account: [word for one, _, word in heard(world) if one == account] for account in world.ilink.sent}
 
 
 def _at_work(state: Path) -> bool:

@@ -12,7 +12,17 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from accounts_world import BOSS, World, account_id, eventually, friend, token, world_of
+from accounts_world import (
+    BOSS,
+    World,
+    account_id,
+    eventually,
+    friend,
+    heard,
+    interrupted,
+    token,
+    world_of,
+)
 
 pytestmark = pytest.mark.judge
 
@@ -33,16 +43,6 @@ def world() -> Iterator[World]:
     with world_of("accounts") as made:
         made.lead()
         yield made
-
-
-def heard(world: World) -> list[tuple[str, str, str]]:
-    """Return (account, person, word) of every answer of the model so far."""
-    return sorted(
-        (account, each.to, match[1])
-        for account, sent in world.ilink.sent.items()
-        for each in sent
-        if (match := re.match(r"heard (\S+)", each.text))
-    )
 
 
 @pytest.mark.parametrize("count", MANY)
@@ -209,23 +209,6 @@ def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(wo
     world.ilink.say(token(second), NEWCOMER, "say-last")
     world.answered(second, NEWCOMER, 2)
     assert {account for account, _, _ in heard(world)} == {token(second)}
-
-
-def interrupted(world: World, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
-    """Let the friend of each member say two things, the second one while the agent works on the first; returns the
-    words answered by account once the last one that is waited for was answered."""
-    for member in members:
-        world.ilink.say(token(member), friend(member), f"say-first-{member} take-time")
-    done = world.ilink.wait(lambda: sum("take-time" in str(each) for each in world.ilink.asked) >= len(members), 60)
-    assert done, world.logs()
-    for member in members:
-        world.ilink.say(token(member), friend(member), f"say-second-{member}")
-    for member in members:
-        said = f"heard say-{last}-{member} "
-        done = world.ilink.wait(lambda m=member, s=said: s in str(world.ilink.answers(token(m), friend(m))), 60)  # type: ignore[misc]
-        assert done, f"{said} was not answered: {dict(world.ilink.sent)}\n{world.logs()}"
-    world.idle()
-    return {account: [word for one, _, word in heard(world) if one == account] for account in world.ilink.sent}
 
 
 def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> None:

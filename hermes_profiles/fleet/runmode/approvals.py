@@ -33,6 +33,12 @@ class Carried(NamedTuple):
     steps: tuple[ReplaceFile, ...]
 
 
+def approved_people(home: Path, channel: str) -> tuple[str, ...]:
+    """Return whom a profile let in by pairing, wherever either kind of gateway keeps them."""
+    places = (home / folder / f"{channel}{_ENDING}" for folder in (OWN, SERVED))
+    return tuple(dict.fromkeys(person for place in places for person in _approved(place)))
+
+
 def carry_there(profile: str, home: Path) -> tuple[Carried, ...]:
     """Return how a named profile's approvals get to where a multiplexer asks for them; () when they are there."""
     found = []

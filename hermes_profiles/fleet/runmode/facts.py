@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
@@ -21,6 +22,8 @@ from hermes_profiles.profiles.discovery import read_meta, read_sections
 from hermes_profiles.profiles.holdings import Holdings, Managed, given, holdings
 from hermes_profiles.profiles.homefiles import ENVIRONMENT_FILES, HomeFiles
 
+from .approvals import approved_people
+
 ENV, CONFIG = ".env", "config.yaml"
 
 
@@ -31,7 +34,7 @@ class ProfileFacts(NamedTuple):
     a variable of `environment` stands (file, with the line where it is known); `config`: config.yaml with gateway.json
     below it; `held`: what it would hold; `disabled`: switched off for fleet commands; `jobs`: scheduled jobs that are
     on; `options`: kept options of its service that a multiplexer knows nothing of; `parts`: folders of its own that
-    only its own process would load.
+    only its own process would load; `approved`: channel → the people let in by pairing.
     """
 
     name: str
@@ -46,6 +49,7 @@ class ProfileFacts(NamedTuple):
     options: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    approved: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"ProfileFacts({self.name})"
@@ -86,6 +90,7 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
         disabled=read_meta(home)[0], jobs=_jobs(files), options=_options(kept),
         parts=tuple(part for part in ("plugins", "hooks") if _is_own(layout, home / part)),
         problems=(*held.problems, *problems),
+        approved={channel: people for channel in held.channels if (people := approved_people(home, channel))},
     )  # fmt: skip
 
 

@@ -1,23 +1,69 @@
 """What one gateway for all makes of a message that comes while the agent works on the one before. Pure.
 
 In Hermes 0.19.0 the adapter of a served profile hands it on without the profile's name (gateway/run.py,
-`_handle_active_session_busy_message`): the default's allow-list decides, and the default's adapter of the channel, if
-there is one, answers. Seen with a stand-in of WeChat's API (tests/judge/test_team_accounts.py).
+`_handle_active_session_busy_message`): who may talk is then read from the profile's own `.env`, and where that has no
+list, from the default's environment; lists in config.yaml and approvals by pairing count no more. And the default's
+adapter of the channel, if there is one, answers. Seen in tests/judge/test_team_mode_hermes.py.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.channel_view import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
-from .facts import ProfileFacts
-from .findings import Limit, Weight
+from .access import ALL, USERS, policies
+from .facts import ENV, ProfileFacts
+from .findings import Isolation, Limit, Weight
 
+# Where a list in a profile's `.env` does what `allow_from` in its config.yaml does, and is read before it.
+_HEARD_BY_LIST = ("weixin",)
+# What the id of a person looks like; what else an approval names could not stand in a list.
+_PERSON = re.compile(r"[\w@.:+/=|-]+")
+_TRUE = ("1", "true", "yes")
 _ASK_NOBODY = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 # Asked for without the profile's secrets where the settings do not have it (gateway/platforms/weixin.py, `__init__`).
 _WEIXIN = {"account_id": "WEIXIN_ACCOUNT_ID", "base_url": "WEIXIN_BASE_URL", "cdn_base_url": "WEIXIN_CDN_BASE_URL"}
+
+
+def heard_meanwhile(facts: Mapping[str, ProfileFacts]) -> tuple[Isolation, ...]:
+    """Return lists for the `.env` of served profiles, so that nobody is dropped who may talk to them.
+
+    They name whom config.yaml or an approval lets in already, and nobody else: one that would let somebody in, or
+    keep the people of a group out, is not written (`judge_meanwhile` then tells).
+    """
+    found = []
+    for name, one in facts.items():
+        for channel in _HEARD_BY_LIST if name != DEFAULT else ():
+            variable = f"{_prefix(channel)}_ALLOWED_USERS"
+            own = _ids(one.environment.get(variable))
+            people = _people(one, channel, own) if channel in one.held.channels else set()
+            if people - own and all(map(_PERSON.fullmatch, people)):
+                why = f"{variable}: {name} lists whom it lets in already, for nothing else counts while its agent works"
+                found.append(Isolation(name, ENV, (variable,), ",".join(sorted(people)), why))
+    return tuple(found)
+
+
+def _people(one: ProfileFacts, channel: str, own: set[str]) -> set[str]:
+    """Return whom a list may name that changes nothing else; nobody where no list can."""
+    if _hears_all(one, channel) or _ids(one.environment.get(USERS)):
+        return set()
+    direct, group = policies(one, channel, {})
+    if direct == "allowlist" and not own and group != "allowlist":
+        return _listed(one, channel)
+    return own | set(one.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
+
+
+def with_heard(facts: Mapping[str, ProfileFacts], heard: Sequence[Isolation]) -> Mapping[str, ProfileFacts]:
+    """Return the facts as they are once these lists are written."""
+    changed = dict(facts)
+    for each in heard:
+        one = changed[each.profile]
+        written = {each.key[0]: each.value}
+        changed[each.profile] = one._replace(environment={**one.environment, **written}, scope={**one.scope, **written})
+    return changed
 
 
 def judge_meanwhile(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
@@ -58,29 +104,42 @@ def _does_not_start(default: ProfileFacts) -> Iterator[Limit]:
 
 
 def _unheard(default: ProfileFacts, served: Sequence[ProfileFacts], channel: str) -> Iterator[Limit]:
-    prefix = {"qqbot": "QQ"}.get(channel, channel.upper())
-    variable, everybody = f"{prefix}_ALLOWED_USERS", (f"{prefix}_ALLOW_ALL_USERS", "GATEWAY_ALLOW_ALL_USERS")
-    if any(default.environment.get(name, "").strip().lower() in ("1", "true", "yes") for name in everybody):
-        return
-    heard = {*_ids(default.environment.get(variable)), *_ids(default.environment.get("GATEWAY_ALLOWED_USERS"))}
-    unheard = [one for one in served if "*" not in heard and _callers(one, channel, variable) - heard]
+    variable = f"{_prefix(channel)}_ALLOWED_USERS"
+    unheard = [one for one in served if _drops(one, default, channel, variable)]
     if unheard:
         yield Limit(
             DEFAULT, "unheard-meanwhile",
-            f"what is said to {_named(unheard)} on {channel} while their agent works is dropped: default's {variable} "
-            "decides then, and does not name who may talk to them", Weight.NOTE, str(default.home / ".env"),
-            f"name them there before the switch: `hermes-profiles env set default {variable}`; it opens no member to "
-            "them, for each gets a list of its own",
+            f"what some people say to {_named(unheard)} on {channel} while their agent works is dropped: only the list "
+            f"in {variable} of their own `.env` counts then", Weight.NOTE, str(unheard[0].home / ENV),
+            f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
         )  # fmt: skip
 
 
-def _callers(one: ProfileFacts, channel: str, variable: str) -> set[str]:
-    extra = below(below(mapping(one.config.get("platforms")), channel), "extra")
-    listed = extra.get("allow_from")
-    return {
-        *_ids(one.environment.get(variable)), *_ids(one.environment.get("GATEWAY_ALLOWED_USERS")),
-        *_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")),
-    }  # fmt: skip
+def _drops(one: ProfileFacts, default: ProfileFacts, channel: str, variable: str) -> bool:
+    """Return whether somebody may talk to a profile and is not heard while its agent works."""
+    lists = (_ids(one.environment.get(name)) for name in (variable, USERS))
+    own = {person for each in lists for person in each}
+    asked = one if own else default
+    if _hears_all(one, channel) or (not own and _hears_all(default, channel)):
+        return False
+    heard = {person for name in (variable, USERS) for person in _ids(asked.environment.get(name))}
+    return bool({*own, *_listed(one, channel), *one.approved.get(channel, ())} - heard)
+
+
+def _prefix(channel: str) -> str:
+    return {"qqbot": "QQ"}.get(channel, channel.upper())
+
+
+def _hears_all(one: ProfileFacts, channel: str) -> bool:
+    prefix = _prefix(channel)
+    if any(one.environment.get(name, "").strip().lower() in _TRUE for name in (f"{prefix}_ALLOW_ALL_USERS", ALL)):
+        return True
+    return any("*" in _ids(one.environment.get(name)) for name in (f"{prefix}_ALLOWED_USERS", USERS))
+
+
+def _listed(one: ProfileFacts, channel: str) -> set[str]:
+    listed = below(below(mapping(one.config.get("platforms")), channel), "extra").get("allow_from")
+    return set(_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")))
 
 
 def _ids(text: str | None) -> set[str]:

@@ -28,6 +28,7 @@ from .approvals import Carried, carry_there
 from .facts import ProfileFacts, multiplex_setting
 from .findings import Isolation, Limit, Weight
 from .limits import judge_limits, switched_off
+from .meanwhile import heard_meanwhile, with_heard
 from .record import COMMAND, MULTIPLEX, Record
 
 VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
@@ -60,8 +61,10 @@ def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catal
 
     Raises DocumentError for a file that cannot be edited with certainty, Refused for one that others read, too.
     """
+    heard = heard_meanwhile(facts)
+    facts = with_heard(facts, heard)
     access = judge_access(facts, catalog)
-    isolations = (*access.isolations, *switched_off(facts, catalog))
+    isolations = (*heard, *access.isolations, *switched_off(facts, catalog))
     limits = (
         *_overruled(facts), *judge_limits(facts, catalog), *open_without_opt_in(facts), *access.limits,
         *new_people(facts), *_conversations(facts),

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts_world import BOSS, QUICK, World, account_id, eventually, friend, token, world_of
+from accounts_world import BOSS, QUICK, World, account_id, eventually, friend, interrupted, token, world_of
 from real_hermes import hermes_python
+from ruamel.yaml import YAML
 from shim_stage import NO_NETWORK
 
 pytestmark = pytest.mark.judge
@@ -49,12 +50,17 @@ class Ours:
     def mode(self, *words: str) -> Any:
         return self.run("hermes_profiles.cli", "team", "run-mode", *words)
 
-    def kept(self) -> dict[str, bytes]:
-        found = {}
+    def kept(self) -> dict[str, Any]:
+        """Return what is in the files that a switch writes; Hermes itself notes its first conversation in config.yaml,
+        and writes all of it anew then."""
+        found: dict[str, Any] = {}
         for name in ("default", *MEMBERS):
-            for file in (".env", "config.yaml", "platforms/pairing/weixin-approved.json"):
+            for file in (".env", "platforms/pairing/weixin-approved.json"):
                 path = self.world.home(name) / file
                 found[f"{name} {file}"] = path.read_bytes() if path.exists() else b"-"
+            config = YAML(typ="safe").load((self.world.home(name) / "config.yaml").read_bytes())
+            config.pop("onboarding", None)
+            found[f"{name} config.yaml"] = config
         return found
 
     def end(self) -> None:
@@ -80,8 +86,6 @@ def ours() -> Iterator[Ours]:
             with (world.home(name) / ".env").open("a") as env:
                 env.write("".join(f"{key}={value}\n" for key, value in NO_NETWORK.items()))
                 env.write("HERMES_ALLOW_ROOT_GATEWAY=1\n")
-        with (world.root / ".env").open("a") as env:
-            env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
         runtime = tempfile.mkdtemp(prefix="hp-")
         commands = Ours(world, runtime)
         try:
@@ -110,11 +114,13 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
 
 
 def test_the_same_people_are_answered_by_one_gateway_and_by_many(ours: Ours) -> None:
+    with (ours.world.root / ".env").open("a") as env:
+        env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
     ours.gateways("install", *MEMBERS, "--start")
     ours.world.polled()
     expected = {"anna": {friend("anna"), BOSS}, "bob": {friend("bob")}, "carl": {friend("carl"), BOSS}}
     assert who_is_answered(ours) == expected
-    kept = ours.kept()  # Hermes itself notes the first conversation in config.yaml
+    kept = ours.kept()
     data = ours.mode("multiplex")
     assert {each["key"] for each in data["isolated"]} == {"GATEWAY_ALLOW_ALL_USERS", "WEIXIN_ALLOWED_USERS"}
     status = ours.gateways("status")
@@ -155,3 +161,30 @@ def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
     states = {row["profile"]: row["state"] for row in ours.gateways("status")["gateways"]}
     assert states["default"] == "stopped" and {states[name] for name in MEMBERS} <= {"running", "degraded"}
     assert {**ours.kept(), "carl .env": b""} == {**kept, "carl .env": b""}
+
+
+def test_nobody_is_dropped_who_writes_while_an_agent_works(ours: Ours) -> None:
+    """0.19.0 goes by the list in a member's own `.env` alone then: those in its config.yaml, and whom pairing let in,
+    are written there."""
+    ours.gateways("install", *MEMBERS, "--start")
+    ours.world.polled()
+    kept = ours.kept()
+    data = ours.mode("multiplex")
+    assert {each["profile"] for each in data["isolated"] if each["key"] == "WEIXIN_ALLOWED_USERS"} == set(MEMBERS)
+    ours.world.ilink.reset()
+    words = interrupted(ours.world, MEMBERS, "second")
+    assert {account: said[-1] for account, said in words.items()} == {
+        token(one): f"say-second-{one}" for one in MEMBERS
+    }
+    for member in MEMBERS:
+        ours.world.ilink.say(token(member), "stranger", "say-stranger")
+        for other in set(MEMBERS) - {member}:
+            ours.world.ilink.say(token(member), friend(other), "say-foreign")
+    ours.world.ilink.wait(lambda: False, 4.0)
+    for member in MEMBERS:
+        answered = {
+            person for person in ("stranger", *map(friend, MEMBERS)) if ours.world.ilink.answers(token(member), person)
+        }
+        assert answered == {friend(member)}, member
+    ours.mode("processes")
+    assert ours.kept() == kept
