@@ -178,7 +178,9 @@ class World:
 
     def idle(self) -> None:
         """Wait until no agent works any more: what is said to one at work has a way of its own."""
-        states = [self.home(profile) / "gateway_state.json" for profile in self.running]
+        profiles = tuple(self.running) or ("default", *self.members)  # those that run as services
+        found = (self.home(profile) / "gateway_state.json" for profile in profiles)
+        states = [path for path in found if path.exists()]
 
         def rests() -> bool:
             for _ in range(10):  # one turn may follow another, and the channel notices the end a little later

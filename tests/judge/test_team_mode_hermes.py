@@ -107,6 +107,7 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
     for member in ("anna", "carl"):
         ours.world.answered(member, BOSS)
     ilink.wait(lambda: False, 4.0)  # so long nobody else is answered
+    ours.world.idle()  # a turn that a stop cuts off is taken up again, and what is said meanwhile interrupts it
     return {
         member: {person for person in (friend(member), BOSS, "stranger") if ilink.answers(token(member), person)}
         for member in MEMBERS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ import pytest
 from accounts_world import World, account_id, eventually, friend, token, world_of
 from cli_world import World as Commands
 from command_runner import GATEWAYS, Done, Runner
+from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
 MEMBERS = ("m01", "m02", "m03")
@@ -50,7 +50,7 @@ def _gateways(ours: Commands, *words: str) -> Done:
 def _serve(world: World, ours: Commands) -> None:
     """Have one gateway serve all, as a service."""
     world.multiplex()
-    done = _gateways(ours, "install", "default", "--start", "--python", sys.executable)
+    done = _gateways(ours, "install", "default", "--start", "--python", hermes_python())
     assert done.code == 0, done
     world.polled()
 
