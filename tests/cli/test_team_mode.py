@@ -9,6 +9,8 @@ import pytest
 from command_runner import Runner
 from multiplex_world import MultiplexWorld
 
+from hermes_profiles.cli.commands.team_mode import run_mode
+
 
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
@@ -27,6 +29,13 @@ def test_it_says_which_it_is(team: MultiplexWorld) -> None:
     assert data["mode"] == "processes" and data["unfinished"] is False
     assert [row["served_by"] for row in data["profiles"]] == [None, None, None]
     assert [row["team"] for row in data["profiles"]] == [None, "weixin", "weixin"]
+
+
+def test_every_example_runs(team: MultiplexWorld) -> None:
+    team.gok("install", "--start")
+    for line in run_mode.examples:  # type: ignore[attr-defined]
+        done = team.call(*line.split()[1:])
+        assert done.code == 0, (line, done)
 
 
 def test_there_and_back(team: MultiplexWorld) -> None:
