@@ -56,6 +56,7 @@ def run_under_systemd(
     paths = (REPOSITORY, REPOSITORY / "tests", REPOSITORY / "tests/services")
     environment = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+        "HERMES_PROFILES_NIGHTLY": os.environ.get("HERMES_PROFILES_NIGHTLY", ""),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
     }  # fmt: skip
     done = subprocess.run(

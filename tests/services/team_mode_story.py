@@ -19,6 +19,9 @@ from multiplex_world import MultiplexWorld
 
 HOME = Path(os.environ["HOME"])
 
+# Ten times by night; tests/cli/test_team_mode.py does it ten times always, under supervisord.
+TIMES = 10 if os.environ.get("HERMES_PROFILES_NIGHTLY") == "1" else 3
+
 
 def units() -> dict[str, tuple[str, str, bytes]]:
     """Return unit → (enabled, active, definition and drop-in) as systemd and the disk have them."""
@@ -45,7 +48,7 @@ def main() -> dict[str, Any]:
     world.gok("stop", "carl")
     files, before = world.kept(), units()
     seen: dict[str, Any] = {"before": {name: row[:2] for name, row in before.items()}, "there": [], "same": []}
-    for _ in range(10):
+    for _ in range(TIMES):
         world.moded("multiplex")
         seen["there"].append([world.states(), {name: row[:2] for name, row in units().items()}])
         world.moded("processes")
