@@ -27,10 +27,11 @@ def carry_out(session: Session, plan: ChangePlan | None, data: dict[str, Any], *
 
 def closing_lines(data: dict[str, Any], profiles: Iterable[str]) -> Iterable[str]:
     """Yield what is said after a change of settings: that it was none, or when gateways take it up."""
+    names = " ".join(profiles)
     if data["changed"] and data["dry_run"]:
         yield "dry run: nothing was changed"
-    elif data["changed"]:
-        yield f"  a gateway that runs reads it after `hermes-gateways restart {' '.join(profiles)}`"
+    elif data["changed"] and names:
+        yield f"  a gateway that runs reads it after `hermes-gateways restart {names}`"
 
 
 def one_line(value: Value) -> str:

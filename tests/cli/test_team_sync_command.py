@@ -103,3 +103,8 @@ def test_a_root_without_teams_is_in_order(world: World) -> None:
     for word in ("sync", "check"):
         done = world.runner.call("team", word)
         assert done.code == 0 and "there is no team" in done.stdout
+
+
+def test_a_restart_is_named_only_where_something_is_to_be_read(team: World) -> None:
+    kept = team.runner.call("team", "sync", "weixin", "--own", "anna:model")
+    assert kept.code == 0 and "restart" not in kept.stdout
