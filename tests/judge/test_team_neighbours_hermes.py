@@ -86,6 +86,7 @@ def test_who_leaves_is_answered_for_no_more_and_the_others_are(world: World, our
     assert world.answered("m01", friend("m01"))[0] == "heard say-back-m01 · persona the-lead · skills first · turns 1"
 
 
+@pytest.mark.skipif(os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="takes long: HERMES_PROFILES_NIGHTLY=1")
 def test_who_goes_on_alone_has_its_own_persona_and_skills(world: World, ours: Commands) -> None:
     assert ours.run("team", "remove", "m01", "--keep-profile").code == 0
     (world.root / "SOUL.md").write_text("You are persona-of-another.\n")
