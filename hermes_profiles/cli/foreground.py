@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def in_foreground(words: Sequence[str], *, environment: Mapping[str, str], folder: str) -> tuple[int, bool]:
+def in_foreground(
+    words: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: str | None = None,
+    stdout: int | None = None,
+) -> tuple[int, bool]:  # fmt: skip
     """Run a program that talks to the person at the terminal; return its exit code, negative for a signal, and whether
     Ctrl-C was pressed.
 
-    What it says goes to our stderr: our stdout is for the answer. Ctrl-C reaches both of us and is its alone to heed;
-    SIGTERM is passed on. The terminal is as before afterwards, however the program ended. Raises OSError.
+    `environment`, `folder`, `stdout`: ours where none is given. Ctrl-C reaches both of us and is its alone to heed;
+    SIGTERM is passed on, and ends us when it has ended. The terminal is as before afterwards, however the program
+    ended. Raises OSError.
     """
     import signal
     import subprocess
@@ -28,11 +32,14 @@ def in_foreground(words: Sequence[str], *, environment: Mapping[str, str], folde
 
     modes = _terminal()
     # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
-    interrupt = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is not signal.SIG_IGN:  # who ignores it has it ignored in the program, too
+        signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     terminate = signal.signal(signal.SIGTERM, pass_on)  # before there is a child: it would outlive us otherwise
     try:
         sys.stderr.flush()
-        with subprocess.Popen(list(words), env=dict(environment), cwd=folder, stdout=sys.stderr.fileno()) as process:
+        given = dict(environment) if environment is not None else None
+        with subprocess.Popen(list(words), env=given, cwd=folder, stdout=stdout) as process:
             running.append(process)
             for number in ended:
                 process.send_signal(number)

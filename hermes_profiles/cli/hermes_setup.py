@@ -6,6 +6,7 @@ services afterwards; `_configure_platform`, which it calls for the channel that 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def run_setup(
     given = {name: value for name, value in given.items() if not catalog.channels_of(name)}
     given["HERMES_HOME"] = str(place)
     try:
-        code, pressed = in_foreground([str(python), "-c", _SCRIPT, channel], environment=given, folder=str(place))
+        code, pressed = in_foreground(
+            [str(python), "-c", _SCRIPT, channel], environment=given, folder=str(place),
+            stdout=sys.stderr.fileno(),  # our stdout is for the answer
+        )  # fmt: skip
     except OSError as error:
         raise Failed(
             f"{python} cannot be run: {(error.strerror or '').lower()}", target=str(python), code="no-hermes",

@@ -256,8 +256,12 @@ def _become(hermes: str, words: Sequence[str]) -> NoReturn:
     try:
         os.execv(hermes, [hermes, *words])  # noqa: S606  (that is what it is for)
     except OSError as error:
-        _say(f"{hermes}: {(error.strerror or '').lower()}")
-        raise SystemExit(126) from None
+        _cannot_run(hermes, error)
+
+
+def _cannot_run(hermes: str, error: OSError) -> NoReturn:
+    _say(f"{hermes}: {(error.strerror or '').lower()}")
+    raise SystemExit(126) from None
 
 
 def _no_hermes() -> NoReturn:
@@ -269,7 +273,13 @@ def _examine(hermes: str, choice: Choice) -> NoReturn:
     """Have Hermes' own doctor look, then ours. Its exit code counts where it is not 0."""
     if not hermes:
         _no_hermes()
-    code = _foreground(hermes, choice.words)
+    from .foreground import in_foreground
+
+    try:
+        code, pressed = in_foreground([hermes, *choice.words])
+    except OSError as error:
+        _cannot_run(hermes, error)
+    code = int(ExitCode.INTERRUPTED) if pressed else code if code >= 0 else 128 - code
     if code not in (0, 1):  # ended by a signal, or it did not take the words
         raise SystemExit(code)
     from . import output, profiles
@@ -280,35 +290,3 @@ def _examine(hermes: str, choice: Choice) -> NoReturn:
     except SystemExit as end:
         raise SystemExit(code or end.code) from None
     raise SystemExit(int(ExitCode.FAILED))
-
-
-def _foreground(program: str, words: Sequence[str]) -> int:
-    """Run a program that has the terminal to itself; return its exit code, 128 and the number for a signal, 130 when
-    Ctrl-C was pressed. What ends us ends it: Ctrl-C reaches both, SIGTERM is passed on."""
-    import signal
-    import subprocess
-
-    pressed: list[int] = []
-    ended: list[int] = []
-    running: list[subprocess.Popen[bytes]] = []
-
-    def pass_on(number: int, _frame: object) -> None:
-        ended.append(number)
-        for process in running:
-            process.send_signal(number)
-
-    # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
-    signal.signal(signal.SIGTERM, pass_on)  # before there is a child: it would outlive us otherwise
-    with subprocess.Popen([program, *words]) as process:
-        running.append(process)
-        for number in ended:
-            process.send_signal(number)
-        code = process.wait()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if pressed:
-        return int(ExitCode.INTERRUPTED)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    return code if code >= 0 else 128 - code
