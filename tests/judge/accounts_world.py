@@ -19,6 +19,7 @@ from typing import Any
 from hermes_judge import environment, far_folder
 from ilink_stand_in import Ilink
 from real_hermes import hermes_python
+from ruamel.yaml import YAML
 from shim_stage import NO_NETWORK
 
 KEY = "sk-CANARY-model-0123456789"
@@ -123,8 +124,11 @@ class World:
         path.write_text(content)
 
     def multiplex(self, *, on: bool = True) -> None:
-        """Switch Hermes' multiplexing on in the lead's config.yaml, by hand."""
-        config = json.loads((self.root / "config.yaml").read_bytes())
+        """Switch Hermes' multiplexing on in the lead's config.yaml, by hand.
+
+        Hermes may have written the file anew: to the first message ever it adds what it has offered.
+        """
+        config = YAML(typ="safe").load((self.root / "config.yaml").read_bytes())
         (self.root / "config.yaml").write_text(json.dumps({**config, "gateway": {"multiplex_profiles": on}}))
 
     def serve(self, mode: str) -> None:
