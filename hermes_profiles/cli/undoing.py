@@ -11,6 +11,7 @@ from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.fleet import awake
 from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.fleet.runmode.record import note_renamed
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.names import DEFAULT
@@ -130,6 +131,7 @@ class Undoing:
     def finish(self) -> list[Problem]:
         """Have managers forget what is gone and load what is back; returns warnings. What does not run again is in
         `errors`."""
+        note_renamed(self._session.layout, self._renamed())
         warnings = [problem for each in self._going for problem in forget(each)]
         for each in self._touched:
             if not each.goes:
@@ -145,6 +147,11 @@ class Undoing:
                 self.errors += started(self._session, back[name], name)
         warnings += self._served_again()
         return [*warnings, *self._session.manager_problems]
+
+    def _renamed(self) -> dict[str, str]:
+        """Return the profiles that have another name after the undo."""
+        names = {self._session.layout.home(name): name for name in self._names}
+        return {names[old]: names[new] for old, new in self._moves.items() if old in names and new in names}
 
     def _served_again(self) -> list[Problem]:
         """Have a multiplexer serve what is there now; returns warnings."""

@@ -278,3 +278,22 @@ def test_undo_takes_the_services_along(team: MultiplexWorld) -> None:
     assert team.states() == {"default": "running", "anna": "served", "bob": "served"}
     team.moded("processes")
     assert team.kept() == files and team.services() == services
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_a_member_renamed_meanwhile_is_found_on_the_way_back(team: MultiplexWorld, taken_back: bool) -> None:
+    (team.root / ".env").write_text("WEIXIN_ALLOWED_USERS=boss\n")
+    team.member("bob", config="platforms:\n  weixin: {enabled: true, extra: {dm_policy: pairing}}\n")
+    team.approve("bob", "carla")
+    team.gok("install", "--start")
+    files = team.kept()
+    team.moded("multiplex")
+    team.ok("rename", "bob", "rob")
+    name = "rob"
+    if taken_back:
+        team.ok("undo")
+        name = "bob"
+    assert team.states()[name] == "served" and team.services()[name] == (True, False, False)
+    team.moded("processes", "--yes")
+    assert team.kept() == {path.replace("profiles/bob", f"profiles/{name}"): file for path, file in files.items()}
+    assert team.services()[name] == (True, True, True) and team.states()[name] == "running"

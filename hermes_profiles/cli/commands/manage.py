@@ -25,7 +25,7 @@ from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.cli.undoing import Undoing
-from hermes_profiles.fleet.runmode.record import is_switch
+from hermes_profiles.fleet.runmode.record import is_switch, note_renamed
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.model.result import ExitCode, Problem, Result
 from hermes_profiles.profiles import lifecycle
@@ -117,6 +117,8 @@ def rename(
         with going.down(dry_run=dry_run):
             plan = going.with_services(plan)
             carry_out(session, plan, data, dry_run=dry_run)
+        if not dry_run:
+            note_renamed(session.layout, {source: target})
         warnings += going.finish(dry_run=dry_run)
         follow = f"; links of {team_neighbours.named(data['followers'])} follow" if data["followers"] else ""
         line = f"{source} is {target} now, at {data['path']}{follow}"

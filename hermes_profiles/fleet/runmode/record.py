@@ -155,6 +155,28 @@ def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> N
         write(layout, record._replace(services={**record.services, **changed}))
 
 
+def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
+    """Note that profiles have another name now (old → new): the way back finds them by it. Raises Failed."""
+    record = read(layout)
+    if record is None or not names:
+        return
+
+    def followed(rows: Mapping[str, Any]) -> dict[str, Any]:
+        return {names.get(name, name): row for name, row in rows.items()}
+
+    folders = {f"profiles/{old}/": f"profiles/{new}/" for old, new in names.items()}
+    absent = tuple(
+        next((new + path.removeprefix(old) for old, new in folders.items() if path.startswith(old)), path)
+        for path in record.absent
+    )
+    changed = record._replace(
+        services=followed(record.services), isolated=followed(record.isolated), approvals=followed(record.approvals),
+        absent=absent,
+    )  # fmt: skip
+    if changed != record:
+        write(layout, changed)
+
+
 def forget(layout: Layout) -> None:
     """Take the record away: all is as it was. Raises Failed."""
     from hermes_profiles.changes.runtime import remove_runtime

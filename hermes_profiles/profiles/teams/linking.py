@@ -20,8 +20,8 @@ class LinkChange(NamedTuple):
     """One path of a member that is not as it should be.
 
     `action`: add, set (another link is there), replace (a folder or file is there), remove, own (a copy is to take the
-    place of the link, for the member keeps it for itself); `found`: what is there,
-    in words, "" for nothing; `target`: the text of the link to be.
+    place of the link, for the member keeps it for itself); `found`: what is there, in words, "" for nothing; `target`:
+    the text of the link to be.
     """
 
     path: str
