@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY, SWITCH
 from command_runner import CANARY, LeakedCanary, Runner
 
-_KEPT = ("HERMES_JUDGE_PYTHON", "HERMES_PROFILES_NIGHTLY")  # switches of the test suite itself
+_KEPT = ("HERMES_JUDGE_PYTHON", SWITCH)  # switches of the test suite itself
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
@@ -88,8 +89,12 @@ sys.addaudithook(_no_secret_in_arguments)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for real gateways and managers: begun last, they would keep one worker alone."""
+    """Begin with the tests that wait for real gateways and managers: begun last, they would keep one worker alone. By
+    day leave out what is marked `nightly`."""
     items.sort(key=lambda item: item.get_closest_marker("judge") is None and item.get_closest_marker("systemd") is None)
+    for item in items:
+        if not NIGHTLY and item.get_closest_marker("nightly") is not None:
+            item.add_marker(pytest.mark.skip(reason=f"takes long: {SWITCH}=1"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from by_night import NIGHTLY, sample, up_to
 from changes_world import (
     PLANS,
     Breaking,
@@ -33,7 +34,6 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_from_trash_files, trash_entries
 from hermes_profiles.model.result import HermesProfilesError
 
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 FAULTS = [errno.ENOSPC, errno.EACCES, errno.EIO, KeyboardInterrupt]
 
 Job = Callable[[World, Files | None], object]
@@ -129,7 +129,7 @@ def test_a_failure_of_any_operation_changes_nothing(
     job: str, fault: int | type[BaseException], worlds: Iterator[World]
 ) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(1, operations + 1):
+    for at in up_to(operations, 2 if fault == errno.ENOSPC else 5, end=4):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -152,7 +152,7 @@ def test_a_failure_of_any_operation_changes_nothing(
 @pytest.mark.parametrize("job", JOBS)
 def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(1, operations + 1, 1 if NIGHTLY else 3):
+    for at in up_to(operations, 5):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -169,7 +169,7 @@ def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, 
 def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
     outcomes = set()
-    for at in range(1, operations + 1):
+    for at in up_to(operations, 3, end=5):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -185,8 +185,8 @@ def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, wo
 @pytest.mark.parametrize("job", JOBS)
 def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(3, operations + 1, 1 if NIGHTLY else 13):
-        for again in range(1, 200, 1 if NIGHTLY else 7):
+    for at in range(3, operations + 1, 1 if NIGHTLY else 23):
+        for again in range(1, 200, 1 if NIGHTLY else 11):
             world = next(worlds)
             prepare, run = JOBS[job]
             prepare(world)
@@ -203,9 +203,9 @@ def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
 def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
     operations, new = _measure(next(worlds), job)
     # The last operations write that it is done: from then on it must not be taken back any more.
-    last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1 if NIGHTLY else -11)
-    for at in (*last, *others):
-        for later in range(1, 200, 1 if NIGHTLY else 6):
+    last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1)
+    for at in (*sample(last, 2), *sample(others, 17)):
+        for later in range(1, 200, 1 if NIGHTLY else 9):
             world = next(worlds)
             prepare, run = JOBS[job]
             prepare(world)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY
 from cli_world import World, picture, strays
 from command_runner import Runner
 from openclaw_world import OpenClaw, token
@@ -21,7 +22,7 @@ from hermes_profiles.model.layout import Layout
 
 Words = tuple[str, ...]
 # Each operation is a place to be killed at; every seventh of them is enough for a look, and all of them at night.
-STEP = 1 if os.environ.get("HERMES_PROFILES_NIGHTLY") == "1" else 7
+STEP = 1 if NIGHTLY else 7
 
 
 def _openclaw(world: World) -> Words:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from by_night import NIGHTLY
 from command_runner import Runner
 from multiplex_world import MultiplexWorld
 
@@ -57,6 +58,7 @@ def test_there_and_back(team: MultiplexWorld) -> None:
 
 
 def test_ten_times_there_and_back_leave_all_as_it_was(team: MultiplexWorld) -> None:
+    """Three times by day."""
     config = "# mine\nmodel:   gpt-5  # the big one\nplatforms: {telegram: {enabled: false}}\nx: 1"
     (team.root / "config.yaml").write_text(config)  # no line end at its end
     (team.home("default") / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS=boss")
@@ -67,7 +69,7 @@ def test_ten_times_there_and_back_leave_all_as_it_was(team: MultiplexWorld) -> N
     team.gok("install", "bob", "--no-enable")
     files, services = team.kept(), team.services()
     written_at = (team.root / "config.yaml").stat().st_mtime_ns
-    for _ in range(10):
+    for _ in range(10 if NIGHTLY else 3):
         team.moded("multiplex")
         assert team.states()["zoe"] == "served" and team.kept() != files
         team.moded("processes")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
+from by_night import NIGHTLY
 from hypothesis import HealthCheck, settings
 
-NIGHTLY = bool(os.environ.get("HERMES_PROFILES_NIGHTLY"))
 examples = settings(
     max_examples=2000 if NIGHTLY else 100,
     deadline=None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY
 from real_hermes import hermes_python
 from test_envfile import READ
 
@@ -92,8 +93,8 @@ PIECES = [
 
 def yaml_samples() -> list[bytes]:
     """Return hand-picked and random texts; the random ones are the same in every run unless it is a long one."""
-    source = random.Random(None if os.environ.get("HERMES_PROFILES_NIGHTLY") else 19)
-    count = 20000 if os.environ.get("HERMES_PROFILES_NIGHTLY") else 3000
+    source = random.Random(None if NIGHTLY else 19)
+    count = 20000 if NIGHTLY else 3000
     texts = [
         "",
         "# c\n",

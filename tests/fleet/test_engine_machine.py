@@ -5,9 +5,9 @@ HERMES_PROFILES_NIGHTLY=1 runs a thousand fleets.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
+from by_night import NIGHTLY
 from fleet_fakes import Nature, World, act
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -19,7 +19,6 @@ from hermes_profiles.fleet.state import GatewayState
 from hermes_profiles.model.result import ExitCode, NotFound
 from hermes_profiles.services.managers.base import Activity
 
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 NAMES = ("a", "b", "c", "d", "e", "f")
 K = OutcomeKind
 UP = (K.STARTED, K.RESTARTED)

@@ -8,7 +8,6 @@ First it must find the channel in the source; a case where it does not would pro
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from by_night import NIGHTLY
 from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
 from free_ports import free_port
@@ -41,7 +41,6 @@ from hermes_profiles.profiles.roots import profile_names
 pytestmark = pytest.mark.judge
 
 CATALOG = load_catalog()
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 # Newer Hermes knows them; 0.19.0 ignores what it does not know.
 NOT_IN_0_19 = {"buzz", "a2a", "onebot"}
 MODEL = "model:\n  default: anthropic/claude\n  provider: openrouter\nterminal:\n  timeout: 60\n"

@@ -173,6 +173,7 @@ def test_the_stand_in_sees_two_pollers_of_one_token() -> None:
         assert (api.conflicts, api.most_at_once, dict(api.polls)) == (1, 2, {"one": 1, "two": 1})
 
 
+@pytest.mark.nightly
 def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gateways: Gateways) -> None:
     shared = ("api_server", "telegram")
     for profile in ("one", "two"):

@@ -89,6 +89,7 @@ def test_the_holder_and_the_parked_one_are_named_as_they_are(clones: Clones) -> 
     )
 
 
+@pytest.mark.nightly
 def test_a_token_from_the_environment_is_a_bot_that_the_doctor_sees(clones: Clones) -> None:
     for profile in ("one", "two"):
         clones.make(profile)

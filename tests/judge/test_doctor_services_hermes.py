@@ -14,6 +14,7 @@ ALL = ["default", "one", "two"]
 pytestmark = [pytest.mark.judge, pytest.mark.systemd]
 
 
+@pytest.mark.nightly
 def test_services_of_hermes_itself_are_at_most_a_remark() -> None:
     python = judge_with_telegram()
     with live_home() as home:

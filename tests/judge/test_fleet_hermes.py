@@ -29,6 +29,7 @@ def test_a_fleet_lives_under_systemd() -> None:
         assert done.stdout.splitlines()[-1] == "told"
 
 
+@pytest.mark.nightly
 def test_a_fleet_lives_under_the_embedded_supervisord() -> None:
     python = judge_with_telegram()
     with live_home() as home:
@@ -59,6 +60,7 @@ def test_services_that_nobody_starts_through_us_are_as_safe() -> None:
         assert api.polls.total() > 0 and (api.conflicts, api.most_at_once) == (0, 1)
 
 
+@pytest.mark.nightly
 def test_the_demo_runs_real_gateways_and_leaves_nothing(isolated: Path) -> None:
     python = judge_with_telegram()
     script = "import sys; from hermes_profiles.cli.profiles import run; run(['demo', '--json'])"

@@ -160,7 +160,8 @@ def mask(*channels: str) -> list[Mask]:
     return [Mask(channel, f"platform '{channel}' disabled: for a test") for channel in channels]
 
 
-WAYS = ("env", "scalar", "config", "nested", "capitals", "own section", "gateway.json")
+RARER = ("scalar", "nested", "capitals", "own section")
+WAYS = ("env", "config", "gateway.json", *(pytest.param(way, marks=pytest.mark.nightly) for way in RARER))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -40,6 +40,7 @@ def test_a_new_users_hour_under_the_bundled_supervisord(tmp_path: Path) -> None:
         _told(done)
 
 
+@pytest.mark.nightly
 @pytest.mark.systemd
 def test_a_new_users_hour_under_systemd(tmp_path: Path) -> None:
     python = judge_with_telegram()

@@ -104,6 +104,7 @@ def test_both_words_take_every_option_as_it_is(enabled: Hermes) -> None:
 
 
 @judged
+@pytest.mark.nightly
 def test_exit_codes_are_ours(enabled: Hermes) -> None:
     enabled.say("profiles", "show", "nosuch", code=5)
     enabled.say("profiles", "list", "--frob", code=2)
@@ -123,6 +124,7 @@ def test_what_hermes_has_put_into_its_environment_stays_out_of_ours(enabled: Her
 
 
 @judged
+@pytest.mark.nightly
 def test_the_sticky_profile_is_no_named_one(enabled: Hermes) -> None:
     enabled.say("profiles", "use", "work")
     try:

@@ -162,6 +162,7 @@ def test_deaf_silent_and_killed(fleet: Fleet) -> None:
     assert fleet.told("two") == "connected" and fleet.findings() == []
 
 
+@pytest.mark.nightly
 def test_a_pid_that_another_process_has_now(fleet: Fleet) -> None:
     one = fleet.start("one")
     (fleet.home("two") / "gateway.pid").write_bytes((fleet.home("one") / "gateway.pid").read_bytes())
@@ -186,7 +187,7 @@ def test_a_pid_that_another_process_has_now(fleet: Fleet) -> None:
     ("name", "plant", "check"),
     [
         ("gateway.pid", Path.mkdir, "runtime.bad-pid-file"),
-        ("gateway.lock", Path.mkdir, "runtime.stale-lock"),
+        pytest.param("gateway.lock", Path.mkdir, "runtime.stale-lock", marks=pytest.mark.nightly),
         ("gateway.lock", os.mkfifo, "runtime.stale-lock"),
     ],
 )
@@ -207,8 +208,8 @@ def test_what_keeps_a_real_gateway_from_starting(
     "plant",
     [
         lambda path: path.write_text("garbage"),
-        lambda path: path.write_text('{"pid": 1'),
-        lambda path: path.symlink_to("nowhere"),
+        pytest.param(lambda path: path.write_text('{"pid": 1'), marks=pytest.mark.nightly),
+        pytest.param(lambda path: path.symlink_to("nowhere"), marks=pytest.mark.nightly),
         os.mkfifo,
     ],
 )
@@ -235,6 +236,7 @@ def test_a_folder_in_place_of_a_channels_lock(fleet: Fleet) -> None:
     assert fleet.told("one") == "connected" and fleet.findings() == []
 
 
+@pytest.mark.nightly
 def test_a_drain_request_that_nobody_took_back(fleet: Fleet) -> None:
     request = fleet.home("one") / ".drain_request.json"
     request.write_text('{"action": "drain"}')

@@ -7,7 +7,6 @@ Three accounts always; ten and thirty, and what only tells of Hermes, with HERME
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 
@@ -28,10 +27,7 @@ pytestmark = pytest.mark.judge
 
 MODES = ("multiplex", "processes")
 NEWCOMER = "newcomer"
-NIGHTLY = pytest.mark.skipif(
-    os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="takes long: HERMES_PROFILES_NIGHTLY=1"
-)
-MANY = (3, pytest.param(10, marks=NIGHTLY), pytest.param(30, marks=NIGHTLY))
+MANY = (3, pytest.param(10, marks=pytest.mark.nightly), pytest.param(30, marks=pytest.mark.nightly))
 
 
 def names(count: int) -> tuple[str, ...]:
@@ -104,7 +100,7 @@ def _accounts_are_at_home(world: World, members: tuple[str, ...]) -> None:
         assert places and all(place.startswith(f"profiles/{member}/") for place in places), places
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: World) -> None:
     members = names(3)
     world.by_hand(members)
@@ -120,7 +116,7 @@ def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: Wo
         assert all(place.startswith(f"profiles/{member}/") for place in places), places
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: World) -> None:
     """So it is in 0.19.0: one state.db, and what agents log goes to the lead and to the first member that answers."""
     members = names(3)
@@ -138,7 +134,7 @@ def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: Worl
         assert not (world.home(member) / "state.db").exists()
 
 
-@pytest.mark.parametrize("mode", ["multiplex", pytest.param("processes", marks=NIGHTLY)])
+@pytest.mark.parametrize("mode", ["multiplex", pytest.param("processes", marks=pytest.mark.nightly)])
 def test_a_skill_added_to_the_lead_is_there_for_every_member_at_once(world: World, mode: str) -> None:
     """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
     members = names(3)
@@ -180,7 +176,7 @@ def asks_to_pair(world: World, member: str) -> str:
     return codes(world, member)[0]
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_who_is_approved_at_one_process_is_a_stranger_at_another(world: World) -> None:
     first, second, third = members = names(3)
     world.by_hand(members, dm_policy="pairing")
@@ -194,6 +190,7 @@ def test_who_is_approved_at_one_process_is_a_stranger_at_another(world: World) -
     assert world.holders(NEWCOMER, "**/*approved*") == {f"profiles/{first}/platforms/pairing/weixin-approved.json"}
 
 
+@pytest.mark.nightly
 def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(world: World) -> None:
     """In 0.19.0 its codes are the lead's: approving one lets nobody in at the member. An approval that is in the
     member's own store counts, and at no other member."""
@@ -214,7 +211,7 @@ def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(wo
     assert {account for account, _, _ in heard(world)} == {token(second)}
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> None:
     members = names(3)
     world.by_hand(members)
@@ -225,7 +222,7 @@ def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> Non
     }
 
 
-@NIGHTLY
+@pytest.mark.nightly
 @pytest.mark.parametrize("is_known_to_lead", [False, True])
 def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead_knows(
     world: World, is_known_to_lead: bool
@@ -249,7 +246,7 @@ def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead
     assert friend(members[1]) not in {each.to for each in world.ilink.sent[token(members[0])]}
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_one_gateway_takes_a_member_for_the_lead_when_the_lead_has_an_account_too(world: World) -> None:
     """In 0.19.0 what is said to a member at work is then lost, and a notice goes out through the lead's account."""
     members = names(3)

@@ -17,9 +17,6 @@ from pty_terminal import Terminal
 from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
-NIGHTLY = pytest.mark.skipif(
-    os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="takes long: HERMES_PROFILES_NIGHTLY=1"
-)
 
 # WeChat's address is a constant of Hermes; whoever runs the set-up in a test gets the stand-in's instead.
 _AIMED = """
@@ -142,7 +139,7 @@ def test_a_scan_of_anothers_account_overwrites_nobody(office: Office) -> None:
     assert office.extra("ann") == {"dm_policy": "allowlist", "group_policy": "disabled"}
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_the_same_person_scanning_for_two_members_is_told(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"), office.scan("bob", user=friend("ann")))
     assert office.log_in("ann")[0] == 0
@@ -152,7 +149,7 @@ def test_the_same_person_scanning_for_two_members_is_told(office: Office) -> Non
     assert {name: office.env(name) for name in ("ann", "bob")} == before
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_another_account_in_place_of_a_members_own_is_asked_for(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"), office.scan("eve"), office.scan("eve"))
     assert office.log_in("ann")[0] == 0

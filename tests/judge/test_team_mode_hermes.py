@@ -22,9 +22,6 @@ from ruamel.yaml import YAML
 from shim_stage import NO_NETWORK
 
 pytestmark = pytest.mark.judge
-NIGHTLY = pytest.mark.skipif(
-    os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="takes long: HERMES_PROFILES_NIGHTLY=1"
-)
 MEMBERS = ("anna", "bob", "carl")
 
 
@@ -120,7 +117,7 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
     }  # fmt: skip
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_the_same_people_are_answered_by_one_gateway_and_by_many(ours: Ours) -> None:
     with (ours.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
@@ -148,7 +145,7 @@ def test_the_same_people_are_answered_by_one_gateway_and_by_many(ours: Ours) -> 
     assert who_is_answered(ours) == expected
 
 
-@NIGHTLY
+@pytest.mark.nightly
 def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
     ours.gateways("install", *MEMBERS, "--start")
     ours.world.polled()

@@ -61,6 +61,7 @@ def _is_polled(world: World, member: str, *, seconds: float = 4) -> bool:
     return world.ilink.wait(lambda: world.ilink.polls[token(member)] > before, seconds)
 
 
+@pytest.mark.nightly
 def test_a_multiplexer_polls_for_a_home_that_is_moved_away_which_is_why_it_is_restarted(world: World) -> None:
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
@@ -86,7 +87,7 @@ def test_who_leaves_is_answered_for_no_more_and_the_others_are(world: World, our
     assert world.answered("m01", friend("m01"))[0] == "heard say-back-m01 · persona the-lead · skills first · turns 1"
 
 
-@pytest.mark.skipif(os.environ.get("HERMES_PROFILES_NIGHTLY") != "1", reason="takes long: HERMES_PROFILES_NIGHTLY=1")
+@pytest.mark.nightly
 def test_who_goes_on_alone_has_its_own_persona_and_skills(world: World, ours: Commands) -> None:
     assert ours.run("team", "remove", "m01", "--keep-profile").code == 0
     (world.root / "SOUL.md").write_text("You are persona-of-another.\n")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from by_night import NIGHTLY
 from clone_strategies import CATALOG, Home, homes
 from clone_world import (
     Cloned,
@@ -34,7 +35,6 @@ from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.model.result import DocumentError
 
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 EXAMPLES = 1500 if NIGHTLY else 80
 thorough = settings(
     max_examples=EXAMPLES,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,6 @@ from hermes_profiles.profiles.settings import (
 )
 
 CATALOG = load_catalog()
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 CONFIG_TEXT = """\
 # the persona of the house
 model:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import SWITCH
 from command_runner import REPOSITORY
 
 _CANNOT_BE_SET_UP = 125
@@ -56,7 +57,7 @@ def run_under_systemd(
     paths = (REPOSITORY, REPOSITORY / "tests", REPOSITORY / "tests/services")
     environment = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-        "HERMES_PROFILES_NIGHTLY": os.environ.get("HERMES_PROFILES_NIGHTLY", ""),
+        SWITCH: os.environ.get(SWITCH, ""),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
     }  # fmt: skip
     done = subprocess.run(

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from by_night import NIGHTLY
+
 sys.path.append(str(Path(__file__).parent.parent / "cli"))
 
 from command_runner import Runner
@@ -19,8 +21,7 @@ from multiplex_world import MultiplexWorld
 
 HOME = Path(os.environ["HOME"])
 
-# Ten times by night; tests/cli/test_team_mode.py does it ten times always, under supervisord.
-TIMES = 10 if os.environ.get("HERMES_PROFILES_NIGHTLY") == "1" else 3
+TIMES = 10 if NIGHTLY else 3
 
 
 def units() -> dict[str, tuple[str, str, bytes]]:

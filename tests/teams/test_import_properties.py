@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openclaw_world import OpenClaw
@@ -24,7 +24,7 @@ from hermes_profiles.profiles.teams.imports.openclaw_config import read_config
 from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
 
 CATALOG = load_catalog()
-EXAMPLES = 2000 if os.environ.get("HERMES_PROFILES_NIGHTLY") == "1" else 150
+EXAMPLES = 2000 if NIGHTLY else 150
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 secrets = st.sampled_from(["CANARY", "CANARY-1", "x@im.bot:CANARY", " CANARY\n", "CANARY\0", "CANARY,;\t\"'"])

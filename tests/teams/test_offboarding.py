@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from by_night import NIGHTLY
 
 sys.path[:0] = [str(Path(__file__).parent.parent / room) for room in ("cli", "changes")]
 
@@ -244,7 +244,7 @@ def test_who_is_no_member_is_told_apart(world: World) -> None:
 
 
 # The nightly run takes every operation.
-STEP = 1 if os.environ.get("HERMES_PROFILES_NIGHTLY") == "1" else 5
+STEP = 1 if NIGHTLY else 5
 
 
 @pytest.mark.parametrize("kind", PLANS)

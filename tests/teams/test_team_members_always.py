@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from by_night import NIGHTLY
 from changes_world import Breaking, Killing, picture, run_killed
 from clone_strategies import Home, homes
 from clone_world import assert_private, assert_shared_alike, dotenv_view, leaks, leaks_in, line_view, make_layout
@@ -31,7 +32,6 @@ from hermes_profiles.profiles.teams.members import NewMember, build_members
 from hermes_profiles.profiles.teams.record import read_teams
 from hermes_profiles.profiles.teams.shares import Share
 
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 ACCOUNTS = {
     "weixin": {"WEIXIN_TOKEN": "CANARY-member-1", "WEIXIN_ACCOUNT_ID": "f00d@im.bot"},
     "telegram": {"TELEGRAM_BOT_TOKEN": "7999999999:CANARY-member-2"},

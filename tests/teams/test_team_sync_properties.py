@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from by_night import NIGHTLY
 from changes_world import Breaking, Counting, Killing, run_killed, strays
 from changes_world import World as Root
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,6 @@ from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
 from hermes_profiles.profiles.teams.glance import Glance, Lead
 from hermes_profiles.profiles.teams.record import read_teams
 
-NIGHTLY = os.environ.get("HERMES_PROFILES_NIGHTLY") == "1"
 SCALARS = st.sampled_from(["a", "gpt-5", "${SLACK_TEAM_ID}", 1, 2.5, True, False, None, "", "friend"])
 LISTS = st.lists(SCALARS, max_size=2)
 LEAVES = st.one_of(SCALARS, LISTS)
