@@ -47,18 +47,20 @@ class Applied(NamedTuple):
 
 def apply(
     plan: ChangePlan, *, layout: Layout, files: Files | None = None, progress: Progress | None = None,
-    now: Clock = utc_now, wait: float = WAIT,
+    now: Clock = utc_now, wait: float = WAIT, check: Callable[[], None] = lambda: None,
 ) -> Applied:  # fmt: skip
     """Make a change and return its id; if it fails, everything is as before.
 
-    `progress` is told (bytes done, bytes in all). Raises Refused (code `exists`: a target is there; `busy`:
-    another run did not end within `wait` seconds), NotFound, ChangedMeanwhile, or Failed for what the disk
-    does not allow; KeyboardInterrupt passes after everything was taken back.
+    `progress` is told (bytes done, bytes in all); `check` is called once nobody else can change anything, and raises
+    what stands in the way since the plan was made. Raises that, Refused (code `exists`: a target is there; `busy`:
+    another run did not end within `wait` seconds), NotFound, ChangedMeanwhile, or Failed for what the disk does not
+    allow; KeyboardInterrupt passes after everything was taken back.
     """
     files = files or Files()
     with translated_errors(), StateLock(layout.state, files, wait=wait):
         change = _Change(layout, files, now)
         recovered = change.recover()
+        check()
         return change.run(plan, progress)._replace(recovered=recovered)
 
 

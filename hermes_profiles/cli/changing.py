@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hermes_profiles.changes.apply import apply
@@ -16,13 +16,19 @@ from .session import Session
 HIDDEN = "***"
 
 
-def carry_out(session: Session, plan: ChangePlan | None, data: dict[str, Any], *, dry_run: bool) -> None:
-    """Apply a plan, or put it into `data` as it is; no plan is nothing to do. Adds `changed` and `dry_run`."""
+def carry_out(
+    session: Session, plan: ChangePlan | None, data: dict[str, Any], *, dry_run: bool,
+    check: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Apply a plan, or put it into `data` as it is; no plan is nothing to do. Adds `changed` and `dry_run`.
+
+    `check` raises what stands in the way by the time that nobody else can change anything.
+    """
     data["changed"], data["dry_run"] = plan is not None, dry_run
     if plan is not None and dry_run:
         data["plan"] = list(describe(plan))
     elif plan is not None:
-        data["change"] = apply(plan, layout=session.layout).change_id
+        data["change"] = apply(plan, layout=session.layout, check=check).change_id
 
 
 def closing_lines(data: dict[str, Any], profiles: Iterable[str]) -> Iterable[str]:

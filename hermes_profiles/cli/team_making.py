@@ -12,7 +12,7 @@ from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.plugins import catalog_for
 from hermes_profiles.profiles.roots import require
-from hermes_profiles.profiles.teams.members import NewMember, build_members, check_channel
+from hermes_profiles.profiles.teams.members import NewMember, build_members, check_accounts, check_channel
 from hermes_profiles.profiles.teams.pool import read_pool
 from hermes_profiles.profiles.teams.record import Team
 
@@ -49,5 +49,9 @@ def made(
         "team": team_row(team._replace(members=tuple(names))), "members": rows, "pool": pool_row(pool),
         "next_steps": next_steps(team, rows, session.home_option, served=is_served(session)),
     }  # fmt: skip
-    carry_out(session, plan, data, dry_run=dry_run)
+    accounts = [each.account for each in new if each.account is not None]
+    carry_out(
+        session, plan, data, dry_run=dry_run,
+        check=lambda: check_accounts(session.layout, world.catalog, team, accounts),
+    )  # fmt: skip
     return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))

@@ -10,6 +10,10 @@ import pytest
 from cli_world import TOKEN, World, picture, strays
 from test_cli_terminal import at_terminal
 
+from hermes_profiles.cli import team_making
+from hermes_profiles.cli.changing import carry_out
+from hermes_profiles.cli.commands import team_add, team_import
+
 WEIXIN = "CANARY-weixin-token-1"
 ID = "b0f5860fdecb@im.bot"
 TELEGRAM = "7200000001:CANARYmemberCANARYmemberCANARYmember"
@@ -326,3 +330,28 @@ def test_a_killed_joining_leaves_all_or_nothing(work: World) -> None:
         if done.code == 0:
             break
     assert ends == {True, False}
+
+
+@pytest.mark.parametrize("way", ["a new member", "a profile that joins", "a member", "an import"])
+def test_who_binds_the_account_a_moment_before_has_it(team: World, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Both have looked, and nobody had it."""
+    team.ok("create", "carl")
+    table = team.user / "accounts.csv"
+    table.write_text(f"member,account_id,token\neve,{ID},{WEIXIN}\n")
+    words, module = {
+        "a new member": (("add", "eve", "--account-id", ID), team_making),
+        "a profile that joins": (("add", "carl", "--account-id", ID), team_add),
+        "a member": (("add", "bob", "--account-id", ID), team_add),
+        "an import": (("import", "csv", str(table)), team_import),
+    }[way]
+
+    def after_another(*given: object, **more: object) -> None:
+        monkeypatch.undo()
+        add(team, "ann", "--team", "family", "--account-id", ID)
+        carry_out(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "carry_out", after_another)
+    done = team.call("team", *words, "--team", "family", "--json", typed=WEIXIN)
+    assert done.code != 0 and done.problem["code"] == "account-taken" and "ann" in str(done.problem), done
+    assert account_of(team, "ann") and "eve" not in team.names() and "WEIXIN_TOKEN" not in env_of(team, "bob")
+    assert not strays(team)

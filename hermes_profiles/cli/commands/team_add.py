@@ -184,9 +184,13 @@ def _changed(
 ) -> Answer:  # fmt: skip
     """Give a profile that is there an account or other people to talk to, and take it into the team if it is not."""
     layout, world = session.layout, world_of(session, team.lead)
+
+    def check() -> None:
+        check_accounts(layout, world.catalog, team, [account] if account is not None else [], besides=(name,))
+
     if account is not None:
         check_variables(account, team, world.catalog)
-        check_accounts(layout, world.catalog, team, [account], besides=(name,))
+    check()
     joins = name not in team.members
     work = _work(world, teams, team, name, account, words)
     held = "" if account is not None else shortened(account_held(layout, name, team.channel, world.catalog))
@@ -201,7 +205,7 @@ def _changed(
         data["next_steps"] += next_steps(
             team, [{"profile": name, "account": None, "login_again": ()}], session.home_option
         )[:1]
-    carry_out(session, work.plan, data, dry_run=dry_run)
+    carry_out(session, work.plan, data, dry_run=dry_run, check=check)
     return Answer(
         Result(("team", "add"), data, [*warnings, *work.warnings]), lambda: _lines(data, team, work, joins=joins)
     )

@@ -30,7 +30,7 @@ from hermes_profiles.profiles.teams.imports.hermes import files_of, read_hermes
 from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
 from hermes_profiles.profiles.teams.imports.planning import AccountWish, TeamWish, build_import, plan_import, team_for
 from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
-from hermes_profiles.profiles.teams.members import check_channel
+from hermes_profiles.profiles.teams.members import check_accounts, check_channel
 from hermes_profiles.profiles.teams.record import Team, read_teams
 from hermes_profiles.profiles.teams.shares import check_shares
 
@@ -153,7 +153,10 @@ def _import(session: Session, words: _Words, *, chosen: bool) -> Answer:
     warnings += [*found.notes, *advice]
     if found.bad:
         return Answer(Result(COMMAND, data, warnings, errors_of(found), exit_code_of(found)))
-    carry_out(session, plan, data, dry_run=words.dry_run)
+    carry_out(
+        session, plan, data, dry_run=words.dry_run,
+        check=lambda: check_accounts(layout, catalog, team, [each.account for _, each in found.new]),
+    )  # fmt: skip
     return Answer(Result(COMMAND, data, warnings), lambda: import_lines(data))
 
 
