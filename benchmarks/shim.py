@@ -1,4 +1,5 @@
-"""Measure what the shim costs: `hermes --version` with and without it, and a program that does nothing.
+"""Measure what the shim costs: `hermes --version` with and without it, and a program that does nothing; then what the
+plugin costs where Hermes 0.19.0 loads plugins: at the start of a chat or a gateway, and for a word it does not know.
 
 Run with the Python that has hermes-profiles and hermes-agent installed:
 
@@ -44,6 +45,21 @@ def install(home: Path, path: str) -> Path:
     return home / ".local" / "share" / "hermes-profiles" / "shim" / "hermes"
 
 
+def plugin(folder: Path, runs: int) -> dict[str, list[float]]:
+    """Return the milliseconds of loading all plugins for a user who has ours enabled, and for one who has not."""
+    commands = {}
+    for name in ("not enabled", "enabled"):
+        home = folder / name.replace(" ", "-")
+        home.mkdir()
+        environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "HERMES_DISABLE_LAZY_INSTALLS": "1"}
+        if name == "enabled":
+            enable = [BIN / "hermes", "plugins", "enable", "hermes-profiles"]
+            subprocess.run(enable, env=environment, check=True, capture_output=True)
+        load = "from hermes_cli.plugins import discover_plugins; discover_plugins()"
+        commands[name] = ["/usr/bin/env", f"HOME={home}", sys.executable, "-c", load]
+    return measure(commands, environment, runs)
+
+
 def main() -> None:
     """Print a line for each pair."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,12 +93,15 @@ def main() -> None:
                 "sh -c :": ["/bin/sh", "-c", ":"],
             }
             rows.append((name, measure(commands, environment, max(runs, 5))))
+        plugged = plugin(home, max(given.runs // 8, 5)) if os.access(BIN / "hermes", os.X_OK) else {}
     for name, taken in rows:
         for kind, of in (("least", min), ("median", statistics.median)):
             figures = {command: of(values) for command, values in taken.items()}
             more = figures["with"] - figures["without"]
             shown = ", ".join(f"{command} {figure:.2f} ms" for command, figure in figures.items())
             print(f"{name}, {kind}: {shown}; the shim adds {more:.2f} ms")
+    for name, figures in plugged.items():
+        print(f"plugin {name}: least {min(figures):.1f} ms, median {statistics.median(figures):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def test_a_failure_of_any_operation_changes_nothing(
     job: str, fault: int | type[BaseException], worlds: Iterator[World]
 ) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in up_to(operations, 2 if fault == errno.ENOSPC else 5, end=4):
+    for at in up_to(operations, 2 if fault == errno.ENOSPC else 9, end=4):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)

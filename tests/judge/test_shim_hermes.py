@@ -69,7 +69,7 @@ def test_all_other_commands_are_as_without_the_shim(stage: Stage) -> None:
     codes = {one.code for one in said[False]}
     assert {0, 1, 2} <= codes, "the matrix has failures of each kind"
     assert set(left[True]) == set(left[False]), "the same files were made"
-    assert sum(len(one.out) for one in said[True]) > 10_000
+    assert sum(len(one.out) for one in said[True]) > 100 * len(matrix)
 
 
 @pytest.mark.parametrize(

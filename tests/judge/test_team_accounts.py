@@ -25,7 +25,7 @@ from accounts_world import (
 
 pytestmark = pytest.mark.judge
 
-MODES = ("multiplex", "processes")
+MODES = ("multiplex", pytest.param("processes", marks=pytest.mark.nightly))
 NEWCOMER = "newcomer"
 MANY = (3, pytest.param(10, marks=pytest.mark.nightly), pytest.param(30, marks=pytest.mark.nightly))
 
@@ -134,7 +134,7 @@ def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: Worl
         assert not (world.home(member) / "state.db").exists()
 
 
-@pytest.mark.parametrize("mode", ["multiplex", pytest.param("processes", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_skill_added_to_the_lead_is_there_for_every_member_at_once(world: World, mode: str) -> None:
     """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
     members = names(3)
