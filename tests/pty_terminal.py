@@ -83,6 +83,18 @@ class Terminal:
         assert_no_canary(self.text, "the terminal")
         return code
 
+    def end_by(self, key: str) -> int:
+        """Type a key until the program has ended; returns what `end` does. While a program changes the modes of its
+        terminal what is typed gets lost."""
+        for _ in range(20):
+            self.type(key)
+            until = time.monotonic() + 3
+            while self._read(until - time.monotonic()):
+                pass
+            if self.process.poll() is not None:
+                break
+        return self.end()
+
     def _read(self, patience: float) -> bool:
         readable, _, _ = select.select([self._main], [], [], max(0.0, patience))
         if not readable:

@@ -190,8 +190,7 @@ def test_a_scan_whose_questions_stay_unanswered_is_kept_in_the_trash(office: Off
         terminal.expect("direct messages be authorized")
         terminal.type("\x03")
         terminal.expect("Select [1-4]")  # Hermes asks once more, without its menu
-        terminal.type("\x03")
-        assert terminal.end() == 130, terminal.text
+        assert terminal.end_by("\x03") == 130, terminal.text
     assert office.env("bob") == before
     (place,) = office.world.holders(token("bob"))
     assert "/trash/" in place and place.endswith(f"weixin/accounts/{account_id('bob')}.json")

@@ -127,12 +127,14 @@ def test_one_knows_ones_own_file_and_sees_a_change(made: bytes) -> None:
     assert not awake.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
 
 
-def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
+def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path, short_folder: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("NO SYSTEMD: systemd-analyze is not installed; no unit was checked")
     path = tmp_path / "hermes-profiles-awake.service"
     path.write_bytes(awake.render_unit("/bin/sh", "/bin/sh", awake.WHAT))
     words = [program, "verify", "--user", "--man=no", "--recursive-errors=one", str(path)]
-    done = subprocess.run(words, env={"XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, env={"XDG_RUNTIME_DIR": str(short_folder)}, capture_output=True, text=True, check=False
+    )
     assert done.stdout + done.stderr == ""

@@ -384,18 +384,20 @@ def _verify(units: list[Path], runtime: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["plain", *AWKWARD])
-def test_systemd_has_nothing_to_say_about_units_with_awkward_paths(tmp_path: Path, name: str) -> None:
+def test_systemd_has_nothing_to_say_about_units_with_awkward_paths(
+    tmp_path: Path, short_folder: Path, name: str
+) -> None:
     spec = awkward_spec(name, tmp_path.resolve())._replace(limits=Limits(2**29, 50), watchdog=30)
     for program in (spec.program.python, spec.prestart[0]):
         _runnable(Path(program))
-    assert _verify([_installed(tmp_path / "units", spec)], tmp_path) == ""
+    assert _verify([_installed(tmp_path / "units", spec)], short_folder) == ""
 
 
-def test_systemd_would_say_something_about_a_unit_without_quotes(tmp_path: Path) -> None:
+def test_systemd_would_say_something_about_a_unit_without_quotes(tmp_path: Path, short_folder: Path) -> None:
     spec = awkward_spec('quo"ted', tmp_path.resolve())
     unit = tmp_path / "hermes-gateway.service"
     unit.write_bytes(render_unit_unquoted(spec))
-    assert _verify([unit], tmp_path) != ""
+    assert _verify([unit], short_folder) != ""
 
 
 # A gateway that tells what it was given, and ends on TERM as Hermes does: cleanly if the stop was announced.
