@@ -28,16 +28,9 @@ def accounts_of(session: FleetSession, inventory: Inventory) -> tuple[AccountRow
         session.environment, layout.user_home, catalog=catalog, processes=world.processes, platform=layout.platform
     ) if is_shared else ()  # fmt: skip
 
-    def name_of(profile: str, channel: str) -> str:
-        from hermes_profiles.profiles.teams.accounts import shortened
-        from hermes_profiles.profiles.teams.holders import account_held
-
-        return shortened(account_held(layout, profile, channel, catalog))
-
     return account_rows(
-        inventory.gateways, inventory.holdings, catalog, members=_members(layout, session.existing), locks=locks,
-        name_of=name_of,
-    )  # fmt: skip
+        inventory.gateways, inventory.holdings, catalog, members=_members(layout, session.existing), locks=locks
+    )
 
 
 def _members(layout: Layout, profiles: Sequence[str]) -> Members:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
 from hermes_profiles.credentials.catalog import Catalog, Channel
+from hermes_profiles.credentials.channel_view import account_id
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.model.result import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
-from hermes_profiles.profiles.teams.holders import account_id
 from hermes_profiles.profiles.teams.record import Team
 
 from .typed import read_value
@@ -57,7 +57,7 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     if not values:
         return None
     _check_complete(channel, values)
-    name = account_id(team.channel, lambda variable: values.get(variable, ""), catalog)
+    name = account_id(channel, lambda variable: values.get(variable, ""))
     variables = {variable: Secret(value) for variable, value in values.items()}
     return Account(team.channel, name, variables, words.allowed)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .catalog import Channel
 
 # What Hermes takes when nobody names it (plugins/platforms/{ntfy,irc}/adapter.py).
 _DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
+# What an account is called that only a secret names.
+UNNAMED = "a token"
 _REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
@@ -21,6 +23,17 @@ def mapping(value: object) -> Mapping[str, Any]:
 def below(block: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the mapping at a key, {} when there is none."""
     return mapping(block.get(name))
+
+
+def account_id(channel: Channel, value: Callable[[str], str]) -> str:
+    """Return how an account calls itself, from the values of its variables: never a secret, "" when only secrets name
+    it. A token of Telegram's begins with the id of the bot."""
+    if channel.name == "telegram":
+        number, colon, _ = value("TELEGRAM_BOT_TOKEN").partition(":")
+        return number if colon and number.isdecimal() else ""
+    secrets = {key.name for key in channel.keys if key.secret}
+    names = (name for names in channel.lock_identity for name in names if name not in secrets)
+    return next((found for name in names if (found := value(name))), "")
 
 
 class ChannelView:

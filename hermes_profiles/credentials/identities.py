@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .catalog import Catalog, KeyClass, Port, Sharing
-from .channel_view import ChannelView, below, mapping
+from .channel_view import ChannelView, account_id, below, mapping
 from .flags import is_truthy
 
 # The sections of config.yaml that `channels_of` reads, besides those named like a channel.
@@ -143,11 +143,13 @@ def channels_on(
 
 
 class Held(NamedTuple):
-    """What the files of one profile would have a gateway hold: channels that are on, whom they speak for, and ports."""
+    """What the files of one profile would have a gateway hold: channels that are on, whom they speak for, ports, and
+    `accounts`: channel → how its account calls itself, where something but a secret names it."""
 
     channels: tuple[str, ...]
     identities: tuple[Identity, ...]
     ports: tuple[PortClaim, ...]
+    accounts: Mapping[str, str]
 
 
 def held_by(
@@ -168,11 +170,14 @@ def held_by(
     on, blocks = channels_on(environment, config, catalog, stored=stored), _blocks(config, catalog)
     identities: list[Identity] = []
     ports: list[PortClaim] = []
+    accounts: dict[str, str] = {}
     for name in on:
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         identities += [identity for identity, _ in _identities(view, catalog, stored, home)]
         ports += _ports(view)
-    return Held(on, tuple(dict.fromkeys(identities)), tuple(ports))
+        if called := account_id(view.channel, view.value):
+            accounts[name] = called
+    return Held(on, tuple(dict.fromkeys(identities)), tuple(ports), accounts)
 
 
 def origins_of(

@@ -6,12 +6,14 @@ profiles. There the live lock of the account is the truth (`scoped_locks`), and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.channel_view import UNNAMED
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.teams.accounts import shortened
 
 from .conflicts import LiveLock
 from .state import Gateway, GatewayState
@@ -51,22 +53,21 @@ def account_rows(
     *,
     members: Members = NO_MEMBERS,
     locks: Sequence[LiveLock] = (),
-    name_of: Callable[[str, str], str] = lambda profile, channel: "",
 ) -> tuple[AccountRow, ...]:
-    """Return a row for each account of these profiles, and for each member without one. `name_of`: (profile, channel)
-    → the id of the account, shortened."""
-    return tuple(_rows(gateways, held, catalog, members, locks, name_of))
+    """Return a row for each account of these profiles, and for each member without one."""
+    return tuple(_rows(gateways, held, catalog, members, locks))
 
 
 def _rows(
     gateways: Mapping[str, Gateway], held: Mapping[str, Holdings], catalog: Catalog, members: Members,
-    locks: Sequence[LiveLock], name_of: Callable[[str, str], str],
+    locks: Sequence[LiveLock],
 ) -> Iterator[AccountRow]:  # fmt: skip
     is_shared = any(gateway.state is GatewayState.SERVED for gateway in gateways.values())
     first: dict[tuple[str, str], str] = {}
     for profile, gateway in gateways.items():
         mine: dict[str, list[Identity]] = {}
-        for identity in held.get(profile, Holdings()).identities:
+        holds = held.get(profile, Holdings())
+        for identity in holds.identities:
             mine.setdefault(identity.channel, []).append(identity)
         team, wanted = members.teams.get(profile, (None, ""))
         for channel in sorted({*mine, *((wanted,) if wanted else ())}):
@@ -81,7 +82,9 @@ def _rows(
             state, detail = (
                 _shared(gateway, identities, other, locks, catalog) if one_gateway else _own(gateway, channel)
             )
-            yield AccountRow(profile, team, channel, name_of(profile, channel), state, detail, gateway.pid)
+            yield AccountRow(
+                profile, team, channel, shortened(holds.accounts.get(channel, UNNAMED)), state, detail, gateway.pid
+            )
 
 
 def _shared(

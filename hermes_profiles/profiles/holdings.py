@@ -22,7 +22,8 @@ class Holdings(NamedTuple):
 
     `channels`: those that are on; `spellings`: keys of blocks that name a channel in other letters than the catalogue
     (Hermes reads `Telegram` too); `unmaskable`: channels that gateway.json switches on where Hermes reads no
-    config.yaml, so that no overlay reaches them (0.19.0 lays it over config.yaml alone).
+    config.yaml, so that no overlay reaches them (0.19.0 lays it over config.yaml alone); `accounts`: channel → how its
+    account calls itself, where something but a secret names it.
     """
 
     identities: tuple[Identity, ...] = ()
@@ -31,6 +32,7 @@ class Holdings(NamedTuple):
     channels: tuple[str, ...] = ()
     spellings: tuple[str, ...] = ()
     unmaskable: frozenset[str] = frozenset()
+    accounts: Mapping[str, str] = {}
 
 
 class Managed(NamedTuple):
@@ -64,7 +66,7 @@ def holdings(
         unmaskable = frozenset(held.channels) - frozenset(without)
     spellings = tuple(sorted({*_spellings(config, catalog), *_spellings({"platforms": legacy}, catalog)}))
     problems = tuple(files.problems[before:])
-    return Holdings(held.identities, held.ports, problems, held.channels, spellings, unmaskable)
+    return Holdings(held.identities, held.ports, problems, held.channels, spellings, unmaskable, held.accounts)
 
 
 def _given(

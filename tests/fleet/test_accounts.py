@@ -23,9 +23,8 @@ def held(*keys: str, channel: str = "weixin") -> Holdings:
 
 def rows(gateways: dict[str, Gateway], holds: dict[str, Holdings], *locks: LiveLock) -> dict[str, tuple[str, str]]:
     members = Members({"anna": ("sales", "weixin")})
-    found = account_rows(
-        gateways, holds, CATALOG, members=members, locks=locks, name_of=lambda profile, channel: f"id-{profile}"
-    )
+    called = {name: each._replace(accounts=dict.fromkeys(each.channels, f"id-{name}")) for name, each in holds.items()}
+    found = account_rows(gateways, called, CATALOG, members=members, locks=locks)
     assert all(row.account in ("", f"id-{row.profile}") for row in found)
     assert {row.team for row in found if row.profile == "anna"} <= {"sales"}
     return {row.profile: (row.state, row.detail) for row in found}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.channel_view import ChannelView
+from hermes_profiles.credentials.channel_view import UNNAMED, ChannelView, account_id
 from hermes_profiles.credentials.identities import held_by
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.result import Refused
@@ -77,24 +77,12 @@ def marks_held(layout: Layout, profile: str, channels: Iterable[str], catalog: C
 def account_held(layout: Layout, profile: str, channel: str, catalog: Catalog) -> str:
     """Return the id of the account that a profile has on a channel, "" without one.
 
-    An account whose secret alone names it has no id that can be shown: then it is `a token`.
+    An account whose secret alone names it has no id that can be shown: then it is UNNAMED.
     """
     files = HomeFiles(layout.home(profile), catalog.known_names)
     environment, config = given(files, catalog)
-    name = account_id(channel, _view(channel, environment, config, catalog).value, catalog)
-    return name or ("a token" if any(_marks(channel, environment, config, catalog, files)) else "")
-
-
-def account_id(channel: str, value: Callable[[str], str], catalog: Catalog) -> str:
-    """Return how an account calls itself, from the values of its variables: never a secret, "" when only secrets name
-    it. A token of Telegram's begins with the id of the bot."""
-    fact = catalog.channels[channel]
-    if channel == "telegram":
-        number, colon, _ = value("TELEGRAM_BOT_TOKEN").partition(":")
-        return number if colon and number.isdecimal() else ""
-    secrets = {key.name for key in fact.keys if key.secret}
-    names = (name for names in fact.lock_identity for name in names if name not in secrets)
-    return next((found for name in names if (found := value(name))), "")
+    name = account_id(catalog.channels[channel], _view(channel, environment, config, catalog).value)
+    return name or (UNNAMED if any(_marks(channel, environment, config, catalog, files)) else "")
 
 
 def _marks(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_view import below, mapping
+from hermes_profiles.credentials.channel_view import account_id, below, mapping
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import CONFIG
@@ -17,7 +17,7 @@ from hermes_profiles.profiles.homefiles import HomeFiles
 from hermes_profiles.profiles.roots import read_regular
 
 from .accounts import WEIXIN, Account
-from .holders import account_held, account_id, marks_held, marks_of
+from .holders import account_held, marks_held, marks_of
 
 # Variables of the policies, and their keys in `platforms.weixin.extra`.
 POLICIES = {"WEIXIN_DM_POLICY": "dm_policy", "WEIXIN_GROUP_POLICY": "group_policy"}
@@ -117,7 +117,7 @@ def read_login(place: Path, channel: str, catalog: Catalog) -> Login:
         return _weixin(files, mine, other, there)
     filled = {name: Secret(value) for name, value in mine.items() if value.strip()}
     is_on = channel in catalog.enabled_by({name: value for name, value in mine.items() if value.strip()})
-    name = account_id(channel, lambda variable: mine.get(variable, ""), catalog)
+    name = account_id(catalog.channels[channel], lambda variable: mine.get(variable, ""))
     brought = {path: Secret(files.raw(path) or b"") for path in there}
     answered = tuple(sorted(mine))
     account = Account(channel, name, filled, files=brought, origin="the login", answered=answered) if is_on else None
