@@ -5,7 +5,8 @@ Run with the Python of the tests; HERMES_JUDGE_PYTHON names the one with hermes-
     HERMES_JUDGE_PYTHON=… python benchmarks/team.py [--accounts 3,10,30] [--idle 20] [--markdown]
 
 Every gateway is real and polls a stand-in of WeChat's API on 127.0.0.1; nothing else is reached. Memory is taken when
-all accounts are polled and the start has settled: RSS counts what processes share once for each, PSS once in all.
+all accounts are polled and the start has settled, and again when every account has answered once: RSS counts what
+processes share once for each, PSS once in all.
 """
 
 from __future__ import annotations
@@ -21,19 +22,30 @@ _TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(_TESTS), str(_TESTS / "judge")]
 os.environ.setdefault("HERMES_JUDGE_PYTHON", sys.executable)
 
-from accounts_world import World, token, world_of  # noqa: E402
+from accounts_world import World, friend, token, world_of  # noqa: E402
 
 SETTLE = 5.0
 HOLD = 20.0  # how long WeChat keeps a poll that brings nothing
 
 
-class Figures(NamedTuple):
-    """What one way of running N accounts takes: seconds until all were polled, MB, and share of one core when idle."""
+class Memory(NamedTuple):
+    """Memory of all processes in MB; `pss` None where the system does not tell."""
 
-    start: float
     rss: float
     pss: float | None
+
+    def __str__(self) -> str:
+        return f"{self.rss:,.0f} MB, {f'{self.pss:,.0f} MB' if self.pss is not None else '?'}"
+
+
+class Figures(NamedTuple):
+    """What one way of running N accounts takes: seconds until all were polled, MB, share of one core when idle, and MB
+    after an answer of each."""
+
+    start: float
+    memory: Memory
     cpu: float
+    answered: Memory
 
 
 def measure(mode: str, count: int, idle: float) -> Figures:
@@ -49,11 +61,16 @@ def measure(mode: str, count: int, idle: float) -> Figures:
         time.sleep(SETTLE)
         pids = [process.pid for process in world.running.values()]
         spent, began = sum(map(_cpu, pids)), time.monotonic()
-        rss, pss = sum(_rollup(pid, "Rss") or 0 for pid in pids), _sum_pss(pids)
+        memory = _memory(pids)
         time.sleep(idle)
         cpu = (sum(map(_cpu, pids)) - spent) / (time.monotonic() - began)
+        for member in world.members:
+            world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        for member in world.members:
+            world.answered(member, friend(member))
+        time.sleep(SETTLE)
         _check(world)
-        return Figures(start, rss / 1024, pss / 1024 if pss is not None else None, cpu)
+        return Figures(start, memory, cpu, _memory(pids))
 
 
 def _check(world: World) -> None:
@@ -77,9 +94,10 @@ def _rollup(pid: int, name: str) -> int | None:
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), None)
 
 
-def _sum_pss(pids: list[int]) -> int | None:
-    found = [_rollup(pid, "Pss") for pid in pids]
-    return None if None in found else sum(each or 0 for each in found)
+def _memory(pids: list[int]) -> Memory:
+    shared = [_rollup(pid, "Pss") for pid in pids]
+    pss = None if None in shared else sum(each or 0 for each in shared) / 1024
+    return Memory(sum(_rollup(pid, "Rss") or 0 for pid in pids) / 1024, pss)
 
 
 def main() -> None:
@@ -93,14 +111,14 @@ def main() -> None:
         for mode in ("processes", "multiplex"):
             found = measure(mode, count, options.idle)
             what = f"{count} processes" if mode == "processes" else "one gateway"
-            pss = f"{found.pss:.0f} MB" if found.pss is not None else "?"
-            rows.append((f"{count}", what, f"{found.rss:.0f} MB", pss, f"{found.start:.1f} s", f"{found.cpu:.1%}"))
+            figures = (str(found.memory), str(found.answered), f"{found.start:.1f} s", f"{found.cpu:.1%}")
+            rows.append((f"{count}", what, *figures))
             print("  ".join(rows[-1]), file=sys.stderr)
     _show(rows, is_markdown=options.markdown)
 
 
 def _show(rows: list[tuple[str, ...]], *, is_markdown: bool) -> None:
-    heads = ("accounts", "run as", "RSS", "PSS", "until all are polled", "processor, idle")
+    heads = ("accounts", "run as", "RSS, PSS", "after an answer of each", "until all are polled", "processor, idle")
     if is_markdown:
         print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
         print("\n".join(f"| {' | '.join(row)} |" for row in rows))
