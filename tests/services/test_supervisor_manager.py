@@ -41,6 +41,14 @@ def test_without_a_daemon_a_query_says_so_and_makes_nothing(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_it_has_no_place_to_listen_it_says_how_to_give_it_one(short_folder: Path) -> None:
+    (short_folder / "run").touch()  # as little a folder as a /tmp that may not be written to
+    manager = _manager(short_folder, XDG_RUNTIME_DIR=str(short_folder / "run"))
+    with pytest.raises(ManagerError) as caught:
+        manager.start([manager.service(ServiceName("work", "work"), "work")])
+    assert "no place to listen" in str(caught.value) and "XDG_RUNTIME_DIR=" in (caught.value.problem.hint or "")
+
+
 def test_enabling_and_disabling_needs_no_daemon(tmp_path: Path) -> None:
     manager = _manager(tmp_path)
     one, two = (manager.service(ServiceName(name, name), name) for name in ("one", "two"))

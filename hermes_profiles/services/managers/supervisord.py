@@ -16,7 +16,7 @@ from typing import Any
 
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.runtime import holder, own_folder, remove_runtime, write_runtime
-from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.model.result import HermesProfilesError, Refused
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec
 from hermes_profiles.services.supervisor import Delays, inherited_of, log_of, render_daemon, render_program
@@ -36,6 +36,9 @@ from .supervisor_link import (
     names_in,
 )
 
+_A_PLACE = (
+    "give it one, then run the command again: `mkdir -p -m 700 ~/.cache/run && export XDG_RUNTIME_DIR=~/.cache/run`"
+)
 _DAEMON = "hermes_profiles.services.managers.supervisor_daemon"
 _START_SECONDS = 30.0
 _PATIENCE = 10.0  # for a daemon that is on its way up or down
@@ -215,8 +218,9 @@ class SupervisorManager:
             own_folder(socket.parent, self._uid)
         except HermesProfilesError as error:
             raise ManagerError(
-                f"supervisord has no place to listen: {error}", target=str(socket.parent), hint=error.problem.hint
-            ) from error
+                f"supervisord has no place to listen: {error}", target=str(socket.parent),
+                hint=error.problem.hint if isinstance(error, Refused) else _A_PLACE,
+            ) from error  # fmt: skip
         conf = self._folder / CONF
         write_runtime(conf, render_daemon(socket, self._delays))
         # -P: what lies in / is no Python module of ours. utf8: paths are bytes, whatever the locale says.
