@@ -81,22 +81,39 @@ def make_world(user_home: Path) -> World:
 
 
 def picture(folder: Path, without: Path | None = None) -> Picture:
+    """Return what is there; of what may not be read, that it is there."""
     found: Picture = {}
     folders = [str(folder)]
     while folders:
-        for entry in os.scandir(folders.pop()):
-            status = entry.stat(follow_symlinks=False)
-            mode = stat.S_IMODE(status.st_mode)
-            if entry.path == str(without):
+        above = folders.pop()
+        try:
+            names = os.listdir(above)
+        except PermissionError:
+            continue
+        for path in (os.path.join(above, name) for name in names):
+            if path == str(without):
                 continue
-            if entry.is_symlink():
-                found[entry.path] = ("link", os.readlink(entry.path))
-            elif entry.is_dir():
-                found[entry.path] = ("folder", mode)
-                folders.append(entry.path)
+            try:
+                status = os.lstat(path)
+            except PermissionError:
+                found[path] = ("out of reach",)
+                continue
+            mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISLNK(status.st_mode):
+                found[path] = ("link", os.readlink(path))
+            elif stat.S_ISDIR(status.st_mode):
+                found[path] = ("folder", mode)
+                folders.append(path)
             else:
-                found[entry.path] = ("file", mode, Path(entry.path).read_bytes(), status.st_mtime_ns)
+                found[path] = ("file", mode, _content(path), status.st_mtime_ns)
     return found
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except PermissionError:
+        return None
 
 
 def without_times(shown: Picture) -> Picture:

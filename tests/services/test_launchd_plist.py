@@ -330,6 +330,13 @@ def test_many_signals_while_it_ends_do_not_cut_the_wait_short(tmp_path: Path, sh
     assert job.notes()[-1] == "ended" and _group(process.pid) == []
 
 
+def _traps(pid: int) -> bool:
+    """Return whether a wrapper has set the last of its traps: a moment before it dies of a signal, and its job with
+    it."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(status["SigCgt"], 16) >> (signal.SIGUSR1 - 1) & 1)
+
+
 @needs_proc
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
@@ -338,6 +345,7 @@ def test_a_stop_during_the_refresh_starts_no_gateway(tmp_path: Path, shell: str,
     job = Job(tmp_path, ("/bin/sh", "-c", 'echo >"$1"; exec sleep 60', "wait", str(began)), shell=shell)
     process = job.start()
     until(began.exists)
+    until(lambda: _traps(process.pid))
     process.send_signal(signal.Signals[f"SIG{name}"])
     assert process.wait(20) == 128 + signal.Signals[f"SIG{name}"]
     assert not (job.home / "told").exists() and _group(process.pid) == []
@@ -350,6 +358,7 @@ def test_a_wish_to_restart_during_the_refresh_neither_ends_it_nor_reaches_the_ga
     job = Job(tmp_path, ("/bin/sh", "-c", script, "wait", str(began), str(go)), "7")
     process = job.start()
     until(began.exists)
+    until(lambda: _traps(process.pid))
     process.send_signal(signal.SIGUSR1)
     go.touch()
     assert process.wait(20) == 7
