@@ -210,6 +210,15 @@ def test_what_was_written_at_one_time_is_told_in_the_order_of_the_profiles(tmp_p
     assert texts(Past(several, [], Filter()), 10) == wanted == texts(Past(several, [], Filter()))
 
 
+def test_a_file_that_seems_older_than_its_last_record_is_told_in_its_place(tmp_path: Path) -> None:
+    """The system's clock for files ticks each 4 or 10 ms."""
+    several = [source(tmp_path, name) for name in ("a", "b")]
+    for each in several:
+        each.path.write_text(line(1.706, f"{each.profile}"))
+    os.utime(several[1].path, (START + 1.698, START + 1.698))
+    assert texts(Past(several, [], Filter()), 10) == ["a", "b"] == texts(Past(several, [], Filter()))
+
+
 @pytest.mark.parametrize("turned", [0, 1, 2])
 def test_who_follows_hears_what_was_written_since_and_history_does_not(tmp_path: Path, turned: int) -> None:
     one = source(tmp_path, "a")

@@ -87,9 +87,14 @@ def loops(name: str) -> bool:
 
 def code_of(name: str) -> str:
     """Return what a service that is tried again and again ends with; in the midst of a try it is 0."""
-    eventually(lambda: show(name)["SubState"] == "auto-restart", f"{name} between two tries")
-    codes = [show(name)["ExecMainStatus"] for _ in range(10)]
-    return max(codes, key=int)
+    codes = ["0"]
+
+    def is_between() -> bool:
+        codes.append(show(name)["ExecMainStatus"])
+        return codes[-1] != "0"
+
+    eventually(is_between, f"{name} between two tries")
+    return codes[-1]
 
 
 def main() -> None:

@@ -22,6 +22,8 @@ from .twins import Originals, TwinTimes
 
 # Of a log whose records have no times, at most so many are told as of some moment.
 _TIMELESS = 2_000
+# A file's time is that of the clock's last tick: what was written last may be so many seconds younger.
+_TICK = 0.02
 # The lines of a record in the journal lie within so many seconds.
 _TOGETHER = 2.0
 
@@ -133,7 +135,7 @@ class Past:
         for file, size, changed in self._files(source):
             if wanted.since is not None and changed < wanted.since - 1:
                 return
-            key = min(key, changed)
+            key = min(key, changed + _TICK)
             end = size if wanted.until is None else place_of(file, size, wanted.until, after=True)
             for record in records_backward(file, end):
                 moment = record.time
