@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from by_night import NIGHTLY, SWITCH
 from command_runner import CANARY, LeakedCanary, Runner
@@ -23,8 +24,12 @@ _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
 
 
 def pytest_configure() -> None:
-    """Take a hangup as it is taken by default: under `nohup` every process a test starts would ignore it."""
+    """Take a hangup as it is taken by default: under `nohup` every process a test starts would ignore it. By day
+    hypothesis asks the same each time; by night it looks for what nobody has thought of."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    hypothesis.settings.register_profile("day", derandomize=True)
+    if not NIGHTLY:
+        hypothesis.settings.load_profile("day")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -66,6 +67,18 @@ def systemctl(*words: str) -> str:
 def held() -> bool:
     """Return whether somebody who lives holds a lock: logind forgets those of the dead."""
     return any(Path("/proc", each.name).exists() for each in LOCKS.iterdir())
+
+
+def locks(*, lid: bool) -> list[str]:
+    """Return what is held, once it is one lock, with the lid or without: the one that was replaced lets go a moment
+    after the new one has begun."""
+    deadline = time.monotonic() + 10
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            found = [path.read_text() for path in LOCKS.iterdir()]
+            if [("lid" in each) for each in found] == [lid] or time.monotonic() > deadline:
+                return found
+        time.sleep(0.05)
 
 
 def becomes(wanted: bool, within: float = 5.0) -> bool:
@@ -164,10 +177,9 @@ def undone() -> None:
     SEEN["loaded after the undo"] = systemctl("show", "-P", "LoadState", "hermes-profiles-awake")
     awake("on")
     lid = awake("on", "--lid")["data"]
-    SEEN["lid"] = (lid["holds"], [path.read_text() for path in LOCKS.iterdir()])
+    SEEN["lid"] = (lid["holds"], locks(lid=True))
     undo()
-    time.sleep(0.2)
-    SEEN["undo of lid"] = [path.read_text() for path in LOCKS.iterdir()]
+    SEEN["undo of lid"] = locks(lid=False)
     awake("off")
     SEEN["undo of off"] = (undo()["exit_code"], becomes(True), awake()["data"]["held"])
     awake("off")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +119,15 @@ def test_a_sync_settles_and_keeps_what_is_the_members(
         env, lead_env = (HomeFiles(world.home(name)).environment((".env",)) for name in ("ann", "default"))
         for name in ("WEIXIN_TOKEN", "TELEGRAM_BOT_TOKEN"):
             assert env.get(name) == env_before.get(name)
+        parts = _parts(member_env, ("WEIXIN_TOKEN", "TELEGRAM_BOT_TOKEN", *own))
         for name in ("OPENAI_API_KEY", "TZ", "MY_KEY", "A"):
             came = name in ("OPENAI_API_KEY", "TZ") and not own  # from the lead, when the team was made
             before_it = None if came else env_before.get(name)
             given = lead_env.get(name)
             if "/y" in (env.get(name) or ""):  # made of another variable, which may have gone
+                continue
+            if name in parts:  # what the member's own is made of does not change under it
+                assert env.get(name) == env_before.get(name)
                 continue
             if given and given in {lead_env.get(each) for each in IDENTITIES}:  # which stays, wherever it stands
                 continue
@@ -130,6 +136,27 @@ def test_a_sync_settles_and_keeps_what_is_the_members(
         mine, theirs = (_data(world, name) for name in ("ann", "default"))
         for key in ("toolsets", "plain", "mcp_servers", *(() if {"model", "model.default"} & set(own) else ("model",))):
             assert key in own or _solid(mine.get(key)) == _solid(theirs.get(key))
+
+
+def _parts(env: dict[str, str], names: Iterable[str]) -> set[str]:
+    """Return the variables that the values of these are made of."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        new = set(re.findall(r"\$\{([A-Z_]+)\}", env.get(waiting.pop(), ""))) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.mark.parametrize("lead_has", ["", "TZ=other\n"])
+def test_what_a_members_token_is_made_of_stays(tmp_path: Path, lead_has: str) -> None:
+    world = make_sync_world(tmp_path, "ann", accounts=False)
+    world.write("default", {".env": lead_has})
+    world.write("ann", {".env": "TZ=x\nA=${TZ}-a\nWEIXIN_TOKEN=${A}/CANARY-token\n",
+                        "profile.yaml": "team: {name: family, env: 'A, TZ'}\n"})  # fmt: skip
+    world.sync()
+    assert HomeFiles(world.home("ann")).environment((".env",))["WEIXIN_TOKEN"] == "x-a/CANARY-token"
 
 
 def _data(world: SyncWorld, name: str) -> dict[str, Any]:

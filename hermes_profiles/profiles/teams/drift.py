@@ -68,7 +68,8 @@ def _without_index(path: Path) -> Path:
 def kept_by(
     config: YamlDocument | None, env: EnvDocument | None, own: Collection[str], catalog: Catalog
 ) -> tuple[Kept, frozenset[str]]:
-    """Return what of a member's documents is its own: in config.yaml, and the names of variables in `.env`.
+    """Return what of a member's documents is its own: in config.yaml, and the names of variables in `.env`, with those
+    that their values are put together from.
 
     `own`: what it keeps for itself, as its profile.yaml has it.
     """
@@ -82,7 +83,20 @@ def kept_by(
         for item in rulings
         if not item.ruling.keeps and item.ruling.key_class is not KeyClass.UNKNOWN and not item.entry.commented
     )
-    return kept, frozenset((*identities, *own))
+    names = frozenset((*identities, *own))
+    return kept, _with_parts(env, names) if env is not None else names
+
+
+def _with_parts(env: EnvDocument, names: frozenset[str]) -> frozenset[str]:
+    """Return names of variables, and of those that their values are put together from (`TOKEN=${ID}:${HASH}`): they
+    must not change under them."""
+    found, waiting = set(names), list(names)
+    while waiting:
+        entry = env.get(waiting.pop())
+        new = set(entry.references) - found if entry is not None else set()
+        found |= new
+        waiting += new
+    return frozenset(found)
 
 
 def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Path]:
