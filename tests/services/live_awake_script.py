@@ -70,12 +70,12 @@ def held() -> bool:
 
 
 def locks(*, lid: bool) -> list[str]:
-    """Return what is held, once it is one lock, with the lid or without: the one that was replaced lets go a moment
-    after the new one has begun."""
+    """Return what the living hold, once it is one lock, with the lid or without: the one that was replaced lets go a
+    moment after the new one has begun."""
     deadline = time.monotonic() + 10
     while True:
         with contextlib.suppress(FileNotFoundError):
-            found = [path.read_text() for path in LOCKS.iterdir()]
+            found = [path.read_text() for path in LOCKS.iterdir() if Path("/proc", path.name).exists()]
             if [("lid" in each) for each in found] == [lid] or time.monotonic() > deadline:
                 return found
         time.sleep(0.05)
