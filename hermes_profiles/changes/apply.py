@@ -14,8 +14,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from hermes_profiles.model.errors import Failed, HermesProfilesError
+
 from ..model.layout import Layout
-from ..model.result import Failed, HermesProfilesError
 from .errors import translated_errors, words_of
 from .files import Files
 from .journal import KEEP, Entry, Journal, Status, ended, iso

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..model.result import Failed
+from hermes_profiles.model.errors import Failed
+
 from .plan import ChangedMeanwhile
 
 _HINTS = {

@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 
-from ..model.result import Failed, Refused
+from hermes_profiles.model.errors import Failed, Refused
+
 from .copying import pour, write_all
 from .modes import change_mode
 from .plan import ChangedMeanwhile, CopyFile, Screen, Signature

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
+
 from ..model.layout import Layout
-from ..model.result import Failed, HermesProfilesError, Refused
 from .errors import words_of
 from .files import Files
 

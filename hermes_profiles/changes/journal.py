@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..model.result import NotFound, Problem
+from hermes_profiles.model.errors import NotFound, Problem
+
 from .files import Files
 from .plan import ChangedMeanwhile
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from ..model.result import Refused
+from hermes_profiles.model.errors import Refused
+
 from .files import Files
 
 _POLL = 0.05

@@ -7,7 +7,8 @@ import os
 import stat
 from collections.abc import Callable
 
-from ..model.result import Failed, Refused
+from hermes_profiles.model.errors import Failed, Refused
+
 from .errors import changed
 from .plan import mode_text
 from .removing import named

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ..model.result import Failed
+from hermes_profiles.model.errors import Failed
+
 from ..model.secret import Secret
 
 

@@ -9,7 +9,8 @@ import stat
 import time
 from pathlib import Path
 
-from ..model.result import Refused
+from hermes_profiles.model.errors import Refused
+
 from .errors import translated_errors
 from .files import Files
 

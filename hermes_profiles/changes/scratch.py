@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hermes_profiles.model.errors import Refused
+
 from ..model.layout import Layout
-from ..model.result import Refused
 from .errors import translated_errors
 from .files import Files
 from .runtime import hold, sign

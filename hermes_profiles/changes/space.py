@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from hermes_profiles.model.errors import Failed
+
 from ..model.layout import Layout
-from ..model.result import Failed
 from .files import Files
 from .plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, WriteFile, bytes_to_write
 

@@ -6,7 +6,8 @@ import os
 import stat
 from collections.abc import Callable
 
-from ..model.result import NotFound, Refused
+from hermes_profiles.model.errors import NotFound, Refused
+
 from .errors import changed
 from .files import Files, Owner, taken
 from .journal import Identity, Kind, Old, Record

@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.model.errors import Failed, NotFound, Refused
+
 from ..model.layout import Layout
 from ..model.names import DEFAULT, is_profile_folder_name
-from ..model.result import Failed, NotFound, Refused
 from ..model.secret import Secret
 from .errors import translated_errors
 from .files import Files, taken

@@ -6,9 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+from hermes_profiles.model.errors import NotFound, Refused
+
 from ..model.layout import Layout
 from ..model.names import DEFAULT
-from ..model.result import NotFound, Refused
 from ..model.secret import Secret
 from .files import Files
 from .journal import Entry, Journal, Kind, Record, Status

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hermes_profiles.cli import output
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.scoped_locks import live_locks
@@ -14,6 +13,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.discovery import META
 from hermes_profiles.profiles.roots import read_regular
 
+from . import output
 from .fleet_session import FleetSession
 
 _LARGEST = 1024 * 1024

@@ -19,7 +19,7 @@ from hermes_profiles.fleet.records import pid_record
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import World
-from hermes_profiles.model.result import Problem, Result, UsageProblem
+from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.managers.base import Manager
 
 from . import output

@@ -12,7 +12,7 @@ from hermes_profiles.doctor.examine import Examination
 from hermes_profiles.doctor.findings import Check, Found, Severity
 from hermes_profiles.doctor.runner import examine
 from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 
 from .fleet_session import FleetSession, no_root, other_managers
 from .session import command_at, is_debugging, require_yes, user_home

@@ -14,8 +14,8 @@ from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import NotFound, Problem, UsageProblem
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.roots import profile_names
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind

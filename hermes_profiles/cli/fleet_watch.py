@@ -11,7 +11,7 @@ from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.session import Answer, from_os_error
 from hermes_profiles.cli.watching import HINT, View, check_terminal, tally, watch
 from hermes_profiles.fleet.logs.last import last_line
-from hermes_profiles.model.result import HermesProfilesError, Problem, Result, UsageProblem
+from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, UsageProblem
 
 Look = Callable[[FleetSession], Answer]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.program import find_installation
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed
 from hermes_profiles.profiles.homefiles import HomeFiles
 
 from .foreground import in_foreground

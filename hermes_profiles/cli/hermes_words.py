@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from hermes_profiles.model.result import ExitCode, Problem, Result
+from hermes_profiles.model.errors import ExitCode, Problem, Result
 
 # Options of Hermes that take a value: what follows them is no `-p`.
 _TAKE_VALUE = frozenset(
@@ -232,7 +232,7 @@ def _say(text: str) -> None:
 
 
 def _require(profile: str, words: Sequence[str]) -> None:
-    from hermes_profiles.model.result import HermesProfilesError
+    from hermes_profiles.model.errors import HermesProfilesError
     from hermes_profiles.profiles.roots import require
 
     from .session import Session

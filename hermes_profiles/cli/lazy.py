@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hermes_profiles import __version__
-from hermes_profiles.model.result import ExitCode, Problem, Result
+from hermes_profiles.model.errors import ExitCode, Problem, Result
 
 from . import output
 from .examples import epilog as epilog_of

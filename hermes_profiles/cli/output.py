@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from hermes_profiles.model.result import ExitCode, Problem, Result
+from hermes_profiles.model.errors import ExitCode, Problem, Result
 
 _HARMLESS = "\u00a0\u200c\u200d\u3000"  # spaces, and joiners of Persian and of emoji
 

@@ -19,8 +19,8 @@ from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair, r
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import Known
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import later_than

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 # So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
 _NAMED = 6

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.cli import output
 from hermes_profiles.cli.session import Answer
 from hermes_profiles.fleet.runmode.findings import Limit, Weight
 from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX
 from hermes_profiles.fleet.runmode.there import There
 from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import ExitCode, Refused, Result
+
+from . import output
 
 
 class InTheWay(Refused):

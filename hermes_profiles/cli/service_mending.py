@@ -16,7 +16,7 @@ from hermes_profiles.fleet.attached import Attached, attached_to, bring_down, ch
 from hermes_profiles.fleet.install import Installation, plan_installation, plan_writing
 from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.fleet.survey import World
-from hermes_profiles.model.result import HermesProfilesError, Problem
+from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.snapshot import read_document
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import UNIT

@@ -30,7 +30,7 @@ from hermes_profiles.fleet.program import find_installation, program_for
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.survey import World
-from hermes_profiles.model.result import HermesProfilesError, Problem
+from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.discovery import read_meta

@@ -13,9 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hermes_profiles.model.layout import Layout, given_home
-from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import (
+from hermes_profiles.model.errors import (
     ExitCode,
     HermesProfilesError,
     Problem,
@@ -23,6 +21,8 @@ from hermes_profiles.model.result import (
     Result,
     UsageProblem,
 )
+from hermes_profiles.model.layout import Layout, given_home
+from hermes_profiles.model.names import DEFAULT
 
 from . import output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.model.result import ExitCode, Problem
+from hermes_profiles.model.errors import ExitCode, Problem
 from hermes_profiles.profiles.teams.imports.choosing import TAKEN
 from hermes_profiles.profiles.teams.imports.found import Candidate
 from hermes_profiles.profiles.teams.imports.planning import Import

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.plugins import catalog_for
 from hermes_profiles.profiles.roots import require

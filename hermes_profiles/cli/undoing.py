@@ -14,8 +14,8 @@ from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.fleet.runmode.record import note_renamed
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.survey import World
+from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import HermesProfilesError, Problem, Refused
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.meta import FILE
 from hermes_profiles.profiles.roots import profile_names

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ..model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
+
 from .catalog_model import Channel, KeyClass, KeyFact, Sharing
 
 # Hermes' own namespaces: a plugin called `hermes` must not claim HERMES_INFERENCE_PROVIDER.

@@ -21,7 +21,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
+
 from .catalog_model import KeyClass, KeyFact, Sharing, UserAdditions, UserChannel
 
 _CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.model.truthy import is_truthy
+
 from .catalog import Catalog, KeyClass
 from .config_rules import ConfigJudgement, channel_place, dotted, is_kept_by_user, judge_config
 from .environment_rules import API_SERVER, SourceFacts, judge_name, run_by_tools, tool_channels
-from .flags import is_truthy
 from .login_rules import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
 from .values import ValueIndex, searchable_parts, secrets_in_json
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.model.truthy import is_truthy
+
 from .catalog import Catalog, KeyClass
 from .environment_rules import API_SERVER, SourceFacts, judge_name
-from .flags import is_truthy
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.documents.text import TextEdit
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.truthy import is_truthy
 
 from .classifier import EnvRuling
 from .config_rules import ConfigJudgement, ConfigRemoval, dotted, is_kept_by_user
-from .flags import is_truthy
 from .login_rules import AuthRemoval
 from .values import Redaction, ValueIndex, placeholder
 from .verdicts import ClonePolicy, Ruling, Verdict

@@ -10,7 +10,7 @@ from hermes_profiles.documents.envfile import EnvDocument, EnvEntry, quoted
 from hermes_profiles.documents.envlines import MendedText
 from hermes_profiles.documents.envreaders import ODD_BREAKS, read_splitlines
 from hermes_profiles.documents.text import TextEdit
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_UTF8 = "the file is not UTF-8, so a multiplexing gateway reads nothing of it"

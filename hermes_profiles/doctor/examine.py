@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from hermes_profiles.fleet.inventory import Inventory, take_inventory
 from hermes_profiles.fleet.overlay import managed_folder, managed_values
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import HermesProfilesError
 from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.roots import active_profile, profile_names
 

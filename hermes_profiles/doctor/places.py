@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.homefiles import EVERYTHING
 
 _YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")

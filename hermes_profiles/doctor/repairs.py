@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder
 from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.snapshot import read_document

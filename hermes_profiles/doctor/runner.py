@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret, fingerprint
 
 from .facts import Facts

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .text import TextDocument
 from .tree import Item, Node

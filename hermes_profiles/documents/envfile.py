@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .enventries import EnvEntry, EnvReading, read_entries
 from .envreaders import ODD_BREAKS, interpolate

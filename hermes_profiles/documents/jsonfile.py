@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .entries import TreeEntry, read_entries
 from .text import Decoded, TextDocument, TextEdit, decode_strict

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # Two characters in a row, each with three NULs around it: UTF-32 without a mark.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .entries import TreeEntry, plain_data, read_entries, truthy
 from .text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .text import TextDocument, TextEdit
 from .tree import Item, Node, Shape, walk

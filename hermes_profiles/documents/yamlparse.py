@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 from .text import TextDocument
 from .tree import Item, Node, walk

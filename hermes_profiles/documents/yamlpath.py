@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 _INDEX = re.compile(r"\[(\d{1,6})\]")
 _BARE = re.compile(r"[^.\[\]\"'\s\x00-\x1f\x7f]+")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.managers.base import Activity
 from hermes_profiles.services.spec import RESTART_ME
 

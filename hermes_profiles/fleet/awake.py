@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Failed, Problem, Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.roots import profile_names

@@ -19,8 +19,8 @@ from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.runtime import hold, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Problem, Refused
 from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
 from hermes_profiles.profiles.roots import profile_names, read_regular
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.discovery import environment_of, read_sections
 from hermes_profiles.profiles.holdings import Holdings, holdings

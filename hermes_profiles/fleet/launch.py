@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.model.result import NotFound, Problem
 from hermes_profiles.profiles.holdings import Holdings, holdings
 
 from . import claims

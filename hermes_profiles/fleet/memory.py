@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 # What a gateway of Hermes 0.19.0 takes after a while (measured: 97 MB at its start, 123 MB with one channel).
 TYPICAL = 120 * 10**6

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from hermes_profiles.model.result import ExitCode
+from hermes_profiles.model.errors import ExitCode
 
 
 class Verb(StrEnum):

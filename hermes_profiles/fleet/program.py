@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import NotFound
 from hermes_profiles.profiles.roots import read_regular
 from hermes_profiles.profiles.shim.onpath import real_hermes
 from hermes_profiles.services.spec import Program

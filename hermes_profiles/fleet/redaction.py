@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.secrecy import may_have_shape, without_shapes
 from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.roots import profile_names, read_regular
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.environment_rules import API_SERVER
+from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem, UsageProblem
 from hermes_profiles.profiles.logins import shares_nous
 from hermes_profiles.profiles.removal import Wish
 

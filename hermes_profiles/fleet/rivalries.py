@@ -21,9 +21,9 @@ from hermes_profiles.credentials.login_rules import is_kept_in_step, judge_auth,
 from hermes_profiles.credentials.values import secrets_in_json
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError, Problem
 from hermes_profiles.profiles.holdings import CONFIG, Holdings, holdings, legacy_blocks, wanted_sections, with_legacy
 from hermes_profiles.profiles.homefiles import HomeFiles
 from hermes_profiles.profiles.snapshot import Kind as FileKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import NotFound
 from hermes_profiles.services.managers.base import Activity
 
 from .outcomes import Outcome, OutcomeKind, Verb

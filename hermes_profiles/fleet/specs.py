@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.model.result import Refused, UsageProblem
+from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.discovery import environment_of, read_sections
 from hermes_profiles.profiles.meta import Values
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.model.truthy import is_truthy
 
 from .state import Gateway, GatewayState
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .result import UsageProblem
+from .errors import UsageProblem
 
 DEFAULT = "default"
 _PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
+from hermes_profiles.model.errors import NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name
-from hermes_profiles.model.result import NotFound, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 
 from .roots import alias_target

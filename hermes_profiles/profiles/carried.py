@@ -10,7 +10,7 @@ from hermes_profiles.credentials.secrecy import is_secret
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.documents.yamlvalue import Value, meaning
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 Path = tuple[str, ...]
 

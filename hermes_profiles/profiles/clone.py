@@ -30,9 +30,9 @@ from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError
 from hermes_profiles.model.secret import Secret
 
 from .clone_advice import add_advice

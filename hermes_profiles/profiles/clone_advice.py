@@ -11,7 +11,7 @@ from hermes_profiles.credentials.config_rules import dotted, is_kept_by_user
 from hermes_profiles.credentials.environment_rules import API_SERVER, judge_name
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy, Verdict
 from hermes_profiles.documents.entries import truthy
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 from .report import CloneReport
 from .source import Source

@@ -11,8 +11,8 @@ from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, FileR
 from hermes_profiles.credentials.rewrite import rewrite_config
 from hermes_profiles.credentials.values import Redaction, ValueIndex
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, Failed, Problem
 from hermes_profiles.model.secret import Secret
 
 from .report import CloneReport, RedactedPlace

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.flags import is_truthy
+from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Failed, Problem
+from hermes_profiles.model.truthy import is_truthy
 
 from .holdings import CONFIG, channels_in, wanted_sections
 from .homefiles import HomeFiles

@@ -13,7 +13,7 @@ from typing import Any
 
 from hermes_profiles.documents.envglance import glance_env
 from hermes_profiles.documents.yamlglance import glance_sections
-from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.errors import DocumentError, Problem
 
 from .roots import read_regular
 

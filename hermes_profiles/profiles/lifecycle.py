@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
+from hermes_profiles.model.errors import NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
-from hermes_profiles.model.result import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
 from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script, signature

@@ -16,8 +16,8 @@ from hermes_profiles.credentials.catalog import (
     parse_plugin_channel,
     parse_user_catalog,
 )
+from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, Problem
 
 from .roots import read_regular
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.model.result import Failed
+from hermes_profiles.model.errors import Failed
 
 from .roots import read_regular
 

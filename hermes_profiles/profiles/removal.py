@@ -30,8 +30,8 @@ from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret
 
 from .fresh import ENV_HEADER

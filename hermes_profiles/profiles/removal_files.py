@@ -17,8 +17,8 @@ from hermes_profiles.credentials.rewrite import rewrite_config
 from hermes_profiles.credentials.values import Redaction, ValueIndex
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError, Failed
 from hermes_profiles.model.secret import Secret
 
 from .removal_report import LeftPlace, RemovalReport, Trashed

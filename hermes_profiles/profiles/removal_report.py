@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.rewrite import Removed
 from hermes_profiles.credentials.values import ValueIndex
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 from .report import RedactedPlace
 

@@ -19,8 +19,8 @@ from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import Value, scalar, word
+from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 
 from .alias import signature

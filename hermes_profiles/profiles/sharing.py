@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Problem
 
 from .holdings import Holdings, holdings
 from .homefiles import HomeFiles

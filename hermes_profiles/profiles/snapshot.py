@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.copying import data_segments
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.model.result import Failed
+from hermes_profiles.model.errors import Failed
 
 
 class Kind(StrEnum):

@@ -12,7 +12,7 @@ from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, Scope, 
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.model.result import Failed, HermesProfilesError
+from hermes_profiles.model.errors import Failed, HermesProfilesError
 
 from .snapshot import Kind, TreeItem, read_document, walk
 

@@ -18,9 +18,9 @@ from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import Value
+from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import NotFound, Problem, Refused
 
 from .carried import Path, SyncChange, comment_warning, differences, setting_change, variable_change
 from .settings import (

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.model.result import Failed
+from hermes_profiles.model.errors import Failed
 
 from .launchd import MARK, parse_plist, plist_mark
 from .managers.base import ManagerKind

@@ -17,7 +17,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.model.result import Failed
+from hermes_profiles.model.errors import Failed
 
 from .marks import digest
 from .quoting import check_spec

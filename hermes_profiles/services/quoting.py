@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 from .spec import ServiceSpec
 

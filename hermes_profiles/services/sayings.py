@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hermes_profiles.model.result import Failed
+from hermes_profiles.model.errors import Failed
 
 from .managers.base import ManagerKind
 from .quoting import unspecified

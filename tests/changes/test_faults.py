@@ -32,7 +32,7 @@ from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.journal import Entry, Journal, Status
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_from_trash_files, trash_entries
-from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.model.errors import HermesProfilesError
 
 FAULTS = [errno.ENOSPC, errno.EACCES, errno.EIO, KeyboardInterrupt]
 

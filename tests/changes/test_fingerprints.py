@@ -12,8 +12,8 @@ import pytest
 from hermes_profiles.changes import fingerprints
 from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.fingerprints import any_key, fingerprint_key
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed
 
 
 @pytest.fixture

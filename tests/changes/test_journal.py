@@ -16,7 +16,7 @@ from hermes_profiles.changes.files import Files
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
-from hermes_profiles.model.result import Refused
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.secret import Secret
 
 

@@ -25,7 +25,7 @@ from hermes_profiles.changes.plan import (
     Signature,
     Step,
 )
-from hermes_profiles.model.result import Failed, NotFound, Refused
+from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
 

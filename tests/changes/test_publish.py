@@ -26,7 +26,7 @@ from hermes_profiles.changes.plan import (
     Signature,
     WriteFile,
 )
-from hermes_profiles.model.result import ExitCode, Failed, HermesProfilesError, NotFound, Refused
+from hermes_profiles.model.errors import ExitCode, Failed, HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
 OLD_NS = 1_700_000_000_000_000_000

@@ -15,7 +15,7 @@ from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Signature
 from hermes_profiles.changes.trash import empty, steps_from_trash, steps_to_trash, trash_entries
 from hermes_profiles.changes.undo import plan_undo
-from hermes_profiles.model.result import HermesProfilesError, NotFound
+from hermes_profiles.model.errors import HermesProfilesError, NotFound
 from hermes_profiles.model.secret import Secret
 
 

@@ -36,7 +36,7 @@ from hermes_profiles.changes.trash import (
     steps_to_trash_files,
     trash_entries,
 )
-from hermes_profiles.model.result import Failed, NotFound, Refused
+from hermes_profiles.model.errors import Failed, NotFound, Refused
 
 TRASH_ID = "20260301T120000Z-1234"
 OLD_NS = 1_650_000_000_111_222_333

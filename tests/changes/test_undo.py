@@ -27,7 +27,7 @@ from hermes_profiles.changes.plan import (
 )
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.changes.undo import plan_undo
-from hermes_profiles.model.result import NotFound, Refused
+from hermes_profiles.model.errors import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
 

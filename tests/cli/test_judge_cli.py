@@ -158,8 +158,8 @@ def test_our_own_folder_is_no_profile_to_hermes_and_stays_when_it_updates(judged
 
 
 def test_names_are_accepted_and_refused_alike(judged: World) -> None:
+    from hermes_profiles.model.errors import UsageProblem
     from hermes_profiles.model.names import HERMES_SUBCOMMANDS, RESERVED, check_alias_name, check_new_name
-    from hermes_profiles.model.result import UsageProblem
 
     names = ["work", "Work", " work ", "a" * 64, "a" * 65, "-x", "_x", "a.b", "a b", "", ".", "../x", "9", "a\n", "é"]
     names += [*RESERVED, *HERMES_SUBCOMMANDS]

@@ -15,7 +15,7 @@ from command_runner import REPOSITORY, Runner
 
 from hermes_profiles.cli import reference
 from hermes_profiles.cli.reference import Command
-from hermes_profiles.model.result import ExitCode
+from hermes_profiles.model.errors import ExitCode
 
 FOLDER = REPOSITORY / "man"
 SPEC = importlib.util.spec_from_file_location("generate_manual", FOLDER / "generate.py")

@@ -218,7 +218,7 @@ def test_a_removal_that_fails_leaves_the_multiplexer_running(
     multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.cli.commands import team_remove
-    from hermes_profiles.model.result import Failed
+    from hermes_profiles.model.errors import Failed
 
     pid = serve(multi)
 

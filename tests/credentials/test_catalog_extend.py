@@ -14,7 +14,7 @@ from hermes_profiles.credentials.catalog import (
     parse_plugin_channel,
     parse_user_catalog,
 )
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 CATALOG = load_catalog()
 PLUGIN = """

@@ -23,8 +23,8 @@ from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.doctor.table import CHECKS
 from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import NotFound, Problem
 from hermes_profiles.services.managers.base import Manager
 from hermes_profiles.services.spec import ServiceSpec
 

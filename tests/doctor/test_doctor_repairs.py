@@ -22,8 +22,8 @@ from hermes_profiles.doctor.findings import (
     TightenMode,
 )
 from hermes_profiles.doctor.repairs import Mending, mend
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError
 
 NOW = "2026-11-21T10:00:00+00:00"
 

@@ -17,7 +17,7 @@ from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.doctor.runner import choose, examine
 from hermes_profiles.doctor.table import CHECKS
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
 KEY = b"k" * 32

@@ -16,7 +16,7 @@ from sample_specs import spec_of
 from service_world import found_in, look
 
 from hermes_profiles.doctor.findings import Finding
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.launchd import render_plist
 from hermes_profiles.services.managers.base import ManagerError
 from hermes_profiles.services.managers.launchd import LaunchdManager

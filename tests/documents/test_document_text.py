@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_profiles.documents.text import TextDocument, TextEdit, decode_loose, decode_strict
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 LINES = "A=1\nB=é2\r\nC=3"
 ENCODED = {

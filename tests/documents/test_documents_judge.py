@@ -19,7 +19,7 @@ from test_envfile import READ
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlglance import glance_sections
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 ENV_SAMPLES = [
     *((text + end).encode() for text, *_ in READ for end in ("\n", "\r\n", "")),

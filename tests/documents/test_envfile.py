@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hermes_profiles.documents.envfile import EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 KNOWN = frozenset(
     {"TELEGRAM_BOT_TOKEN", "SLACK_BOT_TOKEN", "OPENAI_API_KEY", "LM_API_KEY", "GLM_API_KEY", "A_KEY", "B_TOKEN"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.envglance import glance_env
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 PLAIN = b"# c \xc3\xa9\n\nexport A=1\nB='x y'\nC=\"z#\"\nD=\nE=a b=c==\nA=2"
 

@@ -13,7 +13,7 @@ from yaml_samples import documents
 
 from hermes_profiles.documents.entries import TreeEntry
 from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 MISSING = object()
 

@@ -6,7 +6,7 @@ import pytest
 
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yamlfile import YamlDocument, truthy
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 TEXT = """\
 # top

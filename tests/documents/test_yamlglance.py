@@ -10,7 +10,7 @@ from yaml_samples import documents
 
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlglance import glance_sections
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 NAMES = {"a", "b", "token", "x-y", "platforms"}
 

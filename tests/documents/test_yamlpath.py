@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_profiles.documents.yamlpath import parsed_path, spelled, split_paths
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 
 @pytest.mark.parametrize(("text", "path"), [

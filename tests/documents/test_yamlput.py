@@ -14,7 +14,7 @@ from yaml_samples import documents
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import Value, meaning, scalar, with_value, word
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 
 def listed(*texts: str) -> Value:

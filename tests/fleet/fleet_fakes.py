@@ -122,7 +122,7 @@ class World:
         def act() -> None:
             sim = self.sims[gateway.profile]
             if sim.nature.cannot_be_told:
-                from hermes_profiles.model.result import Failed
+                from hermes_profiles.model.errors import Failed
 
                 raise Failed("cannot write the marker")
             assert gateway.process is not None

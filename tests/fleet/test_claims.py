@@ -25,8 +25,8 @@ from hermes_profiles.fleet.conflicts import Live, LiveLock, Mask, decide
 from hermes_profiles.fleet.overlay import masks_of, overlay_folder
 from hermes_profiles.fleet.process import LinuxProcesses
 from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 from hermes_profiles.profiles.holdings import holdings
 
 CATALOG = load_catalog()

@@ -16,7 +16,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.state import Gateway
-from hermes_profiles.model.result import ExitCode, HermesProfilesError
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 from hermes_profiles.services.managers.base import Activity, ManagerError
 
 K = OutcomeKind

@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.fleet.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.fleet.logs.records import Level, Record, decode, iso_time, records_in
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 HEAD = "2026-11-21 17:20:44,138 INFO gateway.run: "
 

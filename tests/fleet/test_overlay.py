@@ -23,8 +23,8 @@ from hermes_profiles.fleet.overlay import (
     masks_of,
     overlay_folder,
 )
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 
 CATALOG = load_catalog()
 

@@ -22,8 +22,8 @@ from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair
 from hermes_profiles.fleet.rivalries import digest
 from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import UsageProblem
 
 CATALOG = load_catalog()
 TOKEN, OTHER = "7100:CANARY-telegram-token", "7200:CANARY-another-token"

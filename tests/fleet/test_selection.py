@@ -11,7 +11,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
 from hermes_profiles.fleet.state import Facts, Gateway, GatewayState
-from hermes_profiles.model.result import ExitCode, NotFound, UsageProblem
+from hermes_profiles.model.errors import ExitCode, NotFound, UsageProblem
 from hermes_profiles.services.managers.base import Activity, ServiceStatus
 
 S, K, A = GatewayState, OutcomeKind, Activity

@@ -33,8 +33,8 @@ from hermes_profiles.cli.commands.demo_source import SECRETS, write_demo_source
 from hermes_profiles.credentials.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.discovery import read_profile
 from hermes_profiles.profiles.roots import profile_names
 

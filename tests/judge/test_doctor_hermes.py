@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.doctor.envsettle import differences, joined, settle, split_joined
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 sys.path.append(str(REPOSITORY / "tests" / "doctor"))
 from doctor_world import DoctorWorld

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import (
     HERMES_SUBCOMMANDS,
     RESERVED,
@@ -14,7 +15,6 @@ from hermes_profiles.model.names import (
     check_new_name,
     is_profile_folder_name,
 )
-from hermes_profiles.model.result import UsageProblem
 
 ALLOWED = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

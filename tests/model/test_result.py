@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from hermes_profiles.model.result import DocumentError, ExitCode, Problem, Result
+from hermes_profiles.model.errors import DocumentError, ExitCode, Problem, Result
 from hermes_profiles.model.secret import Secret, fingerprint
 
 

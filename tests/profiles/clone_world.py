@@ -25,8 +25,8 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.credentials.catalog import Catalog, load_catalog
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Problem
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
 
 FRESH_KEY = "f" * 64

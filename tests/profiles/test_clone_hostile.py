@@ -21,8 +21,8 @@ from hermes_profiles.changes.plan import ChangedMeanwhile
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, Failed, HermesProfilesError
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
 from hermes_profiles.profiles.snapshot import walk
 

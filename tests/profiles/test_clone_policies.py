@@ -16,7 +16,7 @@ from clone_world import FRESH_KEY, PORT, Cloned, Files, canary, clone, leaks, ma
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
-from hermes_profiles.model.result import DocumentError, Failed
+from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port, is_free
 
 TG, WX = canary("tg"), canary("wx")

@@ -10,7 +10,7 @@ from clone_world import clone, make_layout
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.file_rules import FileRules, Scope, is_silent
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 
 UNCLOSED = 'TELEGRAM_BOT_TOKEN="7000000001:CANARY-token\nA=1\n'
 DISAGREE = 'PROMPT="hello\nTELEGRAM_BOT_TOKEN=7000000001:CANARY-token\nbye"\n'

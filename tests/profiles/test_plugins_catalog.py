@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, Problem
 from hermes_profiles.profiles.plugins import catalog_for
 from hermes_profiles.profiles.ports import declared_ports
 

@@ -28,8 +28,8 @@ from hermes_profiles.credentials.config_rules import channel_place
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import DocumentError, HermesProfilesError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, HermesProfilesError
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.removal import Removal, Wish, plan_removal
 

@@ -18,8 +18,8 @@ from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import parsed_path
 from hermes_profiles.documents.yamlvalue import Value, meaning, with_value, word
+from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.profiles.settings import (
     CONFIG,
     ENV,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services import awake
 from hermes_profiles.services.launchd import MARK
 from hermes_profiles.services.units import parse_unit

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 
-from hermes_profiles.model.result import Failed, UsageProblem
+from hermes_profiles.model.errors import Failed, UsageProblem
 from hermes_profiles.services.launchd import (
     MARK,
     error_log,

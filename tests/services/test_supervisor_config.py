@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from supervisor.options import ServerOptions, UnhosedConfigParser
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.marks import mark_fits
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec

@@ -13,7 +13,7 @@ import pytest
 from supervisor.states import ProcessStates
 
 from hermes_profiles.changes.runtime import hold, holder, own_folder, remove_runtime, sign, write_runtime
-from hermes_profiles.model.result import Failed, Refused
+from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.managers import supervisor_link, supervisor_process
 from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.managers.supervisor_link import choose_socket, daemon_id, names_in

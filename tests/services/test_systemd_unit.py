@@ -16,7 +16,7 @@ from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 from systemd_live import run_under_systemd
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.marks import digest, mark_fits
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 from hermes_profiles.services.systemd import render_drop_in, render_unit, render_unit_unquoted

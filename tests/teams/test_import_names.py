@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import RESERVED, check_new_name
-from hermes_profiles.model.result import DocumentError
 from hermes_profiles.profiles.teams.imports.found import Candidate, weixin_account
 from hermes_profiles.profiles.teams.imports.naming import Named, names_for, read_names, renamed, safe_name
 

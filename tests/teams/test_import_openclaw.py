@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from openclaw_world import BASE, OpenClaw, token
 
-from hermes_profiles.model.result import DocumentError, Failed
+from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.profiles.teams.imports.found import Reading, normalised
 from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openclaw_world import OpenClaw
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.model.result import DocumentError, HermesProfilesError, Problem
+from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading, normalised, raw_id
 from hermes_profiles.profiles.teams.imports.naming import read_names

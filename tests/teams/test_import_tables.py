@@ -10,7 +10,7 @@ import pytest
 from openclaw_world import BASE
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading
 from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table

@@ -13,8 +13,8 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.scratch import clear_scratch, errand, make_scratch
 from hermes_profiles.changes.trash import steps_to_trash_found, trash_entries
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.roots import profile_names
 from hermes_profiles.profiles.teams.accounts import Account

@@ -20,8 +20,8 @@ from team_world import LEAD_TOKEN, POOL, make_member, make_team  # noqa: E402
 from hermes_profiles.changes.apply import apply, recover, undo  # noqa: E402
 from hermes_profiles.changes.files import Files  # noqa: E402
 from hermes_profiles.changes.plan import ChangePlan  # noqa: E402
+from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused  # noqa: E402
 from hermes_profiles.model.layout import Layout  # noqa: E402
-from hermes_profiles.model.result import HermesProfilesError, NotFound, Refused  # noqa: E402
 from hermes_profiles.profiles.plugins import catalog_for  # noqa: E402
 from hermes_profiles.profiles.teams.copies import pool_links  # noqa: E402
 from hermes_profiles.profiles.teams.offboarding import members_of, plan_going_alone, plan_to_trash  # noqa: E402

@@ -9,8 +9,8 @@ from clone_world import canary
 from team_making import CATALOG, make_lead, make_team, team, weixin, world
 
 from hermes_profiles.documents.yamlvalue import plain
+from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.teams.accounts import Account, account_entries
 from hermes_profiles.profiles.teams.holders import account_held, check_accounts

@@ -16,8 +16,8 @@ from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.teams.accounts import Account

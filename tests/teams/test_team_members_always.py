@@ -23,8 +23,8 @@ from team_making import CATALOG, LEAD, make_lead, make_team, team, weixin, world
 
 from hermes_profiles.changes.apply import apply, recover
 from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.teams.accounts import Account

@@ -15,8 +15,8 @@ from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_neighbours import sync_warnings
 from hermes_profiles.documents.yamlpath import split_paths
 from hermes_profiles.documents.yamlvalue import Value, plain
+from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import ExitCode, Result, UsageProblem
 from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.differences import Difference, compare
 from hermes_profiles.profiles.roots import profile_names, require

@@ -17,7 +17,7 @@ from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.program import find_installation
 from hermes_profiles.fleet.specs import ServiceOptions
-from hermes_profiles.model.result import NotFound, Problem
+from hermes_profiles.model.errors import NotFound, Problem
 
 from .demo_bot import Bot
 from .fleet_view import gateway_lines, look_at

@@ -15,7 +15,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.doctor.runner import choose
 from hermes_profiles.doctor.table import CHECKS
-from hermes_profiles.model.result import Result
+from hermes_profiles.model.errors import Result
 
 Checks = list[str] | None
 

@@ -18,8 +18,8 @@ from hermes_profiles.cli.team_neighbours import variable_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secrecy import role_of_name
 from hermes_profiles.documents.envfile import EnvEntry
+from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import Problem, Result, UsageProblem
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.settings import (
     ENV,

@@ -20,8 +20,8 @@ from hermes_profiles.credentials.environment_rules import SourceFacts, judge_nam
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.model.result import NotFound, Result
 from hermes_profiles.profiles.report import CloneReport
 from hermes_profiles.profiles.roots import require
 

@@ -24,8 +24,8 @@ from hermes_profiles.fleet.logs.records import Level
 from hermes_profiles.fleet.logs.sources import sources_of, units_of
 from hermes_profiles.fleet.logs.twins import Originals
 from hermes_profiles.fleet.survey import World, served_by_default
+from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import ExitCode, UsageProblem
 from hermes_profiles.profiles.discovery import read_meta
 from hermes_profiles.profiles.roots import profile_names
 

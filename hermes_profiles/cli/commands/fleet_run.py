@@ -25,7 +25,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 
 @examples(

@@ -24,7 +24,7 @@ from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
-from hermes_profiles.model.result import ExitCode, Result, UsageProblem
+from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]

@@ -14,8 +14,8 @@ from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import Problem, Result
 from hermes_profiles.profiles.discovery import Profile, read_profile
 from hermes_profiles.profiles.roots import active_profile, aliases, profile_names, require
 
@@ -166,7 +166,7 @@ def _membership(row: dict[str, Any]) -> str | None:
 def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
     """Yield the variables a profile's environment files set: name, file, line, class and channel."""
     from hermes_profiles.documents.envfile import EnvDocument
-    from hermes_profiles.model.result import DocumentError
+    from hermes_profiles.model.errors import DocumentError
     from hermes_profiles.profiles.snapshot import read_document
 
     for file in (".env", ".op.env"):

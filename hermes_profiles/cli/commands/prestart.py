@@ -18,7 +18,7 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet import claims
 from hermes_profiles.fleet.conflicts import Live
 from hermes_profiles.fleet.inventory import lives
-from hermes_profiles.model.result import Problem, Result
+from hermes_profiles.model.errors import Problem, Result
 
 # A manager this young was started by a boot or a login, together with all its services.
 _YOUNG = 120.0

@@ -16,8 +16,8 @@ from hermes_profiles.cli.repairing import Repairing
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.repairing import Asked
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import UsageProblem
 from hermes_profiles.profiles.roots import require
 
 

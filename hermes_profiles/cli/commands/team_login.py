@@ -19,8 +19,8 @@ from hermes_profiles.cli.team_accounts import AccountWords
 from hermes_profiles.cli.team_report import team_row
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.topology import configured
+from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.holdings import CONFIG
 from hermes_profiles.profiles.homefiles import HomeFiles
 from hermes_profiles.profiles.roots import profile_names

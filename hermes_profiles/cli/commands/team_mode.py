@@ -43,8 +43,8 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.topology import ALWAYS
+from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.discovery import environment_of
 from hermes_profiles.profiles.teams.record import read_teams
 

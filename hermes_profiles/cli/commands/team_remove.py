@@ -20,8 +20,8 @@ from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.services_of import Going
 from hermes_profiles.cli.session import Answer, require_yes, run
 from hermes_profiles.cli.team_neighbours import check_may_go
+from hermes_profiles.model.errors import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.model.result import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.roots import active_profile, require
 from hermes_profiles.profiles.teams.offboarding import Offboarding, members_of, plan_going_alone, plan_to_trash

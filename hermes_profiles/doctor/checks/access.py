@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.model.truthy import is_truthy
 
 from .settings import block_of, environment_of, lesser, listed, noted, text_of, them, words
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.holdings import legacy_blocks
 from hermes_profiles.profiles.snapshot import Kind
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 from hermes_profiles.doctor.probes.service_files import USER
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 _COMMAND = re.compile(r"`([^`]+)`")
 # Why the user's own manager does not listen, though the machine has one.

@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog import KeyClass
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.fresh import ENV_HEADER
 
 from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words

@@ -15,7 +15,7 @@ from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.overlay import managed_files, managed_folder
 from hermes_profiles.fleet.process import Process, home_of
 from hermes_profiles.fleet.scoped_locks import live_locks
-from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.snapshot import Kind
 

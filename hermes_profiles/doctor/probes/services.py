@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.topology import configured
+from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import HermesProfilesError, Problem
+from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.services.drift import Drift, compare
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.sayings import with_programs_of

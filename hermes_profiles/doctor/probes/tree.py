@@ -241,7 +241,7 @@ def _schema(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Schem
     if not any("config.yaml" in profile.listing for profile in profiles.values()):
         return None
     from hermes_profiles.fleet.program import find_installation
-    from hermes_profiles.model.result import NotFound
+    from hermes_profiles.model.errors import NotFound
 
     try:
         python = find_installation(around.layout, around.environment).python

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 from .records import LEVELS, Level, Record
 

@@ -75,7 +75,7 @@ def _of_plist(path: Path) -> Iterator[Path]:
     content = _content(path)
     if not content:
         return
-    from hermes_profiles.model.result import Failed
+    from hermes_profiles.model.errors import Failed
     from hermes_profiles.services.launchd import parse_plist
 
     try:

@@ -13,14 +13,14 @@ from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import word
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem
 from hermes_profiles.model.secret import Secret, fingerprint
+from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, settings_file, without_variables
 
 from .approvals import OWN, SERVED, carry_back

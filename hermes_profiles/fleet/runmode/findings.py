@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 
 class Weight(StrEnum):

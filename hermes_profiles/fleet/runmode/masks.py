@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.roots import profile_names
 

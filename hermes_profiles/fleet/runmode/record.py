@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed, Refused
 from hermes_profiles.profiles.roots import read_regular
 
 if TYPE_CHECKING:  # every status asks whether a switch was interrupted

@@ -33,8 +33,8 @@ from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.discovery import read_meta

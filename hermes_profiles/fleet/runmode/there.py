@@ -8,12 +8,12 @@ from typing import NamedTuple
 from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.flags import is_truthy
 from hermes_profiles.documents.yamlput import put
 from hermes_profiles.documents.yamlvalue import word
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
+from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.settings import (
     CONFIG,
     ENV,

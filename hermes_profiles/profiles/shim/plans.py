@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_script, program_of, signature
 from hermes_profiles.profiles.snapshot import read_document

@@ -14,9 +14,9 @@ from hermes_profiles.credentials.classifier import classify
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.values import ValueIndex
 from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.model.result import Failed, Problem
 from hermes_profiles.profiles.clone_files import FileCopier
 from hermes_profiles.profiles.report import CloneReport
 from hermes_profiles.profiles.snapshot import Kind, TreeItem, walk

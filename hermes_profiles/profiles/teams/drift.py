@@ -16,7 +16,7 @@ from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocume
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlvalue import Value, meaning
-from hermes_profiles.model.result import DocumentError
+from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.carried import Path
 
 from .terms import NOTED_BY_HERMES, POLICY, own_paths

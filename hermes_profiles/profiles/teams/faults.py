@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 
 from .record import Team, Teams
 

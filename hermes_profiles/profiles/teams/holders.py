@@ -9,8 +9,8 @@ from typing import Any
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.channel_view import UNNAMED, ChannelView, account_id
 from hermes_profiles.credentials.identities import held_by
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 from hermes_profiles.profiles.holdings import given, stored_in
 from hermes_profiles.profiles.homefiles import HomeFiles
 from hermes_profiles.profiles.roots import profile_names

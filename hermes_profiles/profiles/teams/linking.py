@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Refused
 
 from .copies import pool_links
 from .terms import POOL, link_target

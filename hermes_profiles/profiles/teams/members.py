@@ -22,9 +22,9 @@ from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import check_new_name
-from hermes_profiles.model.result import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.clone import World

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import NotFound, Problem, Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.discovery import read_sections

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from hermes_profiles.documents.yamlpath import parsed_path, spelled
 from hermes_profiles.documents.yamlvalue import Value
+from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.model.result import NotFound, UsageProblem
 
 from .record import Membership
 from .shares import Share, linked_paths

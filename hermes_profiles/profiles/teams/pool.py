@@ -17,9 +17,9 @@ from hermes_profiles.documents.entries import truthy
 from hermes_profiles.documents.envfile import EnvDocument
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Failed, Problem
 from hermes_profiles.profiles.clone import CloneDocuments, CloneRequest, World, build_documents
 from hermes_profiles.profiles.snapshot import Kind, data_chunks, read_document, walk
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
-from hermes_profiles.model.result import NotFound, UsageProblem
 from hermes_profiles.profiles.discovery import META, read_sections
 from hermes_profiles.profiles.roots import profile_names
 

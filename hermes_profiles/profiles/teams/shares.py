@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from hermes_profiles.model.result import UsageProblem
+from hermes_profiles.model.errors import UsageProblem
 
 
 class Share(StrEnum):

@@ -20,8 +20,8 @@ from hermes_profiles.documents.yamlfile import YamlDocument
 from hermes_profiles.documents.yamlpath import spelled
 from hermes_profiles.documents.yamlput import drop, put
 from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.carried import SyncChange, comment_warning, setting_change, variable_change

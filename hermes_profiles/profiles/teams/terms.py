@@ -11,9 +11,9 @@ from pathlib import Path
 
 from hermes_profiles.credentials.verdicts import ClonePolicy
 from hermes_profiles.documents.yamlpath import parsed_path
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import UsageProblem
 
 from .shares import Share, linked_paths
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
-from hermes_profiles.model.result import ExitCode, HermesProfilesError
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import ServiceSpec
 

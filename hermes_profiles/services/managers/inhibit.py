@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from hermes_profiles.model.result import Refused
+from hermes_profiles.model.errors import Refused
 from hermes_profiles.services.awake import inhibit_command
 from hermes_profiles.services.naming import UNIT
 

@@ -29,7 +29,7 @@ from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
 from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
 from hermes_profiles.changes.runtime import hold, own_folder, sign, write_runtime
-from hermes_profiles.model.result import HermesProfilesError
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.supervisor import Delays
 
 from .supervisor_fleet import seen

@@ -16,7 +16,7 @@ from typing import Any
 
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.runtime import holder, own_folder, remove_runtime, write_runtime
-from hermes_profiles.model.result import HermesProfilesError, Refused
+from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec
 from hermes_profiles.services.supervisor import Delays, inherited_of, log_of, render_daemon, render_program

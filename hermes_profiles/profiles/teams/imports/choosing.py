@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.model.result import Problem, UsageProblem
+from hermes_profiles.model.errors import Problem, UsageProblem
 
 from ..accounts import WEIXIN, shortened
 from .found import Bad, Candidate, LeftOut, Reading, moment, normalised

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from hermes_profiles.model.result import Problem
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.secret import Secret
 
 from ..accounts import WEIXIN, Account

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.channel_view import ChannelView, below, mapping
+from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.result import DocumentError, Failed, Problem
 from hermes_profiles.profiles.holdings import given
 from hermes_profiles.profiles.homefiles import HomeFiles
 

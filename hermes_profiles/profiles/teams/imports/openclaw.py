@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.model.result import DocumentError, Failed, HermesProfilesError, Problem
+from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError, Problem
 
 from .found import (
     BASE_URL,

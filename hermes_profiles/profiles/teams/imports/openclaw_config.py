@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.errors import DocumentError, Problem
 
 from .found import normalised, text_at
 from .reading import is_there, read_quietly, read_text

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import names_somebody
+from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.result import Problem, UsageProblem
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.roots import profile_names
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hermes_profiles.documents.jsonfile import JsonDocument
 from hermes_profiles.documents.text import TextDocument, decode_loose
-from hermes_profiles.model.result import DocumentError, Failed, Problem
+from hermes_profiles.model.errors import DocumentError, Failed, Problem
 
 # A file with one account is a few hundred bytes; context tokens of a busy one are some megabytes.
 LARGEST = 8 * 1024 * 1024

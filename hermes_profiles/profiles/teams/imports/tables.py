@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Channel
 from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.model.result import DocumentError, Problem
+from hermes_profiles.model.errors import DocumentError, Problem
 
 from ..accounts import WEIXIN
 from .found import Bad, Candidate, Reading, is_account_id
