@@ -11,7 +11,7 @@ from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
 from hermes_profiles.credentials.catalog import Catalog, Channel
 from hermes_profiles.credentials.channel_view import account_id
-from hermes_profiles.documents.envfile import EnvDocument
+from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.teams.accounts import WEIXIN, Account, callers_name, shortened

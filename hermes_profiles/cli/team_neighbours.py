@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.secrecy import role_of_name
-from hermes_profiles.documents.yamlpath import spelled
+from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.discovery import META, environment_of, read_sections

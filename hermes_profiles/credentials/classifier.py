@@ -20,9 +20,9 @@ from .values import ValueIndex, searchable_parts, secrets_in_json
 from .verdicts import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
-    from hermes_profiles.documents.envfile import EnvDocument, EnvEntry
-    from hermes_profiles.documents.jsonfile import JsonDocument
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry
+    from hermes_profiles.documents.json_document import JsonDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 

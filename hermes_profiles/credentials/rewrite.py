@@ -18,10 +18,10 @@ from .values import Redaction, ValueIndex, placeholder
 from .verdicts import ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
+    from hermes_profiles.documents.dotenv.document import EnvDocument
     from hermes_profiles.documents.entries import TreeEntry
-    from hermes_profiles.documents.envfile import EnvDocument
-    from hermes_profiles.documents.jsonfile import JsonDocument
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.json_document import JsonDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
 
 class Removed(NamedTuple):
@@ -246,7 +246,7 @@ def _edit_tree(
     redacted: list[Redaction],
     staying: frozenset[int],
 ) -> bytes:
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     if not isinstance(document, YamlDocument):
         return document.edit(remove=remove, replace=changed, insert=insert)

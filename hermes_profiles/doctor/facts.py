@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.layout import Layout
@@ -19,7 +20,6 @@ from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
 from hermes_profiles.profiles.snapshot import Kind
 
 from .findings import Evidence
-from .places import env_line, json_line, yaml_line
 
 if TYPE_CHECKING:
     from hermes_profiles.changes.plan import Signature

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from hermes_profiles.documents.yaml.scalars import construct
 from hermes_profiles.model.errors import DocumentError
 
 from .text import TextDocument
 from .tree import Item, Node
-from .yamlscalar import construct
 
 MAX_ENTRIES = 200_000
 MAX_PATH = 400

@@ -166,7 +166,7 @@ def _env(names: Sequence[str], managed: bytes | None, catalog: Catalog) -> bytes
         return (_HEADER + lines).encode() if names else b""
     if not names:
         return managed
-    from hermes_profiles.documents.envfile import EnvDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument
 
     try:
         document = EnvDocument.parse(managed, path="the managed .env", known_keys=catalog.known_names)
@@ -191,7 +191,7 @@ def _config(
     problems: list[Problem],
 ) -> bytes:
     """Return the overlay's config.yaml: a managed one with the flags of the masked channels false in it."""
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = None
     if managed:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.secrecy import may_have_shape, without_shapes
-from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -133,7 +133,7 @@ def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
     plain = glance_env(raw)
     if plain is not None:
         return plain
-    from hermes_profiles.documents.envfile import EnvDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument
 
     try:
         return EnvDocument.parse(raw, path=path).environment()
@@ -144,7 +144,7 @@ def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
 def _data(raw: bytes, path: str) -> Any:
     if not raw:
         return None
-    from hermes_profiles.documents.yamlglance import glance_sections
+    from hermes_profiles.documents.yaml.fast_reader import glance_sections
 
     try:
         if path.endswith(".json"):
@@ -152,7 +152,7 @@ def _data(raw: bytes, path: str) -> Any:
         plain = glance_sections(raw, {name.decode("utf-8", "replace") for name in _SECTION.findall(raw)})
         if plain is not None:
             return plain
-        from hermes_profiles.documents.yamlfile import YamlDocument
+        from hermes_profiles.documents.yaml.document import YamlDocument
 
         return YamlDocument.parse(raw, path=path).data()
     except (DocumentError, ValueError, RecursionError):  # what stands there literally is known already

@@ -20,7 +20,7 @@ from hermes_profiles.credentials.identities import PortClaim, credentials_in
 from hermes_profiles.credentials.login_rules import is_kept_in_step, judge_auth, judge_honcho
 from hermes_profiles.credentials.values import secrets_in_json
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

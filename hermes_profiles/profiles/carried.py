@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.secrecy import is_secret
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import spelled
-from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.value import Value, meaning
 from hermes_profiles.model.errors import Problem
 
 Path = tuple[str, ...]

@@ -28,8 +28,8 @@ from hermes_profiles.credentials.environment_rules import (
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT

@@ -10,7 +10,7 @@ from hermes_profiles.credentials.config_rules import ConfigJudgement
 from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.rewrite import rewrite_config
 from hermes_profiles.credentials.values import Redaction, ValueIndex
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

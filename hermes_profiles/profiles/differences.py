@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.secrecy import Role, is_secret, role_of_name, role_of_path
-from hermes_profiles.documents.yamlpath import spelled
-from hermes_profiles.documents.yamlvalue import Value, meaning, scalar
+from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.value import Value, meaning, scalar
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 

@@ -25,7 +25,7 @@ def describe_profile(existing: bytes | None, description: str) -> bytes:
     if not existing or not existing.strip():
         # A JSON string is a YAML string; Hermes 0.19.0 writes these two keys.
         return f"description: {text}\ndescription_auto: false\n".encode()
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(existing, path="profile.yaml")
     return document.edit(insert=[(("description",), description.strip()), (("description_auto",), "false")])

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.documents.envglance import glance_env
-from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.documents.yaml.fast_reader import glance_sections
 from hermes_profiles.model.errors import DocumentError, Problem
 
 from .roots import read_regular
@@ -112,7 +112,7 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
     values = glance_env(raw)
     if values is not None:
         return values
-    from hermes_profiles.documents.envfile import EnvDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument
 
     try:
         document = EnvDocument.parse(raw, path=path, known_keys=known)
@@ -127,7 +127,7 @@ def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[P
     sections = glance_sections(raw, wanted)
     if sections is not None:
         return sections
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     try:
         data = YamlDocument.parse(raw, path=path).data()

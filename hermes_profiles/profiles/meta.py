@@ -13,7 +13,7 @@ from .alias import signature
 from .snapshot import read_document
 
 if TYPE_CHECKING:
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
 FILE = "profile.yaml"
 # Paths of keys → their new text, None to take one out.
@@ -41,7 +41,7 @@ def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> 
 
 def edited(raw: bytes, values: Values, *, path: str) -> bytes:
     """Return a profile.yaml with keys set or taken out; DocumentError when that cannot be done with certainty."""
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(raw, path=path)
     set_to = {key: text for key, text in values.items() if text is not None and _text(document, key) != text}

@@ -27,9 +27,9 @@ from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
 from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
 from hermes_profiles.credentials.values import ValueIndex
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

@@ -16,7 +16,7 @@ from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, is_do
 from hermes_profiles.credentials.rewrite import rewrite_config
 from hermes_profiles.credentials.values import Redaction, ValueIndex
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import spelled
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value, scalar, word
+from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import Value, scalar, word
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeVar
 
 from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
 from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 
 from .snapshot import Kind, TreeItem, read_document, walk

@@ -14,10 +14,10 @@ from hermes_profiles.credentials.classifier import Classification, classify
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.secrecy import role_of_path
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import spelled
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

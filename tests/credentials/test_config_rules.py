@@ -15,7 +15,7 @@ from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.config_rules import ConfigJudgement, channel_place, dotted, judge_config
 from hermes_profiles.credentials.environment_rules import SourceFacts
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 
 CATALOG = load_catalog()
 

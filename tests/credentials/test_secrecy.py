@@ -6,7 +6,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.secrecy import is_secret, is_secret_path, looks_secret, role_of_name, role_of_path
-from hermes_profiles.documents.yamlpath import parsed_path
+from hermes_profiles.documents.yaml.paths import parsed_path
 
 CATALOG = load_catalog()
 

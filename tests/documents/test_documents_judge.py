@@ -16,9 +16,9 @@ from by_night import NIGHTLY
 from real_hermes import hermes_python
 from test_envfile import READ
 
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.fast_reader import glance_sections
 from hermes_profiles.model.errors import DocumentError
 
 ENV_SAMPLES = [

@@ -9,7 +9,7 @@ from document_properties import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hermes_profiles.documents.envfile import EnvDocument, quoted
+from hermes_profiles.documents.dotenv.document import EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.errors import DocumentError
 

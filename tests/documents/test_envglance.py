@@ -7,8 +7,8 @@ from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 
 PLAIN = b"# c \xc3\xa9\n\nexport A=1\nB='x y'\nC=\"z#\"\nD=\nE=a b=c==\nA=2"

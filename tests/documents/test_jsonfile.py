@@ -11,7 +11,7 @@ from document_properties import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError
 
 TEXT = '{\n  "a": 1,\n  "b": {"t": "CANARY", "u": [1, {"x": null}]},\n  "c": [\n    "q",\n    "r"\n  ],\n  "e": {}\n}\n'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yaml_samples import documents
 
 from hermes_profiles.documents.entries import TreeEntry
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 
 MISSING = object()

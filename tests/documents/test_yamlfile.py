@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hermes_profiles.documents.text import TextEdit
-from hermes_profiles.documents.yamlfile import YamlDocument, truthy
+from hermes_profiles.documents.yaml.document import YamlDocument, truthy
 from hermes_profiles.model.errors import DocumentError
 
 TEXT = """\

@@ -8,8 +8,8 @@ from hypothesis import currently_in_test_context, event, given
 from hypothesis import strategies as st
 from yaml_samples import documents
 
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.fast_reader import glance_sections
 from hermes_profiles.model.errors import DocumentError
 
 NAMES = {"a", "b", "token", "x-y", "platforms"}

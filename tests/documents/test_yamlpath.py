@@ -7,7 +7,7 @@ from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.documents.yamlpath import parsed_path, spelled, split_paths
+from hermes_profiles.documents.yaml.paths import parsed_path, spelled, split_paths
 from hermes_profiles.model.errors import UsageProblem
 
 

@@ -11,9 +11,9 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from yaml_samples import documents
 
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value, meaning, scalar, with_value, word
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import Value, meaning, scalar, with_value, word
 from hermes_profiles.model.errors import DocumentError
 
 

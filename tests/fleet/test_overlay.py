@@ -10,8 +10,8 @@ import pytest
 
 from hermes_profiles.credentials.catalog import load_catalog
 from hermes_profiles.credentials.catalog_model import Channel, KeyClass, KeyFact, Sharing
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.overlay import (
     Overlay,

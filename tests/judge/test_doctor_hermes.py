@@ -17,7 +17,7 @@ from hermes_judge import environment, hermes, judge
 from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.doctor.envsettle import differences, joined, settle, split_joined
+from hermes_profiles.documents.dotenv.normalize import differences, joined, settle, split_joined
 from hermes_profiles.model.errors import DocumentError
 
 sys.path.append(str(REPOSITORY / "tests" / "doctor"))

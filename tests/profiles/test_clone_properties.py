@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.identities import channels_of
 from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 
 EXAMPLES = 1500 if NIGHTLY else 80

@@ -25,9 +25,9 @@ from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
 from hermes_profiles.credentials.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.config_rules import channel_place
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.holdings import holdings

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import parsed_path
-from hermes_profiles.documents.yamlvalue import Value, meaning, with_value, word
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.paths import parsed_path
+from hermes_profiles.documents.yaml.value import Value, meaning, with_value, word
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.settings import (

@@ -9,8 +9,8 @@ import pytest
 
 from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.documents.yamlpath import split_paths
-from hermes_profiles.documents.yamlvalue import plain
+from hermes_profiles.documents.yaml.paths import split_paths
+from hermes_profiles.documents.yaml.value import plain
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.differences import Difference, compare

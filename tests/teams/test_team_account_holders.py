@@ -8,7 +8,7 @@ import pytest
 from clone_world import canary
 from team_making import CATALOG, make_lead, make_team, team, weixin, world
 
-from hermes_profiles.documents.yamlvalue import plain
+from hermes_profiles.documents.yaml.value import plain
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

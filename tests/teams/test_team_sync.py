@@ -11,7 +11,7 @@ from team_sync_world import KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, r
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.profiles.teams.record import Membership, read_membership
 from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share

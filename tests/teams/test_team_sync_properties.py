@@ -20,7 +20,7 @@ from team_sync_world import CATALOG, KEY, LEAD_TOKEN, SyncWorld, make_sync_world
 
 from hermes_profiles.changes.apply import apply, recover, undo
 from hermes_profiles.credentials.config_rules import channel_place
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.profiles.holdings import holdings
 from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles

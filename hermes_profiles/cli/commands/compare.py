@@ -13,8 +13,8 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_neighbours import sync_warnings
-from hermes_profiles.documents.yamlpath import split_paths
-from hermes_profiles.documents.yamlvalue import Value, plain
+from hermes_profiles.documents.yaml.paths import split_paths
+from hermes_profiles.documents.yaml.value import Value, plain
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.carried import SyncChange

@@ -19,7 +19,7 @@ from hermes_profiles.credentials.config_rules import channel_place, judge_path
 from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name
 from hermes_profiles.credentials.file_rules import FileRules, Scope
 from hermes_profiles.credentials.verdicts import ClonePolicy
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.report import CloneReport

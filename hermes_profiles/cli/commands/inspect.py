@@ -165,7 +165,7 @@ def _membership(row: dict[str, Any]) -> str | None:
 
 def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
     """Yield the variables a profile's environment files set: name, file, line, class and channel."""
-    from hermes_profiles.documents.envfile import EnvDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument
     from hermes_profiles.model.errors import DocumentError
     from hermes_profiles.profiles.snapshot import read_document
 

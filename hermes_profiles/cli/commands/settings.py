@@ -16,8 +16,8 @@ from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_neighbours import setting_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secrecy import is_secret, is_secret_path, role_of_path
-from hermes_profiles.documents.yamlpath import parsed_path, spelled
-from hermes_profiles.documents.yamlvalue import Value, block_lines, flow, plain, scalar
+from hermes_profiles.documents.yaml.paths import parsed_path, spelled
+from hermes_profiles.documents.yaml.value import Value, block_lines, flow, plain, scalar
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint

@@ -202,7 +202,7 @@ def _moves(profile: ProfileFacts, block: tuple[str, ...]) -> bool:
 
 def _move_port(raw: bytes, path: str, *, block: tuple[str, ...]) -> bytes:
     """Return config.yaml with the port where Hermes reads it. Raises DocumentError."""
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(raw, path=path)
     entry = document.get((*block, "port"))

@@ -15,7 +15,7 @@ from hermes_profiles.credentials.catalog import KeyClass
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
-from hermes_profiles.documents.envglance import glance_env
+from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
@@ -24,7 +24,7 @@ from hermes_profiles.profiles.fresh import ENV_HEADER
 from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words
 
 if TYPE_CHECKING:
-    from hermes_profiles.doctor.envsettle import Difference
+    from hermes_profiles.documents.dotenv.normalize import Difference
 
 _FILES = (".env", ".op.env")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -57,7 +57,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
     """Find variables that the gateway, the menus and a multiplexed scope read differently."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
-        from hermes_profiles.doctor.envsettle import differences, settle
+        from hermes_profiles.documents.dotenv.normalize import differences, settle
 
         # Of `.op.env` there is one reader: hermes_cli/env_loader.py.
         found = differences(raw, known) if file == ".env" else ()
@@ -106,7 +106,7 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
     """Find known variables on one line, as `echo >>` after a file without a line end makes them."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
-        from hermes_profiles.doctor.envsettle import joined, split_joined
+        from hermes_profiles.documents.dotenv.normalize import joined, split_joined
 
         for line, names in joined(raw, known):
             can = _works(split_joined, raw, str(profile.home / file), known)

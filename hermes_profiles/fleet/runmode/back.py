@@ -13,9 +13,9 @@ from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import word
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import word
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from hermes_profiles.changes.fingerprints import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.documents.yamlput import put
-from hermes_profiles.documents.yamlvalue import word
+from hermes_profiles.documents.yaml.set_path import put
+from hermes_profiles.documents.yaml.value import word
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint

@@ -13,7 +13,7 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
 if TYPE_CHECKING:  # a status names accounts, and writes none
-    from hermes_profiles.documents.yamlvalue import Value
+    from hermes_profiles.documents.yaml.value import Value
 
 WEIXIN = "weixin"
 _UNFIT = re.compile(r"[/\x00-\x1f\x7f\s]")
@@ -70,7 +70,7 @@ def account_entries(account: Account) -> AccountEntries:
     """
     variables = {name: value for name, value in account.variables.items() if value.reveal().strip()}
     block = ("platforms", account.channel)
-    from hermes_profiles.documents.yamlvalue import scalar
+    from hermes_profiles.documents.yaml.value import scalar
 
     settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
     files = dict(account.files)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
 from hermes_profiles.credentials.config_rules import channel_place
-from hermes_profiles.documents.envfile import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
+from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlvalue import Value, meaning
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.value import Value, meaning
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.carried import Path
 

@@ -19,9 +19,9 @@ from hermes_profiles.changes.plan import (
 )
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import channels_on
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import check_new_name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from hermes_profiles.documents.yamlpath import parsed_path, spelled
-from hermes_profiles.documents.yamlvalue import Value
+from hermes_profiles.documents.yaml.paths import parsed_path, spelled
+from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.config_rules import channel_place
 from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.entries import truthy
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.jsonfile import JsonDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
+from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.documents.envfile import EnvDocument
-from hermes_profiles.documents.yamlfile import YamlDocument
-from hermes_profiles.documents.yamlpath import spelled
-from hermes_profiles.documents.yamlput import drop, put
-from hermes_profiles.documents.yamlvalue import Value, scalar
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError, Problem
 
 from .found import (

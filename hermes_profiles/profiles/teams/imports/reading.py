@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.text import TextDocument, decode_loose
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog import Channel
-from hermes_profiles.documents.jsonfile import JsonDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 
 from ..accounts import WEIXIN

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from hermes_profiles.documents.text import TextDocument, TextEdit
+from hermes_profiles.documents.tree import Item, Node, Shape, walk
+from hermes_profiles.documents.tree_delete import Cutter
 from hermes_profiles.model.errors import DocumentError
 
-from .text import TextDocument, TextEdit
-from .tree import Item, Node, Shape, walk
-from .treecut import Cutter
-from .yamlscalar import render, resolve_plain
+from .scalars import render, resolve_plain
 
 Tree = dict[str, "str | Tree"]
 

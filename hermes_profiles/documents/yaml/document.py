@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from hermes_profiles.documents.entries import TreeEntry, plain_data, read_entries, truthy
+from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict
+from hermes_profiles.documents.tree import Item, Node, shape, walk
 from hermes_profiles.model.errors import DocumentError
 
-from .entries import TreeEntry, plain_data, read_entries, truthy
-from .text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict
-from .tree import Item, Node, shape, walk
-from .yamledit import EditPlan
-from .yamlparse import parse_tree
-from .yamlvalue import Value, value_of
+from .edit import EditPlan
+from .parser import parse_tree
+from .value import Value, value_of
 
 __all__ = ["YamlDocument", "YamlEntry", "truthy"]
 

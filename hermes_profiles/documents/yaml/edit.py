@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from hermes_profiles.documents.text import TextDocument, TextEdit
+from hermes_profiles.documents.tree import Item, Node, Shape
+from hermes_profiles.documents.tree_delete import Cutter, dangling_alias
 from hermes_profiles.model.errors import DocumentError
 
-from .text import TextDocument, TextEdit
-from .tree import Item, Node, Shape
-from .treecut import Cutter, dangling_alias
-from .yamlinsert import (
+from .insert import (
     Inserter,
     Insertion,
     flow_text,
@@ -19,7 +19,7 @@ from .yamlinsert import (
     resolve_insertions,
     scalar_shape,
 )
-from .yamlscalar import double_quoted, is_plain_safe, render, resolve_plain, single_quoted
+from .scalars import double_quoted, is_plain_safe, render, resolve_plain, single_quoted
 
 _BLOCK_TEXT = re.compile(
     r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
 
-from .envlines import MendedText
+from .line_repair import MendedText
 
 _HEAD = re.compile(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
 _QUOTED_HEAD = re.compile(r"[^=#\n]*=[^\S\n]*(['\"])")

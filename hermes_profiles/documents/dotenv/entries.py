@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .envlines import MendedText, Piece
-from .envreaders import (
+from hermes_profiles.documents.text import TextDocument
+
+from .line_repair import MendedText, Piece
+from .readers import (
     ODD_BREAKS,
     Sighting,
     interpolate,
@@ -18,7 +20,6 @@ from .envreaders import (
     references,
     unquote,
 )
-from .text import TextDocument
 
 # A name that only a line reader sees, inside the value of another entry, must look like one of Hermes'
 # variables: base64 lines of a private key end in `=` too.

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from hermes_profiles.documents.envfile import EnvDocument, EnvEntry, quoted
-from hermes_profiles.documents.envlines import MendedText
-from hermes_profiles.documents.envreaders import ODD_BREAKS, read_splitlines
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.errors import DocumentError
+
+from .document import EnvDocument, EnvEntry, quoted
+from .line_repair import MendedText
+from .readers import ODD_BREAKS, read_splitlines
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_UTF8 = "the file is not UTF-8, so a multiplexing gateway reads nothing of it"

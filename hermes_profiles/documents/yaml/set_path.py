@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from hermes_profiles.documents.entries import TreeEntry
+from hermes_profiles.documents.text import TextEdit
+from hermes_profiles.documents.tree import Item, Node, walk
+from hermes_profiles.documents.tree_delete import Cutter
 from hermes_profiles.model.errors import DocumentError
 
-from .entries import TreeEntry
-from .text import TextEdit
-from .tree import Item, Node, walk
-from .treecut import Cutter
-from .yamledit import rewritten
-from .yamlfile import YamlDocument
-from .yamlinsert import Inserter
-from .yamlvalue import Value, block_lines, block_pair, flow, meaning, nested, scalar, with_value
+from .document import YamlDocument
+from .edit import rewritten
+from .insert import Inserter
+from .value import Value, block_lines, block_pair, flow, meaning, nested, scalar, with_value
 
 Candidate = Callable[[], list[TextEdit]]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, decode_loose
 from hermes_profiles.model.errors import DocumentError
 
-from .enventries import EnvEntry, EnvReading, read_entries
-from .envreaders import ODD_BREAKS, interpolate
-from .text import Decoded, TextDocument, TextEdit, decode_loose
+from .entries import EnvEntry, EnvReading, read_entries
+from .readers import ODD_BREAKS, interpolate
 
 __all__ = ["EnvDocument", "EnvEntry", "quoted"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from hermes_profiles.documents.envglance import glance_env
-from hermes_profiles.documents.yamlglance import glance_sections
+from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.documents.yaml.fast_reader import glance_sections
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.homefiles import EVERYTHING
 
@@ -22,7 +22,7 @@ def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
         wanted = (f"{name}=".encode(), f"export {name}=".encode())
         lines = raw.split(b"\n")
         return next(len(lines) - at for at, line in enumerate(reversed(lines)) if line.startswith(wanted))
-    from hermes_profiles.documents.envfile import EnvDocument
+    from hermes_profiles.documents.dotenv.document import EnvDocument
 
     try:
         entry = EnvDocument.parse(raw, known_keys=known).get(name)
@@ -35,7 +35,7 @@ def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:
     """Return the line of the key at a path of a YAML document, None when it is not there."""
     if not any(key.startswith("[") for key in path) and glance_sections(raw, EVERYTHING) is not None:
         return _plain_line(raw.decode(), path)
-    from hermes_profiles.documents.yamlfile import YamlDocument
+    from hermes_profiles.documents.yaml.document import YamlDocument
 
     try:
         entry = YamlDocument.parse(raw, path="").get(tuple(path))
@@ -62,7 +62,7 @@ def _plain_line(text: str, path: Sequence[str]) -> int | None:
 
 def json_line(raw: bytes, path: Sequence[str]) -> int | None:
     """Return the line of the key at a path of a JSON document, None when it is not there."""
-    from hermes_profiles.documents.jsonfile import JsonDocument
+    from .json_document import JsonDocument
 
     try:
         entry = JsonDocument.parse(raw, path="").get(tuple(path))

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from .entries import flattened
-from .tree import Node
-from .yamlscalar import construct, double_quoted, is_plain_safe, render, resolve_plain
+from hermes_profiles.documents.entries import flattened
+from hermes_profiles.documents.tree import Node
+
+from .scalars import construct, double_quoted, is_plain_safe, render, resolve_plain
 
 _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
 # Numbers as people write them. YAML 1.1 also takes `+49170`, `0123`, `1_000` and `22:30` for numbers, which turns a

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hermes_profiles.documents.text import TextDocument
+from hermes_profiles.documents.tree import Item, Node, walk
 from hermes_profiles.model.errors import DocumentError
 
-from .text import TextDocument
-from .tree import Item, Node, walk
-from .yamlscalar import TAG, resolve_plain
+from .scalars import TAG, resolve_plain
 
 MAX_DEPTH = 200
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")

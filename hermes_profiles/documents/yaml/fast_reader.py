@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from .yamlscalar import construct, resolve_plain
+from .scalars import construct, resolve_plain
 
 # A line at column 0 that is no comment.
 _TOP = re.compile(r"^[^ #\n].*", re.MULTILINE)

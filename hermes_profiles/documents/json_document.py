@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from hermes_profiles.documents.yaml.insert import Insertion, Tree, resolve_insertions
 from hermes_profiles.model.errors import DocumentError
 
 from .entries import TreeEntry, read_entries
 from .text import Decoded, TextDocument, TextEdit, decode_strict
 from .tree import Item, Node, Shape, shape, walk
-from .treecut import Cutter
-from .yamlinsert import Insertion, Tree, resolve_insertions
+from .tree_delete import Cutter
 
 __all__ = ["JsonDocument", "JsonEntry"]
 

@@ -1,0 +1,1 @@
+"""`.env` files: the lossless document, its readers and its repairs."""

@@ -1,0 +1,1 @@
+"""YAML files: the lossless document, its parser and its edits."""
