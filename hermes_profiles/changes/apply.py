@@ -17,15 +17,15 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 
 from ..model.layout import Layout
+from .cleanup import sweep
+from .disk_space import check_space, check_space_at
 from .errors import translated_errors, words_of
-from .files import Files
+from .executor import Steps
+from .filesystem import Files
 from .journal import KEEP, Entry, Journal, Status, ended, iso
 from .lock import StateLock
 from .plan import ChangePlan
-from .space import check_space, check_space_at
 from .staging import Stager, draft
-from .steps import Steps
-from .sweep import sweep
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
@@ -74,7 +74,7 @@ def undo(
     Raises NotFound when there is no such change, Refused when what it made was changed since, and what
     `apply` raises.
     """
-    from .undo import choose, plan_undo
+    from .undo_plan import choose, plan_undo
 
     files = files or Files()
     with translated_errors(), StateLock(layout.state, files, wait=wait):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import NotFound, Problem
 
-from .files import Files
+from .filesystem import Files
 from .plan import ChangedMeanwhile
 
 SCHEMA = "hermes-profiles-journal/1"

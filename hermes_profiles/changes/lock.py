@@ -11,7 +11,7 @@ from types import TracebackType
 
 from hermes_profiles.model.errors import Refused
 
-from .files import Files
+from .filesystem import Files
 
 _POLL = 0.05
 

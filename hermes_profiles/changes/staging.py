@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from hermes_profiles.model.errors import NotFound, Refused
 
+from .chmod import check_may_set
 from .errors import changed
-from .files import Files, Owner, taken
+from .filesystem import Files, Owner, taken
 from .journal import Identity, Kind, Old, Record
-from .modes import check_may_set
 from .plan import (
     ChangePlan,
     CopyFile,

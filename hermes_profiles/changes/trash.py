@@ -15,12 +15,12 @@ from hermes_profiles.model.errors import Failed, NotFound, Refused
 from ..model.layout import Layout
 from ..model.names import DEFAULT, is_profile_folder_name
 from ..model.secret import Secret
+from .cleanup import EMPTYING
 from .errors import translated_errors
-from .files import Files, taken
+from .filesystem import Files, taken
 from .journal import Journal, Kind, iso
 from .lock import StateLock
 from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder, is_below
-from .sweep import EMPTYING
 
 ABOUT = "about.json"
 HOME = "home"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.doctor.examine import Examination
 from hermes_profiles.doctor.findings import Check, Found, Severity
 from hermes_profiles.doctor.runner import examine

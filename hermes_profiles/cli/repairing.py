@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.changes.apply import apply, utc_now
-from hermes_profiles.changes.fingerprints import fingerprint_key
+from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries

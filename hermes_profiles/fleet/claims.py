@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from hermes_profiles.changes.files import Files
-from hermes_profiles.changes.runtime import hold, remove_runtime, write_runtime
+from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.changes.state_files import hold, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem, Refused

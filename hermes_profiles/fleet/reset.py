@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hermes_profiles.changes.runtime import remove_runtime
+from hermes_profiles.changes.state_files import remove_runtime
 from hermes_profiles.credentials.catalog import Catalog
 
 from . import claims

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.copying import data_segments
+from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Failed
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hermes_profiles.changes.apply import apply, recover
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import (
     ChangePlan,

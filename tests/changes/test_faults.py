@@ -28,7 +28,7 @@ from changes_world import (
 )
 
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Entry, Journal, Status
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_from_trash_files, trash_entries

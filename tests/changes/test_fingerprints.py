@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.changes import fingerprints
-from hermes_profiles.changes.files import Files
-from hermes_profiles.changes.fingerprints import any_key, fingerprint_key
+from hermes_profiles.changes import fingerprint_key as fingerprints
+from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.changes.fingerprint_key import any_key, fingerprint_key
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 

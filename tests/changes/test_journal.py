@@ -12,7 +12,7 @@ import pytest
 from changes_world import NOON, PLANS, Killing, World, do, noon, run_killed
 
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile

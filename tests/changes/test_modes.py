@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from changes_world import CANARY, Killing, World, do, heal, make_world, noon, run_killed, set_mode, strays
 
-from hermes_profiles.changes import modes
+from hermes_profiles.changes import chmod
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import (
     ChangedMeanwhile,
@@ -294,7 +294,7 @@ def test_somebody_elses_file_is_named_with_its_owner(world: World) -> None:
         except Failed as error:
             assert f"{env} belongs to root" in str(error)
             assert error.problem.code == "foreign-owner"
-            assert f"sudo chown {modes.user_name(65534)} {env}" in (error.problem.hint or "")
+            assert f"sudo chown {chmod.user_name(65534)} {env}" in (error.problem.hint or "")
             assert mode_of(soul) == 0o600
             return
         raise AssertionError
@@ -314,8 +314,8 @@ def test_somebody_elses_file_is_named_with_its_owner(world: World) -> None:
 
 
 def test_a_user_without_a_name_is_a_number() -> None:
-    assert modes.user_name(3_999_999_999) == "3999999999"
-    assert modes.user_name(0) == "root"
+    assert chmod.user_name(3_999_999_999) == "3999999999"
+    assert chmod.user_name(0) == "root"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else: run as root")

@@ -14,7 +14,7 @@ import pytest
 from changes_world import CANARY, PLANS, World, do, heal, make_world, noon, picture, run_killed, strays
 
 from hermes_profiles.changes.apply import apply, check_space
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.plan import (
     ChangedMeanwhile,
     ChangePlan,

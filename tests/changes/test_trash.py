@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 from changes_world import NOON, PLANS, Breaking, Counting, Killing, World, do, heal, run_killed, strays
 
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Signature
 from hermes_profiles.changes.trash import empty, steps_from_trash, steps_to_trash, trash_entries
-from hermes_profiles.changes.undo import plan_undo
+from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.model.errors import HermesProfilesError, NotFound
 from hermes_profiles.model.secret import Secret
 

@@ -25,7 +25,7 @@ from changes_world import (
 )
 
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangePlan, Step
 from hermes_profiles.changes.trash import (
@@ -296,13 +296,13 @@ def test_a_home_on_another_file_system_is_named_and_nothing_is_half_made(tmp_pat
 def test_a_mount_below_the_home_takes_the_others_back(
     number: int, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.changes import exclusive
+    from hermes_profiles.changes import rename_noreplace
 
     def rename(source: bytes, target: bytes) -> int:
         return number if source.endswith(b"SOUL.md") else real(source, target)
 
-    real = exclusive._system_call
-    monkeypatch.setattr(exclusive, "_system_call", rename)
+    real = rename_noreplace._system_call
+    monkeypatch.setattr(rename_noreplace, "_system_call", rename)
     before = world.picture()
     with pytest.raises(Failed, match=r"SOUL\.md cannot be moved to") as caught:
         throw(world, "config.yaml", "skills", "SOUL.md", ".env")

@@ -26,7 +26,7 @@ from hermes_profiles.changes.plan import (
     describe,
 )
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.changes.undo import plan_undo
+from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.model.errors import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 

@@ -163,7 +163,7 @@ def test_the_next_command_deals_with_an_interrupted_change_before_it_plans(world
     world.ok("create", "work")
     script = """if True:
         import os, signal
-        from hermes_profiles.changes.files import Files
+        from hermes_profiles.changes.filesystem import Files
         real = Files.rename_new
         def move(self, source, target):
             real(self, source, target)

@@ -300,7 +300,7 @@ def test_a_root_that_cannot_be_written_is_still_listed(pair: World, monkeypatch:
     def refuse(layout: object, files: object) -> None:
         raise PermissionError(13, "Permission denied", str(pair.state))
 
-    monkeypatch.setattr("hermes_profiles.changes.fingerprints._make", refuse)
+    monkeypatch.setattr("hermes_profiles.changes.fingerprint_key._make", refuse)
     rows = pair.ok("env", "list", "default", "--json").data["variables"]
     assert all(row["fingerprint"] for row in rows) and not (pair.state / "fingerprint.key").exists()
 

@@ -17,7 +17,7 @@ from command_runner import Runner
 from openclaw_world import OpenClaw, token
 
 from hermes_profiles.changes.apply import recover
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.model.layout import Layout
 
 Words = tuple[str, ...]

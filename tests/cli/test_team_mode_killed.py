@@ -18,7 +18,7 @@ from multiplex_world import MultiplexWorld
 # Kills its own process as the n-th of these is about to happen: a file of ours put in place, a word to the manager.
 KILLER = """
 import os, signal, sys
-from hermes_profiles.changes.files import Files
+from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.services.managers.supervisord import SupervisorManager
 left = int(sys.argv.pop(1))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from supervisor.states import ProcessStates
 
-from hermes_profiles.changes.runtime import hold, holder, own_folder, remove_runtime, sign, write_runtime
+from hermes_profiles.changes.state_files import hold, holder, own_folder, remove_runtime, sign, write_runtime
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.managers import supervisor_link, supervisor_process
 from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, ServiceStatus

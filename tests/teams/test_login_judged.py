@@ -11,7 +11,7 @@ from team_making import CATALOG, make_lead, make_team, team, weixin
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.changes.scratch import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.temp_home import clear_scratch, errand, make_scratch
 from hermes_profiles.changes.trash import steps_to_trash_found, trash_entries
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout

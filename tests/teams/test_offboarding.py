@@ -18,7 +18,7 @@ from command_runner import Runner  # noqa: E402
 from team_world import LEAD_TOKEN, POOL, make_member, make_team  # noqa: E402
 
 from hermes_profiles.changes.apply import apply, recover, undo  # noqa: E402
-from hermes_profiles.changes.files import Files  # noqa: E402
+from hermes_profiles.changes.filesystem import Files  # noqa: E402
 from hermes_profiles.changes.plan import ChangePlan  # noqa: E402
 from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused  # noqa: E402
 from hermes_profiles.model.layout import Layout  # noqa: E402

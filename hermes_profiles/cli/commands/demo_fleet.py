@@ -82,7 +82,7 @@ def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict
 
 def _share(home: Path, bot: str) -> None:
     """Give a clone the token that another has, as copying a profile by hand does; the bot is a stand-in."""
-    from hermes_profiles.changes.runtime import write_runtime
+    from hermes_profiles.changes.state_files import write_runtime
 
     env, config = home / ".env", home / "config.yaml"
     # These keep Hermes from fetching libraries, and the adapter from asking anybody outside where Telegram is.

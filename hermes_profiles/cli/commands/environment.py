@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.cli import output
 from hermes_profiles.cli.changing import carry_out, closing_lines
 from hermes_profiles.cli.commands.settings import Profile

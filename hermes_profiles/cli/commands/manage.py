@@ -10,11 +10,11 @@ import typer
 
 from hermes_profiles.changes.apply import undo as undo_change
 from hermes_profiles.changes.apply import utc_now
-from hermes_profiles.changes.files import taken
+from hermes_profiles.changes.filesystem import taken
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
-from hermes_profiles.changes.undo import choose, plan_undo
+from hermes_profiles.changes.undo_plan import choose, plan_undo
 from hermes_profiles.cli import output, team_neighbours
 from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import examples

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_line
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json

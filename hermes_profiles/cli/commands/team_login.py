@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.changes.scratch import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.temp_home import clear_scratch, errand, make_scratch
 from hermes_profiles.changes.trash import steps_to_trash_found
 from hermes_profiles.cli import output
 from hermes_profiles.cli.hermes_setup import run_setup

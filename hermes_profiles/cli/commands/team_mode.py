@@ -10,7 +10,7 @@ import typer
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Entry, Journal
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, describe
-from hermes_profiles.changes.undo import plan_undo
+from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.cli import output
 from hermes_profiles.cli.acting import DRY_RUN, SETTLE, Act
 from hermes_profiles.cli.examples import examples

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.files import Files
-from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
 from hermes_profiles.credentials.catalog import Catalog

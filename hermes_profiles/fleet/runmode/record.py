@@ -135,7 +135,7 @@ def _parsed(data: Mapping[str, Any]) -> Record:
 
 def write(layout: Layout, record: Record) -> None:
     """Keep a record. Raises Failed."""
-    from hermes_profiles.changes.runtime import write_runtime
+    from hermes_profiles.changes.state_files import write_runtime
 
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
     rows["services"] = {name: list(was) for name, was in record.services.items()}
@@ -179,7 +179,7 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
 
 def forget(layout: Layout) -> None:
     """Take the record away: all is as it was. Raises Failed."""
-    from hermes_profiles.changes.runtime import remove_runtime
+    from hermes_profiles.changes.state_files import remove_runtime
 
     remove_runtime(path_of(layout))
 
@@ -187,7 +187,7 @@ def forget(layout: Layout) -> None:
 @contextmanager
 def switching(layout: Layout) -> Iterator[None]:
     """Let nobody else switch meanwhile. Raises Refused when somebody does."""
-    from hermes_profiles.changes.runtime import hold, sign
+    from hermes_profiles.changes.state_files import hold, sign
 
     path = layout.state / "runmode.lock"
     write_folder(layout)
@@ -207,7 +207,7 @@ def switching(layout: Layout) -> Iterator[None]:
 def write_folder(layout: Layout) -> None:
     """Make our own folder, private. Raises Failed."""
     from hermes_profiles.changes.errors import translated_errors
-    from hermes_profiles.changes.files import Files
+    from hermes_profiles.changes.filesystem import Files
 
     with translated_errors():
         Files().private_folder(str(layout.state))

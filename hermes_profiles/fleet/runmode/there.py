@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.changes.fingerprints import any_key
+from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.credentials.catalog import Catalog
 from hermes_profiles.documents.yaml.set_path import put

@@ -28,7 +28,7 @@ from supervisor.options import (  # type: ignore[import-untyped]
 from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
 from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
-from hermes_profiles.changes.runtime import hold, own_folder, sign, write_runtime
+from hermes_profiles.changes.state_files import hold, own_folder, sign, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.supervisor import Delays
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.lock import StateLock
-from hermes_profiles.changes.runtime import holder, own_folder, remove_runtime, write_runtime
+from hermes_profiles.changes.state_files import holder, own_folder, remove_runtime, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec

@@ -8,10 +8,10 @@ import stat
 
 from hermes_profiles.model.errors import Failed, Refused
 
-from .copying import pour, write_all
-from .modes import change_mode
+from .chmod import change_mode
+from .copy_file import pour, write_all
 from .plan import ChangedMeanwhile, CopyFile, Screen, Signature
-from .removing import Remover, named
+from .rmtree import Remover, named
 
 Owner = tuple[int, int]
 
@@ -277,7 +277,7 @@ class Files:
         copy could bring it there."""
         self.operation("rename", target)
         try:
-            from .exclusive import rename_exclusive
+            from .rename_noreplace import rename_exclusive
 
             rename_exclusive(source, target)
         except OSError as error:

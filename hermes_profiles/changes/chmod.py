@@ -11,7 +11,7 @@ from hermes_profiles.model.errors import Failed, Refused
 
 from .errors import changed
 from .plan import mode_text
-from .removing import named
+from .rmtree import named
 
 # O_NONBLOCK: a FIFO that was put in the place of a file must not make us wait for a writer.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY

@@ -12,7 +12,7 @@ from pathlib import Path
 from hermes_profiles.model.errors import Refused
 
 from .errors import translated_errors
-from .files import Files
+from .filesystem import Files
 
 _POLL = 0.05
 

@@ -6,7 +6,7 @@ import os
 import stat
 
 from .errors import changed
-from .files import Files
+from .filesystem import Files
 from .journal import Entry, Journal, Kind, Record
 from .plan import is_below, place_before
 from .staging import moves_before

@@ -11,7 +11,7 @@ from hermes_profiles.model.errors import NotFound, Refused
 from ..model.layout import Layout
 from ..model.names import DEFAULT
 from ..model.secret import Secret
-from .files import Files
+from .filesystem import Files
 from .journal import Entry, Journal, Kind, Record, Status
 from .plan import (
     ChangePlan,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .files import Files
+from .filesystem import Files
 from .journal import Journal
 
 EMPTYING = ".emptying-"

@@ -9,7 +9,7 @@ from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 
 from ..model.layout import Layout
 from .errors import words_of
-from .files import Files
+from .filesystem import Files
 
 _SIZE = 32
 _TRIES = 3

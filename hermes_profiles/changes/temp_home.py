@@ -14,8 +14,8 @@ from hermes_profiles.model.errors import Refused
 
 from ..model.layout import Layout
 from .errors import translated_errors
-from .files import Files
-from .runtime import hold, sign
+from .filesystem import Files
+from .state_files import hold, sign
 
 FOLDER = "errands"
 

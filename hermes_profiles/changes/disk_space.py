@@ -7,7 +7,7 @@ import os
 from hermes_profiles.model.errors import Failed
 
 from ..model.layout import Layout
-from .files import Files
+from .filesystem import Files
 from .plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, WriteFile, bytes_to_write
 
 # The journal, old bytes of small files and folders; a disk as full as this should not be filled further.
