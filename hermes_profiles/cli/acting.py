@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.actions import POLL, Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.program import find_installation
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout

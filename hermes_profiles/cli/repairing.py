@@ -11,7 +11,7 @@ from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.fleet.inventory import masks_in_force
 from hermes_profiles.fleet.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.ownership import Decision, Kind

@@ -27,7 +27,7 @@ from hermes_profiles.model.names import DEFAULT
 from . import output
 
 if TYPE_CHECKING:
-    from hermes_profiles.credentials.catalog import Catalog
+    from hermes_profiles.credentials.catalog.catalog import Catalog
 
 DEBUG = "HERMES_PROFILES_DEBUG"
 # Commands of ours in a text.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
-from hermes_profiles.credentials.catalog import Catalog, Channel
-from hermes_profiles.credentials.channel_view import account_id
+from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
+from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.credentials.secrecy import role_of_name
+from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout

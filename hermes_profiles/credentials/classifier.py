@@ -10,14 +10,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.rules.config import (
+    ConfigJudgement,
+    channel_place,
+    dotted,
+    is_kept_by_user,
+    judge_config,
+)
+from hermes_profiles.credentials.rules.environment import (
+    API_SERVER,
+    SourceFacts,
+    judge_name,
+    run_by_tools,
+    tool_channels,
+)
+from hermes_profiles.credentials.rules.logins import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
 from hermes_profiles.model.truthy import is_truthy
 
-from .catalog import Catalog, KeyClass
-from .config_rules import ConfigJudgement, channel_place, dotted, is_kept_by_user, judge_config
-from .environment_rules import API_SERVER, SourceFacts, judge_name, run_by_tools, tool_channels
-from .login_rules import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
-from .values import ValueIndex, searchable_parts, secrets_in_json
-from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+from .policy import Channels, ClonePolicy, Ruling, Verdict
+from .value_index import ValueIndex, searchable_parts, secrets_in_json
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, Port, Sharing
 from hermes_profiles.model.truthy import is_truthy
 
-from .catalog import Catalog, KeyClass, Port, Sharing
-from .channel_view import ChannelView, account_id, below, mapping
+from .channel_settings import ChannelView, account_id, below, mapping
 
 # The sections of config.yaml that `channels_of` reads, besides those named like a channel.
 CONFIG_SECTIONS = ("platforms", "gateway")

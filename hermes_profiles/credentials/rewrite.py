@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.credentials.rules.config import ConfigJudgement, ConfigRemoval, dotted, is_kept_by_user
+from hermes_profiles.credentials.rules.logins import AuthRemoval
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 
 from .classifier import EnvRuling
-from .config_rules import ConfigJudgement, ConfigRemoval, dotted, is_kept_by_user
-from .login_rules import AuthRemoval
-from .values import Redaction, ValueIndex, placeholder
-from .verdicts import ClonePolicy, Ruling, Verdict
+from .policy import ClonePolicy, Ruling, Verdict
+from .value_index import Redaction, ValueIndex, placeholder
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvDocument

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.state import Gateway

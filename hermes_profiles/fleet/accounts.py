@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.channel_view import UNNAMED
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.profiles.holdings import Holdings
 from hermes_profiles.profiles.teams.accounts import shortened

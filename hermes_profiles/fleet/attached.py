@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.managers.base import Activity, Service

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.state_files import hold, remove_runtime, write_runtime
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from hermes_profiles.changes.state_files import write_runtime
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.services.managers.base import Manager, Service
 from hermes_profiles.services.managers.signals import end_process
 

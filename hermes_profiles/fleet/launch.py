@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.holdings import Holdings, holdings

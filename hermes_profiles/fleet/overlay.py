@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.credentials.catalog import Catalog, Channel, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed, config_in, merged

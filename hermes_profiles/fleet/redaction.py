@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.credentials.secrecy import may_have_shape, without_shapes
+from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
@@ -17,7 +17,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.roots import profile_names, read_regular
 
 if TYPE_CHECKING:
-    from hermes_profiles.credentials.catalog import Catalog
+    from hermes_profiles.credentials.catalog.catalog import Catalog
 
 _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
@@ -186,7 +186,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         """`secrets`: value → name, as `secrets_of` gives them."""
-        from hermes_profiles.credentials.values import ValueIndex
+        from hermes_profiles.credentials.value_index import ValueIndex
 
         named: dict[str, list[str]] = {}
         for value, name in secrets.items():

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.environment_rules import API_SERVER
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_runtime
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 
 from . import claims
 from .contract import Pace

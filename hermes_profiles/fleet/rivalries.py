@@ -12,14 +12,14 @@ from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, Sharing
-from hermes_profiles.credentials.copies import ONE_BOT, are_two_accounts, telling, with_account
-from hermes_profiles.credentials.environment_rules import API_SERVER
-from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
+from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
 from hermes_profiles.credentials.identities import PortClaim, credentials_in
-from hermes_profiles.credentials.login_rules import is_kept_in_step, judge_auth, judge_honcho
-from hermes_profiles.credentials.values import secrets_in_json
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.environment import API_SERVER
+from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
+from hermes_profiles.credentials.rules.logins import is_kept_in_step, judge_auth, judge_honcho
+from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
+from hermes_profiles.credentials.value_index import secrets_in_json
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout

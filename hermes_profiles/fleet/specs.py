@@ -19,7 +19,7 @@ from .redaction import redacted, secrets_of
 from .survey import World
 
 if TYPE_CHECKING:
-    from hermes_profiles.credentials.catalog import Catalog
+    from hermes_profiles.credentials.catalog.catalog import Catalog
 
 _SECTION = "service"
 # The word that takes a kept choice back, and the one that stands for a variable taken over from the manager.
@@ -155,7 +155,7 @@ def _account(environment: Mapping[str, str]) -> str:
 
 
 def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    from hermes_profiles.credentials.catalog import load_catalog
+    from hermes_profiles.credentials.catalog.catalog import load_catalog
 
     inherited, variables = [], []
     catalog = load_catalog() if given else None
@@ -179,7 +179,7 @@ def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tup
 
 
 def _is_secret(name: str, catalog: Catalog) -> bool:
-    from hermes_profiles.credentials.catalog import KeyClass
+    from hermes_profiles.credentials.catalog.catalog import KeyClass
 
     fact = catalog.lookup(name)
     if fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.managers.base import Manager
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.secrecy import is_secret
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.secret_detection import is_secret
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.documents.yaml.value import Value, meaning

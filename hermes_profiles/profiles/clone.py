@@ -16,18 +16,18 @@ from hermes_profiles.changes.plan import (
     TreeEntry,
     WriteFile,
 )
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import Classification, classify, source_environment
-from hermes_profiles.credentials.config_rules import ConfigJudgement
-from hermes_profiles.credentials.environment_rules import (
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
+from hermes_profiles.credentials.rules.config import ConfigJudgement
+from hermes_profiles.credentials.rules.environment import (
     API_SERVER_ASSIGNED,
     SourceFacts,
     judge_name,
     tool_channels,
 )
-from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification
-from hermes_profiles.credentials.config_rules import dotted, is_kept_by_user
-from hermes_profiles.credentials.environment_rules import API_SERVER, judge_name
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy, Verdict
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
+from hermes_profiles.credentials.rules.config import dotted, is_kept_by_user
+from hermes_profiles.credentials.rules.environment import API_SERVER, judge_name
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.model.errors import Problem
 
@@ -99,7 +99,7 @@ def _conflicts(
 
 def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, KeyClass | None]:
     """Return (channel, class) of a path of config.yaml that lies in a channel's block, else (None, None)."""
-    from hermes_profiles.credentials.config_rules import channel_place
+    from hermes_profiles.credentials.rules.config import channel_place
 
     place = channel_place(path, catalog)
     if place is None or not place.known or len(path) <= len(place.block):

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
-from hermes_profiles.credentials.config_rules import ConfigJudgement
-from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.rewrite import rewrite_config
-from hermes_profiles.credentials.values import Redaction, ValueIndex
+from hermes_profiles.credentials.rules.config import ConfigJudgement
+from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
+from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.secrecy import Role, is_secret, role_of_name, role_of_path
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.documents.yaml.value import Value, meaning, scalar
 from hermes_profiles.model.errors import Problem

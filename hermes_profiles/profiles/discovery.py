@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, held_by
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.credentials.catalog import (
+from hermes_profiles.credentials.catalog.catalog import (
     Catalog,
     Channel,
     UserAdditions,

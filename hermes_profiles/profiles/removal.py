@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
     SourceDocuments,
@@ -22,11 +22,11 @@ from hermes_profiles.credentials.classifier import (
     secrets_in_state,
     source_environment,
 )
-from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, tool_channels
-from hermes_profiles.credentials.file_rules import may_hold_channel_secrets
+from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
-from hermes_profiles.credentials.values import ValueIndex
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
+from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.config_rules import ConfigJudgement
-from hermes_profiles.credentials.file_rules import AGENT_FILES, DOCUMENTS, is_document_copy
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_config
-from hermes_profiles.credentials.values import Redaction, ValueIndex
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.rules.config import ConfigJudgement
+from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
+from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT

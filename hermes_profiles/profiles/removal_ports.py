@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, Port
+from hermes_profiles.credentials.catalog.catalog import Catalog, Port
 from hermes_profiles.credentials.classifier import SourceDocuments
-from hermes_profiles.credentials.config_rules import channel_place, dotted
-from hermes_profiles.credentials.environment_rules import API_SERVER
+from hermes_profiles.credentials.rules.config import channel_place, dotted
+from hermes_profiles.credentials.rules.environment import API_SERVER
 
 _KEY = "API_SERVER_KEY"
 _NONE: Mapping[tuple[str, ...], str] = MappingProxyType({})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.rewrite import Removed
-from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem
 
 from .source import LeftBehind

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import spelled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout

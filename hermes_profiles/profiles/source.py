@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
-from hermes_profiles.credentials.file_rules import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
+from hermes_profiles.credentials.rules.files import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

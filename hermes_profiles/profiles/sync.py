@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, classify
-from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.secrecy import role_of_path
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import FileRules, Scope
+from hermes_profiles.credentials.secret_detection import role_of_path
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.documents.yaml.set_path import drop, put

@@ -16,7 +16,7 @@ from cli_world import OPENAI, SLACK, TOKEN, World, picture
 from command_runner import Done, assert_no_canary
 from gateway_world import GatewayWorld
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.profiles.holdings import holdings
 
 APP = "xapp-CANARY-slack-000000000000"

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hermes_profiles.credentials.catalog import (
+from hermes_profiles.credentials.catalog.catalog import (
     GATEWAY,
     Channel,
     KeyClass,
@@ -17,7 +17,7 @@ from hermes_profiles.credentials.catalog import (
     channel_document,
     load_catalog,
 )
-from hermes_profiles.credentials.catalog_model import STRICTNESS
+from hermes_profiles.credentials.catalog.model import STRICTNESS
 
 CATALOG = load_catalog()
 CHANNELS = list(CATALOG.channels.values())
@@ -418,7 +418,7 @@ def test_known_names_hold_channels_gateway_and_shareable_keys():
 def test_loading_draws_in_nothing_heavy():
     heavy = ("ruamel", "tomllib", "yaml", "rich", "importlib.metadata", "importlib.resources")
     script = (
-        "import sys; from hermes_profiles.credentials.catalog import load_catalog; load_catalog();"
+        "import sys; from hermes_profiles.credentials.catalog.catalog import load_catalog; load_catalog();"
         f"print(*sorted(m for m in {heavy} if m in sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)

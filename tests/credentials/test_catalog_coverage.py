@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from real_hermes import hermes_python
 
-from hermes_profiles.credentials.catalog import load_catalog, parse_plugin_channel
+from hermes_profiles.credentials.catalog.catalog import load_catalog, parse_plugin_channel
 
 pytestmark = pytest.mark.judge
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hermes_profiles.credentials.catalog import (
+from hermes_profiles.credentials.catalog.catalog import (
     KeyClass,
     Sharing,
     extend,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.catalog import KeyClass, extend, load_catalog, parse_user_catalog
-from hermes_profiles.credentials.catalog_globs import matches
+from hermes_profiles.credentials.catalog.catalog import KeyClass, extend, load_catalog, parse_user_catalog
+from hermes_profiles.credentials.catalog.globs import matches
 
 CATALOG = load_catalog()
 BACKWARDS = replace(CATALOG, channels=dict(reversed(CATALOG.channels.items())))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from real_hermes import hermes_python
 
-from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.config_rules import ConfigJudgement, channel_place, dotted, judge_config
-from hermes_profiles.credentials.environment_rules import SourceFacts
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.config import ConfigJudgement, channel_place, dotted, judge_config
+from hermes_profiles.credentials.rules.environment import SourceFacts
 from hermes_profiles.documents.yaml.document import YamlDocument
 
 CATALOG = load_catalog()

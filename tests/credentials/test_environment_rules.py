@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hermes_profiles.credentials.catalog import KeyClass, load_catalog
-from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, run_by_tools, tool_channels
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy, Verdict
+from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
+from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, run_by_tools, tool_channels
 
 CATALOG = load_catalog()
 NAMES = sorted(CATALOG.known_names)

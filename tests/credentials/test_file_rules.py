@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.file_rules import FileRules, Scope, is_silent
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.files import FileRules, Scope, is_silent
 
 CATALOG = load_catalog()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import channels_of, held_by
 
 CATALOG = load_catalog()

@@ -16,7 +16,7 @@ from pathlib import Path
 from command_runner import Done
 from doctor_world import NAMES, DoctorWorld
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.examine import Examination
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding

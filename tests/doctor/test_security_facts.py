@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.checks import exposure
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Severity, TightenMode

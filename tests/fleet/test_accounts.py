@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.fleet.accounts import Members, account_rows
 from hermes_profiles.fleet.conflicts import LiveLock

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.claims import FRESH, Refreshed, claims_of, forget, record, refresh
 from hermes_profiles.fleet.conflicts import Live, LiveLock, Mask, decide
 from hermes_profiles.fleet.overlay import masks_of, overlay_folder
@@ -371,7 +371,7 @@ test_no_interleaving_gives_a_bot_to_two_gateways = Interleavings.TestCase
 _RACER = """
 import sys, time
 from pathlib import Path
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.claims import refresh
 from hermes_profiles.fleet.conflicts import Live
 from hermes_profiles.model.layout import Layout

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.catalog_model import Channel, KeyClass, KeyFact, Sharing
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.fleet.conflicts import Mask

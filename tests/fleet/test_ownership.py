@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.conflicts import LiveLock, Mask
 from hermes_profiles.fleet.evidence import evidence_of
 from hermes_profiles.fleet.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from command_runner import Runner
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands

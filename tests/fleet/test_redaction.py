@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from command_runner import CANARY
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands, last_log_lines

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import held_by
 from hermes_profiles.fleet.runmode.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
 from hermes_profiles.fleet.runmode.facts import ProfileFacts

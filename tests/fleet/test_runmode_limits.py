@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.runmode.approvals import carry_back, carry_there
 from hermes_profiles.fleet.runmode.facts import multiplex_setting, read_facts
 from hermes_profiles.fleet.runmode.findings import Weight

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.conflicts import Live, Mask
 from hermes_profiles.fleet.inventory import (
     Inventory,

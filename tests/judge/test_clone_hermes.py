@@ -30,9 +30,9 @@ from hypothesis import strategies as st
 from real_hermes import hermes_python
 
 from hermes_profiles.cli.commands.demo_source import SECRETS, write_demo_source
-from hermes_profiles.credentials.catalog import Channel, KeyClass, load_catalog
-from hermes_profiles.credentials.file_rules import Scope
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.discovery import read_profile

@@ -25,7 +25,7 @@ from free_ports import free_port
 from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.claims import refresh
 from hermes_profiles.fleet.conflicts import Live
 from hermes_profiles.fleet.overlay import masks_of, overlay_folder

@@ -16,7 +16,7 @@ from command_runner import REPOSITORY, Runner
 from hermes_judge import environment, hermes, judge
 from real_hermes import hermes_python
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.documents.dotenv.normalize import differences, joined, settle, split_joined
 from hermes_profiles.model.errors import DocumentError
 

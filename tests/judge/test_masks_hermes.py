@@ -15,7 +15,7 @@ import pytest
 from hermes_judge import environment
 from real_hermes import hermes_python
 
-from hermes_profiles.credentials.catalog import Channel, KeyClass, load_catalog
+from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.overlay import Overlay, compose
 from hermes_profiles.profiles.holdings import holdings

@@ -13,7 +13,7 @@ from clone_world import leaks, picture, write_files
 from command_runner import Runner
 from hermes_judge import Verdict, hermes, judge
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.holdings import holdings
 

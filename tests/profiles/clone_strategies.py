@@ -13,7 +13,7 @@ from urllib.parse import quote
 from clone_world import Content
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.catalog import KeyClass, load_catalog
+from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 
 CATALOG = load_catalog()
 CHANNELS = tuple(CATALOG.channels)

@@ -22,9 +22,9 @@ from urllib.parse import quote, unquote_to_bytes
 from dotenv import dotenv_values
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.credentials.catalog import Catalog, load_catalog
-from hermes_profiles.credentials.file_rules import Scope
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone

@@ -29,7 +29,7 @@ from clone_world import (
     make_layout,
 )
 
-from hermes_profiles.credentials.file_rules import Scope
+from hermes_profiles.credentials.rules.files import Scope
 
 TOKEN = canary("telegram-token")
 SECRET = canary("second-secret")

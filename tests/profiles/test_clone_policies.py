@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from clone_world import FRESH_KEY, PORT, Cloned, Files, canary, clone, leaks, make_layout, write_files
 
-from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.file_rules import Scope
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port, is_free
 

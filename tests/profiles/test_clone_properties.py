@@ -29,9 +29,9 @@ from clone_world import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.file_rules import Scope
 from hermes_profiles.credentials.identities import channels_of
-from hermes_profiles.credentials.verdicts import Channels, ClonePolicy
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from clone_world import clone, make_layout
 
-from hermes_profiles.credentials.catalog import load_catalog
-from hermes_profiles.credentials.file_rules import FileRules, Scope, is_silent
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import FileRules, Scope, is_silent
 from hermes_profiles.model.errors import DocumentError
 
 UNCLOSED = 'TELEGRAM_BOT_TOKEN="7000000001:CANARY-token\nA=1\n'

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
 

@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
-from hermes_profiles.credentials.catalog import KeyClass, load_catalog
-from hermes_profiles.credentials.config_rules import channel_place
+from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
+from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

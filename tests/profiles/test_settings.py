@@ -13,7 +13,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from hermes_profiles.changes.apply import apply, undo
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import parsed_path

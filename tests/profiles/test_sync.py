@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hermes_profiles.changes.apply import apply, undo
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import plain
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, NotFound, Refused

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openclaw_world import OpenClaw
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading, normalised, raw_id

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from openclaw_world import BASE
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.teams.accounts import account_entries
 from hermes_profiles.profiles.teams.imports.found import Reading

@@ -14,7 +14,7 @@ from gateway_world import until
 from multiplex_world import MultiplexWorld
 from team_world import make_team, weixin
 
-from hermes_profiles.credentials.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.logs.masking import Masks
 from hermes_profiles.fleet.redaction import secrets_around, secrets_of
 from hermes_profiles.model.layout import Layout

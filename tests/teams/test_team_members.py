@@ -14,7 +14,7 @@ from team_making import CATALOG, LEAD, SECRETS, TELEGRAM, make_lead, make_team, 
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout

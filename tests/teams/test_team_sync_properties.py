@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from team_sync_world import CATALOG, KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows
 
 from hermes_profiles.changes.apply import apply, recover, undo
-from hermes_profiles.credentials.config_rules import channel_place
+from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.profiles.holdings import holdings

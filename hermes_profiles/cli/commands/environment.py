@@ -16,7 +16,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_neighbours import variable_warnings
 from hermes_profiles.cli.typed import read_value
-from hermes_profiles.credentials.secrecy import role_of_name
+from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name

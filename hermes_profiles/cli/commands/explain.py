@@ -14,11 +14,11 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.credentials.catalog import Catalog, channel_document
-from hermes_profiles.credentials.config_rules import channel_place, judge_path
-from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name
-from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.config import channel_place, judge_path
+from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
+from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name

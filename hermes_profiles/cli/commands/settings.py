@@ -15,7 +15,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_neighbours import setting_warnings
 from hermes_profiles.cli.typed import read_value
-from hermes_profiles.credentials.secrecy import is_secret, is_secret_path, role_of_path
+from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_path
 from hermes_profiles.documents.yaml.paths import parsed_path, spelled
 from hermes_profiles.documents.yaml.value import Value, block_lines, flow, plain, scalar
 from hermes_profiles.model.errors import Problem, Result, UsageProblem

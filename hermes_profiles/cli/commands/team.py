@@ -16,7 +16,7 @@ from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_making import made
 from hermes_profiles.cli.team_report import list_lines, show_lines, team_row
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
 from hermes_profiles.profiles.discovery import META, read_sections

@@ -18,13 +18,13 @@ def fixed(kind: str) -> Words:
 
 
 def _channels() -> Words:
-    from hermes_profiles.credentials.catalog import load_catalog
+    from hermes_profiles.credentials.catalog.catalog import load_catalog
 
     return tuple((channel.name, _first(channel.why)) for channel in load_catalog().channels.values())
 
 
 def _logins() -> Words:
-    from hermes_profiles.credentials.catalog import load_catalog
+    from hermes_profiles.credentials.catalog.catalog import load_catalog
 
     known = load_catalog()
     providers = dict.fromkeys(row.provider for row in known.oauth_rows if row.single_use)

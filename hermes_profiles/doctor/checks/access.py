@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.model.truthy import is_truthy

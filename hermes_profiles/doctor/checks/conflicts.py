@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from shlex import quote
 
-from hermes_profiles.credentials.copies import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.credentials.identities import Identity, credentials_in, held_by
+from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.sources import Sources

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 from typing import Any
 
-from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity

@@ -74,7 +74,7 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
 
 def _is_telling(raw: bytes) -> bool:
     """Return whether a JSON file holds something like a secret."""
-    from hermes_profiles.credentials.values import secrets_in_json
+    from hermes_profiles.credentials.value_index import secrets_in_json
 
     return bool(secrets_in_json(raw.decode("utf-8", "replace")))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from hermes_profiles.credentials.config_rules import dotted
+from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
 from hermes_profiles.doctor.probes.teams import Stray

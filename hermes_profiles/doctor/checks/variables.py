@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hermes_profiles.credentials.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.login_rules import is_kept_in_step
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.rules.logins import is_kept_in_step
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.discovery import read_meta

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory

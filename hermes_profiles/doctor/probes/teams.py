@@ -199,7 +199,7 @@ def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
 
 def _secrets(profile: ProfileFacts, around: Surroundings) -> _Secrets:
     """Return what proves who a profile's accounts are, as bytes to be searched for."""
-    from hermes_profiles.credentials.values import secrets_in_json
+    from hermes_profiles.credentials.value_index import secrets_in_json
 
     found: _Secrets = {}
     for _, variable, _, value in credentials_in(profile.environment, profile.config, around.catalog):

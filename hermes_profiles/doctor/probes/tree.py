@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.file_rules import is_document_copy
+from hermes_profiles.credentials.rules.files import is_document_copy
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory

@@ -35,7 +35,7 @@ def last_line(layout: Layout, profile: str) -> str:
 
 @lru_cache(maxsize=4)
 def _masks(layout: Layout) -> Masks:
-    from hermes_profiles.credentials.catalog import load_catalog
+    from hermes_profiles.credentials.catalog.catalog import load_catalog
 
     return Masks(layout, load_catalog())
 

@@ -12,7 +12,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.roots import profile_names
 
 if TYPE_CHECKING:
-    from hermes_profiles.credentials.catalog import Catalog
+    from hermes_profiles.credentials.catalog.catalog import Catalog
 
 _FILES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", ACCOUNTS)
 _SECONDS = 1.0

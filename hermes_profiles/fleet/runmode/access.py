@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_view import below, mapping
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_settings import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
 from .facts import ENV, ProfileFacts

@@ -12,7 +12,7 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import drop, put
 from hermes_profiles.documents.yaml.value import word

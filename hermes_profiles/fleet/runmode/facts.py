@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.readers import read_splitlines
 from hermes_profiles.fleet.overlay import managed_folder, managed_values

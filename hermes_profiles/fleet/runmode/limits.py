@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_view import mapping
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_settings import mapping
 from hermes_profiles.model.names import DEFAULT
 
 from .facts import CONFIG, ProfileFacts

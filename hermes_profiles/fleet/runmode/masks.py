@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.model.errors import Problem

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from hermes_profiles.credentials.channel_view import below, mapping
+from hermes_profiles.credentials.channel_settings import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
 from .access import ALL, USERS, policies

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.state_files import remove_empty, write_runtime
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.fleet.contract import Pace, Prepared

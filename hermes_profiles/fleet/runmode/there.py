@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.set_path import put
 from hermes_profiles.documents.yaml.value import word
 from hermes_profiles.model.layout import Layout

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout

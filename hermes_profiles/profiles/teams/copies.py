@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature, TreeEntry
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import classify
-from hermes_profiles.credentials.file_rules import FileRules, Scope
-from hermes_profiles.credentials.values import ValueIndex
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import FileRules, Scope
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
-from hermes_profiles.credentials.config_rules import channel_place
+from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument

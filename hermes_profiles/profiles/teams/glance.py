@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.config_rules import ChannelPlace, channel_place, judge_path
-from hermes_profiles.credentials.environment_rules import SourceFacts, judge_name, tool_channels
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.rules.config import ChannelPlace, channel_place, judge_path
+from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
 
 from .record import Membership, Team

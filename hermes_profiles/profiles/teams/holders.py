@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.channel_view import UNNAMED, ChannelView, account_id
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, account_id
 from hermes_profiles.credentials.identities import held_by
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_view import account_id, below, mapping
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_settings import account_id, below, mapping
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.holdings import CONFIG

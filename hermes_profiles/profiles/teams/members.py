@@ -17,7 +17,7 @@ from hermes_profiles.changes.plan import (
     TreeEntry,
     WriteFile,
 )
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import drop, put

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.config_rules import channel_place
-from hermes_profiles.credentials.values import ValueIndex
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.rules.config import channel_place
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.documents.json_document import JsonDocument

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import spelled

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hermes_profiles.credentials.verdicts import ClonePolicy
+from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Catalog
-from hermes_profiles.credentials.channel_view import ChannelView, below, mapping
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channel_settings import ChannelView, below, mapping
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.holdings import given

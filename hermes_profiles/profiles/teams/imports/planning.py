@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.credentials.catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import names_somebody
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout

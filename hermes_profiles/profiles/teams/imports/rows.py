@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Channel, KeyClass
+from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.names import RULE, check_new_name
 from hermes_profiles.model.secret import Secret

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.credentials.catalog import Channel
+from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 

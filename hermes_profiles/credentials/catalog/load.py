@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .catalog_model import Channel, KeyClass, KeyFact, LeftBehind, OAuthRow, Port, Sharing
+from .model import Channel, KeyClass, KeyFact, LeftBehind, OAuthRow, Port, Sharing
 
 DATA = Path(__file__).parent / "data"
 _CLASSES: Mapping[str, KeyClass] = {member.value: member for member in KeyClass}

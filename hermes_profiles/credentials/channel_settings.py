@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .catalog import Channel
+from hermes_profiles.credentials.catalog.catalog import Channel
 
 # What Hermes takes when nobody names it (plugins/platforms/{ntfy,irc}/adapter.py).
 _DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}

@@ -6,8 +6,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-from .catalog import Catalog, KeyClass
-from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 
 ENV_FILES = (".env", ".op.env")
 DOCUMENTS = (*ENV_FILES, "config.yaml", "gateway.json", "auth.json")

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
-from . import catalog_load
-from .catalog_globs import GlobIndex, normal
-from .catalog_model import (
+from . import load
+from .globs import GlobIndex, normal
+from .model import (
     STRICTNESS,
     Channel,
     KeyClass,
@@ -250,22 +250,22 @@ class Catalog:
 @cache
 def load_catalog() -> Catalog:
     """Return the catalogue of this package; read once a process."""
-    shared = catalog_load.read_data("shared.json")
-    keys = [catalog_load.key_fact(row, None) for row in shared["gateway_keys"]]
+    shared = load.read_data("shared.json")
+    keys = [load.key_fact(row, None) for row in shared["gateway_keys"]]
     keys += [
         KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(_SECRET_ENDINGS))
         for name in shared["shareable"]
     ]
     return Catalog(
-        channels=catalog_load.channels(catalog_load.read_data("channels.json")),
+        channels=load.channels(load.read_data("channels.json")),
         gateway_keys=tuple(keys),
         patterns=tuple((row["suffix"], KeyClass(row["class"])) for row in shared["patterns"]),
         placeholders=frozenset(shared["placeholders"]),
         common_values=frozenset(shared["common_values"]),
         gateway_config_identity=tuple(tuple(path) for path in shared["gateway_config_identity"]),
         pairing_folders=tuple(shared["pairing_folders"]),
-        left_behind=catalog_load.left_behind(shared["left_behind"]),
-        oauth_rows=catalog_load.oauth_rows(shared["oauth_rows"]),
+        left_behind=load.left_behind(shared["left_behind"]),
+        oauth_rows=load.oauth_rows(shared["oauth_rows"]),
     )
 
 
@@ -276,7 +276,7 @@ def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: Use
     OPENROUTER_API_KEY does not make it an identity. Variables, prefixes and files that a known channel lacks
     are added to it.
     """
-    from .catalog_merge import reclassed, with_plugin, with_user
+    from .merge import reclassed, with_plugin, with_user
 
     merged = dict(catalog.channels)
     for channel in channels:
@@ -297,23 +297,23 @@ def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: Use
 
 def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
     """Return what the user's catalog.toml adds; DocumentError when it is bad (catalog_user.py)."""
-    from . import catalog_user
+    from . import user_file
 
-    return catalog_user.parse_user_catalog(text, path=path)
+    return user_file.parse_user_catalog(text, path=path)
 
 
 def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
     """Return the channel a plugin.yaml declares, None when it is none; DocumentError (catalog_plugin.py)."""
-    from . import catalog_plugin
+    from . import plugins
 
-    return catalog_plugin.parse_plugin_channel(text, path=path)
+    return plugins.parse_plugin_channel(text, path=path)
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:
     """Return a JSON-ready description of a channel: names, places and reasons (catalog_document.py)."""
-    from . import catalog_document
+    from . import to_json
 
-    return catalog_document.channel_document(channel)
+    return to_json.channel_document(channel)
 
 
 def _pairing_owner(name: str) -> str:

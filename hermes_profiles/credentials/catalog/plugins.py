@@ -13,7 +13,7 @@ from typing import Any
 
 from hermes_profiles.model.errors import DocumentError
 
-from .catalog_model import Channel, KeyClass, KeyFact, Sharing
+from .model import Channel, KeyClass, KeyFact, Sharing
 
 # Hermes' own namespaces: a plugin called `hermes` must not claim HERMES_INFERENCE_PROVIDER.
 _NOT_A_STEM = frozenset({"HERMES", "GATEWAY"})

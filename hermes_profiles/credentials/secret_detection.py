@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from .catalog import Catalog, KeyClass
-from .config_rules import channel_place
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.rules.config import channel_place
 
 IDENTITY_CLASSES = frozenset(
     {

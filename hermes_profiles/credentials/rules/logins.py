@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .catalog import Catalog, KeyClass, OAuthRow
-from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, OAuthRow
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from .catalog_model import Channel, KeyFact, Sharing, UserChannel
+from .model import Channel, KeyFact, Sharing, UserChannel
 
 Item = TypeVar("Item")
 

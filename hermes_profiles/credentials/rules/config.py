@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.model.truthy import is_truthy
 
-from .catalog import Catalog, KeyClass
-from .environment_rules import API_SERVER, SourceFacts, judge_name
-from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+from .environment import API_SERVER, SourceFacts, judge_name
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry

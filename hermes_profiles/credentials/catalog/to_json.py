@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .catalog_model import Channel, KeyClass, KeyFact, Port
+from .model import Channel, KeyClass, KeyFact, Port
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any
 
 from hermes_profiles.model.errors import DocumentError
 
-from .catalog_model import KeyClass, KeyFact, Sharing, UserAdditions, UserChannel
+from .model import KeyClass, KeyFact, Sharing, UserAdditions, UserChannel
 
 _CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .catalog import Catalog, KeyClass, KeyFact
-from .verdicts import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
+from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
 API_SERVER = "api_server"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from .catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import KeyClass
 
 
 class Verdict(StrEnum):

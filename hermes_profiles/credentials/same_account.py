@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from .catalog import Catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog
 
 # Of two channels that are on the identity decides, but for these: one bot that answers twice, whatever is beside it.
 ONE_BOT = frozenset({"SLACK_BOT_TOKEN"})

@@ -1,0 +1,1 @@
+"""The catalogue: channels, keys and files, as data."""

@@ -1,0 +1,1 @@
+"""The rules that give each key, setting, file and login a verdict."""
