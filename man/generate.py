@@ -19,7 +19,7 @@ from hermes_profiles.cli import gateways, profiles, reference  # noqa: E402
 from hermes_profiles.cli.reference import Argument, Command, Option  # noqa: E402
 from hermes_profiles.model.errors import ExitCode  # noqa: E402
 from hermes_profiles.model.layout import Layout, shim_folder  # noqa: E402
-from hermes_profiles.profiles.plugins import USER_CATALOG  # noqa: E402
+from hermes_profiles.profiles.plugin_channels import USER_CATALOG  # noqa: E402
 from hermes_profiles.services import naming  # noqa: E402
 
 HOME = Path("~")

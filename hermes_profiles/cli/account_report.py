@@ -10,8 +10,8 @@ from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.state import GatewayState
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import META
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.profile import META
 
 from . import output
 from .fleet_session import FleetSession

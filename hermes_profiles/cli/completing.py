@@ -231,7 +231,7 @@ _KINDS: dict[str, Callable[[Question], list[Word]]] = {
 
 
 def _names(root: str) -> list[str]:
-    """Return the profiles of a root (profiles/roots.py)."""
+    """Return the profiles of a root (profiles/listing.py)."""
     try:
         with os.scandir(f"{root}/profiles") as scan:
             found = sorted(entry.name for entry in scan if _is_name(entry.name) and _is_folder(entry))

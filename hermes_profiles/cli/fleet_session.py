@@ -16,8 +16,8 @@ from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import NOTHING_KNOWN, Known, World, survey
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
 
 from .session import Session, user_home

@@ -14,7 +14,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.program import find_installation
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.home_files import HomeFiles
 
 from .foreground import in_foreground
 

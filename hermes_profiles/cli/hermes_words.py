@@ -233,7 +233,7 @@ def _say(text: str) -> None:
 
 def _require(profile: str, words: Sequence[str]) -> None:
     from hermes_profiles.model.errors import HermesProfilesError
-    from hermes_profiles.profiles.roots import require
+    from hermes_profiles.profiles.listing import require
 
     from .session import Session
 

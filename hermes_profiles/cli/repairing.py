@@ -22,7 +22,7 @@ from hermes_profiles.fleet.survey import Known
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
-from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.removal import Removal, Wish, plan_removal

@@ -17,7 +17,7 @@ from hermes_profiles.fleet.install import Installation, plan_installation, plan_
 from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.errors import HermesProfilesError, Problem
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import UNIT
 from hermes_profiles.services.sayings import saying, with_programs_of

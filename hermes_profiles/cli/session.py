@@ -64,7 +64,7 @@ class Session:
     def catalog(self) -> Catalog:
         """Return the catalogue with the user's additions and the channels of plugins, for who only looks: what
         cannot be read becomes a warning in `problems`. A clone reads it anew and stops there."""
-        from hermes_profiles.profiles.plugins import catalog_for
+        from hermes_profiles.profiles.plugin_channels import catalog_for
 
         return catalog_for(self.layout, self.environment, problems=self.problems)
 
@@ -83,7 +83,7 @@ class Session:
 
     def chosen_profile(self) -> tuple[str, str]:
         """Return (name, why) of the profile meant when none is named: HERMES_HOME's, else the sticky one."""
-        from hermes_profiles.profiles.roots import active_profile
+        from hermes_profiles.profiles.listing import active_profile
 
         home = given_home(self._environment, user_home=user_home(self.environment), home=self.home_option)
         if home is not None and home.parent == self.layout.profiles:

@@ -9,7 +9,7 @@ from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import META, environment_of, read_sections
+from hermes_profiles.profiles.profile import META, environment_of, read_sections
 from hermes_profiles.profiles.settings import SettingsFile
 from hermes_profiles.profiles.sync import TargetSync
 from hermes_profiles.profiles.teams.drift import kept_by

@@ -16,9 +16,9 @@ from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.meta import FILE
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import read_meta
+from hermes_profiles.profiles.profile_yaml import FILE
 from hermes_profiles.services.managers.base import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 

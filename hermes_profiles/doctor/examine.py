@@ -10,8 +10,8 @@ from hermes_profiles.fleet.inventory import Inventory, take_inventory
 from hermes_profiles.fleet.overlay import managed_folder, managed_values
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed
-from hermes_profiles.profiles.roots import active_profile, profile_names
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
+from hermes_profiles.profiles.listing import active_profile, profile_names
 
 from .facts import Facts, ProbeTrouble, ProfileFacts
 from .probes.homes import read_profile_facts

@@ -15,9 +15,9 @@ from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_lin
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import Holdings, Managed
-from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.channels import Holdings, Managed
+from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .findings import Evidence
 

@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .findings import (
     EditFile,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.credentials.identities import Identity, Origin, PortClaim, origins_of
 from hermes_profiles.documents.line_numbers import env_line, yaml_line
-from hermes_profiles.profiles.holdings import given, injected, stored_in
+from hermes_profiles.profiles.channels import given, injected, stored_in
 
 from .facts import Facts, ProfileFacts
 from .findings import Evidence

@@ -15,8 +15,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.roots import profile_names
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services import awake
 from hermes_profiles.services.managers.base import Activity, Manager, ManagerKind, Service
 from hermes_profiles.services.managers.caffeinate import asserting

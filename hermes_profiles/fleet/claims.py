@@ -21,8 +21,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
-from hermes_profiles.profiles.roots import profile_names, read_regular
+from hermes_profiles.profiles.channels import Holdings, Managed, holdings
+from hermes_profiles.profiles.listing import profile_names, read_regular
 
 from .conflicts import Live, LiveLock, Mask, decide, without
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.identities import Identity, PortClaim
-from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.channels import Holdings
 
 
 class Mask(NamedTuple):

@@ -17,9 +17,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.holdings import Holdings
-from hermes_profiles.profiles.roots import read_regular
-from hermes_profiles.profiles.snapshot import Kind, walk
+from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.tree_walk import Kind, walk
 
 from .conflicts import LiveLock
 from .ownership import Evidence

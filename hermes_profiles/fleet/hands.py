@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 from hermes_profiles.changes.state_files import write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.managers.base import Manager, Service
 from hermes_profiles.services.managers.signals import end_process
 
 from .contract import Prepared
 from .process import Process
-from .redaction import redacted, secrets_around
 from .specs import stop_seconds
 from .state import Gateway
 from .survey import World, survey

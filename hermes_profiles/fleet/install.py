@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare
 from hermes_profiles.services.managers.base import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in

@@ -13,8 +13,8 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.discovery import environment_of, read_sections
-from hermes_profiles.profiles.holdings import Holdings, holdings
+from hermes_profiles.profiles.channels import Holdings, holdings
+from hermes_profiles.profiles.profile import environment_of, read_sections
 
 from . import health
 from .conflicts import Live, Mask, RunningConflict, running_conflicts

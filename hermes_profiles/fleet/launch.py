@@ -9,7 +9,7 @@ from enum import StrEnum
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.profiles.holdings import Holdings, holdings
+from hermes_profiles.profiles.channels import Holdings, holdings
 
 from . import claims
 from .conflicts import Live, Mask, decide

@@ -16,9 +16,9 @@ from typing import Any
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Managed, config_in, merged
-from hermes_profiles.profiles.homefiles import environment_in
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
+from hermes_profiles.profiles.home_files import environment_in
+from hermes_profiles.profiles.listing import read_regular
 
 from .conflicts import Mask
 

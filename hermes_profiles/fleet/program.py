@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.shim.onpath import real_hermes
 from hermes_profiles.services.spec import Program
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 PID_FILE = "gateway.pid"
 LOCK_FILE = "gateway.lock"

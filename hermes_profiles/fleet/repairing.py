@@ -12,8 +12,8 @@ from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.logins import shares_nous
 from hermes_profiles.profiles.removal import Wish
+from hermes_profiles.profiles.shared_logins import shares_nous
 
 from .conflicts import LiveLock
 from .evidence import born, evidence_of

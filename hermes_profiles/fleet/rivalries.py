@@ -24,10 +24,10 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.holdings import CONFIG, Holdings, holdings, legacy_blocks, wanted_sections, with_legacy
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.snapshot import Kind as FileKind
-from hermes_profiles.profiles.snapshot import walk
+from hermes_profiles.profiles.channels import CONFIG, Holdings, holdings, legacy_blocks, wanted_sections, with_legacy
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.tree_walk import Kind as FileKind
+from hermes_profiles.profiles.tree_walk import walk
 
 from .ownership import Kind, Rivalry
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 from .conflicts import LiveLock
 from .process import STOPPED, Processes, same_start

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import Refused, UsageProblem
-from hermes_profiles.profiles.discovery import environment_of, read_sections
-from hermes_profiles.profiles.meta import Values
+from hermes_profiles.profiles.profile import environment_of, read_sections
+from hermes_profiles.profiles.profile_yaml import Values
+from hermes_profiles.profiles.redact import redacted, secrets_of
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 
 from .overlay import overlay_folder
-from .redaction import redacted, secrets_of
 from .survey import World
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.managers.base import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
@@ -246,7 +246,7 @@ def _told(layout: Layout, profile: str) -> StateRecord | None:
     runtime = state_record(home)
     if runtime is None or not (runtime.reason or any(each.message for each in runtime.channels)):
         return runtime
-    from .redaction import redacted, secrets_around, secrets_of
+    from hermes_profiles.profiles.redact import redacted, secrets_around, secrets_of
 
     secrets = secrets_around(layout, profile) if runtime.served else secrets_of(home)
     reason, *messages = redacted((runtime.reason, *(each.message for each in runtime.channels)), secrets)

@@ -15,7 +15,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name
 from hermes_profiles.model.secret import Secret
 
-from .roots import alias_target
+from .listing import alias_target
 
 ALIAS_MODE = 0o755
 _ALIAS = re.compile(rb"""#!/bin/sh\nexec ([^\n]+) -p ([a-z0-9][a-z0-9_-]{0,63}) "\$@"\n?""")

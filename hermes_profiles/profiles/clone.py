@@ -37,12 +37,12 @@ from hermes_profiles.model.secret import Secret
 
 from .clone_advice import add_advice
 from .clone_files import FileCopier
-from .fresh import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
+from .create import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
 from .report import CloneReport, RedactedPlace
-from .snapshot import read_document
 from .source import HONCHO, LeftBehind, Source, offer_to_skip, read_source
 from .teams.copies import SharedPool
 from .teams.record import without_teams
+from .tree_walk import read_document
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})

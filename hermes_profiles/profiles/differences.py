@@ -14,12 +14,12 @@ from hermes_profiles.documents.yaml.value import Value, meaning, scalar
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 
-from .discovery import read_meta, read_sections
-from .holdings import holdings
-from .roots import require
+from .channels import holdings
+from .listing import require
+from .profile import read_meta, read_sections
 from .settings import CONFIG, ENV, settings_file, variables
 from .sharing import ONLY_ONE, shared_channels
-from .snapshot import read_document
+from .tree_walk import read_document
 
 PERSONA, SKILLS, META = "SOUL.md", "skills", "profile.yaml"
 

@@ -12,7 +12,7 @@ from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.secret import Secret
 
 from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script, signature
-from .roots import active_profile
+from .listing import active_profile
 
 
 def plan_use(layout: Layout, name: str) -> ChangePlan | None:

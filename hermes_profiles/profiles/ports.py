@@ -9,7 +9,7 @@ from pathlib import Path
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Failed
 
-from .roots import read_regular
+from .listing import read_regular
 
 # Deliberately generous: a number that merely looks like a port is avoided too, that costs nothing.
 _DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")

@@ -34,14 +34,14 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
-from .fresh import ENV_HEADER
-from .holdings import holdings
+from .channels import holdings
+from .create import ENV_HEADER
 from .removal_files import Home, Redactor, state_of
 from .removal_ports import NOTHING_NEW, Reassigned, reassign_ports
 from .removal_report import KeptVariable, RemovalReport, Trashed
 from .report import RedactedPlace
-from .snapshot import Kind, read_document, walk
 from .source import HONCHO
+from .tree_walk import Kind, read_document, walk
 
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})

@@ -23,8 +23,8 @@ from hermes_profiles.model.secret import Secret
 
 from .removal_report import LeftPlace, RemovalReport, Trashed
 from .report import RedactedPlace
-from .snapshot import Kind, TreeItem, data_chunks, read_document, read_file, walk
 from .source import HONCHO
+from .tree_walk import Kind, TreeItem, data_chunks, read_document, read_file, walk
 
 _LARGEST_REWRITE = 16 * 1024 * 1024
 _SQLITE = b"SQLite format 3\x00"

@@ -24,8 +24,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
 from .alias import signature
-from .roots import profile_names, require
-from .snapshot import read_document
+from .listing import profile_names, require
+from .tree_walk import read_document
 
 CONFIG, ENV = "config.yaml", ".env"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

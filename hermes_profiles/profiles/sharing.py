@@ -9,10 +9,10 @@ from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 
-from .holdings import Holdings, holdings
-from .homefiles import HomeFiles
+from .channels import Holdings, holdings
+from .home_files import HomeFiles
+from .listing import profile_names
 from .ports import declared_ports
-from .roots import profile_names
 
 ONLY_ONE = "only one of the two gateways can use it"
 

@@ -17,7 +17,7 @@ from command_runner import Done, assert_no_canary
 from gateway_world import GatewayWorld
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 APP = "xapp-CANARY-slack-000000000000"
 CLONED = {

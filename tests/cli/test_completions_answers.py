@@ -21,8 +21,8 @@ from hermes_profiles.cli import completing, reference
 from hermes_profiles.cli.completing import answer
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import is_profile_folder_name
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import read_meta
 
 KINDS = (*sorted(reference.LIVE), reference.OWNER, reference.CHANNEL, reference.LOGIN)
 

@@ -21,8 +21,8 @@ from hermes_profiles.doctor.probes import databases
 from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.profiles.holdings import Holdings
-from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.home_files import HomeFiles
 
 
 def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:

@@ -26,8 +26,8 @@ from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import PidRecord
 from hermes_profiles.fleet.state import Facts as Seen
 from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.profiles.holdings import Holdings
-from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.home_files import HomeFiles
 
 TOKEN = "7000000001:CANARY-telegram-token"
 

@@ -19,9 +19,9 @@ from hermes_profiles.doctor.probes.services import ServiceFacts
 from hermes_profiles.doctor.probes.teams import TeamFacts
 from hermes_profiles.doctor.probes.tree import TreeFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import NOTHING_MANAGED, Holdings
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, Holdings
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.tree_walk import Kind
 
 ALICE, ROOT, BOB = 1000, 0, 1001
 USERS = {ALICE: "alice", ROOT: "root", BOB: "bob"}

@@ -14,7 +14,7 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.runmode.facts import read_facts
 from hermes_profiles.fleet.runmode.there import plan_there
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
 
 
 def test_a_healthy_team_has_no_findings(world: DoctorWorld) -> None:

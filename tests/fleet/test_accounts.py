@@ -10,7 +10,7 @@ from hermes_profiles.fleet.accounts import Members, account_rows
 from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
-from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.channels import Holdings
 
 CATALOG = load_catalog()
 P = Process(9, 1.0, "S", 1, (), {})

@@ -27,7 +27,7 @@ from hermes_profiles.fleet.process import LinuxProcesses
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 CATALOG = load_catalog()
 COMING = Live(None, coming=True)

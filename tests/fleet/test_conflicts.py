@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.fleet.conflicts import Live, LiveLock, decide, running_conflicts, without
-from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.channels import Holdings
 
 UP = Live(100, coming=False)
 

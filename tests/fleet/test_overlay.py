@@ -124,7 +124,7 @@ def test_a_managed_environment_with_an_open_quote_keeps_every_byte_behind_the_ma
     "# only a comment\n",
 ])  # fmt: skip
 def test_a_managed_configuration_is_carried_over_and_only_the_flags_change(text: str) -> None:
-    from hermes_profiles.profiles.holdings import merged
+    from hermes_profiles.profiles.channels import merged
 
     raw = text.encode()
     before = YamlDocument.parse(raw).data() or {}

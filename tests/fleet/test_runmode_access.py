@@ -14,7 +14,7 @@ from hermes_profiles.credentials.identities import held_by
 from hermes_profiles.fleet.runmode.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
 from hermes_profiles.fleet.runmode.facts import ProfileFacts
 from hermes_profiles.fleet.runmode.findings import Weight
-from hermes_profiles.profiles.holdings import Holdings
+from hermes_profiles.profiles.channels import Holdings
 
 CATALOG = load_catalog()
 ON = {

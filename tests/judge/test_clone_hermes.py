@@ -35,8 +35,8 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import read_profile
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import read_profile
 
 pytestmark = pytest.mark.judge
 

@@ -32,7 +32,7 @@ from hermes_profiles.fleet.overlay import masks_of, overlay_folder
 from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge
 

@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.overlay import Overlay, compose
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge
 

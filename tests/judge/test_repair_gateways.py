@@ -9,7 +9,7 @@ from command_runner import Runner
 from test_conflict_gateways import CATALOG, TOKEN, Gateways, answers, eventually
 from test_conflict_gateways import gateways as gateways  # the fixture
 
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge
 

@@ -15,7 +15,7 @@ from hermes_judge import Verdict, hermes, judge
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge
 

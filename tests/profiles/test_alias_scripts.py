@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import alias_script, aliases_of, foreign_scripts, renamed_script
-from hermes_profiles.profiles.roots import aliases
+from hermes_profiles.profiles.listing import aliases
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
-from hermes_profiles.profiles.snapshot import walk
+from hermes_profiles.profiles.tree_walk import walk
 
 TOKEN = canary("hostile")
 ENV = f"TELEGRAM_BOT_TOKEN={TOKEN}\n"

@@ -12,7 +12,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
-from hermes_profiles.profiles.holdings import Holdings, Managed, holdings
+from hermes_profiles.profiles.channels import Holdings, Managed, holdings
 
 CATALOG = load_catalog()
 TOKEN = "7100:CANARY-telegram"
@@ -214,7 +214,7 @@ def test_spellings_that_the_overlay_must_repeat_are_told(tmp_path: Path) -> None
 ], ids=["legacy", "block", "vault", "plain"])  # fmt: skip
 def test_list_and_status_name_the_same_channels(tmp_path: Path, files: dict[str, str]) -> None:
     from hermes_profiles.model.layout import Layout
-    from hermes_profiles.profiles.discovery import read_profile
+    from hermes_profiles.profiles.profile import read_profile
 
     for name, content in files.items():
         (tmp_path / name).write_text(content)

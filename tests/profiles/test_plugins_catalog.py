@@ -10,7 +10,7 @@ import pytest
 
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.plugins import catalog_for
+from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.ports import declared_ports
 
 

@@ -30,7 +30,7 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.removal import Removal, Wish, plan_removal
 
 CATALOG = load_catalog()

@@ -16,7 +16,7 @@ from hermes_profiles.changes.trash import steps_to_trash_found, trash_entries
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.teams.accounts import Account
 from hermes_profiles.profiles.teams.logins import (
     Kind,

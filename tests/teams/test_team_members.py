@@ -19,7 +19,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.teams.accounts import Account
 from hermes_profiles.profiles.teams.members import NewMember, build_members
 from hermes_profiles.profiles.teams.pool import read_pool

@@ -26,7 +26,7 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.holdings import holdings
+from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.teams.accounts import Account
 from hermes_profiles.profiles.teams.members import NewMember, build_members
 from hermes_profiles.profiles.teams.record import read_teams

@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.meta import Values, edited
+from hermes_profiles.profiles.profile_yaml import Values, edited
 from hermes_profiles.profiles.teams.accounts import shortened
 from hermes_profiles.profiles.teams.record import (
     Membership,

@@ -22,8 +22,8 @@ from hermes_profiles.changes.apply import apply, recover, undo
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import HermesProfilesError
-from hermes_profiles.profiles.holdings import holdings
-from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
 from hermes_profiles.profiles.teams.glance import Glance, Lead
 from hermes_profiles.profiles.teams.record import read_teams
 

@@ -19,7 +19,7 @@ from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.differences import Difference, compare
-from hermes_profiles.profiles.roots import profile_names, require
+from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.profiles.settings import checked_variable
 from hermes_profiles.profiles.sync import SyncRequest, TargetSync, plan_sync
 

@@ -24,9 +24,9 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
-from hermes_profiles.profiles.discovery import read_profile
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.profile import read_profile
 
 from .demo_fleet import fleet_lines, fleet_problems, run_fleet
 from .demo_source import SECRETS, SHARED, write_demo_source

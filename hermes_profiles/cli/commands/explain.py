@@ -22,8 +22,8 @@ from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.report import CloneReport
-from hermes_profiles.profiles.roots import require
 
 
 @examples(
@@ -73,7 +73,7 @@ def _explain(session: Session, thing: str, profile: str | None) -> Answer:
 def _rehearse(session: Session, name: str) -> tuple[CloneReport, Catalog]:
     """Return the report of a clone that is never made: explain cannot say anything else than clone does."""
     from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
-    from hermes_profiles.profiles.plugins import catalog_for
+    from hermes_profiles.profiles.plugin_channels import catalog_for
 
     home = require(session.layout, name)
     catalog = catalog_for(session.layout, session.environment, homes=(home,))

@@ -24,7 +24,7 @@ from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.alias import find_command
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.awake import CAFFEINATE, LID, WHAT
 from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
 

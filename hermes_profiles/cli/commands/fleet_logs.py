@@ -26,8 +26,8 @@ from hermes_profiles.fleet.logs.twins import Originals
 from hermes_profiles.fleet.survey import World, served_by_default
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import read_meta
 
 _COUNT = 50
 # Seconds between two looks when nothing happens, when something does, and between two looks for new profiles.

@@ -22,7 +22,7 @@ from hermes_profiles.fleet.runmode import record as records
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ENABLE
 from hermes_profiles.model.errors import ExitCode, NotFound, Result, UsageProblem
-from hermes_profiles.profiles.meta import Values, plan_meta
+from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
 
 @examples(

@@ -16,8 +16,8 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.profiles.discovery import Profile, read_profile
-from hermes_profiles.profiles.roots import active_profile, aliases, profile_names, require
+from hermes_profiles.profiles.listing import active_profile, aliases, profile_names, require
+from hermes_profiles.profiles.profile import Profile, read_profile
 
 if TYPE_CHECKING:
     from hermes_profiles.profiles.teams.record import Teams
@@ -167,7 +167,7 @@ def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
     """Yield the variables a profile's environment files set: name, file, line, class and channel."""
     from hermes_profiles.documents.dotenv.document import EnvDocument
     from hermes_profiles.model.errors import DocumentError
-    from hermes_profiles.profiles.snapshot import read_document
+    from hermes_profiles.profiles.tree_walk import read_document
 
     for file in (".env", ".op.env"):
         raw = read_document(home / file)

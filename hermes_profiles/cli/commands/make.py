@@ -19,7 +19,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
-from hermes_profiles.profiles.roots import profile_names, require
+from hermes_profiles.profiles.listing import profile_names, require
 
 Exclude = Annotated[
     bool,
@@ -212,7 +212,7 @@ def _make(session: Session, wish: _Wish) -> Answer:
 
 
 def _fresh(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.profiles.fresh import build_fresh
+    from hermes_profiles.profiles.create import build_fresh
 
     plan = build_fresh(
         session.layout, name, description=wish.description, skills=wish.skills, command=(*wish.command, name)
@@ -236,7 +236,7 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
 
 def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
     from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
-    from hermes_profiles.profiles.plugins import catalog_for
+    from hermes_profiles.profiles.plugin_channels import catalog_for
     from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
     layout = session.layout

@@ -18,7 +18,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.repairing import Asked
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.profiles.roots import require
+from hermes_profiles.profiles.listing import require
 
 
 @examples(

@@ -19,7 +19,7 @@ from hermes_profiles.cli.team_report import list_lines, show_lines, team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
-from hermes_profiles.profiles.discovery import META, read_sections
+from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.profiles.teams.accounts import WEIXIN, shortened
 from hermes_profiles.profiles.teams.holders import account_held
 from hermes_profiles.profiles.teams.members import NewMember

@@ -22,8 +22,8 @@ from hermes_profiles.model.errors import Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.lifecycle import later_than
-from hermes_profiles.profiles.plugins import catalog_for
-from hermes_profiles.profiles.roots import require
+from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.teams.accounts import WEIXIN
 from hermes_profiles.profiles.teams.imports.found import Candidate, Reading
 from hermes_profiles.profiles.teams.imports.hermes import files_of, read_hermes

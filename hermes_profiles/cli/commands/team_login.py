@@ -21,9 +21,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.topology import configured
 from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.holdings import CONFIG
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.channels import CONFIG
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.teams.accounts import Account, shortened
 from hermes_profiles.profiles.teams.logins import (
     Holder,

@@ -19,7 +19,7 @@ from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.lifecycle import later_than
-from hermes_profiles.profiles.plugins import catalog_for
+from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.teams.owning import Ownership, parsed_ownership
 from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
 from hermes_profiles.profiles.teams.syncing import MemberSync, TeamSync, When, plan_team_sync

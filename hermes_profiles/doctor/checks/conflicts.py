@@ -15,7 +15,7 @@ from hermes_profiles.doctor.words import LOST, names, party, plural, process
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.holdings import given, legacy_blocks, stored_in, with_legacy
+from hermes_profiles.profiles.channels import given, legacy_blocks, stored_in, with_legacy
 
 Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
 

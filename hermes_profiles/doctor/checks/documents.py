@@ -15,8 +15,8 @@ from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.profiles.holdings import legacy_blocks
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.channels import legacy_blocks
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, text_of, words
 

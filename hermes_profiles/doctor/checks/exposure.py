@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
-from hermes_profiles.profiles.holdings import legacy_blocks
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.channels import legacy_blocks
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .settings import (
     environment_of,

@@ -9,7 +9,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts import Facts, FileFact
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
 from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .settings import listed, words
 

@@ -14,7 +14,7 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, Re
 from hermes_profiles.fleet.records import LOCK_FILE, PID_FILE
 from hermes_profiles.fleet.state import Facts as Seen
 from hermes_profiles.fleet.state import GatewayState
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.tree_walk import Kind
 
 # Hermes obeys a marker for a minute; so long, and longer, whoever wrote it may still be at work.
 _MARKER_AGE = 60.0

@@ -12,7 +12,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Severity
-from hermes_profiles.profiles.holdings import legacy_blocks, merged
+from hermes_profiles.profiles.channels import legacy_blocks, merged
 
 # The last word of a key that holds a secret: `api_key`, `bot_token`, but neither `max_tokens` nor `key_path`.
 _SECRET_KEY = re.compile(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")

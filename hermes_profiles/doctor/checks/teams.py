@@ -14,7 +14,7 @@ from hermes_profiles.doctor.probes.teams import Stray
 from hermes_profiles.doctor.words import names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.meta import edited
+from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:

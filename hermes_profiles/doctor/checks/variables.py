@@ -19,7 +19,7 @@ from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.profiles.fresh import ENV_HEADER
+from hermes_profiles.profiles.create import ENV_HEADER
 
 from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words
 

@@ -23,8 +23,8 @@ from urllib.parse import quote
 
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.watch import watched
-from hermes_profiles.profiles.roots import read_regular
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.tree_walk import Kind
 
 if TYPE_CHECKING:
     import sqlite3

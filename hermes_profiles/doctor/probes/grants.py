@@ -14,8 +14,8 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.logins import shares_nous
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.shared_logins import shares_nous
+from hermes_profiles.profiles.tree_walk import Kind
 
 _AUTH = "auth.json"
 _STORES = ("providers", "credential_pool")

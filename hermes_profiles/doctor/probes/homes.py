@@ -11,10 +11,10 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.holdings import Managed, holdings
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.channels import Managed, holdings
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.profile import read_meta
+from hermes_profiles.profiles.tree_walk import Kind
 
 # Read for every profile, so that no check has to open a file.
 DOCUMENTS = (

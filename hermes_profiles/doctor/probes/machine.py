@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.watch import watched
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST = 4 * 1024 * 1024

@@ -17,7 +17,7 @@ from hermes_profiles.fleet.process import Process, home_of
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .grants import Grant, read_grants
 from .listening import Listener, listeners_on

@@ -20,7 +20,7 @@ from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.fleet.installed_code import InstalledCode, code_ages
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.scoped_locks import live_locks, lock_folder
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 from .databases import DatabaseFacts, look_at_databases
 from .machine import MachineFacts, look_at_machine

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hermes_profiles.doctor.facts import FileFact
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
-from hermes_profiles.profiles.roots import alias_target, read_regular
+from hermes_profiles.profiles.listing import alias_target, read_regular
 from hermes_profiles.services.naming import AWAKE_LABEL, LABEL
 
 from .homes import file_fact

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.launchd import MARK
 from hermes_profiles.services.managers.base import Manager, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.marks import has_mark

@@ -14,9 +14,9 @@ from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.errors import HermesProfilesError, Problem
-from hermes_profiles.profiles.roots import read_regular
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team, Teams, teams_in
+from hermes_profiles.profiles.tree_walk import Kind
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.runmode.access import Access

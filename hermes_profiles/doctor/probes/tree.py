@@ -15,8 +15,8 @@ from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.profiles.roots import read_regular
-from hermes_profiles.profiles.snapshot import Kind
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.tree_walk import Kind
 
 from .homes import file_fact
 from .scripts import Script, alias_scripts, handmade_services

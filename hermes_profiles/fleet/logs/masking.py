@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.fleet.redaction import ACCOUNTS, Redactor, secrets_of
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.redact import ACCOUNTS, Redactor, secrets_of
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

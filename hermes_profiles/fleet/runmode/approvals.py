@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
 _ENDING = "-approved.json"

@@ -18,9 +18,9 @@ from hermes_profiles.fleet.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import read_meta, read_sections
-from hermes_profiles.profiles.holdings import Holdings, Managed, given, holdings
-from hermes_profiles.profiles.homefiles import ENVIRONMENT_FILES, HomeFiles
+from hermes_profiles.profiles.channels import Holdings, Managed, given, holdings
+from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
+from hermes_profiles.profiles.profile import read_meta, read_sections
 
 from .approvals import approved_people
 

@@ -10,8 +10,8 @@ from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.holdings import holdings
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.listing import profile_names
 
 
 def spared(

@@ -28,7 +28,6 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.overlay import managed_folder
 from hermes_profiles.fleet.program import find_installation, program_for
 from hermes_profiles.fleet.records import STATE_FILE, state_record
-from hermes_profiles.fleet.redaction import redacted, secrets_around
 from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.state import Gateway
@@ -37,8 +36,9 @@ from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.discovery import read_meta
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.profile import read_meta
+from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.managers.base import Manager
 
 from . import record as records

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.layout import Layout, shim_folder
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 
 from .onpath import LARGEST
 from .script import Recorded, is_current, is_shim, recorded_in

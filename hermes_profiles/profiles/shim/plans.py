@@ -14,7 +14,7 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_script, program_of, signature
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .look import Shim, find_shim, start_files
 from .onpath import real_hermes

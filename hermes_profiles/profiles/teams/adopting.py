@@ -15,9 +15,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.clone import World
-from hermes_profiles.profiles.meta import FILE, edited
+from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.settings import CONFIG, ENV
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .accounts import Account
 from .binding import Bound, bind

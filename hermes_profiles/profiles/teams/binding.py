@@ -15,7 +15,7 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.homefiles import environment_in
+from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.settings import (
     CONFIG,
     ENV,

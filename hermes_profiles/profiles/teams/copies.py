@@ -19,8 +19,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.clone_files import FileCopier
 from hermes_profiles.profiles.report import CloneReport
-from hermes_profiles.profiles.snapshot import Kind, TreeItem, walk
 from hermes_profiles.profiles.source import LeftBehind, read_source
+from hermes_profiles.profiles.tree_walk import Kind, TreeItem, walk
 
 from .record import read_membership
 from .shares import Share, linked_paths

@@ -11,9 +11,9 @@ from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, a
 from hermes_profiles.credentials.identities import held_by
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import given, stored_in
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.channels import given, stored_in
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.listing import profile_names
 
 from .accounts import WEIXIN, Account, shortened
 from .record import Team

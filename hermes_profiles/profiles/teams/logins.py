@@ -12,9 +12,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import account_id, below, mapping
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.holdings import CONFIG
-from hermes_profiles.profiles.homefiles import HomeFiles
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.channels import CONFIG
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.listing import read_regular
 
 from .accounts import WEIXIN, Account
 from .holders import account_held, marks_held, marks_of

@@ -28,11 +28,11 @@ from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.clone import World
-from hermes_profiles.profiles.fresh import ENV_HEADER, describe_profile
-from hermes_profiles.profiles.meta import FILE, edited
-from hermes_profiles.profiles.roots import require
+from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
+from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, with_variable
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .accounts import Account, AccountEntries, account_entries
 from .holders import check_accounts

@@ -15,11 +15,11 @@ from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.discovery import read_sections
 from hermes_profiles.profiles.lifecycle import plan_delete
-from hermes_profiles.profiles.meta import FILE, edited
+from hermes_profiles.profiles.profile import read_sections
+from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.report import CloneReport
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .copies import PoolCopies, PoolLink, pool_links
 from .record import TEAM, TEAMS, Team, Teams

@@ -21,7 +21,7 @@ from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.clone import CloneDocuments, CloneRequest, World, build_documents
-from hermes_profiles.profiles.snapshot import Kind, data_chunks, read_document, walk
+from hermes_profiles.profiles.tree_walk import Kind, data_chunks, read_document, walk
 
 from .record import Team
 from .shares import Share, linked_paths

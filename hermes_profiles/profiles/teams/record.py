@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
-from hermes_profiles.profiles.discovery import META, read_sections
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import META, read_sections
 
 from .shares import DEFAULT_SHARES, Share, shares_in
 
 if TYPE_CHECKING:
-    from hermes_profiles.profiles.meta import Values
+    from hermes_profiles.profiles.profile_yaml import Values
 
 TEAMS, TEAM = "teams", "team"
 
@@ -151,7 +151,7 @@ def without_teams(raw: bytes, *, path: str) -> bytes:
 
     Raises DocumentError when it tells of one and cannot be edited with certainty.
     """
-    from hermes_profiles.profiles.meta import edited  # `list` reads teams, and edits nothing
+    from hermes_profiles.profiles.profile_yaml import edited  # `list` reads teams, and edits nothing
 
     return edited(raw, {(TEAM,): None, (TEAMS,): None}, path=path) if b"team" in raw else raw
 

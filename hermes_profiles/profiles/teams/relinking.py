@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.discovery import META, read_sections
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.profile import META, read_sections
 
 from .copies import pool_links
 from .record import TEAM, TEAMS, membership_in, read_teams

@@ -25,13 +25,13 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.carried import SyncChange, comment_warning, setting_change, variable_change
+from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.clone import World
-from hermes_profiles.profiles.discovery import META, read_sections
-from hermes_profiles.profiles.holdings import channels_in
-from hermes_profiles.profiles.homefiles import EVERYTHING, HomeFiles
-from hermes_profiles.profiles.meta import edited
+from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, check_may_write, settings_file
-from hermes_profiles.profiles.snapshot import read_document
+from hermes_profiles.profiles.tree_walk import read_document
 
 from .copies import PoolLink
 from .drift import Comparison, kept_by, variable_differences, with_variables_of

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.naming import ServiceName, launch_agent
 from hermes_profiles.services.spec import ServiceSpec
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.profiles.roots import read_regular
+from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
 from hermes_profiles.services.spec import ServiceSpec
 

@@ -15,8 +15,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import ChannelView, below, mapping
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.holdings import given
-from hermes_profiles.profiles.homefiles import HomeFiles
+from hermes_profiles.profiles.channels import given
+from hermes_profiles.profiles.home_files import HomeFiles
 
 from ..accounts import WEIXIN
 from .found import (

@@ -14,7 +14,7 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.clone import World
-from hermes_profiles.profiles.roots import profile_names
+from hermes_profiles.profiles.listing import profile_names
 
 from ..accounts import WEIXIN
 from ..holders import marks_held, marks_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hermes_profiles.model.layout import Layout
 
-from .roots import read_regular
+from .listing import read_regular
 
 _LARGEST = 1024 * 1024
 

@@ -12,7 +12,7 @@ from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, Po
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
 
-from .homefiles import HomeFiles, sections_in
+from .home_files import HomeFiles, sections_in
 
 CONFIG = "config.yaml"
 

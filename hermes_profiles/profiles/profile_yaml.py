@@ -10,7 +10,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
 from .alias import signature
-from .snapshot import read_document
+from .tree_walk import read_document
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument

@@ -15,7 +15,7 @@ from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.documents.yaml.fast_reader import glance_sections
 from hermes_profiles.model.errors import DocumentError, Problem
 
-from .roots import read_regular
+from .listing import read_regular
 
 LARGEST = 16 * 1024 * 1024
 # The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).

@@ -13,8 +13,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 
-from .holdings import CONFIG, channels_in, wanted_sections
-from .homefiles import HomeFiles
+from .channels import CONFIG, channels_in, wanted_sections
+from .home_files import HomeFiles
 
 META = "profile.yaml"
 _ABOUT = ("description", "disabled", "groups")

@@ -14,7 +14,8 @@ from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.roots import profile_names, read_regular
+
+from .listing import profile_names, read_regular
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
