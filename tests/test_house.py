@@ -232,9 +232,9 @@ def test_no_new_type_shows_what_it_holds() -> None:
 
 
 def test_plans_reports_and_documents_hide_values(runner: Runner) -> None:
+    from hermes_profiles.clone.plan import CloneRequest, World, build_clone
     from hermes_profiles.credentials.catalog.catalog import load_catalog
     from hermes_profiles.model.layout import Layout
-    from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
 
     root = runner.user_home / ".hermes"
     root.mkdir()

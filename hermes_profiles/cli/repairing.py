@@ -11,6 +11,7 @@ from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.fleet.inventory import masks_in_force
 from hermes_profiles.fleet.overlay import managed_folder, managed_values
@@ -25,7 +26,6 @@ from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
-from hermes_profiles.profiles.removal import Removal, Wish, plan_removal
 
 from . import output
 from .fleet_session import FleetSession

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from hermes_profiles.clone.plan import World
 from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.teams.members import NewMember, build_members, check_accounts, check_channel

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.clone.source import read_source
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, classify
 from hermes_profiles.credentials.policy import ClonePolicy
@@ -35,7 +36,6 @@ from .settings import (
     with_variable,
 )
 from .sharing import shared_with_others
-from .source import read_source
 
 
 class TargetSync(NamedTuple):

@@ -22,12 +22,12 @@ from urllib.parse import quote, unquote_to_bytes
 from dotenv import dotenv_values
 
 from hermes_profiles.changes.apply import apply
+from hermes_profiles.clone.plan import CloneRequest, World, build_clone
 from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
 
 FRESH_KEY = "f" * 64
 PORT = 18700

@@ -18,12 +18,12 @@ from clone_world import FRESH_KEY, PORT, Link, assert_private, canary, clone, le
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangedMeanwhile
+from hermes_profiles.clone.plan import CloneRequest, World, build_clone
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
 from hermes_profiles.profiles.tree_walk import walk
 
 TOKEN = canary("hostile")

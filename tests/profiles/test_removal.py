@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
+from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -31,7 +32,6 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings
-from hermes_profiles.profiles.removal import Removal, Wish, plan_removal
 
 CATALOG = load_catalog()
 TELEGRAM, SLACK, APP = canary("telegram-bot"), canary("slack-bot"), canary("slack-app")

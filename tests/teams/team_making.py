@@ -8,10 +8,10 @@ from pathlib import Path
 from clone_world import Content, Link, canary, make_layout
 
 from hermes_profiles.changes.apply import apply
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.teams.accounts import Account
 from hermes_profiles.profiles.teams.members import MemberReport, NewMember, build_members
 from hermes_profiles.profiles.teams.record import Team, read_teams

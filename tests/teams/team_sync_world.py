@@ -15,10 +15,10 @@ from changes_world import NOON, noon, picture, without_times
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.journal import iso
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.teams.accounts import WEIXIN, Account
 from hermes_profiles.profiles.teams.members import NewMember, build_members
 from hermes_profiles.profiles.teams.owning import parsed_ownership

@@ -14,6 +14,7 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.config import channel_place, judge_path
@@ -23,7 +24,6 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.listing import require
-from hermes_profiles.profiles.report import CloneReport
 
 
 @examples(
@@ -72,7 +72,7 @@ def _explain(session: Session, thing: str, profile: str | None) -> Answer:
 
 def _rehearse(session: Session, name: str) -> tuple[CloneReport, Catalog]:
     """Return the report of a clone that is never made: explain cannot say anything else than clone does."""
-    from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
+    from hermes_profiles.clone.plan import CloneRequest, World, build_clone
     from hermes_profiles.profiles.plugin_channels import catalog_for
 
     home = require(session.layout, name)

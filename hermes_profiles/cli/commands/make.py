@@ -235,7 +235,7 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.profiles.clone import CloneRequest, World, build_clone
+    from hermes_profiles.clone.plan import CloneRequest, World, build_clone
     from hermes_profiles.profiles.plugin_channels import catalog_for
     from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 

@@ -20,10 +20,10 @@ from hermes_profiles.cli.session import Answer, Session, command_at, run
 from hermes_profiles.cli.team_accounts import AccountWords, typed_account
 from hermes_profiles.cli.team_making import is_served, made, world_of
 from hermes_profiles.cli.team_report import account_words, next_lines, next_steps, team_row
+from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.profiles.carried import SyncChange
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.teams.accounts import Account, shortened
 from hermes_profiles.profiles.teams.adopting import adopt

@@ -17,10 +17,10 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_import_report import data_of, errors_of, exit_code_of, import_lines
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for

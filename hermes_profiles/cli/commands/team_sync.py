@@ -15,9 +15,9 @@ from hermes_profiles.cli.changing import carry_out, change_row, change_words, cl
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
+from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.profiles.carried import SyncChange
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.teams.owning import Ownership, parsed_ownership

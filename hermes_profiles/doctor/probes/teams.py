@@ -133,7 +133,7 @@ class _Comparison:
         doubtful = tuple(self._doubtful(team))
         if not doubtful:
             return
-        from hermes_profiles.profiles.clone import World
+        from hermes_profiles.clone.plan import World
         from hermes_profiles.profiles.teams.syncing import When, plan_team_sync
 
         around = self._around

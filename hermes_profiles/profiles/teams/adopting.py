@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
 from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.carried import SyncChange
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.settings import CONFIG, ENV
 from hermes_profiles.profiles.tree_walk import read_document

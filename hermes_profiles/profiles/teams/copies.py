@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature, TreeEntry
+from hermes_profiles.clone.files import FileCopier
+from hermes_profiles.clone.report import CloneReport
+from hermes_profiles.clone.source import LeftBehind, read_source
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import classify
 from hermes_profiles.credentials.policy import ClonePolicy
@@ -17,9 +20,6 @@ from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.profiles.clone_files import FileCopier
-from hermes_profiles.profiles.report import CloneReport
-from hermes_profiles.profiles.source import LeftBehind, read_source
 from hermes_profiles.profiles.tree_walk import Kind, TreeItem, walk
 
 from .record import read_membership

@@ -17,6 +17,7 @@ from hermes_profiles.changes.plan import (
     TreeEntry,
     WriteFile,
 )
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -27,7 +28,6 @@ from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile_yaml import FILE, edited

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
+from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import NotFound, Problem, Refused
@@ -18,7 +19,6 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.profiles.profile_yaml import FILE, edited
-from hermes_profiles.profiles.report import CloneReport
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .copies import PoolCopies, PoolLink, pool_links

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.clone.plan import CloneDocuments, CloneRequest, World, build_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.credentials.value_index import ValueIndex
@@ -20,7 +21,6 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.clone import CloneDocuments, CloneRequest, World, build_documents
 from hermes_profiles.profiles.tree_walk import Kind, data_chunks, read_document, walk
 
 from .record import Team

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -26,7 +27,6 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.carried import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.profiles.channels import channels_in
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
 from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.profiles.profile_yaml import edited

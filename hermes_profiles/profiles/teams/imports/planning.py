@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import names_somebody
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.clone import World
 from hermes_profiles.profiles.listing import profile_names
 
 from ..accounts import WEIXIN

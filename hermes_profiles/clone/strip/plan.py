@@ -14,6 +14,8 @@ from typing import NamedTuple, TypeVar
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.clone.report import RedactedPlace
+from hermes_profiles.clone.source import HONCHO
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
@@ -33,15 +35,13 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.create import ENV_HEADER
+from hermes_profiles.profiles.tree_walk import Kind, read_document, walk
 
-from .channels import holdings
-from .create import ENV_HEADER
-from .removal_files import Home, Redactor, state_of
-from .removal_ports import NOTHING_NEW, Reassigned, reassign_ports
-from .removal_report import KeptVariable, RemovalReport, Trashed
-from .report import RedactedPlace
-from .source import HONCHO
-from .tree_walk import Kind, read_document, walk
+from .files import Home, Redactor, state_of
+from .ports import NOTHING_NEW, Reassigned, reassign_ports
+from .report import KeptVariable, RemovalReport, Trashed
 
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})

@@ -14,10 +14,10 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.tree_walk import Kind, TreeItem, data_chunks, read_document, read_file
 
 from .report import CloneReport, RedactedPlace
 from .source import SKIP_HINT, LeftBehind, Source
-from .tree_walk import Kind, TreeItem, data_chunks, read_document, read_file
 
 # Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024

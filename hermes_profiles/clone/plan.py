@@ -34,15 +34,15 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
+from hermes_profiles.profiles.teams.copies import SharedPool
+from hermes_profiles.profiles.teams.record import without_teams
+from hermes_profiles.profiles.tree_walk import read_document
 
-from .clone_advice import add_advice
-from .clone_files import FileCopier
-from .create import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
+from .files import FileCopier
 from .report import CloneReport, RedactedPlace
 from .source import HONCHO, LeftBehind, Source, offer_to_skip, read_source
-from .teams.copies import SharedPool
-from .teams.record import without_teams
-from .tree_walk import read_document
+from .warnings import add_advice
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
 _NEVER_MASKED = frozenset({"HERMES_HOME"})

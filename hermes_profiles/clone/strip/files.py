@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.clone.report import RedactedPlace
+from hermes_profiles.clone.source import HONCHO
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_config
@@ -20,11 +22,9 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.tree_walk import Kind, TreeItem, data_chunks, read_document, read_file, walk
 
-from .removal_report import LeftPlace, RemovalReport, Trashed
-from .report import RedactedPlace
-from .source import HONCHO
-from .tree_walk import Kind, TreeItem, data_chunks, read_document, read_file, walk
+from .report import LeftPlace, RemovalReport, Trashed
 
 _LARGEST_REWRITE = 16 * 1024 * 1024
 _SQLITE = b"SQLite format 3\x00"

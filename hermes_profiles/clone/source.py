@@ -13,8 +13,7 @@ from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, HermesProfilesError
-
-from .tree_walk import Kind, TreeItem, read_document, walk
+from hermes_profiles.profiles.tree_walk import Kind, TreeItem, read_document, walk
 
 _MOST_STATE_FILES = 64
 _MOST_STATE_BYTES = 256 * 1024

@@ -1,0 +1,1 @@
+"""Cloning a profile without its identities: source, plan, report."""

@@ -1,0 +1,1 @@
+"""The same removal in place, in a profile that exists: used by repair."""
