@@ -8,7 +8,7 @@ from typing import Any
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.documents.yaml.value import Value, flow, plain
-from hermes_profiles.profiles.carried import SyncChange
+from hermes_profiles.settings.changes import SyncChange
 
 from .session import Session
 

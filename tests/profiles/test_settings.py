@@ -20,7 +20,7 @@ from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.documents.yaml.value import Value, meaning, with_value, word
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.settings import (
+from hermes_profiles.settings.files import (
     CONFIG,
     ENV,
     SettingsFile,

@@ -13,8 +13,8 @@ from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import plain
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.differences import Difference, compare
-from hermes_profiles.profiles.sync import Sync, SyncRequest, plan_sync
+from hermes_profiles.settings.diff import Difference, compare
+from hermes_profiles.settings.sync import Sync, SyncRequest, plan_sync
 
 CATALOG = load_catalog()
 TOKEN = "7100000001:CANARYtelegramCANARYtelegram1"

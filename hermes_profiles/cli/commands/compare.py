@@ -17,11 +17,11 @@ from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, plain
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.profiles.carried import SyncChange
-from hermes_profiles.profiles.differences import Difference, compare
 from hermes_profiles.profiles.listing import profile_names, require
-from hermes_profiles.profiles.settings import checked_variable
-from hermes_profiles.profiles.sync import SyncRequest, TargetSync, plan_sync
+from hermes_profiles.settings.changes import SyncChange
+from hermes_profiles.settings.diff import Difference, compare
+from hermes_profiles.settings.files import checked_variable
+from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
 
 ALL = "all"
 

@@ -21,7 +21,7 @@ from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
-from hermes_profiles.profiles.settings import (
+from hermes_profiles.settings.files import (
     ENV,
     SettingsFile,
     check_may_write,
@@ -33,7 +33,7 @@ from hermes_profiles.profiles.settings import (
     with_variable,
     without_variables,
 )
-from hermes_profiles.profiles.sharing import shared_with_others
+from hermes_profiles.settings.sharing_warnings import shared_with_others
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the variable; never NAME=VALUE.")]
 

@@ -21,7 +21,7 @@ from hermes_profiles.documents.yaml.value import Value, block_lines, flow, plain
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
-from hermes_profiles.profiles.settings import (
+from hermes_profiles.settings.files import (
     CONFIG,
     SettingsFile,
     check_may_write,
@@ -32,7 +32,7 @@ from hermes_profiles.profiles.settings import (
     shared_file_warnings,
     with_setting,
 )
-from hermes_profiles.profiles.sharing import shared_with_others
+from hermes_profiles.settings.sharing_warnings import shared_with_others
 
 Profile = Annotated[str, typer.Argument(help="Name of the profile.")]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="Such as model.default or platforms.slack.extra.apps[0].")]

@@ -23,7 +23,6 @@ from hermes_profiles.cli.team_report import account_words, next_lines, next_step
 from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
-from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.teams.accounts import Account, shortened
 from hermes_profiles.profiles.teams.adopting import adopt
@@ -32,6 +31,7 @@ from hermes_profiles.profiles.teams.holders import account_held
 from hermes_profiles.profiles.teams.members import NewMember, check_accounts, check_channel, check_led, check_variables
 from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
 from hermes_profiles.profiles.teams.syncing import When
+from hermes_profiles.settings.changes import SyncChange
 
 TeamOption = Annotated[
     str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")

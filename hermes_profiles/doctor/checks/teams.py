@@ -19,7 +19,7 @@ from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.runmode.findings import Isolation
-    from hermes_profiles.profiles.carried import SyncChange
+    from hermes_profiles.settings.changes import SyncChange
 
 _META = "profile.yaml"
 # So many keys, places and people are named; the rest is counted.

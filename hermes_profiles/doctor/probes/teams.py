@@ -21,8 +21,8 @@ from hermes_profiles.profiles.tree_walk import Kind
 if TYPE_CHECKING:
     from hermes_profiles.fleet.runmode.access import Access
     from hermes_profiles.fleet.runmode.approvals import Carried
-    from hermes_profiles.profiles.carried import SyncChange
     from hermes_profiles.profiles.teams.glance import Glance
+    from hermes_profiles.settings.changes import SyncChange
 
 _META = "profile.yaml"
 # Files of a home, besides those of accounts, that are looked through for secrets of other profiles.

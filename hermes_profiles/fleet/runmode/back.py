@@ -21,7 +21,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret, fingerprint
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, settings_file, without_variables
+from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, settings_file, without_variables
 
 from .approvals import OWN, SERVED, carry_back
 from .facts import multiplex_setting

@@ -14,7 +14,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.profiles.settings import (
+from hermes_profiles.settings.files import (
     CONFIG,
     ENV,
     SettingsFile,

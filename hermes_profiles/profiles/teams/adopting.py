@@ -14,10 +14,10 @@ from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.carried import SyncChange
 from hermes_profiles.profiles.profile_yaml import FILE, edited
-from hermes_profiles.profiles.settings import CONFIG, ENV
 from hermes_profiles.profiles.tree_walk import read_document
+from hermes_profiles.settings.changes import SyncChange
+from hermes_profiles.settings.files import CONFIG, ENV
 
 from .accounts import Account
 from .binding import Bound, bind

@@ -16,7 +16,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.home_files import environment_in
-from hermes_profiles.profiles.settings import (
+from hermes_profiles.settings.files import (
     CONFIG,
     ENV,
     check_may_write,

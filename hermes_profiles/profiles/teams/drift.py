@@ -17,7 +17,7 @@ from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.value import Value, meaning
 from hermes_profiles.model.errors import DocumentError
-from hermes_profiles.profiles.carried import Path
+from hermes_profiles.settings.changes import Path
 
 from .terms import NOTED_BY_HERMES, POLICY, own_paths
 

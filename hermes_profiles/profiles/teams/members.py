@@ -31,8 +31,8 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile_yaml import FILE, edited
-from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, with_variable
 from hermes_profiles.profiles.tree_walk import read_document
+from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, with_variable
 
 from .accounts import Account, AccountEntries, account_entries
 from .holders import check_accounts

@@ -25,13 +25,13 @@ from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, 
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.carried import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
 from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.profiles.profile_yaml import edited
-from hermes_profiles.profiles.settings import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 from hermes_profiles.profiles.tree_walk import read_document
+from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
+from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 
 from .copies import PoolLink
 from .drift import Comparison, kept_by, variable_differences, with_variables_of

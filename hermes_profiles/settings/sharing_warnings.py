@@ -8,11 +8,10 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-
-from .channels import Holdings, holdings
-from .home_files import HomeFiles
-from .listing import profile_names
-from .ports import declared_ports
+from hermes_profiles.profiles.channels import Holdings, holdings
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.ports import declared_ports
 
 ONLY_ONE = "only one of the two gateways can use it"
 

@@ -13,13 +13,13 @@ from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.documents.yaml.value import Value, meaning, scalar
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.profile import read_meta, read_sections
+from hermes_profiles.profiles.tree_walk import read_document
 
-from .channels import holdings
-from .listing import require
-from .profile import read_meta, read_sections
-from .settings import CONFIG, ENV, settings_file, variables
-from .sharing import ONLY_ONE, shared_channels
-from .tree_walk import read_document
+from .files import CONFIG, ENV, settings_file, variables
+from .sharing_warnings import ONLY_ONE, shared_channels
 
 PERSONA, SKILLS, META = "SOUL.md", "skills", "profile.yaml"
 

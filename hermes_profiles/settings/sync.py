@@ -23,8 +23,8 @@ from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 
-from .carried import Path, SyncChange, comment_warning, differences, setting_change, variable_change
-from .settings import (
+from .changes import Path, SyncChange, comment_warning, differences, setting_change, variable_change
+from .files import (
     CONFIG,
     ENV,
     SettingsFile,
@@ -35,7 +35,7 @@ from .settings import (
     shared_file_warnings,
     with_variable,
 )
-from .sharing import shared_with_others
+from .sharing_warnings import shared_with_others
 
 
 class TargetSync(NamedTuple):

@@ -22,10 +22,9 @@ from hermes_profiles.documents.yaml.value import Value, scalar, word
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-
-from .alias import signature
-from .listing import profile_names, require
-from .tree_walk import read_document
+from hermes_profiles.profiles.alias import signature
+from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.profiles.tree_walk import read_document
 
 CONFIG, ENV = "config.yaml", ".env"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
