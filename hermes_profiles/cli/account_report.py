@@ -37,7 +37,7 @@ def _members(layout: Layout, profiles: Sequence[str]) -> Members:
     """Return who is in which team; nothing is parsed where no profile says that it is in one."""
     if not any(_tells_of_team(layout, name) for name in profiles):
         return NO_MEMBERS
-    from hermes_profiles.profiles.teams.record import read_teams
+    from hermes_profiles.teams.model import read_teams
 
     teams = read_teams(layout, profiles)
     found = {name: teams.of(name) for name in teams.memberships}

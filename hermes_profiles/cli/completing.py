@@ -176,7 +176,7 @@ def _groups(question: Question) -> list[Word]:
 
 
 def _teams(question: Question) -> list[Word]:
-    """Return the teams and who leads them (profiles/teams/record.py)."""
+    """Return the teams and who leads them (teams/model.py)."""
     found: dict[str, Word] = {}
     for name in _names(question.root):
         for team in _below("teams", _text(f"{_home(question.root, name)}/profile.yaml")):

@@ -14,8 +14,8 @@ from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
-from hermes_profiles.profiles.teams.record import Team
+from hermes_profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
+from hermes_profiles.teams.model import Team
 
 from .typed import read_value
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.model.errors import ExitCode, Problem
-from hermes_profiles.profiles.teams.imports.choosing import TAKEN
-from hermes_profiles.profiles.teams.imports.found import Candidate
-from hermes_profiles.profiles.teams.imports.planning import Import
+from hermes_profiles.teams.imports.model import Candidate
+from hermes_profiles.teams.imports.plan import Import
+from hermes_profiles.teams.imports.select import TAKEN
 
 from . import output
 

@@ -12,9 +12,9 @@ from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
-from hermes_profiles.profiles.teams.members import NewMember, build_members, check_accounts, check_channel
-from hermes_profiles.profiles.teams.pool import read_pool
-from hermes_profiles.profiles.teams.record import Team
+from hermes_profiles.teams.create import NewMember, build_members, check_accounts, check_channel
+from hermes_profiles.teams.model import Team
+from hermes_profiles.teams.pool import read_pool
 
 from .changing import carry_out
 from .session import Answer, Session

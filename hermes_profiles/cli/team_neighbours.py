@@ -10,11 +10,11 @@ from hermes_profiles.documents.yaml.paths import spelled
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.profile import META, environment_of, read_sections
-from hermes_profiles.profiles.teams.drift import kept_by
-from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
-from hermes_profiles.profiles.teams.shares import Share
 from hermes_profiles.settings.files import SettingsFile
 from hermes_profiles.settings.sync import TargetSync
+from hermes_profiles.teams.drift import kept_by
+from hermes_profiles.teams.model import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
+from hermes_profiles.teams.shares import Share
 
 from .session import Session
 

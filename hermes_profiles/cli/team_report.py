@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.profiles.teams.accounts import WEIXIN, shortened
-from hermes_profiles.profiles.teams.members import MemberReport
-from hermes_profiles.profiles.teams.pool import Pool
-from hermes_profiles.profiles.teams.record import Team
+from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.create import MemberReport
+from hermes_profiles.teams.model import Team
+from hermes_profiles.teams.pool import Pool
 
 from . import output
 from .session import command_at

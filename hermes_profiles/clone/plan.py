@@ -35,9 +35,9 @@ from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
-from hermes_profiles.profiles.teams.copies import SharedPool
-from hermes_profiles.profiles.teams.record import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
+from hermes_profiles.teams.model import without_teams
+from hermes_profiles.teams.pool_copies import SharedPool
 
 from .files import FileCopier
 from .report import CloneReport, RedactedPlace

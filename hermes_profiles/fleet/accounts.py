@@ -13,7 +13,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.profiles.channels import Holdings
-from hermes_profiles.profiles.teams.accounts import shortened
+from hermes_profiles.teams.accounts import shortened
 
 from .conflicts import LiveLock
 from .state import Gateway, GatewayState

@@ -18,7 +18,7 @@ from .home_files import HomeFiles
 
 META = "profile.yaml"
 _ABOUT = ("description", "disabled", "groups")
-# The record of teams is read in profiles/teams/record.py, which builds on this module.
+# The record of teams is read in teams/model.py, which builds on this module.
 _TEAMS = ("team", "teams")
 
 

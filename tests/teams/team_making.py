@@ -12,10 +12,10 @@ from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.teams.accounts import Account
-from hermes_profiles.profiles.teams.members import MemberReport, NewMember, build_members
-from hermes_profiles.profiles.teams.record import Team, read_teams
-from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share
+from hermes_profiles.teams.accounts import Account
+from hermes_profiles.teams.create import MemberReport, NewMember, build_members
+from hermes_profiles.teams.model import Team, read_teams
+from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 
 CATALOG = load_catalog()
 TELEGRAM = "7100000001:CANARYleadCANARYleadCANARYleadCANARY"

@@ -19,12 +19,12 @@ from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.teams.accounts import WEIXIN, Account
-from hermes_profiles.profiles.teams.members import NewMember, build_members
-from hermes_profiles.profiles.teams.owning import parsed_ownership
-from hermes_profiles.profiles.teams.record import Team, read_teams
-from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share
-from hermes_profiles.profiles.teams.syncing import TeamSync, When, plan_team_sync
+from hermes_profiles.teams.accounts import WEIXIN, Account
+from hermes_profiles.teams.create import NewMember, build_members
+from hermes_profiles.teams.model import Team, read_teams
+from hermes_profiles.teams.overrides import parsed_ownership
+from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
+from hermes_profiles.teams.sync import TeamSync, When, plan_team_sync
 
 __all__ = ["SyncWorld", "account", "make_sync_world", "noon", "rows", "without_times"]
 

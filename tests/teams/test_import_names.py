@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import RESERVED, check_new_name
-from hermes_profiles.profiles.teams.imports.found import Candidate, weixin_account
-from hermes_profiles.profiles.teams.imports.naming import Named, names_for, read_names, renamed, safe_name
+from hermes_profiles.teams.imports.model import Candidate, weixin_account
+from hermes_profiles.teams.imports.names import Named, names_for, read_names, renamed, safe_name
 
 
 def candidate(account_id: str, name: str = "", *, exact: bool = False, user: str = "") -> Candidate:

@@ -11,8 +11,8 @@ import pytest
 from openclaw_world import BASE, OpenClaw, token
 
 from hermes_profiles.model.errors import DocumentError, Failed
-from hermes_profiles.profiles.teams.imports.found import Reading, normalised
-from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
+from hermes_profiles.teams.imports.model import Reading, normalised
+from hermes_profiles.teams.imports.openclaw import read_openclaw
 
 MINE, OTHER = "o9mine@im.wechat", "o9other@im.wechat"
 

@@ -16,12 +16,12 @@ from openclaw_world import OpenClaw
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
-from hermes_profiles.profiles.teams.accounts import account_entries
-from hermes_profiles.profiles.teams.imports.found import Reading, normalised, raw_id
-from hermes_profiles.profiles.teams.imports.naming import read_names
-from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
-from hermes_profiles.profiles.teams.imports.openclaw_config import read_config
-from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
+from hermes_profiles.teams.accounts import account_entries
+from hermes_profiles.teams.imports.model import Reading, normalised, raw_id
+from hermes_profiles.teams.imports.names import read_names
+from hermes_profiles.teams.imports.openclaw import read_openclaw
+from hermes_profiles.teams.imports.openclaw_config import read_config
+from hermes_profiles.teams.imports.tables import read_csv, read_json_table
 
 CATALOG = load_catalog()
 EXAMPLES = 2000 if NIGHTLY else 150

@@ -11,9 +11,9 @@ from openclaw_world import BASE
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError
-from hermes_profiles.profiles.teams.accounts import account_entries
-from hermes_profiles.profiles.teams.imports.found import Reading
-from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
+from hermes_profiles.teams.accounts import account_entries
+from hermes_profiles.teams.imports.model import Reading
+from hermes_profiles.teams.imports.tables import read_csv, read_json_table
 
 WEIXIN, TELEGRAM, SLACK = (load_catalog().channels[name] for name in ("weixin", "telegram", "slack"))
 ROWS = (

@@ -17,8 +17,9 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.teams.accounts import Account
-from hermes_profiles.profiles.teams.logins import (
+from hermes_profiles.teams.accounts import Account
+from hermes_profiles.teams.create import NewMember
+from hermes_profiles.teams.login_result import (
     Kind,
     changed,
     for_another,
@@ -27,7 +28,6 @@ from hermes_profiles.profiles.teams.logins import (
     picture,
     read_login,
 )
-from hermes_profiles.profiles.teams.members import NewMember
 
 TOKEN = canary("scanned")
 ID = "5ca00000001d@im.bot"

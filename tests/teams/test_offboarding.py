@@ -23,9 +23,9 @@ from hermes_profiles.changes.plan import ChangePlan  # noqa: E402
 from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused  # noqa: E402
 from hermes_profiles.model.layout import Layout  # noqa: E402
 from hermes_profiles.profiles.plugin_channels import catalog_for  # noqa: E402
-from hermes_profiles.profiles.teams.copies import pool_links  # noqa: E402
-from hermes_profiles.profiles.teams.offboarding import members_of, plan_going_alone, plan_to_trash  # noqa: E402
-from hermes_profiles.profiles.teams.record import read_teams  # noqa: E402
+from hermes_profiles.teams.model import read_teams  # noqa: E402
+from hermes_profiles.teams.pool_copies import pool_links  # noqa: E402
+from hermes_profiles.teams.remove import members_of, plan_going_alone, plan_to_trash  # noqa: E402
 
 Plan = Callable[[Layout], ChangePlan]
 

@@ -12,9 +12,9 @@ from hermes_profiles.documents.yaml.value import plain
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.teams.accounts import Account, account_entries
-from hermes_profiles.profiles.teams.holders import account_held, check_accounts
-from hermes_profiles.profiles.teams.members import NewMember, build_members
+from hermes_profiles.teams.account_holders import account_held, check_accounts
+from hermes_profiles.teams.accounts import Account, account_entries
+from hermes_profiles.teams.create import NewMember, build_members
 
 TOKEN = canary("weixin1")
 ID = "b0f500000001@im.bot"

@@ -20,12 +20,12 @@ from hermes_profiles.model.errors import DocumentError, NotFound, Refused, Usage
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import holdings
-from hermes_profiles.profiles.teams.accounts import Account
-from hermes_profiles.profiles.teams.members import NewMember, build_members
-from hermes_profiles.profiles.teams.pool import read_pool
-from hermes_profiles.profiles.teams.record import read_teams
-from hermes_profiles.profiles.teams.shares import Share
-from hermes_profiles.profiles.teams.terms import link_target
+from hermes_profiles.teams.accounts import Account
+from hermes_profiles.teams.create import NewMember, build_members
+from hermes_profiles.teams.model import read_teams
+from hermes_profiles.teams.pool import read_pool
+from hermes_profiles.teams.shares import Share
+from hermes_profiles.teams.terms import link_target
 
 
 @pytest.fixture

@@ -27,10 +27,10 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import holdings
-from hermes_profiles.profiles.teams.accounts import Account
-from hermes_profiles.profiles.teams.members import NewMember, build_members
-from hermes_profiles.profiles.teams.record import read_teams
-from hermes_profiles.profiles.teams.shares import Share
+from hermes_profiles.teams.accounts import Account
+from hermes_profiles.teams.create import NewMember, build_members
+from hermes_profiles.teams.model import read_teams
+from hermes_profiles.teams.shares import Share
 
 ACCOUNTS = {
     "weixin": {"WEIXIN_TOKEN": "CANARY-member-1", "WEIXIN_ACCOUNT_ID": "f00d@im.bot"},

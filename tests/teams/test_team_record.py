@@ -9,8 +9,8 @@ import pytest
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.profile_yaml import Values, edited
-from hermes_profiles.profiles.teams.accounts import shortened
-from hermes_profiles.profiles.teams.record import (
+from hermes_profiles.teams.accounts import shortened
+from hermes_profiles.teams.model import (
     Membership,
     Team,
     check_team_name,
@@ -19,7 +19,7 @@ from hermes_profiles.profiles.teams.record import (
     read_teams,
     team_values,
 )
-from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share, check_shares, linked_paths
+from hermes_profiles.teams.shares import DEFAULT_SHARES, Share, check_shares, linked_paths
 
 
 @pytest.fixture

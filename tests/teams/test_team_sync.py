@@ -13,8 +13,8 @@ from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import NotFound, UsageProblem
-from hermes_profiles.profiles.teams.record import Membership, read_membership
-from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, Share
+from hermes_profiles.teams.model import Membership, read_membership
+from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 
 
 @pytest.fixture

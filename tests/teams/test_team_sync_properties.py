@@ -24,8 +24,8 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
-from hermes_profiles.profiles.teams.glance import Glance, Lead
-from hermes_profiles.profiles.teams.record import read_teams
+from hermes_profiles.teams.model import read_teams
+from hermes_profiles.teams.quick_drift import Glance, Lead
 
 SCALARS = st.sampled_from(["a", "gpt-5", "${SLACK_TEAM_ID}", 1, 2.5, True, False, None, "", "friend"])
 LISTS = st.lists(SCALARS, max_size=2)

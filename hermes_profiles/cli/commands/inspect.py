@@ -20,7 +20,7 @@ from hermes_profiles.profiles.listing import active_profile, aliases, profile_na
 from hermes_profiles.profiles.profile import Profile, read_profile
 
 if TYPE_CHECKING:
-    from hermes_profiles.profiles.teams.record import Teams
+    from hermes_profiles.teams.model import Teams
 
 
 @examples(
@@ -68,7 +68,7 @@ def _teams_of(profiles: Iterable[Profile]) -> Teams | None:
     told = {profile.name: profile.teams for profile in profiles if profile.teams}
     if not told:
         return None
-    from hermes_profiles.profiles.teams.record import teams_in
+    from hermes_profiles.teams.model import teams_in
 
     return teams_in(told)
 
@@ -144,7 +144,7 @@ def _show(session: FleetSession, given: str) -> Answer:
     )
     teams = None
     if profile.teams:  # who is in no team and leads none tells so itself: nobody else is looked at
-        from hermes_profiles.profiles.teams.record import read_teams
+        from hermes_profiles.teams.model import read_teams
 
         teams = read_teams(session.layout)
     row = profile_row(profile, session.glance((name,))[name], teams)

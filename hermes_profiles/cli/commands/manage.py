@@ -31,7 +31,7 @@ from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existin
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
-from hermes_profiles.profiles.teams.relinking import followers
+from hermes_profiles.teams.relink import followers
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 

@@ -20,11 +20,11 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
 from hermes_profiles.profiles.profile import META, read_sections
-from hermes_profiles.profiles.teams.accounts import WEIXIN, shortened
-from hermes_profiles.profiles.teams.holders import account_held
-from hermes_profiles.profiles.teams.members import NewMember
-from hermes_profiles.profiles.teams.record import Team, check_team_name, read_teams
-from hermes_profiles.profiles.teams.shares import DEFAULT_SHARES, check_shares
+from hermes_profiles.teams.account_holders import account_held
+from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.create import NewMember
+from hermes_profiles.teams.model import Team, check_team_name, read_teams
+from hermes_profiles.teams.shares import DEFAULT_SHARES, check_shares
 
 TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
 

@@ -24,14 +24,14 @@ from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.profiles.lifecycle import later_than
-from hermes_profiles.profiles.teams.accounts import Account, shortened
-from hermes_profiles.profiles.teams.adopting import adopt
-from hermes_profiles.profiles.teams.binding import Bound, bind
-from hermes_profiles.profiles.teams.holders import account_held
-from hermes_profiles.profiles.teams.members import NewMember, check_accounts, check_channel, check_led, check_variables
-from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
-from hermes_profiles.profiles.teams.syncing import When
 from hermes_profiles.settings.changes import SyncChange
+from hermes_profiles.teams.account_holders import account_held
+from hermes_profiles.teams.accounts import Account, shortened
+from hermes_profiles.teams.bind_account import Bound, bind
+from hermes_profiles.teams.create import NewMember, check_accounts, check_channel, check_led, check_variables
+from hermes_profiles.teams.join import adopt
+from hermes_profiles.teams.model import Team, Teams, read_teams
+from hermes_profiles.teams.sync import When
 
 TeamOption = Annotated[
     str | None, typer.Option("--team", metavar="TEAM", help="The team; may be left out when there is one.")

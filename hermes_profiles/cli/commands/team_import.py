@@ -24,15 +24,15 @@ from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
-from hermes_profiles.profiles.teams.accounts import WEIXIN
-from hermes_profiles.profiles.teams.imports.found import Candidate, Reading
-from hermes_profiles.profiles.teams.imports.hermes import files_of, read_hermes
-from hermes_profiles.profiles.teams.imports.openclaw import read_openclaw
-from hermes_profiles.profiles.teams.imports.planning import AccountWish, TeamWish, build_import, plan_import, team_for
-from hermes_profiles.profiles.teams.imports.tables import read_csv, read_json_table
-from hermes_profiles.profiles.teams.members import check_accounts, check_channel
-from hermes_profiles.profiles.teams.record import Team, read_teams
-from hermes_profiles.profiles.teams.shares import check_shares
+from hermes_profiles.teams.accounts import WEIXIN
+from hermes_profiles.teams.create import check_accounts, check_channel
+from hermes_profiles.teams.imports.hermes import files_of, read_hermes
+from hermes_profiles.teams.imports.model import Candidate, Reading
+from hermes_profiles.teams.imports.openclaw import read_openclaw
+from hermes_profiles.teams.imports.plan import AccountWish, TeamWish, build_import, plan_import, team_for
+from hermes_profiles.teams.imports.tables import read_csv, read_json_table
+from hermes_profiles.teams.model import Team, read_teams
+from hermes_profiles.teams.shares import check_shares
 
 COMMAND = ("team", "import")
 

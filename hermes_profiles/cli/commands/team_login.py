@@ -24,8 +24,8 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import CONFIG
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.teams.accounts import Account, shortened
-from hermes_profiles.profiles.teams.logins import (
+from hermes_profiles.teams.accounts import Account, shortened
+from hermes_profiles.teams.login_result import (
     Holder,
     Judgement,
     Kind,
@@ -37,7 +37,7 @@ from hermes_profiles.profiles.teams.logins import (
     picture,
     read_login,
 )
-from hermes_profiles.profiles.teams.record import Team
+from hermes_profiles.teams.model import Team
 
 
 class LoggedIn(NamedTuple):

@@ -46,7 +46,7 @@ from hermes_profiles.fleet.topology import ALWAYS
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.profile import environment_of
-from hermes_profiles.profiles.teams.record import read_teams
+from hermes_profiles.teams.model import read_teams
 
 
 @examples(

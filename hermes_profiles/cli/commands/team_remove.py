@@ -24,8 +24,8 @@ from hermes_profiles.model.errors import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import active_profile, require
-from hermes_profiles.profiles.teams.offboarding import Offboarding, members_of, plan_going_alone, plan_to_trash
-from hermes_profiles.profiles.teams.record import Team, check_team_name, read_teams
+from hermes_profiles.teams.model import Team, check_team_name, read_teams
+from hermes_profiles.teams.remove import Offboarding, members_of, plan_going_alone, plan_to_trash
 
 
 @examples(

@@ -19,10 +19,10 @@ from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.plugin_channels import catalog_for
-from hermes_profiles.profiles.teams.owning import Ownership, parsed_ownership
-from hermes_profiles.profiles.teams.record import Team, Teams, read_teams
-from hermes_profiles.profiles.teams.syncing import MemberSync, TeamSync, When, plan_team_sync
 from hermes_profiles.settings.changes import SyncChange
+from hermes_profiles.teams.model import Team, Teams, read_teams
+from hermes_profiles.teams.overrides import Ownership, parsed_ownership
+from hermes_profiles.teams.sync import MemberSync, TeamSync, When, plan_team_sync
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a team; all teams without it.")]
 

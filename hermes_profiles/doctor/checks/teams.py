@@ -15,7 +15,7 @@ from hermes_profiles.doctor.words import names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.profile_yaml import edited
-from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team
+from hermes_profiles.teams.model import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.runmode.findings import Isolation

@@ -15,14 +15,14 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.teams.record import TEAM, TEAMS, Team, Teams, teams_in
 from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, teams_in
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.runmode.access import Access
     from hermes_profiles.fleet.runmode.approvals import Carried
-    from hermes_profiles.profiles.teams.glance import Glance
     from hermes_profiles.settings.changes import SyncChange
+    from hermes_profiles.teams.quick_drift import Glance
 
 _META = "profile.yaml"
 # Files of a home, besides those of accounts, that are looked through for secrets of other profiles.
@@ -78,7 +78,7 @@ def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *,
     teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
         return TeamFacts()
-    from hermes_profiles.profiles.teams.faults import fault_of
+    from hermes_profiles.teams.errors import fault_of
 
     faults = {name: fault for name, team in teams.by_name.items() if (fault := fault_of(team, teams)) is not None}
     whole = [team for name, team in teams.by_name.items() if name not in faults and team.lead in profiles]
@@ -99,7 +99,7 @@ def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem])
     found = {}
     for name, fault in faults.items():
         if fault.code == "two-leads":
-            from hermes_profiles.profiles.teams.copies import pool_links
+            from hermes_profiles.teams.pool_copies import pool_links
 
             links = (link for member in teams.by_name[name].members for link in pool_links(around.layout, member))
             found[name] = tuple(dict.fromkeys(link.owner for link in links))
@@ -134,7 +134,7 @@ class _Comparison:
         if not doubtful:
             return
         from hermes_profiles.clone.plan import World
-        from hermes_profiles.profiles.teams.syncing import When, plan_team_sync
+        from hermes_profiles.teams.sync import When, plan_team_sync
 
         around = self._around
         world = World(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
@@ -148,9 +148,9 @@ class _Comparison:
                 self.drifted[each.profile] = each.changes
 
     def _doubtful(self, team: Team) -> Iterator[str]:
-        from hermes_profiles.profiles.teams.glance import Lead
-        from hermes_profiles.profiles.teams.shares import linked_paths
-        from hermes_profiles.profiles.teams.terms import is_there, link_target
+        from hermes_profiles.teams.quick_drift import Lead
+        from hermes_profiles.teams.shares import linked_paths
+        from hermes_profiles.teams.terms import is_there, link_target
 
         layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
         if not members:
@@ -167,7 +167,7 @@ class _Comparison:
                 yield name
 
     def _glance(self, name: str) -> Glance:
-        from hermes_profiles.profiles.teams.glance import Glance
+        from hermes_profiles.teams.quick_drift import Glance
 
         profile = self._profiles[name]
         return Glance(profile.config, profile.files.environment((".env",)), profile.held.channels)
@@ -178,7 +178,7 @@ class _Comparison:
 
 
 def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
-    from hermes_profiles.profiles.teams.terms import POOL
+    from hermes_profiles.teams.terms import POOL
 
     if profile.home.is_symlink():
         return True
@@ -219,7 +219,7 @@ def _account_files(profile: ProfileFacts) -> Iterator[str]:
 
 def _exposed(around: Surroundings, team: Team, secrets: Mapping[str, _Secrets]) -> Iterator[Stray]:
     """Yield secrets of the lead and of members in what all of them read."""
-    from hermes_profiles.profiles.teams.shares import linked_paths
+    from hermes_profiles.teams.shares import linked_paths
 
     needles = {value: whose for name in (team.lead, *team.members) for value, whose in secrets.get(name, {}).items()}
     home = around.layout.home(team.lead)

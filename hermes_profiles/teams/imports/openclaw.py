@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError, Problem
 
-from .found import (
+from .model import (
     BASE_URL,
     FOLDER,
     Bad,
@@ -36,7 +36,7 @@ from .found import (
     wrong_url,
 )
 from .openclaw_config import NOTHING_SAID, read_config
-from .reading import is_there, names_in, read_json, shown, told_of_modes
+from .read import is_there, names_in, read_json, shown, told_of_modes
 
 CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
 SYNC, TOKENS = ".sync.json", ".context-tokens.json"

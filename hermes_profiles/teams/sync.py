@@ -33,14 +33,14 @@ from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 
-from .copies import PoolLink
 from .drift import Comparison, kept_by, variable_differences, with_variables_of
-from .faults import fault_of
-from .linking import LinkChange, link_changes
-from .offboarding import Pools, in_place
-from .owning import Ownership, with_ownership
+from .errors import fault_of
+from .links import LinkChange, link_changes
+from .model import TEAM, Membership, Team, Teams, membership_in, membership_values
+from .overrides import Ownership, with_ownership
 from .pool import Pool, read_pool
-from .record import TEAM, Membership, Team, Teams, membership_in, membership_values
+from .pool_copies import PoolLink
+from .remove import Pools, in_place
 from .shares import Share
 
 # What a sync changes can only in odd cases make something else a member's own; then it is looked at again.

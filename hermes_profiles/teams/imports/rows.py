@@ -10,9 +10,9 @@ from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.names import RULE, check_new_name
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.teams.accounts import WEIXIN, Account
 
-from ..accounts import WEIXIN, Account
-from .found import (
+from .model import (
     BASE_URL,
     ID,
     TOKEN,

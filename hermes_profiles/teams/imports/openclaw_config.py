@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError, Problem
 
-from .found import normalised, text_at
-from .reading import is_there, read_quietly, read_text
+from .model import normalised, text_at
+from .read import is_there, read_quietly, read_text
 
 _SECTION = ("channels", "openclaw-weixin")
 # The library reads some 100 kB a second; OpenClaw's own files have a few kB.

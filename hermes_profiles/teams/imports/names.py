@@ -11,8 +11,8 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import DocumentError, Problem, UsageProblem
 from hermes_profiles.model.names import RESERVED, RULE, check_new_name
 
-from .found import Bad, Candidate, normalised
-from .reading import json_in, read_quietly, read_text
+from .model import Bad, Candidate, normalised
+from .read import json_in, read_quietly, read_text
 from .rows import column_of_names
 
 _LONGEST = 40

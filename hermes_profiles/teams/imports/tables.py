@@ -12,10 +12,10 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
+from hermes_profiles.teams.accounts import WEIXIN
 
-from ..accounts import WEIXIN
-from .found import Bad, Candidate, Reading, is_account_id
-from .reading import json_in, read_quietly, read_text, told_of_modes
+from .model import Bad, Candidate, Reading, is_account_id
+from .read import json_in, read_quietly, read_text, told_of_modes
 from .rows import COLUMNS, Row, WrongRow, candidate_of, column_of
 
 _DELIMITERS = (",", ";", "\t")

@@ -15,17 +15,17 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.teams.account_holders import marks_held, marks_of
+from hermes_profiles.teams.accounts import WEIXIN
+from hermes_profiles.teams.create import NewMember, build_members
+from hermes_profiles.teams.model import Team, check_team_name, read_teams
+from hermes_profiles.teams.pool import read_pool
+from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 
-from ..accounts import WEIXIN
-from ..holders import marks_held, marks_of
-from ..members import NewMember, build_members
-from ..pool import read_pool
-from ..record import Team, check_team_name, read_teams
-from ..shares import DEFAULT_SHARES, Share
-from .choosing import Choice, Holder, choose
-from .found import Bad, Candidate, LeftOut, Reading
 from .hermes import InUse, in_use
-from .naming import names_for, read_names, renamed
+from .model import Bad, Candidate, LeftOut, Reading
+from .names import names_for, read_names, renamed
+from .select import Choice, Holder, choose
 
 
 class TeamWish(NamedTuple):

@@ -17,9 +17,9 @@ from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import given
 from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.teams.accounts import WEIXIN
 
-from ..accounts import WEIXIN
-from .found import (
+from .model import (
     BASE_URL,
     FOLDER,
     ID,
@@ -37,7 +37,7 @@ from .found import (
     wrong_token,
     wrong_url,
 )
-from .reading import is_there, names_in, read_json
+from .read import is_there, names_in, read_json
 
 SUFFIXES = (".json", ".sync.json", ".context-tokens.json")
 

@@ -10,7 +10,7 @@ from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 
-from .record import Membership
+from .model import Membership
 from .shares import Share, linked_paths
 
 

@@ -16,8 +16,8 @@ from hermes_profiles.profiles.channels import CONFIG
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import read_regular
 
+from .account_holders import account_held, marks_held, marks_of
 from .accounts import WEIXIN, Account
-from .holders import account_held, marks_held, marks_of
 
 # Variables of the policies, and their keys in `platforms.weixin.extra`.
 POLICIES = {"WEIXIN_DM_POLICY": "dm_policy", "WEIXIN_GROUP_POLICY": "group_policy"}

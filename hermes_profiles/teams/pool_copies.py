@@ -22,7 +22,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import Kind, TreeItem, walk
 
-from .record import read_membership
+from .model import read_membership
 from .shares import Share, linked_paths
 
 POOL = linked_paths(Share)

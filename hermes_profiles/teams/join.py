@@ -20,9 +20,9 @@ from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.files import CONFIG, ENV
 
 from .accounts import Account
-from .binding import Bound, bind
-from .record import TEAM, Membership, Team, Teams, membership_values
-from .syncing import MemberSync, When, plan_team_sync
+from .bind_account import Bound, bind
+from .model import TEAM, Membership, Team, Teams, membership_values
+from .sync import MemberSync, When, plan_team_sync
 
 
 class Adoption(NamedTuple):

@@ -34,10 +34,10 @@ from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, with_variable
 
+from .account_holders import check_accounts
 from .accounts import Account, AccountEntries, account_entries
-from .holders import check_accounts
+from .model import Membership, Team, Teams, membership_values, read_teams, team_values
 from .pool import Pool, blocks_of, read_pool
-from .record import Membership, Team, Teams, membership_values, read_teams, team_values
 from .terms import link_target
 
 __all__ = [

@@ -12,7 +12,7 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 
-from .copies import pool_links
+from .pool_copies import pool_links
 from .terms import POOL, link_target
 
 

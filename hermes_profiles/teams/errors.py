@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_profiles.model.errors import Problem
 
-from .record import Team, Teams
+from .model import Team, Teams
 
 
 def fault_of(team: Team, teams: Teams) -> Problem | None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.teams.accounts import WEIXIN, shortened
 
-from ..accounts import WEIXIN, shortened
-from .found import Bad, Candidate, LeftOut, Reading, moment, normalised
+from .model import Bad, Candidate, LeftOut, Reading, moment, normalised
 
 TAKEN = "account-taken"
 

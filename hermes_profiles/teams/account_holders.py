@@ -16,7 +16,7 @@ from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 
 from .accounts import WEIXIN, Account, shortened
-from .record import Team
+from .model import Team
 
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 

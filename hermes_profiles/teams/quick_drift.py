@@ -14,7 +14,7 @@ from hermes_profiles.credentials.rules.config import ChannelPlace, channel_place
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
 
-from .record import Membership, Team
+from .model import Membership, Team
 from .shares import Share
 from .terms import NOTED_BY_HERMES, POLICY, own_paths
 

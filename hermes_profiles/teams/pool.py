@@ -23,7 +23,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.tree_walk import Kind, data_chunks, read_document, walk
 
-from .record import Team
+from .model import Team
 from .shares import Share, linked_paths
 from .terms import POLICY, is_there
 

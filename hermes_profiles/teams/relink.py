@@ -10,8 +10,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import META, read_sections
 
-from .copies import pool_links
-from .record import TEAM, TEAMS, membership_in, read_teams
+from .model import TEAM, TEAMS, membership_in, read_teams
+from .pool_copies import pool_links
 from .terms import link_target
 
 

@@ -25,9 +25,9 @@ from hermes_profiles.settings.files import (
 )
 
 from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_name, callers_variable
-from .members import with_account, with_variables
-from .record import Team
-from .syncing import When
+from .create import with_account, with_variables
+from .model import Team
+from .sync import When
 
 # What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
 _NOTES = (".json", ".sync.json", ".context-tokens.json")

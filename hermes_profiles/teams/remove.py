@@ -21,8 +21,8 @@ from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.profiles.profile_yaml import FILE, edited
 from hermes_profiles.profiles.tree_walk import read_document
 
-from .copies import PoolCopies, PoolLink, pool_links
-from .record import TEAM, TEAMS, Team, Teams
+from .model import TEAM, TEAMS, Team, Teams
+from .pool_copies import PoolCopies, PoolLink, pool_links
 
 
 class Left(NamedTuple):

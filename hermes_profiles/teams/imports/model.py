@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.secret import Secret
-
-from ..accounts import WEIXIN, Account
+from hermes_profiles.teams.accounts import WEIXIN, Account
 
 # Both OpenClaw's plugin (src/auth/accounts.ts) and Hermes 0.19.0 (gateway/platforms/weixin.py) take this one.
 BASE_URL = "https://ilinkai.weixin.qq.com"

@@ -1,0 +1,1 @@
+"""Teams: a lead profile and members that share its core."""

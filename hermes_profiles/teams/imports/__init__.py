@@ -1,0 +1,1 @@
+"""Import of accounts into a team from OpenClaw, Hermes, CSV and JSON."""
