@@ -20,7 +20,7 @@ from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 
 from . import output
 from .fleet_session import FleetSession

@@ -18,7 +18,7 @@ from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 
 from .session import Session, user_home
 
@@ -65,7 +65,7 @@ class FleetSession(Session):
     @cached_property
     def manager(self) -> Manager:
         """Return the service manager of this machine. Raises ManagerError when it cannot be used."""
-        from hermes_profiles.services.managers.detect import detect
+        from hermes_profiles.services.detect import detect
 
         return detect(
             platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
@@ -108,7 +108,7 @@ class FleetSession(Session):
     @cached_property
     def due(self) -> Manager:
         """Return the manager that is due here, for its names, paths and files alone: it need not be there."""
-        from hermes_profiles.services.managers.detect import describe
+        from hermes_profiles.services.detect import describe
 
         try:
             wanted = self._wanted
@@ -123,9 +123,9 @@ class FleetSession(Session):
     def unsupported(self, spec: ServiceSpec, manager: Manager) -> tuple[str, ...]:
         """Return what a manager cannot do of what a service asks for, in words."""
         if manager.kind is ManagerKind.LAUNCHD:
-            from hermes_profiles.services.launchd import unsupported_options
+            from hermes_profiles.services.launchd.render import unsupported_options
         elif manager.kind is ManagerKind.SUPERVISOR:
-            from hermes_profiles.services.supervisor import unsupported_options
+            from hermes_profiles.services.supervisor.render import unsupported_options
         else:
             return ()
         return unsupported_options(spec)
@@ -185,14 +185,14 @@ def manager_of(kind: ManagerKind, session: Session) -> Manager:
     """Return a manager of this user without asking it anything."""
     home = user_home(session.environment)
     if kind is ManagerKind.LAUNCHD:
-        from hermes_profiles.services.managers.launchd import LaunchdManager
+        from hermes_profiles.services.launchd.manager import LaunchdManager
 
         return LaunchdManager(home, session.environment, os.getuid())
     if kind is ManagerKind.SYSTEMD:
-        from hermes_profiles.services.managers.systemd import SystemdManager
+        from hermes_profiles.services.systemd.manager import SystemdManager
 
         return SystemdManager(home, session.environment, os.getuid())
-    from hermes_profiles.services.managers.supervisord import SupervisorManager
+    from hermes_profiles.services.supervisor.manager import SupervisorManager
 
     return SupervisorManager(session.layout.state, session.environment, os.getuid())
 

@@ -15,7 +15,7 @@ from hermes_profiles.fleet.attached import Attached, bring_down, check_may_go, p
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.services.managers.base import ManagerError
+from hermes_profiles.services.manager import ManagerError
 
 from .fleet_session import FleetSession
 

@@ -18,9 +18,9 @@ from hermes_profiles.fleet.specs import ServiceOptions
 from hermes_profiles.fleet.survey import World
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.tree_walk import read_document
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import UNIT
-from hermes_profiles.services.sayings import saying, with_programs_of
+from hermes_profiles.services.parse_definition import saying, with_programs_of
 
 from .fleet_session import FleetSession, other_managers
 from .service_writer import Writer

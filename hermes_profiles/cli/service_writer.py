@@ -16,7 +16,7 @@ from hermes_profiles.fleet.program import find_installation, program_for
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.profiles.profile_yaml import plan_meta
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 from .acting import answer_of

@@ -34,7 +34,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.profile import read_meta
-from hermes_profiles.services.managers.base import ManagerError
+from hermes_profiles.services.manager import ManagerError
 
 from .fleet_session import FleetSession, has_services, other_managers
 from .multiplexer import multiplexer_of

@@ -19,7 +19,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.profile_yaml import FILE
-from hermes_profiles.services.managers.base import Manager, ManagerKind
+from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .fleet_session import FleetSession, other_managers

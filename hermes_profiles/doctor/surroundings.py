@@ -11,7 +11,7 @@ from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.fleet.survey import Known, World
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 

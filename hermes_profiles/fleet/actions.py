@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hermes_profiles.model.errors import HermesProfilesError
-from hermes_profiles.services.managers.base import Activity
+from hermes_profiles.services.manager import Activity
 from hermes_profiles.services.spec import RESTART_ME
 
 from .contract import DEFAULT_PACE, Hands, Pace, Prepared

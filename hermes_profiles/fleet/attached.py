@@ -11,7 +11,7 @@ from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.services.managers.base import Activity, Service
+from hermes_profiles.services.manager import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
 from .contract import Pace

@@ -18,10 +18,10 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services import awake
-from hermes_profiles.services.managers.base import Activity, Manager, ManagerKind, Service
+from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Service
 from hermes_profiles.services.managers.caffeinate import asserting
-from hermes_profiles.services.managers.systemd import SystemdManager
 from hermes_profiles.services.naming import AWAKE_UNIT
+from hermes_profiles.services.systemd.manager import SystemdManager
 
 from .process import Process, home_of
 from .state import Gateway, GatewayState
@@ -222,7 +222,7 @@ def _is_heeded(world: World, content: bytes, pid: int) -> bool:
     manager = world.manager
     if isinstance(manager, SystemdManager):
         from hermes_profiles.services.managers.inhibit import lock_holders
-        from hermes_profiles.services.units import parse_unit
+        from hermes_profiles.services.systemd.unit_file import parse_unit
 
         words = parse_unit(content).command("ExecStart")
         locks = lock_holders(manager, words[0]) if words else None

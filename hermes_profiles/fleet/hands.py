@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from hermes_profiles.changes.state_files import write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.profiles.redact import redacted, secrets_around
-from hermes_profiles.services.managers.base import Manager, Service
-from hermes_profiles.services.managers.signals import end_process
+from hermes_profiles.services.manager import Manager, Service
+from hermes_profiles.services.signals import end_process
 
 from .contract import Prepared
 from .process import Process

@@ -12,7 +12,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare
-from hermes_profiles.services.managers.base import Manager, ManagerKind
+from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 from hermes_profiles.services.spec import ServiceSpec
 

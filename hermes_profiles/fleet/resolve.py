@@ -6,7 +6,7 @@ another process. Where sources differ, the answer names the difference (`disagre
 
 from __future__ import annotations
 
-from hermes_profiles.services.managers.base import Activity, ServiceStatus
+from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .process import STOPPED, Process, Usage
 from .records import ChannelRecord, PidRecord, StateRecord

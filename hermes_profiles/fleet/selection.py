@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.services.managers.base import Activity
+from hermes_profiles.services.manager import Activity
 
 from .outcomes import Outcome, OutcomeKind, Verb
 from .state import Gateway, GatewayState

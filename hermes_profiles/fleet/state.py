@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hermes_profiles.services.managers.base import ManagerKind, ServiceStatus
+from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
 from .conflicts import Mask

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.services.managers.base import Activity, Manager, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
 from .conflicts import Mask

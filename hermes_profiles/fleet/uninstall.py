@@ -10,7 +10,7 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.names import is_profile_folder_name
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 
 from .actions import Fleet
 from .contract import Pace, Prepared

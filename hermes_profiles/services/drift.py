@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
+from hermes_profiles.services.systemd.quoting import unspecified
+from hermes_profiles.services.systemd.render import render_unit, render_unit_unquoted
+from hermes_profiles.services.systemd.unit_file import UnitDocument, logical_lines, meaning_of, parse_unit
 
-from .launchd import MARK, parse_plist, plist_mark
-from .managers.base import ManagerKind
-from .marks import digest, has_mark, mark_fits
-from .masking import plist_view, sayable, text_view
-from .quoting import unspecified
+from .checksum import digest, has_mark, mark_fits
+from .manager import ManagerKind
+from .redact import plist_view, sayable, text_view
 from .spec import ServiceSpec
-from .systemd import render_unit, render_unit_unquoted
-from .units import UnitDocument, logical_lines, meaning_of, parse_unit
 
 _BASE = re.compile(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
 # HERMES_HOME letter by letter, in a unit, in supervisord's file, in a plist.

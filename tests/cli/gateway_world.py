@@ -190,7 +190,7 @@ class GatewayWorld(World):
 
     def known(self) -> dict[str, Any]:
         """Return what the daemon says of each of its programs."""
-        from hermes_profiles.services.managers.supervisor_link import call
+        from hermes_profiles.services.supervisor.client import call
 
         told = call(self.state / "supervisor", "getStatus", [])
         return dict(told["programs"])
@@ -210,8 +210,8 @@ class GatewayWorld(World):
 
     def _wake(self) -> None:
         """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
-        from hermes_profiles.services.managers.base import ManagerError
-        from hermes_profiles.services.managers.supervisor_link import NobodyAnswers
+        from hermes_profiles.services.manager import ManagerError
+        from hermes_profiles.services.supervisor.client import NobodyAnswers
 
         try:
             self.known()

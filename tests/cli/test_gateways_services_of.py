@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from gateway_world import GatewayWorld, is_gone, until
 
-from hermes_profiles.services.managers.base import Activity, Service, ServiceStatus
-from hermes_profiles.services.managers.systemd import SystemdManager
+from hermes_profiles.services.manager import Activity, Service, ServiceStatus
+from hermes_profiles.services.systemd.manager import SystemdManager
 
 UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
 
@@ -151,7 +151,7 @@ class FakeSystemd(SystemdManager):
 @pytest.fixture
 def systemd(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """Have commands meet the fake; returns the variables that ask for it."""
-    from hermes_profiles.services.managers import detect
+    from hermes_profiles.services import detect
 
     FakeSystemd.home, FakeSystemd.asked = "", []
     monkeypatch.setattr(detect, "detect", lambda **given: FakeSystemd(given["user_home"], given["environment"], 1000))

@@ -63,10 +63,10 @@ def test_listing_profiles_never_fails_for_the_manager(fleet: GatewayWorld, env: 
 
 
 def test_a_daemon_that_hangs_is_an_unreachable_manager(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.services.managers import supervisor_link
+    from hermes_profiles.services.supervisor import client
 
     fleet.gok("install", "work", "--start")
-    monkeypatch.setattr(supervisor_link, "_SECONDS", 0.3)
+    monkeypatch.setattr(client, "_SECONDS", 0.3)
     daemon = fleet.daemon()
     assert daemon is not None
     os.kill(daemon, signal.SIGSTOP)

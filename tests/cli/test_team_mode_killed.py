@@ -19,7 +19,7 @@ from multiplex_world import MultiplexWorld
 KILLER = """
 import os, signal, sys
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.supervisor.manager import SupervisorManager
 left = int(sys.argv.pop(1))
 
 def counted(function):

@@ -8,7 +8,7 @@ import sys
 from doctor_world import Case, DoctorWorld
 from service_world import Systemd, everybody
 
-from hermes_profiles.services.marks import with_mark
+from hermes_profiles.services.checksum import with_mark
 
 
 def a_profile_gone_with_its_service_left(world: DoctorWorld) -> None:

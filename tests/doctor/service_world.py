@@ -25,7 +25,7 @@ from hermes_profiles.doctor.table import CHECKS
 from hermes_profiles.fleet.survey import World, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 SYSTEMCTL = r"""#!{python} -IS

@@ -284,7 +284,7 @@ def test_a_checkout_changes_with_each_pull(tmp_path: Path) -> None:
 
 def profile(name: str, usage: Usage, *, installed: bool | None = None) -> ProfileFacts:
     """Return a profile with a gateway that uses so much."""
-    from hermes_profiles.services.managers.base import Activity, ServiceStatus
+    from hermes_profiles.services.manager import Activity, ServiceStatus
 
     process = Process(100 + len(name), 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     service = None

@@ -17,12 +17,12 @@ from service_world import found_in, look
 
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.services.launchd import render_plist
-from hermes_profiles.services.managers.base import ManagerError
-from hermes_profiles.services.managers.launchd import LaunchdManager
-from hermes_profiles.services.managers.systemd import SystemdManager
-from hermes_profiles.services.managers.systemd_bus import Places, account_name, no_bus
+from hermes_profiles.services.launchd.manager import LaunchdManager
+from hermes_profiles.services.launchd.render import render_plist
+from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.spec import Program
+from hermes_profiles.services.systemd.manager import SystemdManager
+from hermes_profiles.services.systemd.user_bus import Places, account_name, no_bus
 
 UID = os.getuid()
 

@@ -18,7 +18,7 @@ from hermes_profiles.fleet.records import ChannelRecord, PidRecord, StateRecord
 from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.selection import Selection, sort_out
 from hermes_profiles.fleet.state import Facts, Gateway
-from hermes_profiles.services.managers.base import Activity, ManagerError, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
 
 NEVER = None
 TICKS = 100.0

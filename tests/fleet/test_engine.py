@@ -17,7 +17,7 @@ from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.state import Gateway
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
-from hermes_profiles.services.managers.base import Activity, ManagerError
+from hermes_profiles.services.manager import Activity, ManagerError
 
 K = OutcomeKind
 FIVE = ("a", "b", "c", "d", "e")

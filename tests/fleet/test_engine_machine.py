@@ -17,7 +17,7 @@ from hermes_profiles.fleet.actions import DWELL, POLL
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.state import GatewayState
 from hermes_profiles.model.errors import ExitCode, NotFound
-from hermes_profiles.services.managers.base import Activity
+from hermes_profiles.services.manager import Activity
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 K = OutcomeKind

@@ -37,7 +37,7 @@ from hermes_profiles.fleet.records import PidRecord
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.fleet.survey import Proof, World, look, prove, survey
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.managers.signals import end_process
+from hermes_profiles.services.signals import end_process
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 

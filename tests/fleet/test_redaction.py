@@ -19,7 +19,7 @@ from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
 from hermes_profiles.fleet.survey import World, look, survey
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import redacted, secrets_of
-from hermes_profiles.services.managers.base import Activity, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerKind, Service, ServiceStatus
 
 CATALOG = load_catalog()
 SECRET = f"{CANARY}-4711/x+y=z"

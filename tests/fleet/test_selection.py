@@ -12,7 +12,7 @@ from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
 from hermes_profiles.fleet.state import Facts, Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, NotFound, UsageProblem
-from hermes_profiles.services.managers.base import Activity, ServiceStatus
+from hermes_profiles.services.manager import Activity, ServiceStatus
 
 S, K, A = GatewayState, OutcomeKind, Activity
 ALL = ("default", "family", "ops", "work")

@@ -25,7 +25,7 @@ from hermes_profiles.fleet.state import Api, Gateway, GatewayState
 from hermes_profiles.fleet.survey import Known, World, look, survey
 from hermes_profiles.fleet.topology import Topology
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 
 S, A = GatewayState, Activity

@@ -14,7 +14,7 @@ from hermes_profiles.fleet.process import Process, Usage
 from hermes_profiles.fleet.records import ChannelRecord, Heartbeat, PidRecord, StateRecord
 from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.state import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
-from hermes_profiles.services.managers.base import Activity, ManagerKind, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
 
 S, A = GatewayState, Activity
 NOW = 1_800_000_000.0

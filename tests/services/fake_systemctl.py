@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hermes_profiles.services.managers.processes import Finished
+from hermes_profiles.services.run_command import Finished
 
 _IDLE = {
     "LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "Result": "success", "MainPID": "0",

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.services.managers.base import Activity, Service, ServiceStatus
-from hermes_profiles.services.managers.processes import Finished, run
-from hermes_profiles.services.managers.systemd import SystemdManager
+from hermes_profiles.services.manager import Activity, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.run_command import Finished, run
+from hermes_profiles.services.systemd.manager import SystemdManager
 
 HOME = Path(os.environ["HOME"])
 CALLS: list[tuple[str, ...]] = []

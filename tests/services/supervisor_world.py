@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hermes_profiles.services.managers.base import Activity, ManagerError, Service, ServiceStatus
-from hermes_profiles.services.managers.supervisor_link import NobodyAnswers
-from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.manager import Activity, ManagerError, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Program, ServiceSpec
-from hermes_profiles.services.supervisor import Delays
+from hermes_profiles.services.supervisor.client import NobodyAnswers
+from hermes_profiles.services.supervisor.manager import SupervisorManager
+from hermes_profiles.services.supervisor.render import Delays
 
 # Notes each start and, once, what it was given; takes its next exit code from `exits`, else runs until it is told to
 # stop. The gateway is the shell itself, so that it has a child as a real one does.

@@ -11,8 +11,8 @@ import pytest
 
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services import awake
-from hermes_profiles.services.launchd import MARK
-from hermes_profiles.services.units import parse_unit
+from hermes_profiles.services.launchd.render import MARK
+from hermes_profiles.services.systemd.unit_file import parse_unit
 
 UNIT = """\
 # Written by hermes-profiles: `hermes-gateways awake on`; `hermes-gateways awake off` removes it.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
-from hermes_profiles.services.managers.detect import Choice, describe, detect
-from hermes_profiles.services.managers.systemd_bus import Places
+from hermes_profiles.services.detect import Choice, describe, detect
+from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.systemd.user_bus import Places
 
 UID = os.getuid()
 

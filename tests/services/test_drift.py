@@ -17,12 +17,12 @@ from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, spec_of
 from test_systemd_unit import LAUNCHER, NEWER, UNIT
 
+from hermes_profiles.services.checksum import with_mark
 from hermes_profiles.services.drift import Drift, DriftCode, compare
-from hermes_profiles.services.launchd import MARK, parse_plist, plist_mark, render_plist
-from hermes_profiles.services.managers.base import ManagerKind
-from hermes_profiles.services.marks import with_mark
+from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark, render_plist
+from hermes_profiles.services.manager import ManagerKind
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
-from hermes_profiles.services.systemd import render_drop_in, render_unit, render_unit_unquoted
+from hermes_profiles.services.systemd.render import render_drop_in, render_unit, render_unit_unquoted
 
 BASE = Path("/home/ada/.config/systemd/user/hermes-gateway-coder.service")
 DROP_IN = BASE.with_name(BASE.name + ".d") / "50-hermes-profiles.conf"

@@ -13,11 +13,11 @@ from fake_launchctl import World as Fake
 from fake_launchctl import install
 from sample_specs import spec_of
 
-from hermes_profiles.services.managers.base import Activity, ManagerError, Service
-from hermes_profiles.services.managers.launchd import LaunchdManager
-from hermes_profiles.services.managers.launchd_words import domain_jobs, explain, job_details, listed_jobs
-from hermes_profiles.services.managers.processes import Finished, run
+from hermes_profiles.services.launchd.manager import LaunchdManager
+from hermes_profiles.services.launchd.parse import domain_jobs, explain, job_details, listed_jobs
+from hermes_profiles.services.manager import Activity, ManagerError, Service
 from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.run_command import Finished, run
 
 UID = 501
 GUI, USER = f"gui/{UID}", f"user/{UID}"

@@ -20,7 +20,7 @@ from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 
 from hermes_profiles.model.errors import Failed, UsageProblem
-from hermes_profiles.services.launchd import (
+from hermes_profiles.services.launchd.render import (
     MARK,
     error_log,
     folders,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from systemd_live import answer_under_systemd, live_home
 
-from hermes_profiles.services.managers.base import ManagerError
-from hermes_profiles.services.managers.journal import entry_of, open_journal
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.systemd.journalctl import entry_of, open_journal
 
 # Says what a gateway says: to its log, again on standard error, and more there that no log has.
 GATEWAY = r"""#!/bin/bash

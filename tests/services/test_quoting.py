@@ -8,9 +8,17 @@ from hypothesis import strategies as st
 from sample_specs import AWKWARD, folder_names, spec_of
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.marks import has_mark, mark_fits, with_mark
-from hermes_profiles.services.quoting import assignment, checked, command_line, directory, split, unspecified, word
-from hermes_profiles.services.systemd import render_drop_in, render_unit
+from hermes_profiles.services.checksum import has_mark, mark_fits, with_mark
+from hermes_profiles.services.systemd.quoting import (
+    assignment,
+    checked,
+    command_line,
+    directory,
+    split,
+    unspecified,
+    word,
+)
+from hermes_profiles.services.systemd.render import render_drop_in, render_unit
 
 
 @pytest.mark.parametrize(("text", "written"), [

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from supervisor.options import ServerOptions, UnhosedConfigParser
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.marks import mark_fits
+from hermes_profiles.services.checksum import mark_fits
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
-from hermes_profiles.services.supervisor import (
+from hermes_profiles.services.supervisor.render import (
     Delays,
     inherited_of,
     log_of,

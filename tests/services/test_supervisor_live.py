@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from supervisor_world import World, is_gone, until, variables_of
 
-from hermes_profiles.services.managers import supervisor_link
-from hermes_profiles.services.managers.base import Activity, ManagerError
-from hermes_profiles.services.managers.supervisor_link import daemon_id
-from hermes_profiles.services.managers.supervisord import SupervisorManager
-from hermes_profiles.services.supervisor import Delays, render_daemon
+from hermes_profiles.services.manager import Activity, ManagerError
+from hermes_profiles.services.supervisor import client
+from hermes_profiles.services.supervisor.client import daemon_id
+from hermes_profiles.services.supervisor.manager import SupervisorManager
+from hermes_profiles.services.supervisor.render import Delays, render_daemon
 
 FAST = Delays(first=0.1, longest=60, settled=3600)
 NEVER = Delays(first=3600, longest=3600, settled=3600)
@@ -105,7 +105,7 @@ def test_a_stop_right_after_a_start_is_not_lost(make: Maker, monkeypatch: pytest
         """Have children close thousands of descriptors, so that they take a while to become the gateway."""
         return render_daemon(*given).replace(b"minfds=16", b"minfds=4096")
 
-    monkeypatch.setattr("hermes_profiles.services.managers.supervisord.render_daemon", slow)
+    monkeypatch.setattr("hermes_profiles.services.supervisor.manager.render_daemon", slow)
     world = make()
     services = [world.write(world.spec(f"p{number}")) for number in range(10)]
     world.manager.load(services, enable=None)
@@ -115,7 +115,7 @@ def test_a_stop_right_after_a_start_is_not_lost(make: Maker, monkeypatch: pytest
     calls = [{"methodName": f"fleet.{method}", "params": [asked]} for method in ("start", "stop")]
     body = xmlrpc.client.dumps((calls,), "system.multicall").encode()
     head = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
-    answer = supervisor_link._exchange((folder / "socket").read_text(), head + body)
+    answer = client._exchange((folder / "socket").read_text(), head + body)
     assert answer.count(b"<string>{}</string>") == 2
     until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.INACTIVE})
 
@@ -299,7 +299,7 @@ def test_nothing_of_the_caller_reaches_the_daemon_or_a_gateway(make: Maker) -> N
 _TWO = """
 import sys, os
 from pathlib import Path
-from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.naming import ServiceName
 manager = SupervisorManager(Path(sys.argv[1]), os.environ, os.getuid())
 service = manager.service(ServiceName(sys.argv[2], sys.argv[2]), sys.argv[2])
@@ -360,7 +360,7 @@ def test_a_second_daemon_for_the_same_root_refuses_to_run(make: Maker) -> None:
     service = world.install("work")
     pid, daemon = world.is_up(service), world.note()
     conf = world.state / "supervisor" / "supervisord.conf"
-    module = "hermes_profiles.services.managers.supervisor_daemon"
+    module = "hermes_profiles.services.supervisor.daemon"
     second = subprocess.run(
         [sys.executable, "-m", module, "-c", str(conf)], capture_output=True, text=True, timeout=60, check=False
     )
@@ -432,13 +432,13 @@ def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
     assert world.manager.load(services, enable=None) == {}
     world.note()
     calls: list[str] = []
-    real = supervisor_link._exchange
+    real = client._exchange
 
     def counted(path: str, request: bytes) -> bytes:
         calls.append(request.partition(b"<methodName>")[2].partition(b"<")[0].decode())
         return real(path, request)
 
-    monkeypatch.setattr(supervisor_link, "_exchange", counted)
+    monkeypatch.setattr(client, "_exchange", counted)
     assert world.manager.start(services) == {}
     found = world.manager.query(services)
     assert {each.activity for each in found.values()} == {Activity.ACTIVE} and len(found) == 10
@@ -547,7 +547,7 @@ def test_a_daemon_that_hangs_is_told_and_not_waited_for(make: Maker, monkeypatch
     service = world.install("work")
     daemon = world.note()
     assert daemon is not None
-    monkeypatch.setattr(supervisor_link, "_SECONDS", 0.2)
+    monkeypatch.setattr(client, "_SECONDS", 0.2)
     os.kill(daemon, signal.SIGSTOP)
     try:
         with pytest.raises(ManagerError, match="did not answer within"):

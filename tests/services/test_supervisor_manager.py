@@ -14,13 +14,13 @@ from supervisor.states import ProcessStates
 
 from hermes_profiles.changes.state_files import hold, holder, own_folder, remove_runtime, sign, write_runtime
 from hermes_profiles.model.errors import Failed, Refused
-from hermes_profiles.services.managers import supervisor_link, supervisor_process
-from hermes_profiles.services.managers.base import Activity, ManagerError, ManagerKind, ServiceStatus
-from hermes_profiles.services.managers.supervisor_link import choose_socket, daemon_id, names_in
-from hermes_profiles.services.managers.supervisor_process import Gateway
-from hermes_profiles.services.managers.supervisord import SupervisorManager
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
-from hermes_profiles.services.supervisor import Delays
+from hermes_profiles.services.supervisor import client, process
+from hermes_profiles.services.supervisor.client import choose_socket, daemon_id, names_in
+from hermes_profiles.services.supervisor.manager import SupervisorManager
+from hermes_profiles.services.supervisor.process import Gateway
+from hermes_profiles.services.supervisor.render import Delays
 
 
 def _manager(folder: Path, **environment: str) -> SupervisorManager:
@@ -89,7 +89,7 @@ def test_a_daemon_that_fails_is_told_with_its_log(
     folder = tmp_path / "state" / "supervisor"
     folder.mkdir(parents=True)
     (folder / "socket").write_text("/nowhere")
-    monkeypatch.setattr(supervisor_link, "_exchange", lambda *_: answer)
+    monkeypatch.setattr(client, "_exchange", lambda *_: answer)
     with pytest.raises(ManagerError, match=message) as caught:
         _manager(tmp_path).daemon_pid()
     assert caught.value.problem.hint == f"read {folder / 'supervisord.log'}"
@@ -103,7 +103,7 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
     held = hold(folder / "daemon.lock", wait=0)
     assert held is not None
     sign(held, folder / "daemon.lock")
-    monkeypatch.setattr("hermes_profiles.services.managers.supervisord._PATIENCE", 0.1)
+    monkeypatch.setattr("hermes_profiles.services.supervisor.manager._PATIENCE", 0.1)
     with pytest.raises(ManagerError, match=f"process {os.getpid()}.*cannot be reached"):
         _manager(tmp_path).daemon_pid()
     os.close(held)
@@ -207,7 +207,7 @@ class Options:
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that stands still; `now` moves it."""
     found = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(supervisor_process.time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(process.time, "monotonic", lambda: found.now)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from systemd_live import answer_under_systemd, live_home, run_under_systemd
 
-from hermes_profiles.services.managers.base import ServiceStatus
+from hermes_profiles.services.manager import ServiceStatus
 
 pytestmark = pytest.mark.systemd
 SCRIPT = Path(__file__).with_name("live_manager_script.py")

@@ -11,12 +11,12 @@ import pytest
 from fake_systemctl import FakeSystemctl
 from sample_specs import spec_of
 
-from hermes_profiles.services.managers.base import Activity, ManagerError, Service
-from hermes_profiles.services.managers.processes import Finished, batches, run
-from hermes_profiles.services.managers.systemd import SystemdManager
-from hermes_profiles.services.managers.systemd_bus import Places, account_name
-from hermes_profiles.services.managers.systemd_show import blocks, environment
+from hermes_profiles.services.manager import Activity, ManagerError, Service
 from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.run_command import Finished, batches, run
+from hermes_profiles.services.systemd.manager import SystemdManager
+from hermes_profiles.services.systemd.show import blocks, environment
+from hermes_profiles.services.systemd.user_bus import Places, account_name
 
 UID = os.getuid()
 

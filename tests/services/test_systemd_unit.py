@@ -17,10 +17,10 @@ from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 from systemd_live import run_under_systemd
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.marks import digest, mark_fits
+from hermes_profiles.services.checksum import digest, mark_fits
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
-from hermes_profiles.services.systemd import render_drop_in, render_unit, render_unit_unquoted
-from hermes_profiles.services.units import meaning_of, parse_unit, seconds
+from hermes_profiles.services.systemd.render import render_drop_in, render_unit, render_unit_unquoted
+from hermes_profiles.services.systemd.unit_file import meaning_of, parse_unit, seconds
 
 UNIT = """\
 [Unit]

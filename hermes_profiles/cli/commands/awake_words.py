@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.fleet.awake import Wakefulness
 from hermes_profiles.services.awake import LID
-from hermes_profiles.services.managers.base import ManagerKind
+from hermes_profiles.services.manager import ManagerKind
 
 
 def limits(kind: ManagerKind, found: Wakefulness) -> Iterator[str]:

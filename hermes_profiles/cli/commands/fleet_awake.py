@@ -26,7 +26,7 @@ from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, Usa
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.awake import CAFFEINATE, LID, WHAT
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 
 ACTIONS = ("on", "off", "status")
 
@@ -155,12 +155,12 @@ class Switch:
 
     def _programs(self, manager: Manager, ways: tuple[str, ...]) -> Programs:
         """Return the programs that are named; systemd's were tried. Raises Refused or ManagerError."""
-        from hermes_profiles.services.managers.systemd import SystemdManager
+        from hermes_profiles.services.systemd.manager import SystemdManager
 
         if not isinstance(manager, SystemdManager):
             return Programs()
         from hermes_profiles.services.managers.inhibit import check_may_hold
-        from hermes_profiles.services.managers.systemd_bus import Places, is_wsl
+        from hermes_profiles.services.systemd.user_bus import Places, is_wsl
 
         if is_wsl(self._session.environment, Places()):
             raise Refused(

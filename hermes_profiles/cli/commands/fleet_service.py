@@ -245,7 +245,7 @@ def _path(given: str | None) -> str | None:
 def _system_units(writer: Writer, profiles: Sequence[str]) -> Answer:
     """Return the system units, and the commands that only an administrator can run."""
     from hermes_profiles.services.naming import drop_in, system_unit
-    from hermes_profiles.services.systemd import render_drop_in, render_unit
+    from hermes_profiles.services.systemd.render import render_drop_in, render_unit
 
     rows, commands = [], []
     for number, profile in enumerate(profiles):

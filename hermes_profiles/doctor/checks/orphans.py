@@ -9,7 +9,7 @@ from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RemoveService, Repair, Severity
 from hermes_profiles.doctor.probes.service_files import SYSTEM, Definition, Leftover
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.services.managers.base import Activity, ManagerKind
+from hermes_profiles.services.manager import Activity, ManagerKind
 
 _AT_WORK = (Activity.ACTIVE, Activity.ACTIVATING, Activity.DEACTIVATING)
 

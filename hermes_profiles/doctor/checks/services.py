@@ -11,7 +11,7 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix, InstallServi
 from hermes_profiles.doctor.probes.service_files import SYSTEM, USER, Definition
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.drift import DriftCode
-from hermes_profiles.services.managers.base import ManagerKind
+from hermes_profiles.services.manager import ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .topology import served_otherwise

@@ -8,7 +8,7 @@ from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.fleet.resolve import CRASH_LOOP
 from hermes_profiles.fleet.state import Gateway, GatewayState, exit_meaning
-from hermes_profiles.services.managers.base import Activity, ServiceStatus
+from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .services import broken
 from .topology import served_otherwise

@@ -13,11 +13,11 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.services.launchd import MARK
-from hermes_profiles.services.managers.base import Manager, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.marks import has_mark
+from hermes_profiles.services.checksum import has_mark
+from hermes_profiles.services.launchd.render import MARK
+from hermes_profiles.services.manager import Manager, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import AWAKE_UNIT, LABEL, UNIT, ServiceName, drop_in
-from hermes_profiles.services.sayings import Saying, saying
+from hermes_profiles.services.parse_definition import Saying, saying
 
 _LARGEST = 64 * 1024
 _ENDINGS = {ManagerKind.SYSTEMD: ".service", ManagerKind.LAUNCHD: ".plist", ManagerKind.SUPERVISOR: ".conf"}

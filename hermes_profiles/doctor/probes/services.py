@@ -14,8 +14,8 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.services.drift import Drift, compare
-from hermes_profiles.services.managers.base import Manager, ManagerError, ManagerKind, ServiceStatus
-from hermes_profiles.services.sayings import with_programs_of
+from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind, ServiceStatus
+from hermes_profiles.services.parse_definition import with_programs_of
 from hermes_profiles.services.spec import ServiceSpec
 
 from .service_files import USER, Definition, Leftover, Search, can_be_asked, service_of, with_status

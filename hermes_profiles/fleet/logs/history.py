@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from hermes_profiles.services.managers.base import ManagerError
-from hermes_profiles.services.managers.journal import Journal, open_journal
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.systemd.journalctl import Journal, open_journal
 
 from .filters import Filter
 from .following import Key, key_of, siblings

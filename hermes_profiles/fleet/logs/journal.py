@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from hermes_profiles.services.managers.journal import JournalEntry
+from hermes_profiles.services.systemd.journalctl import JournalEntry
 
 from .records import KEPT, Assembler, Level, Record, begins_record, decode
 from .sources import Unit

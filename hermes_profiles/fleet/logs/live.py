@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from hermes_profiles.services.managers.base import ManagerError
-from hermes_profiles.services.managers.journal import Journal, open_journal
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.systemd.journalctl import Journal, open_journal
 
 from .following import Key, Tail
 from .history import Entry, by_name

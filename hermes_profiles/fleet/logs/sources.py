@@ -64,7 +64,7 @@ def _written_by_service(world: World, profile: str) -> Iterator[Path]:
     program = world.layout.state / "supervisor" / "programs" / f"{name.unit}.conf"
     content = _content(program)
     if content:
-        from hermes_profiles.services.supervisor import log_of
+        from hermes_profiles.services.supervisor.render import log_of
 
         log = log_of(content)
         if log:
@@ -76,7 +76,7 @@ def _of_plist(path: Path) -> Iterator[Path]:
     if not content:
         return
     from hermes_profiles.model.errors import Failed
-    from hermes_profiles.services.launchd import parse_plist
+    from hermes_profiles.services.launchd.render import parse_plist
 
     try:
         job = parse_plist(content)

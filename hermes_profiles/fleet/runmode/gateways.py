@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from hermes_profiles.fleet.state import Gateway, GatewayState
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.services.managers.base import Activity
+from hermes_profiles.services.manager import Activity
 
 from .findings import Limit, Weight
 from .record import Was

@@ -39,7 +39,7 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
-from hermes_profiles.services.managers.base import Manager
+from hermes_profiles.services.manager import Manager
 
 from . import record as records
 from .back import plan_back

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .base import ManagerError
-from .processes import DEADLINE, Runner, listed_environment, plain, run
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.run_command import DEADLINE, Runner, listed_environment, plain, run
 
 if TYPE_CHECKING:
     from subprocess import Popen

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.services.systemd.quoting import unspecified
+from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit, told_by
 
-from .managers.base import ManagerKind
-from .quoting import unspecified
+from .manager import ManagerKind
 from .spec import Program, ServiceSpec
-from .units import UnitDocument, parse_unit, told_by
 
 # `%(name).0s`, with which we spell blanks that supervisord's reader would cut off.
 _NOTHING = re.compile(r"%\([a-z_]+\)\.0s")
@@ -104,7 +104,7 @@ def _of_program(content: bytes) -> Saying:
 
 
 def _of_plist(content: bytes) -> Saying:
-    from .launchd import parse_plist
+    from hermes_profiles.services.launchd.render import parse_plist
 
     try:
         job = parse_plist(content)

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
-from .base import ManagerError
-from .processes import batches, listed_environment, plain
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.run_command import batches, listed_environment, plain
 
 _FIELDS = (
     "MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER", "_PID",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .base import Activity, ServiceStatus
+from hermes_profiles.services.manager import Activity, ServiceStatus
 
 PROPERTIES = (
     "Id", "Names", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "ExecMainCode", "ExecMainStatus",

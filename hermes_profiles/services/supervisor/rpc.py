@@ -17,13 +17,12 @@ from supervisor.states import (  # type: ignore[import-untyped]
 )
 from supervisor.xmlrpc import Faults, RPCError  # type: ignore[import-untyped]
 
-from hermes_profiles.services.supervisor import Delays
-
-from .supervisor_link import PROGRAMS, daemon_id
-from .supervisor_process import DOWN, Gateway
+from .client import PROGRAMS, daemon_id
+from .process import DOWN, Gateway
+from .render import Delays
 
 if TYPE_CHECKING:
-    from .supervisor_daemon import GatewayDaemon, GatewayOptions
+    from .daemon import GatewayDaemon, GatewayOptions
 
 
 class FleetInterface:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .processes import Finished
+from hermes_profiles.services.run_command import Finished
 
 # No such job in that domain: 3 (ESRCH), 113 ("Could not find service in domain for user gui: 501").
 GONE = frozenset((3, 113))

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .base import ManagerError
-from .processes import listed_environment
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.run_command import listed_environment
 
 OTHERWISE = "or use the bundled manager with `--manager supervisor`"
 

@@ -9,8 +9,7 @@ import re
 import unicodedata
 
 from hermes_profiles.model.errors import UsageProblem
-
-from .spec import ServiceSpec
+from hermes_profiles.services.spec import ServiceSpec
 
 _BLANKS = " \t\n\r"
 # What means nothing but itself, outside and inside quotes.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .base import ManagerError
+from .manager import ManagerError
 
 DEADLINE = 30.0
 # What a program of a manager gets even where the caller has no PATH: where distributions and macOS keep theirs.

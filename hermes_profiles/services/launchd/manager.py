@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, launch_agent
+from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, last_lines, listed_environment, run
 from hermes_profiles.services.spec import ServiceSpec
 
-from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
-from .launchd_words import (
+from .parse import (
     IN_PROGRESS,
     LOADED_ALREADY,
     REFUSED,
@@ -27,7 +28,6 @@ from .launchd_words import (
     job_details,
     listed_jobs,
 )
-from .processes import DEADLINE, Finished, Runner, last_lines, listed_environment, run
 
 # How long launchd gets to finish what it began: it answers 5 or 37 while an old job is on its way out. The sum is
 # a little above the minute after which launchd kills a job that does not end.
@@ -71,7 +71,7 @@ class LaunchdManager:
 
     def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
         """Return the property list of the LaunchAgent."""
-        from hermes_profiles.services.launchd import render_plist
+        from .render import render_plist
 
         return ((launch_agent(spec.name, self._user_home), render_plist(spec), 0o644),)
 

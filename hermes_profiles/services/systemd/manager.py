@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
+from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, batches, listed_environment, plain, run
 from hermes_profiles.services.spec import ServiceSpec
 
-from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
-from .processes import DEADLINE, Finished, Runner, batches, listed_environment, plain, run
-from .systemd_bus import OTHERWISE, Places, account_name, find_bus, lingers, no_bus
-from .systemd_show import PROPERTIES, blocks, status
+from .show import PROPERTIES, blocks, status
+from .user_bus import OTHERWISE, Places, account_name, find_bus, lingers, no_bus
 
 # Up to here every unit is asked for by name, which makes systemd read the files of idle units too (about 4 ms each).
 # Above, only what is loaded and not idle is asked for, by a pattern, and the file system tells of the idle ones.
@@ -68,7 +68,7 @@ class SystemdManager:
 
     def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
         """Return Hermes' own unit, and the drop-in with all that is ours."""
-        from hermes_profiles.services.systemd import render_drop_in, render_unit
+        from .render import render_drop_in, render_unit
 
         unit = render_unit(spec)
         path = user_unit(spec.name, self._user_home)

@@ -17,12 +17,11 @@ from typing import Any
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.state_files import holder, own_folder, remove_runtime, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError, Refused
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec
-from hermes_profiles.services.supervisor import Delays, inherited_of, log_of, render_daemon, render_program
 
-from .base import Activity, ManagerError, ManagerKind, Service, ServiceStatus
-from .supervisor_link import (
+from .client import (
     CONF,
     DISABLED,
     LOCK,
@@ -35,11 +34,12 @@ from .supervisor_link import (
     choose_socket,
     names_in,
 )
+from .render import Delays, inherited_of, log_of, render_daemon, render_program
 
 _A_PLACE = (
     "give it one, then run the command again: `mkdir -p -m 700 ~/.cache/run && export XDG_RUNTIME_DIR=~/.cache/run`"
 )
-_DAEMON = "hermes_profiles.services.managers.supervisor_daemon"
+_DAEMON = "hermes_profiles.services.supervisor.daemon"
 _START_SECONDS = 30.0
 _PATIENCE = 10.0  # for a daemon that is on its way up or down
 _POLL = 0.05

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .base import ManagerError
+from hermes_profiles.services.manager import ManagerError
 
 # Names in the folder `supervisor` of our state.
 CONF = "supervisord.conf"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 
-from .marks import digest, with_mark
+from hermes_profiles.services.checksum import digest, with_mark
+from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
+
 from .quoting import assignment, check_spec, command_line, directory, word
-from .spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
-from .units import meaning_of, parse_unit
+from .unit_file import meaning_of, parse_unit
 
 # The first version that knows RestartSteps= and RestartMaxDelaySec=; older ones complain of an unknown key.
 KNOWS_BACK_OFF = 254

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .quoting import split
+from hermes_profiles.services.systemd.quoting import split
 
 # The variables whose content is no secret.
 SHOWN = frozenset(("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "HERMES_HOME", "HERMES_MANAGED_DIR"))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
-from hermes_profiles.services.naming import ServiceName
-from hermes_profiles.services.spec import ServiceSpec
+
+from .naming import ServiceName
+from .spec import ServiceSpec
 
 
 class ManagerError(HermesProfilesError):

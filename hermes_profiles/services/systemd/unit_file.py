@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
+
 from .quoting import split, unspecified
-from .spec import FATAL_CONFIGURATION, RESTART_ME
 
 _SERVICE = "Service"
 _BLANKS = " \t\r"

@@ -16,7 +16,8 @@ from supervisor.process import Subprocess  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates, SupervisorStates  # type: ignore[import-untyped]
 
 from hermes_profiles.services.spec import RESTART_ME
-from hermes_profiles.services.supervisor import SHELL_NAME
+
+from .render import SHELL_NAME
 
 DOWN = (ProcessStates.STOPPED, ProcessStates.EXITED, ProcessStates.FATAL)
 # So often in a row is "restart me" obeyed at once; a gateway that says nothing else is in a loop.

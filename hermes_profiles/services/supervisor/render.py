@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.services.checksum import with_mark
+from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+from hermes_profiles.services.systemd.quoting import checked
 
-from .marks import with_mark
-from .quoting import checked
-from .spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
-
-_FLEET = "hermes_profiles.services.managers.supervisor_fleet:make_fleet"
+_FLEET = "hermes_profiles.services.supervisor.rpc:make_fleet"
 SUPERVISED = ("HERMES_GATEWAY_EXTERNAL_SUPERVISOR", "1")
 SHELL_NAME = "hermes-gateway"  # $0 of the shell; the gateway's own words follow it
 

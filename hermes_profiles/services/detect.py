@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.services.naming import LABEL, UNIT
+from hermes_profiles.services.supervisor.client import PROGRAMS
+from hermes_profiles.services.systemd.user_bus import Places, find_bus, is_wsl
 
-from .base import Manager, ManagerError, ManagerKind
-from .supervisor_link import PROGRAMS
-from .systemd_bus import Places, find_bus, is_wsl
+from .manager import Manager, ManagerError, ManagerKind
+from .naming import LABEL, UNIT
 
 Which = Callable[[str], str | None]
 _HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
@@ -39,18 +39,18 @@ def detect(
         places=places,
     )  # fmt: skip
     if choice.kind is ManagerKind.LAUNCHD:
-        from .launchd import LaunchdManager
+        from hermes_profiles.services.launchd.manager import LaunchdManager
 
         _require("launchctl", choice, environment, which)
         return LaunchdManager(user_home, environment, uid)
     if choice.kind is ManagerKind.SYSTEMD:
-        from .systemd import SystemdManager
+        from hermes_profiles.services.systemd.manager import SystemdManager
 
         _require("systemctl", choice, environment, which)
         manager = SystemdManager(user_home, environment, uid, places=places)
         manager.check()
         return manager
-    from .supervisord import SupervisorManager
+    from hermes_profiles.services.supervisor.manager import SupervisorManager
 
     return SupervisorManager(state, environment, uid)
 

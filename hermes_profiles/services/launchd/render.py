@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.model.errors import Failed
-
-from .marks import digest
-from .quoting import check_spec
-from .spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+from hermes_profiles.services.checksum import digest
+from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+from hermes_profiles.services.systemd.quoting import check_spec
 
 # A key of its own carries the content mark. launchd passes over keys it does not know, and plistlib and `plutil` keep
 # them; a comment would be lost by the first program that rewrites the file.

@@ -1,6 +1,6 @@
 """The daemon: supervisord's loop with our own processes, record and calls.
 
-`python -m hermes_profiles.services.managers.supervisor_daemon -c CONF`; it takes no port, only a socket file. What was
+`python -m hermes_profiles.services.supervisor.daemon -c CONF`; it takes no port, only a socket file. What was
 meant to run when the last daemon ended, however it ended, comes back with the next, unless it was disabled.
 """
 
@@ -30,11 +30,11 @@ from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
 from hermes_profiles.changes.state_files import hold, own_folder, sign, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError
-from hermes_profiles.services.supervisor import Delays
 
-from .supervisor_fleet import seen
-from .supervisor_link import DISABLED, LOCK, MEANT, PROGRAMS, SOCKET, names_in
-from .supervisor_process import Gateway, GatewayConfig
+from .client import DISABLED, LOCK, MEANT, PROGRAMS, SOCKET, names_in
+from .process import Gateway, GatewayConfig
+from .render import Delays
+from .rpc import seen
 
 _LOCK_SECONDS = 1.0  # whoever only looks at the lock holds it for an instant
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)

@@ -1,0 +1,1 @@
+"""launchd agents: rendering, the manager, its output."""

@@ -1,0 +1,1 @@
+"""The bundled supervisord: rendering, the daemon, its client, the manager."""

@@ -1,0 +1,1 @@
+"""systemd user units: rendering, the manager, its output."""
