@@ -77,7 +77,7 @@ def test_imports_go_downward_only(path: Path) -> None:
 @pytest.mark.parametrize(("room", "line", "is_wrong"), [
     ("credentials", "from ..profiles import clone", True),
     ("credentials", "from hermes_profiles.changes.plan import Step", True),
-    ("credentials", "def f():\n    import hermes_profiles.fleet.state", True),
+    ("credentials", "def f():\n    import hermes_profiles.gateways.model", True),
     ("model", "from .. import cli", True),
     ("profiles", "from ..changes.plan import Step", False),
     ("cli", "from .output import note", False),

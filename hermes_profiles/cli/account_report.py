@@ -7,8 +7,8 @@ from typing import Any
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.inventory import Inventory
-from hermes_profiles.fleet.scoped_locks import live_locks
-from hermes_profiles.fleet.state import GatewayState
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.profile import META

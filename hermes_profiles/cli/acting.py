@@ -15,10 +15,10 @@ from hermes_profiles.fleet.inventory import ancestors
 from hermes_profiles.fleet.launch import ConflictRule, Launch
 from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.records import pid_record
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
-from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.hermes_files import pid_record
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.manager import Manager
 

@@ -2,7 +2,7 @@
 
 Asked as `hermes-profiles __complete SHELL KIND [WORD...]`: the words after the command, as the shell has them, the one
 at the cursor last. A person waits at a prompt, so nothing is imported here but what Python has loaded already, and
-files are read by hand: model/layout.py, fleet/process.py and changes/ know the same things with care and proofs; here
+files are read by hand: model/layout.py, gateways/processes.py and changes/ know the same things with care and proofs; here
 a guess that is right nearly always is enough, for nothing is done with it.
 """
 
@@ -272,7 +272,7 @@ def _states(root: str, names: Iterable[str], proc: str) -> dict[str, str]:
 
 
 def _record(text: str) -> tuple[str, str] | None:
-    """Return (pid, start time) of a pid file, the time "" when it has none (fleet/records.py)."""
+    """Return (pid, start time) of a pid file, the time "" when it has none (gateways/hermes_files.py)."""
     pid = text.strip() if text.strip().isdecimal() else _number(text, "pid")
     return (pid, _number(text, "start_time")) if pid.strip("0") else None
 

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.fleet.process import processes_of
 from hermes_profiles.fleet.selection import Selection, select
-from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.fleet.survey import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
@@ -23,7 +23,7 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from .session import Session, user_home
 
 if TYPE_CHECKING:
-    from hermes_profiles.fleet.state import Channel
+    from hermes_profiles.gateways.model import Channel
     from hermes_profiles.services.spec import ServiceSpec
 
 

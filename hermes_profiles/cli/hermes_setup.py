@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.program import find_installation
+from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.home_files import HomeFiles

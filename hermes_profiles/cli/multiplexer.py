@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hermes_profiles.fleet.attached import Attached, bring_down, check_may_go, put_back
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import ManagerError

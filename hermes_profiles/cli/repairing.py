@@ -17,9 +17,9 @@ from hermes_profiles.fleet.inventory import masks_in_force
 from hermes_profiles.fleet.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.ownership import Decision, Kind
 from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair, remaining
-from hermes_profiles.fleet.scoped_locks import live_locks
-from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.fleet.survey import Known
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import Known
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint

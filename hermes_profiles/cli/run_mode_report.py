@@ -10,7 +10,7 @@ from hermes_profiles.cli.session import Answer
 from hermes_profiles.fleet.runmode.findings import Limit, Weight
 from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX
 from hermes_profiles.fleet.runmode.there import There
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
 

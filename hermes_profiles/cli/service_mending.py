@@ -15,7 +15,7 @@ from hermes_profiles.doctor.repairs import ServiceRepair
 from hermes_profiles.fleet.attached import Attached, attached_to, bring_down, check_may_go, forget, put_back
 from hermes_profiles.fleet.install import Installation, plan_installation, plan_writing
 from hermes_profiles.fleet.specs import ServiceOptions
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind

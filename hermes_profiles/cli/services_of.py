@@ -25,11 +25,11 @@ from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.overlay import managed_folder
-from hermes_profiles.fleet.process import processes_of
-from hermes_profiles.fleet.program import find_installation, program_for
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature

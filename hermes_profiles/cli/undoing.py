@@ -13,7 +13,7 @@ from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, 
 from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.fleet.runmode.record import note_renamed
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.state import Gateway
-from hermes_profiles.fleet.survey import Known, World
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.observe import Known, World
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Manager

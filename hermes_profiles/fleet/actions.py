@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
 from hermes_profiles.services.spec import RESTART_ME
 
 from .contract import DEFAULT_PACE, Hands, Pace, Prepared
 from .outcomes import Outcome, OutcomeKind, Verb
-from .state import Gateway, GatewayState, exit_meaning
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 POLL = 0.1

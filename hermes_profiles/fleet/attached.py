@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import World, look
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.manager import Activity, Service
@@ -17,8 +19,6 @@ from hermes_profiles.services.naming import drop_in, system_unit
 from .contract import Pace
 from .install import service_files
 from .outcomes import Outcome, OutcomeKind
-from .state import Gateway, GatewayState
-from .survey import World, look
 from .uninstall import DOWN, stop_all
 
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -22,10 +25,6 @@ from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Ser
 from hermes_profiles.services.managers.caffeinate import asserting
 from hermes_profiles.services.naming import AWAKE_UNIT
 from hermes_profiles.services.systemd.manager import SystemdManager
-
-from .process import Process, home_of
-from .state import Gateway, GatewayState
-from .survey import World
 
 ON, OFF = ("awake", "on"), ("awake", "off")
 _HINT = "see it with `cat {}`; `hermes-gateways awake on --force` writes over it"

@@ -19,6 +19,8 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.state_files import hold, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Holdings, Managed, holdings
@@ -26,9 +28,7 @@ from hermes_profiles.profiles.listing import profile_names, read_regular
 
 from .conflicts import Live, LiveLock, Mask, decide, without
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
-from .process import Processes, processes_of
 from .runmode.masks import spared
-from .scoped_locks import live_locks
 
 OnConflict = Literal["mask", "refuse", "ignore"]
 # How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from .state import Gateway
+from hermes_profiles.gateways.model import Gateway
 
 
 class Prepared(NamedTuple):

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
+from hermes_profiles.gateways.hermes_files import state_record
+from hermes_profiles.gateways.model import Gateway, epoch_of
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import Holdings
@@ -23,8 +25,6 @@ from hermes_profiles.profiles.tree_walk import Kind, walk
 
 from .conflicts import LiveLock
 from .ownership import Evidence
-from .records import state_record
-from .state import Gateway, epoch_of
 
 _LARGEST = 4 * 1024 * 1024
 _MOST_FILES = 2000

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 from hermes_profiles.changes.state_files import write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.observe import World, survey
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager, Service
 from hermes_profiles.services.signals import end_process
 
 from .contract import Prepared
-from .process import Process
 from .specs import stop_seconds
-from .state import Gateway
-from .survey import World, survey
 
 STOP_MARKER = ".gateway-planned-stop.json"
 _LOG_LINES = 6

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.tree_walk import read_document
@@ -15,9 +17,6 @@ from hermes_profiles.services.drift import Drift, DriftCode, compare
 from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 from hermes_profiles.services.spec import ServiceSpec
-
-from .state import Gateway
-from .survey import World
 
 # What is installed may be written over without asking.
 _OURS = (DriftCode.MISSING, DriftCode.OUTDATED)

@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.gateways.model import Gateway
+
 from .outcomes import Outcome, OutcomeKind
 from .selection import Sorted
-from .state import Gateway
 
 _DISTRIBUTION = re.compile(r"hermes_agent-([0-9][0-9a-z.]*)\.dist-info")
 # Starts are known to a second.

@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways import health
+from hermes_profiles.gateways.hermes_install import installed_version
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import Api, Facts, Gateway, GatewayState
+from hermes_profiles.gateways.observe import Known, World
+from hermes_profiles.gateways.processes import Process
+from hermes_profiles.gateways.topology import Topology, configured, topology
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -16,15 +23,8 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import Holdings, holdings
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
-from . import health
 from .conflicts import Live, Mask, RunningConflict, running_conflicts
 from .overlay import masks_of, overlay_folder
-from .process import Process
-from .program import installed_version
-from .scoped_locks import live_locks
-from .state import Api, Facts, Gateway, GatewayState
-from .survey import Known, World
-from .topology import Topology, configured, topology
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0

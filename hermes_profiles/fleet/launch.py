@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import Known, World, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import Holdings, holdings
@@ -17,9 +20,6 @@ from .contract import Prepared
 from .inventory import lives, masks_in_force, multiplexing_asked
 from .overlay import managed_folder, managed_values
 from .runmode.masks import spared
-from .scoped_locks import live_locks
-from .state import Gateway, GatewayState
-from .survey import Known, World, survey
 
 
 class ConflictRule(StrEnum):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.clone.strip.plan import Wish
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.environment import API_SERVER
+from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -19,7 +20,6 @@ from .conflicts import LiveLock
 from .evidence import born, evidence_of
 from .ownership import Decision, Evidence, Kind, Rivalry, decide_owners
 from .rivalries import Possession, port_rivalries, possession, rivalries
-from .state import Gateway
 
 Owners = Mapping[str, Sequence[str]]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
+from hermes_profiles.gateways.lock_files import lock_folder
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import World, look, prove
+from hermes_profiles.gateways.processes import same_start
 
 from . import claims
 from .contract import Pace
 from .outcomes import Outcome, OutcomeKind
-from .process import same_start
-from .records import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
-from .scoped_locks import lock_folder
-from .state import Gateway, GatewayState
-from .survey import World, look, prove
 from .uninstall import DOWN, stop_all
 
 # What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.

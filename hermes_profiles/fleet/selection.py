@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.services.manager import Activity
 
 from .outcomes import Outcome, OutcomeKind, Verb
-from .state import Gateway, GatewayState
 
 _UP = (GatewayState.RUNNING, GatewayState.DEGRADED, GatewayState.STARTING, GatewayState.UNSUPERVISED)
 # Without a process that is proven to be theirs.

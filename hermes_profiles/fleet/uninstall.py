@@ -9,6 +9,8 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.observe import World, survey
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.manager import Manager
 
@@ -17,8 +19,6 @@ from .contract import Pace, Prepared
 from .hands import RealHands
 from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
-from .state import Gateway
-from .survey import World, survey
 
 # A gateway that was stopped; of any other nobody knows, and its service keeps its files.
 DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)

@@ -18,7 +18,7 @@ from fake_launchctl import World as Fake
 from fake_launchctl import install
 
 from hermes_profiles.doctor.probes.scripts import handmade_services
-from hermes_profiles.fleet.process import LinuxProcesses, Process
+from hermes_profiles.gateways.processes import LinuxProcesses, Process
 from hermes_profiles.model.layout import Layout
 
 LABEL = "ai.hermes.profiles-awake"

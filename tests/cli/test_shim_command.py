@@ -327,7 +327,7 @@ def test_it_can_be_installed_before_hermes(shims: ShimWorld) -> None:
 
 
 def test_services_find_the_real_hermes_behind_the_shim(shims: ShimWorld) -> None:
-    from hermes_profiles.fleet.program import find_installation
+    from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.layout import Layout
 
     python = shims.real.parent / "python3"

@@ -22,7 +22,7 @@ from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.doctor.table import CHECKS
-from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.gateways.observe import World, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Manager

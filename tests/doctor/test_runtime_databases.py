@@ -20,7 +20,7 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.probes import databases
 from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
 from hermes_profiles.doctor.probes.homes import list_home
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.profiles.channels import Holdings
 from hermes_profiles.profiles.home_files import HomeFiles
 

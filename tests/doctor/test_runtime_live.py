@@ -22,10 +22,10 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.fleet.installed_code import code_of
-from hermes_profiles.fleet.process import Process, Usage
-from hermes_profiles.fleet.records import PidRecord
-from hermes_profiles.fleet.state import Facts as Seen
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.hermes_files import PidRecord
+from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.profiles.channels import Holdings
 from hermes_profiles.profiles.home_files import HomeFiles
 

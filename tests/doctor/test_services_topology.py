@@ -11,10 +11,10 @@ from test_services_managers import Machine
 
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding, Severity
-from hermes_profiles.fleet.process import Process
-from hermes_profiles.fleet.records import StateRecord
-from hermes_profiles.fleet.state import Facts as Seen
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.hermes_files import StateRecord
+from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.processes import Process
 
 ASKED = "gateway:\n  multiplex_profiles: true\n"
 PROCESS = Process(99, 5.0, "S", 1, ("python", "-m", "hermes_cli.main", "gateway", "run"), {})

@@ -13,11 +13,11 @@ from typing import Any
 from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.outcomes import Outcome, Verb
-from hermes_profiles.fleet.process import Process, Usage
-from hermes_profiles.fleet.records import ChannelRecord, PidRecord, StateRecord
-from hermes_profiles.fleet.resolve import resolve
 from hermes_profiles.fleet.selection import Selection, sort_out
-from hermes_profiles.fleet.state import Facts, Gateway
+from hermes_profiles.gateways.hermes_files import ChannelRecord, PidRecord, StateRecord
+from hermes_profiles.gateways.model import Facts, Gateway
+from hermes_profiles.gateways.processes import Process, Usage
+from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
 
 NEVER = None

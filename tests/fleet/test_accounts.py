@@ -8,8 +8,8 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.fleet.accounts import Members, account_rows
 from hermes_profiles.fleet.conflicts import LiveLock
-from hermes_profiles.fleet.process import Process
-from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.model import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.profiles.channels import Holdings
 
 CATALOG = load_catalog()

@@ -23,8 +23,8 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.claims import FRESH, Refreshed, claims_of, forget, record, refresh
 from hermes_profiles.fleet.conflicts import Live, LiveLock, Mask, decide
 from hermes_profiles.fleet.overlay import masks_of, overlay_folder
-from hermes_profiles.fleet.process import LinuxProcesses
-from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings

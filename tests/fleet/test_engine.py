@@ -13,9 +13,9 @@ from fleet_fakes import Nature, World, act, drive
 from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.process import Process
-from hermes_profiles.fleet.resolve import resolve
-from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.processes import Process
+from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 from hermes_profiles.services.manager import Activity, ManagerError
 
@@ -126,7 +126,7 @@ def test_what_the_gateway_wrote_is_told_where_the_manager_hides_it() -> None:
     sim = world.sims["a"]
 
     def comes_and_goes() -> None:
-        from hermes_profiles.fleet.records import StateRecord
+        from hermes_profiles.gateways.hermes_files import StateRecord
 
         sim.last_exit, sim.since = 0, world.time
         sim.written = StateRecord(7, 1.0, "startup_failed", "port 8642 is in use", 0, (), ())

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hermes_profiles.fleet.actions import DWELL, POLL
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.state import GatewayState
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import ExitCode, NotFound
 from hermes_profiles.services.manager import Activity
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 from test_truth_table import facts, process
 
-from hermes_profiles.fleet import health
-from hermes_profiles.fleet.resolve import resolve
-from hermes_profiles.fleet.state import Api
+from hermes_profiles.gateways import health
+from hermes_profiles.gateways.model import Api
+from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.secret import Secret
 
 

@@ -18,10 +18,10 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.conflicts import LiveLock, Mask
 from hermes_profiles.fleet.evidence import evidence_of
 from hermes_profiles.fleet.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners
-from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair
 from hermes_profiles.fleet.rivalries import digest
-from hermes_profiles.fleet.state import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.model import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 

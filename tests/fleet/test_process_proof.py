@@ -22,7 +22,10 @@ from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
-from hermes_profiles.fleet.process import (
+from hermes_profiles.gateways.hermes_files import PidRecord
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import Proof, World, look, prove, survey
+from hermes_profiles.gateways.processes import (
     LinuxProcesses,
     Process,
     PsutilProcesses,
@@ -33,9 +36,6 @@ from hermes_profiles.fleet.process import (
     same_start,
     starts_gateway,
 )
-from hermes_profiles.fleet.records import PidRecord
-from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.fleet.survey import Proof, World, look, prove, survey
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.signals import end_process
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.fleet.records import (
+from hermes_profiles.gateways.hermes_files import (
     ChannelRecord,
     Heartbeat,
     PidRecord,

@@ -16,7 +16,7 @@ from hermes_profiles.fleet.actions import Fleet
 from hermes_profiles.fleet.contract import Pace, Prepared
 from hermes_profiles.fleet.hands import RealHands, last_log_lines
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
-from hermes_profiles.fleet.survey import World, look, survey
+from hermes_profiles.gateways.observe import World, look, survey
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import redacted, secrets_of
 from hermes_profiles.services.manager import Activity, ManagerKind, Service, ServiceStatus

@@ -8,9 +8,9 @@ import pytest
 
 from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.process import Process
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
-from hermes_profiles.fleet.state import Facts, Gateway, GatewayState
+from hermes_profiles.gateways.model import Facts, Gateway, GatewayState
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import ExitCode, NotFound, UsageProblem
 from hermes_profiles.services.manager import Activity, ServiceStatus
 

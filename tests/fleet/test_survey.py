@@ -20,10 +20,10 @@ from hermes_profiles.fleet.inventory import (
     take_inventory,
 )
 from hermes_profiles.fleet.overlay import overlay_folder
-from hermes_profiles.fleet.process import Process, Usage
-from hermes_profiles.fleet.state import Api, Gateway, GatewayState
-from hermes_profiles.fleet.survey import Known, World, look, survey
-from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.gateways.model import Api, Gateway, GatewayState
+from hermes_profiles.gateways.observe import Known, World, look, survey
+from hermes_profiles.gateways.processes import Process, Usage
+from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from hermes_profiles.fleet.conflicts import Mask
-from hermes_profiles.fleet.process import Process, Usage
-from hermes_profiles.fleet.records import ChannelRecord, Heartbeat, PidRecord, StateRecord
-from hermes_profiles.fleet.resolve import resolve
-from hermes_profiles.fleet.state import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
+from hermes_profiles.gateways.hermes_files import ChannelRecord, Heartbeat, PidRecord, StateRecord
+from hermes_profiles.gateways.model import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
+from hermes_profiles.gateways.processes import Process, Usage
+from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
 
 S, A = GatewayState, Activity

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.profiles.shim.onpath import commands_on_path, real_hermes
+from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
 from hermes_profiles.profiles.shim.script import Recorded, is_current, is_shim, recorded_in, shim_script
 
 _SHELLS = {

@@ -11,7 +11,7 @@ import typer
 from hermes_profiles.cli.commands.fleet_awake import Disk, Display, Idle, System
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.fleet.process import processes_of
+from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import Result
 from hermes_profiles.services.awake import CAFFEINATE
 from hermes_profiles.services.managers.caffeinate import GRACE, LOOK, hold

@@ -15,8 +15,8 @@ from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.service_writer import Writer
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.program import find_installation
 from hermes_profiles.fleet.specs import ServiceOptions
+from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import NotFound, Problem
 
 from .demo_bot import Bot

@@ -20,8 +20,8 @@ from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet import awake as fleet_awake
 from hermes_profiles.fleet.awake import Programs, Wakefulness
-from hermes_profiles.fleet.process import processes_of
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names

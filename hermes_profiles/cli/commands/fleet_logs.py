@@ -23,7 +23,7 @@ from hermes_profiles.fleet.logs.masking import Masks
 from hermes_profiles.fleet.logs.records import Level
 from hermes_profiles.fleet.logs.sources import sources_of, units_of
 from hermes_profiles.fleet.logs.twins import Originals
-from hermes_profiles.fleet.survey import World, served_by_default
+from hermes_profiles.gateways.observe import World, served_by_default
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names

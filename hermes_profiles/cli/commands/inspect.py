@@ -13,7 +13,7 @@ from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet.state import Gateway
+from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.listing import active_profile, aliases, profile_names, require

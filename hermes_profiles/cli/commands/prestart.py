@@ -57,7 +57,7 @@ def _live(session: FleetSession, names: Sequence[str]) -> Mapping[str, Live]:
 
 def _manager_age() -> float:
     """Return how many seconds ago the manager above us was started; shells in between do not count."""
-    from hermes_profiles.fleet.process import processes_of
+    from hermes_profiles.gateways.processes import processes_of
 
     processes = processes_of(sys.platform)
     process = processes.look(os.getppid())

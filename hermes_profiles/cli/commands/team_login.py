@@ -18,7 +18,7 @@ from hermes_profiles.cli.session import Answer, Session
 from hermes_profiles.cli.team_accounts import AccountWords
 from hermes_profiles.cli.team_report import team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.topology import configured
+from hermes_profiles.gateways.topology import configured
 from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import CONFIG

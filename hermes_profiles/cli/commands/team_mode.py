@@ -30,7 +30,6 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.inventory import ancestors, multiplexing_asked
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.program import installed_version
 from hermes_profiles.fleet.runmode import record as records
 from hermes_profiles.fleet.runmode.back import plan_back
 from hermes_profiles.fleet.runmode.facts import read_facts
@@ -41,8 +40,9 @@ from hermes_profiles.fleet.runmode.switch import Done, NotUp, Switch, apply_plan
 from hermes_profiles.fleet.runmode.there import VARIABLE, There, plan_there
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ServiceOptions
-from hermes_profiles.fleet.state import Gateway, GatewayState
-from hermes_profiles.fleet.topology import ALWAYS
+from hermes_profiles.gateways.hermes_install import installed_version
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.topology import ALWAYS
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.profile import environment_of

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.fleet.process import STOPPED
-from hermes_profiles.fleet.records import HEARTBEAT_FILE, STATE_FILE
-from hermes_profiles.fleet.resolve import HEARTBEAT_AGE, START_GRACE
-from hermes_profiles.fleet.state import Channel, Gateway, GatewayState, epoch_of
-from hermes_profiles.fleet.state import Facts as Seen
+from hermes_profiles.gateways.hermes_files import HEARTBEAT_FILE, STATE_FILE
+from hermes_profiles.gateways.model import Channel, Gateway, GatewayState, epoch_of
+from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.processes import STOPPED
+from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
 
 _DEAF = frozenset({"retrying", "fatal", "disconnected", "paused"})
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")

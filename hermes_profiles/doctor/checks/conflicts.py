@@ -12,7 +12,7 @@ from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.sources import Sources
 from hermes_profiles.doctor.words import LOST, names, party, plural, process
-from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import given, legacy_blocks, stored_in, with_legacy

@@ -12,7 +12,7 @@ from hermes_profiles.doctor.probes.listening import Listener
 from hermes_profiles.doctor.sources import Sources
 from hermes_profiles.doctor.words import LOST, names, plural, process
 from hermes_profiles.fleet.claims import ports_to_hear
-from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 
 from .conflicts import are_served_together, repair, without

@@ -11,9 +11,9 @@ from shlex import quote
 
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
-from hermes_profiles.fleet.records import LOCK_FILE, PID_FILE
-from hermes_profiles.fleet.state import Facts as Seen
-from hermes_profiles.fleet.state import GatewayState
+from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE
+from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.profiles.tree_walk import Kind
 
 # Hermes obeys a marker for a minute; so long, and longer, whoever wrote it may still be at work.

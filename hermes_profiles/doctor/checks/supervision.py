@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.fleet.resolve import CRASH_LOOP
-from hermes_profiles.fleet.state import Gateway, GatewayState, exit_meaning
+from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
+from hermes_profiles.gateways.resolve import CRASH_LOOP
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .services import broken

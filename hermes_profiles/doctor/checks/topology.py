@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.fleet.state import GatewayState
-from hermes_profiles.fleet.topology import Topology
+from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 
 

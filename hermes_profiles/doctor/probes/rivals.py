@@ -13,8 +13,8 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
 from hermes_profiles.fleet.overlay import managed_files, managed_folder
-from hermes_profiles.fleet.process import Process, home_of
-from hermes_profiles.fleet.scoped_locks import live_locks
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import Kind

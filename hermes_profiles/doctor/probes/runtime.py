@@ -19,7 +19,7 @@ from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.fleet.installed_code import InstalledCode, code_ages
 from hermes_profiles.fleet.inventory import Inventory
-from hermes_profiles.fleet.scoped_locks import live_locks, lock_folder
+from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.profiles.listing import read_regular
 
 from .databases import DatabaseFacts, look_at_databases

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.inventory import Inventory
-from hermes_profiles.fleet.topology import configured
+from hermes_profiles.gateways.topology import configured
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy

@@ -240,7 +240,7 @@ def _schema(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Schem
     """Return the schema that the installed Hermes writes: its source is read as text, nothing of it runs."""
     if not any("config.yaml" in profile.listing for profile in profiles.values()):
         return None
-    from hermes_profiles.fleet.program import find_installation
+    from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.errors import NotFound
 
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.fleet.survey import World
+from hermes_profiles.gateways.observe import World
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hermes_profiles.fleet.state import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity
 

@@ -26,12 +26,12 @@ from hermes_profiles.fleet.launch import Launch
 from hermes_profiles.fleet.memory import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.overlay import managed_folder
-from hermes_profiles.fleet.program import find_installation, program_for
-from hermes_profiles.fleet.records import STATE_FILE, state_record
-from hermes_profiles.fleet.scoped_locks import live_locks
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
-from hermes_profiles.fleet.state import Gateway
-from hermes_profiles.fleet.survey import World, survey
+from hermes_profiles.gateways.hermes_files import STATE_FILE, state_record
+from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.observe import World, survey
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
+from hermes_profiles.gateways.hermes_on_path import LARGEST
 from hermes_profiles.model.layout import Layout, shim_folder
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import read_regular
 
-from .onpath import LARGEST
 from .script import Recorded, is_current, is_shim, recorded_in
 from .startfiles import SHELLS, start_file
 

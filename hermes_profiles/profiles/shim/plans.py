@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder
+from hermes_profiles.gateways.hermes_on_path import real_hermes
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -17,7 +18,6 @@ from hermes_profiles.profiles.alias import alias_script, program_of, signature
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .look import Shim, find_shim, start_files
-from .onpath import real_hermes
 from .script import Recorded, shim_script
 from .startfiles import Edited, block_in, is_as_written, path_line, with_block, without_block
 

@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
-from .conflicts import Mask
-from .process import Process, Processes, Usage, home_of, processes_of, same_start
-from .records import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
+from .hermes_files import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
+from .model import Api, Facts, Gateway
+from .processes import Process, Processes, Usage, home_of, processes_of, same_start
 from .resolve import resolve
-from .state import Api, Facts, Gateway
 
 
 class Later:
@@ -290,7 +290,7 @@ def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
 def _serves_no_more(world: World, home: Path, process: Process) -> bool:
     """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
     whom an earlier one served in the file, and writes its own pid beside it."""
-    from .inventory import multiplexing_asked
+    from hermes_profiles.fleet.inventory import multiplexing_asked
 
     started = world.processes.epoch(process)
     try:

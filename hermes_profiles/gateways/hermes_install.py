@@ -18,8 +18,9 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.shim.onpath import real_hermes
 from hermes_profiles.services.spec import Program
+
+from .hermes_on_path import real_hermes
 
 _COMMON = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _USER_FOLDERS = (".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin")

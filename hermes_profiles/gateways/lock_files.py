@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.profiles.listing import read_regular
 
-from .conflicts import LiveLock
-from .process import STOPPED, Processes, same_start
+from .processes import STOPPED, Processes, same_start
 
 _LARGEST = 65536
 _DIGITS = 16

@@ -12,7 +12,7 @@ from typing import Any
 
 from hermes_profiles.model.truthy import is_truthy
 
-from .state import Gateway, GatewayState
+from .model import Gateway, GatewayState
 
 # From here on Hermes knows no other way; before it, multiplexing is asked for.
 ALWAYS = (0, 21, 4)

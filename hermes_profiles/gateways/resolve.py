@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
-from .process import STOPPED, Process, Usage
-from .records import ChannelRecord, PidRecord, StateRecord
-from .state import Channel, Facts, Gateway, GatewayState, epoch_of, exit_meaning
+from .hermes_files import ChannelRecord, PidRecord, StateRecord
+from .model import Channel, Facts, Gateway, GatewayState, epoch_of, exit_meaning
+from .processes import STOPPED, Process, Usage
 
 # Hermes rewrites the heartbeat every 30 s; three missed ones are no accident.
 HEARTBEAT_AGE = 90.0

@@ -8,12 +8,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from hermes_profiles.fleet.conflicts import Mask
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
-from .conflicts import Mask
-from .process import Process, Usage
-from .records import Heartbeat, PidRecord, StateRecord
+from .hermes_files import Heartbeat, PidRecord, StateRecord
+from .processes import Process, Usage
 
 
 class GatewayState(StrEnum):

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from hermes_profiles.profiles.listing import read_regular
-
-from .script import is_shim, recorded_in
+from hermes_profiles.profiles.shim.script import is_shim, recorded_in
 
 LARGEST = 64 * 1024
 

@@ -1,0 +1,1 @@
+"""One gateway: its process, files, health and resolved state."""
