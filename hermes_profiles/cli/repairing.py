@@ -12,11 +12,11 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values
+from hermes_profiles.conflicts.ownership import Decision, Kind
+from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.fleet.inventory import masks_in_force
-from hermes_profiles.fleet.overlay import managed_folder, managed_values
-from hermes_profiles.fleet.ownership import Decision, Kind
-from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import Known

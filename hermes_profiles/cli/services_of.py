@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.fleet.attached import (
     Attached,
     attached_to,
@@ -24,7 +25,6 @@ from hermes_profiles.fleet.attached import (
 from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.overlay import managed_folder
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.gateways.hermes_install import find_installation, program_for

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hermes_profiles.conflicts.decide import Live, Mask, RunningConflict, running_conflicts
+from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways import health
 from hermes_profiles.gateways.hermes_install import installed_version
@@ -22,9 +24,6 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import Holdings, holdings
 from hermes_profiles.profiles.profile import environment_of, read_sections
-
-from .conflicts import Live, Mask, RunningConflict, running_conflicts
-from .overlay import masks_of, overlay_folder
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0

@@ -6,6 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts.decide import Live, Mask, decide
+from hermes_profiles.conflicts.multiplex_masks import spared
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -14,12 +18,8 @@ from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import Holdings, holdings
 
-from . import claims
-from .conflicts import Live, Mask, decide
 from .contract import Prepared
 from .inventory import lives, masks_in_force, multiplexing_asked
-from .overlay import managed_folder, managed_values
-from .runmode.masks import spared
 
 
 class ConflictRule(StrEnum):
@@ -90,14 +90,14 @@ class Launch:
             self._held[name] = holdings(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
-        ports = {port for name in idle for port in claims.ports_to_hear(self._held[name])}
+        ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
         return decide(
             starting=list(starting), holdings=self._held, live=live, owners=self._owners,
             locks=live_locks(
                 self._environment, layout.user_home, catalog=self._catalog, processes=self._world.processes,
                 platform=layout.platform,
             ),
-            listening=claims.listening_now(ports),
+            listening=ledger.listening_now(ports),
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
         )  # fmt: skip
 
@@ -113,7 +113,7 @@ class Launch:
             found = dict.fromkeys(found, ())
         if self._rule is ConflictRule.REFUSE:
             found = {name: masks for name, masks in found.items() if not masks}
-        claims.record(self._world.layout, found, self._held, now=time.time(), live=self._live)
+        ledger.record(self._world.layout, found, self._held, now=time.time(), live=self._live)
 
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
         """Return what was decided for profiles that start now."""
@@ -139,7 +139,7 @@ class Launch:
     def end(self, not_started: Sequence[str]) -> None:
         """Take back what was noted for starts that did not happen."""
         if not_started and self._masks is not None:
-            claims.forget(self._world.layout, not_started)
+            ledger.forget(self._world.layout, not_started)
 
     def _live(self, names: Sequence[str]) -> Mapping[str, Live]:
         return lives({name: self._gateways[name] for name in names if name in self._gateways})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_runtime
+from hermes_profiles.conflicts import ledger
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
 from hermes_profiles.gateways.lock_files import lock_folder
@@ -13,7 +14,6 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import World, look, prove
 from hermes_profiles.gateways.processes import same_start
 
-from . import claims
 from .contract import Pace
 from .outcomes import Outcome, OutcomeKind
 from .uninstall import DOWN, stop_all
@@ -49,7 +49,7 @@ def reset_gateway(
     cleared = _stale_files(world, profile, catalog, environment)
     for path in cleared:
         remove_runtime(path)
-    claims.forget(world.layout, (profile,))
+    ledger.forget(world.layout, (profile,))
     failure = _reload(world, profile, before)
     if failure:
         return Outcome(profile, OutcomeKind.FAILED, failure)

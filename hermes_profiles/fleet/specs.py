@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
 from hermes_profiles.profiles.redact import redacted, secrets_of
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
-
-from .overlay import overlay_folder
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.conflicts import LiveLock
 from hermes_profiles.profiles.listing import read_regular
 
 from .processes import STOPPED, Processes, same_start

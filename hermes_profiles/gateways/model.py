@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 

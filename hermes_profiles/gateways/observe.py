@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names

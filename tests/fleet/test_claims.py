@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from hermes_profiles.conflicts.decide import Live, LiveLock, Mask, decide
+from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, forget, record, refresh
+from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.claims import FRESH, Refreshed, claims_of, forget, record, refresh
-from hermes_profiles.fleet.conflicts import Live, LiveLock, Mask, decide
-from hermes_profiles.fleet.overlay import masks_of, overlay_folder
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Refused
@@ -372,8 +372,8 @@ _RACER = """
 import sys, time
 from pathlib import Path
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.claims import refresh
-from hermes_profiles.fleet.conflicts import Live
+from hermes_profiles.conflicts.ledger import refresh
+from hermes_profiles.conflicts.decide import Live
 from hermes_profiles.model.layout import Layout
 folder, name, seen = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 catalog = load_catalog()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.conflicts.decide import Live, LiveLock, decide, running_conflicts, without
 from hermes_profiles.credentials.identities import Identity, PortClaim
-from hermes_profiles.fleet.conflicts import Live, LiveLock, decide, running_conflicts, without
 from hermes_profiles.profiles.channels import Holdings
 
 UP = Live(100, coming=False)

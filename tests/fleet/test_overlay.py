@@ -8,12 +8,8 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
-from hermes_profiles.documents.dotenv.document import EnvDocument
-from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.fleet.conflicts import Mask
-from hermes_profiles.fleet.overlay import (
+from hermes_profiles.conflicts.decide import Mask
+from hermes_profiles.conflicts.overlay import (
     Overlay,
     compose,
     managed_files,
@@ -23,6 +19,10 @@ from hermes_profiles.fleet.overlay import (
     masks_of,
     overlay_folder,
 )
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.conflicts.decide import LiveLock, Mask
+from hermes_profiles.conflicts.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners
+from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair
+from hermes_profiles.conflicts.shared_identities import digest
+from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.conflicts import LiveLock, Mask
-from hermes_profiles.fleet.evidence import evidence_of
-from hermes_profiles.fleet.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners
-from hermes_profiles.fleet.repairing import Asked, Repair, Scene, plan_repair
-from hermes_profiles.fleet.rivalries import digest
 from hermes_profiles.gateways.model import Channel, Gateway, GatewayState
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import UsageProblem

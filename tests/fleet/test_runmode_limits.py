@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hermes_profiles.conflicts.multiplex_masks import spared
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.runmode.approvals import carry_back, carry_there
 from hermes_profiles.fleet.runmode.facts import multiplex_setting, read_facts
 from hermes_profiles.fleet.runmode.findings import Weight
 from hermes_profiles.fleet.runmode.limits import judge_limits, switched_off
-from hermes_profiles.fleet.runmode.masks import spared
 from hermes_profiles.fleet.runmode.there import There, plan_there
 from hermes_profiles.model.layout import Layout
 
@@ -171,7 +171,7 @@ def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> Non
 
 
 def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
-    from hermes_profiles.fleet.conflicts import Mask
+    from hermes_profiles.conflicts.decide import Mask
 
     mine = {
         "default": (Mask("weixin", "platform 'weixin' disabled: token already in use by process 9"), Mask("slack", "x"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
 from hermes_profiles.gateways.model import Facts, Gateway, GatewayState

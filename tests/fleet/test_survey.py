@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from hermes_profiles.conflicts.decide import Live, Mask
+from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.conflicts import Live, Mask
 from hermes_profiles.fleet.inventory import (
     Inventory,
     ancestors,
@@ -19,7 +20,6 @@ from hermes_profiles.fleet.inventory import (
     multiplexing_asked,
     take_inventory,
 )
-from hermes_profiles.fleet.overlay import overlay_folder
 from hermes_profiles.gateways.model import Api, Gateway, GatewayState
 from hermes_profiles.gateways.observe import Known, World, look, survey
 from hermes_profiles.gateways.processes import Process, Usage

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hermes_profiles.fleet.conflicts import Mask
+from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.gateways.hermes_files import ChannelRecord, Heartbeat, PidRecord, StateRecord
 from hermes_profiles.gateways.model import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.gateways.processes import Process, Usage

@@ -25,10 +25,10 @@ from free_ports import free_port
 from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
+from hermes_profiles.conflicts.decide import Live
+from hermes_profiles.conflicts.ledger import refresh
+from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.claims import refresh
-from hermes_profiles.fleet.conflicts import Live
-from hermes_profiles.fleet.overlay import masks_of, overlay_folder
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.layout import Layout

@@ -15,8 +15,8 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet import claims
-from hermes_profiles.fleet.conflicts import Live
+from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts.decide import Live
 from hermes_profiles.fleet.inventory import lives
 from hermes_profiles.model.errors import Problem, Result
 
@@ -39,7 +39,7 @@ def prestart(
         if boot_delay > 0 and _manager_age() < _YOUNG:
             output.note(f"{name}: waits {boot_delay:g} s, so that not all gateways start at once")
             time.sleep(boot_delay)
-        found = claims.refresh(
+        found = ledger.refresh(
             session.layout, name, catalog=session.catalog, environment=session.environment,
             live=lambda names: _live(session, names), now=time.time(), managed=managed,
         )  # fmt: skip

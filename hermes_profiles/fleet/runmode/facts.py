@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.readers import read_splitlines
-from hermes_profiles.fleet.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.specs import ServiceOptions, kept_options
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout

@@ -20,7 +20,7 @@ from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_i
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.listing import read_regular
 
-from .conflicts import Mask
+from .decide import Mask
 
 MACHINE_WIDE = Path("/etc/hermes")
 _LARGEST = 16 * 1024 * 1024

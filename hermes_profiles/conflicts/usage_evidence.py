@@ -23,7 +23,7 @@ from hermes_profiles.profiles.channels import Holdings
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import Kind, walk
 
-from .conflicts import LiveLock
+from .decide import LiveLock
 from .ownership import Evidence
 
 _LARGEST = 4 * 1024 * 1024

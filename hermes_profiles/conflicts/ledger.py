@@ -26,9 +26,9 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Holdings, Managed, holdings
 from hermes_profiles.profiles.listing import profile_names, read_regular
 
-from .conflicts import Live, LiveLock, Mask, decide, without
+from .decide import Live, LiveLock, Mask, decide, without
+from .multiplex_masks import spared
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
-from .runmode.masks import spared
 
 OnConflict = Literal["mask", "refuse", "ignore"]
 # How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).

@@ -16,10 +16,10 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.shared_logins import shares_nous
 
-from .conflicts import LiveLock
-from .evidence import born, evidence_of
+from .decide import LiveLock
 from .ownership import Decision, Evidence, Kind, Rivalry, decide_owners
-from .rivalries import Possession, port_rivalries, possession, rivalries
+from .shared_identities import Possession, port_rivalries, possession, rivalries
+from .usage_evidence import born, evidence_of
 
 Owners = Mapping[str, Sequence[str]]
 

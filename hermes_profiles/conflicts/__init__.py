@@ -1,0 +1,1 @@
+"""Identities that several profiles share: who keeps a channel, and the masks of the others."""
