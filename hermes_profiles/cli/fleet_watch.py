@@ -10,7 +10,7 @@ from hermes_profiles.cli.commands.fleet_view import channel_text, dash, size_tex
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.session import Answer, from_os_error
 from hermes_profiles.cli.watching import HINT, View, check_terminal, tally, watch
-from hermes_profiles.fleet.logs.last import last_line
+from hermes_profiles.logs.last_line import last_line
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, UsageProblem
 
 Look = Callable[[FleetSession], Answer]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hermes_profiles.fleet.logs.history import Entry
-from hermes_profiles.fleet.logs.masking import Masks
-from hermes_profiles.fleet.logs.records import CUT_HERE, SPARE, Cut, Level, iso_time, shown_time
+from hermes_profiles.logs.history import Entry
+from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level, iso_time, shown_time
+from hermes_profiles.logs.secrets import Masks
 
 from . import output
 

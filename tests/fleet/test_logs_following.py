@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.fleet.logs.following import Tail
-from hermes_profiles.fleet.logs.live import Live, Meant
-from hermes_profiles.fleet.logs.records import Cut
-from hermes_profiles.fleet.logs.sources import Source
+from hermes_profiles.logs.follow import Live, Meant
+from hermes_profiles.logs.records import Cut
+from hermes_profiles.logs.sources import Source
+from hermes_profiles.logs.tail import Tail
 
 
 def line(number: int) -> str:

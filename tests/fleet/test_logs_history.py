@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.fleet.logs.filters import Filter, pattern_of
-from hermes_profiles.fleet.logs.history import Past
-from hermes_profiles.fleet.logs.live import Live, Meant
-from hermes_profiles.fleet.logs.records import Cut, Level
-from hermes_profiles.fleet.logs.sources import Source
-from hermes_profiles.fleet.logs.twins import Originals
+from hermes_profiles.logs.deduplicate import Originals
+from hermes_profiles.logs.filters import Filter, pattern_of
+from hermes_profiles.logs.follow import Live, Meant
+from hermes_profiles.logs.history import Past
+from hermes_profiles.logs.records import Cut, Level
+from hermes_profiles.logs.sources import Source
 
 START = 1_795_281_600.0  # a full minute
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.fleet.logs.last import last_line
+from hermes_profiles.logs.last_line import last_line
 from hermes_profiles.model.layout import Layout
 
 SECRET = "CANARY-4711-abcdefgh-CANARY"

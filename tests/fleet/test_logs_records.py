@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from hermes_profiles.fleet.logs.filters import Filter, level_of, moment_of, pattern_of
-from hermes_profiles.fleet.logs.records import Level, Record, decode, iso_time, records_in
+from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
+from hermes_profiles.logs.records import Level, Record, decode, iso_time, records_in
 from hermes_profiles.model.errors import UsageProblem
 
 HEAD = "2026-11-21 17:20:44,138 INFO gateway.run: "
@@ -36,7 +36,7 @@ def test_a_line_says_how_grave_who_and_what(line: str, level: Level | None, logg
 
 
 def test_a_time_is_local_unless_it_names_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.fleet.logs import records as module
+    from hermes_profiles.logs import records as module
 
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()

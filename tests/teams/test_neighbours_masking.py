@@ -15,7 +15,7 @@ from multiplex_world import MultiplexWorld
 from team_world import make_team, weixin
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.logs.masking import Masks
+from hermes_profiles.logs.secrets import Masks
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import secrets_around, secrets_of
 

@@ -16,14 +16,14 @@ from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.log_view import LogView
 from hermes_profiles.cli.options import Home
 from hermes_profiles.cli.session import Answer, command_at, run
-from hermes_profiles.fleet.logs.filters import Filter, level_of, moment_of, pattern_of
-from hermes_profiles.fleet.logs.history import Entry, Past
-from hermes_profiles.fleet.logs.live import Live, Meant
-from hermes_profiles.fleet.logs.masking import Masks
-from hermes_profiles.fleet.logs.records import Level
-from hermes_profiles.fleet.logs.sources import sources_of, units_of
-from hermes_profiles.fleet.logs.twins import Originals
 from hermes_profiles.gateways.observe import World, served_by_default
+from hermes_profiles.logs.deduplicate import Originals
+from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
+from hermes_profiles.logs.follow import Live, Meant
+from hermes_profiles.logs.history import Entry, Past
+from hermes_profiles.logs.records import Level
+from hermes_profiles.logs.secrets import Masks
+from hermes_profiles.logs.sources import sources_of, units_of
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.systemd.journalctl import Journal, open_journal
 
-from .following import Key, Tail
 from .history import Entry, by_name
-from .journal import JOURNAL, UnitRecords
+from .journald import JOURNAL, UnitRecords
 from .records import Record
 from .sources import Source, Unit
+from .tail import Key, Tail
 
 # So long after its time a record is told; the journal hands its entries on later than a file does.
 HOLD = 0.25

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from hermes_profiles.model.layout import Layout
 
-from .masking import Masks
 from .records import decode, records_in
+from .secrets import Masks
 
 _BYTES = 16 * 1024
 _LONGEST = 400

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.systemd.journalctl import Journal, open_journal
 
+from .deduplicate import Originals, TwinTimes
 from .filters import Filter
-from .following import Key, key_of, siblings
-from .journal import JOURNAL, UnitRecords, records_of
-from .reading import open_log, place_of, records_backward, records_forward
+from .journald import JOURNAL, UnitRecords, records_of
+from .reader import open_log, place_of, records_backward, records_forward
 from .records import Record
 from .sources import Source, Unit
-from .twins import Originals, TwinTimes
+from .tail import Key, key_of, siblings
 
 # Of a log whose records have no times, at most so many are told as of some moment.
 _TIMELESS = 2_000

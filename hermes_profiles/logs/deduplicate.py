@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from .following import siblings
-from .reading import open_log, records_backward
+from .reader import open_log, records_backward
 from .records import Record
 from .sources import GATEWAY_LOG
+from .tail import siblings
 
 ERRORS_LOG = "errors.log"
 # So far is looked for a twin.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .reading import BLOCK, Lines, end_of_lines, open_log
+from .reader import BLOCK, Lines, end_of_lines, open_log
 from .records import Assembler, Cut, Record, decode, records_in
 
 # So much of one file is read at one look.

@@ -1,0 +1,1 @@
+"""The logs of all gateways as one stream."""
