@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hermes_profiles.awake import status
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
-from hermes_profiles.fleet import awake
 from hermes_profiles.fleet.attached import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.inventory import multiplexing_asked
 from hermes_profiles.fleet.runmode.record import note_renamed
@@ -83,7 +83,7 @@ class Undoing:
     def _find_awake(self) -> Iterator[World]:
         """Yield the worlds whose manager keeps the host awake by files that change."""
         for manager in (self._session.due, *other_managers(self._session)) if self._files else ():
-            if manager.kind is not ManagerKind.SUPERVISOR and awake.is_touched(manager, self._files):
+            if manager.kind is not ManagerKind.SUPERVISOR and status.is_touched(manager, self._files):
                 yield self._world(manager)
 
     def _world(self, manager: Manager) -> World:
@@ -138,7 +138,7 @@ class Undoing:
                 warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
         warnings += self._switch()
         for world in self._awake:
-            warnings += awake.follow(world)
+            warnings += status.follow(world)
         back = {each.profile: each.world for each in self._touched if not each.goes}
         for gone in self._going:
             target = self._moves.get(self._session.layout.home(gone.profile))

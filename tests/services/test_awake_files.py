@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hermes_profiles.awake import render
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services import awake
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.systemd.unit_file import parse_unit
 
@@ -71,8 +71,8 @@ AGENT = """\
 """
 
 
-def unit(what: tuple[str, ...] = awake.WHAT, inhibit: str = "/usr/bin/systemd-inhibit") -> bytes:
-    return awake.render_unit(inhibit, "/usr/bin/sleep", what)
+def unit(what: tuple[str, ...] = render.WHAT, inhibit: str = "/usr/bin/systemd-inhibit") -> bytes:
+    return render.render_unit(inhibit, "/usr/bin/sleep", what)
 
 
 def test_the_unit_is_this_to_the_byte() -> None:
@@ -80,27 +80,30 @@ def test_the_unit_is_this_to_the_byte() -> None:
 
 
 def test_the_drop_in_is_this_to_the_byte_and_lies_where_systemd_looks() -> None:
-    assert awake.render_drop_in().decode() == DROP_IN
+    assert render.render_drop_in().decode() == DROP_IN
     folder = Path("/u/.config/systemd/user")
-    assert [str(each.relative_to(folder)) for each in awake.drop_ins(folder)] == [
+    assert [str(each.relative_to(folder)) for each in render.drop_ins(folder)] == [
         "hermes-gateway-.service.d/60-awake.conf", "hermes-gateway.service.d/60-awake.conf",
     ]  # fmt: skip
 
 
 def test_the_agent_is_this_to_the_byte() -> None:
-    made = awake.render_agent(awake.hold_command("/opt/a & b/bin/python3", ("idle", "disk")))
+    made = render.render_agent(render.hold_command("/opt/a & b/bin/python3", ("idle", "disk")))
     job = plistlib.loads(made)
     assert made.decode() == AGENT.replace("sha256:MARK", job[MARK])
     assert "KeepAlive" not in job, "launchd would revive it for ever"
 
 
 def test_what_a_unit_and_an_agent_hold_is_read_back() -> None:
-    assert awake.held_by_unit(unit()) == ("idle", "sleep")
-    assert awake.held_by_unit(unit((*awake.WHAT, awake.LID))) == ("idle", "sleep", "handle-lid-switch")
-    assert awake.held_by_unit(b"[Service]\nExecStart=/bin/true\n") == () == awake.held_by_unit(b"\xff")
-    assert awake.held_by_agent(awake.render_agent(awake.hold_command("/p", ("idle", "display")))) == ("idle", "display")
-    assert awake.held_by_agent(plistlib.dumps({"ProgramArguments": ["/bin/true"]})) == ()
-    assert awake.held_by_agent(plistlib.dumps({})) == ()
+    assert render.held_by_unit(unit()) == ("idle", "sleep")
+    assert render.held_by_unit(unit((*render.WHAT, render.LID))) == ("idle", "sleep", "handle-lid-switch")
+    assert render.held_by_unit(b"[Service]\nExecStart=/bin/true\n") == () == render.held_by_unit(b"\xff")
+    assert render.held_by_agent(render.render_agent(render.hold_command("/p", ("idle", "display")))) == (
+        "idle",
+        "display",
+    )
+    assert render.held_by_agent(plistlib.dumps({"ProgramArguments": ["/bin/true"]})) == ()
+    assert render.held_by_agent(plistlib.dumps({})) == ()
 
 
 @pytest.mark.parametrize("inhibit", ["/opt/a b/systemd-inhibit", "/opt/100%u/$HOME/systemd-inhibit", "/ö/'q'/inhibit"])
@@ -113,18 +116,18 @@ def test_a_path_that_no_file_can_hold_is_refused() -> None:
     with pytest.raises(UsageProblem, match="path"):
         unit(inhibit="/opt/a\nExecStart=/bin/evil")
     with pytest.raises(UsageProblem):
-        awake.render_agent(("/opt/a\x01b",))
+        render.render_agent(("/opt/a\x01b",))
 
 
 @pytest.mark.parametrize(
-    "made", [unit(), awake.render_drop_in(), awake.render_agent(awake.hold_command("/p", ("idle",)))],
+    "made", [unit(), render.render_drop_in(), render.render_agent(render.hold_command("/p", ("idle",)))],
     ids=["unit", "drop-in", "agent"],
 )  # fmt: skip
 def test_one_knows_ones_own_file_and_sees_a_change(made: bytes) -> None:
-    assert awake.is_ours(made) and awake.is_unchanged(made)
+    assert render.is_ours(made) and render.is_unchanged(made)
     changed = made.replace(b"awake", b"asleep")
-    assert awake.is_ours(changed) and not awake.is_unchanged(changed)
-    assert not awake.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
+    assert render.is_ours(changed) and not render.is_unchanged(changed)
+    assert not render.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
 
 
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path, short_folder: Path) -> None:
@@ -132,7 +135,7 @@ def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path, short_folde
     if program is None:
         pytest.skip("NO SYSTEMD: systemd-analyze is not installed; no unit was checked")
     path = tmp_path / "hermes-profiles-awake.service"
-    path.write_bytes(awake.render_unit("/bin/sh", "/bin/sh", awake.WHAT))
+    path.write_bytes(render.render_unit("/bin/sh", "/bin/sh", render.WHAT))
     words = [program, "verify", "--user", "--man=no", "--recursive-errors=one", str(path)]
     done = subprocess.run(
         words, env={"XDG_RUNTIME_DIR": str(short_folder)}, capture_output=True, text=True, check=False

@@ -14,8 +14,8 @@ from threading import Thread
 import pytest
 from command_runner import GATEWAYS, REPOSITORY
 
+from hermes_profiles.awake.caffeinate import asserting, hold
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.managers.caffeinate import asserting, hold
 from hermes_profiles.services.run_command import Finished
 
 # As the real one: -w ends with a process, -t after seconds; TERM ends it.

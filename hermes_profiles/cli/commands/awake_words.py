@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.fleet.awake import Wakefulness
-from hermes_profiles.services.awake import LID
+from hermes_profiles.awake.render import LID
+from hermes_profiles.awake.status import Wakefulness
 from hermes_profiles.services.manager import ManagerKind
 
 

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from hermes_profiles.awake import status as fleet_awake
+from hermes_profiles.awake.render import CAFFEINATE, LID, WHAT
+from hermes_profiles.awake.status import Programs, Wakefulness
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.commands.awake_words import limits, lines, on_words
@@ -18,14 +21,11 @@ from hermes_profiles.cli.fleet_session import FleetSession, manager_of
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet import awake as fleet_awake
-from hermes_profiles.fleet.awake import Programs, Wakefulness
 from hermes_profiles.gateways.observe import World
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.services.awake import CAFFEINATE, LID, WHAT
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 
 ACTIONS = ("on", "off", "status")
@@ -159,7 +159,7 @@ class Switch:
 
         if not isinstance(manager, SystemdManager):
             return Programs()
-        from hermes_profiles.services.managers.inhibit import check_may_hold
+        from hermes_profiles.awake.inhibit import check_may_hold
         from hermes_profiles.services.systemd.user_bus import Places, is_wsl
 
         if is_wsl(self._session.environment, Places()):

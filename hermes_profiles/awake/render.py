@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.services.checksum import has_mark, mark_fits, with_mark
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
+from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, UNIT, ServiceName
 from hermes_profiles.services.systemd.quoting import checked, command_line
 from hermes_profiles.services.systemd.unit_file import parse_unit
-
-from .checksum import has_mark, mark_fits, with_mark
-from .naming import AWAKE_LABEL, AWAKE_UNIT, UNIT, ServiceName
 
 # What logind is kept from: going idle, and sleep. The lid is a lock of its own: with LidSwitchIgnoreInhibited (the
 # default, logind.conf(5)) the two others do not count when it is closed.

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hermes_profiles.model.errors import Refused
-from hermes_profiles.services.awake import inhibit_command
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.naming import UNIT
 from hermes_profiles.services.run_command import shown
 from hermes_profiles.services.systemd.manager import SystemdManager
 from hermes_profiles.services.systemd.show import blocks
+
+from .render import inhibit_command
 
 # `foo-.service.d` is read since 239, Type=exec is there since 240 (systemd's NEWS).
 _OLDEST = 240

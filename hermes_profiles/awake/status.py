@@ -20,11 +20,12 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.tree_walk import read_document
-from hermes_profiles.services import awake
 from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Service
-from hermes_profiles.services.managers.caffeinate import asserting
 from hermes_profiles.services.naming import AWAKE_UNIT
 from hermes_profiles.services.systemd.manager import SystemdManager
+
+from . import render
+from .caffeinate import asserting
 
 ON, OFF = ("awake", "on"), ("awake", "off")
 _HINT = "see it with `cat {}`; `hermes-gateways awake on --force` writes over it"
@@ -72,22 +73,24 @@ class Wakefulness(NamedTuple):
 
 def service_of(manager: Manager) -> Service:
     """Return the service that keeps the host awake, as its manager is asked about it."""
-    return manager.service(awake.AWAKE, "awake")
+    return manager.service(render.AWAKE, "awake")
 
 
 def paths(manager: Manager) -> tuple[Path, ...]:
     """Return where our files lie, or would, the service's own first."""
     own = service_of(manager).path
-    return (own, *awake.drop_ins(own.parent)) if manager.kind is ManagerKind.SYSTEMD else (own,)
+    return (own, *render.drop_ins(own.parent)) if manager.kind is ManagerKind.SYSTEMD else (own,)
 
 
 def definitions(manager: Manager, programs: Programs, ways: Sequence[str]) -> tuple[tuple[Path, bytes], ...]:
     """Return the files that have the host kept awake: (path, content) each. Raises UsageProblem for a path that no
     service file can hold."""
     if manager.kind is ManagerKind.LAUNCHD:
-        return tuple(zip(paths(manager), [awake.render_agent(awake.hold_command(programs.python, ways))], strict=True))
-    unit = awake.render_unit(programs.inhibit, programs.sleep, ways)
-    return tuple(zip(paths(manager), (unit, awake.render_drop_in(), awake.render_drop_in()), strict=True))
+        return tuple(
+            zip(paths(manager), [render.render_agent(render.hold_command(programs.python, ways))], strict=True)
+        )
+    unit = render.render_unit(programs.inhibit, programs.sleep, ways)
+    return tuple(zip(paths(manager), (unit, render.render_drop_in(), render.render_drop_in()), strict=True))
 
 
 def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> ChangePlan | None:
@@ -115,11 +118,11 @@ def _content(path: Path) -> bytes | None:
 
 
 def _check_ours(path: Path, found: bytes) -> None:
-    if not awake.is_ours(found):
+    if not render.is_ours(found):
         raise Refused(
             f"{path} is not of hermes-profiles", target=str(path), code="foreign-file", hint=_HINT.format(path)
         )
-    if not awake.is_unchanged(found):
+    if not render.is_unchanged(found):
         raise Refused(f"{path} was changed by hand", target=str(path), code="hand-edited", hint=_HINT.format(path))
 
 
@@ -132,7 +135,7 @@ def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple
         found = _content(path)
         if found is None:
             continue
-        if awake.is_ours(found):
+        if render.is_ours(found):
             steps.append(ReplaceFile(path, None, expected=signature(path)))
         else:
             foreign.append(path)
@@ -185,7 +188,7 @@ def _goes_by_older(world: World, service: Service) -> bool:
     back)."""
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
     process = world.processes.look(pid) if pid is not None else None
-    ways = awake.held_by_unit(_content(service.path) or b"")
+    ways = render.held_by_unit(_content(service.path) or b"")
     return process is not None and f"--what={':'.join(ways)}" not in process.argv
 
 
@@ -195,7 +198,7 @@ def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
     manager = world.manager
     if manager is None:
         return Wakefulness()
-    files = tuple(path for path in paths(manager) if (found := _content(path)) is not None and awake.is_ours(found))
+    files = tuple(path for path in paths(manager) if (found := _content(path)) is not None and render.is_ours(found))
     service = service_of(manager)
     if service.path not in files:
         return Wakefulness(files=files, broken=f"{service.path} is missing" if files else "")
@@ -208,7 +211,7 @@ def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
     return Wakefulness(
         is_on=True,
         held=status.activity is Activity.ACTIVE and status.pid is not None and _is_heeded(world, content, status.pid),
-        ways=awake.held_by_unit(content) if is_systemd else awake.held_by_agent(content),
+        ways=render.held_by_unit(content) if is_systemd else render.held_by_agent(content),
         kept_by=asked,
         uncounted=tuple(_uncounted(world, gateways, asked)) if is_systemd else (),
         files=files,
@@ -220,8 +223,9 @@ def _is_heeded(world: World, content: bytes, pid: int) -> bool:
     """Return whether the machine heeds what a process holds; where that cannot be asked, the process itself counts."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
-        from hermes_profiles.services.managers.inhibit import lock_holders
         from hermes_profiles.services.systemd.unit_file import parse_unit
+
+        from .inhibit import lock_holders
 
         words = parse_unit(content).command("ExecStart")
         locks = lock_holders(manager, words[0]) if words else None
@@ -235,7 +239,7 @@ def keepers(world: World) -> tuple[str, ...]:
     """Return who asks for wakefulness now. Raises ManagerError when the manager cannot be reached."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
-        from hermes_profiles.services.managers.inhibit import gateway_units
+        from .inhibit import gateway_units
 
         names = {world.service_name(name).unit: name for name in profile_names(world.layout)}
         units = gateway_units(manager, AWAKE_UNIT)

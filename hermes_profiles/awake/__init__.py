@@ -1,0 +1,1 @@
+"""Keeps the computer awake while a gateway runs."""
