@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
-from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.layout import Layout

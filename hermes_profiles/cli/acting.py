@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.actions import POLL, Fleet
-from hermes_profiles.fleet.contract import Pace, Prepared
-from hermes_profiles.fleet.hands import RealHands
-from hermes_profiles.fleet.installed_code import only_old_code
-from hermes_profiles.fleet.inventory import ancestors
-from hermes_profiles.fleet.launch import ConflictRule, Launch
-from hermes_profiles.fleet.memory import available_memory, default_stagger, memory_warning
+from hermes_profiles.fleet.backend import RealHands
+from hermes_profiles.fleet.executor import POLL, Fleet
+from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.outdated import only_old_code
+from hermes_profiles.fleet.protocols import Pace, Prepared
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
+from hermes_profiles.fleet.start_guard import ConflictRule, Launch
+from hermes_profiles.fleet.status import ancestors
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import World

@@ -133,7 +133,7 @@ class Diagnosis:
     def _spec_of(self, profile: str) -> ServiceSpec:
         """Return the service that would be written for a profile now. Raises HermesProfilesError when none can be."""
         if self._writer is None:
-            from hermes_profiles.fleet.specs import ServiceOptions
+            from hermes_profiles.fleet.service_specs import ServiceOptions
 
             from .service_writer import Writer
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hermes_profiles.fleet.attached import Attached, bring_down, check_may_go, put_back
+from hermes_profiles.fleet.attached_services import Attached, bring_down, check_may_go, put_back
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT

@@ -16,7 +16,7 @@ from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.conflicts.ownership import Decision, Kind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.credentials.catalog.catalog import KeyClass
-from hermes_profiles.fleet.inventory import masks_in_force
+from hermes_profiles.fleet.status import masks_in_force
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import Known

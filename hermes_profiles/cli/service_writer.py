@@ -11,7 +11,7 @@ from hermes_profiles.changes.state_files import make_folder
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.fleet.install import Installation, joined, log_folders, plan_installation, plan_writing
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
-from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options, to_keep
+from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.gateways.hermes_install import Installation as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused

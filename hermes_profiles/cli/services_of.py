@@ -11,7 +11,7 @@ from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.conflicts.overlay import managed_folder
-from hermes_profiles.fleet.attached import (
+from hermes_profiles.fleet.attached_services import (
     Attached,
     attached_to,
     check_may_go,
@@ -22,11 +22,11 @@ from hermes_profiles.fleet.attached import (
     system_leftovers,
     take_down,
 )
-from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.selection import Selection
-from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
+from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.observe import World
 from hermes_profiles.gateways.processes import processes_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hermes_profiles.clone.plan import World
-from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require

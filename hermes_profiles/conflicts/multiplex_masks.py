@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.inventory import multiplexing_asked
+from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
-from hermes_profiles.fleet.inventory import Inventory, take_inventory
+from hermes_profiles.fleet.status import Inventory, take_inventory
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed

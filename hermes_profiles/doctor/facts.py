@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
-from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Holdings, Managed

@@ -14,8 +14,8 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import World, look, prove
 from hermes_profiles.gateways.processes import same_start
 
-from .contract import Pace
 from .outcomes import Outcome, OutcomeKind
+from .protocols import Pace
 from .uninstall import DOWN, stop_all
 
 # What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.

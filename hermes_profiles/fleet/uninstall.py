@@ -14,11 +14,11 @@ from hermes_profiles.gateways.observe import World, survey
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.manager import Manager
 
-from .actions import Fleet
-from .contract import Pace, Prepared
-from .hands import RealHands
+from .backend import RealHands
+from .executor import Fleet
 from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
+from .protocols import Pace, Prepared
 
 # A gateway that was stopped; of any other nobody knows, and its service keeps its files.
 DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)

@@ -290,7 +290,7 @@ def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
 def _serves_no_more(world: World, home: Path, process: Process) -> bool:
     """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
     whom an earlier one served in the file, and writes its own pid beside it."""
-    from hermes_profiles.fleet.inventory import multiplexing_asked
+    from hermes_profiles.fleet.status import multiplexing_asked
 
     started = world.processes.epoch(process)
     try:

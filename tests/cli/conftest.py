@@ -27,7 +27,7 @@ def bare(runner: Runner) -> World:
 def fleet(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatewayWorld]:
     """A user with a fake Hermes and three profiles: default, work, night. Its daemon and gateways end with the test."""
     # The fake ends at once or not at all, so a short look is enough to call it up.
-    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     # Only the fake is there, even where real Hermes stands beside this package.
     find = importlib.util.find_spec
     hidden = ("hermes_cli",)

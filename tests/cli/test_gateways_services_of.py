@@ -195,12 +195,12 @@ def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, systemd: Ma
 def test_a_system_unit_is_named_with_what_an_administrator_runs(
     fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.fleet import attached
+    from hermes_profiles.fleet import attached_services
 
     unit = fleet.user / "etc" / "hermes-gateway-work.service"
     unit.parent.mkdir()
     unit.write_text("[Service]\n")
-    monkeypatch.setattr(attached, "system_unit", lambda name: unit.with_name(f"{name.unit}.service"))
+    monkeypatch.setattr(attached_services, "system_unit", lambda name: unit.with_name(f"{name.unit}.service"))
     done = fleet.ok("delete", "work", "--yes", "--json")
     (warning,) = done.json["warnings"]
     assert warning["code"] == "service-left" and f"sudo systemctl disable --now {unit.name}" in warning["hint"]

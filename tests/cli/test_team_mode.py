@@ -16,7 +16,7 @@ from hermes_profiles.cli.commands.team_mode import run_mode
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
     """A user with a default profile and two members, nothing installed."""
-    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexWorld(runner)
     world.member("anna")
     world.member("bob")

@@ -44,7 +44,7 @@ main()
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
     """A team of two under its services, with an approval to be carried and a list to be kept apart."""
-    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexWorld(runner)
     world.member("anna")
     world.member("bob")

@@ -30,7 +30,7 @@ def team(fleet: GatewayWorld) -> GatewayWorld:
 @pytest.fixture
 def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
     """One gateway that serves the members anna and bert, as a service."""
-    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexWorld(runner)
     make_team(world)
     (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")

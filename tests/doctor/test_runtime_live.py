@@ -21,7 +21,7 @@ from hermes_profiles.doctor.checks import alive, runtime
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
-from hermes_profiles.fleet.installed_code import code_of
+from hermes_profiles.fleet.outdated import code_of
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Facts as Seen
 from hermes_profiles.gateways.model import Gateway, GatewayState

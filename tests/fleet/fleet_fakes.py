@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from hermes_profiles.fleet.actions import Fleet
-from hermes_profiles.fleet.contract import Pace, Prepared
+from hermes_profiles.fleet.executor import Fleet
 from hermes_profiles.fleet.outcomes import Outcome, Verb
+from hermes_profiles.fleet.protocols import Pace, Prepared
 from hermes_profiles.fleet.selection import Selection, sort_out
 from hermes_profiles.gateways.hermes_files import ChannelRecord, PidRecord, StateRecord
 from hermes_profiles.gateways.model import Facts, Gateway

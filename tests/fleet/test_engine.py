@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fleet_fakes import Nature, World, act, drive
 
-from hermes_profiles.fleet.actions import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
-from hermes_profiles.fleet.contract import Pace
+from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.gateways.resolve import resolve
@@ -566,7 +566,7 @@ def test_an_outcome_is_told_as_the_contract_has_it() -> None:
 
 def test_busy_agents_are_waited_for_as_long_as_their_profile_allows(tmp_path: Path) -> None:
     """The manager waits for the drain; our SIGKILL must not come before."""
-    from hermes_profiles.fleet.specs import stop_seconds
+    from hermes_profiles.fleet.service_specs import stop_seconds
 
     assert stop_seconds(tmp_path) == 75
     (tmp_path / "config.yaml").write_text("agent:\n  restart_drain_timeout: 180\n")

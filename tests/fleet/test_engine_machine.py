@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hermes_profiles.fleet.actions import DWELL, POLL
+from hermes_profiles.fleet.executor import DWELL, POLL
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import ExitCode, NotFound

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.fleet.memory import TYPICAL, available_memory, default_stagger, memory_warning
+from hermes_profiles.fleet.memory_check import TYPICAL, available_memory, default_stagger, memory_warning
 from hermes_profiles.gateways import health
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.topology import ALWAYS, Topology, configured, topology

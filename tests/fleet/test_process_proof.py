@@ -18,10 +18,10 @@ import pytest
 from command_runner import Runner
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.actions import Fleet
-from hermes_profiles.fleet.contract import Pace, Prepared
-from hermes_profiles.fleet.hands import RealHands
+from hermes_profiles.fleet.backend import RealHands
+from hermes_profiles.fleet.executor import Fleet
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
+from hermes_profiles.fleet.protocols import Pace, Prepared
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import Proof, World, look, prove, survey
@@ -284,7 +284,7 @@ def test_what_is_unproven_is_unknown_and_never_signalled(root: Root, monkeypatch
     gateway = look(root.world, "work")
     assert (gateway.state, gateway.pid, gateway.process) == (GatewayState.UNKNOWN, 42, None)
     sent: list[int] = []
-    monkeypatch.setattr("hermes_profiles.fleet.hands.end_process", lambda pid, *_, **__: sent.append(pid))
+    monkeypatch.setattr("hermes_profiles.fleet.backend.end_process", lambda pid, *_, **__: sent.append(pid))
     hands = RealHands(root.world, None, lambda names: dict.fromkeys(names, Prepared()), load_catalog())
     hands.announce_stop(gateway)
     hands.end(gateway, kill=False)
@@ -710,7 +710,7 @@ def test_a_killed_gateway_holds_no_lock_at_the_next_look(real: Real, start: Star
 
 
 def test_the_marker_of_a_planned_stop_has_the_start_time_hermes_would_write(real: Real) -> None:
-    from hermes_profiles.fleet.hands import write_stop_marker
+    from hermes_profiles.fleet.backend import write_stop_marker
 
     for started, written in ((1000.0, 1000), (170000000012.9999, 170000000013)):
         write_stop_marker(real.world, "work", Process(42, started, "S", 1, (), {}))

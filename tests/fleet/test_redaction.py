@@ -12,10 +12,10 @@ import pytest
 from command_runner import CANARY
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.actions import Fleet
-from hermes_profiles.fleet.contract import Pace, Prepared
-from hermes_profiles.fleet.hands import RealHands, last_log_lines
+from hermes_profiles.fleet.backend import RealHands, last_log_lines
+from hermes_profiles.fleet.executor import Fleet
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
+from hermes_profiles.fleet.protocols import Pace, Prepared
 from hermes_profiles.gateways.observe import World, look, survey
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import redacted, secrets_of

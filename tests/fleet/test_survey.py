@@ -12,7 +12,7 @@ import pytest
 from hermes_profiles.conflicts.decide import Live, Mask
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.inventory import (
+from hermes_profiles.fleet.status import (
     Inventory,
     ancestors,
     lives,
@@ -259,7 +259,7 @@ def test_a_mask_counts_only_for_a_process_that_was_started_with_it(root: Root) -
     for given, wanted in ((str(folder), True), ("/elsewhere", False), ("", False)):
         process = Process(42, 1.0, "S", 1, RUN, {"HERMES_MANAGED_DIR": given})
         calls: list[str] = []
-        import hermes_profiles.fleet.inventory as inventory
+        import hermes_profiles.fleet.status as inventory
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(inventory, "masks_of", lambda _, name, calls=calls: calls.append(name) or ())

@@ -24,7 +24,7 @@ CATALOG = load_catalog()
 
 @pytest.fixture
 def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
-    monkeypatch.setattr("hermes_profiles.fleet.actions.DWELL", 0.1)
+    monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexWorld(runner)
     make_team(world)
     (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")

@@ -13,9 +13,9 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.acting import Act
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.service_writer import Writer
-from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.specs import ServiceOptions
+from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import NotFound, Problem
 

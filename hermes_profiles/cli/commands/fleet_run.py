@@ -23,8 +23,8 @@ from hermes_profiles.cli.fleet_options import (
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet.contract import Pace
 from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.model.errors import UsageProblem
 
 

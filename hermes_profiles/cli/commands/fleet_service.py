@@ -18,11 +18,11 @@ from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.service_writer import THERE, Writer
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet.attached import system_leftovers
-from hermes_profiles.fleet.contract import Pace
+from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.selection import Selection
-from hermes_profiles.fleet.specs import NONE, ServiceOptions
+from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 

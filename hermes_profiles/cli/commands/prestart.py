@@ -17,7 +17,7 @@ from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import Live
-from hermes_profiles.fleet.inventory import lives
+from hermes_profiles.fleet.status import lives
 from hermes_profiles.model.errors import Problem, Result
 
 # A manager this young was started by a boot or a login, together with all its services.

@@ -27,9 +27,8 @@ from hermes_profiles.cli.run_mode_report import (
 )
 from hermes_profiles.cli.service_writer import THERE, Writer
 from hermes_profiles.cli.session import Answer, run
-from hermes_profiles.fleet.contract import Pace
-from hermes_profiles.fleet.inventory import ancestors, multiplexing_asked
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.runmode import record as records
 from hermes_profiles.fleet.runmode.back import plan_back
 from hermes_profiles.fleet.runmode.facts import read_facts
@@ -39,7 +38,8 @@ from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX, PROCESSES, 
 from hermes_profiles.fleet.runmode.switch import Done, NotUp, Switch, apply_plan
 from hermes_profiles.fleet.runmode.there import VARIABLE, There, plan_there
 from hermes_profiles.fleet.selection import Selection
-from hermes_profiles.fleet.specs import ServiceOptions
+from hermes_profiles.fleet.service_specs import ServiceOptions
+from hermes_profiles.fleet.status import ancestors, multiplexing_asked
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.topology import ALWAYS

@@ -12,7 +12,7 @@ from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import HermesProfilesError

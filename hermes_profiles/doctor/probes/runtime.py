@@ -17,8 +17,8 @@ from hermes_profiles.changes.journal import Journal
 from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.fleet.installed_code import InstalledCode, code_ages
-from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.outdated import InstalledCode, code_ages
+from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.profiles.listing import read_regular
 

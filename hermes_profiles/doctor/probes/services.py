@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.fleet.inventory import Inventory
+from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT

@@ -15,7 +15,7 @@ from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.readers import read_splitlines
-from hermes_profiles.fleet.specs import ServiceOptions, kept_options
+from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Holdings, Managed, given, holdings

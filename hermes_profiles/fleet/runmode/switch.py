@@ -19,14 +19,14 @@ from hermes_profiles.changes.state_files import remove_empty, write_runtime
 from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.actions import Fleet
-from hermes_profiles.fleet.contract import Pace, Prepared
-from hermes_profiles.fleet.hands import RealHands, last_log_lines
+from hermes_profiles.fleet.backend import RealHands, last_log_lines
+from hermes_profiles.fleet.executor import Fleet
 from hermes_profiles.fleet.install import Installation, plan_installation, plan_removal, service_files
-from hermes_profiles.fleet.launch import Launch
-from hermes_profiles.fleet.memory import default_stagger
+from hermes_profiles.fleet.memory_check import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.specs import ServiceOptions, build_spec, kept_options
+from hermes_profiles.fleet.protocols import Pace, Prepared
+from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
+from hermes_profiles.fleet.start_guard import Launch
 from hermes_profiles.gateways.hermes_files import STATE_FILE, state_record
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks

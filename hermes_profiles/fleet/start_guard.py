@@ -18,8 +18,8 @@ from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import Holdings, holdings
 
-from .contract import Prepared
-from .inventory import lives, masks_in_force, multiplexing_asked
+from .protocols import Prepared
+from .status import lives, masks_in_force, multiplexing_asked
 
 
 class ConflictRule(StrEnum):

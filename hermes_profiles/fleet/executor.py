@@ -16,8 +16,8 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
 from hermes_profiles.services.spec import RESTART_ME
 
-from .contract import DEFAULT_PACE, Hands, Pace, Prepared
 from .outcomes import Outcome, OutcomeKind, Verb
+from .protocols import DEFAULT_PACE, Hands, Pace, Prepared
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 POLL = 0.1

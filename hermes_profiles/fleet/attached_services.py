@@ -16,9 +16,9 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.manager import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
-from .contract import Pace
 from .install import service_files
 from .outcomes import Outcome, OutcomeKind
+from .protocols import Pace
 from .uninstall import DOWN, stop_all
 
 

@@ -17,8 +17,8 @@ from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager, Service
 from hermes_profiles.services.signals import end_process
 
-from .contract import Prepared
-from .specs import stop_seconds
+from .protocols import Prepared
+from .service_specs import stop_seconds
 
 STOP_MARKER = ".gateway-planned-stop.json"
 _LOG_LINES = 6
