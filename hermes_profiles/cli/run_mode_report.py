@@ -7,12 +7,12 @@ from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.session import Answer
-from hermes_profiles.fleet.runmode.findings import Limit, Weight
-from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX
-from hermes_profiles.fleet.runmode.there import There
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.multiplex.enable import There
+from hermes_profiles.multiplex.model import Limit, Weight
+from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
 
 from . import output
 

@@ -11,9 +11,9 @@ from team_cases import TEAM_CASES, edit, healthy, token
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.runmode.facts import read_facts
-from hermes_profiles.fleet.runmode.there import plan_there
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.multiplex.enable import plan_there
+from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.profiles.listing import profile_names
 
 

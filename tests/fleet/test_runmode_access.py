@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import held_by
-from hermes_profiles.fleet.runmode.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
-from hermes_profiles.fleet.runmode.facts import ProfileFacts
-from hermes_profiles.fleet.runmode.findings import Weight
+from hermes_profiles.multiplex.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
+from hermes_profiles.multiplex.facts import ProfileFacts
+from hermes_profiles.multiplex.model import Weight
 from hermes_profiles.profiles.channels import Holdings
 
 CATALOG = load_catalog()

@@ -9,12 +9,12 @@ import pytest
 
 from hermes_profiles.conflicts.multiplex_masks import spared
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.runmode.approvals import carry_back, carry_there
-from hermes_profiles.fleet.runmode.facts import multiplex_setting, read_facts
-from hermes_profiles.fleet.runmode.findings import Weight
-from hermes_profiles.fleet.runmode.limits import judge_limits, switched_off
-from hermes_profiles.fleet.runmode.there import There, plan_there
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.multiplex.approvals import carry_back, carry_there
+from hermes_profiles.multiplex.enable import There, plan_there
+from hermes_profiles.multiplex.facts import multiplex_setting, read_facts
+from hermes_profiles.multiplex.limits import judge_limits, switched_off
+from hermes_profiles.multiplex.model import Weight
 
 CATALOG = load_catalog()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from test_runmode_access import CATALOG, extra, lets_in, profile
 
-from hermes_profiles.fleet.runmode.access import judge_access
-from hermes_profiles.fleet.runmode.facts import ProfileFacts
-from hermes_profiles.fleet.runmode.findings import Weight
-from hermes_profiles.fleet.runmode.limits import judge_limits
-from hermes_profiles.fleet.runmode.meanwhile import heard_meanwhile, judge_meanwhile, with_heard
+from hermes_profiles.multiplex.access import judge_access
+from hermes_profiles.multiplex.busy_messages import heard_meanwhile, judge_meanwhile, with_heard
+from hermes_profiles.multiplex.facts import ProfileFacts
+from hermes_profiles.multiplex.limits import judge_limits
+from hermes_profiles.multiplex.model import Weight
 
 ADDRESSES = {"WEIXIN_BASE_URL": "https://a.example", "WEIXIN_CDN_BASE_URL": "https://c.example"}
 

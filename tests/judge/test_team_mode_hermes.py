@@ -156,7 +156,7 @@ def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
     assert [row["code"] for row in refused["limits"]] == ["port-binding"]
     # Seen too late, as if somebody wrote it between the look and the start.
     script = (
-        "import hermes_profiles.fleet.runmode.there as there\nthere.judge_limits = lambda *_: ()\n"
+        "import hermes_profiles.multiplex.enable as there\nthere.judge_limits = lambda *_: ()\n"
         "from hermes_profiles.cli.profiles import main\nmain()\n"
     )
     done = subprocess.run(

@@ -18,10 +18,10 @@ from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.reset import reset_gateway
-from hermes_profiles.fleet.runmode import record as records
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ENABLE
 from hermes_profiles.model.errors import ExitCode, NotFound, Result, UsageProblem
+from hermes_profiles.multiplex import saved_state as records
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
 

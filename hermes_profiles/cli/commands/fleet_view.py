@@ -14,9 +14,9 @@ from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names
 from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
 from hermes_profiles.cli.session import Answer, command_at, run
-from hermes_profiles.fleet.runmode.record import is_unfinished
 from hermes_profiles.fleet.status import Inventory, take_inventory
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
+from hermes_profiles.multiplex.saved_state import is_unfinished
 
 # So many gateways that were named one by one are asked who they are, too.
 _FEW = 5

@@ -25,9 +25,9 @@ from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
 from hermes_profiles.cli.services_of import Going, Renaming
 from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.cli.undoing import Undoing
-from hermes_profiles.fleet.runmode.record import is_switch, note_renamed
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
+from hermes_profiles.multiplex.saved_state import is_switch, note_renamed
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require

@@ -29,14 +29,6 @@ from hermes_profiles.cli.service_writer import THERE, Writer
 from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.protocols import Pace
-from hermes_profiles.fleet.runmode import record as records
-from hermes_profiles.fleet.runmode.back import plan_back
-from hermes_profiles.fleet.runmode.facts import read_facts
-from hermes_profiles.fleet.runmode.findings import Limit, Weight
-from hermes_profiles.fleet.runmode.gateways import gateway_limits, has_own, is_up
-from hermes_profiles.fleet.runmode.record import COMMAND, MULTIPLEX, PROCESSES, Phase, led_to
-from hermes_profiles.fleet.runmode.switch import Done, NotUp, Switch, apply_plan
-from hermes_profiles.fleet.runmode.there import VARIABLE, There, plan_there
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.fleet.status import ancestors, multiplexing_asked
@@ -45,6 +37,14 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.topology import ALWAYS
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.multiplex import saved_state as records
+from hermes_profiles.multiplex.disable import plan_back
+from hermes_profiles.multiplex.enable import VARIABLE, There, plan_there
+from hermes_profiles.multiplex.facts import read_facts
+from hermes_profiles.multiplex.model import Limit, Weight
+from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, Phase, led_to
+from hermes_profiles.multiplex.services import gateway_limits, has_own, is_up
+from hermes_profiles.multiplex.switch import Done, NotUp, Switch, apply_plan
 from hermes_profiles.profiles.profile import environment_of
 from hermes_profiles.teams.model import read_teams
 

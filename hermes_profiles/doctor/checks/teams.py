@@ -18,7 +18,7 @@ from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.teams.model import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
-    from hermes_profiles.fleet.runmode.findings import Isolation
+    from hermes_profiles.multiplex.model import Isolation
     from hermes_profiles.settings.changes import SyncChange
 
 _META = "profile.yaml"
@@ -236,7 +236,7 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
     """Yield people who were let in by pairing, in a place that one gateway for all does not look at."""
     if facts.teams.mode is None:
         return
-    from hermes_profiles.fleet.runmode.approvals import OWN, SERVED
+    from hermes_profiles.multiplex.approvals import OWN, SERVED
 
     by_profile: dict[str, list[tuple[str, int]]] = {}
     for each in facts.teams.mode.approvals:

@@ -19,8 +19,8 @@ from hermes_profiles.profiles.tree_walk import Kind
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, teams_in
 
 if TYPE_CHECKING:
-    from hermes_profiles.fleet.runmode.access import Access
-    from hermes_profiles.fleet.runmode.approvals import Carried
+    from hermes_profiles.multiplex.access import Access
+    from hermes_profiles.multiplex.approvals import Carried
     from hermes_profiles.settings.changes import SyncChange
     from hermes_profiles.teams.quick_drift import Glance
 
@@ -107,10 +107,10 @@ def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem])
 
 
 def _mode(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Mode:
-    from hermes_profiles.fleet.runmode.access import judge_access
-    from hermes_profiles.fleet.runmode.approvals import carry_there
-    from hermes_profiles.fleet.runmode.facts import read_facts
     from hermes_profiles.model.names import DEFAULT
+    from hermes_profiles.multiplex.access import judge_access
+    from hermes_profiles.multiplex.approvals import carry_there
+    from hermes_profiles.multiplex.facts import read_facts
 
     facts = read_facts(around.layout, tuple(profiles), around.catalog, around.environment)
     approvals = [each for name, one in profiles.items() if name != DEFAULT for each in carry_there(name, one.home)]

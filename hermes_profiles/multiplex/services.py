@@ -8,8 +8,8 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity
 
-from .findings import Limit, Weight
-from .record import Was
+from .model import Limit, Weight
+from .saved_state import Was
 
 _COMING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
 

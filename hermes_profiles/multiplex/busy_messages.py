@@ -16,7 +16,7 @@ from hermes_profiles.model.names import DEFAULT
 
 from .access import ALL, USERS, policies
 from .facts import ENV, ProfileFacts
-from .findings import Isolation, Limit, Weight
+from .model import Isolation, Limit, Weight
 
 # Where a list in a profile's `.env` does what `allow_from` in its config.yaml does, and is read before it.
 _HEARD_BY_LIST = ("weixin",)

@@ -12,9 +12,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import mapping
 from hermes_profiles.model.names import DEFAULT
 
+from .busy_messages import judge_meanwhile
 from .facts import CONFIG, ProfileFacts
-from .findings import Isolation, Limit, Weight
-from .meanwhile import judge_meanwhile
+from .model import Isolation, Limit, Weight
 
 # gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
 _BINDS = frozenset({

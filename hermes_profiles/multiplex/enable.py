@@ -25,11 +25,11 @@ from hermes_profiles.settings.files import (
 
 from .access import judge_access, new_people, open_without_opt_in
 from .approvals import Carried, carry_there
+from .busy_messages import heard_meanwhile, with_heard
 from .facts import ProfileFacts, multiplex_setting
-from .findings import Isolation, Limit, Weight
 from .limits import judge_limits, switched_off
-from .meanwhile import heard_meanwhile, with_heard
-from .record import COMMAND, MULTIPLEX, Record
+from .model import Isolation, Limit, Weight
+from .saved_state import COMMAND, MULTIPLEX, Record
 
 VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
 

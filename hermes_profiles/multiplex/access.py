@@ -17,7 +17,7 @@ from hermes_profiles.credentials.channel_settings import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
 from .facts import ENV, ProfileFacts
-from .findings import Isolation, Limit, Weight
+from .model import Isolation, Limit, Weight
 
 ALL, USERS = "GATEWAY_ALLOW_ALL_USERS", "GATEWAY_ALLOWED_USERS"
 # A list that names nobody and counts as one: a blank one would not.

@@ -25,7 +25,7 @@ from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, settings_f
 
 from .approvals import OWN, SERVED, carry_back
 from .facts import multiplex_setting
-from .record import COMMAND, MULTIPLEX, PROCESSES, Record, is_switch, led_to
+from .saved_state import COMMAND, MULTIPLEX, PROCESSES, Record, is_switch, led_to
 
 
 class Back(NamedTuple):

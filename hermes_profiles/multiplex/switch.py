@@ -41,12 +41,12 @@ from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager
 
-from . import record as records
-from .back import plan_back
+from . import saved_state as records
+from .disable import plan_back
+from .enable import There, plan_there, recorded
 from .facts import read_facts
-from .gateways import has_own, is_up, services_of
-from .record import Phase, Record, Was
-from .there import There, plan_there, recorded
+from .saved_state import Phase, Record, Was
+from .services import has_own, is_up, services_of
 
 # So long an account that was connected before may take to be connected again, once the one gateway says it is up.
 _ACCOUNTS = 20.0

@@ -1,0 +1,1 @@
+"""The run mode in which one gateway serves all profiles."""
