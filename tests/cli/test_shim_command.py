@@ -12,8 +12,8 @@ import pytest
 from cli_world import World, picture
 from command_runner import Done
 
+from hermes_profiles.integration.shim.script import Recorded, shim_script
 from hermes_profiles.profiles.alias import alias_script
-from hermes_profiles.profiles.shim.script import Recorded, shim_script
 
 BASHRC = b"# mine\nalias ll='ls -l'"  # without a line end
 

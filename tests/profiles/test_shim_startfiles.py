@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.profiles.shim.startfiles import (
+from hermes_profiles.integration.shim.shell_rc import (
     SHELLS,
     Edited,
     block_in,

@@ -19,12 +19,12 @@ from hermes_profiles.cli.report import dry_run_lines
 from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
+from hermes_profiles.integration.shim.install import ShimChange, found_start_files, plan_install, plan_remove
+from hermes_profiles.integration.shim.script import BYPASS
+from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
+from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells, start_files
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem, Result, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.shim.look import Shim, find_shim, own_shells, start_files
-from hermes_profiles.profiles.shim.plans import ShimChange, found_start_files, plan_install, plan_remove
-from hermes_profiles.profiles.shim.script import BYPASS
-from hermes_profiles.profiles.shim.startfiles import SHELLS, path_line
 
 PROGRAM = "hermes-profiles"
 

@@ -17,9 +17,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_script, program_of, signature
 from hermes_profiles.profiles.tree_walk import read_document
 
-from .look import Shim, find_shim, start_files
 from .script import Recorded, shim_script
-from .startfiles import Edited, block_in, is_as_written, path_line, with_block, without_block
+from .shell_rc import Edited, block_in, is_as_written, path_line, with_block, without_block
+from .status import Shim, find_shim, start_files
 
 SHIM_MODE = 0o755
 

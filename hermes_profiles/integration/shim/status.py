@@ -14,7 +14,7 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import read_regular
 
 from .script import Recorded, is_current, is_shim, recorded_in
-from .startfiles import SHELLS, start_file
+from .shell_rc import SHELLS, start_file
 
 
 class Shim(NamedTuple):

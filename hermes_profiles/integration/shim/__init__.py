@@ -1,0 +1,1 @@
+"""The shim: a `hermes` on PATH that adds our commands."""
