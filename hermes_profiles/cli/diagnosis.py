@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.doctor.examine import Examination
+from hermes_profiles.doctor.collect import Examination
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.findings import Check, Found, Severity
 from hermes_profiles.doctor.runner import examine
-from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 
 from .fleet_session import FleetSession, no_root, other_managers
 from .session import command_at, is_debugging, require_yes, user_home
 
 if TYPE_CHECKING:
-    from hermes_profiles.doctor.repairs import Mending
+    from hermes_profiles.doctor.fix_plan import Mending
     from hermes_profiles.services.spec import ServiceSpec
 
     from .service_mending import ServiceMending
@@ -61,7 +61,7 @@ class Diagnosis:
         """
         from hermes_profiles.changes.apply import apply, utc_now
         from hermes_profiles.changes.journal import Journal, iso
-        from hermes_profiles.doctor.repairs import mend
+        from hermes_profiles.doctor.fix_plan import mend
 
         from .service_mending import ServiceMending
 

@@ -10,8 +10,8 @@ from typing import Any
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.doctor.findings import InstallService, ReloadManager, RemoveService
+from hermes_profiles.doctor.fix_plan import ServiceRepair
 from hermes_profiles.doctor.probes.service_files import is_program
-from hermes_profiles.doctor.repairs import ServiceRepair
 from hermes_profiles.fleet.attached_services import Attached, attached_to, bring_down, check_may_go, forget, put_back
 from hermes_profiles.fleet.install import Installation, plan_installation, plan_writing
 from hermes_profiles.fleet.service_specs import ServiceOptions

@@ -23,12 +23,12 @@ from .findings import Evidence
 
 if TYPE_CHECKING:
     from hermes_profiles.changes.plan import Signature
+    from hermes_profiles.doctor.probes.files import TreeFacts
+    from hermes_profiles.doctor.probes.live_identities import RivalFacts
 
-    from .probes.rivals import RivalFacts
     from .probes.runtime import RuntimeFacts
     from .probes.services import ServiceFacts
     from .probes.teams import TeamFacts
-    from .probes.tree import TreeFacts
 
 
 class FileFact(NamedTuple):

@@ -17,11 +17,11 @@ from command_runner import Done
 from doctor_world import NAMES, DoctorWorld
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.doctor.examine import Examination
+from hermes_profiles.doctor.collect import Examination
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding
-from hermes_profiles.doctor.surroundings import Surroundings
-from hermes_profiles.doctor.table import CHECKS
+from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.gateways.observe import World, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout

@@ -21,7 +21,7 @@ from hermes_profiles.doctor.findings import (
     Severity,
     TightenMode,
 )
-from hermes_profiles.doctor.repairs import Mending, mend
+from hermes_profiles.doctor.fix_plan import Mending, mend
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 

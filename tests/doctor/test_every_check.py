@@ -15,7 +15,7 @@ from service_cases import SERVICE_CASES
 from team_cases import TEAM_CASES
 
 from hermes_profiles.doctor.findings import Severity
-from hermes_profiles.doctor.table import CHECKS
+from hermes_profiles.doctor.registry import CHECKS
 
 CASES = (
     *GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *TEAM_CASES, *SERVICE_CASES, *RUNTIME_CASES,

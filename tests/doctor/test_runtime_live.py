@@ -17,7 +17,7 @@ import pytest
 from doctor_world import DoctorWorld
 from runtime_cases import NOBODY, aged, pid_record
 
-from hermes_profiles.doctor.checks import alive, runtime
+from hermes_profiles.doctor.checks import gateway_health, runtime
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
@@ -322,19 +322,19 @@ MB = 1024**2
 )
 def test_memory_is_held_against_the_siblings(sizes: list[int | None], large: list[int]) -> None:
     profiles = [profile(f"p{n}", Usage(rss=size * MB if size else None)) for n, size in enumerate(sizes)]
-    found = list(alive.memory(_Facts(*profiles)))  # type: ignore[arg-type]
+    found = list(gateway_health.memory(_Facts(*profiles)))  # type: ignore[arg-type]
     assert [each.profiles for each in found] == [(f"p{n}",) for n in large]
 
 
 @pytest.mark.parametrize(("count", "limit", "fires"), [(80, 100, True), (79, 100, False), (80, None, False)])
 def test_open_files_near_the_limit(count: int, limit: int | None, fires: bool) -> None:
-    found = list(alive.open_files(_Facts(profile("a", Usage(open_files=count, open_files_limit=limit)))))  # type: ignore[arg-type]
+    found = list(gateway_health.open_files(_Facts(profile("a", Usage(open_files=count, open_files_limit=limit)))))  # type: ignore[arg-type]
     assert bool(found) is fires
 
 
 @pytest.mark.parametrize(("installed", "severity"), [(True, None), (False, "info")])
 def test_a_gateway_that_nothing_revives(installed: bool, severity: str | None) -> None:
     facts = _Facts(profile("a", Usage(), installed=installed), profile("b", Usage()))
-    (found,) = alive.unsupervised(facts)  # type: ignore[arg-type]
+    (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
     assert found.profiles == ("a",) and found.severity == severity
     assert found.fix.command == f"hermes-gateways {'restart' if installed else 'install'} a"

@@ -242,10 +242,10 @@ def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
     world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was proven stale is what is removed: a file that changed since is left alone."""
-    from hermes_profiles.doctor import repairs
+    from hermes_profiles.doctor import fix_plan
 
     path = world.write("work", "gateway.pid", pid_record(NOBODY))
-    mend = repairs.mend
+    mend = fix_plan.mend
 
     def later(*words: object, **more: object) -> object:
         plan = mend(*words, **more)  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
         path.write_text(pid_record(os.getpid(), 7.0))
         return plan
 
-    monkeypatch.setattr(repairs, "mend", later)
+    monkeypatch.setattr(fix_plan, "mend", later)
     done = world.doctor("--fix", "--yes", "--only", "runtime.stale-pid", "--json")
     assert done.code == 1 and json.loads(path.read_text())["start_time"] == 7.0
 

@@ -10,14 +10,14 @@ import pytest
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.doctor.checks import exposure
+from hermes_profiles.doctor.checks import permissions
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Severity, TightenMode
-from hermes_profiles.doctor.probes.rivals import RivalFacts
+from hermes_profiles.doctor.probes.files import TreeFacts
+from hermes_profiles.doctor.probes.live_identities import RivalFacts
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.doctor.probes.services import ServiceFacts
 from hermes_profiles.doctor.probes.teams import TeamFacts
-from hermes_profiles.doctor.probes.tree import TreeFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Holdings
 from hermes_profiles.profiles.home_files import HomeFiles
@@ -52,7 +52,7 @@ def facts(
 
 def test_what_sudo_left_names_its_owner_and_the_way_back() -> None:
     seen = facts(fact(".env"), fact("state.db", uid=ROOT), fact("logs/gateway.log", uid=ROOT), fact("x", uid=BOB))
-    (found,) = exposure.foreign_owner(seen)
+    (found,) = permissions.foreign_owner(seen)
     assert "state.db, logs and x of work belong to root and bob, not to alice" in found.message
     assert found.fix.command == f"sudo chown -R alice: {HOME}/state.db {HOME}/logs {HOME}/x"
     assert [Path(each.file or "").name for each in found.evidence] == ["state.db", "gateway.log", "x"]
@@ -60,13 +60,13 @@ def test_what_sudo_left_names_its_owner_and_the_way_back() -> None:
 
 
 def test_a_home_of_root_below_a_root_of_alice() -> None:
-    (found,) = exposure.foreign_owner(facts(fact(".env", uid=ROOT), home_uid=ROOT))
+    (found,) = permissions.foreign_owner(facts(fact(".env", uid=ROOT), home_uid=ROOT))
     assert found.message.startswith("the home of work belongs to root, not to alice")
     assert found.fix.command == f"sudo chown -R alice: {HOME}"
 
 
 def test_a_disabled_profile_counts_less() -> None:
-    (found,) = exposure.foreign_owner(facts(fact("a", uid=ROOT), disabled=True))
+    (found,) = permissions.foreign_owner(facts(fact("a", uid=ROOT), disabled=True))
     assert found.severity is Severity.WARNING and "work (disabled)" in found.message
 
 
@@ -78,32 +78,32 @@ def test_a_disabled_profile_counts_less() -> None:
     facts(fact("state.db", uid=BOB, mode=0o660), tree={"meant_for_group": True}),
 ], ids=["own", "link", "profiles", "another's root", "shared on purpose"])  # fmt: skip
 def test_what_is_as_it_should_be(seen: Facts) -> None:
-    assert list(exposure.foreign_owner(seen)) == []
+    assert list(permissions.foreign_owner(seen)) == []
 
 
 def test_a_group_may_read_where_the_machine_is_made_so() -> None:
     shared = fact(".env", mode=0o640)
-    (found,) = exposure.readable_secret(facts(shared))
+    (found,) = permissions.readable_secret(facts(shared))
     assert found.repairs == (TightenMode(shared.path, 0o600, shared.signature),)
-    assert list(exposure.readable_secret(facts(shared, tree={"meant_for_group": True}))) == []
-    assert list(exposure.readable_secret(facts(fact(".env", mode=0o644), tree={"meant_for_group": True})))
+    assert list(permissions.readable_secret(facts(shared, tree={"meant_for_group": True}))) == []
+    assert list(permissions.readable_secret(facts(fact(".env", mode=0o644), tree={"meant_for_group": True})))
 
 
 def test_a_mode_is_only_ever_tightened() -> None:
     read_only = fact(".env", mode=0o444)
-    (found,) = exposure.readable_secret(facts(read_only))
+    (found,) = permissions.readable_secret(facts(read_only))
     assert found.repairs == (TightenMode(read_only.path, 0o400, read_only.signature),)
 
 
 def test_nobody_else_s_file_is_mended() -> None:
-    (found,) = exposure.readable_secret(facts(fact(".env", mode=0o644, uid=ROOT)))
+    (found,) = permissions.readable_secret(facts(fact(".env", mode=0o644, uid=ROOT)))
     assert not found.repairs and found.fix.command == f"chmod go-rwx {HOME}/.env"
-    (found,) = exposure.readable_secret(facts(fact(".env", mode=0o644), uid=ROOT))
+    (found,) = permissions.readable_secret(facts(fact(".env", mode=0o644), uid=ROOT))
     assert found.repairs
 
 
 def test_who_may_pass_the_folders_above(tmp_path: Path) -> None:
-    from hermes_profiles.doctor.probes.tree import _ancestors, _through, _way
+    from hermes_profiles.doctor.probes.files import _ancestors, _through, _way
 
     root = tmp_path / "user" / ".hermes"
     root.mkdir(parents=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hermes_profiles.doctor.watch import watched
+from hermes_profiles.doctor.timeouts import watched
 
 
 @pytest.fixture

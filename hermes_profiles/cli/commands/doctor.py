@@ -13,8 +13,8 @@ from hermes_profiles.cli.fleet_options import ManagerName
 from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.session import Answer, run
+from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import choose
-from hermes_profiles.doctor.table import CHECKS
 from hermes_profiles.model.errors import Result
 
 Checks = list[str] | None

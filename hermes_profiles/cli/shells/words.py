@@ -32,7 +32,7 @@ def _logins() -> Words:
 
 
 def _checks() -> Words:
-    from hermes_profiles.doctor.table import CHECKS
+    from hermes_profiles.doctor.registry import CHECKS
 
     families = dict.fromkeys(check.id.partition(".")[0] for check in CHECKS)
     return tuple((family, f"all checks of {family}") for family in families) + tuple(

@@ -10,8 +10,8 @@ from hermes_profiles.credentials.identities import Identity, credentials_in, hel
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.doctor.sources import Sources
-from hermes_profiles.doctor.words import LOST, names, party, plural, process
+from hermes_profiles.doctor.locate import Sources
+from hermes_profiles.doctor.wording import LOST, names, party, plural, process
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

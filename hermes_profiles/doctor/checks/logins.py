@@ -8,8 +8,8 @@ from shlex import quote
 
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
-from hermes_profiles.doctor.probes.grants import Grant
-from hermes_profiles.doctor.words import names, plural
+from hermes_profiles.doctor.probes.single_use_logins import Grant
+from hermes_profiles.doctor.wording import names, plural
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 

@@ -9,9 +9,9 @@ from hermes_profiles.conflicts.ledger import ports_to_hear
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
-from hermes_profiles.doctor.probes.listening import Listener
-from hermes_profiles.doctor.sources import Sources
-from hermes_profiles.doctor.words import LOST, names, plural, process
+from hermes_profiles.doctor.locate import Sources
+from hermes_profiles.doctor.probes.listening_ports import Listener
+from hermes_profiles.doctor.wording import LOST, names, plural, process
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 

@@ -11,7 +11,7 @@ from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
 from hermes_profiles.doctor.probes.teams import Stray
-from hermes_profiles.doctor.words import names
+from hermes_profiles.doctor.wording import names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.profile_yaml import edited

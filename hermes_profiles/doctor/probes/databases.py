@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
-from hermes_profiles.doctor.watch import watched
+from hermes_profiles.doctor.timeouts import watched
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import Kind
 

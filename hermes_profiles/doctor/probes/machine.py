@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.doctor.facts import ProfileFacts
-from hermes_profiles.doctor.watch import watched
+from hermes_profiles.doctor.timeouts import watched
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.doctor.surroundings import Surroundings
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.checksum import has_mark

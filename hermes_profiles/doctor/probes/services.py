@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.facts import ProfileFacts
-from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.model.errors import HermesProfilesError, Problem

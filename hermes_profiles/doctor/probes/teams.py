@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.identities import credentials_in
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.facts import ProfileFacts
-from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import Kind

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.rules.files import is_document_copy
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
-from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name

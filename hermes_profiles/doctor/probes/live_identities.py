@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.doctor.context import Surroundings
 from hermes_profiles.doctor.facts import ProfileFacts
-from hermes_profiles.doctor.surroundings import Surroundings
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
@@ -19,8 +19,8 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import Kind
 
-from .grants import Grant, read_grants
-from .listening import Listener, listeners_on
+from .listening_ports import Listener, listeners_on
+from .single_use_logins import Grant, read_grants
 
 # What of a home must be the profile's own: sessions of channels, who may talk to it, and the files with identities.
 OWN = (

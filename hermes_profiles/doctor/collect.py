@@ -7,21 +7,21 @@ from functools import partial
 from typing import TypeVar
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
+from hermes_profiles.doctor.probes.files import TreeFacts, look_at_tree
+from hermes_profiles.doctor.probes.live_identities import RivalFacts, look_at_rivals
 from hermes_profiles.fleet.status import Inventory, take_inventory
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.listing import active_profile, profile_names
 
+from .context import Surroundings
 from .facts import Facts, ProbeTrouble, ProfileFacts
 from .probes.homes import read_profile_facts
-from .probes.rivals import RivalFacts, look_at_rivals
 from .probes.runtime import RuntimeFacts, look_at_runtime
 from .probes.services import ServiceFacts, look_at_services
 from .probes.teams import TeamFacts, look_at_teams
-from .probes.tree import TreeFacts, look_at_tree
-from .surroundings import Surroundings
-from .watch import Trouble, watched
+from .timeouts import Trouble, watched
 
 Seen = TypeVar("Seen")
 # Seconds a look may take: at one home, and at everything of one kind.

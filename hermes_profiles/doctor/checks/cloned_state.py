@@ -13,7 +13,7 @@ from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.doctor.words import names, plural
+from hermes_profiles.doctor.wording import names, plural
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.truthy import is_truthy
