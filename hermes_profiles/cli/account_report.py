@@ -10,11 +10,11 @@ from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.profile import META
 
 from . import output
-from .fleet_session import FleetSession
 
 _LARGEST = 1024 * 1024
 

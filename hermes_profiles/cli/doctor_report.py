@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from hermes_profiles.operations.context import command_at
+
 from . import output
 from .report import dry_run_lines
-from .session import command_at
 
 # So many places of one finding, and findings of one check, are named; `--json` has them all.
 _PLACES = 6

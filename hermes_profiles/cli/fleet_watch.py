@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hermes_profiles.cli.commands.fleet_view import channel_text, dash, size_text, span_text
-from hermes_profiles.cli.fleet_session import FleetSession
-from hermes_profiles.cli.session import Answer, from_os_error
 from hermes_profiles.cli.watching import HINT, View, check_terminal, tally, watch
 from hermes_profiles.logs.last_line import last_line
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, UsageProblem
+from hermes_profiles.operations.context import Answer, from_os_error
+from hermes_profiles.operations.fleet_context import FleetSession
 
 Look = Callable[[FleetSession], Answer]
 

@@ -233,9 +233,8 @@ def _say(text: str) -> None:
 
 def _require(profile: str, words: Sequence[str]) -> None:
     from hermes_profiles.model.errors import HermesProfilesError
+    from hermes_profiles.operations.context import Session
     from hermes_profiles.profiles.listing import require
-
-    from .session import Session
 
     try:
         require(Session().layout, profile)
@@ -273,7 +272,7 @@ def _examine(hermes: str, choice: Choice) -> NoReturn:
     """Have Hermes' own doctor look, then ours. Its exit code counts where it is not 0."""
     if not hermes:
         _no_hermes()
-    from .foreground import in_foreground
+    from hermes_profiles.operations.foreground import in_foreground
 
     try:
         code, pressed = in_foreground([hermes, *choice.words])

@@ -10,10 +10,10 @@ import typer
 
 from hermes_profiles import __version__
 from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.operations.context import internal_fault, is_debugging
 
 from . import output
 from .examples import epilog as epilog_of
-from .session import internal_fault, is_debugging
 
 
 def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, arguments: Sequence[str]) -> NoReturn:

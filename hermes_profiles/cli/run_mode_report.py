@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.cli.session import Answer
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.enable import There
 from hermes_profiles.multiplex.model import Limit, Weight
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
+from hermes_profiles.operations.context import Answer
 
 from . import output
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hermes_profiles.operations.context import command_at
 from hermes_profiles.teams.accounts import WEIXIN, shortened
 from hermes_profiles.teams.create import MemberReport
 from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import Pool
 
 from . import output
-from .session import command_at
 
 
 def team_row(team: Team) -> dict[str, Any]:

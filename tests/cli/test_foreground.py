@@ -9,7 +9,7 @@ import pytest
 
 EARLY = """
 import os, signal, subprocess, sys
-from hermes_profiles.cli.foreground import in_foreground
+from hermes_profiles.operations.foreground import in_foreground
 class Early(subprocess.Popen):
     def __init__(self, *words, **more):
         {before}
@@ -20,7 +20,7 @@ in_foreground(["sleep", "60"])
 """
 IGNORING = """
 import signal, sys
-from hermes_profiles.cli.foreground import in_foreground
+from hermes_profiles.operations.foreground import in_foreground
 signal.signal(signal.SIGINT, signal.{how})
 sys.exit(in_foreground(["grep", "SigIgn", "/proc/self/status"])[0])
 """
@@ -43,5 +43,5 @@ def test_who_ignores_ctrl_c_has_it_ignored_in_the_program(how: str, is_ignored: 
 
 
 def test_a_program_that_cannot_be_run_is_an_error_of_the_system() -> None:
-    done = run("from hermes_profiles.cli.foreground import in_foreground\nin_foreground(['/nowhere/hermes'])")
+    done = run("from hermes_profiles.operations.foreground import in_foreground\nin_foreground(['/nowhere/hermes'])")
     assert "FileNotFoundError" in done.stderr

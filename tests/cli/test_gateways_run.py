@@ -120,9 +120,9 @@ def test_a_shared_bot_is_left_to_the_owner_and_the_rest_starts(fleet: GatewayWor
 
 
 def test_memory_that_will_not_do_is_told_once(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.cli import acting
+    from hermes_profiles.operations import run_fleet
 
-    monkeypatch.setattr(acting, "available_memory", lambda: 10**6)
+    monkeypatch.setattr(run_fleet, "available_memory", lambda: 10**6)
     fleet.gok("install", "work")
     text = fleet.gok("start", "work").stderr
     assert text.count("warning: ") == 1 and text.count("hint: ") == 1 and text.index("warning") < text.index("started")

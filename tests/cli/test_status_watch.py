@@ -343,7 +343,7 @@ def test_three_hundred_looks_keep_nothing(fleet: GatewayWorld) -> None:
 import json, os, sys, threading
 from hermes_profiles.cli import fleet_watch
 from hermes_profiles.cli.commands import fleet_view
-from hermes_profiles.cli.fleet_session import FleetSession
+from hermes_profiles.operations.fleet_context import FleetSession
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 def look(session):

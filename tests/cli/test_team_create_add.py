@@ -10,9 +10,9 @@ import pytest
 from cli_world import TOKEN, World, picture, strays
 from test_cli_terminal import at_terminal
 
-from hermes_profiles.cli import team_making
-from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.commands import team_add, team_import
+from hermes_profiles.operations import add_members
+from hermes_profiles.operations.apply import carry_out
 
 WEIXIN = "CANARY-weixin-token-1"
 ID = "b0f5860fdecb@im.bot"
@@ -339,7 +339,7 @@ def test_who_binds_the_account_a_moment_before_has_it(team: World, monkeypatch: 
     table = team.user / "accounts.csv"
     table.write_text(f"member,account_id,token\neve,{ID},{WEIXIN}\n")
     words, module = {
-        "a new member": (("add", "eve", "--account-id", ID), team_making),
+        "a new member": (("add", "eve", "--account-id", ID), add_members),
         "a profile that joins": (("add", "carl", "--account-id", ID), team_add),
         "a member": (("add", "bob", "--account-id", ID), team_add),
         "an import": (("import", "csv", str(table)), team_import),

@@ -256,7 +256,7 @@ def test_checks_touch_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatc
         finally:
             _watching.clear()
 
-    monkeypatch.setattr("hermes_profiles.cli.diagnosis.examine", quiet)
+    monkeypatch.setattr("hermes_profiles.operations.doctor.examine", quiet)
     _opened.clear()
     world.findings()
     assert _opened == []

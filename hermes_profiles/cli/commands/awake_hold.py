@@ -12,9 +12,9 @@ from hermes_profiles.awake.caffeinate import GRACE, LOOK, hold
 from hermes_profiles.awake.render import CAFFEINATE
 from hermes_profiles.cli.commands.fleet_awake import Disk, Display, Idle, System
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.context import Answer, Session, run
 
 
 def awake_hold(

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli import output
-from hermes_profiles.cli.changing import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.cli.team_neighbours import sync_warnings
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, plain
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.operations.apply import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.team_warnings import sync_warnings
 from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.diff import Difference, compare

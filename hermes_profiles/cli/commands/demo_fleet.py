@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.cli import output
-from hermes_profiles.cli.acting import Act
-from hermes_profiles.cli.fleet_session import FleetSession
-from hermes_profiles.cli.service_writer import Writer
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.install_services import Writer
+from hermes_profiles.operations.run_fleet import Act
 
 from .demo_bot import Bot
 from .fleet_view import gateway_lines, look_at

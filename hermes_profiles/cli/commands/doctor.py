@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.diagnosis import Diagnosis
 from hermes_profiles.cli.doctor_report import check_lines, report_lines
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import ManagerName
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import choose
 from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.doctor import Diagnosis
+from hermes_profiles.operations.fleet_context import FleetSession
 
 Checks = list[str] | None
 

@@ -9,18 +9,18 @@ import typer
 
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.cli import output
-from hermes_profiles.cli.changing import carry_out, closing_lines
 from hermes_profiles.cli.commands.settings import Profile
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.cli.team_neighbours import variable_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
+from hermes_profiles.operations.apply import carry_out, closing_lines
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.team_warnings import variable_warnings
 from hermes_profiles.settings.files import (
     ENV,
     SettingsFile,

@@ -13,7 +13,6 @@ import typer
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
 from hermes_profiles.credentials.policy import ClonePolicy
@@ -23,6 +22,7 @@ from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.operations.context import Answer, Session, run
 from hermes_profiles.profiles.listing import require
 
 

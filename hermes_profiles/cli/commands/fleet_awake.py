@@ -17,13 +17,13 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.commands.awake_words import limits, lines, on_words
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import ManagerName
-from hermes_profiles.cli.fleet_session import FleetSession, manager_of
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.report import dry_run_lines
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.gateways.observe import World
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession, manager_of
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind

@@ -12,10 +12,8 @@ import typer
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, Names
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.log_view import LogView
 from hermes_profiles.cli.options import Home
-from hermes_profiles.cli.session import Answer, command_at, run
 from hermes_profiles.gateways.observe import World, served_by_default
 from hermes_profiles.logs.deduplicate import Originals
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
@@ -26,6 +24,8 @@ from hermes_profiles.logs.secrets import Masks
 from hermes_profiles.logs.sources import sources_of, units_of
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.operations.context import Answer, command_at, run
+from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 

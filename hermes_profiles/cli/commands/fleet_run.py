@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.acting import SETTLE, Act
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import (
     Except,
@@ -20,12 +19,13 @@ from hermes_profiles.cli.fleet_options import (
     Stagger,
     Timeout,
 )
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.run_fleet import SETTLE, Act
 
 
 @examples(

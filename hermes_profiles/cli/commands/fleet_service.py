@@ -11,13 +11,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.changes.plan import describe
-from hermes_profiles.cli.acting import SETTLE, Act, answer_of, outcome_table
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names, Timeout
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.service_writer import THERE, Writer
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import Pace
@@ -25,6 +21,10 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.install_services import THERE, Writer
+from hermes_profiles.operations.run_fleet import SETTLE, Act, answer_of, outcome_table
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]

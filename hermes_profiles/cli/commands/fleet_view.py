@@ -11,12 +11,12 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.account_report import account_lines, accounts_of
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import Except, Group, ManagerName, Names
-from hermes_profiles.cli.fleet_session import FleetSession, gateway_row
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, command_at, run
 from hermes_profiles.fleet.status import Inventory, take_inventory
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.multiplex.saved_state import is_unfinished
+from hermes_profiles.operations.context import Answer, command_at, run
+from hermes_profiles.operations.fleet_context import FleetSession, gateway_row
 
 # So many gateways that were named one by one are asked who they are, too.
 _FEW = 5

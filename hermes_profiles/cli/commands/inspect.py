@@ -10,12 +10,12 @@ import typer
 
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.profiles.listing import active_profile, aliases, profile_names, require
 from hermes_profiles.profiles.profile import Profile, read_profile
 
@@ -187,7 +187,7 @@ def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
 
 
 def _show_text(row: dict[str, Any]) -> Iterator[str]:
-    from hermes_profiles.cli.team_neighbours import named
+    from hermes_profiles.operations.team_warnings import named
 
     gateway = row["gateway"]
     yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}{' (disabled)' if row['disabled'] else ''}"

@@ -13,11 +13,11 @@ from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.report import no_alias_warning, report_lines
-from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, check_new_name
+from hermes_profiles.operations.context import Answer, Session, run
 from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
 from hermes_profiles.profiles.listing import profile_names, require
 

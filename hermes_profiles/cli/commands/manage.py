@@ -15,19 +15,20 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.changes.undo_plan import choose, plan_undo
-from hermes_profiles.cli import output, team_neighbours
-from hermes_profiles.cli.changing import carry_out
+from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import examples
-from hermes_profiles.cli.fleet_session import FleetSession
-from hermes_profiles.cli.multiplexer import told, unserved_warning
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines, no_alias_warning
-from hermes_profiles.cli.services_of import Going, Renaming
-from hermes_profiles.cli.session import Answer, Session, require_yes, run
-from hermes_profiles.cli.undoing import Undoing
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.multiplex.saved_state import is_switch, note_renamed
+from hermes_profiles.operations import team_warnings
+from hermes_profiles.operations.apply import carry_out
+from hermes_profiles.operations.context import Answer, Session, require_yes, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.multiplexer import told, unserved_warning
+from hermes_profiles.operations.profile_services import Going, Renaming
+from hermes_profiles.operations.undo import Undoing
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
@@ -120,7 +121,7 @@ def rename(
         if not dry_run:
             note_renamed(session.layout, {source: target})
         warnings += going.finish(dry_run=dry_run)
-        follow = f"; links of {team_neighbours.named(data['followers'])} follow" if data["followers"] else ""
+        follow = f"; links of {team_warnings.named(data['followers'])} follow" if data["followers"] else ""
         line = f"{source} is {target} now, at {data['path']}{follow}"
         return answer("rename", plan, data, warnings, line, going.errors)
 
@@ -150,8 +151,8 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         lifecycle.refuse_default(name, "delete")
         warnings = session.recover(dry_run=dry_run)
         target = require(session.layout, name)
-        team_neighbours.check_may_go(session.layout, name)
-        team = team_neighbours.membership_of(session.layout, name)
+        team_warnings.check_may_go(session.layout, name)
+        team = team_warnings.membership_of(session.layout, name)
         going = Going(session, "delete", name)
         if not dry_run:
             require_yes(
@@ -215,7 +216,7 @@ def restore(
             warnings.append(no_alias_warning(no_alias, target))
         carry_out(session, plan, data, dry_run=dry_run)
         if not dry_run:
-            warnings += team_neighbours.back_warnings(session.layout, target)
+            warnings += team_warnings.back_warnings(session.layout, target)
             warnings += unserved_warning(session, target)
         return answer("restore", plan, data, warnings, f"{target} is back at {data['path']}")
 

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli import output
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import Home, Json
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import Live
 from hermes_profiles.fleet.status import lives
 from hermes_profiles.model.errors import Problem, Result
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
 
 # A manager this young was started by a boot or a login, together with all its services.
 _YOUNG = 120.0

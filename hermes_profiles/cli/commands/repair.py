@@ -9,15 +9,15 @@ import typer
 
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import ManagerName
-from hermes_profiles.cli.fleet_session import FleetSession
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.repair_report import report_lines
-from hermes_profiles.cli.repairing import Repairing
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.conflicts.repair_plan import Asked
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.repair import Repairing
 from hermes_profiles.profiles.listing import require
 
 

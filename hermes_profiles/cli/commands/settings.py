@@ -9,11 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.cli.changing import HIDDEN, carry_out, closing_lines, one_line
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.cli.team_neighbours import setting_warnings
 from hermes_profiles.cli.typed import read_value
 from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_path
 from hermes_profiles.documents.yaml.paths import parsed_path, spelled
@@ -21,6 +18,9 @@ from hermes_profiles.documents.yaml.value import Value, block_lines, flow, plain
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
+from hermes_profiles.operations.apply import HIDDEN, carry_out, closing_lines, one_line
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.team_warnings import setting_warnings
 from hermes_profiles.settings.files import (
     CONFIG,
     SettingsFile,

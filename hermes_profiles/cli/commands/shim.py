@@ -12,11 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles import __version__
-from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.report import dry_run_lines
-from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
 from hermes_profiles.integration.shim.install import ShimChange, found_start_files, plan_install, plan_remove
@@ -25,6 +23,8 @@ from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
 from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells, start_files
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem, Result, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.apply import carry_out
+from hermes_profiles.operations.context import Answer, Session, run
 
 PROGRAM = "hermes-profiles"
 

@@ -13,12 +13,12 @@ from hermes_profiles.cli.commands.team_remove import remove
 from hermes_profiles.cli.commands.team_sync import check, sync
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
-from hermes_profiles.cli.team_making import made
 from hermes_profiles.cli.team_report import list_lines, show_lines, team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
+from hermes_profiles.operations.add_members import made
+from hermes_profiles.operations.context import Answer, Session, run
 from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.teams.account_holders import account_held
 from hermes_profiles.teams.accounts import WEIXIN, shortened

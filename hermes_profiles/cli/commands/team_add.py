@@ -12,17 +12,17 @@ from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.cli.changing import carry_out, change_row, change_words
 from hermes_profiles.cli.commands.team_login import check_login, logged_in, would_log_in
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, command_at, run
 from hermes_profiles.cli.team_accounts import AccountWords, typed_account
-from hermes_profiles.cli.team_making import is_served, made, world_of
 from hermes_profiles.cli.team_report import account_words, next_lines, next_steps, team_row
 from hermes_profiles.clone.plan import World
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
+from hermes_profiles.operations.add_members import is_served, made, world_of
+from hermes_profiles.operations.apply import carry_out, change_row, change_words
+from hermes_profiles.operations.context import Answer, Session, command_at, run
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.account_holders import account_held

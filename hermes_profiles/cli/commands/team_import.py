@@ -12,15 +12,15 @@ from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_to_trash_files, trash_entries
-from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.options import DryRun, Home, Json
-from hermes_profiles.cli.session import Answer, Session, run
 from hermes_profiles.cli.team_import_report import data_of, errors_of, exit_code_of, import_lines
 from hermes_profiles.clone.plan import World
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
+from hermes_profiles.operations.apply import carry_out
+from hermes_profiles.operations.context import Answer, Session, run
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for

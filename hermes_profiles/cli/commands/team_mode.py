@@ -12,10 +12,8 @@ from hermes_profiles.changes.journal import Entry, Journal
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, describe
 from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.cli import output
-from hermes_profiles.cli.acting import DRY_RUN, SETTLE, Act
 from hermes_profiles.cli.examples import examples
 from hermes_profiles.cli.fleet_options import ManagerName, Timeout
-from hermes_profiles.cli.fleet_session import FleetSession, other_managers
 from hermes_profiles.cli.options import DryRun, Home, Json
 from hermes_profiles.cli.run_mode_report import (
     InTheWay,
@@ -25,8 +23,6 @@ from hermes_profiles.cli.run_mode_report import (
     would,
     written,
 )
-from hermes_profiles.cli.service_writer import THERE, Writer
-from hermes_profiles.cli.session import Answer, run
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.protocols import Pace
 from hermes_profiles.fleet.selection import Selection
@@ -45,6 +41,10 @@ from hermes_profiles.multiplex.model import Limit, Weight
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, Phase, led_to
 from hermes_profiles.multiplex.services import gateway_limits, has_own, is_up
 from hermes_profiles.multiplex.switch import Done, NotUp, Switch, apply_plan
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession, other_managers
+from hermes_profiles.operations.install_services import THERE, Writer
+from hermes_profiles.operations.run_fleet import DRY_RUN, SETTLE, Act
 from hermes_profiles.profiles.profile import environment_of
 from hermes_profiles.teams.model import read_teams
 

@@ -10,18 +10,18 @@ import typer
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.cli.changing import carry_out
 from hermes_profiles.cli.commands.manage import script_warnings
 from hermes_profiles.cli.examples import examples
-from hermes_profiles.cli.fleet_session import FleetSession
-from hermes_profiles.cli.multiplexer import told
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.report import dry_run_lines
-from hermes_profiles.cli.services_of import Going
-from hermes_profiles.cli.session import Answer, require_yes, run
-from hermes_profiles.cli.team_neighbours import check_may_go
 from hermes_profiles.model.errors import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.operations.apply import carry_out
+from hermes_profiles.operations.context import Answer, require_yes, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.multiplexer import told
+from hermes_profiles.operations.profile_services import Going
+from hermes_profiles.operations.team_warnings import check_may_go
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import active_profile, require
 from hermes_profiles.teams.model import Team, check_team_name, read_teams

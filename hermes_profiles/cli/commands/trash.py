@@ -13,8 +13,8 @@ from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
 from hermes_profiles.cli import output
 from hermes_profiles.cli.examples import epilog, examples
 from hermes_profiles.cli.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.session import Answer, Session, require_yes, run
 from hermes_profiles.model.errors import NotFound, Result
+from hermes_profiles.operations.context import Answer, Session, require_yes, run
 
 
 def _row(entry: TrashEntry) -> dict[str, Any]:

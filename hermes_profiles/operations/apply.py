@@ -10,7 +10,7 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.documents.yaml.value import Value, flow, plain
 from hermes_profiles.settings.changes import SyncChange
 
-from .session import Session
+from .context import Session
 
 # What stands for a secret.
 HIDDEN = "***"

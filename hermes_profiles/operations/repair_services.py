@@ -22,8 +22,8 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import UNIT
 from hermes_profiles.services.parse_definition import saying, with_programs_of
 
-from .fleet_session import FleetSession, other_managers
-from .service_writer import Writer
+from .fleet_context import FleetSession, other_managers
+from .install_services import Writer
 
 
 class ServiceMending:

@@ -36,7 +36,7 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import ManagerError
 
-from .fleet_session import FleetSession, has_services, other_managers
+from .fleet_context import FleetSession, has_services, other_managers
 from .multiplexer import multiplexer_of
 
 
@@ -172,7 +172,7 @@ def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[Non
 
 def started(session: FleetSession, world: World, profile: str) -> list[Problem]:
     """Start a profile's gateway and see it come up; returns what went wrong."""
-    from .acting import Act
+    from .run_fleet import Act
 
     kind = world.manager.kind if world.manager is not None else None
     # A session of its own: what this one knows of the root is from before the change.

@@ -14,15 +14,15 @@ from hermes_profiles.doctor.findings import Check, Found, Severity
 from hermes_profiles.doctor.runner import examine
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 
-from .fleet_session import FleetSession, no_root, other_managers
-from .session import command_at, is_debugging, require_yes, user_home
+from .context import command_at, is_debugging, require_yes, user_home
+from .fleet_context import FleetSession, no_root, other_managers
 
 if TYPE_CHECKING:
     from hermes_profiles.doctor.fix_plan import Mending
     from hermes_profiles.services.spec import ServiceSpec
 
-    from .service_mending import ServiceMending
-    from .service_writer import Writer
+    from .install_services import Writer
+    from .repair_services import ServiceMending
 
 
 class Diagnosis:
@@ -63,7 +63,7 @@ class Diagnosis:
         from hermes_profiles.changes.journal import Journal, iso
         from hermes_profiles.doctor.fix_plan import mend
 
-        from .service_mending import ServiceMending
+        from .repair_services import ServiceMending
 
         session = self._session
         self._warnings += session.recover(dry_run=dry_run)
@@ -98,8 +98,8 @@ class Diagnosis:
 
     def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
         """Return whether somebody was asked, and said yes. Raises Refused for anything else than yes."""
-        from . import output
-        from .report import step_lines
+        from hermes_profiles.cli import output
+        from hermes_profiles.cli.report import step_lines
 
         count = sum(each.automatic for each in found)
         question = f"mend {count} finding{'' if count == 1 else 's'}"
@@ -135,7 +135,7 @@ class Diagnosis:
         if self._writer is None:
             from hermes_profiles.fleet.service_specs import ServiceOptions
 
-            from .service_writer import Writer
+            from .install_services import Writer
 
             self._writer = Writer(self._session, ServiceOptions())
         return self._writer.spec(profile)

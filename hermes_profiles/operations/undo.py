@@ -22,9 +22,9 @@ from hermes_profiles.profiles.profile_yaml import FILE
 from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
-from .fleet_session import FleetSession, other_managers
+from .fleet_context import FleetSession, other_managers
 from .multiplexer import meet, multiplexer_of
-from .services_of import everything, started, taken_down
+from .profile_services import everything, started, taken_down
 
 
 class Touched(NamedTuple):

@@ -19,9 +19,9 @@ from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
-from .acting import answer_of
-from .fleet_session import FleetSession
-from .session import Answer
+from .context import Answer
+from .fleet_context import FleetSession
+from .run_fleet import answer_of
 
 THERE = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
 

@@ -17,7 +17,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import ManagerError
 
-from .fleet_session import FleetSession
+from .fleet_context import FleetSession
 
 
 class Multiplexer:
@@ -59,7 +59,7 @@ class Multiplexer:
 
     def start(self) -> list[Problem]:
         """Start it and see it come up; returns what went wrong."""
-        from .services_of import started
+        from .profile_services import started
 
         return started(self._session, self._found.world, DEFAULT)
 
@@ -76,7 +76,7 @@ def told(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterator[str]:
 
 def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer | None:
     """Return the multiplexer that serves one of these profiles now, None when none does. Raises Refused."""
-    from .services_of import everything
+    from .profile_services import everything
 
     served = next((each.profile for each in found if each.gateway.state is GatewayState.SERVED), None)
     if served is None:
@@ -87,7 +87,7 @@ def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer 
 
 def serving(session: FleetSession) -> Attached | None:
     """Return what hangs on default when its gateway is up and serves other profiles."""
-    from .services_of import everything
+    from .profile_services import everything
 
     return next((each for each in everything(session, DEFAULT) if each.is_up and _served_by(each.gateway)), None)
 

@@ -20,7 +20,7 @@ from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 
-from .session import Session, user_home
+from .context import Session, user_home
 
 if TYPE_CHECKING:
     from hermes_profiles.gateways.model import Channel

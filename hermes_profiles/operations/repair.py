@@ -11,6 +11,8 @@ from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
+from hermes_profiles.cli import output
+from hermes_profiles.cli.repair_report import plan_lines
 from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.conflicts.ownership import Decision, Kind
@@ -27,10 +29,8 @@ from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
-from . import output
-from .fleet_session import FleetSession
-from .repair_report import plan_lines
-from .session import from_os_error, require_yes
+from .context import from_os_error, require_yes
+from .fleet_context import FleetSession
 
 # So many profiles are named in the journal's summary.
 _NAMED = 5

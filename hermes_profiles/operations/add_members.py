@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from hermes_profiles.cli.team_report import members_lines, next_steps, pool_row, report_row, team_row
 from hermes_profiles.clone.plan import World
 from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result
@@ -16,9 +17,8 @@ from hermes_profiles.teams.create import NewMember, build_members, check_account
 from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import read_pool
 
-from .changing import carry_out
-from .session import Answer, Session
-from .team_report import members_lines, next_steps, pool_row, report_row, team_row
+from .apply import carry_out
+from .context import Answer, Session
 
 
 def world_of(session: Session, lead: str) -> World:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hermes_profiles.cli import output
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import RealHands
 from hermes_profiles.fleet.executor import POLL, Fleet
@@ -22,9 +23,8 @@ from hermes_profiles.gateways.observe import World
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.manager import Manager
 
-from . import output
-from .fleet_session import FleetSession
-from .session import Answer
+from .context import Answer
+from .fleet_context import FleetSession
 
 SETTLE = 90.0
 _STARTS = (Verb.START, Verb.RESTART)

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from hermes_profiles.cli import output
 from hermes_profiles.model.errors import (
     ExitCode,
     HermesProfilesError,
@@ -23,8 +24,6 @@ from hermes_profiles.model.errors import (
 )
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
-
-from . import output
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

@@ -16,7 +16,7 @@ from hermes_profiles.teams.drift import kept_by
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
 from hermes_profiles.teams.shares import Share
 
-from .session import Session
+from .context import Session
 
 # So many members are named; `team show` has them all.
 _NAMED = 8
