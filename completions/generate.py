@@ -1,6 +1,6 @@
 """Write the completion scripts of this folder: `python completions/generate.py`.
 
-They are made from the commands themselves (hermes_profiles/cli/reference.py). A test fails when they are out of date.
+They are made from the commands themselves (hermes_profiles/cli/completion/command_tree.py). A test fails when they are out of date.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
-from hermes_profiles.cli import reference, shells  # noqa: E402
+from hermes_profiles.cli.completion import command_tree, scripts  # noqa: E402
 
 
-def scripts() -> dict[str, str]:
+def files() -> dict[str, str]:
     """Return the text of every file."""
     return {
-        file.format(program.program): shells.script(shell, program)
-        for program in reference.programs()
-        for shell, file in shells.FILES.items()
+        file.format(program.program): scripts.script(shell, program)
+        for program in command_tree.programs()
+        for shell, file in scripts.FILES.items()
     }
 
 
 def main() -> None:
     """Write them all."""
-    for name, text in scripts().items():
+    for name, text in files().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 

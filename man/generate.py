@@ -1,6 +1,6 @@
 """Write the manual pages of this folder: `python man/generate.py`.
 
-Commands, options and examples come from the commands themselves (hermes_profiles/cli/reference.py), places from the
+Commands, options and examples come from the commands themselves (hermes_profiles/cli/completion/command_tree.py), places from the
 modules that know them. A test fails when a page is out of date.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 from hermes_profiles import __version__  # noqa: E402
-from hermes_profiles.cli import gateways, profiles, reference  # noqa: E402
-from hermes_profiles.cli.reference import Argument, Command, Option  # noqa: E402
+from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.completion import command_tree  # noqa: E402
+from hermes_profiles.cli.completion.command_tree import Argument, Command, Option  # noqa: E402
 from hermes_profiles.model.errors import ExitCode  # noqa: E402
 from hermes_profiles.model.layout import Layout, shim_folder  # noqa: E402
 from hermes_profiles.profiles.plugin_channels import USER_CATALOG  # noqa: E402
@@ -113,7 +114,7 @@ _SHARED = 0.5
 
 def pages() -> dict[str, str]:
     """Return the text of every page."""
-    return {f"{program.program}.1": "\n".join(_page(program)) + "\n" for program in reference.programs()}
+    return {f"{program.program}.1": "\n".join(_page(program)) + "\n" for program in command_tree.programs()}
 
 
 def _page(program: Command) -> Iterator[str]:

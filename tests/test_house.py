@@ -115,7 +115,7 @@ _WRITERS = {
 }  # fmt: skip
 _STRINGS = {"replace"}  # str.replace, dataclasses.replace
 # The demo builds its sandbox, a folder of its own that is gone afterwards, and never a user's.
-_MAY_WRITE = {"cli/commands/demo.py", "cli/commands/demo_source.py"}
+_MAY_WRITE = {"cli/commands/demo/demo.py", "cli/commands/demo/source.py"}
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if _room(path) != "changes"], ids=_name)
@@ -141,7 +141,7 @@ def test_only_changes_writes_files(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_only_the_output_prints(path: Path) -> None:
-    if _name(path) in ("cli/output.py", "cli/ending.py"):
+    if _name(path) in ("cli/framework/output.py", "cli/framework/process_exit.py"):
         return
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Call):

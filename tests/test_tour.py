@@ -16,7 +16,8 @@ import pytest
 import typer
 from command_runner import CANARY, REPOSITORY
 
-from hermes_profiles.cli import gateways, lazy, profiles
+from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.framework import app
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PROGRAMS = {"hermes-profiles": profiles.COMMANDS, "hermes-gateways": gateways.COMMANDS}
@@ -179,7 +180,7 @@ LINES = _every_line()
 
 @cache
 def _tree(program: str) -> Any:
-    return typer.main.get_command(lazy.typer_app(program, "", PROGRAMS[program], ""))
+    return typer.main.get_command(app.typer_app(program, "", PROGRAMS[program], ""))
 
 
 def parse(line: str) -> None:

@@ -115,7 +115,7 @@ TOUR = (
 
 def record(scenes: Sequence[Scene] = TOUR) -> tuple[dict[str, str], str]:
     """Return what each block says, by its name, and the picture (empty when these scenes have none)."""
-    from hermes_profiles.cli.commands.demo_bot import Bot
+    from hermes_profiles.cli.commands.demo.fake_bot_api import Bot
 
     said: dict[str, str] = {}
     picture = ""

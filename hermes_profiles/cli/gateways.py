@@ -5,27 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from . import ending
+from .framework import process_exit
 
 COMMANDS = {
-    "install": "fleet_service:install",
-    "start": "fleet_run:start",
-    "stop": "fleet_run:stop",
-    "restart": "fleet_run:restart",
-    "status": "fleet_view:status",
-    "list": "fleet_view:list_gateways",
-    "logs": "fleet_logs:logs",
-    "enable": "fleet_switch:enable",
-    "disable": "fleet_switch:disable",
-    "group": "fleet_switch:group",
-    "reset": "fleet_switch:reset",
-    "print": "fleet_service:print_service",
-    "stage": "fleet_service:stage",
-    "uninstall": "fleet_service:uninstall",
-    "awake": "fleet_awake:awake",
+    "install": "gateway.services:install",
+    "start": "gateway.start_stop:start",
+    "stop": "gateway.start_stop:stop",
+    "restart": "gateway.start_stop:restart",
+    "status": "gateway.status:status",
+    "list": "gateway.status:list_gateways",
+    "logs": "gateway.logs:logs",
+    "enable": "gateway.enable_group:enable",
+    "disable": "gateway.enable_group:disable",
+    "group": "gateway.enable_group:group",
+    "reset": "gateway.enable_group:reset",
+    "print": "gateway.services:print_service",
+    "stage": "gateway.services:stage",
+    "uninstall": "gateway.services:uninstall",
+    "awake": "gateway.awake:awake",
 }
 # What services call; not shown.
-HIDDEN = {"prestart": "prestart:prestart", "awake-hold": "awake_hold:awake_hold"}
+HIDDEN = {"prestart": "gateway.prestart:prestart", "awake-hold": "gateway.awake_hold:awake_hold"}
 SUMMARY = "One service for every profile's gateway, and one command for all of them."
 EPILOG = """Examples:
 
@@ -41,15 +41,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a gateway is down, 4 no service manager
 
 def main() -> None:
     """Run `hermes-gateways` and end the process."""
-    ending.exit_after(ending.answer_tab if ending.is_tab() else lambda: run(sys.argv[1:]))
+    process_exit.exit_after(process_exit.answer_tab if process_exit.is_tab() else lambda: run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> None:
     """Run `hermes-gateways` with these words; always ends with SystemExit."""
-    from . import lazy  # Typer takes a while to import, and somebody may press Ctrl-C meanwhile
+    from .framework import app  # Typer takes a while to import, and somebody may press Ctrl-C meanwhile
 
     hidden = HIDDEN if arguments[:1] and arguments[0] in HIDDEN else {}
-    lazy.main("hermes-gateways", SUMMARY, COMMANDS | hidden, EPILOG, arguments)
+    app.main("hermes-gateways", SUMMARY, COMMANDS | hidden, EPILOG, arguments)
 
 
 if __name__ == "__main__":

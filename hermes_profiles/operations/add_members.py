@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from hermes_profiles.cli.team_report import members_lines, next_steps, pool_row, report_row, team_row
+from hermes_profiles.cli.render.team import members_lines, next_steps, pool_row, report_row, team_row
 from hermes_profiles.clone.plan import World
 from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hermes_profiles.cli import output
+from hermes_profiles.cli.framework import output
 from hermes_profiles.model.errors import (
     ExitCode,
     HermesProfilesError,

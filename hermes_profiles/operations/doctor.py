@@ -98,8 +98,8 @@ class Diagnosis:
 
     def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
         """Return whether somebody was asked, and said yes. Raises Refused for anything else than yes."""
-        from hermes_profiles.cli import output
-        from hermes_profiles.cli.report import step_lines
+        from hermes_profiles.cli.framework import output
+        from hermes_profiles.cli.render.clone import step_lines
 
         count = sum(each.automatic for each in found)
         question = f"mend {count} finding{'' if count == 1 else 's'}"

@@ -11,8 +11,8 @@ from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.cli import output
-from hermes_profiles.cli.repair_report import plan_lines
+from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.render.repair import plan_lines
 from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.conflicts.ownership import Decision, Kind

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.cli import output
+from hermes_profiles.cli.framework import output
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import RealHands
 from hermes_profiles.fleet.executor import POLL, Fleet

@@ -109,7 +109,7 @@ def test_a_files_name_cannot_move_the_cursor(world: World) -> None:
 def test_a_fault_of_the_program_is_one_sentence_without_a_traceback(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.cli.commands import inspect
+    from hermes_profiles.cli.commands.profile import list as inspect
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("CANARY-value-in-a-message")

@@ -11,16 +11,17 @@ import pytest
 from command_runner import Runner
 from shell_world import REPOSITORY, SCRIPTS, need
 
-from hermes_profiles.cli import gateways, profiles, reference, shells
-from hermes_profiles.cli.reference import Command
+from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.completion import command_tree, scripts
+from hermes_profiles.cli.completion.command_tree import Command
 
 SPEC = importlib.util.spec_from_file_location("generate_completions", SCRIPTS / "generate.py")
 assert SPEC is not None and SPEC.loader is not None
 GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
-NAMES = [file.format(program) for program in ("hermes-profiles", "hermes-gateways") for file in shells.FILES.values()]
+NAMES = [file.format(program) for program in ("hermes-profiles", "hermes-gateways") for file in scripts.FILES.values()]
 PROGRAMS = ("hermes-profiles", "hermes-gateways")
-TREES = reference.programs()
+TREES = command_tree.programs()
 COMMANDS = [command for tree in TREES for command in tree.walk()]
 
 
@@ -47,18 +48,21 @@ def test_bash_scripts_use_nothing_that_bash_3_2_of_macos_lacks() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> None:
-    """A new option must say what its value is: in cli/reference.py, by its metavar, its name or its place."""
+    """A new option must say what its value is: in cli/completion/command_tree.py, by its metavar, its name or its place."""
     for word in (*command.arguments, *command.options):
-        assert word.kind is not None, f"say in cli/reference.py what {word} is"
+        assert word.kind is not None, f"say in cli/completion/command_tree.py what {word} is"
     kinds = {word.kind for word in (*command.arguments, *command.options)}
-    assert kinds <= reference.LIVE | {
-        "", reference.OWNER, reference.CHANNEL, reference.LOGIN, reference.CHECK, reference.FOLDER, reference.FILE,
-        reference.TEXT,
+    assert kinds <= command_tree.LIVE | {
+        "", command_tree.OWNER, command_tree.CHANNEL, command_tree.LOGIN, command_tree.CHECK, command_tree.FOLDER, command_tree.FILE,
+        command_tree.TEXT,
     }  # fmt: skip
 
 
 def test_a_word_that_nobody_has_explained_has_no_kind() -> None:
-    assert reference._kind(("frob",), "--frob", "FROB") is None and reference._kind(("frob",), "frob", "FROB") is None
+    assert (
+        command_tree._kind(("frob",), "--frob", "FROB") is None
+        and command_tree._kind(("frob",), "frob", "FROB") is None
+    )
 
 
 def test_the_tree_has_what_the_tables_of_commands_have() -> None:
@@ -68,7 +72,7 @@ def test_the_tree_has_what_the_tables_of_commands_have() -> None:
     trash = next(each for each in TREES[0].commands if each.path == ("trash",))
     assert [each.path[-1] for each in trash.commands] == ["list", "empty"] and trash.help
     stop = next(each for each in TREES[1].commands if each.path == ("stop",))
-    assert stop.arguments[0].kind == reference.RUNNING and stop.arguments[0].shown == "[PROFILE...]"
+    assert stop.arguments[0].kind == command_tree.RUNNING and stop.arguments[0].shown == "[PROFILE...]"
     assert stop.summary == "Stop gateways, so that nothing revives them and nothing counts as failed."
     names = [name for option in stop.options for name in option.names]
     assert names[:3] == ["--except", "--group", "--jobs"] and "--home" in names and "--json" in names
@@ -88,10 +92,10 @@ def test_every_command_and_option_stands_in_every_script_with_its_help(command: 
         assert all(first in text for file, text in texts.items() if not file.endswith(".bash"))
 
 
-@pytest.mark.parametrize("shell", list(shells.FILES))
+@pytest.mark.parametrize("shell", list(scripts.FILES))
 def test_the_command_prints_the_scripts_of_both_programs(runner: Runner, shell: str) -> None:
     parts = [
-        (SCRIPTS / shells.FILES[shell].format(name)).read_text() for name in ("hermes-profiles", "hermes-gateways")
+        (SCRIPTS / scripts.FILES[shell].format(name)).read_text() for name in ("hermes-profiles", "hermes-gateways")
     ]
     done = runner.ok("completion", shell)
     first = "#compdef hermes-profiles"
@@ -109,7 +113,7 @@ def test_another_shell_is_refused(runner: Runner) -> None:
 def test_the_command_prints_what_was_shipped_when_there_is_something(
     runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.cli.commands import completion
+    from hermes_profiles.cli.commands.profile import completion
 
     for name in ("hermes-profiles", "hermes-gateways"):
         (tmp_path / f"{name}.bash").write_text(f"# shipped for {name}\n")

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.cli import completing, reference
-from hermes_profiles.cli.completing import answer
+from hermes_profiles.cli.completion import candidates, command_tree
+from hermes_profiles.cli.completion.candidates import answer
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 
-KINDS = (*sorted(reference.LIVE), reference.OWNER, reference.CHANNEL, reference.LOGIN)
+KINDS = (*sorted(command_tree.LIVE), command_tree.OWNER, command_tree.CHANNEL, command_tree.LOGIN)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ ALPHABET = st.text(st.sampled_from("abz09_-AÉ. K"), max_size=6)
 
 @given(ALPHABET | st.text(max_size=70))
 def test_a_folder_is_a_profile_exactly_when_it_is_one_to_all_others(name: str) -> None:
-    assert (completing._is_name(name) and bool(name)) == is_profile_folder_name(name)
+    assert (candidates._is_name(name) and bool(name)) == is_profile_folder_name(name)
 
 
 PATHS = st.lists(st.sampled_from(["/", "profiles", "a", "..", ".", "~", "x y", "profiles/b", ".hermes"]), max_size=5)
@@ -82,7 +82,7 @@ def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_op
     if not by_option:
         os.environ["HERMES_HOME"] = given_home
     try:
-        found = completing._root([*line], "fish")
+        found = candidates._root([*line], "fish")
     finally:
         os.environ.pop("HERMES_HOME", None)
         if before is not None:
@@ -128,8 +128,8 @@ def test_names_on_the_line_are_not_offered_again(root: Path) -> None:
 ])  # fmt: skip
 def test_quotes_are_taken_off_as_a_shell_would(word: str, meant: str | None) -> None:
     expected = meant.replace("{home}", os.environ["HOME"]) if meant is not None else None
-    assert completing._unquoted(word, "bash") == expected and completing._unquoted(word, "zsh") == expected
-    assert completing._unquoted(word, "fish") == word
+    assert candidates._unquoted(word, "bash") == expected and candidates._unquoted(word, "zsh") == expected
+    assert candidates._unquoted(word, "fish") == word
 
 
 def test_a_home_that_cannot_be_told_offers_nothing(root: Path) -> None:

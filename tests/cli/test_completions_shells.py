@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from shell_world import PROGRAMS, SCRIPTS, ShellWorld, need
 
-from hermes_profiles.cli import gateways, shells
+from hermes_profiles.cli import gateways
+from hermes_profiles.cli.completion import scripts
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -284,8 +285,8 @@ def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:
 def test_the_text_of_both_programs_works_where_people_put_it(world: ShellWorld) -> None:
     """zsh: one file in a folder of $fpath, or read by .zshrc; fish: one file for each program."""
     texts = {
-        shell: shells.both(shell, tuple((SCRIPTS / file.format(name)).read_text() for name in PROGRAMS))  # type: ignore[arg-type]
-        for shell, file in shells.FILES.items()
+        shell: scripts.both(shell, tuple((SCRIPTS / file.format(name)).read_text() for name in PROGRAMS))  # type: ignore[arg-type]
+        for shell, file in scripts.FILES.items()
     }
     folder = world.home / "zfunc"
     folder.mkdir()

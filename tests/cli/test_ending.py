@@ -7,7 +7,7 @@ import sys
 
 _SCRIPT = """
 import time
-from hermes_profiles.cli.ending import exit_after
+from hermes_profiles.cli.framework.process_exit import exit_after
 
 class Closing:
     def __del__(self):

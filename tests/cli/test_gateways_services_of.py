@@ -39,7 +39,7 @@ def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayWorld) -> None:
 
 
 def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.cli.commands import manage
+    from hermes_profiles.cli.commands.profile import manage
     from hermes_profiles.model.errors import Failed
 
     fleet.gok("install", "work", "--start")

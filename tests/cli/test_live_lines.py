@@ -12,7 +12,7 @@ import pytest
 from command_runner import REPOSITORY
 
 SCRIPT = """
-from hermes_profiles.cli.output import LiveLines
+from hermes_profiles.cli.framework.output import LiveLines
 live = LiveLines()
 live.show({"work": "starting", "family": "starting (connecting telegram)"})
 live.drop("work", "work: started")

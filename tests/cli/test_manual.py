@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from command_runner import REPOSITORY, Runner
 
-from hermes_profiles.cli import reference
-from hermes_profiles.cli.reference import Command
+from hermes_profiles.cli.completion import command_tree
+from hermes_profiles.cli.completion.command_tree import Command
 from hermes_profiles.model.errors import ExitCode
 
 FOLDER = REPOSITORY / "man"
@@ -22,7 +22,7 @@ SPEC = importlib.util.spec_from_file_location("generate_manual", FOLDER / "gener
 assert SPEC is not None and SPEC.loader is not None
 GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
-TREES = reference.programs()
+TREES = command_tree.programs()
 PROGRAMS = [tree.program for tree in TREES]
 LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",
@@ -144,7 +144,7 @@ def test_every_exit_code_and_every_place_is_told() -> None:
 
 
 def test_every_variable_of_ours_that_is_read_anywhere_is_in_the_manual() -> None:
-    package = Path(reference.__file__).parents[1]
+    package = Path(command_tree.__file__).parents[1]
     text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     found = set(re.findall(r"\bHERMES_PROFILES_[A-Z_]*[A-Z]\b", text))
     assert {"HERMES_PROFILES_DEBUG", "HERMES_PROFILES_MANAGER"} <= found

@@ -14,7 +14,7 @@ from command_runner import COMMAND, Done
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.cli.hermes_words import choose, chosen_profile
+from hermes_profiles.cli.hermes_args import choose, chosen_profile
 
 SCRIPT = "#!/bin/sh\nprintf 'real'\nprintf ' <%s>' \"$@\"\nprintf '\\n'\nexit {code}\n"
 

@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from hermes_profiles.cli import watching
-from hermes_profiles.cli.watching import HEADERS, View, lines, tally
+from hermes_profiles.cli.framework import live_table
+from hermes_profiles.cli.framework.live_table import HEADERS, View, lines, tally
 
 SEQUENCE = re.compile(rb"\x1b\[(\??)([\d;]*)([a-zA-Z])")
 ENTER, LEAVE, HIDE, SHOW = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[?25h"
@@ -371,7 +371,7 @@ print(json.dumps(seen))
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=60)
 ROW = st.tuples(
-    st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True), st.sampled_from([*watching.STATES]), CELL, CELL, CELL,
+    st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True), st.sampled_from([*live_table.STATES]), CELL, CELL, CELL,
     CELL, CELL,
 )  # fmt: skip
 
@@ -435,7 +435,7 @@ def test_a_slow_look_does_not_keep_a_key_waiting() -> None:
         gate.wait(20)
         return before._replace(title="second")
 
-    looker = watching.Looker(View((), "first"), look, done.set)
+    looker = live_table.Looker(View((), "first"), look, done.set)
     looker.go()
     assert looker.view().title == "first" and looker.is_at_work
     gate.set()
@@ -448,7 +448,7 @@ def test_a_fault_in_a_look_is_not_swallowed() -> None:
     def look(_: View) -> View:
         raise ValueError("a fault")
 
-    looker = watching.Looker(View((), "first"), look, done.set)
+    looker = live_table.Looker(View((), "first"), look, done.set)
     looker.go()
     assert done.wait(20)
     with pytest.raises(ValueError, match="a fault"):

@@ -13,8 +13,8 @@ from cli_world import SOURCE, TOKEN, World, picture, strays
 from typer.main import get_command
 
 from hermes_profiles.cli import gateways, profiles
-from hermes_profiles.cli.completing import answer
-from hermes_profiles.cli.lazy import typer_app
+from hermes_profiles.cli.completion.candidates import answer
+from hermes_profiles.cli.framework.app import typer_app
 
 TEAM_ROW = {"name", "lead", "channel", "share", "members"}
 MEMBER_ROW = {"profile", "path", "account", "own", "carried", "links", "missing", "login_again"}

@@ -10,7 +10,8 @@ import pytest
 from cli_world import TOKEN, World, picture, strays
 from test_cli_terminal import at_terminal
 
-from hermes_profiles.cli.commands import team_add, team_import
+from hermes_profiles.cli.commands.team import add as team_add
+from hermes_profiles.cli.commands.team import import_accounts
 from hermes_profiles.operations import add_members
 from hermes_profiles.operations.apply import carry_out
 
@@ -342,7 +343,7 @@ def test_who_binds_the_account_a_moment_before_has_it(team: World, monkeypatch: 
         "a new member": (("add", "eve", "--account-id", ID), add_members),
         "a profile that joins": (("add", "carl", "--account-id", ID), team_add),
         "a member": (("add", "bob", "--account-id", ID), team_add),
-        "an import": (("import", "csv", str(table)), team_import),
+        "an import": (("import", "csv", str(table)), import_accounts),
     }[way]
 
     def after_another(*given: object, **more: object) -> None:

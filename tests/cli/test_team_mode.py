@@ -10,7 +10,7 @@ from by_night import NIGHTLY
 from command_runner import Runner
 from multiplex_world import MultiplexWorld
 
-from hermes_profiles.cli.commands.team_mode import run_mode
+from hermes_profiles.cli.commands.team.run_mode import run_mode
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from cli_world import World, picture
 from command_runner import Runner
 from team_world import LEAD_TOKEN, POOL, make_member, make_team, weixin
 
-from hermes_profiles.cli.hermes_words import choose
+from hermes_profiles.cli.hermes_args import choose
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld
 def test_a_removal_that_fails_leaves_the_multiplexer_running(
     multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.cli.commands import team_remove
+    from hermes_profiles.cli.commands.team import remove
     from hermes_profiles.model.errors import Failed
 
     pid = serve(multi)
@@ -225,7 +225,7 @@ def test_a_removal_that_fails_leaves_the_multiplexer_running(
     def fail(*_: object, **__: object) -> None:
         raise Failed("the disk is full", hint="make room")
 
-    monkeypatch.setattr(team_remove, "carry_out", fail)
+    monkeypatch.setattr(remove, "carry_out", fail)
     done = multi.call("team", "remove", "anna", "--yes", "--json")
     assert done.code == 1 and done.problem["message"] == "the disk is full"
     until(lambda: multi.states().get("anna") == "served")

@@ -115,8 +115,8 @@ def test_what_is_written_while_somebody_reads_the_plan_is_kept(
             file.write("LATER=1\n")
         return "yes"
 
-    monkeypatch.setattr("hermes_profiles.cli.output.is_interactive", lambda: True)
-    monkeypatch.setattr("hermes_profiles.cli.output.ask", ask)
+    monkeypatch.setattr("hermes_profiles.cli.framework.output.is_interactive", lambda: True)
+    monkeypatch.setattr("hermes_profiles.cli.framework.output.ask", ask)
     done = world.doctor("--fix", "--only", "files.joined-keys")
     assert done.code == 0 and "mended: " in done.stdout and "dry run" not in done.stderr, done
     assert env.read_text() == "OPENAI_API_KEY=CANARY1\nTELEGRAM_BOT_TOKEN=71:CANARYtelegram\nLATER=1\n"

@@ -106,7 +106,7 @@ def test_an_unknown_check_is_refused_with_its_neighbours() -> None:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     """The checks that the command runs, instead of its own."""
     chosen: list[Check] = []
-    monkeypatch.setattr("hermes_profiles.cli.commands.doctor.CHECKS", chosen)
+    monkeypatch.setattr("hermes_profiles.cli.commands.profile.doctor.CHECKS", chosen)
     return chosen
 
 

@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from real_hermes import hermes_python
 
-from hermes_profiles.cli.commands.demo_source import SECRETS, write_demo_source
+from hermes_profiles.cli.commands.demo.source import SECRETS, write_demo_source
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope

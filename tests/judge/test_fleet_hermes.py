@@ -65,7 +65,7 @@ def test_the_demo_runs_real_gateways_and_leaves_nothing(isolated: Path) -> None:
     python = judge_with_telegram()
     script = "import sys; from hermes_profiles.cli.profiles import run; run(['demo', '--json'])"
     environment = {"HOME": str(isolated), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}
-    needs = [python, "-c", "import hermes_profiles.cli.lazy, supervisor"]
+    needs = [python, "-c", "import hermes_profiles.cli.framework.app, supervisor"]
     if subprocess.run(needs, env=environment, check=False).returncode:
         pytest.skip(f"NO JUDGE: {python} has Hermes, and not what hermes-profiles needs beside it")
     done = subprocess.run(

@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 from shim_stage import TOKEN, Said, Stage
 from test_conflict_gateways import answers, eventually
 
-from hermes_profiles.cli.hermes_words import SHARED, choose, parsed
+from hermes_profiles.cli.hermes_args import SHARED, choose, parsed
 from hermes_profiles.cli.profiles import COMMANDS
 
 pytestmark = pytest.mark.judge

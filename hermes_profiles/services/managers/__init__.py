@@ -1,1 +1,1 @@
-"""Talking to launchctl, systemctl and supervisord: the only room that starts and signals processes."""
+"""Module paths that installed supervisord configurations name; the code is in services/supervisor/."""

@@ -1,0 +1,192 @@
+"""demo: the main job, seen in a sandbox that is gone afterwards."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from hermes_profiles.changes.apply import apply
+from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.examples import examples
+from hermes_profiles.cli.framework.options import Json
+from hermes_profiles.clone.plan import CloneRequest, World, build_clone
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
+from hermes_profiles.profiles.profile import read_profile
+
+from .fleet import fleet_lines, fleet_problems, run_fleet
+from .source import SECRETS, SHARED, write_demo_source
+
+CLONES = ("family", "work", "night")
+# Real Hermes as the judge: its own loaders say which channels a home would start.
+_JUDGE = """
+import os, sys
+from hermes_cli.env_loader import load_hermes_dotenv
+load_hermes_dotenv(hermes_home=os.environ["HERMES_HOME"])
+from gateway.config import load_gateway_config
+print(",".join(sorted(platform.value for platform in load_gateway_config().get_connected_platforms())))
+"""
+
+
+@examples(
+    "hermes-profiles demo",
+    "hermes-profiles demo --keep",
+)
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox there and say where.")] = False,
+    gateways: Annotated[
+        bool,
+        typer.Option("--gateways/--no-gateways", help="Whether to run the clones' gateways, if Hermes is installed."),
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the
+    clones' real gateways."""
+    session = Session(None, json)
+
+    def body() -> Answer:
+        sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
+        try:
+            return _demo(sandbox, keep=keep, gateways=gateways)
+        finally:
+            if not keep:
+                shutil.rmtree(sandbox)
+
+    run(("demo",), session, body)
+
+
+def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
+    root = sandbox / ".hermes"
+    root.mkdir(mode=0o700)
+    write_demo_source(root)
+    layout = Layout(root, sandbox, sys.platform)
+    catalog = load_catalog()
+    reports = []
+    for name in CLONES:
+        homes = [layout.home(other) for other in profile_names(layout)]
+        claimed = declared_ports(homes) | default_ports(catalog)
+        world = World(layout, {}, catalog, lambda taken=claimed: free_port(taken), lambda: os.urandom(32).hex())  # type: ignore[misc]
+        plan, report = build_clone(CloneRequest("default", name), world)
+        apply(plan, layout=layout)
+        reports.append(report.as_data(dry_run=False))
+    rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]
+    leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
+    fleet = run_fleet(root, sandbox, CLONES) if gateways else None
+    data: dict[str, Any] = {
+        "fleet": fleet, "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows,
+        "secrets": len(SECRETS),
+        "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))),
+        "leaks": leaks,
+    }  # fmt: skip
+    errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
+    errors += fleet_problems(fleet)
+    code = ExitCode.FAILED if errors else ExitCode.OK
+    return Answer(Result(("demo",), data, errors=errors, exit_code=code), lambda: _text(data))
+
+
+def _row(layout: Layout, name: str, sandbox: Path) -> dict[str, Any]:
+    home = layout.home(name)
+    profile = read_profile(layout, name, catalog=load_catalog(), active="default", alias=None)
+    env = (home / ".env").read_text(encoding="utf-8")
+    port = next(
+        (line.partition("=")[2] for line in env.splitlines() if line.startswith("API_SERVER_PORT=")),
+        "8642 (default)",
+    )
+    return {
+        "name": name, "model": profile.model, "channels": list(profile.channels), "api_port": port,
+        "model_keys": sum(value in env for value in SHARED.values()), "hermes_says": _ask_hermes(home, sandbox),
+    }  # fmt: skip
+
+
+def _ask_hermes(home: Path, sandbox: Path) -> str | None:
+    """Return what real Hermes' loaders connect in a copy of the home, None when it is not installed here."""
+    judged = sandbox / "judged"
+    shutil.copytree(home, judged, ignore=shutil.ignore_patterns("profiles"))  # its loaders may rewrite what they read
+    environment = {
+        "HOME": str(sandbox), "HERMES_HOME": str(judged), "PATH": os.environ.get("PATH", ""),
+        "HERMES_DISABLE_LAZY_INSTALLS": "1",
+    }  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _JUDGE],
+            env=environment,
+            cwd=sandbox,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        shutil.rmtree(judged)
+    if done.returncode != 0:
+        return None
+    return (done.stdout.strip().splitlines() or [""])[-1] or "none"
+
+
+def _leaks(home: Path) -> Iterator[tuple[str, str]]:
+    """Yield (name, path) of every secret found in any byte of a clone, spelled in four ways."""
+    for folder, _, files in os.walk(home):
+        for file in files:
+            path = os.path.join(folder, file)
+            content = Path(path).read_bytes()
+            for name, value in SECRETS.items():
+                plain = value.encode()
+                spellings = (
+                    plain,
+                    value.encode("utf-16-le"),
+                    value.encode("utf-16-be"),
+                    quote(value, safe="").encode(),
+                    base64.b64encode(plain),
+                )
+                if any(spelling in content for spelling in spellings):
+                    yield name, os.path.relpath(path, home)
+
+
+def _text(data: dict[str, Any]) -> Iterator[str]:
+    from hermes_profiles.cli.render.clone import report_lines
+
+    yield "A source profile with synthetic bot tokens in awkward places, cloned three times."
+    yield "The report of the first clone:"
+    yield ""
+    yield from report_lines(data["report"])
+    yield ""
+    yield "Side by side:"
+    cells = [
+        (
+            row["name"],
+            row["model"] or "-",
+            str(row["model_keys"]),
+            ", ".join(row["channels"]) or "none",
+            row["hermes_says"] or "not installed",
+            row["api_port"],
+        )
+        for row in data["profiles"]
+    ]
+    headers = ("profile", "model", "model keys", "channels", "Hermes would connect", "API port")
+    yield from output.table(headers, cells)
+    yield ""
+    if data["leaks"]:
+        yield f"{len(data['leaks'])} secrets arrived in clones: this is a fault, please report it"
+    else:
+        yield f"{data['secrets']} secrets searched for in {data['files_searched']} files of the clones,"
+        yield "as UTF-8, UTF-16, URL-encoded and base64: none found."
+    yield ""
+    yield from fleet_lines(data["fleet"])
+    if data["sandbox"]:
+        yield f"The sandbox is kept: hermes-profiles --home {data['sandbox']}/.hermes list"

@@ -1,0 +1,128 @@
+"""The second half of the demo: the clones' real gateways under the bundled supervisord, and two that hold one bot."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hermes_profiles.cli.commands.gateway.status import gateway_lines, look_at
+from hermes_profiles.cli.framework import output
+from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.service_specs import ServiceOptions
+from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.install_services import Writer
+from hermes_profiles.operations.run_fleet import Act
+
+from .fake_bot_api import Bot
+
+TOKEN = "7000000002:DEMO-shared-by-two-AAHk3q9"  # noqa: S105  made up; the bot is a stand-in on this machine
+_SETTLE = 120.0
+
+
+def run_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Start the gateways of these profiles, have two of them hold one bot, stop all; returns what was seen.
+
+    None when Hermes is not installed here. Whatever happens, nothing is left running.
+    """
+    session = _session(root, sandbox)
+    try:
+        python = sys.executable if importlib.util.find_spec("hermes_cli") is not None else None
+        find_installation(session.layout, session.environment, given=python)
+    except NotFound:
+        return None
+    with Bot() as bot:
+        try:
+            output.note("demo: starting real gateways, this takes a few seconds")
+            _install(session, names, python)
+            started = _act(session, Verb.START, names)
+            before = look_at(_session(root, sandbox), names)[0]
+            for name in names[:2]:
+                _share(root / "profiles" / name, f"{bot.url}/{name}/bot")
+            output.note(f"demo: {names[0]} and {names[1]} hold one bot now; restarting")
+            restarted = _act(_session(root, sandbox), Verb.RESTART, names)
+            after = look_at(_session(root, sandbox), names)[0]
+            pollers = bot.pollers()
+        finally:
+            stopped = _act(_session(root, sandbox), Verb.STOP, names)
+            _uninstall(_session(root, sandbox), names)
+    return {
+        "started": started, "before": before, "restarted": restarted, "after": after, "stopped": stopped,
+        "pollers": pollers,
+    }  # fmt: skip
+
+
+def _session(root: Path, sandbox: Path) -> FleetSession:
+    """Return a fresh look at the sandbox, with nothing of the user's environment but where programs are."""
+    environment = {"HOME": str(sandbox), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    return FleetSession(str(root), as_json=True, environment=environment, manager_option="supervisor")
+
+
+def _install(session: FleetSession, names: tuple[str, ...], python: str | None) -> None:
+    writer = Writer(session, ServiceOptions(python=python))
+    writer.write("install", names, session.manager, named=True, load=True, dry_run=False)
+
+
+def _uninstall(session: FleetSession, names: tuple[str, ...]) -> None:
+    from hermes_profiles.fleet.uninstall import uninstall_services
+
+    uninstall_services(session.world, names, session.catalog)
+
+
+def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = Act(session, verb, Pace(settle=_SETTLE)).on(names, (), None).result.data["outcomes"]
+    return rows
+
+
+def _share(home: Path, bot: str) -> None:
+    """Give a clone the token that another has, as copying a profile by hand does; the bot is a stand-in."""
+    from hermes_profiles.changes.state_files import write_runtime
+
+    env, config = home / ".env", home / "config.yaml"
+    # These keep Hermes from fetching libraries, and the adapter from asking anybody outside where Telegram is.
+    lines = (
+        f"TELEGRAM_BOT_TOKEN={TOKEN}",
+        "HERMES_DISABLE_LAZY_INSTALLS=1",
+        "HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1",
+        "TELEGRAM_FALLBACK_IPS=149.154.167.220",
+    )
+    write_runtime(env, env.read_bytes() + "\n".join((*lines, "NO_PROXY=*", "")).encode())
+    write_runtime(config, f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: {bot}\n".encode())
+
+
+def fleet_lines(seen: dict[str, Any] | None) -> Iterator[str]:
+    """Yield the text of what was seen."""
+    if seen is None:
+        yield "Gateways were not run: Hermes is not installed beside this program (`pip install '.[agent]'`)."
+        return
+    yield "Their real gateways, one service each under the bundled supervisord:"
+    yield from gateway_lines(seen["before"])
+    yield ""
+    yield "Two of them were then given one Telegram token, as a copied profile has it, and all were restarted:"
+    yield from gateway_lines(seen["after"])
+    yield ""
+    yield f"The bot (a stand-in on this machine) was polled by {', '.join(seen['pollers']) or 'nobody'} alone."
+    down = sum(row["outcome"] == "stopped" for row in seen["stopped"])
+    yield f"All {down} gateways were stopped, and their services removed."
+
+
+def fleet_problems(seen: dict[str, Any] | None) -> list[Problem]:
+    """Return what did not go as the demo claims."""
+    if seen is None:
+        return []
+    wanted = (("started", "started"), ("restarted", "restarted"), ("stopped", "stopped"))
+    told = [
+        Problem("demo", f"{row['profile']}: {row['outcome']} ({row['detail']}), not {word}", row["profile"])
+        for step, word in wanted
+        for row in seen[step]
+        if row["outcome"] != word
+    ]
+    if len(seen["pollers"]) > 1:
+        told.append(Problem("demo", f"two gateways polled one bot: {', '.join(seen['pollers'])}"))
+    return told

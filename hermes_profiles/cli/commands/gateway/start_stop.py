@@ -1,0 +1,133 @@
+"""start, stop and restart: many gateways at once, one line for each as it finishes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hermes_profiles.cli.framework.examples import examples
+from hermes_profiles.cli.framework.fleet_options import (
+    Except,
+    Force,
+    Group,
+    Jobs,
+    ManagerName,
+    Names,
+    OnConflict,
+    Owner,
+    Stagger,
+    Timeout,
+)
+from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.run_fleet import SETTLE, Act
+
+
+@examples(
+    "hermes-gateways start",
+    "hermes-gateways start work family --owner work",
+    "hermes-gateways start --dry-run",
+)
+def start(
+    profiles: Names = None,
+    excluded: Except = None,
+    group: Group = None,
+    owner: Owner = None,
+    on_conflict: OnConflict = "mask",
+    jobs: Jobs = None,
+    stagger: Stagger = None,
+    timeout: Timeout = SETTLE,
+    force: Force = False,
+    dry_run: DryRun = False,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make sure that gateways run; one that does is left alone."""
+    session = FleetSession(home, json, manager_option=manager)
+    pace = Pace(jobs=jobs, settle=timeout)
+    act = Act(session, Verb.START, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run)
+    run(("start",), session, lambda: act.on(profiles or (), excluded or (), group))
+
+
+@examples(
+    "hermes-gateways stop",
+    "hermes-gateways stop work",
+    "hermes-gateways stop --except default",
+)
+def stop(
+    profiles: Names = None,
+    excluded: Except = None,
+    group: Group = None,
+    jobs: Jobs = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", min=1, metavar="SECONDS", help="How long a stop may take before the process is killed."
+        ),
+    ] = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Stop gateways, so that nothing revives them and nothing counts as failed."""
+    session = FleetSession(home, json, manager_option=manager)
+    pace = Pace(jobs=jobs, stop=timeout)
+    act = Act(session, Verb.STOP, pace, force=force, dry_run=dry_run)
+    run(("stop",), session, lambda: act.on(profiles or (), excluded or (), group))
+
+
+@examples(
+    "hermes-gateways restart",
+    "hermes-gateways restart --rolling",
+    "hermes-gateways restart work",
+    "hermes-gateways restart --stale",
+)
+def restart(
+    profiles: Names = None,
+    excluded: Except = None,
+    group: Group = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="One after the other, each up before the next; a failure ends it.")
+    ] = False,
+    start_stopped: Annotated[bool, typer.Option("--start-stopped", help="Start those that do not run, too.")] = False,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),
+    ] = False,
+    owner: Owner = None,
+    on_conflict: OnConflict = "mask",
+    jobs: Jobs = None,
+    stagger: Stagger = None,
+    timeout: Timeout = SETTLE,
+    force: Force = False,
+    dry_run: DryRun = False,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Restart the gateways that run, all at once."""
+    session = FleetSession(home, json, manager_option=manager)
+
+    def body() -> Answer:
+        if stale and start_stopped:
+            raise UsageProblem(
+                "--stale is for gateways that run, --start-stopped for the others: say one of them",
+                target="--stale",
+                hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
+            )
+        return act.on(profiles or (), excluded or (), group)
+
+    pace = Pace(jobs=jobs, rolling=rolling, settle=timeout)
+    act = Act(
+        session, Verb.RESTART, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run,
+        start_stopped=start_stopped, only_old_code=stale,
+    )  # fmt: skip
+    run(("restart",), session, body)

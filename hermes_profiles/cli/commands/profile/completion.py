@@ -1,0 +1,67 @@
+"""completion: print the script that makes a shell complete the words of both programs."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from hermes_profiles.cli.framework.examples import examples
+from hermes_profiles.cli.framework.options import Json
+from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.operations.context import Answer, Session, run
+
+# Where a wheel has the scripts of completions/, ready to be printed.
+_SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "scripts")
+_PROGRAMS = ("hermes-profiles", "hermes-gateways")
+SHELLS = ("bash", "zsh", "fish")
+
+
+@examples(
+    "hermes-profiles completion bash",
+    "hermes-profiles completion zsh",
+    "hermes-profiles completion fish",
+)
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Your shell.")], json: Json = False
+) -> None:
+    """Print the completion script of both programs for a shell.
+
+    bash: have `eval "$(hermes-profiles completion bash)"` in ~/.bashrc. zsh: write it to a file `_hermes-profiles` in a
+    folder of $fpath. fish: write it to `hermes-profiles.fish` and `hermes-gateways.fish` in ~/.config/fish/completions.
+    """
+    session = Session(None, json)
+
+    def body() -> Answer:
+        if shell not in SHELLS:
+            raise UsageProblem(
+                f"no completion for {shell!r}", target=shell, code="no-such-shell",
+                hint=f"there is one for each of {', '.join(SHELLS)}: `hermes-profiles completion bash`",
+            )  # fmt: skip
+        text = _script(shell)
+        return Answer(Result(("completion",), {"shell": shell, "script": text}), text.splitlines)
+
+    run(("completion",), session, body)
+
+
+def _script(shell: str) -> str:
+    """Return the script of both programs: as it was shipped, or made now where the package was not built."""
+    from hermes_profiles.cli.completion import scripts
+
+    shipped = [_read(scripts.FILES[shell].format(program)) for program in _PROGRAMS]
+    if all(shipped):
+        first, second = shipped
+    else:
+        from hermes_profiles.cli.completion import command_tree
+
+        first, second = (scripts.script(shell, program) for program in command_tree.programs())
+    return scripts.both(shell, (first, second))
+
+
+def _read(name: str) -> str:
+    try:
+        with open(os.path.join(_SHIPPED, name), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,192 @@
+"""diff and sync: what two profiles do not have in common, and carrying named settings from one to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.examples import examples
+from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.documents.yaml.paths import split_paths
+from hermes_profiles.documents.yaml.value import Value, plain
+from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
+from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.operations.apply import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.team_warnings import sync_warnings
+from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.settings.changes import SyncChange
+from hermes_profiles.settings.diff import Difference, compare
+from hermes_profiles.settings.files import checked_variable
+from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
+
+ALL = "all"
+
+
+@examples(
+    "hermes-profiles diff default work",
+    "hermes-profiles diff default work --json",
+)
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="Name of a profile.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Name of the other one.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 3 when they differ in anything but their identities.")
+    ] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show the settings, variables, skills and persona in which two profiles differ. Values of secrets stay hidden."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        one, other = check_existing_name(a), check_existing_name(b)
+        if one == other:
+            raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
+        found = compare(session.layout, one, other, session.catalog)
+        rows = [_row(each) for each in found.differences]
+        data: dict[str, Any] = {
+            "a": one, "b": other,
+            "only_a": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_b],
+            "only_b": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_a],
+            "differ": [row for row, each in zip(rows, found.differences, strict=True) if each.in_a and each.in_b],
+        }  # fmt: skip
+        matters = any(not each.role.is_identity for each in found.differences)
+        code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
+        warnings = [*found.warnings, *session.problems]
+
+        def text() -> list[str]:
+            cells = [(each.place, each.key, *_cells(each), _remark(each)) for each in found.differences]
+            return output.table(("where", "what", one, other, ""), cells) if cells else [f"{one} and {other} are alike"]
+
+        return Answer(Result(("diff",), data, warnings, exit_code=code), text)
+
+    run(("diff",), session, body)
+
+
+def _row(each: Difference) -> dict[str, Any]:
+    return {
+        "place": each.place, "key": each.key, "a": plain(each.a) if each.a else None,
+        "b": plain(each.b) if each.b else None, "secret": each.hidden, "identity": each.role.is_identity,
+        "class": str(each.role.key_class) if each.role.key_class else None, "channel": each.role.channel,
+    }  # fmt: skip
+
+
+def _cells(each: Difference) -> tuple[str, str]:
+    def cell(is_there: bool, value: Value | None) -> str:
+        if not is_there:
+            return "-"
+        return one_line(value) if value is not None else HIDDEN
+
+    return cell(each.in_a, each.a), cell(each.in_b, each.b)
+
+
+def _remark(each: Difference) -> str:
+    if each.role.is_identity:
+        return f"identity of {each.role.channel or 'the gateway'}"
+    return "another value" if each.hidden and each.in_a and each.in_b else ""
+
+
+@examples(
+    "hermes-profiles sync --from default --to work --keys model.default,model.provider --dry-run",
+    "hermes-profiles sync --from default --to all --keys model",
+    "hermes-profiles sync --from default --to work --env OPENAI_API_KEY",
+)
+def sync(
+    source: Annotated[str, typer.Option("--from", metavar="PROFILE", help="Profile whose settings are taken.")],
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to", metavar="PROFILES", help="Profiles that get them, with commas between; `all` are all others."
+        ),
+    ],
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keys", metavar="PATHS", help="Settings of config.yaml, with commas between, and all below them."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", metavar="NAMES", help="Variables of .env, with commas between.")
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Take out what a target has below the keys and the source has not.")
+    ] = False,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Carry named settings from one profile to others; comments stay, identities never travel. One `undo` for all."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        request = SyncRequest(
+            check_existing_name(source), _targets(session, check_existing_name(source), to),
+            tuple(split_paths(keys or ())), tuple(checked_variable(name) for name in _words(env or ())), exact,
+        )  # fmt: skip
+        if not request.keys and not request.names:
+            raise UsageProblem(
+                "nothing was named to carry over", target="--keys",
+                hint=f"say `--keys model.default` or `--env OPENAI_API_KEY`; see `hermes-profiles diff "
+                f"{request.source} {request.targets[0]}`",
+            )  # fmt: skip
+        warnings = session.recover(dry_run=dry_run)
+        found = plan_sync(session.layout, request, session.catalog)
+        warnings += sync_warnings(session, request.source, found.targets)
+        data: dict[str, Any] = {
+            "source": request.source,
+            "targets": [_target_row(each, dry_run=dry_run) for each in found.targets],
+        }
+        carry_out(session, found.plan, data, dry_run=dry_run)
+
+        def text() -> Iterable[str]:
+            for each in found.targets:
+                yield from _target_lines(each)
+            yield from closing_lines(data, [each.profile for each in found.targets if each.steps])
+
+        return Answer(Result(("sync",), data, [*warnings, *found.warnings, *session.problems]), text)
+
+    run(("sync",), session, body)
+
+
+def _words(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(word.strip() for text in texts for word in text.split(",") if word.strip()))
+
+
+def _targets(session: Session, source: str, given: list[str]) -> tuple[str, ...]:
+    """Return the names of the targets. Raises UsageProblem for none, or for the source itself; NotFound."""
+    words = _words(given)
+    if ALL in words:
+        names = tuple(name for name in profile_names(session.layout) if name != source)
+    else:
+        names = tuple(dict.fromkeys(check_existing_name(word) for word in words))
+    if not names or source in names:
+        why = f"{source} is source and target at once" if names else "no profile was named that gets the settings"
+        raise UsageProblem(why, target="--to", hint="name others after --to; see `hermes-profiles list`")
+    for name in names:
+        require(session.layout, name)
+    return names
+
+
+def _target_row(target: TargetSync, *, dry_run: bool) -> dict[str, Any]:
+    outcome = "same" if not target.steps else "would-change" if dry_run else "synced"
+    return {
+        "profile": target.profile, "outcome": outcome,
+        "changes": [change_row(each) for each in target.changes],
+    }  # fmt: skip
+
+
+def _target_lines(target: TargetSync) -> Iterator[str]:
+    yield f"{target.profile}: {'the same already' if not target.steps else ''}".rstrip()
+    width = max((len(each.key) for each in target.changes), default=0)
+    for each in target.changes:
+        yield f"  {each.key.ljust(width)}  {_words_of(each)}"
+
+
+def _words_of(change: SyncChange) -> str:
+    if change.action == "keep":
+        return "stays, though the source has it not (--exact takes it out)"
+    return change_words(change)

@@ -1,0 +1,71 @@
+"""doctor: what is wrong with the profiles of a root, and its mending."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hermes_profiles.cli.framework.examples import examples
+from hermes_profiles.cli.framework.fleet_options import ManagerName
+from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.render.doctor import check_lines, report_lines
+from hermes_profiles.doctor.registry import CHECKS
+from hermes_profiles.doctor.runner import choose
+from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.context import Answer, run
+from hermes_profiles.operations.doctor import Diagnosis
+from hermes_profiles.operations.fleet_context import FleetSession
+
+Checks = list[str] | None
+
+
+@examples(
+    "hermes-profiles doctor",
+    "hermes-profiles doctor work",
+    "hermes-profiles doctor --fix --dry-run",
+    "hermes-profiles doctor --only conflicts --json",
+)
+def doctor(
+    profiles: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROFILE]...", help="Look only at what concerns these profiles (default: all)."),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely; `undo` takes it back.")] = False,
+    only: Annotated[
+        Checks, typer.Option("--only", metavar="ID", help="Only this check, or family of checks (repeatable).")
+    ] = None,
+    skip: Annotated[
+        Checks, typer.Option("--skip", metavar="ID", help="Not this check, or family of checks (repeatable).")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 for warnings, too.")] = False,
+    list_them: Annotated[bool, typer.Option("--list", help="List the checks instead.")] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    manager: ManagerName = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and
+    gateways that are not what they seem. Exit 3 when errors are found."""
+    session = FleetSession(home, json, manager_option=manager)
+
+    def body() -> Answer:
+        checks = choose(CHECKS, only or (), skip or ())
+        if list_them:
+            rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
+            return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
+        diagnosis = Diagnosis(session, checks, profiles or ())
+        result = diagnosis.mend(yes=yes, dry_run=dry_run) if fix else diagnosis.look()
+        result.exit_code = diagnosis.exit_code(result, strict=strict)
+        data: dict[str, Any] = result.data
+        titles = {each.id: each.title for each in checks}
+        choice = [
+            word
+            for option, ids in (("--only", only), ("--skip", skip))
+            for each in ids or ()
+            for word in (option, each)
+        ]
+        return Answer(result, lambda: report_lines(data, titles, profiles or (), home, choice))
+
+    run(("doctor",), session, body)

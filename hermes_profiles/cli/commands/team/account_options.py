@@ -1,0 +1,168 @@
+"""The account of a member as a person gives it: secrets at a prompt or through standard input, never as words."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from hermes_profiles.changes.apply import utc_now
+from hermes_profiles.changes.journal import iso
+from hermes_profiles.cli.framework.prompt import read_value
+from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
+from hermes_profiles.credentials.channel_settings import account_id
+from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.model.errors import DocumentError, UsageProblem
+from hermes_profiles.model.secret import Secret
+from hermes_profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
+from hermes_profiles.teams.model import Team
+
+_PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
+
+
+class AccountWords(NamedTuple):
+    """What the words of the command say of an account; `none`: it comes later."""
+
+    id: str | None = None
+    base_url: str | None = None
+    user: str | None = None
+    allow: str | None = None
+    none: bool = False
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Return who may talk, as `--allow` lists them."""
+        return tuple(self.allow.split(",")) if self.allow is not None else ()
+
+
+def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -> Account | None:
+    """Return the account that a member gets, None when it gets none now.
+
+    Raises UsageProblem for words that do not fit the team's channel, and when what was typed is no account.
+    """
+    _check_words(team, words)
+    if words.allow is not None and team.channel not in catalog.channels_of(callers_name(team.channel)):
+        raise UsageProblem(
+            f"nobody is let in by a list on {team.channel}", target="--allow", code="bad-allow",
+            hint=f"leave --allow out; see what {team.channel} knows with `hermes-profiles catalog {team.channel}`",
+        )  # fmt: skip
+    if words.none:
+        return None
+    if team.channel == WEIXIN:
+        return _weixin(who, words) if words.id is not None else None
+    channel = catalog.channels[team.channel]
+    values = _asked(team, channel, who) if sys.stdin.isatty() else _piped(team, who, catalog)
+    if not values:
+        return None
+    _check_complete(channel, values)
+    name = account_id(channel, lambda variable: values.get(variable, ""))
+    variables = {variable: Secret(value) for variable, value in values.items()}
+    return Account(team.channel, name, variables, words.allowed)
+
+
+def _check_words(team: Team, words: AccountWords) -> None:
+    of_weixin = {"--account-id": words.id, "--base-url": words.base_url, "--user": words.user}
+    given = [option for option, value in of_weixin.items() if value is not None]
+    if given and team.channel != WEIXIN:
+        raise UsageProblem(
+            f"{given[0]} is for weixin; the team {team.name} is on {team.channel}", target=given[0],
+            hint="leave it out: the variables of the account are asked for, or read from standard input",
+        )  # fmt: skip
+    if given and (words.none or words.id is None):
+        raise UsageProblem(
+            f"{given[0]} and --no-account exclude each other" if words.none else f"{given[0]} without --account-id",
+            target=given[0], hint="say `--account-id ID`, and give the token at the prompt or through standard input",
+        )  # fmt: skip
+    if words.base_url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", words.base_url):
+        raise UsageProblem(
+            "--base-url is no address", target="--base-url", hint="it begins with https://, as WeChat gave it"
+        )
+
+
+def _weixin(who: str, words: AccountWords) -> Account:
+    name = (words.id or "").strip()
+    hint = "in a script pipe it in: `hermes-profiles team add MEMBER --team TEAM --account-id ID < FILE`"
+    token = read_value(f"token of the WeChat account {shortened(name)} for {who}", secret=True, hint=hint).strip()
+    variables = {"WEIXIN_TOKEN": Secret(token)}
+    if words.base_url is not None:
+        variables["WEIXIN_BASE_URL"] = Secret(words.base_url)
+    return Account(WEIXIN, name, variables, words.allowed, (words.user or "").strip(), iso(utc_now()))
+
+
+def _wanted(channel: Channel) -> tuple[str, ...]:
+    """Return the variables without which an account of a channel is none."""
+    switches = sorted(channel.enable_sets[0]) if channel.enable_sets else []
+    parties = channel.lock_identity[0] if channel.lock_identity else ()
+    return tuple(dict.fromkeys((*switches, *parties)))
+
+
+def _asked(team: Team, channel: Channel, who: str) -> dict[str, str]:
+    """Return what a person types; nothing at the first question is no account."""
+    import getpass
+
+    secrets = {fact.name for fact in channel.keys if fact.secret}
+    values: dict[str, str] = {}
+    for name in _wanted(channel):
+        if name in secrets:
+            text = getpass.getpass(f"{name} of {who}: ")
+        else:
+            text = read_value(f"{name} of {who}", secret=False, hint=_how(team, who)) if values else _first(name, who)
+        if not text.strip() and not values:
+            return {}
+        values[name] = text.strip()
+    return values
+
+
+def _first(name: str, who: str) -> str:
+    from hermes_profiles.cli.framework import output
+
+    return output.ask(f"{name} of {who} (nothing for no account yet): ")
+
+
+def _piped(team: Team, who: str, catalog: Catalog) -> dict[str, str]:
+    """Return the NAME=VALUE lines of standard input. A line that is none is named by its number: it may be a secret."""
+    text = sys.stdin.read(1024 * 1024)
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#") and not _PAIR.match(line):
+            raise UsageProblem(
+                f"line {number} of standard input is no NAME=VALUE",
+                target=who,
+                code="bad-account",
+                hint=_how(team, who),
+            )
+    try:
+        document = EnvDocument.parse(text.encode(), path="standard input", known_keys=catalog.known_names)
+    except DocumentError as error:
+        raise UsageProblem(
+            f"standard input: {error.reason}", target=who, code="bad-account", hint=_how(team, who)
+        ) from None
+    values = {name: value.strip() for name, value in document.environment().items() if value.strip()}
+    for name in values:
+        if team.channel not in catalog.channels_of(name):
+            raise UsageProblem(
+                f"{name} is no variable of {team.channel}", target=name, code="bad-account",
+                hint=f"see those there are with `hermes-profiles catalog {team.channel}`",
+            )  # fmt: skip
+    return values
+
+
+def _how(team: Team, who: str) -> str:
+    later = f"`hermes-profiles team add {who} --team {team.name} --no-account`"
+    return f"pipe in NAME=VALUE lines, or leave the account for later: {later}"
+
+
+def _check_complete(channel: Channel, values: Mapping[str, str]) -> None:
+    missing = next(_missing(channel, values), ())
+    if missing:
+        raise UsageProblem(
+            f"an account of {channel.name} needs {' and '.join(missing)} too", target=missing[0], code="bad-account",
+            hint=f"see what it takes with `hermes-profiles catalog {channel.name}`",
+        )  # fmt: skip
+
+
+def _missing(channel: Channel, values: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    for alternatives in (channel.enable_sets, channel.lock_identity):
+        left = [tuple(name for name in sorted(names) if not values.get(name)) for names in alternatives]
+        if left and all(left):
+            yield min(left, key=len)

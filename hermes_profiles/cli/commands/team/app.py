@@ -1,0 +1,144 @@
+"""team: profiles that share what one of them can do, each with an account of its own on one channel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hermes_profiles.cli.framework.examples import epilog, examples
+from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.render.team import list_lines, show_lines, team_row
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.model.errors import Problem, Result, UsageProblem
+from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
+from hermes_profiles.operations.add_members import made
+from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.teams.account_holders import account_held
+from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.create import NewMember
+from hermes_profiles.teams.model import Team, check_team_name, read_teams
+from hermes_profiles.teams.shares import DEFAULT_SHARES, check_shares
+
+from .add import add
+from .import_accounts import bring_in
+from .remove import remove
+from .run_mode import run_mode
+from .sync import check, sync
+
+TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
+
+
+@examples(
+    "hermes-profiles team create weixin --members anna,bob",
+    "hermes-profiles team create sales --lead work --channel telegram --members eva",
+    "hermes-profiles team create weixin --members anna --share skills,persona --dry-run",
+)
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the new team.")],
+    lead: Annotated[str, typer.Option("--lead", metavar="PROFILE", help="The profile whose pool is shared.")] = DEFAULT,
+    channel: Annotated[
+        str, typer.Option("--channel", metavar="CHANNEL", help="The channel on which each member has an account.")
+    ] = WEIXIN,
+    members: Annotated[
+        str | None, typer.Option("--members", metavar="NAMES", help="Profiles to make, with commas between them.")
+    ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            "--share",
+            metavar="PARTS",
+            help="What is shared: some of skills, persona, plugins, knowledge, config, keys, memory; or none. "
+            "Without it: skills,persona,config,keys.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make a team: light profiles that live on the pool of their lead, each to get an account of its own.
+
+    Skills, persona and plugins are links to the lead's; settings and keys are copies that `team sync` keeps the same.
+    An identity never travels.
+    """
+    session = Session(home, json)
+
+    def body() -> Answer:
+        shares = check_shares(share) if share is not None else DEFAULT_SHARES
+        team = Team(check_team_name(name), check_existing_name(lead), normalize(channel), shares, ())
+        new = [NewMember(each) for each in _listed(members)]
+        warnings = session.recover(dry_run=dry_run)
+        return made(session, team, new, ("team", "create"), warnings, define=True, dry_run=dry_run)
+
+    run(("team", "create"), session, body)
+
+
+def _listed(members: str | None) -> list[str]:
+    names = [name.strip() for name in (members or "").split(",")]
+    if members is not None and not all(names):
+        raise UsageProblem(
+            "a name is missing between two commas", target="--members", code="bad-name",
+            hint="say `--members ann,bob`, without blanks",
+        )  # fmt: skip
+    return names if members is not None else []
+
+
+@examples("hermes-profiles team list", "hermes-profiles team list --json")
+def list_teams(home: Home = None, json: Json = False) -> None:
+    """List the teams: who leads them, on which channel, and who is in them."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        rows = [team_row(team) for team in read_teams(session.layout).by_name.values()]
+        return Answer(Result(("team", "list"), {"teams": rows}), lambda: list_lines(rows))
+
+    run(("team", "list"), session, body)
+
+
+@examples("hermes-profiles team show weixin", "hermes-profiles team show weixin --json")
+def show(team: TeamName, home: Home = None, json: Json = False) -> None:
+    """Show a team: what it shares, and each member with its account, shortened."""
+    session = Session(home, json)
+
+    def body() -> Answer:
+        teams = read_teams(session.layout)
+        found = teams.require(team)
+        rows = []
+        for member in found.members:
+            about = read_sections(session.layout.home(member) / META, ("description",))
+            rows.append({
+                "profile": member, "account": _account_of(session, member, found.channel, session.catalog),
+                "own": list(teams.memberships[member].own), "carried": list(teams.memberships[member].env),
+                "description": str(about.get("description") or "").strip(),
+            })  # fmt: skip
+        data = {"team": team_row(found), "members": rows}
+        warnings = list(session.problems)
+        if not found.lead:
+            warnings.append(Problem(
+                "no-lead", f"no profile leads the team {found.name} any more", found.name,
+                "bring its lead back with `hermes-profiles restore`, or look at `hermes-profiles trash list`",
+            ))  # fmt: skip
+        return Answer(Result(("team", "show"), data, warnings), lambda: show_lines(data))
+
+    run(("team", "show"), session, body)
+
+
+def _account_of(session: Session, member: str, channel: str, catalog: Catalog) -> str | None:
+    if channel not in catalog.channels:
+        return None
+    return shortened(account_held(session.layout, member, channel, catalog)) or None
+
+
+app = typer.Typer(
+    help="Teams: profiles that share what one of them can do, each with its own account.", rich_markup_mode=None
+)
+app.command("create", epilog=epilog(create))(create)
+app.command("list", epilog=epilog(list_teams))(list_teams)
+app.command("show", epilog=epilog(show))(show)
+app.command("remove", epilog=epilog(remove))(remove)
+app.command("add", epilog=epilog(add))(add)
+app.command("import", epilog=epilog(bring_in))(bring_in)
+app.command("sync", epilog=epilog(sync))(sync)
+app.command("check", epilog=epilog(check))(check)
+app.command("run-mode", epilog=epilog(run_mode))(run_mode)

@@ -1,0 +1,264 @@
+"""team add --login: Hermes' own set-up brings a member its account, which is looked at before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hermes_profiles.changes.apply import apply, utc_now
+from hermes_profiles.changes.journal import Journal, iso
+from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.changes.temp_home import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.trash import steps_to_trash_found
+from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.render.team import team_row
+from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.topology import configured
+from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.operations.context import Answer, Session
+from hermes_profiles.operations.hermes_setup import run_setup
+from hermes_profiles.profiles.channels import CONFIG
+from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.teams.accounts import Account, shortened
+from hermes_profiles.teams.login_result import (
+    Holder,
+    Judgement,
+    Kind,
+    Login,
+    changed,
+    for_another,
+    holders_of,
+    judge,
+    picture,
+    read_login,
+)
+from hermes_profiles.teams.model import Team
+
+from .account_options import AccountWords
+
+
+class LoggedIn(NamedTuple):
+    """`account` is for `member`: the one the login was meant for, or, if the person said so, the one who has it."""
+
+    member: str
+    account: Account
+    warnings: tuple[Problem, ...]
+
+
+def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) -> None:
+    """Raise UsageProblem for words that a login leaves no room for, Refused without a terminal."""
+    given = {"--account-id": words.id, "--base-url": words.base_url, "--user": words.user}
+    extra = next((option for option, value in given.items() if value is not None), "--no-account" if words.none else "")
+    if extra:
+        raise UsageProblem(
+            f"--login and {extra} exclude each other", target=extra,
+            hint=f"the login brings all there is to an account: `hermes-profiles team add {member} --login`",
+        )  # fmt: skip
+    if not dry_run and not output.is_interactive():
+        raise Refused(
+            f"the login of {member} needs a terminal: somebody scans a code, or answers", target=member,
+            code="no-terminal",
+            hint=f"run `hermes-profiles team add {member} --team {team.name} --login` in one; an account that is there "
+            f"already comes in with `hermes-profiles team add {member} --team {team.name} --account-id ID < FILE`",
+        )  # fmt: skip
+
+
+@contextmanager
+def logged_in(session: Session, team: Team, member: str, words: AccountWords, catalog: Catalog) -> Iterator[LoggedIn]:
+    """Run the set-up of the team's channel for a member in a home of its own, and yield what it brought.
+
+    No profile changes meanwhile. What is not taken goes to the trash. Raises Refused for an account that another
+    profile has, and when the person does not agree; Failed when there was no login; KeyboardInterrupt for Ctrl-C.
+    """
+    with errand(session.layout, member) as place:
+        work = _Work(session, team, member, catalog, place)
+        warnings = [*work.put_away_former()]
+        make_scratch(place)
+        profiles = profile_names(session.layout)
+        before = picture(session.layout, profiles)
+        output.note(f"Hermes' own set-up of {team.channel} for {member}; Ctrl-C ends it, and {member} stays as it is")
+        like = member if member in profiles else team.lead
+        code, pressed = run_setup(
+            session.layout, session.environment, channel=team.channel, like=like, member=member, place=place,
+            catalog=catalog,
+        )  # fmt: skip
+        login = read_login(place, team.channel, catalog)
+        warnings += _meanwhile(changed(before, picture(session.layout, profiles)))
+        account = work.account_of(login, code, pressed=pressed)
+        if words.allowed:
+            account = account._replace(allowed=words.allowed, policies={**account.policies, "dm_policy": "allowlist"})
+        holders = list(holders_of(session.layout, profiles, team.channel, catalog))
+        verdict = judge(member, account, holders, catalog)
+        target = work.agreed(login, account, verdict)
+        if target != member:
+            account = for_another(account, session.layout, target, catalog)
+        yield LoggedIn(target, account, (*warnings, *_policy_warnings(session, target, account, login)))
+
+
+class _Work:
+    """One login: what is asked, and what becomes of a login that is not taken."""
+
+    def __init__(self, session: Session, team: Team, member: str, catalog: Catalog, place: Path) -> None:
+        self._session = session
+        self._team = team
+        self._member = member
+        self._catalog = catalog
+        self._place = place
+
+    def put_away_former(self) -> Iterator[Problem]:
+        """Put away what a run that was killed has left, and yield a warning that says so."""
+        if not self._place.is_dir():
+            return
+        login = read_login(self._place, self._team.channel, self._catalog)
+        where = self._put_away(login, self._keeper(""), "a login that did not come to its end")
+        if where:
+            yield Problem(
+                "left-over", f"a login of {self._member} that did not come to its end is in the trash now: {where}",
+                self._member, f"see what is there with `hermes-profiles trash list`; `hermes-profiles restore {where}` "
+                "takes it back",
+            )  # fmt: skip
+
+    def account_of(self, login: Login, code: int, *, pressed: bool) -> Account:
+        """Return the account of a login that came to its end."""
+        member, where = self._member, ""
+        if login.account is not None and login.is_whole and not pressed:
+            return login.account
+        if login.account is not None:
+            where = self._put_away(login, self._keeper(""), "a login that did not come to its end")
+        clear_scratch(self._place)
+        if pressed:
+            if where:
+                output.note(f"the login is in the trash: {where}")
+            raise KeyboardInterrupt
+        how = f"exit {code}" if code >= 0 else f"signal {-code}"
+        kept = f"; what was scanned is in the trash: {where}" if where else ""
+        raise Failed(
+            f"the set-up of {self._team.channel} ended without a login ({how}), {member} is as it was{kept}",
+            target=member, code="no-login",
+            hint=f"try again: `hermes-profiles team add {member} --team {self._team.name} --login`",
+        )  # fmt: skip
+
+    def agreed(self, login: Login, account: Account, verdict: Judgement) -> str:
+        """Return the profile that gets the account: where it is not plain, whoever the person at the terminal says."""
+        kind, holder = verdict
+        new, channel = shortened(account.id), self._team.channel
+        if holder is None or kind is Kind.NEW:
+            return self._member
+        if kind is Kind.RENEWED:
+            output.note(f"the login renews the account of {self._member}: {new}")
+            return self._member
+        if kind is Kind.REPLACES:
+            question = (
+                f"{self._member} answers for {shortened(holder.account)} now, the login is {new}, another account"
+            )
+            if self._says(login, f"{question}; type {self._member!r} to put it in its place: ") == self._member:
+                return self._member
+            raise self._refused(login, f"{question}: not confirmed", "not-confirmed", self._member)
+        is_member = holder.profile in self._team.members
+        what = _whose(verdict.kind, holder, new, channel)
+        question = f"{what}; type {holder.profile!r} to give it to {holder.profile}: "
+        if is_member and self._says(login, question) == holder.profile:
+            return holder.profile
+        raise self._refused(login, f"{what}; {self._member} does not get it", "account-taken", holder.profile)
+
+    def _says(self, login: Login, question: str) -> str:
+        try:
+            return output.ask(question)
+        except KeyboardInterrupt:
+            where = self._put_away(login, self._keeper(""), "a login that was not taken")
+            clear_scratch(self._place)
+            output.note(f"the login is in the trash: {where}")
+            raise
+
+    def _keeper(self, otherwise: str) -> str:
+        """Return the profile that a login in the trash is kept for: the member, where there is one."""
+        return self._member if self._member in profile_names(self._session.layout) else otherwise or self._team.lead
+
+    def _refused(self, login: Login, message: str, code: str, about: str) -> Refused:
+        where = self._put_away(login, self._keeper(about), "a login that was not taken")
+        clear_scratch(self._place)
+        again = f"`hermes-profiles team add {about} --team {self._team.name} --login`"
+        if about not in self._team.members and about != self._member:
+            again = f"`hermes -p {about} gateway setup`"
+        hint = f"a scan for {about} gives it an account that holds: {again}"
+        if code == "not-confirmed":
+            hint = (
+                f"another member for another account: `hermes-profiles team add NAME --team {self._team.name} --login`"
+            )
+        kept = f"; it is in the trash: {where}" if where else ""
+        return Refused(f"{message}{kept}", target=about, code=code, hint=hint)
+
+    def _put_away(self, login: Login, profile: str, reason: str) -> str:
+        """Move the files of a login to the trash and return the id of the entry, "" when there are none."""
+        if not login.files:
+            return ""
+        layout, now = self._session.layout, utc_now()
+        trash_id = Journal(layout.state).fresh_id(now)
+        steps = steps_to_trash_found(
+            layout, profile, login.files, trash_id=trash_id, deleted_at=iso(now), reason=f"{reason}: {self._member}"
+        )
+        command = ("team", "add", self._team.name, self._member, "--login")
+        apply(ChangePlan(command, f"put away {reason} of {self._member}", steps, profiles=(profile,)), layout=layout)
+        return f"{trash_id}-{profile}"
+
+
+def _whose(kind: Kind, holder: Holder, new: str, channel: str) -> str:
+    who = holder.profile
+    if kind is Kind.ACCOUNT_OF_ANOTHER:
+        return f"the login is the {channel} account of {who}, {new}: the token that {who} has may hold no longer"
+    return (
+        f"whoever scanned is the person behind the {channel} account of {who}, {shortened(holder.account)}: that one "
+        f"may have ended with it, and {new} is the one that holds"
+    )
+
+
+def would_log_in(session: Session, team: Team, member: str, warnings: list[Problem]) -> Answer:
+    """Return what a login would do: nobody can say beforehand whose account it brings."""
+    row: dict[str, Any] = {
+        "profile": member, "path": str(session.layout.home(member)), "account": None, "replaced": None, "own": [],
+        "changes": [], "to_trash": [],
+    }  # fmt: skip
+    data = {"team": team_row(team), "members": [row], "next_steps": [], "changed": False, "dry_run": True}
+    lines = (
+        f"Hermes' own set-up of {team.channel} would run for {member}, in a home of its own; the account it brings "
+        f"would be {member}'s if no other profile has it",
+        "dry run: nothing was changed",
+    )
+    return Answer(Result(("team", "add"), data, warnings), lambda: lines)
+
+
+def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:
+    for profile, path in found:
+        yield Problem(
+            "changed-meanwhile", f"{path} of {profile} changed while the set-up ran, by another program", profile,
+            f"see whether it is well: `hermes-profiles doctor {profile}`",
+        )  # fmt: skip
+
+
+def _policy_warnings(session: Session, member: str, account: Account, login: Login) -> Iterator[Problem]:
+    """Yield what a person should know of who gets in."""
+    policy = account.policies.get("dm_policy", "")
+    hint = f"say who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"
+    if policy == "open":
+        yield Problem("open-policy", f"everybody who writes to {member} is answered, at your expense", member, hint)
+    if policy == "pairing" and _is_multiplexed(session):
+        yield Problem(
+            "no-pairing", f"whoever writes to {member} gets a code that nobody can approve: Hermes 0.19.0 looks for it "
+            "elsewhere while one gateway serves all", member, hint,
+        )  # fmt: skip
+    if login.other:
+        yield Problem(
+            "left-out",
+            f"the set-up also set {', '.join(login.other)}: no part of an account, so it was left out",
+            member,
+        )
+
+
+def _is_multiplexed(session: Session) -> bool:
+    files = HomeFiles(session.layout.home(DEFAULT), session.catalog.known_names)
+    config = files.sections(CONFIG, ("gateway", "multiplex_profiles"))
+    return bool(configured(config, files.environment()))

@@ -1,0 +1,1 @@
+"""Shell completion: the command tree, candidates, scripts."""

@@ -1,0 +1,28 @@
+"""The completion scripts of the shells, made from the tree of commands (command_tree.py).
+
+Words that never change stand in the script; what only the disk knows is asked by `PROGRAM __complete` (candidates.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hermes_profiles.cli.completion.bash import script as bash
+from hermes_profiles.cli.completion.command_tree import Command
+from hermes_profiles.cli.completion.fish import script as fish
+from hermes_profiles.cli.completion.zsh import script as zsh
+
+# How a script is called where a shell looks for it by itself.
+FILES = {"bash": "{}.bash", "zsh": "_{}", "fish": "{}.fish"}
+_SCRIPTS: dict[str, Callable[[Command], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+
+
+def script(shell: str, program: Command) -> str:
+    """Return the completion script of one program for `bash`, `zsh` or `fish`."""
+    return _SCRIPTS[shell](program)
+
+
+def both(shell: str, scripts: tuple[str, str]) -> str:
+    """Return one text of the scripts of both programs. zsh reads in its first line whom it is for."""
+    text = "\n".join(scripts)
+    return text.replace("#compdef hermes-profiles\n", "#compdef hermes-profiles hermes-gateways\n", 1)

@@ -1,0 +1,1 @@
+"""Parts that every command uses: the Typer app, options, output, exit."""

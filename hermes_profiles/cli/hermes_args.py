@@ -1,0 +1,292 @@
+"""Words typed to `hermes`, as the shim and the Hermes plugin hand them over: which are ours, and what they mean.
+
+Source: Hermes 0.19.0 `hermes_cli/main.py` (`_apply_profile_override`: the first `-p NAME` anywhere before `--` is the
+profile, and is taken out) and `hermes_cli/subcommands/{profile,doctor}.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from hermes_profiles.model.errors import ExitCode, Problem, Result
+
+# Options of Hermes that take a value: what follows them is no `-p`.
+_TAKE_VALUE = frozenset(
+    ("-z", "--oneshot", "-m", "--model", "--provider", "-t", "--toolsets", "-r", "--resume", "-s", "--skills",
+        "--usage-file")
+)  # fmt: skip
+_MAY_TAKE_VALUE = frozenset(("-c", "--continue"))
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+# `hermes profile …` of 0.19.0 that we have, too, with its long options: it takes any clear beginning of one.
+SHARED: Mapping[str, tuple[str, ...]] = {
+    "list": (),
+    "use": (),
+    "create": ("--clone", "--clone-all", "--clone-from", "--no-alias", "--no-skills", "--description"),
+    "delete": ("--yes",),
+    "show": (),
+    "alias": ("--remove", "--name"),
+    "rename": (),
+}
+_CLONES = ("--clone", "--clone-all", "--all", "--clone-from")
+
+
+class Choice(NamedTuple):
+    """Who gets which words. `program`: `hermes`, `doctor` (both, one after the other), `profiles` or `gateways`;
+    `problem`: why none does; `note`: what is to be said on stderr first; `must_exist`: a profile that must be there."""
+
+    program: str
+    words: tuple[str, ...]
+    note: str | None = None
+    must_exist: str | None = None
+    problem: Problem | None = None
+
+
+def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] | None:
+    """Return the profile that Hermes would take from its words, and the others; None when it would take these words
+    amiss, so that only itself can say how."""
+    index = 0
+    while index < len(words) and words[index] != "--":
+        word = words[index]
+        following = words[index + 1] if index + 1 < len(words) else None
+        if word in ("-p", "--profile"):
+            if following is None or not _NAME.fullmatch(following):
+                return None
+            return following, (*words[:index], *words[index + 2 :])
+        if word.startswith("--profile="):
+            name = word.partition("=")[2]
+            return (name, (*words[:index], *words[index + 1 :])) if _NAME.fullmatch(name) else None
+        takes = word in _TAKE_VALUE or (word in _MAY_TAKE_VALUE and following is not None and following[:1] != "-")
+        index += 2 if takes and following is not None else 1
+    return None, tuple(words)
+
+
+def choose(words: Sequence[str]) -> Choice:
+    """Return who gets the words of a `hermes` command line, and in which form."""
+    taken = chosen_profile(words)
+    if taken is None or not taken[1]:
+        return Choice("hermes", tuple(words))
+    profile, rest = taken
+    word, more = rest[0], rest[1:]
+    if word == "doctor":
+        given = () if profile is None else (profile,)
+        return Choice("doctor" if set(more) <= {"--fix"} else "hermes", tuple(words), must_exist=(given or (None,))[0])
+    if word == "gateways":
+        return _of_gateways(profile, more)
+    if word == "profiles" or (word == "profile" and more and _is_ours(more[0])):
+        return _of_profiles(words, profile, more, is_hermes_word=word == "profile")
+    return Choice("hermes", tuple(words))
+
+
+def _is_ours(subcommand: str) -> bool:
+    from .profiles import COMMANDS
+
+    return subcommand in COMMANDS
+
+
+def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...], *, is_hermes_word: bool) -> Choice:
+    from .profiles import COMMANDS
+
+    subcommand = more[0] if more else ""
+    if is_hermes_word and subcommand in SHARED:
+        more = _spelled_out(more, SHARED[subcommand])
+    if subcommand == "team" and profile is not None:
+        return Choice("profiles", _of_team(profile, more), must_exist=profile)
+    given = parsed(COMMANDS, subcommand, more[1:])
+    if given is None and is_hermes_word and subcommand in SHARED:
+        note = None
+        if subcommand == "create" and any(word.partition("=")[0] in _CLONES for word in more):
+            note = "Hermes itself gets this, for an option is its alone: its clones share the bots of their source"
+        return Choice("hermes", tuple(words), note)
+    if profile is None or given is None:
+        return Choice("profiles", more)
+    if subcommand == "create" and (given.get("clone_it") or given.get("clone_all")) and not given.get("clone_from"):
+        return Choice("profiles", _with(more, "--clone-from", profile))
+    if subcommand == "explain" and not given.get("profile"):
+        return Choice("profiles", _with(more, "--profile", profile))
+    if "profiles" in given:
+        return _for_profile("profiles", profile, more, given["profiles"])
+    return Choice("profiles", more, must_exist=profile)
+
+
+def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command about teams with the profile it is run for: who leads a new team, or who leaves."""
+    verb, rest = more[1:2], more[2:]
+    given = parsed({"remove": "team.remove:remove"}, verb[0], rest) if verb else None
+    if verb == ("create",) and not any(word.partition("=")[0] == "--lead" for word in rest):
+        return (*more[:2], "--lead", profile, *rest)
+    if given is not None and not given["member"] and not given["everyone"]:
+        return (*more[:2], profile, *rest)
+    return more
+
+
+def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Choice:
+    from .gateways import COMMANDS
+
+    given = parsed(COMMANDS, more[0], more[1:]) if more else None
+    if profile is None or given is None or {"-h", "--help"} & set(more):
+        return Choice("gateways", more)
+    if given.get("group"):
+        return _contradiction(profile, "--group")
+    for name in ("profiles", "profile"):
+        if name in given:
+            named = given[name] or ()
+            return _for_profile("gateways", profile, more, (named,) if isinstance(named, str) else named)
+    return _contradiction(profile, f"`gateways {more[0]}`, which is about the whole machine")
+
+
+def _for_profile(program: str, profile: str, more: tuple[str, ...], named: Sequence[str] | None) -> Choice:
+    """Return the words for one profile; those that name another one besides contradict themselves."""
+    if not named:
+        return Choice(program, (*more, profile), must_exist=profile)
+    if set(named) == {profile}:
+        return Choice(program, more)
+    return _contradiction(profile, ", ".join(named))
+
+
+def _contradiction(profile: str, other: str) -> Choice:
+    problem = Problem(
+        "usage", f"`-p {profile}` and {other} contradict each other", profile, "say only one of the two",
+    )  # fmt: skip
+    return Choice("none", (), problem=problem)
+
+
+def _with(more: tuple[str, ...], *option: str) -> tuple[str, ...]:
+    """Return the words with an option right after the subcommand: what follows `--` would be no option."""
+    return (more[0], *option, *more[1:])
+
+
+def _spelled_out(more: tuple[str, ...], options: Sequence[str]) -> tuple[str, ...]:
+    """Return the words with shortened options of Hermes in full: it takes `--clone-f` for `--clone-from`."""
+    found: list[str] = []
+    for position, word in enumerate(more):
+        name, equals, value = word.partition("=")
+        if name == "--":
+            return (*found, *more[position:])
+        fitting = [option for option in (*options, "--help") if option.startswith(name)]
+        is_short = name.startswith("--") and name not in fitting and len(fitting) == 1
+        found.append(fitting[0] + equals + value if is_short else word)
+    return tuple(found)
+
+
+def parsed(commands: Mapping[str, str], subcommand: str, words: Sequence[str]) -> dict[str, Any] | None:
+    """Return parameter → value as one of our commands would take these words; None when it would not, or when it is no
+    command or a group of them."""
+    if subcommand not in commands:
+        return None
+    import importlib
+
+    import typer
+
+    module, _, function = commands[subcommand].partition(":")
+    target = getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
+    if isinstance(target, typer.Typer):
+        return {}
+    app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+    app.command(subcommand)(target)
+    command: Any = typer.main.get_command(app)
+    context = command.context_class(command, info_name=subcommand, help_option_names=["-h", "--help"])
+    try:
+        given: dict[str, Any] = command.make_parser(context).parse_args(args=list(words))[0]
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error, wherever Typer has it from
+            return None
+        raise
+    return {str(each.name): None for each in command.params} | given
+
+
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Carry out `from-hermes HERMES WORD…`: HERMES is the real one, empty when there is none. Always ends with
+    SystemExit, or in Hermes itself."""
+    hermes, *words = arguments or ("",)
+    choice = choose(words)
+    if choice.note is not None:
+        _say(choice.note)
+    if choice.problem is not None:
+        _refuse(choice.problem, words)
+    if choice.program == "hermes":
+        _become(hermes, choice.words)
+    if choice.must_exist is not None:
+        _require(choice.must_exist, words)
+    if choice.program == "doctor":
+        _examine(hermes, choice)
+    from . import gateways, profiles
+
+    (gateways if choice.program == "gateways" else profiles).run(list(choice.words))
+    raise SystemExit(int(ExitCode.FAILED))  # both end by themselves
+
+
+def _refuse(problem: Problem, words: Sequence[str], code: ExitCode = ExitCode.USAGE) -> NoReturn:
+    from .framework import output
+
+    raise SystemExit(output.deliver(Result((), errors=[problem], exit_code=code), as_json="--json" in words))
+
+
+def _say(text: str) -> None:
+    from .framework import output
+
+    output.note(text)
+
+
+def _require(profile: str, words: Sequence[str]) -> None:
+    from hermes_profiles.model.errors import HermesProfilesError
+    from hermes_profiles.operations.context import Session
+    from hermes_profiles.profiles.listing import require
+
+    try:
+        require(Session().layout, profile)
+    except HermesProfilesError as error:
+        _refuse(error.problem, words, error.exit_code)
+
+
+def _become(hermes: str, words: Sequence[str]) -> NoReturn:
+    """Become the real Hermes. Python ignores two signals, and a program that is started would go on ignoring them."""
+    import signal
+
+    if not hermes:
+        _no_hermes()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        os.execv(hermes, [hermes, *words])  # noqa: S606  (that is what it is for)
+    except OSError as error:
+        _cannot_run(hermes, error)
+
+
+def _cannot_run(hermes: str, error: OSError) -> NoReturn:
+    _say(f"{hermes}: {(error.strerror or '').lower()}")
+    raise SystemExit(126) from None
+
+
+def _no_hermes() -> NoReturn:
+    _say("hermes: there is no other hermes on PATH")
+    raise SystemExit(127)
+
+
+def _examine(hermes: str, choice: Choice) -> NoReturn:
+    """Have Hermes' own doctor look, then ours. Its exit code counts where it is not 0."""
+    if not hermes:
+        _no_hermes()
+    from hermes_profiles.operations.foreground import in_foreground
+
+    try:
+        code, pressed = in_foreground([hermes, *choice.words])
+    except OSError as error:
+        _cannot_run(hermes, error)
+    code = int(ExitCode.INTERRUPTED) if pressed else code if code >= 0 else 128 - code
+    if code not in (0, 1):  # ended by a signal, or it did not take the words
+        raise SystemExit(code)
+    from . import profiles
+    from .framework import output
+
+    output.write_lines(["", "Between profiles (hermes-profiles doctor):"])
+    try:
+        profiles.run(["doctor", *([choice.must_exist] if choice.must_exist else [])])
+    except SystemExit as end:
+        raise SystemExit(code or end.code) from None
+    raise SystemExit(int(ExitCode.FAILED))

@@ -1,0 +1,1 @@
+"""Result data to lines of text."""

@@ -1,0 +1,87 @@
+"""Findings as a person reads them: what hurts first, what, where, whose, and the command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from hermes_profiles.cli.framework import output
+from hermes_profiles.operations.context import command_at
+
+from .clone import dry_run_lines
+
+# So many places of one finding, and findings of one check, are named; `--json` has them all.
+_PLACES = 6
+_FINDINGS = 8
+
+
+def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the list of checks."""
+    yield from output.table(("check", "severity", "finds"), [(r["id"], r["severity"], r["title"]) for r in rows])
+
+
+def report_lines(
+    data: Mapping[str, Any],
+    titles: Mapping[str, str],
+    named: Sequence[str],
+    home: str | None = None,
+    choice: Sequence[str] = (),
+) -> Iterator[str]:
+    """Yield the report of the doctor; `titles`: check → what it finds; `named`: the profiles asked about; `home`: where
+    the user said to look; `choice`: the words that chose among the checks, none for all of them."""
+    if data.get("plan") and data["dry_run"]:
+        yield from dry_run_lines("mend what can be mended", data["plan"])
+        yield ""
+    for row in data.get("fixed", ()):
+        yield f"mended: {row['message']}"
+    if data.get("fixed"):
+        yield ""
+    for check, rows in groupby(data["findings"], key=lambda row: (row["severity"], row["check"])):
+        yield from _group(*check, list(rows), titles)
+    yield _sum(data, chosen=bool(choice))
+    if data["summary"]["fixable"] and not data.get("dry_run"):
+        command = " ".join(["hermes-profiles doctor", *named, "--fix", *choice])
+        yield f"{data['summary']['fixable']} of them can be mended by `{command}`"
+    for name in named:
+        yield f"for the rest of {name}, ask Hermes: `{command_at(f'hermes -p {name} doctor', home)}`"
+
+
+def _group(severity: str, check: str, rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Iterator[str]:
+    """Yield the findings of one check; a fix that they share is said once."""
+    yield f"{severity}: {titles.get(check, check)}  [{check}]"
+    shared = len({row["fix"]["command"] for row in rows}) == 1
+    for row in rows[:_FINDINGS]:
+        yield f"  {row['message']}"
+        places = list(dict.fromkeys(filter(None, map(_place, row["evidence"]))))
+        yield from (f"    {place}" for place in places[:_PLACES])
+        if len(places) > _PLACES:
+            yield f"    and {len(places) - _PLACES} more places"
+        if not shared:
+            yield from _fix(row["fix"])
+    if len(rows) > _FINDINGS:
+        yield f"  and {len(rows) - _FINDINGS} more; `--json` has them all"
+    if shared:
+        yield from _fix(rows[0]["fix"])
+    yield ""
+
+
+def _fix(fix: Mapping[str, Any]) -> Iterator[str]:
+    yield f"    fix: {fix['text']}{': `' + fix['command'] + '`' if fix['command'] else ''}"
+
+
+def _place(evidence: Mapping[str, Any]) -> str:
+    place = evidence["file"] or ""
+    if evidence["line"] is not None:
+        place += f":{evidence['line']}"
+    return f"{place} {evidence['key'] or ''}".strip()
+
+
+def _sum(data: Mapping[str, Any], *, chosen: bool) -> str:
+    summary = data["summary"]
+    found = [(summary["errors"], "error"), (summary["warnings"], "warning"), (summary["infos"], "remark")]
+    told = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in found if count)
+    where = f"{summary['profiles']} profile{'' if summary['profiles'] == 1 else 's'}"
+    if told:
+        return f"{told} in {where}"
+    return f"the chosen checks find nothing in {where}" if chosen else f"nothing is wrong with {where}"

@@ -1,0 +1,72 @@
+"""`status --watch`: what the live table shows of a fleet, look by look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hermes_profiles.cli.commands.gateway.status import channel_text, dash, size_text, span_text
+from hermes_profiles.cli.framework.live_table import HINT, View, check_terminal, tally, watch
+from hermes_profiles.logs.last_line import last_line
+from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, UsageProblem
+from hermes_profiles.operations.context import Answer, from_os_error
+from hermes_profiles.operations.fleet_context import FleetSession
+
+Look = Callable[[FleetSession], Answer]
+
+
+def watched(session: FleetSession, look: Look, interval: float) -> Answer:
+    """Show the fleet live until the user has seen enough, and return the answer of the last look without its text.
+
+    A look that fails is told below what the one before it found. Raises what the first one raises, UsageProblem where
+    nothing can be drawn, and SystemExit when a signal ended it.
+    """
+    if session.as_json:
+        raise UsageProblem("`--watch` draws a table, and `--json` is for programs", target="--watch", hint=HINT)
+    check_terminal(interval)
+    first = _view(session, look(session).result, interval)
+    last, code = watch(first, lambda before: _again(session, look, before, interval), interval)
+    if code is not None:
+        raise SystemExit(code)
+    return Answer(last.result)
+
+
+def _again(session: FleetSession, look: Look, before: View, interval: float) -> View:
+    """Return what is true now: a session of its own knows nothing of before. What others would be ended by is told."""
+    fresh = FleetSession(session.home_option, environment=session.environment, manager_option=session.manager_option)
+    try:
+        return _view(fresh, look(fresh).result, interval)
+    except HermesProfilesError as error:
+        return before._replace(notes=(_told("error", error.problem),))
+    except OSError as error:
+        return before._replace(notes=(_told("error", from_os_error(error)),))
+
+
+def _view(session: FleetSession, result: Result, interval: float) -> View:
+    rows = result.data["gateways"]
+    states = tally([row["state"] for row in rows])
+    count = f"{len(rows)} {'profile' if len(rows) == 1 else 'profiles'}"
+    title = f"{time.strftime('%H:%M:%S')}  {count}: {states}  (every {interval:g} s, q ends)"
+    return View(tuple(_cells(session, row) for row in rows), title, tuple(_notes(result)), result)
+
+
+def _cells(session: FleetSession, row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], span_text(row["uptime_s"]),
+        size_text(row["rss_bytes"]), dash(row["restarts"]),
+        ", ".join(channel_text(each) for each in row["channels"]) or "-",
+        last_line(session.layout, row["profile"]) or "-",
+    )  # fmt: skip
+
+
+def _notes(result: Result) -> Iterator[str]:
+    yield from (_told("error", each) for each in result.errors)
+    yield from (f"conflict: {each['message']}" for each in result.data["conflicts"])
+    for row in result.data["gateways"]:
+        if row["detail"] and row["state"] not in ("running", "served"):
+            yield f"{row['profile']}: {row['detail']}"
+
+
+def _told(kind: str, problem: Problem) -> str:
+    return f"{kind}: {problem.message}"
