@@ -1,6 +1,7 @@
 """Write the completion scripts of this folder: `python completions/generate.py`.
 
-They are made from the commands themselves (hermes_profiles/cli/completion/command_tree.py). A test fails when they are out of date.
+They are made from the command tree (hermes_profiles/cli/completion/command_tree.py). A test fails when they are out
+of date.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write the manual pages of this folder: `python man/generate.py`.
 
-Commands, options and examples come from the commands themselves (hermes_profiles/cli/completion/command_tree.py), places from the
-modules that know them. A test fails when a page is out of date.
+Commands, options and examples come from hermes_profiles/cli/completion/command_tree.py, paths from the modules that
+know them. A test fails when a page is out of date.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 from hermes_profiles import __version__  # noqa: E402
-from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli import gateways, profiles  # noqa: E402
 from hermes_profiles.cli.completion import command_tree  # noqa: E402
 from hermes_profiles.cli.completion.command_tree import Argument, Command, Option  # noqa: E402
 from hermes_profiles.model.errors import ExitCode  # noqa: E402

@@ -54,9 +54,11 @@ class Caffeinate:
             begun = Popen(["caffeinate", *self._flags, *words], env=self._environment, stdin=DEVNULL, stdout=DEVNULL)
         except OSError as error:
             raise ManagerError(
-                f"cannot run caffeinate: {plain(error.strerror or '')}", target="caffeinate", code="no-program",
+                f"cannot run caffeinate: {plain(error.strerror or '')}",
+                target="caffeinate",
+                code="no-program",
                 hint="it is part of macOS: see `ls -l /usr/bin/caffeinate`",
-            ) from error  # fmt: skip
+            ) from error
         self._begun = [each for each in self._begun if each.poll() is None] + [begun]
         return begun
 
@@ -69,9 +71,13 @@ class Caffeinate:
 
 
 def hold(
-    live: Callable[[], Sequence[int]], flags: Sequence[str], environment: Mapping[str, str], *,
-    grace: int = GRACE, look: float = LOOK,
-) -> None:  # fmt: skip
+    live: Callable[[], Sequence[int]],
+    flags: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    grace: int = GRACE,
+    look: float = LOOK,
+) -> None:
     """Hold caffeinate as long as `live` names a process, and `grace` seconds longer: the next one may be on its way.
 
     The table of processes is only looked at while one is at work. Returns at once when no gateway

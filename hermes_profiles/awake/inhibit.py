@@ -31,9 +31,11 @@ def check_may_hold(manager: SystemdManager, inhibit: str, sleep: str, what: Sequ
     version = manager.version()
     if version < _OLDEST:
         raise Refused(
-            f"systemd {version} is too old for this: {_OLDEST} is the oldest", code="old-systemd", target="systemd",
+            f"systemd {version} is too old for this: {_OLDEST} is the oldest",
+            code="old-systemd",
+            target="systemd",
             hint="hold the lock by hand: `systemd-inhibit --what=idle:sleep sleep infinity`",
-        )  # fmt: skip
+        )
     words = inhibit_command(inhibit, what, (sleep, "0"))
     done = manager.ask("systemd-run", "--user", "--wait", "--collect", "--pipe", "--quiet", "--", *words)
     if done.code == 0:
@@ -42,13 +44,16 @@ def check_may_hold(manager: SystemdManager, inhibit: str, sleep: str, what: Sequ
         raise Refused(
             f"logind does not let a service of this user keep the machine awake ({done.complaint}): polkit allows it "
             "to who is logged in at the machine itself",
-            code="not-allowed", target="logind",
+            code="not-allowed",
+            target="logind",
             hint="an administrator can allow it: a polkit rule for org.freedesktop.login1.inhibit-block-sleep",
-        )  # fmt: skip
+        )
     raise ManagerError(
-        f"there is no logind that could keep this machine awake: {done.complaint}", code="no-logind", target="logind",
+        f"there is no logind that could keep this machine awake: {done.complaint}",
+        code="no-logind",
+        target="logind",
         hint=f"in a container the host decides; see what it says with `{shown(('systemd-inhibit', '--list'))}`",
-    )  # fmt: skip
+    )
 
 
 def lock_holders(manager: SystemdManager, inhibit: str) -> frozenset[int] | None:

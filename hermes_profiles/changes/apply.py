@@ -47,9 +47,15 @@ class Applied(NamedTuple):
 
 
 def apply(
-    plan: ChangePlan, *, layout: Layout, files: Files | None = None, progress: Progress | None = None,
-    now: Clock = utc_now, wait: float = WAIT, check: Callable[[], None] = lambda: None,
-) -> Applied:  # fmt: skip
+    plan: ChangePlan,
+    *,
+    layout: Layout,
+    files: Files | None = None,
+    progress: Progress | None = None,
+    now: Clock = utc_now,
+    wait: float = WAIT,
+    check: Callable[[], None] = lambda: None,
+) -> Applied:
     """Make a change and return its id; if it fails, everything is as before.
 
     `progress` is told (bytes done, bytes in all); `check` is called once nobody else can change anything, and raises
@@ -66,9 +72,14 @@ def apply(
 
 
 def undo(
-    layout: Layout, change_id: str | None = None, *, files: Files | None = None,
-    progress: Progress | None = None, now: Clock = utc_now, wait: float = WAIT,
-) -> Applied:  # fmt: skip
+    layout: Layout,
+    change_id: str | None = None,
+    *,
+    files: Files | None = None,
+    progress: Progress | None = None,
+    now: Clock = utc_now,
+    wait: float = WAIT,
+) -> Applied:
     """Take back a change (None: the newest that is no undo and not undone); an undo is a change itself.
 
     Raises NotFound when there is no such change, Refused when what it made was changed since, and what
@@ -113,9 +124,17 @@ class _Change:
         records = draft(plan, change_id, self._state, self._files)
         total = check_space_at(plan, self._state, self._files)
         entry = Entry(
-            change_id, plan.command, plan.summary, plan.profiles, iso(self._now()), Status.BEGUN, plan.commit,
-            records, undo_of=undone.id if undone else None, level=undone.level + 1 if undone else 0,
-        )  # fmt: skip
+            change_id,
+            plan.command,
+            plan.summary,
+            plan.profiles,
+            iso(self._now()),
+            Status.BEGUN,
+            plan.commit,
+            records,
+            undo_of=undone.id if undone else None,
+            level=undone.level + 1 if undone else 0,
+        )
         try:
             self._files.private_folder(self.journal.folder)
             self.journal.write(entry)
@@ -143,10 +162,11 @@ class _Change:
                 raise Failed(
                     f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
                     f"nor taken back: {words_of(error)}",
-                    target=self.journal.path(entry.id), code="not-recovered",
+                    target=self.journal.path(entry.id),
+                    code="not-recovered",
                     hint="remove what is in the way, then run the command again; "
                     f"see `cat {self.journal.path(entry.id)}`",
-                ) from error  # fmt: skip
+                ) from error
         sweep(self._state, self.journal, self._files)
         return tuple(told)
 
@@ -184,10 +204,11 @@ class _Change:
         except (OSError, HermesProfilesError) as second:
             raise Failed(
                 f"{entry.summary}: {words_of(error)}; and taking it back failed: {words_of(second)}",
-                target=self.journal.path(entry.id), code="not-rolled-back",
+                target=self.journal.path(entry.id),
+                code="not-rolled-back",
                 hint="the next command of this program that changes anything tries again; "
                 f"see `cat {self.journal.path(entry.id)}`",
-            ) from error  # fmt: skip
+            ) from error
 
     def _roll_back(self, entry: Entry) -> None:
         Steps(entry, self.journal, self._files).backward()

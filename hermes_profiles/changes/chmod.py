@@ -23,14 +23,18 @@ def check_may_set(path: str, status: os.stat_result, *, privileged: bool) -> Non
     """Raise Refused for what has no mode of its own, Failed when it belongs to somebody else (chmod(2): EPERM)."""
     if not _has_mode(status):
         raise Refused(
-            f"{path} is neither a file nor a folder, so its mode is left alone", target=path, code="not-a-file",
+            f"{path} is neither a file nor a folder, so its mode is left alone",
+            target=path,
+            code="not-a-file",
             hint=f"look at it with `ls -ld {path}`",
-        )  # fmt: skip
+        )
     if not privileged and status.st_uid != os.geteuid():
         raise Failed(
-            f"{path} belongs to {user_name(status.st_uid)}, who alone may change its mode", target=path,
-            code="foreign-owner", hint=f"make it yours: `sudo chown {user_name(os.geteuid())} {path}`",
-        )  # fmt: skip
+            f"{path} belongs to {user_name(status.st_uid)}, who alone may change its mode",
+            target=path,
+            code="foreign-owner",
+            hint=f"make it yours: `sudo chown {user_name(os.geteuid())} {path}`",
+        )
 
 
 def user_name(uid: int) -> str:
@@ -85,10 +89,11 @@ def _check_kept(path: str, mode: int, fd: int) -> None:
     kept = stat.S_IMODE(os.fstat(fd).st_mode)
     if kept != mode:
         raise Failed(
-            f"{path} has the mode {mode_text(kept)} after it was set to {mode_text(mode)}: "
-            "the system does not keep it", target=path, code="mode-not-kept",
+            f"{path} has the mode {mode_text(kept)} after it was set to {mode_text(mode)}: the system does not keep it",
+            target=path,
+            code="mode-not-kept",
             hint=f"see what it is on with `df -T {os.path.dirname(path)}`",
-        )  # fmt: skip
+        )
 
 
 def _sync(fd: int) -> None:

@@ -43,14 +43,18 @@ def _check_folder(folder: str, steps: list[Step], files: Files) -> None:
     if needed > free:
         raise Failed(
             f"not enough space for {folder}: {needed:,} bytes are needed and {free:,} are free",
-            target=folder, code="no-space", hint=f"free some space; see `df -h {folder}`",
-        )  # fmt: skip
+            target=folder,
+            code="no-space",
+            hint=f"free some space; see `df -h {folder}`",
+        )
     count = sum(len(step.entries) if isinstance(step, PublishTree) else 1 for step in steps)
     if space.f_files and count > space.f_favail:
         raise Failed(
             f"not enough room for {folder}: {count:,} files are to be made and {space.f_favail:,} can be",
-            target=folder, code="no-space", hint=f"remove some files; see `df -i {folder}`",
-        )  # fmt: skip
+            target=folder,
+            code="no-space",
+            hint=f"remove some files; see `df -i {folder}`",
+        )
 
 
 def _bytes_on_disk(step: Step, files: Files) -> int:

@@ -35,9 +35,10 @@ def translated_errors() -> Iterator[None]:
 def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
     """Return the error for a file that is not as planned."""
     return ChangedMeanwhile(
-        f"{path} {how} since this change was planned", target=path,
+        f"{path} {how} since this change was planned",
+        target=path,
         hint=f"look at it with `ls -ld {path}`, then run the command again",
-    )  # fmt: skip
+    )
 
 
 def words_of(error: BaseException) -> str:

@@ -69,9 +69,7 @@ class Steps:
             if self._is_followed(record):
                 return True
             # Where even the folder is missing, the file was never there to be removed.
-            return (
-                status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
-            )  # fmt: skip
+            return status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
         return status is not None and record.new is not None and status.st_ino == record.new.inode
 
     def _is_followed(self, record: Record) -> bool:
@@ -153,9 +151,7 @@ class Steps:
             self._files.make_link(place, old.link, owner, mtime_ns=old.identity.mtime_ns)
         else:
             content, _ = self._files.read(f"{self._backups}/{os.path.basename(old.backup or '')}")
-            self._files.write_new(
-                place, content, mode=old.mode, owner=owner, mtime_ns=old.identity.mtime_ns
-            )  # fmt: skip
+            self._files.write_new(place, content, mode=old.mode, owner=owner, mtime_ns=old.identity.mtime_ns)
         self._files.replace(place, record.target)
 
     def _restore_place(self, record: Record) -> str:

@@ -182,9 +182,10 @@ class Files:
         finally:
             os.close(out)
         raise ChangedMeanwhile(
-            f"{entry.source} changed again and again while it was being copied", target=str(entry.source),
+            f"{entry.source} changed again and again while it was being copied",
+            target=str(entry.source),
             hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
-        )  # fmt: skip
+        )
 
     def _copy_once(self, out: int, path: str, planned: Signature, screen: Screen | None) -> bool:
         source = _open_regular(path)
@@ -324,16 +325,20 @@ class Files:
 def taken(path: str) -> Refused:
     """Return the refusal of a path where something is already."""
     return Refused(
-        f"{path} already exists", target=path, code="exists",
+        f"{path} already exists",
+        target=path,
+        code="exists",
         hint="choose another name; see the names there are with `hermes-profiles list`",
-    )  # fmt: skip
+    )
 
 
 def _elsewhere(source: str, target: str) -> Failed:
     return Failed(
         f"{source} cannot be moved to {target}: it is on another file system, or one is mounted there",
-        target=source, code="other-file-system", hint=f"see what it is on with `df {source}`",
-    )  # fmt: skip
+        target=source,
+        code="other-file-system",
+        hint=f"see what it is on with `df {source}`",
+    )
 
 
 # A write within one tick of the clock (up to 2 s on some file systems) leaves the time as it was, so the
@@ -363,6 +368,7 @@ def _open_regular(path: str) -> int:
 
 def _not_as_planned(path: str) -> ChangedMeanwhile:
     return ChangedMeanwhile(
-        f"{path} is gone or is no regular file any more", target=path,
+        f"{path} is gone or is no regular file any more",
+        target=path,
         hint=f"look at it with `ls -ld {os.path.dirname(path) or path}`, then run the command again",
-    )  # fmt: skip
+    )

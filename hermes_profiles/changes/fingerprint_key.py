@@ -33,9 +33,11 @@ def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
             continue
         except OSError as error:
             raise Failed(
-                f"cannot make the key of fingerprints: {words_of(error)}", target=path, code="no-fingerprint-key",
+                f"cannot make the key of fingerprints: {words_of(error)}",
+                target=path,
+                code="no-fingerprint-key",
                 hint=f"look at it with `ls -ld {os.path.dirname(path)}`",
-            ) from error  # fmt: skip
+            ) from error
         key = _read(path)
     return key
 
@@ -73,9 +75,11 @@ def _read(path: str) -> bytes | None:
 
 def _damaged(path: str, why: str) -> Failed:
     return Failed(
-        f"the key of fingerprints, {path}, {why}", target=path, code=_DAMAGED,
+        f"the key of fingerprints, {path}, {why}",
+        target=path,
+        code=_DAMAGED,
         hint=f"put it away with `mv {path} {path}.old`: the next command makes another",
-    )  # fmt: skip
+    )
 
 
 def _make(layout: Layout, files: Files) -> None:

@@ -162,9 +162,11 @@ class Journal:
         if entry is not None:
             return entry
         raise NotFound(
-            f"no change {change_id!r} in {self.folder}", target=change_id, code="no-such-change",
+            f"no change {change_id!r} in {self.folder}",
+            target=change_id,
+            code="no-such-change",
             hint="see the changes there are with `hermes-profiles undo --list`",
-        )  # fmt: skip
+        )
 
     def ids(self) -> list[str]:
         """Return the names of all entries, oldest first, readable or not."""
@@ -265,9 +267,11 @@ def _plain(value: Any) -> Any:
 
 def _unreadable(path: str, error: Exception) -> Problem:
     return Problem(
-        "unreadable-journal", f"the journal entry {path} cannot be read ({type(error).__name__})", path,
+        "unreadable-journal",
+        f"the journal entry {path} cannot be read ({type(error).__name__})",
+        path,
         f"it is skipped; put it away with `mv {path} /tmp/` if it is not wanted",
-    )  # fmt: skip
+    )
 
 
 def _parse(raw: bytes, change_id: str) -> Entry:
@@ -276,25 +280,41 @@ def _parse(raw: bytes, change_id: str) -> Entry:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("id") != change_id:
         raise ValueError("not an entry of this journal")
     return Entry(
-        id=change_id, command=tuple(map(_text, data["command"])), summary=_text(data["summary"]),
-        profiles=tuple(map(_text, data["profiles"])), started=_text(data["started"]),
-        status=Status(data["status"]), commit=int(data["commit"]), steps=tuple(map(_record, data["steps"])),
-        ended=_optional(data["ended"]), undo_of=_optional(data["undo_of"]), level=int(data["level"]),
+        id=change_id,
+        command=tuple(map(_text, data["command"])),
+        summary=_text(data["summary"]),
+        profiles=tuple(map(_text, data["profiles"])),
+        started=_text(data["started"]),
+        status=Status(data["status"]),
+        commit=int(data["commit"]),
+        steps=tuple(map(_record, data["steps"])),
+        ended=_optional(data["ended"]),
+        undo_of=_optional(data["undo_of"]),
+        level=int(data["level"]),
         ready=bool(data["ready"]),
-    )  # fmt: skip
+    )
 
 
 def _record(data: dict[str, Any]) -> Record:
     old = data["old"]
     return Record(
-        kind=Kind(data["kind"]), target=_text(data["target"]), source=_optional(data["source"]),
-        entries=int(data["entries"]), made=tuple(map(_text, data["made"])), new=_identity(data["new"]),
-        old=old and Old(
-            Identity(**old["identity"]), int(old["mode"]), int(old["uid"]), int(old["gid"]),
-            _optional(old["backup"]), _optional(old["link"]),
+        kind=Kind(data["kind"]),
+        target=_text(data["target"]),
+        source=_optional(data["source"]),
+        entries=int(data["entries"]),
+        made=tuple(map(_text, data["made"])),
+        new=_identity(data["new"]),
+        old=old
+        and Old(
+            Identity(**old["identity"]),
+            int(old["mode"]),
+            int(old["uid"]),
+            int(old["gid"]),
+            _optional(old["backup"]),
+            _optional(old["link"]),
         ),
         mode=None if data.get("mode") is None else int(data["mode"]),
-    )  # fmt: skip
+    )
 
 
 def _identity(data: dict[str, int] | None) -> Identity | None:

@@ -67,6 +67,7 @@ class StateLock:
         holder = f"process {pid}" if pid.isdecimal() else "another process"
         return Refused(
             f"{holder} is changing profiles and did not finish within {self._wait:g} s",
-            target=self._path, code="busy",
+            target=self._path,
+            code="busy",
             hint=f"look at it with `ps -fp {pid}`" if pid.isdecimal() else "run the command again later",
-        )  # fmt: skip
+        )

@@ -37,9 +37,7 @@ def _system_call(source: bytes, target: bytes) -> int:
         if sys.platform == "darwin":
             failed = library.renamex_np(source, target, ctypes.c_uint(_RENAME_EXCL))
         else:
-            failed = library.renameat2(
-                _AT_FDCWD, source, _AT_FDCWD, target, ctypes.c_uint(_RENAME_NOREPLACE)
-            )  # fmt: skip
+            failed = library.renameat2(_AT_FDCWD, source, _AT_FDCWD, target, ctypes.c_uint(_RENAME_NOREPLACE))
     except AttributeError:  # an older libc
         return errno.ENOSYS
     return ctypes.get_errno() if failed else 0

@@ -77,9 +77,11 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -
             status = _look(source, files, moves)
             if status is None:
                 raise NotFound(
-                    f"{source} is not there any more", target=source, code="gone",
+                    f"{source} is not there any more",
+                    target=source,
+                    code="gone",
                     hint=f"see what is there with `ls -A {os.path.dirname(source)}`, then run the command again",
-                )  # fmt: skip
+                )
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
             return Record(Kind.MOVE, target, source, made=made, new=Identity.of(status))
@@ -210,9 +212,7 @@ class Stager:
             status = self._files.make_link(place, step.link, owner, mtime_ns=step.mtime_ns)
         else:
             content = step.content.reveal() if step.content is not None else b""
-            status = self._files.write_new(
-                place, content, mode=step.mode, owner=owner, mtime_ns=step.mtime_ns
-            )  # fmt: skip
+            status = self._files.write_new(place, content, mode=step.mode, owner=owner, mtime_ns=step.mtime_ns)
             self._count(len(content))
         return record._replace(new=Identity.of(status))
 
@@ -227,9 +227,11 @@ class Stager:
             return old._replace(link=self._files.readlink(place))
         if not stat.S_ISREG(status.st_mode):
             raise Refused(
-                f"{place} is neither a file nor a link", target=place, code="not-a-file",
+                f"{place} is neither a file nor a link",
+                target=place,
+                code="not-a-file",
                 hint=f"look at it with `ls -ld {place}`",
-            )  # fmt: skip
+            )
         content, status = self._files.read(place)
         _check_expected(step, status)
         self._files.private_folder(self._backups)

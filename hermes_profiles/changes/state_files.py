@@ -62,9 +62,11 @@ def own_folder(path: Path, uid: int) -> None:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid:
             raise Refused(
-                f"{path} is not a folder of user {uid}", target=str(path), code="foreign-folder",
+                f"{path} is not a folder of user {uid}",
+                target=str(path),
+                code="foreign-folder",
                 hint=f"look at it with `ls -ld {path}`, and remove it or set XDG_RUNTIME_DIR",
-            )  # fmt: skip
+            )
         files.private_folder(str(path))
 
 

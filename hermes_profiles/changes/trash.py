@@ -71,9 +71,15 @@ def steps_to_trash(
 
 
 def steps_to_trash_files(
-    layout: Layout, profile: str, paths: Iterable[Path], *, trash_id: str, deleted_at: datetime | str, reason: str,
+    layout: Layout,
+    profile: str,
+    paths: Iterable[Path],
+    *,
+    trash_id: str,
+    deleted_at: datetime | str,
+    reason: str,
     files: Files | None = None,
-) -> tuple[Step, ...]:  # fmt: skip
+) -> tuple[Step, ...]:
     """Return the steps that move files, folders and links of a profile to the trash, each by one rename.
 
     `trash_id` must be new: `Journal.fresh_id()` gives one. `reason` is shown and kept, so nothing secret may be in it.
@@ -91,9 +97,16 @@ def steps_to_trash_files(
     if files.lstat(str(folder)) is not None:
         raise taken(str(folder))
     about = _about(
-        folder, deleted_at, id=trash_id, kind="files", name=profile, origin=str(home), paths=relative, reason=reason,
+        folder,
+        deleted_at,
+        id=trash_id,
+        kind="files",
+        name=profile,
+        origin=str(home),
+        paths=relative,
+        reason=reason,
         size=None,
-    )  # fmt: skip
+    )
     return about, *(MoveTree(home / path, folder / FILES / path) for path in relative)
 
 
@@ -108,9 +121,16 @@ def steps_to_trash_found(
     paths = list(_paths(list(found)))
     folder = layout.trash / f"{trash_id}-{profile}"
     about = _about(
-        folder, deleted_at, id=trash_id, kind="files", name=profile, origin=str(layout.home(profile)), paths=paths,
-        reason=reason, size=None,
-    )  # fmt: skip
+        folder,
+        deleted_at,
+        id=trash_id,
+        kind="files",
+        name=profile,
+        origin=str(layout.home(profile)),
+        paths=paths,
+        reason=reason,
+        size=None,
+    )
     return about, *(MoveTree(source, folder / FILES / path) for path, source in found.items())
 
 
@@ -142,8 +162,10 @@ def _check_no_link_above(home: Path, relative: str, files: Files) -> None:
         if status is not None and stat.S_ISLNK(status.st_mode):
             raise Refused(
                 f"{home / relative} lies behind the link {home / above}, so it may not be this profile's alone",
-                target=str(home / relative), code="behind-a-link", hint=f"see where it leads: `ls -ld {home / above}`",
-            )  # fmt: skip
+                target=str(home / relative),
+                code="behind-a-link",
+                hint=f"see where it leads: `ls -ld {home / above}`",
+            )
 
 
 def steps_from_trash(entry: TrashEntry, target: Path) -> tuple[Step, ...]:
@@ -166,16 +188,20 @@ def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = 
     if not there:
         raise Failed(
             f"{entry.folder / ABOUT} names no file that is there, so nothing can be put back by itself",
-            target=str(entry.folder), code="unreadable-entry", hint=f"see what is there with `ls -RA {entry.folder}`",
-        )  # fmt: skip
+            target=str(entry.folder),
+            code="unreadable-entry",
+            hint=f"see what is there with `ls -RA {entry.folder}`",
+        )
     for path in there:
         _check_no_link_above(home, path, files)
         place = home / path
         if files.lstat(str(place)) is not None:
             raise Refused(
-                f"{place} is there again, so {entry.id} cannot be put back", target=str(place), code="exists",
+                f"{place} is there again, so {entry.id} cannot be put back",
+                target=str(place),
+                code="exists",
                 hint=f"move it away first: `mv {place} {place}.other`",
-            )  # fmt: skip
+            )
     folders = {above for path in there for above in Path(path).parents}
     return (
         *(MoveTree(entry.home / path, home / path) for path in there),
@@ -207,10 +233,16 @@ def _read(folder: Path, kind: str, files: Files) -> TrashEntry:
         raw, status = files.read(path)
         about = json.loads(raw)
         return TrashEntry(
-            folder.name, str(about["name"]), folder, Path(about["origin"]), str(about["deleted_at"]),
-            None if about["size"] is None else int(about["size"]), Signature.of(status), kind,
+            folder.name,
+            str(about["name"]),
+            folder,
+            Path(about["origin"]),
+            str(about["deleted_at"]),
+            None if about["size"] is None else int(about["size"]),
+            Signature.of(status),
+            kind,
             *((_paths(about["paths"]), str(about["reason"])) if kind == "files" else ()),
-        )  # fmt: skip
+        )
     except (OSError, ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError):
         return bare  # the profile itself is what counts
 
@@ -225,9 +257,13 @@ def _paths(given: object) -> tuple[str, ...]:
 
 
 def empty(
-    layout: Layout, *, older_than: datetime | None = None, ids: Collection[str] | None = None,
-    files: Files | None = None, wait: float = 30.0,
-) -> tuple[TrashEntry, ...]:  # fmt: skip
+    layout: Layout,
+    *,
+    older_than: datetime | None = None,
+    ids: Collection[str] | None = None,
+    files: Files | None = None,
+    wait: float = 30.0,
+) -> tuple[TrashEntry, ...]:
     """Delete entries for good and return them: those in `ids`, deleted before `older_than`, or all.
 
     An entry whose time is unknown is not older than anything. Raises NotFound for an unknown id before
@@ -249,9 +285,11 @@ def _empty(
         unknown = sorted(set(ids or ()) - {entry.id for entry in entries})
         if unknown:
             raise NotFound(
-                f"{unknown[0]!r} is not in the trash ({layout.trash})", target=unknown[0],
-                code="no-such-entry", hint="see what is there with `hermes-profiles trash list`",
-            )  # fmt: skip
+                f"{unknown[0]!r} is not in the trash ({layout.trash})",
+                target=unknown[0],
+                code="no-such-entry",
+                hint="see what is there with `hermes-profiles trash list`",
+            )
         chosen = tuple(each for each in entries if _is_chosen(each, older_than, ids))
         left = {each.name for each in entries if each not in chosen}
         gone = {each.name: each.id for each in chosen if each.kind == "profile" and each.name not in left}

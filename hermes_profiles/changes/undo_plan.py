@@ -39,9 +39,11 @@ def choose(journal: Journal, change_id: str | None) -> Entry:
     if entry.status is not Status.DONE:
         later = next((each.id for each in journal.entries() if each.undo_of == entry.id), None)
         raise Refused(
-            f"the change {change_id} is {entry.status.value}: there is nothing to undo", target=change_id,
-            code="not-undoable", hint=later and f"to have it again, run `hermes-profiles undo {later}`",
-        )  # fmt: skip
+            f"the change {change_id} is {entry.status.value}: there is nothing to undo",
+            target=change_id,
+            code="not-undoable",
+            hint=later and f"to have it again, run `hermes-profiles undo {later}`",
+        )
     return entry
 
 
@@ -52,16 +54,21 @@ def _newest(journal: Journal) -> Entry:
     for problem in problems:
         if entry is None or (problem.target or "") > journal.path(entry.id):
             raise Refused(
-                f"{problem.message}, so the newest change is not known", target=problem.target,
-                code="unreadable-journal", hint=f"name the change: `hermes-profiles undo {entry.id}`"
-                if entry else f"put the entry away: `mv {problem.target} /tmp/`",
-            )  # fmt: skip
+                f"{problem.message}, so the newest change is not known",
+                target=problem.target,
+                code="unreadable-journal",
+                hint=f"name the change: `hermes-profiles undo {entry.id}`"
+                if entry
+                else f"put the entry away: `mv {problem.target} /tmp/`",
+            )
     if entry is not None:
         return entry
     raise NotFound(
-        "there is no change to undo", target=journal.folder, code="no-such-change",
+        "there is no change to undo",
+        target=journal.folder,
+        code="no-such-change",
         hint="see the profiles there are with `hermes-profiles list`",
-    )  # fmt: skip
+    )
 
 
 def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> ChangePlan:
@@ -76,9 +83,7 @@ def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> Chang
         builder.add(record)
     steps = tuple(builder.steps)
     moves = [index for index, step in enumerate(steps) if isinstance(step, MoveTree)]
-    return ChangePlan(
-        ("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles
-    )  # fmt: skip
+    return ChangePlan(("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles)
 
 
 class _Undo:
@@ -121,18 +126,25 @@ class _Undo:
         for each in inside:
             self._check_same(each)
         self.steps += steps_to_trash_files(
-            self._layout, profile, (Path(each.target) for each in inside), trash_id=self._entry.id,
-            deleted_at=self._entry.started, reason=f"undo of {self._entry.summary}", files=self._files,
-        )  # fmt: skip
+            self._layout,
+            profile,
+            (Path(each.target) for each in inside),
+            trash_id=self._entry.id,
+            deleted_at=self._entry.started,
+            reason=f"undo of {self._entry.summary}",
+            files=self._files,
+        )
 
     def _move_back(self, record: Record) -> None:
         self._check_same(record)
         source = record.source or ""
         if self._look(source) is not None:
             raise Refused(
-                f"{source} exists again, so {record.target} cannot go back there", target=source,
-                code="exists", hint=f"move it away first: `mv {source} {source}.other`",
-            )  # fmt: skip
+                f"{source} exists again, so {record.target} cannot go back there",
+                target=source,
+                code="exists",
+                hint=f"move it away first: `mv {source} {source}.other`",
+            )
         self.steps.append(MoveTree(Path(record.target), Path(source)))
 
     def _look(self, path: str) -> os.stat_result | None:
@@ -144,9 +156,11 @@ class _Undo:
         status = self._look(record.target)
         if status is None:
             raise NotFound(
-                f"{record.target} is not there any more", target=record.target, code="gone",
+                f"{record.target} is not there any more",
+                target=record.target,
+                code="gone",
                 hint="undo the changes after this one first, the newest with `hermes-profiles undo`",
-            )  # fmt: skip
+            )
         if record.new is None or status.st_ino != record.new.inode:
             raise self._changed(record.target, "is not what this change made")
 
@@ -165,9 +179,11 @@ class _Undo:
         found = mode_text(stat.S_IMODE(status.st_mode))
         if stat.S_IMODE(status.st_mode) != record.mode:
             raise Refused(
-                f"{path} has got the mode {found} since, so {self._entry.id} cannot be undone", target=path,
-                code="changed-since", hint=f"to undo anyway, first run `chmod {mode_text(record.mode or 0)} {path}`",
-            )  # fmt: skip
+                f"{path} has got the mode {found} since, so {self._entry.id} cannot be undone",
+                target=path,
+                code="changed-since",
+                hint=f"to undo anyway, first run `chmod {mode_text(record.mode or 0)} {path}`",
+            )
         self.steps.append(SetMode(Path(path), old.mode, Signature.of(status)))
 
     def _restore(self, record: Record) -> None:
@@ -203,9 +219,11 @@ class _Undo:
 
     def _changed(self, path: str, how: str) -> Refused:
         return Refused(
-            f"{path} {how}, so {self._entry.id} cannot be undone", target=path, code="changed-since",
+            f"{path} {how}, so {self._entry.id} cannot be undone",
+            target=path,
+            code="changed-since",
             hint=f"look at it with `ls -l {path}`; to undo anyway, move it away first",
-        )  # fmt: skip
+        )
 
 
 def _profile_around(path: Path, layout: Layout) -> str | None:

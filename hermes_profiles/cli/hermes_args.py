@@ -16,9 +16,21 @@ from hermes_profiles.model.errors import ExitCode, Problem, Result
 
 # Options of Hermes that take a value: what follows them is no `-p`.
 _TAKE_VALUE = frozenset(
-    ("-z", "--oneshot", "-m", "--model", "--provider", "-t", "--toolsets", "-r", "--resume", "-s", "--skills",
-        "--usage-file")
-)  # fmt: skip
+    (
+        "-z",
+        "--oneshot",
+        "-m",
+        "--model",
+        "--provider",
+        "-t",
+        "--toolsets",
+        "-r",
+        "--resume",
+        "-s",
+        "--skills",
+        "--usage-file",
+    )
+)
 _MAY_TAKE_VALUE = frozenset(("-c", "--continue"))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # `hermes profile …` of 0.19.0 that we have, too, with its long options: it takes any clear beginning of one.
@@ -149,8 +161,11 @@ def _for_profile(program: str, profile: str, more: tuple[str, ...], named: Seque
 
 def _contradiction(profile: str, other: str) -> Choice:
     problem = Problem(
-        "usage", f"`-p {profile}` and {other} contradict each other", profile, "say only one of the two",
-    )  # fmt: skip
+        "usage",
+        f"`-p {profile}` and {other} contradict each other",
+        profile,
+        "say only one of the two",
+    )
     return Choice("none", (), problem=problem)
 
 

@@ -132,13 +132,19 @@ class _CloneBuilder:
         self.request, self.world, self.rules, self.source = request, world, rules, source
         self.found = classification
         self.report = CloneReport(
-            profile=request.name, source=request.source, path=world.layout.home(request.name),
+            profile=request.name,
+            source=request.source,
+            path=world.layout.home(request.name),
             left_behind=list(source.left_behind),
-        )  # fmt: skip
+        )
         self.shared = SharedPool(
-            world.layout, request.source, world.catalog, self.report, classification.values,
+            world.layout,
+            request.source,
+            world.catalog,
+            self.report,
+            classification.values,
             skip=request.policy.skip_unreadable,
-        )  # fmt: skip
+        )
         self.values = self.shared.values
         self.entries: dict[str, TreeEntry] = {}
 

@@ -37,18 +37,22 @@ def _not_searched(source: Source) -> Iterator[Problem]:
     """Yield the documents nobody could read: what they hold cannot be recognised in a skill or a note either."""
     for name in sorted(source.unreadable):
         yield Problem(
-            "not-searched", f"{name} could not be read: its values were not searched for in the files that were copied",
-            name, "mend the file and clone again, or look through skills and memories for pasted tokens",
-        )  # fmt: skip
+            "not-searched",
+            f"{name} could not be read: its values were not searched for in the files that were copied",
+            name,
+            "mend the file and clone again, or look through skills and memories for pasted tokens",
+        )
 
 
 def _bitwarden(source: Source) -> Iterator[Problem]:
     config = source.documents.config
     if config is not None and truthy(config.get(("secrets", "bitwarden", "enabled"))):
         yield Problem(
-            "bitwarden", "Bitwarden hands every secret of its project to the clone too; none can be filtered",
-            "config.yaml", "move the channels' secrets to a project of their own",
-        )  # fmt: skip
+            "bitwarden",
+            "Bitwarden hands every secret of its project to the clone too; none can be filtered",
+            "config.yaml",
+            "move the channels' secrets to a project of their own",
+        )
 
 
 def _source_paths(report: CloneReport, source: Source) -> Iterator[Problem]:
@@ -60,18 +64,22 @@ def _source_paths(report: CloneReport, source: Source) -> Iterator[Problem]:
         name = dotted(entry.path)
         if entry.value and f"{home}/" in f"{entry.value}/" and not f"{name}.".startswith(tuple(f"{g}." for g in gone)):
             yield Problem(
-                "source-path", f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
-                "config.yaml", f"to change it: `hermes -p {report.profile} config set {name} PATH`",
-            )  # fmt: skip
+                "source-path",
+                f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
+                "config.yaml",
+                f"to change it: `hermes -p {report.profile} config set {name} PATH`",
+            )
 
 
 def _dangling_references(report: CloneReport, found: Classification) -> Iterator[Problem]:
     removed = {row.name for row in report.env_removed}
     for name in sorted(found.facts.references & removed):
         yield Problem(
-            "dangling-reference", f"config.yaml refers to ${{{name}}}, which stays behind", "config.yaml",
+            "dangling-reference",
+            f"config.yaml refers to ${{{name}}}, which stays behind",
+            "config.yaml",
             f"if only a tool needs it, clone again with `--keep {name}`",
-        )  # fmt: skip
+        )
 
 
 def _conflicts(
@@ -109,9 +117,11 @@ def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, 
 
 def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
     return Problem(
-        "conflict", f"{channel}: {name} is held by {first} and by {second} now; only one gateway can use it", second,
+        "conflict",
+        f"{channel}: {name} is held by {first} and by {second} now; only one gateway can use it",
+        second,
         "give the clone its own, or run only one of the two gateways",
-    )  # fmt: skip
+    )
 
 
 def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) -> Iterator[str]:

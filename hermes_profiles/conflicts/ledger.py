@@ -206,9 +206,12 @@ def _decided(
             held[name] = world.holdings(name)
             ahead.append(name)
     masks = decide(
-        starting=(*ahead, profile), holdings=held, live=live, locks=_others_locks(world, profile, processes),
+        starting=(*ahead, profile),
+        holdings=held,
+        live=live,
+        locks=_others_locks(world, profile, processes),
         listening=_heard(world, profile, own, listening or listening_now),
-    )  # fmt: skip
+    )
     return masks[profile]
 
 
@@ -232,9 +235,12 @@ def _still(world: _World, name: str, claim: Claim) -> Holdings:
 def _others_locks(world: _World, profile: str, processes: Processes) -> tuple[LiveLock, ...]:
     state = world.states.get(profile)
     found = live_locks(
-        world.environment, world.layout.user_home,
-        catalog=world.catalog, processes=processes, platform=world.layout.platform,
-    )  # fmt: skip
+        world.environment,
+        world.layout.user_home,
+        catalog=world.catalog,
+        processes=processes,
+        platform=world.layout.platform,
+    )
     return tuple(lock for lock in found if state is None or lock.pid != state.pid)
 
 
@@ -269,16 +275,20 @@ def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:
 def _refused(profile: str, masks: Sequence[Mask]) -> Refused:
     first = masks[0]
     return Refused(
-        f"{profile}: {first.reason.replace(' disabled:', ':')}", target=profile, code="conflict",
+        f"{profile}: {first.reason.replace(' disabled:', ':')}",
+        target=profile,
+        code="conflict",
         hint=f"stop the owner, or start with that channel switched off: `hermes-gateways start {profile}`",
-    )  # fmt: skip
+    )
 
 
 def _ignored(profile: str, mask: Mask) -> Problem:
     return Problem(
-        "conflict-ignored", f"{mask.reason.replace(' disabled:', ' starts all the same, though its')}", profile,
+        "conflict-ignored",
+        f"{mask.reason.replace(' disabled:', ' starts all the same, though its')}",
+        profile,
         f"have it masked: `hermes-gateways restart {profile} --on-conflict mask`",
-    )  # fmt: skip
+    )
 
 
 def _check_maskable(layout: Layout, profile: str, own: Holdings, masks: Sequence[Mask]) -> None:
@@ -288,8 +298,10 @@ def _check_maskable(layout: Layout, profile: str, own: Holdings, masks: Sequence
             raise Refused(
                 f"{mask.reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; "
                 f"{home / 'gateway.json'} switches it on, and Hermes reads no config.yaml here to lay a mask over",
-                target=profile, code="conflict", hint=f"mend or make that file: `touch {home / 'config.yaml'}`",
-            )  # fmt: skip
+                target=profile,
+                code="conflict",
+                hint=f"mend or make that file: `touch {home / 'config.yaml'}`",
+            )
 
 
 def _write_overlay(
@@ -329,8 +341,10 @@ def _locked(layout: Layout) -> Iterator[None]:
     if descriptor is None:
         raise Refused(
             f"another start decides about conflicts and did not finish within {_LOCK_WAIT:g} s",
-            target=str(path), code="busy", hint=f"see who holds it: `cat {path}`",
-        )  # fmt: skip
+            target=str(path),
+            code="busy",
+            hint=f"see who holds it: `cat {path}`",
+        )
     try:
         yield
     finally:

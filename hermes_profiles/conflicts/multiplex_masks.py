@@ -32,10 +32,13 @@ def spared(
             on.setdefault(channel, name)
     problems = [
         Problem(
-            "not-masked", f"{mask.reason.replace(' disabled:', ' is not disabled for default:')}; that would switch it "
-            f"off for {on[mask.channel]}, too, which default's gateway serves", DEFAULT,
+            "not-masked",
+            f"{mask.reason.replace(' disabled:', ' is not disabled for default:')}; that would switch it "
+            f"off for {on[mask.channel]}, too, which default's gateway serves",
+            DEFAULT,
             "see who is in whose way with `hermes-profiles doctor`",
         )
-        for mask in mine if mask.channel in on
-    ]  # fmt: skip
+        for mask in mine
+        if mask.channel in on
+    ]
     return {**masks, DEFAULT: tuple(mask for mask in mine if mask.channel not in on)}, problems

@@ -94,8 +94,10 @@ def _file(path: Path) -> bytes | None:
     except OSError as error:
         raise Refused(
             f"cannot read {path}: {(error.strerror or str(error)).lower()}; its policy would be lost",
-            target=str(path), code="managed-unreadable", hint=f"look at it with `ls -l {path}`",
-        ) from error  # fmt: skip
+            target=str(path),
+            code="managed-unreadable",
+            hint=f"look at it with `ls -l {path}`",
+        ) from error
 
 
 def compose(
@@ -154,9 +156,11 @@ def _emptied(
 def _lost(channel: Channel, name: str) -> Problem:
     message = f"with the platform '{channel.name}' disabled, {name} is empty for the whole gateway: Hermes starts the"
     return Problem(
-        "mask-takes-tool", f"{message} platform wherever it is set, so tools that use it are off too", channel.name,
+        "mask-takes-tool",
+        f"{message} platform wherever it is set, so tools that use it are off too",
+        channel.name,
         hint=f"keep {name} in one profile alone, or give this one an account of its own: `{channel.set_up}`",
-    )  # fmt: skip
+    )
 
 
 def _env(names: Sequence[str], managed: bytes | None, catalog: Catalog) -> bytes:
@@ -177,9 +181,10 @@ def _env(names: Sequence[str], managed: bytes | None, catalog: Catalog) -> bytes
         # value that the file itself has.
         if any(name.encode() in managed.replace(b"\x00", b"") for name in names) or b"\x00" in managed[:4]:
             raise Refused(
-                f"{error.problem.message}, and it names a variable that must be emptied", code="managed-unreadable",
+                f"{error.problem.message}, and it names a variable that must be emptied",
+                code="managed-unreadable",
                 hint=error.problem.hint,
-            ) from error  # fmt: skip
+            ) from error
         return (_HEADER + lines).encode() + managed.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -200,10 +205,12 @@ def _config(
         except DocumentError as error:
             problems.append(
                 Problem(
-                    "managed-ignored", f"{error.problem.message}: Hermes applies nothing of it", error.problem.target,
+                    "managed-ignored",
+                    f"{error.problem.message}: Hermes applies nothing of it",
+                    error.problem.target,
                     error.problem.hint,
                 )
-            )  # fmt: skip
+            )
             if not channels:
                 return managed
     data = document.data() if document is not None else {}
@@ -219,8 +226,9 @@ def _config(
             return result
     raise Refused(
         "the managed config.yaml cannot be carried over with the flags of masked channels in it",
-        code="managed-unreadable", hint="write `platforms` there in plain block style",
-    )  # fmt: skip
+        code="managed-unreadable",
+        hint="write `platforms` there in plain block style",
+    )
 
 
 def _flags(

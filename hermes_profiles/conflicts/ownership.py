@@ -116,9 +116,16 @@ def _right(name: str, rivalry: Rivalry, known: Evidence, named: Sequence[str]) -
         return (place, not known.first, used, known.born, rivalry.holders.index(name))
     runs = known.on and known.running
     return (
-        place, not known.locked, not (runs and known.connected), not runs, not known.on, used, not known.first,
-        known.born, rivalry.holders.index(name),
-    )  # fmt: skip
+        place,
+        not known.locked,
+        not (runs and known.connected),
+        not runs,
+        not known.on,
+        used,
+        not known.first,
+        known.born,
+        rivalry.holders.index(name),
+    )
 
 
 def _decision(
@@ -152,7 +159,7 @@ def _decision(
         doubts.append("nothing tells who uses it")
     return Decision(
         rivalry.kind, rivalry.channel, rivalry.what, owner, losers, reason, sureness, tuple(doubts), parties
-    )  # fmt: skip
+    )
 
 
 def _by_use(best: Evidence, others: Iterable[Evidence], rivalry: Rivalry) -> tuple[str, Sureness]:

@@ -103,9 +103,14 @@ def _evidence(rivalry: Rivalry, channels: Sequence[str], profile: str, scene: Sc
         return Evidence(used_at=login.refreshed, born=born(home), first=profile == DEFAULT)
     own = [channel for channel in channels if channel in has.held.channels] or list(channels)
     return evidence_of(
-        scene.layout, profile, own[0], held=has.held, gateway=scene.gateways.get(profile), locks=scene.locks,
+        scene.layout,
+        profile,
+        own[0],
+        held=has.held,
+        gateway=scene.gateways.get(profile),
+        locks=scene.locks,
         catalog=scene.catalog,
-    )  # fmt: skip
+    )
 
 
 def _check_owners(owners: Owners, contested: Sequence[Rivalry]) -> None:
@@ -114,9 +119,10 @@ def _check_owners(owners: Owners, contested: Sequence[Rivalry]) -> None:
         for profile in profiles:
             if holders and profile not in holders:
                 raise UsageProblem(
-                    f"{profile} has nothing of {channel} that another profile has, too", target="--owner",
+                    f"{profile} has nothing of {channel} that another profile has, too",
+                    target="--owner",
                     hint=f"the owner can be one of: {', '.join(dict.fromkeys(holders))}",
-                )  # fmt: skip
+                )
 
 
 def _wishes(decisions: Sequence[Decision], found: Mapping[str, Possession], asked: Asked) -> Iterator[tuple[str, Wish]]:
@@ -135,10 +141,15 @@ def _wishes(decisions: Sequence[Decision], found: Mapping[str, Possession], aske
         )
         owners = {one.owner for one in moved if API_SERVER in one.channel.split(", ")}
         is_shared = bool(has.api_key) and any(found[owner].api_key == has.api_key for owner in owners)
-        yield name, Wish(
-            channels, frozenset(one.channel for one in lost if one.kind is Kind.LOGIN), reassign,
-            new_key=is_shared and API_SERVER in reassign,
-        )  # fmt: skip
+        yield (
+            name,
+            Wish(
+                channels,
+                frozenset(one.channel for one in lost if one.kind is Kind.LOGIN),
+                reassign,
+                new_key=is_shared and API_SERVER in reassign,
+            ),
+        )
 
 
 def remaining(decisions: Sequence[Decision], may_change: Collection[str]) -> tuple[Decision, ...]:

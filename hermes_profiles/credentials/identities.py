@@ -18,10 +18,16 @@ CONFIG_SECTIONS = ("platforms", "gateway")
 # Channels that a block without `enabled` starts too, and what it must hold (Hermes 0.19.0: the plugin's own
 # `is_connected` decides, `enable_note` of the catalogue tells); () stands for any key at all.
 _STARTED_BY_BLOCK: Mapping[str, tuple[str, ...]] = {
-    "whatsapp": (), "feishu": ("app_id",), "wecom": ("bot_id",), "wecom_callback": ("corp_id",),
-    "teams": ("client_id", "client_secret", "tenant_id"), "photon": ("project_id", "project_secret"),
-    "raft": ("bridge_token",), "relay": ("relay_url",), "google_chat": ("project_id", "subscription_name"),
-}  # fmt: skip
+    "whatsapp": (),
+    "feishu": ("app_id",),
+    "wecom": ("bot_id",),
+    "wecom_callback": ("corp_id",),
+    "teams": ("client_id", "client_secret", "tenant_id"),
+    "photon": ("project_id", "project_secret"),
+    "raft": ("bridge_token",),
+    "relay": ("relay_url",),
+    "google_chat": ("project_id", "subscription_name"),
+}
 # Where a later alternative is only a coarser word for the same party: two numbers of one Twilio account, or one
 # topic on two servers, are no conflict.
 _FINEST_ALONE = frozenset({"ntfy", "sms"})
@@ -306,10 +312,13 @@ def _texts(channel: str, names: tuple[str, ...], values: list[str]) -> Iterator[
     else:
         pairs = zip(names, values, strict=True)
         yield "\n".join(
-            value.rstrip("/").lower() if name.endswith(_ADDRESSES)
-            else _phone(value) if name.endswith("_PHONE_NUMBER") else value
+            value.rstrip("/").lower()
+            if name.endswith(_ADDRESSES)
+            else _phone(value)
+            if name.endswith("_PHONE_NUMBER")
+            else value
             for name, value in pairs
-        )  # fmt: skip
+        )
 
 
 def _phone(text: str) -> str:

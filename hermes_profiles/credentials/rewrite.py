@@ -204,9 +204,11 @@ def _shared_with_others(
     for entry in [one for one in (*rulings, *flags) if one.origin in staying]:
         if entry.via == "own":
             raise DocumentError(
-                document.path, entry.line, f"another channel has {dotted(entry.path)} through an anchor",
+                document.path,
+                entry.line,
+                f"another channel has {dotted(entry.path)} through an anchor",
                 hint="write the settings of both channels out, without the anchor, then try again",
-            )  # fmt: skip
+            )
         text = flags.pop(entry, "")
         rivals = [one for one in rulings if one.path == entry.path and one.origin not in staying]
         if entry.effective or any(one.value for one in rivals):
@@ -290,6 +292,8 @@ def _check_clean(content: bytes, values: ValueIndex, path: str) -> None:
     if left:
         line = next((number for number, text in enumerate(content.splitlines(), 1) if values.names_in(text)), None)
         raise DocumentError(
-            path, line, f"the value of {left[0]} stands here in a way that cannot be removed with certainty",
+            path,
+            line,
+            f"the value of {left[0]} stands here in a way that cannot be removed with certainty",
             hint="take it out of the file, or leave the file behind with `--skip-unreadable`",
-        )  # fmt: skip
+        )

@@ -30,10 +30,25 @@ _LAST_WORDS = frozenset({"pass", "pwd", "pat", "credential", "credentials", "aut
 # `record_key: ctrl+b` is a key of the keyboard.
 _KINDS_OF_KEYS = frozenset(
     {
-        "access", "aes", "api", "app", "auth", "bot", "client", "consumer", "encrypt", "encryption", "license",
-        "master", "private", "secret", "service", "signing", "subscription",
+        "access",
+        "aes",
+        "api",
+        "app",
+        "auth",
+        "bot",
+        "client",
+        "consumer",
+        "encrypt",
+        "encryption",
+        "license",
+        "master",
+        "private",
+        "secret",
+        "service",
+        "signing",
+        "subscription",
     }
-)  # fmt: skip
+)
 _PLURALS = frozenset({"tokens", "passwords", "apikeys"})
 # What names a secret without being one.
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")

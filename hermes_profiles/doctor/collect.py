@@ -53,16 +53,22 @@ class Examination:
         services = self._one("services", lambda: look_at_services(*given), ServiceFacts())
         multiplexing = bool(services.multiplexing or services.serves)
         return Facts(
-            layout, around.catalog, around.environment, around.uid, around.now,
+            layout,
+            around.catalog,
+            around.environment,
+            around.uid,
+            around.now,
             self._one("the sticky profile", lambda: active_profile(layout), DEFAULT),
-            profiles, inventory, managed,
+            profiles,
+            inventory,
+            managed,
             self._one("the folder of profiles", lambda: look_at_tree(*given), TreeFacts()),
             self._one("locks, ports and logins", lambda: look_at_rivals(*given), RivalFacts()),
             services,
             self._one("runtime files", lambda: look_at_runtime(*given), RuntimeFacts()),
             self._one("teams", lambda: look_at_teams(around, profiles, multiplexing=multiplexing), TeamFacts()),
             tuple(self._troubles),
-        )  # fmt: skip
+        )
 
     def _homes(self, names: tuple[str, ...], managed: Managed) -> dict[str, ProfileFacts]:
         around = self._around
@@ -78,9 +84,14 @@ class Examination:
 
         def take() -> Inventory | None:
             return take_inventory(
-                around.look, around.world, tuple(profiles), catalog=around.catalog, ask_api=False,
-                environment=around.environment, held=held,
-            )  # fmt: skip
+                around.look,
+                around.world,
+                tuple(profiles),
+                catalog=around.catalog,
+                ask_api=False,
+                environment=around.environment,
+                held=held,
+            )
 
         return self._one("gateways", take, None)
 

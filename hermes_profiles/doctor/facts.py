@@ -52,9 +52,16 @@ class ProfileFacts:
     """
 
     def __init__(
-        self, name: str, home: Path, files: HomeFiles, held: Holdings, listing: Mapping[str, FileFact],
-        *, disabled: bool = False, gateway: Gateway | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        home: Path,
+        files: HomeFiles,
+        held: Holdings,
+        listing: Mapping[str, FileFact],
+        *,
+        disabled: bool = False,
+        gateway: Gateway | None = None,
+    ) -> None:
         self.name = name
         self.home = home
         self.files = files

@@ -95,9 +95,7 @@ class ReloadManager(NamedTuple):
     manager: str
 
 
-Repair = (
-    TightenMode | EditFile | RemoveFile | MoveAway | RenameFolder | InstallService | RemoveService | ReloadManager
-)  # fmt: skip
+Repair = TightenMode | EditFile | RemoveFile | MoveAway | RenameFolder | InstallService | RemoveService | ReloadManager
 
 
 class Fix(NamedTuple):

@@ -32,7 +32,7 @@ _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 CHECKS: tuple[Check, ...] = (
     Check("conflicts.shared-identity", _ERROR, "one bot or account is in several profiles", conflicts.shared_identity),
     Check("conflicts.inherited-identity", _ERROR, "a gateway inherited a bot", conflicts.inherited_identity),
-    Check("conflicts.foreign-session", _ERROR, "a session lies in another profile's home", cloned_state.foreign_session),
+    Check("conflicts.foreign-session", _ERROR, "a session is in another profile's home", cloned_state.foreign_session),
     Check("conflicts.shared-login", _ERROR, "a login that works once is in several profiles", logins.shared_login),
     Check("conflicts.shared-port", _ERROR, "several profiles want one port", ports.shared_port),
     Check("conflicts.port-twice", _ERROR, "a profile wants one port twice", ports.port_twice),
@@ -120,4 +120,4 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.database-unchecked", _INFO, "a database could not be looked through", databases.unchecked),
     Check("general.unseen", _ERROR, "something could not be looked at", unreadable.unseen),
     FAILED,
-)  # fmt: skip
+)

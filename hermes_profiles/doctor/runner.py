@@ -25,9 +25,11 @@ def choose(checks: Sequence[Check], only: Collection[str], skip: Collection[str]
                 {each.family for each in checks}
             )
             raise UsageProblem(
-                f"{word!r} is no check", target=word, code="no-such-check",
+                f"{word!r} is no check",
+                target=word,
+                code="no-such-check",
                 hint=f"there are: {', '.join(near[:6])}; see `hermes-profiles doctor --list`",
-            )  # fmt: skip
+            )
     return tuple(each for each in checks if (not only or _is_named(each, only)) and not _is_named(each, skip))
 
 
@@ -55,11 +57,14 @@ def examine(
         sorted(
             found,
             key=lambda each: (
-                ORDER.index(each.severity), place[each.check.id], each.finding.profiles, each.finding.message,
+                ORDER.index(each.severity),
+                place[each.check.id],
+                each.finding.profiles,
+                each.finding.message,
                 each.fingerprint,
             ),
         )
-    )  # fmt: skip
+    )
 
 
 def _run(check: Check, facts: Facts, *, debug: bool) -> Iterator[tuple[Check, Finding]]:

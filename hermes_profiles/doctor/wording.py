@@ -9,12 +9,29 @@ _NAMED = 4
 LOST = frozenset({"fatal", "retrying", "paused", "disconnected"})
 # What the remote party of a channel is called where Hermes speaks of a token or an identity in general.
 _NOUNS = {
-    "email": "inbox", "signal": "number", "slack": "app token", "whatsapp": "linked device", "whatsapp_cloud": "number",
-    "sms": "number", "weixin": "account", "feishu": "app", "qqbot": "app", "dingtalk": "app", "teams": "app",
-    "wecom": "bot", "wecom_callback": "app", "yuanbao": "app", "ntfy": "topic", "irc": "nick", "matrix": "account",
-    "google_chat": "subscription", "bluebubbles": "server", "simplex": "client", "relay": "id",
+    "email": "inbox",
+    "signal": "number",
+    "slack": "app token",
+    "whatsapp": "linked device",
+    "whatsapp_cloud": "number",
+    "sms": "number",
+    "weixin": "account",
+    "feishu": "app",
+    "qqbot": "app",
+    "dingtalk": "app",
+    "teams": "app",
+    "wecom": "bot",
+    "wecom_callback": "app",
+    "yuanbao": "app",
+    "ntfy": "topic",
+    "irc": "nick",
+    "matrix": "account",
+    "google_chat": "subscription",
+    "bluebubbles": "server",
+    "simplex": "client",
+    "relay": "id",
     "photon": "project",
-}  # fmt: skip
+}
 
 
 def names(profiles: Sequence[str]) -> str:

@@ -166,9 +166,11 @@ def _parse(document: TextDocument) -> Node:
         json.loads(text)
     except json.JSONDecodeError as error:
         raise DocumentError(
-            document.path, document.line_of(error.pos), f"not valid JSON: {error.msg.lower()}",
+            document.path,
+            document.line_of(error.pos),
+            f"not valid JSON: {error.msg.lower()}",
             hint="mend this line, then try again",
-        ) from error  # fmt: skip
+        ) from error
     except (RecursionError, ValueError) as error:
         raise DocumentError(document.path, None, "not readable as JSON: too deep, or a number too long") from error
     builder = _Builder(document)

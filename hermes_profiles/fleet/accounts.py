@@ -58,9 +58,12 @@ def account_rows(
 
 
 def _rows(
-    gateways: Mapping[str, Gateway], held: Mapping[str, Holdings], catalog: Catalog, members: Members,
+    gateways: Mapping[str, Gateway],
+    held: Mapping[str, Holdings],
+    catalog: Catalog,
+    members: Members,
     locks: Sequence[LiveLock],
-) -> Iterator[AccountRow]:  # fmt: skip
+) -> Iterator[AccountRow]:
     is_shared = any(gateway.state is GatewayState.SERVED for gateway in gateways.values())
     first: dict[tuple[str, str], str] = {}
     for profile, gateway in gateways.items():

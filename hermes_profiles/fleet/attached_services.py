@@ -65,9 +65,11 @@ def check_may_go(found: Attached, verb: str) -> None:
     gateway = found.gateway
     if gateway.state is GatewayState.UNKNOWN:
         raise Refused(
-            f"cannot {verb} {found.profile}: {gateway.detail}", target=found.profile, code="running",
+            f"cannot {verb} {found.profile}: {gateway.detail}",
+            target=found.profile,
+            code="running",
             hint=f"look at the process with `ps -fp {gateway.pid}`, end it if it is the gateway, then try again",
-        )  # fmt: skip
+        )
 
 
 def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None = None) -> None:
@@ -137,19 +139,23 @@ def system_leftovers(world: World, profile: str) -> tuple[Problem, ...]:
         return ()
     return (
         Problem(
-            "service-left", f"the system service of {profile} is still installed: {unit}", profile,
+            "service-left",
+            f"the system service of {profile} is still installed: {unit}",
+            profile,
             f"have an administrator run `sudo systemctl disable --now {unit.name} && sudo rm -r {unit} "
             f"{drop_in(unit).parent}`",
         ),
-    )  # fmt: skip
+    )
 
 
 def _check(refused: Mapping[str, str], found: Attached) -> None:
     if found.profile in refused:
         raise Failed(
-            f"the service of {found.profile} cannot be disabled: {refused[found.profile]}", target=found.profile,
-            code="service", hint=f"see `hermes-gateways status {found.profile}`",
-        )  # fmt: skip
+            f"the service of {found.profile} cannot be disabled: {refused[found.profile]}",
+            target=found.profile,
+            code="service",
+            hint=f"see `hermes-gateways status {found.profile}`",
+        )
 
 
 def put_back(found: Attached) -> tuple[Problem, ...]:

@@ -266,9 +266,16 @@ class Fleet:
         self._end(job, OutcomeKind.FAILED, reason, log=log, hint=hint)
 
     def _end(
-        self, job: Job, kind: OutcomeKind, detail: str = "", *, pid: int | None = None,
-        masked: tuple[str, ...] = (), log: tuple[str, ...] = (), hint: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        job: Job,
+        kind: OutcomeKind,
+        detail: str = "",
+        *,
+        pid: int | None = None,
+        masked: tuple[str, ...] = (),
+        log: tuple[str, ...] = (),
+        hint: str | None = None,
+    ) -> None:
         job.phase = Phase.DONE
         job.outcome = Outcome(job.profile, kind, detail, pid, masked, log, hint)
         self._told(job.outcome)

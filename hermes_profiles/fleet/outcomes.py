@@ -52,9 +52,13 @@ class Outcome(NamedTuple):
     def as_data(self) -> dict[str, Any]:
         """Return the outcome as the command contract has it."""
         return {
-            "profile": self.profile, "outcome": str(self.outcome), "detail": self.detail, "pid": self.pid,
-            "masked_channels": list(self.masked), "log": list(self.log),
-        }  # fmt: skip
+            "profile": self.profile,
+            "outcome": str(self.outcome),
+            "detail": self.detail,
+            "pid": self.pid,
+            "masked_channels": list(self.masked),
+            "log": list(self.log),
+        }
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:

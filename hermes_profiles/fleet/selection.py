@@ -43,17 +43,20 @@ def select(
     if missing:
         near = ", ".join(existing) if len(existing) <= 8 else f"{', '.join(existing[:8])}, …"
         raise NotFound(
-            f"no profile {', '.join(repr(name) for name in dict.fromkeys(missing))}", target=missing[0],
+            f"no profile {', '.join(repr(name) for name in dict.fromkeys(missing))}",
+            target=missing[0],
             hint=f"there are: {near}; see `hermes-profiles list`",
-        )  # fmt: skip
+        )
     chosen = set(wanted) if wanted else set(existing)
     if group is not None:
         members = {name for name, of in (groups or {}).items() if group in tuple(of)}
         if not members:
             raise NotFound(
-                f"no profile is in the group {group!r}", target=group, code="no-group",
+                f"no profile is in the group {group!r}",
+                target=group,
+                code="no-group",
                 hint=f"put one in with `hermes-gateways group {group} PROFILE`",
-            )  # fmt: skip
+            )
         chosen = (set(wanted) | members) if wanted else members
     return Selection(tuple(name for name in existing if name in chosen and name not in without), bool(wanted))
 
@@ -85,9 +88,14 @@ def sort_out(
     driven, outcomes = [], []
     for profile in selection.profiles:
         outcome = _clear(
-            verb, gateways[profile], named=selection.named, off=profile in off, force=force,
-            above=above, start_stopped=start_stopped,
-        )  # fmt: skip
+            verb,
+            gateways[profile],
+            named=selection.named,
+            off=profile in off,
+            force=force,
+            above=above,
+            start_stopped=start_stopped,
+        )
         if outcome is None:
             driven.append(profile)
         else:
@@ -101,9 +109,11 @@ def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, G
     without = [name for name in selection.profiles if _lacks_service(gateways[name])]
     if without and (selection.named or len(without) == len(selection.profiles)):
         raise NotFound(
-            f"no service is installed for {', '.join(without)}", target=without[0], code="no-service",
+            f"no service is installed for {', '.join(without)}",
+            target=without[0],
+            code="no-service",
             hint=f"install and start it with `hermes-gateways install {' '.join(without)} --start`",
-        )  # fmt: skip
+        )
 
 
 def _lacks_service(gateway: Gateway) -> bool:
@@ -125,9 +135,12 @@ def _clear(
         )
     if verb is not Verb.START and gateway.pid in above:
         return Outcome(
-            profile, OutcomeKind.REFUSED, "this command runs inside that gateway and would end itself", gateway.pid,
+            profile,
+            OutcomeKind.REFUSED,
+            "this command runs inside that gateway and would end itself",
+            gateway.pid,
             hint="run it from a shell of your own",
-        )  # fmt: skip
+        )
     if verb is Verb.STOP:
         return _clear_stop(gateway)
     if off and not (verb is Verb.RESTART and state in _UP):
@@ -173,9 +186,11 @@ def _clear_start(gateway: Gateway) -> Outcome | None:
         return Outcome(gateway.profile, OutcomeKind.ALREADY_RUNNING, detail, gateway.pid, masked)
     if _lacks_service(gateway):
         return Outcome(
-            gateway.profile, OutcomeKind.SKIPPED, "no service",
+            gateway.profile,
+            OutcomeKind.SKIPPED,
+            "no service",
             hint=f"install it with `hermes-gateways install {gateway.profile}`",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -184,9 +199,12 @@ def _clear_restart(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
     is_up = gateway.process is not None or gateway.state in _COMING
     if is_up and not has_service:
         return Outcome(
-            gateway.profile, OutcomeKind.REFUSED, "it has no service that would start it again", gateway.pid,
+            gateway.profile,
+            OutcomeKind.REFUSED,
+            "it has no service that would start it again",
+            gateway.pid,
             hint=f"install one with `hermes-gateways install {gateway.profile}`, then restart",
-        )  # fmt: skip
+        )
     if is_up:
         return None
     if not start_stopped:

@@ -84,12 +84,15 @@ def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
     ]
     delay = given.boot_delay if given.boot_delay is not None else kept.get("boot_delay")
     return ServiceOptions(
-        _choice(given.memory, kept.get("memory")), _choice(given.cpu, kept.get("cpu")),
+        _choice(given.memory, kept.get("memory")),
+        _choice(given.cpu, kept.get("cpu")),
         (*stored, *(text for text in given.variables if not text.endswith(f"={NONE}"))),
-        _choice(given.log_folder, kept.get("log_folder")), _seconds(delay), given.managed,
+        _choice(given.log_folder, kept.get("log_folder")),
+        _seconds(delay),
+        given.managed,
         _choice(given.python, kept.get("python")),
         given.enable if given.enable is not None else (False if kept.get("enable") is False else None),
-    )  # fmt: skip
+    )
 
 
 def _choice(given: str | None, kept: object) -> str | None:
@@ -105,9 +108,14 @@ def _seconds(value: object) -> float:
 
 
 def build_spec(
-    world: World, profile: str, program: Program, environment: Mapping[str, str], given: ServiceOptions,
-    *, files_of: Path | None = None,
-) -> ServiceSpec:  # fmt: skip
+    world: World,
+    profile: str,
+    program: Program,
+    environment: Mapping[str, str],
+    given: ServiceOptions,
+    *,
+    files_of: Path | None = None,
+) -> ServiceSpec:
     """Return the service of a profile. Raises UsageProblem for options that make no sense, Refused for a secret, Failed
     for a file of the profile that cannot be read.
 
@@ -122,17 +130,24 @@ def build_spec(
     account = pwd.getpwuid(os.getuid()) if layout.platform == "darwin" else None
     folder = Path(options.log_folder) if options.log_folder is not None else home / "logs"
     return ServiceSpec(
-        profile=profile, home=home, root=Path(os.path.realpath(layout.root)), name=world.service_name(profile),
-        program=program, account=_account(environment),
+        profile=profile,
+        home=home,
+        root=Path(os.path.realpath(layout.root)),
+        name=world.service_name(profile),
+        program=program,
+        account=_account(environment),
         # launchd asks the password file, and so does Hermes: HOME may be a profile's.
         account_home=Path(account.pw_dir) if account is not None else world.user_home,
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
         log=folder / (f"{profile}.log" if options.log_folder is not None else "gateway.log"),
-        inherited=inherited, variables=variables, watchdog=_watchdog(config),
+        inherited=inherited,
+        variables=variables,
+        watchdog=_watchdog(config),
         drain=_drain(config, {**environment, **environment_of(files_of or home)}),
-        limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)), boot_delay=_seconds(options.boot_delay),
-    )  # fmt: skip
+        limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)),
+        boot_delay=_seconds(options.boot_delay),
+    )
 
 
 def prestart_words(world: World, profile: str, managed: Path | None, boot_delay: float = 0.0) -> tuple[str, ...]:
@@ -167,9 +182,11 @@ def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tup
         if catalog is not None and (_is_secret(name, catalog) or _holds_secret(value, home, catalog)):
             raise Refused(
                 f"{name} does not belong into a service: a service file is readable by everybody, and a token in it "
-                "would reach this gateway past the profile's own files", target=name, code="secret-in-service",
+                "would reach this gateway past the profile's own files",
+                target=name,
+                code="secret-in-service",
                 hint="put it into the profile's `.env`",
-            )  # fmt: skip
+            )
         if equals:
             variables.append((name, value))
         else:

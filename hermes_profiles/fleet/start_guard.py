@@ -34,9 +34,14 @@ class Launch:
     """One command that starts gateways; `owners`: profiles that keep what they share with others, strongest first."""
 
     def __init__(
-        self, world: World, existing: Sequence[str], catalog: Catalog, environment: Mapping[str, str],
-        rule: ConflictRule = ConflictRule.MASK, owners: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        world: World,
+        existing: Sequence[str],
+        catalog: Catalog,
+        environment: Mapping[str, str],
+        rule: ConflictRule = ConflictRule.MASK,
+        owners: Sequence[str] = (),
+    ) -> None:
         self._world = world
         self._existing = tuple(existing)
         self._catalog = catalog
@@ -92,14 +97,20 @@ class Launch:
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
         return decide(
-            starting=list(starting), holdings=self._held, live=live, owners=self._owners,
+            starting=list(starting),
+            holdings=self._held,
+            live=live,
+            owners=self._owners,
             locks=live_locks(
-                self._environment, layout.user_home, catalog=self._catalog, processes=self._world.processes,
+                self._environment,
+                layout.user_home,
+                catalog=self._catalog,
+                processes=self._world.processes,
                 platform=layout.platform,
             ),
             listening=ledger.listening_now(ports),
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
-        )  # fmt: skip
+        )
 
     def begin(self, starting: Sequence[str]) -> None:
         """Decide for all that will start, and note it: the step before each start abides by it."""
@@ -127,10 +138,12 @@ class Launch:
         stubborn = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
         if stubborn:
             home = self._world.layout.home(profile)
-            return Prepared(refusal=(
-                f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it stands in "
-                f"{home / 'gateway.json'}, and Hermes lays a mask over config.yaml only: `touch {home / 'config.yaml'}`"
-            ))  # fmt: skip
+            return Prepared(
+                refusal=(
+                    f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it stands in "
+                    f"{home / 'gateway.json'}, and Hermes lays a mask over config.yaml only: `touch {home / 'config.yaml'}`"
+                )
+            )
         reasons = "; ".join(mask.reason for mask in masks)
         if self._rule is ConflictRule.REFUSE:
             return Prepared(refusal=reasons.replace(" disabled:", ":"))
@@ -152,6 +165,8 @@ def has_service(gateway: Gateway) -> bool:
 
 def _ignored(profile: str, mask: Mask) -> Problem:
     return Problem(
-        "conflict", f"{profile}: {mask.reason.replace(' disabled:', ' is not disabled, though its')}", profile,
+        "conflict",
+        f"{profile}: {mask.reason.replace(' disabled:', ' is not disabled, though its')}",
+        profile,
         f"have it switched off: `hermes-gateways restart {profile}`",
-    )  # fmt: skip
+    )

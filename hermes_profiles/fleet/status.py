@@ -75,11 +75,14 @@ def take_inventory(
     def ask(seen: Mapping[str, Facts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
 
-    gateways = look(profiles, Known(
-        channels={name: each.channels for name, each in held.items()},
-        masks=lambda name, process: masks_in_force(layout, name, process),
-        ask=ask,
-    ))  # fmt: skip
+    gateways = look(
+        profiles,
+        Known(
+            channels={name: each.channels for name, each in held.items()},
+            masks=lambda name, process: masks_in_force(layout, name, process),
+            ask=ask,
+        ),
+    )
     asked = multiplexing_asked(layout.home(DEFAULT), environment)
     warnings = [problem for each in held.values() for problem in each.problems]
     return Inventory(

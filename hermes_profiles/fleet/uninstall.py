@@ -58,10 +58,8 @@ def uninstall_services(
         return Uninstalled(_in_order(outcomes, profiles), plan)
     supervised = [name for name in present if _runs_under_manager(gateways[name])]
     kept = {
-        each.profile: each
-        for each in stop_all(world, supervised, gateways, catalog, pace)
-        if each.outcome not in DOWN
-    }  # fmt: skip
+        each.profile: each for each in stop_all(world, supervised, gateways, catalog, pace) if each.outcome not in DOWN
+    }
     going = [name for name in present if name not in kept]
     services = world.services(going)
     # What has an orphan started goes with its files.
@@ -82,11 +80,13 @@ def orphaned(world: World, manager: Manager, names: Iterable[str]) -> tuple[str,
     """Return those of some names that are no profiles any more and have left a service behind under a manager."""
     return tuple(
         dict.fromkeys(
-            name for name in names
-            if is_profile_folder_name(name) and is_orphan(world, name)
+            name
+            for name in names
+            if is_profile_folder_name(name)
+            and is_orphan(world, name)
             and os.path.lexists(manager.service(world.service_name(name), name).path)
         )
-    )  # fmt: skip
+    )
 
 
 def _absent(world: World, gateway: Gateway) -> Outcome:

@@ -100,9 +100,12 @@ def _channels(platforms: object) -> Iterator[ChannelRecord]:
     for name, entry in platforms.items() if isinstance(platforms, Mapping) else ():
         if isinstance(entry, Mapping):
             yield ChannelRecord(
-                str(name), _text(entry.get("state")), _text(entry.get("error_code")),
-                _text(entry.get("error_message")), _text(entry.get("updated_at")) or None,
-            )  # fmt: skip
+                str(name),
+                _text(entry.get("state")),
+                _text(entry.get("error_code")),
+                _text(entry.get("error_message")),
+                _text(entry.get("updated_at")) or None,
+            )
 
 
 def heartbeat(home: Path) -> Heartbeat | None:

@@ -47,17 +47,20 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
         if python.is_file() and os.access(python, os.X_OK):
             return Installation(python, "--python")
         raise NotFound(
-            f"{python} is no program that can be run", target=given, code="no-hermes",
+            f"{python} is no program that can be run",
+            target=given,
+            code="no-hermes",
             hint="name Hermes' Python with `--python PATH`, or have it found with `--python none`",
-        )  # fmt: skip
+        )
     for python, how in _candidates(layout, environment):
         if os.access(python, os.X_OK):
             return Installation(python, how)
     raise NotFound(
         "no Hermes Agent found: neither on PATH, nor beside this program, nor in the root",
-        target="hermes", code="no-hermes",
+        target="hermes",
+        code="no-hermes",
         hint="name its Python with `--python /path/to/venv/bin/python`, or install it with `pip install hermes-agent`",
-    )  # fmt: skip
+    )
 
 
 def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:

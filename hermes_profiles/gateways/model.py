@@ -33,10 +33,13 @@ class GatewayState(StrEnum):
 
 ALIVE = frozenset(
     {
-        GatewayState.RUNNING, GatewayState.STARTING, GatewayState.DEGRADED, GatewayState.SERVED,
+        GatewayState.RUNNING,
+        GatewayState.STARTING,
+        GatewayState.DEGRADED,
+        GatewayState.SERVED,
         GatewayState.UNSUPERVISED,
     }
-)  # fmt: skip
+)
 
 
 class Channel(NamedTuple):

@@ -227,16 +227,20 @@ def _facts(
     if multiplexer is not None and profile != DEFAULT and profile in multiplexer[1].served:
         served_by = multiplexer[0].pid
     return Facts(
-        profile=profile, record=record, process=process, named=proof.named,
+        profile=profile,
+        record=record,
+        process=process,
+        named=proof.named,
         doubtful=proof.doubtful if process is None else None,
         others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
         usage=world.processes.usage(process) if process is not None else Usage(),
         runtime=_told(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,
         manager=world.manager.kind if world.manager is not None else None,
-        served_by=served_by, now=world.clock(),
+        served_by=served_by,
+        now=world.clock(),
         started_at=world.processes.epoch(process) if process is not None else None,
-    )  # fmt: skip
+    )
 
 
 def _told(layout: Layout, profile: str) -> StateRecord | None:

@@ -202,9 +202,13 @@ class LinuxProcesses:
             return None
         argv = _bytes(f"{place}/cmdline") or b""
         return Process(
-            pid, float(fields[19]), fields[0].decode(), int(fields[1]),
-            tuple(os.fsdecode(argv).rstrip("\0").split("\0")) if argv else (), self._variables(place),
-        )  # fmt: skip
+            pid,
+            float(fields[19]),
+            fields[0].decode(),
+            int(fields[1]),
+            tuple(os.fsdecode(argv).rstrip("\0").split("\0")) if argv else (),
+            self._variables(place),
+        )
 
     def _variables(self, place: str) -> Mapping[str, str] | None:
         raw = _bytes(f"{place}/environ")

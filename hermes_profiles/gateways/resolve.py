@@ -33,12 +33,22 @@ def resolve(facts: Facts) -> Gateway:
         pid = next((each.pid for each in (facts.main, facts.doubtful) if each), None)
     service = facts.service
     return Gateway(
-        profile=facts.profile, state=state, pid=pid, detail=detail, usage=facts.usage if process else Usage(),
-        restarts=service.restarts if service else None, last_exit=service.last_exit if service else None,
-        channels=_channels(facts), masks=facts.masks, api=facts.api, disagreement=_disagreement(facts, state),
-        process=process, service=service, settled=process is not None and _is_settled(facts),
+        profile=facts.profile,
+        state=state,
+        pid=pid,
+        detail=detail,
+        usage=facts.usage if process else Usage(),
+        restarts=service.restarts if service else None,
+        last_exit=service.last_exit if service else None,
+        channels=_channels(facts),
+        masks=facts.masks,
+        api=facts.api,
+        disagreement=_disagreement(facts, state),
+        process=process,
+        service=service,
+        settled=process is not None and _is_settled(facts),
         seen=facts,
-    )  # fmt: skip
+    )
 
 
 def _state(facts: Facts) -> tuple[GatewayState, str]:

@@ -49,9 +49,10 @@ def moment_of(text: str, now: float, option: str) -> float:
         return datetime.fromisoformat(given.replace(",", ".")).timestamp()
     except (ValueError, OverflowError, OSError):
         raise UsageProblem(
-            f"{option} {text!r} is no time", target=option,
+            f"{option} {text!r} is no time",
+            target=option,
             hint=f"say how long ago (`{option} 10m`, `2h`, `1d`) or when (`{option} 2026-11-21T10:00`, `10:00`)",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def level_of(text: str) -> Level:
@@ -71,6 +72,7 @@ def pattern_of(text: str, *, ignore_case: bool = False) -> re.Pattern[str]:
         place = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos is not None else ""
         said = error.msg if isinstance(error, re.error) else "it is too long"
         raise UsageProblem(
-            f"--grep: no regular expression: {said}{place}", target="--grep",
+            f"--grep: no regular expression: {said}{place}",
+            target="--grep",
             hint="write `\\` before `( ) [ ] { } * + ? .` that are meant as they are",
-        ) from error  # fmt: skip
+        ) from error

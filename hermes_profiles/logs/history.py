@@ -190,9 +190,12 @@ class Past:
         until = min((each for each in (self.wanted.until, self.journal_until) if each is not None), default=None)
         try:
             return open_journal(
-                [(each.name, each.scope) for each in self.units], self.environment, since=self.wanted.since,
-                until=until, backward=backward,
-            )  # fmt: skip
+                [(each.name, each.scope) for each in self.units],
+                self.environment,
+                since=self.wanted.since,
+                until=until,
+                backward=backward,
+            )
         except ManagerError as error:
             self.journal_problem = error.problem.message
             return None

@@ -66,9 +66,11 @@ def check_existing_name(name: str) -> str:
     # Lower-casing turns some look-alikes into letters (the Kelvin sign becomes a k): only ASCII may pass.
     if not name.isascii() or _PATTERN.fullmatch(canon) is None:
         raise UsageProblem(
-            f"{name!r} is not a profile name: a name is {RULE}", target=name, code="bad-name",
+            f"{name!r} is not a profile name: a name is {RULE}",
+            target=name,
+            code="bad-name",
             hint="see the names there are with `hermes-profiles list`",
-        )  # fmt: skip
+        )
     return canon
 
 
@@ -81,8 +83,10 @@ def check_new_name(name: str) -> str:
     if canon in RESERVED:
         raise UsageProblem(
             f"the name {canon!r} is reserved by Hermes ({', '.join(sorted(RESERVED))})",
-            target=name, code="reserved-name", hint=f"choose another name, such as `{canon}-2`",
-        )  # fmt: skip
+            target=name,
+            code="reserved-name",
+            hint=f"choose another name, such as `{canon}-2`",
+        )
     return canon
 
 
@@ -94,7 +98,9 @@ def check_alias_name(name: str) -> str:
     canon = check_new_name(name)
     if canon in HERMES_SUBCOMMANDS:
         raise UsageProblem(
-            f"the alias {canon!r} is a subcommand of hermes", target=name, code="reserved-name",
+            f"the alias {canon!r} is a subcommand of hermes",
+            target=name,
+            code="reserved-name",
             hint="choose another with `hermes-profiles alias PROFILE --name OTHER`",
-        )  # fmt: skip
+        )
     return canon

@@ -31,17 +31,25 @@ _POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "yuanbao": (("YUANBAO_DM_POLICY", "pairing"), ("YUANBAO_GROUP_POLICY", "pairing")),
     "qqbot": (("", "pairing"), ("", "pairing")),
     "whatsapp": (("WHATSAPP_DM_POLICY", "pairing"), ("WHATSAPP_GROUP_POLICY", "pairing")),
-}  # fmt: skip
+}
 # Channels whose own variables of access reach the adapter of a served profile (gateway/config.py reads them by
 # `get_secret` into its settings): the process's count only where the profile's are blank.
 _OWN_READ = frozenset({"weixin", "yuanbao", "qqbot"})
 # Of these, the list of users in `.env` takes the place of `allow_from` in config.yaml.
 _LIST_IS_ADAPTERS = frozenset({"weixin", "qqbot"})
 # Beside those, what is asked of the gateway alone, which reads the profile's own first.
-_ASKED_OF_GATEWAY = frozenset({
-    "TELEGRAM_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_ALLOW_ALL_USERS", "SLACK_ALLOWED_USERS",
-    "WHATSAPP_ALLOW_ALL_USERS", "WECOM_ALLOW_ALL_USERS", "MATTERMOST_ALLOWED_USERS", "MATTERMOST_ALLOW_ALL_USERS",
-})  # fmt: skip
+_ASKED_OF_GATEWAY = frozenset(
+    {
+        "TELEGRAM_ALLOWED_USERS",
+        "TELEGRAM_GROUP_ALLOWED_USERS",
+        "TELEGRAM_ALLOW_ALL_USERS",
+        "SLACK_ALLOWED_USERS",
+        "WHATSAPP_ALLOW_ALL_USERS",
+        "WECOM_ALLOW_ALL_USERS",
+        "MATTERMOST_ALLOWED_USERS",
+        "MATTERMOST_ALLOW_ALL_USERS",
+    }
+)
 # Adapters that ask for the gateway-wide variables themselves.
 _ASK_FOR_ALL = frozenset({"discord", "feishu", "matrix", "email"})
 _ACCESS = re.compile(r"ALLOW|POLICY|GUEST|IGNORE|TRUST")
@@ -49,29 +57,36 @@ _NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
 # Keys of config.yaml that become variables of the process: channel → (key, variable, whether `extra` counts, too).
 _BRIDGES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
     "telegram": (
-        ("allow_from", "TELEGRAM_ALLOWED_USERS", False), ("group_allow_from", "TELEGRAM_GROUP_ALLOWED_USERS", False),
+        ("allow_from", "TELEGRAM_ALLOWED_USERS", False),
+        ("group_allow_from", "TELEGRAM_GROUP_ALLOWED_USERS", False),
         ("group_allowed_chats", "TELEGRAM_GROUP_ALLOWED_CHATS", False),
-        ("allowed_chats", "TELEGRAM_ALLOWED_CHATS", False), ("allowed_topics", "TELEGRAM_ALLOWED_TOPICS", False),
-        ("ignored_threads", "TELEGRAM_IGNORED_THREADS", False), ("allow_bots", "TELEGRAM_ALLOW_BOTS", False),
+        ("allowed_chats", "TELEGRAM_ALLOWED_CHATS", False),
+        ("allowed_topics", "TELEGRAM_ALLOWED_TOPICS", False),
+        ("ignored_threads", "TELEGRAM_IGNORED_THREADS", False),
+        ("allow_bots", "TELEGRAM_ALLOW_BOTS", False),
         ("guest_mode", "TELEGRAM_GUEST_MODE", False),
     ),
     "discord": (
-        ("allow_from", "DISCORD_ALLOWED_USERS", True), ("allowed_channels", "DISCORD_ALLOWED_CHANNELS", False),
+        ("allow_from", "DISCORD_ALLOWED_USERS", True),
+        ("allowed_channels", "DISCORD_ALLOWED_CHANNELS", False),
         ("ignored_channels", "DISCORD_IGNORED_CHANNELS", False),
     ),
     "slack": (("allow_bots", "SLACK_ALLOW_BOTS", False), ("allowed_channels", "SLACK_ALLOWED_CHANNELS", False)),
     "dingtalk": (("allowed_users", "DINGTALK_ALLOWED_USERS", True), ("allowed_chats", "DINGTALK_ALLOWED_CHATS", False)),
     "matrix": (
-        ("allowed_users", "MATRIX_ALLOWED_USERS", False), ("allowed_rooms", "MATRIX_ALLOWED_ROOMS", False),
+        ("allowed_users", "MATRIX_ALLOWED_USERS", False),
+        ("allowed_rooms", "MATRIX_ALLOWED_ROOMS", False),
         ("ignore_user_patterns", "MATRIX_IGNORE_USER_PATTERNS", False),
     ),
     "mattermost": (("allowed_channels", "MATTERMOST_ALLOWED_CHANNELS", False),),
     "feishu": (("allow_bots", "FEISHU_ALLOW_BOTS", False),),
     "whatsapp": (
-        ("allow_from", "WHATSAPP_ALLOWED_USERS", False), ("group_allow_from", "WHATSAPP_GROUP_ALLOWED_USERS", False),
-        ("dm_policy", "WHATSAPP_DM_POLICY", False), ("group_policy", "WHATSAPP_GROUP_POLICY", False),
+        ("allow_from", "WHATSAPP_ALLOWED_USERS", False),
+        ("group_allow_from", "WHATSAPP_GROUP_ALLOWED_USERS", False),
+        ("dm_policy", "WHATSAPP_DM_POLICY", False),
+        ("group_policy", "WHATSAPP_GROUP_POLICY", False),
     ),
-}  # fmt: skip
+}
 
 
 class Access(NamedTuple):
@@ -108,13 +123,17 @@ def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             (variable, _), _ = _POLICIES[channel]
             place = one.place(variable) if variable in one.scope else str(one.home / "config.yaml")
             yield Limit(
-                name, "open-policy",
+                name,
+                "open-policy",
                 f"{name}: {channel} is open to everybody ({place}), and default does not set {_all_of(channel)}: the "
-                "gateway of all would not start", Weight.REFUSE, place,
-                f"let in whom you choose: `hermes-profiles env unset {name} {variable}`" if variable in one.scope
+                "gateway of all would not start",
+                Weight.REFUSE,
+                place,
+                f"let in whom you choose: `hermes-profiles env unset {name} {variable}`"
+                if variable in one.scope
                 else f"let in whom you choose: `hermes-profiles config set {name} "
                 f"platforms.{channel}.extra.dm_policy pairing`",
-            )  # fmt: skip
+            )
 
 
 def new_people(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
@@ -125,10 +144,14 @@ def new_people(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
         for channel in one.held.channels if name != DEFAULT else ():
             if channel in _POLICIES and policies(one, channel, process)[0] == "pairing":
                 yield Limit(
-                    name, "pairing-codes", f"{name}: whoever is new on {channel} gets a pairing code of default's: "
-                    "approving it lets them in there, and not here", Weight.NOTE, str(one.home / "pairing"),
+                    name,
+                    "pairing-codes",
+                    f"{name}: whoever is new on {channel} gets a pairing code of default's: "
+                    "approving it lets them in there, and not here",
+                    Weight.NOTE,
+                    str(one.home / "pairing"),
                     f"let somebody in by the list: `hermes-profiles env set {name} {channel.upper()}_ALLOWED_USERS`",
-                )  # fmt: skip
+                )
 
 
 def policies(one: ProfileFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
@@ -166,10 +189,12 @@ class _Judge:
             if channel not in self._catalog.channels or channel in ("webhook", "homeassistant", "api_server", "relay"):
                 continue  # asks nobody for an allow-list
             names = [
-                fact.name for fact in self._catalog.channels[channel].keys
+                fact.name
+                for fact in self._catalog.channels[channel].keys
                 if fact.key_class is KeyClass.IDENTITY_SETTING
-                and _ACCESS.search(fact.name) and not _NO_ACCESS.search(fact.name)
-            ]  # fmt: skip
+                and _ACCESS.search(fact.name)
+                and not _NO_ACCESS.search(fact.name)
+            ]
             self._judge_lists(channel, names)
             for name in (_all_of(channel), ALL):
                 self._judge_switch(name)
@@ -221,12 +246,17 @@ class _Judge:
 
     def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
         name, variable = self._one.name, next(iter(changed))
-        self.limits.append(Limit(
-            name, "inherited-access",
-            f"{name}: whoever is in an allowed group of {channel} may talk to it, and would not any more: default's "
-            f"{variable} counts for every profile that has none", Weight.REFUSE, str(self._one.home / "config.yaml"),
-            f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
-        ))  # fmt: skip
+        self.limits.append(
+            Limit(
+                name,
+                "inherited-access",
+                f"{name}: whoever is in an allowed group of {channel} may talk to it, and would not any more: default's "
+                f"{variable} counts for every profile that has none",
+                Weight.REFUSE,
+                str(self._one.home / "config.yaml"),
+                f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
+            )
+        )
 
     def _judge_policies(self, channel: str) -> None:
         """Keep policies that the adapter would take from the process where the profile says nothing."""
@@ -255,28 +285,42 @@ class _Judge:
     def _limit_adapter(self, channel: str, name: str, before: str, process: str) -> None:
         own = self._one.name
         if process:
-            self.limits.append(Limit(
-                own, "foreign-access",
-                f"{own}: its {channel} would go by default's {name}, and not by {'its own' if before else 'none'}",
-                Weight.REFUSE, self._one.place(name) if before else None,
-                f"take it out of default's environment: `hermes-profiles env unset default {name}`; it then counts "
-                "for nobody but those who have their own",
-            ))  # fmt: skip
+            self.limits.append(
+                Limit(
+                    own,
+                    "foreign-access",
+                    f"{own}: its {channel} would go by default's {name}, and not by {'its own' if before else 'none'}",
+                    Weight.REFUSE,
+                    self._one.place(name) if before else None,
+                    f"take it out of default's environment: `hermes-profiles env unset default {name}`; it then counts "
+                    "for nobody but those who have their own",
+                )
+            )
         else:
-            self.limits.append(Limit(
-                own, "unread-access", f"{own}: its own {name} is not read by the {channel} adapter of one gateway for "
-                "all: somebody it lets in may be turned away", Weight.DECIDE, self._one.place(name),
-                f"see what it is: `hermes-profiles show {own}`",
-            ))  # fmt: skip
+            self.limits.append(
+                Limit(
+                    own,
+                    "unread-access",
+                    f"{own}: its own {name} is not read by the {channel} adapter of one gateway for "
+                    "all: somebody it lets in may be turned away",
+                    Weight.DECIDE,
+                    self._one.place(name),
+                    f"see what it is: `hermes-profiles show {own}`",
+                )
+            )
 
     def _write(self, name: str, value: str) -> None:
         whose = "has its own" if value not in (NOBODY, "false") else "lets in nobody by it"
         self._written[name] = (value, f"{name}: {self._one.name} {whose}, whatever the default's is")
 
 
-_LISTS = frozenset({
-    "TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_CHATS", "QQ_GROUP_ALLOWED_USERS",
-})  # fmt: skip
+_LISTS = frozenset(
+    {
+        "TELEGRAM_GROUP_ALLOWED_USERS",
+        "TELEGRAM_GROUP_ALLOWED_CHATS",
+        "QQ_GROUP_ALLOWED_USERS",
+    }
+)
 # Variables of lists that only the adapter reads, and the key of `extra` that stands for each.
 _OWN_LISTS: Mapping[str, Mapping[str, str]] = {
     "weixin": {"WEIXIN_GROUP_ALLOWED_USERS": "group_allow_from"},

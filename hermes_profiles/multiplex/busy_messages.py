@@ -79,12 +79,15 @@ def judge_meanwhile(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             continue
         if channel in default.held.channels:
             yield Limit(
-                DEFAULT, "answers-for-others",
+                DEFAULT,
+                "answers-for-others",
                 f"default has an account of {channel} of its own, as {_named(served)}: what is said to them while "
-                "their agent works would be lost, and a notice would go out through default's account", Weight.DECIDE,
-                str(default.home), "let a member have that account: `hermes-profiles team add NAME`, then take it from "
+                "their agent works would be lost, and a notice would go out through default's account",
+                Weight.DECIDE,
+                str(default.home),
+                "let a member have that account: `hermes-profiles team add NAME`, then take it from "
                 f"default with `hermes-profiles env unset default …`; see `hermes-profiles catalog {channel}`",
-            )  # fmt: skip
+            )
         else:
             yield from _unheard(default, served, channel)
 
@@ -96,11 +99,14 @@ def _does_not_start(default: ProfileFacts) -> Iterator[Limit]:
     missing = [name for key, name in _WEIXIN.items() if not extra.get(key) and not default.scope.get(name, "").strip()]
     if missing:
         yield Limit(
-            DEFAULT, "needs-address", f"default: its weixin has no {', '.join(missing)} of its own: the gateway of all "
-            "would not start", Weight.REFUSE, str(default.home / ".env"),
+            DEFAULT,
+            "needs-address",
+            f"default: its weixin has no {', '.join(missing)} of its own: the gateway of all would not start",
+            Weight.REFUSE,
+            str(default.home / ".env"),
             f"set it, the value is asked for: `hermes-profiles env set default {missing[0]}` (WeChat's files: "
             "https://novac2c.cdn.weixin.qq.com/c2c)",
-        )  # fmt: skip
+        )
 
 
 def _unheard(default: ProfileFacts, served: Sequence[ProfileFacts], channel: str) -> Iterator[Limit]:
@@ -108,11 +114,14 @@ def _unheard(default: ProfileFacts, served: Sequence[ProfileFacts], channel: str
     unheard = [one for one in served if _drops(one, default, channel, variable)]
     if unheard:
         yield Limit(
-            DEFAULT, "unheard-meanwhile",
+            DEFAULT,
+            "unheard-meanwhile",
             f"what some people say to {_named(unheard)} on {channel} while their agent works is dropped: only the list "
-            f"in {variable} of their own `.env` counts then", Weight.NOTE, str(unheard[0].home / ENV),
+            f"in {variable} of their own `.env` counts then",
+            Weight.NOTE,
+            str(unheard[0].home / ENV),
             f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
-        )  # fmt: skip
+        )
 
 
 def _drops(one: ProfileFacts, default: ProfileFacts, channel: str, variable: str) -> bool:

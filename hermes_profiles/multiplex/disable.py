@@ -133,10 +133,14 @@ class _Back:
             return
         self.steps.append(
             ReplaceFile(
-                path, Secret(content) if content is not None else None, old.mode if old is not None else 0o600, seen,
-                old.link if old is not None else None, old.identity.mtime_ns if old is not None else None,
+                path,
+                Secret(content) if content is not None else None,
+                old.mode if old is not None else 0o600,
+                seen,
+                old.link if old is not None else None,
+                old.identity.mtime_ns if old is not None else None,
             )
-        )  # fmt: skip
+        )
 
     def _home_of(self, path: Path) -> Path:
         profiles = self._layout.profiles
@@ -202,10 +206,14 @@ class _Back:
         return document
 
     def _keep(self, file: SettingsFile, what: str) -> None:
-        self.warnings.append(Problem(
-            "kept", f"{file.profile}: {what} stays in {file.path}: it was changed since it was written",
-            str(file.path), f"see the settings of {file.profile}: `hermes-profiles show {file.profile}`",
-        ))  # fmt: skip
+        self.warnings.append(
+            Problem(
+                "kept",
+                f"{file.profile}: {what} stays in {file.path}: it was changed since it was written",
+                str(file.path),
+                f"see the settings of {file.profile}: `hermes-profiles show {file.profile}`",
+            )
+        )
 
     def _add(self, file: SettingsFile, content: bytes, *, private: bool) -> None:
         step = file.replaced(content, private=private)

@@ -51,9 +51,7 @@ class There(NamedTuple):
             return None
         names = [*(each.profile for each in self.isolations), *(each.profile for each in self.approvals)]
         profiles = dict.fromkeys((DEFAULT, *names))
-        return ChangePlan(
-            (*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles)
-        )  # fmt: skip
+        return ChangePlan((*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles))
 
 
 def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catalog) -> There:
@@ -66,9 +64,13 @@ def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catal
     access = judge_access(facts, catalog)
     isolations = (*heard, *access.isolations, *switched_off(facts, catalog))
     limits = (
-        *_overruled(facts), *judge_limits(facts, catalog), *open_without_opt_in(facts), *access.limits,
-        *new_people(facts), *_conversations(facts),
-    )  # fmt: skip
+        *_overruled(facts),
+        *judge_limits(facts, catalog),
+        *open_without_opt_in(facts),
+        *access.limits,
+        *new_people(facts),
+        *_conversations(facts),
+    )
     carried = tuple(each for name, one in facts.items() if name != DEFAULT for each in carry_there(name, one.home))
     path, before = multiplex_setting(layout.home(DEFAULT))
     steps = [*_switch(layout, path, before), *_isolated(layout, isolations, catalog)]
@@ -82,18 +84,25 @@ def _overruled(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
     default = facts.get(DEFAULT)
     if default is not None and default.environment.get(VARIABLE, "").strip().lower() in ("0", "false", "no", "off"):
         yield Limit(
-            DEFAULT, "overruled", f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
-            Weight.REFUSE, default.place(VARIABLE), f"take it out: `hermes-profiles env unset default {VARIABLE}`",
-        )  # fmt: skip
+            DEFAULT,
+            "overruled",
+            f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
+            Weight.REFUSE,
+            default.place(VARIABLE),
+            f"take it out: `hermes-profiles env unset default {VARIABLE}`",
+        )
 
 
 def _conversations(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
     if any(one.held.channels for name, one in facts.items() if name != DEFAULT):
         yield Limit(
-            DEFAULT, "conversations", "conversations begin anew: one gateway for all keeps them in default's home, a "
-            "gateway of its own in the profile's", Weight.NOTE,
+            DEFAULT,
+            "conversations",
+            "conversations begin anew: one gateway for all keeps them in default's home, a "
+            "gateway of its own in the profile's",
+            Weight.NOTE,
             hint="see the old ones with `hermes -p NAME sessions list`",
-        )  # fmt: skip
+        )
 
 
 def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:

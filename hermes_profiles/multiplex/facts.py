@@ -75,9 +75,10 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     environment, config = given(files, catalog, managed)
     held = holdings(home, catalog=catalog, managed=managed)
     scalars = {
-        str(key): str(value) for key, value in config.items()
+        str(key): str(value)
+        for key, value in config.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool) and catalog.lookup(str(key)) is not None
-    }  # fmt: skip
+    }
     kept, problems = _kept(home)
     served = dict(text.partition("=")[::2] for text in kept.variables if "=" in text)
     places = {key: str(home / CONFIG) for key in scalars}
@@ -86,12 +87,20 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     places |= {key: str(home / CONFIG) for key in environment if key not in places}  # a vault's, named in config.yaml
     places |= dict.fromkeys(managed.environment, managed_place)
     return ProfileFacts(
-        name, home, {**scalars, **served, **environment}, _scope(files.raw(ENV)), places, config, held,
-        disabled=read_meta(home)[0], jobs=_jobs(files), options=_options(kept),
+        name,
+        home,
+        {**scalars, **served, **environment},
+        _scope(files.raw(ENV)),
+        places,
+        config,
+        held,
+        disabled=read_meta(home)[0],
+        jobs=_jobs(files),
+        options=_options(kept),
         parts=tuple(part for part in ("plugins", "hooks") if _is_own(layout, home / part)),
         problems=(*held.problems, *problems),
         approved={channel: people for channel in held.channels if (people := approved_people(home, channel))},
-    )  # fmt: skip
+    )
 
 
 def _kept(home: Path) -> tuple[ServiceOptions, tuple[Problem, ...]]:

@@ -17,9 +17,18 @@ from .facts import CONFIG, ProfileFacts
 from .model import Isolation, Limit, Weight
 
 # gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
-_BINDS = frozenset({
-    "webhook", "api_server", "msgraph_webhook", "wecom_callback", "bluebubbles", "sms", "whatsapp_cloud", "line",
-})  # fmt: skip
+_BINDS = frozenset(
+    {
+        "webhook",
+        "api_server",
+        "msgraph_webhook",
+        "wecom_callback",
+        "bluebubbles",
+        "sms",
+        "whatsapp_cloud",
+        "line",
+    }
+)
 _BINDS_IN_MODE = frozenset({"feishu"})
 # Adapters that take the account from the environment of the process.
 _ENVIRONMENT = frozenset({"email", "teams"})
@@ -69,9 +78,13 @@ def _is_off(one: ProfileFacts, channel: str) -> bool:
 def _unreadable(one: ProfileFacts) -> Iterator[Limit]:
     for problem in one.problems:
         yield Limit(
-            one.name, "unreadable", f"{one.name}: {problem.message}", Weight.REFUSE, problem.target,
+            one.name,
+            "unreadable",
+            f"{one.name}: {problem.message}",
+            Weight.REFUSE,
+            problem.target,
             problem.hint or f"see `hermes-profiles doctor {one.name}`",
-        )  # fmt: skip
+        )
 
 
 def _unread(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
@@ -86,10 +99,13 @@ def _unread(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
             continue  # the adapters of the default look into the process's environment, too
         how = "reads it otherwise" if name in one.scope else "reads nothing but a profile's own `.env`"
         yield Limit(
-            one.name, "unread-variable", f"{one.name}: {name} ({one.place(name)}) would be lost: one gateway for all "
-            f"{how}", Weight.REFUSE, one.place(name),
+            one.name,
+            "unread-variable",
+            f"{one.name}: {name} ({one.place(name)}) would be lost: one gateway for all {how}",
+            Weight.REFUSE,
+            one.place(name),
             f"write it there plainly, the value is asked for: `hermes-profiles env set {one.name} {name}`",
-        )  # fmt: skip
+        )
 
 
 def _listeners(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
@@ -98,11 +114,14 @@ def _listeners(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
         if channel not in _BINDS and not (channel in _BINDS_IN_MODE and channel in listening):
             continue
         yield Limit(
-            one.name, "port-binding",
+            one.name,
+            "port-binding",
             f"{one.name}: its {channel} listens on a port, which only default may: the profile would be left out "
-            "altogether, and a gateway of its own refused", Weight.REFUSE, _where(one, channel, catalog),
+            "altogether, and a gateway of its own refused",
+            Weight.REFUSE,
+            _where(one, channel, catalog),
             _off_command(one, channel, catalog),
-        )  # fmt: skip
+        )
 
 
 def _environment_accounts(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
@@ -111,10 +130,14 @@ def _environment_accounts(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit
         is_meant = channel in _ENVIRONMENT or (channel in _ENVIRONMENT_UNLESS_CONFIGURED and channel in by_variables)
         if is_meant:
             yield Limit(
-                one.name, "foreign-environment",
+                one.name,
+                "foreign-environment",
                 f"{one.name}: the account of its {channel} would be default's, for that adapter asks the environment "
-                "of the process", Weight.REFUSE, _where(one, channel, catalog), _off_command(one, channel, catalog),
-            )  # fmt: skip
+                "of the process",
+                Weight.REFUSE,
+                _where(one, channel, catalog),
+                _off_command(one, channel, catalog),
+            )
 
 
 def _left_out(one: ProfileFacts) -> Iterator[Limit]:
@@ -122,25 +145,39 @@ def _left_out(one: ProfileFacts) -> Iterator[Limit]:
     name = one.name
     if one.jobs:
         yield Limit(
-            name, "jobs", f"{name}: {one.jobs} scheduled job{'s' if one.jobs > 1 else ''} would not run: one gateway "
-            "for all runs default's alone", Weight.DECIDE, str(one.home / "cron" / "jobs.json"),
+            name,
+            "jobs",
+            f"{name}: {one.jobs} scheduled job{'s' if one.jobs > 1 else ''} would not run: one gateway "
+            "for all runs default's alone",
+            Weight.DECIDE,
+            str(one.home / "cron" / "jobs.json"),
             f"see them with `hermes -p {name} cron list`",
-        )  # fmt: skip
+        )
     if one.disabled and one.held.channels:
         yield Limit(
-            name, "switched-off", f"{name}: it is switched off, and one gateway for all would serve it all the same",
-            Weight.DECIDE, str(one.home / "profile.yaml"), f"see it with `hermes-profiles show {name}`",
-        )  # fmt: skip
+            name,
+            "switched-off",
+            f"{name}: it is switched off, and one gateway for all would serve it all the same",
+            Weight.DECIDE,
+            str(one.home / "profile.yaml"),
+            f"see it with `hermes-profiles show {name}`",
+        )
     if one.options:
         yield Limit(
-            name, "service-options", f"{name}: {', '.join(one.options)} of its service counts no more", Weight.NOTE,
+            name,
+            "service-options",
+            f"{name}: {', '.join(one.options)} of its service counts no more",
+            Weight.NOTE,
             str(one.home / "profile.yaml"),
-        )  # fmt: skip
+        )
     if one.parts:
         yield Limit(
-            name, "parts", f"{name}: its own {' and '.join(one.parts)} are not loaded: one gateway for all has "
-            "default's", Weight.NOTE, str(one.home / one.parts[0]),
-        )  # fmt: skip
+            name,
+            "parts",
+            f"{name}: its own {' and '.join(one.parts)} are not loaded: one gateway for all has default's",
+            Weight.NOTE,
+            str(one.home / one.parts[0]),
+        )
 
 
 def _twice(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
@@ -153,17 +190,21 @@ def _twice(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
         skipped = _BINDS if name != DEFAULT else frozenset()
         wanted += [
             (each.channel, ("port", each.port), f"port {each.port}")
-            for each in one.held.ports if each.channel not in skipped
-        ]  # fmt: skip
+            for each in one.held.ports
+            if each.channel not in skipped
+        ]
         for channel, mark, noun in wanted:
             other = first.setdefault(mark, name)
             if other != name and (name, channel) not in told:
                 told.add((name, channel))
                 yield Limit(
-                    name, "same-account", f"{other} and {name} have the same {noun} of {channel}: in one gateway only "
-                    f"{other} would have it", Weight.REFUSE, str(one.home),
+                    name,
+                    "same-account",
+                    f"{other} and {name} have the same {noun} of {channel}: in one gateway only {other} would have it",
+                    Weight.REFUSE,
+                    str(one.home),
                     f"see where it stands with `hermes-profiles doctor {other} {name}`",
-                )  # fmt: skip
+                )
 
 
 def _where(one: ProfileFacts, channel: str, catalog: Catalog) -> str:

@@ -104,10 +104,11 @@ def read(layout: Layout) -> Record | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Failed(
-            f"{path} cannot be understood: it says what was before one gateway served all", target=str(path),
+            f"{path} cannot be understood: it says what was before one gateway served all",
+            target=str(path),
             code="unreadable-record",
             hint=f"put it away (`mv {path} /tmp/`), then say `hermes-profiles team run-mode processes --install`",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def is_unfinished(layout: Layout) -> bool:
@@ -149,8 +150,9 @@ def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> N
         return
     changed = {
         name: was._replace(enabled=enabled)
-        for name in profiles if (was := record.services.get(name)) is not None and was.installed
-    }  # fmt: skip
+        for name in profiles
+        if (was := record.services.get(name)) is not None and was.installed
+    }
     if changed:
         write(layout, record._replace(services={**record.services, **changed}))
 
@@ -170,9 +172,11 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
         for path in record.absent
     )
     changed = record._replace(
-        services=followed(record.services), isolated=followed(record.isolated), approvals=followed(record.approvals),
+        services=followed(record.services),
+        isolated=followed(record.isolated),
+        approvals=followed(record.approvals),
         absent=absent,
-    )  # fmt: skip
+    )
     if changed != record:
         write(layout, changed)
 
@@ -194,9 +198,11 @@ def switching(layout: Layout) -> Iterator[None]:
     descriptor = hold(path, wait=0.0)
     if descriptor is None:
         raise Refused(
-            "another command is switching the run mode", target=str(path), code="busy",
+            "another command is switching the run mode",
+            target=str(path),
+            code="busy",
             hint=f"see which: `cat {path}`",
-        )  # fmt: skip
+        )
     try:
         sign(descriptor, path)
         yield

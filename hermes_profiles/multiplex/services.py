@@ -22,9 +22,16 @@ def has_own(gateway: Gateway) -> bool:
 def is_up(gateway: Gateway) -> bool:
     """Return whether there is a process to stop, or a manager that would bring one back."""
     service = gateway.service
-    waits = service is not None and (service.waiting or service.queued or service.activity in (
-        Activity.ACTIVE, Activity.ACTIVATING, Activity.DEACTIVATING,
-    ))  # fmt: skip
+    waits = service is not None and (
+        service.waiting
+        or service.queued
+        or service.activity
+        in (
+            Activity.ACTIVE,
+            Activity.ACTIVATING,
+            Activity.DEACTIVATING,
+        )
+    )
     return gateway.process is not None or waits or gateway.state in _COMING
 
 
@@ -46,29 +53,43 @@ def gateway_limits(
     for name, gateway in gateways.items():
         if gateway.pid in above and gateway.process is not None:
             yield Limit(
-                name, "inside", f"{name}: this command runs inside that gateway and would end itself", Weight.REFUSE,
+                name,
+                "inside",
+                f"{name}: this command runs inside that gateway and would end itself",
+                Weight.REFUSE,
                 hint="run it from a shell of your own",
-            )  # fmt: skip
+            )
         elif gateway.state is GatewayState.UNKNOWN:
             yield Limit(
-                name, "unknown-process", f"{name}: {gateway.detail}; nothing is signalled on a guess", Weight.REFUSE,
+                name,
+                "unknown-process",
+                f"{name}: {gateway.detail}; nothing is signalled on a guess",
+                Weight.REFUSE,
                 hint=f"look at it with `ps -fp {gateway.pid}`",
-            )  # fmt: skip
+            )
         elif gateway.state is GatewayState.UNSUPERVISED:
             yield Limit(
-                name, "unsupervised", f"{name}: its gateway (PID {gateway.pid}) runs outside any service: nothing "
-                "would start it again on the way back", Weight.REFUSE,
+                name,
+                "unsupervised",
+                f"{name}: its gateway (PID {gateway.pid}) runs outside any service: nothing "
+                "would start it again on the way back",
+                Weight.REFUSE,
                 hint=f"stop it with `hermes-gateways stop {name}`, or bring it under a service with "
                 f"`hermes-gateways install {name} && hermes-gateways restart {name}`",
-            )  # fmt: skip
+            )
         if gateway.service is not None and gateway.service.installed and gateway.service.scope == "system":
             yield Limit(
-                name, "system-service", f"{name}: its service is the system's, which only an administrator can switch "
-                "off", Weight.REFUSE,
+                name,
+                "system-service",
+                f"{name}: its service is the system's, which only an administrator can switch off",
+                Weight.REFUSE,
                 hint=f"have an administrator run `sudo systemctl disable --now hermes-gateway-{name}`",
-            )  # fmt: skip
+            )
     if DEFAULT in disabled:
         yield Limit(
-            DEFAULT, "disabled", "default is switched off, and would have to serve everybody", Weight.REFUSE,
+            DEFAULT,
+            "disabled",
+            "default is switched off, and would have to serve everybody",
+            Weight.REFUSE,
             hint="switch it on with `hermes-gateways enable default`",
-        )  # fmt: skip
+        )

@@ -114,8 +114,11 @@ class Switch:
             new = {name: each for name, each in was.items() if name not in earlier.services}
             return earlier._replace(phase=Phase.GOING, services={**earlier.services, **new})
         made = [f"profiles/{name}/pairing" for name in self.existing if name != DEFAULT]
-        absent = [path for path in (*made, "profiles/default/pairing", "profiles/default")
-                  if not os.path.lexists(layout.root / path)]  # fmt: skip
+        absent = [
+            path
+            for path in (*made, "profiles/default/pairing", "profiles/default")
+            if not os.path.lexists(layout.root / path)
+        ]
         return Record(Phase.GOING, records.now(), was, absent=tuple(absent))
 
     def _setting(self, record: Record, there: There) -> str | None:
@@ -158,9 +161,11 @@ class Switch:
         found = plan_installation(self.manager, build_spec(world, DEFAULT, program, environment, given))
         if found.refusal is not None:
             raise Failed(
-                found.refusal, target=DEFAULT, code="service",
+                found.refusal,
+                target=DEFAULT,
+                code="service",
                 hint="see how it differs, and write over it: `hermes-gateways install default --force`",
-            )  # fmt: skip
+            )
         return found
 
     def _up(self, served: Callable[[int], str]) -> Outcome:
@@ -203,9 +208,12 @@ class Switch:
     def _locks(self) -> tuple[LiveLock, ...]:
         layout = self.world.layout
         return live_locks(
-            self.environment, layout.user_home, catalog=self.catalog, processes=self.world.processes,
+            self.environment,
+            layout.user_home,
+            catalog=self.catalog,
+            processes=self.world.processes,
             platform=layout.platform,
-        )  # fmt: skip
+        )
 
     # Back
 
@@ -216,23 +224,26 @@ class Switch:
             done = self.back(record, apply_plan(self.world))
         except HermesProfilesError as second:
             raise Failed(
-                f"{error}; and not all is back as it was: {second}", target=DEFAULT, code="half-way",
+                f"{error}; and not all is back as it was: {second}",
+                target=DEFAULT,
+                code="half-way",
                 hint="try again with `hermes-profiles team run-mode processes`",
-            ) from error  # fmt: skip
+            ) from error
         if not isinstance(error, Failed):
             return
         left = [f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in _BAD]
         words = f"all is as it was, but {'; '.join(left)}" if left else "all is as it was"
         raise NotUp(
-            f"{error}; {words}", target=DEFAULT, code=error.problem.code,
-            hint=error.problem.hint or "see what it says: `hermes-gateways logs default`", outcomes=done.outcomes,
+            f"{error}; {words}",
+            target=DEFAULT,
+            code=error.problem.code,
+            hint=error.problem.hint or "see what it says: `hermes-gateways logs default`",
+            outcomes=done.outcomes,
             log=log,
-        ) from error  # fmt: skip
+        ) from error
 
     def _log(self) -> tuple[str, ...]:
-        return redacted(
-            last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog)
-        )  # fmt: skip
+        return redacted(last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog))
 
     def back(self, record: Record | None, write: Callable[[ChangePlan], str]) -> Done:
         """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was
@@ -295,10 +306,15 @@ class Switch:
     def _restore_enabled(self, gateways: Mapping[str, Gateway], services: Mapping[str, Was]) -> None:
         for enabled in (True, False):
             names = [
-                name for name, was in services.items()
-                if name in gateways and was.installed and was.enabled is enabled and has_own(gateways[name])
-                and (service := gateways[name].service) is not None and service.enabled is not enabled
-            ]  # fmt: skip
+                name
+                for name, was in services.items()
+                if name in gateways
+                and was.installed
+                and was.enabled is enabled
+                and has_own(gateways[name])
+                and (service := gateways[name].service) is not None
+                and service.enabled is not enabled
+            ]
             self._enable(names, enabled=enabled)
 
     # What both ways do
@@ -332,9 +348,15 @@ class NotUp(Failed):
     """The one gateway did not come up, and all is back; `outcomes` tell of each, `log` has its last lines."""
 
     def __init__(
-        self, message: str, *, target: str | None, hint: str | None, code: str | None, outcomes: tuple[Outcome, ...],
+        self,
+        message: str,
+        *,
+        target: str | None,
+        hint: str | None,
+        code: str | None,
+        outcomes: tuple[Outcome, ...],
         log: tuple[str, ...],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message, target=target, hint=hint, code=code)
         self.outcomes = outcomes
         self.log = log
@@ -350,14 +372,18 @@ def _check(outcomes: Sequence[Outcome], what: str) -> None:
     bad = [each for each in outcomes if each.outcome in _BAD]
     if bad:
         raise Failed(
-            f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}", target=bad[0].profile, code="gateway",
+            f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}",
+            target=bad[0].profile,
+            code="gateway",
             hint=bad[0].hint,
-        )  # fmt: skip
+        )
 
 
 def _raise(refused: Mapping[str, str], what: str) -> None:
     for name, reason in refused.items():
         raise Failed(
-            f"the service of {name} {what}: {reason}", target=name, code="service",
+            f"the service of {name} {what}: {reason}",
+            target=name,
+            code="service",
             hint=f"see `hermes-gateways status {name}`",
-        )  # fmt: skip
+        )

@@ -34,9 +34,15 @@ def is_served(session: Session) -> bool:
 
 
 def made(
-    session: Session, team: Team, new: Sequence[NewMember], command: tuple[str, ...], warnings: list[Problem], *,
-    define: bool, dry_run: bool,
-) -> Answer:  # fmt: skip
+    session: Session,
+    team: Team,
+    new: Sequence[NewMember],
+    command: tuple[str, ...],
+    warnings: list[Problem],
+    *,
+    define: bool,
+    dry_run: bool,
+) -> Answer:
     """Return the answer of a command that makes members, which it has made unless this is a dry run."""
     world = world_of(session, team.lead)
     check_channel(team.channel, world.catalog)
@@ -46,12 +52,17 @@ def made(
     names = sorted({*team.members, *(each.profile for each in reports)})
     rows = [report_row(each) for each in reports]
     data: dict[str, Any] = {
-        "team": team_row(team._replace(members=tuple(names))), "members": rows, "pool": pool_row(pool),
+        "team": team_row(team._replace(members=tuple(names))),
+        "members": rows,
+        "pool": pool_row(pool),
         "next_steps": next_steps(team, rows, session.home_option, served=is_served(session)),
-    }  # fmt: skip
+    }
     accounts = [each.account for each in new if each.account is not None]
     carry_out(
-        session, plan, data, dry_run=dry_run,
+        session,
+        plan,
+        data,
+        dry_run=dry_run,
         check=lambda: check_accounts(session.layout, world.catalog, team, accounts),
-    )  # fmt: skip
+    )
     return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))

@@ -17,9 +17,13 @@ HIDDEN = "***"
 
 
 def carry_out(
-    session: Session, plan: ChangePlan | None, data: dict[str, Any], *, dry_run: bool,
+    session: Session,
+    plan: ChangePlan | None,
+    data: dict[str, Any],
+    *,
+    dry_run: bool,
     check: Callable[[], None] = lambda: None,
-) -> None:  # fmt: skip
+) -> None:
     """Apply a plan, or put it into `data` as it is; no plan is nothing to do. Adds `changed` and `dry_run`.
 
     `check` raises what stands in the way by the time that nobody else can change anything.
@@ -50,10 +54,13 @@ def one_line(value: Value) -> str:
 def change_row(change: SyncChange) -> dict[str, Any]:
     """Return a carried setting as JSON has it."""
     return {
-        "place": change.place, "key": change.key, "action": change.action, "secret": change.hidden,
+        "place": change.place,
+        "key": change.key,
+        "action": change.action,
+        "secret": change.hidden,
         "before": plain(change.before) if change.before else None,
         "after": plain(change.after) if change.after else None,
-    }  # fmt: skip
+    }
 
 
 def change_words(change: SyncChange) -> str:

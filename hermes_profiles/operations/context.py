@@ -171,9 +171,11 @@ def is_debugging() -> bool:
 def internal_fault(error: Exception) -> Problem:
     """Return what to say of an error nobody foresaw; its text is left out, for it may hold a value."""
     return Problem(
-        "internal", f"a fault of this program: {type(error).__name__}", None,
+        "internal",
+        f"a fault of this program: {type(error).__name__}",
+        None,
         f"run again with {DEBUG}=1 and report what it prints",
-    )  # fmt: skip
+    )
 
 
 def _failure(command: tuple[str, ...], problem: Problem, code: ExitCode) -> Result:

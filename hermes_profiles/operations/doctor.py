@@ -112,9 +112,7 @@ class Diagnosis:
     def _look_anew(self) -> None:
         """Forget what was seen: files and services are others now."""
         old = self._session
-        self._session = FleetSession(
-            old.home_option, old.as_json, old.environment, manager_option=old.manager_option
-        )  # fmt: skip
+        self._session = FleetSession(old.home_option, old.as_json, old.environment, manager_option=old.manager_option)
         self._writer = None
 
     def _examine(self) -> tuple[Found, ...]:
@@ -125,10 +123,18 @@ class Diagnosis:
     def _around(self) -> Surroundings:
         session = self._session
         return Surroundings(
-            session.layout, session.catalog, session.environment, user_home(session.environment), os.getuid(),
-            time.time(), session.world, session.look, (session.due, *other_managers(session)),
-            session.manager_problems, self._spec_of,
-        )  # fmt: skip
+            session.layout,
+            session.catalog,
+            session.environment,
+            user_home(session.environment),
+            os.getuid(),
+            time.time(),
+            session.world,
+            session.look,
+            (session.due, *other_managers(session)),
+            session.manager_problems,
+            self._spec_of,
+        )
 
     def _spec_of(self, profile: str) -> ServiceSpec:
         """Return the service that would be written for a profile now. Raises HermesProfilesError when none can be."""
@@ -150,10 +156,13 @@ class Diagnosis:
         return {
             "findings": [self._row(each) for each in found],
             "summary": {
-                "profiles": self._count, "errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING],
-                "infos": counts[Severity.INFO], "fixable": sum(each.automatic for each in found),
+                "profiles": self._count,
+                "errors": counts[Severity.ERROR],
+                "warnings": counts[Severity.WARNING],
+                "infos": counts[Severity.INFO],
+                "fixable": sum(each.automatic for each in found),
             },
-        }  # fmt: skip
+        }
 
 
 def _rows(mending: Mending, services: ServiceMending) -> list[dict[str, Any]]:

@@ -68,9 +68,13 @@ class FleetSession(Session):
         from hermes_profiles.services.detect import detect
 
         return detect(
-            platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
-            uid=os.getuid(), state=self.layout.state, wanted=self._wanted,
-        )  # fmt: skip
+            platform=sys.platform,
+            environment=self.environment,
+            user_home=user_home(self.environment),
+            uid=os.getuid(),
+            state=self.layout.state,
+            wanted=self._wanted,
+        )
 
     @property
     def _wanted(self) -> ManagerKind | None:
@@ -115,9 +119,13 @@ class FleetSession(Session):
         except ManagerError:  # told by whoever asked for the real one
             wanted = None
         choice = describe(
-            platform=sys.platform, environment=self.environment, user_home=user_home(self.environment),
-            uid=os.getuid(), state=self.layout.state, wanted=wanted,
-        )  # fmt: skip
+            platform=sys.platform,
+            environment=self.environment,
+            user_home=user_home(self.environment),
+            uid=os.getuid(),
+            state=self.layout.state,
+            wanted=wanted,
+        )
         return manager_of(choice.kind, self)
 
     def unsupported(self, spec: ServiceSpec, manager: Manager) -> tuple[str, ...]:
@@ -147,10 +155,14 @@ class FleetSession(Session):
         linger = getattr(manager, "linger", None)
         if linger is None or linger() is not False:
             return []
-        return [Problem(
-            "linger", "services of this user end when the last session does, and do not start at boot", None,
-            "have them stay with `loginctl enable-linger`",
-        )]  # fmt: skip
+        return [
+            Problem(
+                "linger",
+                "services of this user end when the last session does, and do not start at boot",
+                None,
+                "have them stay with `loginctl enable-linger`",
+            )
+        ]
 
     def require_manager(self) -> Manager:
         """Return the manager, for who changes things. Raises ManagerError when it cannot be used."""
@@ -176,9 +188,11 @@ class FleetSession(Session):
 def no_root(layout: Layout) -> NotFound:
     """Return the error of a root without profiles."""
     return NotFound(
-        f"no profiles in {layout.root}", target=str(layout.root), code="no-root",
+        f"no profiles in {layout.root}",
+        target=str(layout.root),
+        code="no-root",
         hint="name another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
-    )  # fmt: skip
+    )
 
 
 def manager_of(kind: ManagerKind, session: Session) -> Manager:
@@ -243,14 +257,15 @@ def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
             "name": name.label if manager.kind is ManagerKind.LAUNCHD else name.unit,
             "path": str(path),
             "scope": service.scope if service else None,
-            "installed": installed, "enabled": bool(service and service.enabled),
+            "installed": installed,
+            "enabled": bool(service and service.enabled),
             "active": str(service.activity) if service else None,
         },
         "channels": [channel_row(each) for each in gateway.channels],
         "masked_channels": [mask.channel for mask in gateway.masks],
         "api": gateway.api._asdict() if gateway.api is not None else None,
         "disagreement": list(gateway.disagreement),
-    }  # fmt: skip
+    }
 
 
 def channel_row(channel: Channel) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from typing import Any
 
 
 def in_foreground(
-    words: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: str | None = None,
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: str | None = None,
     stdout: int | None = None,
-) -> tuple[int, bool]:  # fmt: skip
+) -> tuple[int, bool]:
     """Run a program that talks to the person at the terminal; return its exit code, negative for a signal, and whether
     Ctrl-C was pressed.
 

@@ -34,9 +34,15 @@ _configure_platform(found[0])
 
 
 def run_setup(
-    layout: Layout, environment: Mapping[str, str], *, channel: str, like: str, member: str, place: Path,
+    layout: Layout,
+    environment: Mapping[str, str],
+    *,
+    channel: str,
+    like: str,
+    member: str,
+    place: Path,
     catalog: Catalog,
-) -> tuple[int, bool]:  # fmt: skip
+) -> tuple[int, bool]:
     """Run the set-up of a channel with `place` as its home; return its exit code and whether Ctrl-C was pressed.
 
     It gets what the `.env` of the profile `like` sets and belongs to no channel (a proxy, say); an account that the
@@ -49,18 +55,23 @@ def run_setup(
     given["HERMES_HOME"] = str(place)
     try:
         code, pressed = in_foreground(
-            [str(python), "-c", _SCRIPT, channel], environment=given, folder=str(place),
+            [str(python), "-c", _SCRIPT, channel],
+            environment=given,
+            folder=str(place),
             stdout=sys.stderr.fileno(),  # our stdout is for the answer
-        )  # fmt: skip
+        )
     except OSError as error:
         raise Failed(
-            f"{python} cannot be run: {(error.strerror or '').lower()}", target=str(python), code="no-hermes",
+            f"{python} cannot be run: {(error.strerror or '').lower()}",
+            target=str(python),
+            code="no-hermes",
             hint=f"see what it is: `ls -l {python}`",
-        ) from None  # fmt: skip
+        ) from None
     if code == _NO_SETUP:
         raise Failed(
-            f"the Hermes of {python} has no set-up for {channel} that can be run by itself", target=channel,
+            f"the Hermes of {python} has no set-up for {channel} that can be run by itself",
+            target=channel,
             code="no-setup",
             hint=f"give its variables: `hermes-profiles team add {member} < FILE`, one NAME=VALUE on a line",
-        )  # fmt: skip
+        )
     return code, pressed

@@ -128,9 +128,11 @@ class Writer:
         if taken is not None:
             raise Refused(
                 f"Hermes gives its service the name that {taken}'s has, {spec.name.unit}: its home is a link that "
-                "leads out of the root", target=profile, code="name-clash",
+                "leads out of the root",
+                target=profile,
+                code="name-clash",
                 hint=f"put the folder itself where the link {self._session.layout.home(profile)} is",
-            )  # fmt: skip
+            )
         if found.refusal is not None and not self._force:
             hint = f"see how it differs; `hermes-gateways {command} {profile} --force` writes over it"
             self._outcomes[profile] = Outcome(
@@ -174,9 +176,13 @@ class Writer:
             drift = each.installation.drift
             there = each.installation.is_there and each.kept is None
             rows[each.profile] = {
-                "profile": each.profile, "outcome": "already-installed" if there else f"would-{command}",
-                "detail": "; ".join(drift.details), "pid": None, "masked_channels": [], "log": list(drift.diff),
-            }  # fmt: skip
+                "profile": each.profile,
+                "outcome": "already-installed" if there else f"would-{command}",
+                "detail": "; ".join(drift.details),
+                "pid": None,
+                "masked_channels": [],
+                "log": list(drift.diff),
+            }
         answer.result.data["outcomes"] = [rows[name] for name in profiles if name in rows]
         answer.result.data["plan"] = list(describe(plan)) if plan is not None else []
         return answer

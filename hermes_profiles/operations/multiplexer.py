@@ -34,10 +34,12 @@ class Multiplexer:
         if found.world.manager is None or service is None or not found.is_installed or service.pid is None:
             raise Refused(
                 f"{profile} is served by the gateway of default (PID {gateway.pid}), which no service runs: nothing "
-                "here could start it again", target=profile, code="served",
+                "here could start it again",
+                target=profile,
+                code="served",
                 hint="stop it first (`hermes-gateways stop default`) and start it again afterwards, or have it run as "
                 "a service: `hermes-gateways install default --start`",
-            )  # fmt: skip
+            )
 
     @property
     def data(self) -> dict[str, Any]:
@@ -119,7 +121,11 @@ def unserved_warning(session: FleetSession, profile: str) -> list[Problem]:
     served = _served_by(session.glance((DEFAULT,))[DEFAULT])
     if not served or profile in served:
         return []
-    return [Problem(
-        "not-served", f"the gateway of {DEFAULT} serves the other profiles and meets {profile} when it starts again",
-        profile, f"have it do so now: `hermes-gateways restart {DEFAULT}`",
-    )]  # fmt: skip
+    return [
+        Problem(
+            "not-served",
+            f"the gateway of {DEFAULT} serves the other profiles and meets {profile} when it starts again",
+            profile,
+            f"have it do so now: `hermes-gateways restart {DEFAULT}`",
+        )
+    ]

@@ -225,6 +225,8 @@ def _reached(world: World, profile: str, path: Path) -> Attached:
 
 def _out_of_reach(profile: str, path: Path, why: Problem) -> ManagerError:
     return ManagerError(
-        f"{profile} has a service, {path}, that would be left behind: {why.message}", target=profile, code=why.code,
+        f"{profile} has a service, {path}, that would be left behind: {why.message}",
+        target=profile,
+        code=why.code,
         hint=why.hint,
-    )  # fmt: skip
+    )

@@ -102,21 +102,26 @@ class Repairing:
         for name, value in sorted(found.environment.items()):
             fact = session.catalog.lookup(name)
             if value and fact is not None and fact.key_class is KeyClass.IDENTITY_CREDENTIAL:
-                self._warnings.append(Problem(
-                    "managed-identity", f"the managed folder sets {name} for every profile; no repair changes that",
-                    name, "give it to one profile: move the line to that profile's `.env`",
-                ))  # fmt: skip
+                self._warnings.append(
+                    Problem(
+                        "managed-identity",
+                        f"the managed folder sets {name} for every profile; no repair changes that",
+                        name,
+                        "give it to one profile: move the line to that profile's `.env`",
+                    )
+                )
         return found
 
     def _plan(self) -> Repair:
         session = self._session
         locks = live_locks(
-            session.environment, session.layout.user_home, catalog=session.catalog,
-            processes=session.world.processes, platform=session.layout.platform,
-        )  # fmt: skip
-        scene = Scene(
-            session.layout, session.catalog, session.existing, self._gateways, locks, session.environment
-        )  # fmt: skip
+            session.environment,
+            session.layout.user_home,
+            catalog=session.catalog,
+            processes=session.world.processes,
+            platform=session.layout.platform,
+        )
+        scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks, session.environment)
         return plan_repair(scene, self._asked)
 
     def _removals(self, wishes: Mapping[str, Wish]) -> dict[str, Removal]:
@@ -128,10 +133,16 @@ class Repairing:
         for name, wish in wishes.items():
             try:
                 found[name] = plan_removal(
-                    layout, name, wish, catalog=session.catalog,
-                    environment={**self._managed.environment, **session.environment}, assigned_port=self._port,
-                    fresh_key=lambda: os.urandom(32).hex(), trash_id=trash_id, deleted_at=iso(now),
-                )  # fmt: skip
+                    layout,
+                    name,
+                    wish,
+                    catalog=session.catalog,
+                    environment={**self._managed.environment, **session.environment},
+                    assigned_port=self._port,
+                    fresh_key=lambda: os.urandom(32).hex(),
+                    trash_id=trash_id,
+                    deleted_at=iso(now),
+                )
             except HermesProfilesError as error:
                 code, message, _, hint = error.problem
                 self._errors.append(Problem(code, f"{name} is left as it is: {message}", name, hint))
@@ -155,11 +166,17 @@ class Repairing:
         changes = set(decision.losers) & self._asked.may_change
         shown = key is not None and decision.kind is not Kind.PORT
         return {
-            "kind": str(decision.kind), "channel": decision.channel, "what": decision.what, "owner": decision.owner,
-            "losers": list(decision.losers), "left_alone": [name for name in decision.losers if name not in changes],
-            "reason": decision.reason, "sureness": str(decision.sureness), "doubts": list(decision.doubts),
+            "kind": str(decision.kind),
+            "channel": decision.channel,
+            "what": decision.what,
+            "owner": decision.owner,
+            "losers": list(decision.losers),
+            "left_alone": [name for name in decision.losers if name not in changes],
+            "reason": decision.reason,
+            "sureness": str(decision.sureness),
+            "doubts": list(decision.doubts),
             "fingerprints": [fingerprint(each, key) for each in decision.parties] if shown and key else [],
-        }  # fmt: skip
+        }
 
     def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, Removal]) -> Iterator[str]:
         """Yield the commands that come next: restarts first, since a loser that runs on would still take the bot."""
@@ -224,7 +241,9 @@ def _summary(removals: Collection[str]) -> str:
 def _left_problem(decision: Decision) -> Problem:
     names = " and ".join(decision.losers)
     return Problem(
-        "still-shared", f"{decision.channel}: {names} still {'has' if len(decision.losers) == 1 else 'have'} the "
+        "still-shared",
+        f"{decision.channel}: {names} still {'has' if len(decision.losers) == 1 else 'have'} the "
         f"{decision.what} of {decision.owner}",
-        decision.losers[0], f"look for it with `hermes-profiles doctor {decision.losers[0]}`",
-    )  # fmt: skip
+        decision.losers[0],
+        f"look for it with `hermes-profiles doctor {decision.losers[0]}`",
+    )

@@ -80,7 +80,7 @@ class ServiceMending:
         names = ", ".join(each.spec.profile for each in self._due)
         return plan and ChangePlan(
             ("doctor", "--fix"), f"doctor --fix: the services of {names}", plan.steps, profiles=plan.profiles
-        )  # fmt: skip
+        )
 
     @contextmanager
     def down(self) -> Iterator[None]:

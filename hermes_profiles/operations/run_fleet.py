@@ -37,10 +37,19 @@ class Act:
     """One verb for many profiles: sorted out, carried out, told."""
 
     def __init__(
-        self, session: FleetSession, verb: Verb, pace: Pace, stagger: float | None = None,
-        owners: Sequence[str] = (), on_conflict: str = "mask", *, force: bool = False, dry_run: bool = False,
-        start_stopped: bool = False, only_old_code: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        session: FleetSession,
+        verb: Verb,
+        pace: Pace,
+        stagger: float | None = None,
+        owners: Sequence[str] = (),
+        on_conflict: str = "mask",
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        start_stopped: bool = False,
+        only_old_code: bool = False,
+    ) -> None:
         self._session = session
         self._verb = verb
         self._pace = pace
@@ -64,9 +73,14 @@ class Act:
         launch = Launch(session.world, session.existing, session.catalog, session.environment, rule, self._owners)
         gateways = self._looked_at(launch, selection)
         plan = sort_out(
-            self._verb, selection, launch.with_topology(gateways), disabled=session.disabled, ancestors=ancestors(),
-            force=self._force, start_stopped=self._start_stopped,
-        )  # fmt: skip
+            self._verb,
+            selection,
+            launch.with_topology(gateways),
+            disabled=session.disabled,
+            ancestors=ancestors(),
+            force=self._force,
+            start_stopped=self._start_stopped,
+        )
         reasons: Mapping[str, str] = {}
         if self._only_old_code:
             plan, reasons = only_old_code(plan, gateways)
@@ -126,13 +140,15 @@ class Act:
         rows = [outcome.as_data() for outcome in plan.outcomes]
         rows += [
             {
-                "profile": name, "outcome": self._would(gateways[name]),
+                "profile": name,
+                "outcome": self._would(gateways[name]),
                 "detail": "; ".join((*_told(reasons, name), *(mask.reason for mask in decided.get(name, ())))),
                 "pid": None,
-                "masked_channels": [mask.channel for mask in decided.get(name, ())], "log": [],
+                "masked_channels": [mask.channel for mask in decided.get(name, ())],
+                "log": [],
             }
             for name in plan.driven
-        ]  # fmt: skip
+        ]
         data = {"dry_run": True, "outcomes": rows}
 
         def text() -> Iterator[str]:
@@ -170,11 +186,14 @@ def outcome_table(data: dict[str, Any]) -> Iterator[str]:
     rows = data["outcomes"]
     cells = [
         (
-            row["profile"], row["outcome"], str(row["pid"] or "-"), ", ".join(row["masked_channels"]) or "-",
+            row["profile"],
+            row["outcome"],
+            str(row["pid"] or "-"),
+            ", ".join(row["masked_channels"]) or "-",
             row["detail"] or "-",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     yield from output.table(("profile", "outcome", "pid", "masked", "detail"), cells)
     for row in rows:
         if row["log"]:
@@ -215,9 +234,13 @@ class _WatchedHands(RealHands):
     """Hands whose every look is shown."""
 
     def __init__(
-        self, world: World, manager: Manager | None, prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
-        catalog: Catalog, watch: Callable[[Mapping[str, Gateway]], None],
-    ) -> None:  # fmt: skip
+        self,
+        world: World,
+        manager: Manager | None,
+        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
+        catalog: Catalog,
+        watch: Callable[[Mapping[str, Gateway]], None],
+    ) -> None:
         super().__init__(world, manager, prepare, catalog)
         self._watch = watch
 

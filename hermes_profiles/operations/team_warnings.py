@@ -34,10 +34,11 @@ def check_may_go(layout: Layout, name: str) -> None:
         if team.members:
             raise Refused(
                 f"{name} leads the team {team.name}: {named(team.members)} would lose what it shares with them",
-                target=name, code="leads-a-team",
+                target=name,
+                code="leads-a-team",
                 hint=f"first have them go on alone: `hermes-profiles team remove --team {team.name} --all "
                 f"--keep-profile`; or move them to the trash: `hermes-profiles team remove --team {team.name} --all`",
-            )  # fmt: skip
+            )
 
 
 def membership_of(layout: Layout, name: str) -> Team | None:
@@ -86,17 +87,26 @@ def _told(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -
     found = []
     if keys and of is not None and of.lead and share in of.share:
         own = " ".join(f"--own {profile}:{key}" for key in keys)
-        found.append(Problem(
-            "shared-in-team", f"the team {of.name} shares {names}: its next sync brings back what {of.lead} has",
-            profile, f"to keep it for {profile}: `hermes-profiles team sync {of.name} {own}`; to have it for all, set "
-            f"it in {of.lead}",
-        ))  # fmt: skip
+        found.append(
+            Problem(
+                "shared-in-team",
+                f"the team {of.name} shares {names}: its next sync brings back what {of.lead} has",
+                profile,
+                f"to keep it for {profile}: `hermes-profiles team sync {of.name} {own}`; to have it for all, set "
+                f"it in {of.lead}",
+            )
+        )
     for team in teams.led_by(profile) if keys else ():
         if team.members and share in team.share:
-            found.append(Problem(
-                "team-follows", f"{named(team.members)} share {names} with {profile}, and have it once the team "
-                f"{team.name} is synced", profile, f"do so with `hermes-profiles team sync {team.name}`",
-            ))  # fmt: skip
+            found.append(
+                Problem(
+                    "team-follows",
+                    f"{named(team.members)} share {names} with {profile}, and have it once the team "
+                    f"{team.name} is synced",
+                    profile,
+                    f"do so with `hermes-profiles team sync {team.name}`",
+                )
+            )
     return found
 
 
@@ -105,11 +115,15 @@ def back_warnings(layout: Layout, name: str) -> list[Problem]:
     team = membership_of(layout, name)
     if team is None or team.lead:
         return []
-    return [Problem(
-        "no-lead", f"{name} is a member of the team {team.name}, which no profile leads: what it shared leads nowhere",
-        name, f"bring the lead back (`hermes-profiles trash list`), or have it go on alone: `hermes-profiles team "
-        f"remove {name} --keep-profile`",
-    )]  # fmt: skip
+    return [
+        Problem(
+            "no-lead",
+            f"{name} is a member of the team {team.name}, which no profile leads: what it shared leads nowhere",
+            name,
+            f"bring the lead back (`hermes-profiles trash list`), or have it go on alone: `hermes-profiles team "
+            f"remove {name} --keep-profile`",
+        )
+    ]
 
 
 def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) -> list[Problem]:

@@ -105,9 +105,11 @@ class Undoing:
             for each in everything(self._session, name):
                 if each.service is not None and each.is_installed and each.service.path not in going:
                     raise Refused(
-                        f"{name} has got a service since: {each.service.path}", target=name, code="has-service",
+                        f"{name} has got a service since: {each.service.path}",
+                        target=name,
+                        code="has-service",
                         hint=f"remove it first: `hermes-gateways uninstall {name}`",
-                    )  # fmt: skip
+                    )
                 yield each
 
     def _losing(self) -> Iterator[Attached]:

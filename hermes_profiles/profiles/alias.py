@@ -110,9 +110,11 @@ def plan_alias(
     why = obstacle(layout, alias, profile, environment)
     if why is not None:
         raise Refused(
-            f"cannot make the alias {alias!r}: {why}", target=alias, code="alias-taken",
+            f"cannot make the alias {alias!r}: {why}",
+            target=alias,
+            code="alias-taken",
             hint=f"choose another with `hermes-profiles alias {profile} --name OTHER`",
-        )  # fmt: skip
+        )
     path = layout.alias_folder / alias
     script = alias_script(profile, hermes)
     if path.is_file() and path.read_bytes() == script:
@@ -138,13 +140,16 @@ def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> Change
     if foreign and not paths:
         raise Refused(
             f"{foreign[0]} starts {profile}, but it is not in the form of an alias, so it is left alone",
-            target=str(foreign[0]), code="not-an-alias", hint=f"look at it with `cat {foreign[0]}`",
-        )  # fmt: skip
+            target=str(foreign[0]),
+            code="not-an-alias",
+            hint=f"look at it with `cat {foreign[0]}`",
+        )
     if not paths:
         raise NotFound(
-            f"{profile} has no alias{f' {alias!r}' if alias else ''} in {layout.alias_folder}", target=alias or profile,
+            f"{profile} has no alias{f' {alias!r}' if alias else ''} in {layout.alias_folder}",
+            target=alias or profile,
             hint="see aliases with `hermes-profiles list`",
-        )  # fmt: skip
+        )
     steps = tuple(ReplaceFile(path, None, expected=signature(path)) for path in paths)
     return ChangePlan(("alias", profile, "--remove"), f"remove the alias of {profile}", steps, profiles=(profile,))
 

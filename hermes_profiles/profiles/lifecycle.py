@@ -31,9 +31,11 @@ def refuse_default(name: str, verb: str) -> None:
     """Raise Refused for the default profile: it is the root, everything else lies in it."""
     if name == DEFAULT:
         raise Refused(
-            f"cannot {verb} the default profile: it is the root itself", target=name, code="default-profile",
+            f"cannot {verb} the default profile: it is the root itself",
+            target=name,
+            code="default-profile",
             hint="to remove Hermes as a whole, use `hermes uninstall`",
-        )  # fmt: skip
+        )
 
 
 def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str, str]) -> tuple[ChangePlan, str | None]:
@@ -101,10 +103,11 @@ def plan_restore_files(layout: Layout, entry: TrashEntry, name: str) -> ChangePl
     home = layout.home(name)
     if not home.is_dir():
         raise NotFound(
-            f"no profile {name!r} in {layout.root}, where the files of {entry.id} were", target=name,
+            f"no profile {name!r} in {layout.root}, where the files of {entry.id} were",
+            target=name,
             hint=f"have it back first (`hermes-profiles restore {name}`), or put them into another profile: "
             f"`hermes-profiles restore {entry.id} --as NAME`",
-        )  # fmt: skip
+        )
     steps = steps_from_trash_files(entry, home)
     return ChangePlan(("restore", entry.id), f"restore files of {name}", steps, profiles=(name,))
 
@@ -131,9 +134,10 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
     for entry in entries:
         if normalize(wanted) == entry.name:
             raise NotFound(
-                f"no deleted profile {wanted!r} is in the trash, only files of it", target=wanted,
+                f"no deleted profile {wanted!r} is in the trash, only files of it",
+                target=wanted,
                 hint=f"put them back with `hermes-profiles restore {entry.id}`; see `hermes-profiles trash list`",
-            )  # fmt: skip
+            )
     known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
     raise NotFound(
         f"{wanted!r} is not in the trash",

@@ -26,9 +26,10 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
         named = []
     except PermissionError as error:
         raise Failed(
-            f"cannot list {layout.profiles}: permission denied", target=str(layout.profiles),
+            f"cannot list {layout.profiles}: permission denied",
+            target=str(layout.profiles),
             hint=f"look at it with `ls -ld {layout.profiles}`",
-        ) from error  # fmt: skip
+        ) from error
     return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
 
 
@@ -74,9 +75,10 @@ def require(layout: Layout, name: str) -> Path:
     near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
     known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
     raise NotFound(
-        f"no profile {name!r} in {layout.root}", target=name,
+        f"no profile {name!r} in {layout.root}",
+        target=name,
         hint=f"{known}; see `hermes-profiles list`, or make it with `hermes-profiles create {name}`",
-    )  # fmt: skip
+    )
 
 
 def aliases(layout: Layout) -> dict[str, str]:

@@ -94,9 +94,11 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
         return None
     except OSError as error:
         raise Failed(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}", target=str(path),
-            code="unreadable", hint=f"look at it with `ls -l {path}`",
-        ) from error  # fmt: skip
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}",
+            target=str(path),
+            code="unreadable",
+            hint=f"look at it with `ls -l {path}`",
+        ) from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

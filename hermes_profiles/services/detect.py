@@ -26,18 +26,30 @@ class Choice(NamedTuple):
 
 
 def detect(
-    *, platform: str, environment: Mapping[str, str], user_home: Path, uid: int, state: Path,
-    wanted: ManagerKind | None = None, which: Which | None = None, places: Places | None = None,
-) -> Manager:  # fmt: skip
+    *,
+    platform: str,
+    environment: Mapping[str, str],
+    user_home: Path,
+    uid: int,
+    state: Path,
+    wanted: ManagerKind | None = None,
+    which: Which | None = None,
+    places: Places | None = None,
+) -> Manager:
     """Return the manager to talk to; `state` is our own folder in the root, `platform` is sys.platform's word.
 
     Raises ManagerError when the one that is due cannot be reached, with the command that mends it: another one is
     only taken when the user says so (`wanted`), since two managers would run every gateway twice.
     """
     choice = describe(
-        platform=platform, environment=environment, user_home=user_home, uid=uid, state=state, wanted=wanted,
+        platform=platform,
+        environment=environment,
+        user_home=user_home,
+        uid=uid,
+        state=state,
+        wanted=wanted,
         places=places,
-    )  # fmt: skip
+    )
     if choice.kind is ManagerKind.LAUNCHD:
         from hermes_profiles.services.launchd.manager import LaunchdManager
 
@@ -56,9 +68,15 @@ def detect(
 
 
 def describe(
-    *, platform: str, environment: Mapping[str, str], user_home: Path, uid: int, state: Path,
-    wanted: ManagerKind | None = None, places: Places | None = None,
-) -> Choice:  # fmt: skip
+    *,
+    platform: str,
+    environment: Mapping[str, str],
+    user_home: Path,
+    uid: int,
+    state: Path,
+    wanted: ManagerKind | None = None,
+    places: Places | None = None,
+) -> Choice:
     """Return which manager is due, and a word on why; the file system is all that is asked."""
     places = places or Places()
     if wanted is not None:
@@ -99,9 +117,10 @@ def _require(program: str, choice: Choice, environment: Mapping[str, str], which
     if find(program) is None:
         raise ManagerError(
             f"{choice.kind} is the manager here ({choice.why}), but `{program}` is not on PATH",
-            target=str(choice.kind), code="no-program",
+            target=str(choice.kind),
+            code="no-program",
             hint=f"put the folder of `{program}` on PATH; or use the bundled manager with `--manager supervisor`",
-        )  # fmt: skip
+        )
 
 
 def _units(user_home: Path, root: Path) -> Iterator[Path]:

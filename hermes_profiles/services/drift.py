@@ -32,28 +32,63 @@ _HERMES_KEYS = frozenset(
     + [
         ("Service", key)
         for key in (
-            "Type", "NotifyAccess", "WatchdogSec", "User", "Group", "ExecStart", "WorkingDirectory", "Environment",
-            "Restart", "RestartSec", "RestartForceExitStatus", "RestartPreventExitStatus", "SuccessExitStatus",
-            "RestartMaxDelaySec", "RestartSteps", "KillMode", "KillSignal", "ExecReload", "ExecStop", "ExecStopPost",
-            "TimeoutStopSec", "StandardOutput", "StandardError",
+            "Type",
+            "NotifyAccess",
+            "WatchdogSec",
+            "User",
+            "Group",
+            "ExecStart",
+            "WorkingDirectory",
+            "Environment",
+            "Restart",
+            "RestartSec",
+            "RestartForceExitStatus",
+            "RestartPreventExitStatus",
+            "SuccessExitStatus",
+            "RestartMaxDelaySec",
+            "RestartSteps",
+            "KillMode",
+            "KillSignal",
+            "ExecReload",
+            "ExecStop",
+            "ExecStopPost",
+            "TimeoutStopSec",
+            "StandardOutput",
+            "StandardError",
         )
     ]
     + [("Install", "WantedBy")]
-)  # fmt: skip
+)
 # What all versions of Hermes say with the same words.
 _HERMES_CONSTANTS = {
-    "Restart": "always", "RestartSec": "5", "RestartForceExitStatus": "75", "RestartPreventExitStatus": "78",
-    "KillMode": "mixed", "KillSignal": "SIGTERM", "StandardOutput": "journal", "StandardError": "journal",
-}  # fmt: skip
+    "Restart": "always",
+    "RestartSec": "5",
+    "RestartForceExitStatus": "75",
+    "RestartPreventExitStatus": "78",
+    "KillMode": "mixed",
+    "KillSignal": "SIGTERM",
+    "StandardOutput": "journal",
+    "StandardError": "journal",
+}
 _HERMES_VARIABLES = frozenset(
     ("HOME", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", "HERMES_HOME", "HERMES_SUPERVISED_CHILD", "LD_LIBRARY_PATH")
 )
 _HERMES_JOB = frozenset(
     (
-        "Label", "ProgramArguments", "WorkingDirectory", "EnvironmentVariables", "LimitLoadToSessionType", "RunAtLoad",
-        "KeepAlive", "ThrottleInterval", "ExitTimeOut", "StandardOutPath", "StandardErrorPath", "SoftResourceLimits",
+        "Label",
+        "ProgramArguments",
+        "WorkingDirectory",
+        "EnvironmentVariables",
+        "LimitLoadToSessionType",
+        "RunAtLoad",
+        "KeepAlive",
+        "ThrottleInterval",
+        "ExitTimeOut",
+        "StandardOutPath",
+        "StandardErrorPath",
+        "SoftResourceLimits",
     )
-)  # fmt: skip
+)
 
 
 class DriftCode(StrEnum):
@@ -245,10 +280,11 @@ def _is_hermes_job(job: Mapping[str, Any]) -> bool:
     return (
         job.keys() <= _HERMES_JOB
         and _variables(job).keys() <= _HERMES_VARIABLES
-        and "hermes" in said and "gateway" in said
+        and "hermes" in said
+        and "gateway" in said
         and job.get("KeepAlive") in (True, {"SuccessfulExit": False})
         and job.get("ThrottleInterval") in (30, None)
-    )  # fmt: skip
+    )
 
 
 def _diff(kind: ManagerKind, path: Path, installed: bytes, wanted: bytes) -> Iterator[str]:

@@ -116,9 +116,7 @@ def _of_plist(content: bytes) -> Saying:
     words = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
     directory = job.get("WorkingDirectory")
     told = _told(words, variables, variables.get("HERMES_HOME", "").rstrip("/"))
-    return told._replace(
-        directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words)
-    )  # fmt: skip
+    return told._replace(directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words))
 
 
 def _texts(found: Any) -> Mapping[str, str]:
@@ -136,9 +134,13 @@ def _told(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> Sa
     program, is_launcher, selected = told_by(words)
     path = tuple(each for each in variables.get("PATH", "").split(":") if each)
     return Saying(
-        home=home, selected=selected, program=program, is_launcher=is_launcher, path=path,
+        home=home,
+        selected=selected,
+        program=program,
+        is_launcher=is_launcher,
+        path=path,
         venv=variables.get("VIRTUAL_ENV", ""),
-    )  # fmt: skip
+    )
 
 
 def _helper(words: tuple[str, ...]) -> str:
@@ -158,9 +160,11 @@ def with_programs_of(spec: ServiceSpec, said: Saying, *, works: Callable[[str], 
         variables = said.hermes.environment()
         program, is_launcher, _ = told_by(said.hermes.command("ExecStart"))
         said = said._replace(
-            program=program, is_launcher=is_launcher, venv=variables.get("VIRTUAL_ENV", ""),
+            program=program,
+            is_launcher=is_launcher,
+            venv=variables.get("VIRTUAL_ENV", ""),
             path=tuple(each for each in variables.get("PATH", "").split(":") if each) or said.path,
-        )  # fmt: skip
+        )
     if works(said.program) and not said.is_launcher:
         spec = spec._replace(program=Program(said.program, said.venv or None, said.path or spec.program.path))
     if spec.prestart and works(said.helper):

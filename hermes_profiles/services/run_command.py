@@ -46,19 +46,29 @@ def run(words: Sequence[str], environment: Mapping[str, str], seconds: float = D
 
     try:
         done = subprocess.run(
-            list(words), env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds,
-            encoding="utf-8", errors="surrogateescape", check=False,
-        )  # fmt: skip
+            list(words),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
     except FileNotFoundError as error:
         raise ManagerError(
-            f"`{words[0]}` is not on PATH ({environment.get('PATH', '')})", target=words[0], code="no-program",
+            f"`{words[0]}` is not on PATH ({environment.get('PATH', '')})",
+            target=words[0],
+            code="no-program",
             hint="use the bundled manager with `--manager supervisor`",
-        ) from error  # fmt: skip
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise ManagerError(
-            f"`{shown(words)}` did not answer within {seconds:g} s", target=words[0], code="manager-timeout",
+            f"`{shown(words)}` did not answer within {seconds:g} s",
+            target=words[0],
+            code="manager-timeout",
             hint=f"see what it waits for with `{shown(words)}`",
-        ) from error  # fmt: skip
+        ) from error
     except OSError as error:
         raise ManagerError(f"cannot run `{shown(words)}`: {plain(error.strerror or '')}", target=words[0]) from error
     return Finished(done.returncode, done.stdout, done.stderr)

@@ -16,16 +16,47 @@ FATAL_CONFIGURATION = 78
 # What a gateway inherits from its manager, if it is there; everything else is cut off, so that a token that a shell
 # or `systemctl --user import-environment` left behind never reaches a gateway (hermes-agent issue 75141).
 INHERITED = (
-    "LANG", "LANGUAGE", "LC_*", "TZ", "SHELL", "TERM", "TMPDIR",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
     # The network as the user set it up.
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
     # The session: the gateway's own tools talk to the bus, the key agent and the screen.
-    "XDG_*", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
+    "XDG_*",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
     # How managers talk to what they started; Hermes looks at them to know that it is supervised.
-    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "SYSTEMD_EXEC_PID",
-    "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "XPC_SERVICE_NAME", "XPC_FLAGS", "__CF_USER_TEXT_ENCODING",
-)  # fmt: skip
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "SYSTEMD_EXEC_PID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "XPC_SERVICE_NAME",
+    "XPC_FLAGS",
+    "__CF_USER_TEXT_ENCODING",
+)
 
 
 # `-p default` is taken out of the words when `hermes_cli.main` is run, and the gateway imports that module a second

@@ -81,9 +81,11 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> Comparison:
     for claim in mine.ports:
         if any(claim.meets(other) for other in theirs.ports):
             warnings[f"port {claim.port}"] = Problem(
-                "shared-port", f"{a} and {b} both listen on port {claim.port} ({claim.channel})", b,
+                "shared-port",
+                f"{a} and {b} both listen on port {claim.port} ({claim.channel})",
+                b,
                 f"see `hermes-profiles show {b}`, and choose another",
-            )  # fmt: skip
+            )
     found: list[Difference] = []
     for place, in_a, in_b in _places(layout, a, b, catalog):
         found += _differences(place, in_a, in_b)

@@ -85,10 +85,11 @@ def check_may_write(layout: Layout, file: SettingsFile) -> None:
     if file.sharers and link.is_symlink():
         raise Refused(
             f"{link} is a link to {file.path}, which {', '.join(file.sharers)} reads too: it would change there",
-            target=str(link), code="shared-file",
+            target=str(link),
+            code="shared-file",
             hint=f"change it there (`hermes-profiles config set {file.sharers[0]} …`), or make it a file of its own: "
             f"`cp --remove-destination {file.path} {link}`",
-        )  # fmt: skip
+        )
 
 
 def shared_file_warnings(file: SettingsFile) -> list[Problem]:
@@ -119,9 +120,10 @@ def parse_value(text: str, *, as_text: bool) -> Value:
 
 def _bad_value(why: str) -> UsageProblem:
     return UsageProblem(
-        f"the value begins like YAML and is none ({why})", code="bad-value",
+        f"the value begins like YAML and is none ({why})",
+        code="bad-value",
         hint="say `--string` to take it as text, or put it right: `[a, b]`, `{a: 1}`, `'text'`",
-    )  # fmt: skip
+    )
 
 
 def found_value(file: SettingsFile, document: YamlDocument, path: tuple[str, ...]) -> Value:
@@ -136,10 +138,12 @@ def found_value(file: SettingsFile, document: YamlDocument, path: tuple[str, ...
     where = f"{spelled(path[:depth])} holds" if depth else "there are"
     known = f"{where}: {', '.join(spelled((name,)) if name[:1] != '[' else name for name in names[:12])}"
     raise NotFound(
-        f"{file.profile} has no {spelled(path)} in {file.path}", target=spelled(path), code="not-set",
+        f"{file.profile} has no {spelled(path)} in {file.path}",
+        target=spelled(path),
+        code="not-set",
         hint=f"{known if names else 'nothing stands there'}; "
         f"see `hermes-profiles config get {file.profile}{' ' + spelled(path[:depth]) if depth else ''}`",
-    )  # fmt: skip
+    )
 
 
 def with_setting(file: SettingsFile, path: tuple[str, ...], value: Value | None) -> YamlDocument:
@@ -158,9 +162,10 @@ def checked_variable(name: str) -> str:
     if _NAME.fullmatch(name):
         return name
     raise UsageProblem(
-        "that is no name of a variable: letters, digits and _, no digit first", code="bad-name",
+        "that is no name of a variable: letters, digits and _, no digit first",
+        code="bad-name",
         hint="say `hermes-profiles env set PROFILE NAME`; the value is asked for",
-    )  # fmt: skip
+    )
 
 
 def variables(document: EnvDocument) -> tuple[EnvEntry, ...]:

@@ -112,9 +112,11 @@ def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[s
         entry = document.get(name)
         if entry is None:
             raise NotFound(
-                f"{request.source} has no {name} in {file.path}", target=name, code="not-set",
+                f"{request.source} has no {name} in {file.path}",
+                target=name,
+                code="not-set",
                 hint=f"see `hermes-profiles env list {request.source}`",
-            )  # fmt: skip
+            )
         found[name] = entry.value
     return found
 
@@ -154,8 +156,10 @@ def _check_value(name: str, text: str, judged: Classification) -> None:
     if owners:
         raise Refused(
             f"{name} holds the value of {owners[0]}, which belongs to an identity: only one profile may have it",
-            target=name, code="identity", hint="set it for each profile: `hermes-profiles config set PROFILE PATH`",
-        )  # fmt: skip
+            target=name,
+            code="identity",
+            hint="set it for each profile: `hermes-profiles config set PROFILE PATH`",
+        )
 
 
 def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | None) -> Refused:
@@ -164,9 +168,11 @@ def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | 
     of = f" of {channel}" if channel and channel not in reason else ""
     example = f"explain {name}" if name.isidentifier() and name.isupper() else f"explain '{name}'"
     return Refused(
-        f"{name} does not travel ({kind}{of}): {reason}", target=name, code="identity",
+        f"{name} does not travel ({kind}{of}): {reason}",
+        target=name,
+        code="identity",
         hint=f"leave it out, or set it for each profile by itself; see `hermes-profiles {example}`",
-    )  # fmt: skip
+    )
 
 
 # --- what changes
@@ -195,9 +201,13 @@ class _Target:
         channels = {role_of_path(key, self._catalog).channel for key in values}
         if self.steps and channels != {None}:  # a channel that is switched on may be somebody else's already
             self.warnings += shared_with_others(
-                self._layout, self.name, {CONFIG: document.raw}, self._catalog, channels=(),
+                self._layout,
+                self.name,
+                {CONFIG: document.raw},
+                self._catalog,
+                channels=(),
                 remedy=f"hermes-profiles config unset {{profile}} {spelled(next(iter(values)))}",
-            )  # fmt: skip
+            )
 
     def _edited(self, document: YamlDocument, action: str, path: Path, after: Value | None) -> YamlDocument:
         before = document.value().at(path)
@@ -220,8 +230,10 @@ class _Target:
                 raise Refused(
                     f"{spelled(below)} of {self.name} belongs to its own {role.channel or 'identity'} "
                     f"({document.path}); a sync does not touch it",
-                    target=self.name, code="identity", hint="name the keys below it that are to be the same",
-                )  # fmt: skip
+                    target=self.name,
+                    code="identity",
+                    hint="name the keys below it that are to be the same",
+                )
 
     def take_variables(self, variables: dict[str, str]) -> None:
         """Work out the new `.env`."""

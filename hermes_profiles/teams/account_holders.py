@@ -52,10 +52,12 @@ def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
     name = f"account {shortened(account.id)}" if account.id else "account"
     return Refused(
         f"the {account.channel} {name} {how}: only one profile can answer for it",
-        target=target, code="account-taken",
+        target=target,
+        code="account-taken",
         hint=f"leave it out, or see who is in the team with `hermes-profiles team show {team.name}`"
-        if team.members else f"leave it out, or see what profiles hold with `hermes-profiles show {target}`",
-    )  # fmt: skip
+        if team.members
+        else f"leave it out, or see what profiles hold with `hermes-profiles show {target}`",
+    )
 
 
 def marks_of(account: Account, catalog: Catalog) -> frozenset[str]:

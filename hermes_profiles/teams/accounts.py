@@ -97,9 +97,11 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
     variables["WEIXIN_ACCOUNT_ID"] = Secret(account.id)
     address = variables.get("WEIXIN_BASE_URL")
     fields = {
-        "token": token.reveal().strip(), "base_url": address.reveal().strip() if address is not None else "",
-        "user_id": account.user, "saved_at": account.saved_at,
-    }  # fmt: skip
+        "token": token.reveal().strip(),
+        "base_url": address.reveal().strip() if address is not None else "",
+        "user_id": account.user,
+        "saved_at": account.saved_at,
+    }
     content = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
     return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
 
@@ -115,9 +117,11 @@ def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[s
     for name in names:
         if not name or name == "*" or _UNFIT_CALLER.search(name):
             raise UsageProblem(
-                f"{name!r} names nobody who may talk", target="--allow", code="bad-allow",
+                f"{name!r} names nobody who may talk",
+                target="--allow",
+                code="bad-allow",
                 hint="say the ids of people, with commas between them",
-            )  # fmt: skip
+            )
     return {callers_name(channel): Secret(",".join(names))}
 
 
@@ -125,5 +129,7 @@ def _unusable(account: Account, why: str) -> UsageProblem:
     where = f" ({account.origin})" if account.origin else ""
     return UsageProblem(
         f"the {account.channel} account {shortened(account.id)!r} cannot be used: {why}{where}",
-        target=account.origin or account.id, code="bad-account", hint=f"set it up again on {account.channel}",
-    )  # fmt: skip
+        target=account.origin or account.id,
+        code="bad-account",
+        hint=f"set it up again on {account.channel}",
+    )

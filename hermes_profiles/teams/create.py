@@ -41,10 +41,17 @@ from .pool import Pool, blocks_of, read_pool
 from .terms import link_target
 
 __all__ = [
-    "MemberReport", "NewMember", "account_entries", "build_members", "check_accounts", "check_channel",
+    "MemberReport",
+    "NewMember",
+    "account_entries",
+    "build_members",
+    "check_accounts",
+    "check_channel",
     "check_led",
-    "check_variables", "with_account", "with_variables",
-]  # fmt: skip
+    "check_variables",
+    "with_account",
+    "with_variables",
+]
 
 
 class NewMember(NamedTuple):
@@ -113,9 +120,11 @@ def check_channel(channel: str, catalog: Catalog) -> None:
     """Raise UsageProblem for a channel that the catalogue does not know."""
     if channel not in catalog.channels:
         raise UsageProblem(
-            f"{channel!r} is no channel", target="--channel", code="no-such-channel",
+            f"{channel!r} is no channel",
+            target="--channel",
+            code="no-such-channel",
             hint=f"say one of {', '.join(sorted(catalog.channels))}",
-        )  # fmt: skip
+        )
 
 
 def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
@@ -126,9 +135,11 @@ def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
     for name in names:
         if os.path.lexists(layout.home(name)):
             raise Refused(
-                f"{layout.home(name)} exists already", target=name, code="exists",
+                f"{layout.home(name)} exists already",
+                target=name,
+                code="exists",
                 hint=f"choose another name, or see what it is with `hermes-profiles show {name}`",
-            )  # fmt: skip
+            )
     return names
 
 
@@ -136,9 +147,11 @@ def check_led(team: Team) -> None:
     """Raise Refused for a team that no profile leads."""
     if not team.lead:
         raise Refused(
-            f"the team {team.name} has no lead any more: no profile says that it leads it", target=team.name,
-            code="no-lead", hint=f"see its members with `hermes-profiles team show {team.name}`",
-        )  # fmt: skip
+            f"the team {team.name} has no lead any more: no profile says that it leads it",
+            target=team.name,
+            code="no-lead",
+            hint=f"see its members with `hermes-profiles team show {team.name}`",
+        )
 
 
 def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: bool) -> None:
@@ -147,15 +160,19 @@ def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: boo
     teams: Teams = read_teams(layout)
     if define and team.name in teams.by_name:
         raise Refused(
-            f"there is a team {team.name} already", target=team.name, code="team-exists",
+            f"there is a team {team.name} already",
+            target=team.name,
+            code="team-exists",
             hint=f"add to it with `hermes-profiles team add MEMBER --team {team.name}`, or choose another name",
-        )  # fmt: skip
+        )
     of = teams.of(team.lead)
     if of is not None:
         raise Refused(
-            f"{team.lead} is a member of the team {of.name}: what it has is not its own to share", target=team.lead,
-            code="lead-is-member", hint=f"let {of.lead or 'another profile'} lead: `--lead {of.lead or 'PROFILE'}`",
-        )  # fmt: skip
+            f"{team.lead} is a member of the team {of.name}: what it has is not its own to share",
+            target=team.lead,
+            code="lead-is-member",
+            hint=f"let {of.lead or 'another profile'} lead: `--lead {of.lead or 'PROFILE'}`",
+        )
     if team.lead in names:
         raise Refused(f"{team.lead} leads the team: it is no member of it", target=team.lead, code="lead-is-member")
 
@@ -165,14 +182,18 @@ def check_variables(account: Account, team: Team, catalog: Catalog) -> None:
     if account.channel != team.channel:
         raise UsageProblem(
             f"the team {team.name} is on {team.channel}, the account on {account.channel}",
-            target=account.origin or account.id, code="other-channel", hint=f"bring an account of {team.channel}",
-        )  # fmt: skip
+            target=account.origin or account.id,
+            code="other-channel",
+            hint=f"bring an account of {team.channel}",
+        )
     for name in account.variables:
         if account.channel not in catalog.channels_of(name):
             raise UsageProblem(
-                f"{name} is no variable of {account.channel}", target=name, code="bad-account",
+                f"{name} is no variable of {account.channel}",
+                target=name,
+                code="bad-account",
                 hint=f"see those there are with `hermes-profiles catalog {account.channel}`",
-            )  # fmt: skip
+            )
 
 
 def _definition(team: Team, layout: Layout) -> ReplaceFile:
@@ -205,9 +226,15 @@ class _Builder:
             entries += [WriteFile(path, content) for path, content in account.files.items()]
         carried = tuple(each for each in pool.variables if each not in own)
         report = MemberReport(
-            name, layout.home(name), member.account.id if member.account is not None else "", own, carried,
-            pool.links, pool.missing, pool.login_again,
-        )  # fmt: skip
+            name,
+            layout.home(name),
+            member.account.id if member.account is not None else "",
+            own,
+            carried,
+            pool.links,
+            pool.missing,
+            pool.login_again,
+        )
         return tuple(entries), report
 
     def _about(self, member: NewMember, own: Sequence[str]) -> bytes:

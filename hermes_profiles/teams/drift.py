@@ -55,9 +55,7 @@ class Kept:
         """Return whether something of the member's own lies below a path that holds a value."""
         if value.kind != "mapping":
             return False
-        return any(
-            self.stays((*path, name)) or self.is_below((*path, name), below) for name, below in value.named()
-        )  # fmt: skip
+        return any(self.stays((*path, name)) or self.is_below((*path, name), below) for name, below in value.named())
 
 
 def _without_index(path: Path) -> Path:

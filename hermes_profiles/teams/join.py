@@ -75,9 +75,11 @@ def adopt(
 
 def _in_the_way(problem: Problem, team: Team, profile: str) -> Refused:
     return Refused(
-        f"{profile} cannot join the team {team.name}: {problem.message}", target=profile, code=problem.code,
+        f"{profile} cannot join the team {team.name}: {problem.message}",
+        target=profile,
+        code=problem.code,
         hint=problem.hint,
-    )  # fmt: skip
+    )
 
 
 def _documents(layout: Layout, profile: str, steps: Sequence[Step]) -> Iterator[tuple[str, ReplaceFile]]:
@@ -89,9 +91,14 @@ def _documents(layout: Layout, profile: str, steps: Sequence[Step]) -> Iterator[
 
 
 def _steps(
-    layout: Layout, profile: str, team: Team, member: MemberSync, bound: Bound | None, files: dict[str, ReplaceFile],
+    layout: Layout,
+    profile: str,
+    team: Team,
+    member: MemberSync,
+    bound: Bound | None,
+    files: dict[str, ReplaceFile],
     when: When,
-) -> tuple[tuple[Step, ...], tuple[str, ...]]:  # fmt: skip
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Return all steps but the record's, with one entry in the trash for everything that gives way, and its paths."""
     home = layout.home(profile)
     given = (*member.steps, *(bound.steps if bound is not None else ()))

@@ -91,6 +91,7 @@ def _check_no_circle(shared: Path, home: Path) -> None:
     if real == inside or real.startswith(f"{inside}/"):
         raise Refused(
             f"{shared} leads into the home of a member ({real}), so a link there would lead to itself",
-            target=str(shared), code="pool-in-member",
+            target=str(shared),
+            code="pool-in-member",
             hint=f"have the lead hold it: `rm {shared} && mv {real} {shared}`",
-        )  # fmt: skip
+        )

@@ -129,19 +129,26 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
     name = mine.get("WEIXIN_ACCOUNT_ID", "").strip() or _newest(there)
     fields = _account_file(files, name)
     given_here = {
-        "WEIXIN_ACCOUNT_ID": name, "WEIXIN_TOKEN": fields.get("token", ""),
-        "WEIXIN_BASE_URL": fields.get("base_url", ""), **{key: each for key, each in mine.items() if each.strip()},
-    }  # fmt: skip
+        "WEIXIN_ACCOUNT_ID": name,
+        "WEIXIN_TOKEN": fields.get("token", ""),
+        "WEIXIN_BASE_URL": fields.get("base_url", ""),
+        **{key: each for key, each in mine.items() if each.strip()},
+    }
     if not name or not given_here["WEIXIN_TOKEN"].strip():
         return Login(None, is_whole=False, other=other, files=there)
     # A policy in `.env` would outdo config.yaml's, where members have theirs.
     policies = {key: given_here.pop(variable, "") for variable, key in POLICIES.items()}
     answered = tuple(sorted(mine))
     account = Account(
-        WEIXIN, name, {key: Secret(each) for key, each in given_here.items() if each.strip()},
-        user=fields.get("user_id", ""), saved_at=fields.get("saved_at", ""), origin="the login",
-        policies={key: each for key, each in policies.items() if each}, answered=answered,
-    )  # fmt: skip
+        WEIXIN,
+        name,
+        {key: Secret(each) for key, each in given_here.items() if each.strip()},
+        user=fields.get("user_id", ""),
+        saved_at=fields.get("saved_at", ""),
+        origin="the login",
+        policies={key: each for key, each in policies.items() if each},
+        answered=answered,
+    )
     return Login(account, "WEIXIN_GROUP_POLICY" in mine, other, there)
 
 

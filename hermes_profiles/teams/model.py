@@ -73,9 +73,11 @@ class Teams(NamedTuple):
         if found is None:
             known = ", ".join(self.by_name) or "there is none yet"
             raise NotFound(
-                f"there is no team {name!r}", target=name, code="no-such-team",
+                f"there is no team {name!r}",
+                target=name,
+                code="no-such-team",
                 hint=f"there is: {known}; see `hermes-profiles team list`",
-            )  # fmt: skip
+            )
         return found
 
 
@@ -100,9 +102,10 @@ def teams_in(metas: Mapping[str, Mapping[str, Any]]) -> Teams:
     names = dict.fromkeys((*leads, *(each.team for each in memberships.values())))
     first = {name: claims[0] for name, claims in leads.items()}
     return Teams(
-        {name: _team(name, first.get(name), memberships) for name in sorted(names)}, memberships,
+        {name: _team(name, first.get(name), memberships) for name in sorted(names)},
+        memberships,
         {name: tuple(profile for profile, _ in claims) for name, claims in leads.items()},
-    )  # fmt: skip
+    )
 
 
 def _team(name: str, led: tuple[str, Mapping[str, Any]] | None, memberships: Mapping[str, Membership]) -> Team:
@@ -162,6 +165,8 @@ def check_team_name(name: str) -> str:
         return check_existing_name(name)
     except UsageProblem:
         raise UsageProblem(
-            f"{name!r} is not a name for a team: it is {RULE}", target=name, code="bad-name",
+            f"{name!r} is not a name for a team: it is {RULE}",
+            target=name,
+            code="bad-name",
             hint="see the teams there are with `hermes-profiles team list`",
-        ) from None  # fmt: skip
+        ) from None

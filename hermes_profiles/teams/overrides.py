@@ -33,18 +33,22 @@ def parsed_ownership(text: str, *, keep: bool) -> Ownership:
     member, colon, key = text.partition(":")
     if not colon or not member.strip() or not key.strip() or "," in key:
         raise UsageProblem(
-            "that is no MEMBER:KEY" if "," not in key else "one KEY at a time, without commas", target=option,
-            code="bad-own", hint=f"say `{option} bob:model.default` or `{option} bob:OPENAI_API_KEY`",
-        )  # fmt: skip
+            "that is no MEMBER:KEY" if "," not in key else "one KEY at a time, without commas",
+            target=option,
+            code="bad-own",
+            hint=f"say `{option} bob:model.default` or `{option} bob:OPENAI_API_KEY`",
+        )
     key = key.strip()
     if key not in LINKED:
         path = parsed_path(key)
         at = next((number for number, part in enumerate(path) if part[:1] == "["), None)
         if at is not None:
             raise UsageProblem(
-                f"{key} names an item of a list, which is kept or shared as a whole", target=option, code="bad-own",
+                f"{key} names an item of a list, which is kept or shared as a whole",
+                target=option,
+                code="bad-own",
                 hint=f"say `{option} {member}:{spelled(path[:at])}`",
-            )  # fmt: skip
+            )
         key = spelled(path)
     return Ownership(check_existing_name(member), key, keep)
 
@@ -67,16 +71,20 @@ def with_ownership(
         if each.keep and each.key not in own:
             if not _is_known(each.key, variables, settings):
                 raise NotFound(
-                    f"neither {each.member} nor its lead has {each.key}", target=each.key, code="not-set",
+                    f"neither {each.member} nor its lead has {each.key}",
+                    target=each.key,
+                    code="not-set",
                     hint=f"see `hermes-profiles config get {each.member}` and `hermes-profiles env list {each.member}`",
-                )  # fmt: skip
+                )
             own.append(each.key)
         elif not each.keep and each.key not in own:
             kept = ", ".join(own) or "nothing"
             raise NotFound(
-                f"{each.member} does not keep {each.key} for itself", target=each.key, code="not-own",
+                f"{each.member} does not keep {each.key} for itself",
+                target=each.key,
+                code="not-own",
                 hint=f"it keeps {kept}; see `hermes-profiles team show {before.team}`",
-            )  # fmt: skip
+            )
         elif not each.keep:
             own = [key for key in own if key != each.key]
     return before._replace(own=tuple(own))

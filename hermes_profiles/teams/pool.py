@@ -85,14 +85,18 @@ def exposed(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Pr
     places = list(_places(home, paths, values)) if values else []
     for path, name in places[:_NAMED]:
         yield Problem(
-            "shared-identity", f"{home / path} holds the value of {name}: every member reads it there", path,
+            "shared-identity",
+            f"{home / path} holds the value of {name}: every member reads it there",
+            path,
             "take it out of the file; it stays the lead's alone",
-        )  # fmt: skip
+        )
     if len(places) > _NAMED:
         yield Problem(
-            "shared-identity", f"{len(places) - _NAMED} more shared files hold an identity of the lead", None,
+            "shared-identity",
+            f"{len(places) - _NAMED} more shared files hold an identity of the lead",
+            None,
             "see them with `hermes-profiles doctor`",
-        )  # fmt: skip
+        )
 
 
 def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tuple[str, str]]:
@@ -104,8 +108,14 @@ def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tu
             files = (f"{top}/{item.path}" for item in walk(home / top, _is_looked_into) if item.kind is Kind.FILE)
         for path in files:
             try:
-                name = next((values.names_in(part)[0] for part in data_chunks(home / path, values.overlap)
-                             if values.hits(part)), None)  # fmt: skip
+                name = next(
+                    (
+                        values.names_in(part)[0]
+                        for part in data_chunks(home / path, values.overlap)
+                        if values.hits(part)
+                    ),
+                    None,
+                )
             except OSError:
                 continue  # nobody else can read it either
             if name is not None:
@@ -157,15 +167,19 @@ def _advice(team: Team, found: CloneDocuments) -> Iterator[Problem]:
         return
     if truthy(config.get(("secrets", "bitwarden", "enabled"))):
         yield Problem(
-            "bitwarden", "Bitwarden hands every secret of its project to members too; none can be filtered",
-            config.path, "move the channels' secrets to a project of their own",
-        )  # fmt: skip
+            "bitwarden",
+            "Bitwarden hands every secret of its project to members too; none can be filtered",
+            config.path,
+            "move the channels' secrets to a project of their own",
+        )
     removed = {row.name for row in found.report.env_removed}
     for name in sorted(found.found.facts.references & removed):
         yield Problem(
-            "dangling-reference", f"config.yaml of {team.lead} refers to ${{{name}}}, which stays with the lead", name,
+            "dangling-reference",
+            f"config.yaml of {team.lead} refers to ${{{name}}}, which stays with the lead",
+            name,
             f"where a member needs one of its own, set it there: `hermes-profiles env set MEMBER {name}`",
-        )  # fmt: skip
+        )
 
 
 def _hidden(problems: Iterable[Problem], values: ValueIndex) -> tuple[Problem, ...]:

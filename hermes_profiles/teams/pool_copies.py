@@ -149,10 +149,14 @@ class SharedPool:
                 if not skip:
                     raise
                 self._reasons[owner] = error.problem.message
-        report.warnings.append(Problem(
-            "no-member", f"{profile} is a member of the team {membership.team}; the clone is in no team, and what "
-            "is shared is copied", profile,
-        ))  # fmt: skip
+        report.warnings.append(
+            Problem(
+                "no-member",
+                f"{profile} is a member of the team {membership.team}; the clone is in no team, and what "
+                "is shared is copied",
+                profile,
+            )
+        )
 
     def entries(self, path: str) -> dict[str, TreeEntry] | None:
         """Return the copies in the place of a link, {} when it leads to nothing, None for any other path."""

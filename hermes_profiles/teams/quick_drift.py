@@ -101,8 +101,10 @@ class _Reader:
 
     def identities(self) -> frozenset[str]:
         """Return the variables that stay behind."""
-        judged = ((name, judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts))
-                  for name in self._seen.environment)  # fmt: skip
+        judged = (
+            (name, judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts))
+            for name in self._seen.environment
+        )
         return frozenset(name for name, ruling in judged if not ruling.keeps)
 
     def leaves(self, section: str) -> Iterator[tuple[Path, object]]:
@@ -146,9 +148,18 @@ def _entry(path: Path, value: object) -> TreeEntry:
     if isinstance(value, Mapping | list):
         kind = "mapping" if isinstance(value, Mapping) else "sequence"
     return TreeEntry(
-        path, 0, kind, None, "bool" if isinstance(value, bool) else "null" if value is None else "str", origin=0,
-        via="own", key_line=0, anchored=False, duplicate=False, effective=True,
-    )  # fmt: skip
+        path,
+        0,
+        kind,
+        None,
+        "bool" if isinstance(value, bool) else "null" if value is None else "str",
+        origin=0,
+        via="own",
+        key_line=0,
+        anchored=False,
+        duplicate=False,
+        effective=True,
+    )
 
 
 def _references(value: object) -> Iterator[str]:

@@ -57,15 +57,19 @@ def members_of(teams: Teams, names: Sequence[str], team: str | None) -> tuple[Te
             raise _is_lead(name, led)
         if of is None:
             raise NotFound(
-                f"{name} is in no team", target=name, code="no-member",
+                f"{name} is in no team",
+                target=name,
+                code="no-member",
                 hint=f"see the members with `hermes-profiles team list`; to delete a profile that is in no team: "
                 f"`hermes-profiles delete {name}`",
-            )  # fmt: skip
+            )
         if team is not None and of.name != team:
             raise NotFound(
-                f"{name} is a member of {of.name}, not of {team}", target=name, code="no-member",
+                f"{name} is a member of {of.name}, not of {team}",
+                target=name,
+                code="no-member",
                 hint=f"say `hermes-profiles team remove {name} --team {of.name}`",
-            )  # fmt: skip
+            )
         found[name] = of
     if len({of.name for of in found.values()}) > 1:
         told = ", ".join(f"{name} of {of.name}" for name, of in found.items())
@@ -79,10 +83,11 @@ def _is_lead(name: str, led: Sequence[Team]) -> Refused:
     first = led[0].name
     return Refused(
         f"{name} leads {', '.join(team.name for team in led)}: it is what the members share, not one of them",
-        target=name, code="is-lead",
+        target=name,
+        code="is-lead",
         hint=f"to dissolve the team, say `hermes-profiles team remove --team {first} --all` (its members go to the "
         "trash) or the same with `--keep-profile` (they go on alone)",
-    )  # fmt: skip
+    )
 
 
 def plan_to_trash(
@@ -157,14 +162,17 @@ class Pools:
             report.hide(self._copies[owner].values)
             for place in report.redacted:
                 yield Problem(
-                    "redacted", f"{place.path}:{place.line} of {owner} holds its {place.name}; the copy has "
-                    f"`<removed: {place.name}>` there", owner,
-                )  # fmt: skip
+                    "redacted",
+                    f"{place.path}:{place.line} of {owner} holds its {place.name}; the copy has "
+                    f"`<removed: {place.name}>` there",
+                    owner,
+                )
             for row in report.left_behind:
                 yield Problem("left-behind", f"{row.path} of {owner} is not copied: {row.reason}", owner)
             for warning in report.warnings:
-                yield Problem(warning.code, f"{warning.target} of {owner} is a link out of it; the copy has the same "
-                              "link", owner)  # fmt: skip
+                yield Problem(
+                    warning.code, f"{warning.target} of {owner} is a link out of it; the copy has the same link", owner
+                )
 
 
 def _removes(step: Step) -> bool:

@@ -58,7 +58,9 @@ def check_shares(text: str) -> tuple[Share, ...]:
     if unknown or not named:
         what = f"{unknown[0]!r} is nothing that a team shares" if unknown else "nothing to share was named"
         raise UsageProblem(
-            what, target="--share", code="bad-share",
+            what,
+            target="--share",
+            code="bad-share",
             hint=f"say some of {', '.join(Share)}, or none; the default is `--share {','.join(DEFAULT_SHARES)}`",
-        )  # fmt: skip
+        )
     return tuple(each for each in Share if each in named)

@@ -84,9 +84,14 @@ class When(NamedTuple):
 
 
 def plan_team_sync(
-    world: World, teams: Teams, chosen: Sequence[Team], when: When, *, own: Sequence[Ownership] = (),
+    world: World,
+    teams: Teams,
+    chosen: Sequence[Team],
+    when: When,
+    *,
+    own: Sequence[Ownership] = (),
     with_warnings: bool = True,
-) -> TeamSync:  # fmt: skip
+) -> TeamSync:
     """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer;
     `with_warnings`: look through the pools for what should not be shared.
 
@@ -130,9 +135,11 @@ def _synced(shared: _Shared, member: str, own: Sequence[Ownership], when: When) 
     except LookupError as error:
         key, place = spelled(error.args[0]), shared.layout.home(member) / CONFIG
         problem = Problem(
-            "in-the-way", f"{member} has something of its own below {key}, where its lead has a single value ({place})",
-            member, f"put one of them right, or say `hermes-profiles team sync --own {member}:{key}`",
-        )  # fmt: skip
+            "in-the-way",
+            f"{member} has something of its own below {key}, where its lead has a single value ({place})",
+            member,
+            f"put one of them right, or say `hermes-profiles team sync --own {member}:{key}`",
+        )
     except (NotFound, UsageProblem):  # what the user named is not there
         raise
     except HermesProfilesError as error:
@@ -216,7 +223,7 @@ class _Member:
         ]
         return MemberSync(
             self._shared.pool.team.name, name, tuple(self.changes), tuple(steps), warnings=tuple(self.warnings)
-        )  # fmt: skip
+        )
 
     def _owning(self, before: Membership, config: SettingsFile, env: SettingsFile) -> Membership:
         if not self._ownership:
@@ -291,13 +298,19 @@ class _Member:
         if own_things and home.is_symlink():
             raise Refused(
                 f"{own_things[0]} is {self.name}'s own, and its home is a link to {real}: nothing there can go to the "
-                "trash", target=self.name, code="home-is-link", hint=f"move it away: `mv {own_things[0]} "
-                f"{own_things[0]}.own`",
-            )  # fmt: skip
+                "trash",
+                target=self.name,
+                code="home-is-link",
+                hint=f"move it away: `mv {own_things[0]} {own_things[0]}.own`",
+            )
         yield from steps_to_trash_files(
-            self._layout, self.name, own_things, trash_id=self._when.trash_id,
-            deleted_at=self._when.deleted_at, reason=f"in the place of what {self.name} shares with {pool.team.lead}",
-        )  # fmt: skip
+            self._layout,
+            self.name,
+            own_things,
+            trash_id=self._when.trash_id,
+            deleted_at=self._when.deleted_at,
+            reason=f"in the place of what {self.name} shares with {pool.team.lead}",
+        )
         for each in found:
             if each.action == "own" and each.signature is not None:
                 link = PoolLink(each.path, pool.team.lead, "", each.signature)

@@ -28,7 +28,7 @@ COMMANDS = [command for tree in TREES for command in tree.walk()]
 @pytest.mark.parametrize("name", NAMES)
 def test_script_is_up_to_date(name: str) -> None:
     written = (SCRIPTS / name).read_text(encoding="utf-8")
-    assert written == GENERATE.scripts()[name], "run python completions/generate.py"
+    assert written == GENERATE.files()[name], "run python completions/generate.py"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,14 +48,20 @@ def test_bash_scripts_use_nothing_that_bash_3_2_of_macos_lacks() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> None:
-    """A new option must say what its value is: in cli/completion/command_tree.py, by its metavar, its name or its place."""
+    """A new option says what its value is in cli/completion/command_tree.py: by its metavar, name or place."""
     for word in (*command.arguments, *command.options):
         assert word.kind is not None, f"say in cli/completion/command_tree.py what {word} is"
     kinds = {word.kind for word in (*command.arguments, *command.options)}
     assert kinds <= command_tree.LIVE | {
-        "", command_tree.OWNER, command_tree.CHANNEL, command_tree.LOGIN, command_tree.CHECK, command_tree.FOLDER, command_tree.FILE,
+        "",
+        command_tree.OWNER,
+        command_tree.CHANNEL,
+        command_tree.LOGIN,
+        command_tree.CHECK,
+        command_tree.FOLDER,
+        command_tree.FILE,
         command_tree.TEXT,
-    }  # fmt: skip
+    }
 
 
 def test_a_word_that_nobody_has_explained_has_no_kind() -> None:

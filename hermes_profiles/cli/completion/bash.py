@@ -123,10 +123,12 @@ def _case(command: Command) -> str:
     parts = [
         ("commands", " ".join(each.path[-1] for each in command.commands)),
         ("options", " ".join(name for option in options for name in (*option.names, *option.off) if len(name) > 2)),
-        ("values", " ".join(f"{name}:{_kind(option)}" for option in options if option.takes_value
-                            for name in option.names)),
+        (
+            "values",
+            " ".join(f"{name}:{_kind(option)}" for option in options if option.takes_value for name in option.names),
+        ),
         ("arguments", " ".join(_kind(each) + ("+" if each.repeatable else "") for each in command.arguments)),
-    ]  # fmt: skip
+    ]
     said = [f"{name}=' {text} '" if name == "values" else f"{name}='{text}'" for name, text in parts if text]
     return f"        '{' '.join(command.path)}')\n            " + "\n            ".join(said) + " ;;"
 

@@ -2,7 +2,7 @@
 
 Asked as `hermes-profiles __complete SHELL KIND [WORD...]`: the words after the command, as the shell has them, the one
 at the cursor last. A person waits at a prompt, so nothing is imported here but what Python has loaded already, and
-files are read by hand: model/layout.py, gateways/processes.py and changes/ know the same things with care and proofs; here
+files are read by hand: model/layout.py, gateways/processes.py and changes/ know the same with care and proofs; here
 a guess that is right nearly always is enough, for nothing is done with it.
 """
 
@@ -224,10 +224,22 @@ def _changes(question: Question) -> list[Word]:
 
 
 _KINDS: dict[str, Callable[[Question], list[Word]]] = {
-    "profile": _profiles, "named": _named, "member": _members, "profiles": _lists, "owner": _owners,
-    "gateway": _gateways, RUNNING: _running, STOPPED: _stopped, "group": _groups, "team": _teams, "channel": _channels,
-    "login": _channels, "trash": _trash, "trashed": _restorable, "change": _changes,
-}  # fmt: skip
+    "profile": _profiles,
+    "named": _named,
+    "member": _members,
+    "profiles": _lists,
+    "owner": _owners,
+    "gateway": _gateways,
+    RUNNING: _running,
+    STOPPED: _stopped,
+    "group": _groups,
+    "team": _teams,
+    "channel": _channels,
+    "login": _channels,
+    "trash": _trash,
+    "trashed": _restorable,
+    "change": _changes,
+}
 
 
 def _names(root: str) -> list[str]:

@@ -32,31 +32,88 @@ TEXT = "text"  # only the user knows it
 LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE})
 
 _BY_METAVAR = {
-    "PROFILE": PROFILE, "SRC": PROFILE, "GROUP": GROUP, "TEAM": TEAM, "CHANNEL": CHANNEL, "CHANNEL=PROFILE": OWNER,
-    "KEY|PATH|CHANNEL": CHANNEL, "PROFILES": PROFILES,
-    **dict.fromkeys(("KEY", "TEXT", "ALIAS", "PATHS", "NAMES", "DAYS", "N", "SECONDS", "SIZE", "PERCENT", "TIME",
-                     "NAME[=VALUE]", "VALUE", "LINES", "REGEX", "PATTERN", "WORDS", "ID", "IDS",
-                     "URL", "PARTS", "MEMBER:KEY"), TEXT),
-}  # fmt: skip
+    "PROFILE": PROFILE,
+    "SRC": PROFILE,
+    "GROUP": GROUP,
+    "TEAM": TEAM,
+    "CHANNEL": CHANNEL,
+    "CHANNEL=PROFILE": OWNER,
+    "KEY|PATH|CHANNEL": CHANNEL,
+    "PROFILES": PROFILES,
+    **dict.fromkeys(
+        (
+            "KEY",
+            "TEXT",
+            "ALIAS",
+            "PATHS",
+            "NAMES",
+            "DAYS",
+            "N",
+            "SECONDS",
+            "SIZE",
+            "PERCENT",
+            "TIME",
+            "NAME[=VALUE]",
+            "VALUE",
+            "LINES",
+            "REGEX",
+            "PATTERN",
+            "WORDS",
+            "ID",
+            "IDS",
+            "URL",
+            "PARTS",
+            "MEMBER:KEY",
+        ),
+        TEXT,
+    ),
+}
 # By the word a person reads in the help: the metavar of an option, the name of an argument.
 _BY_PLACE = {
-    ("create", "name"): TEXT, ("clone", "name"): TEXT, ("rename", "old"): NAMED, ("rename", "new"): TEXT,
-    ("delete", "profile"): NAMED, ("restore", "profile"): TRASHED, ("restore", "--as"): TEXT, ("diff", "a"): PROFILE,
-    ("diff", "b"): PROFILE, ("undo", "change"): CHANGE, ("trash empty", "entry"): TRASH, ("config get", "path"): TEXT,
-    ("config set", "path"): TEXT, ("config unset", "path"): TEXT, ("env set", "name"): TEXT,
-    ("env unset", "names"): TEXT, ("doctor", "--only"): CHECK, ("doctor", "--skip"): CHECK,
-    ("repair", "--channel"): LOGIN, ("explain", "--profile"): PROFILE, ("group", "profiles"): MEMBER,
-    ("group", "--remove"): MEMBER, ("team create", "name"): TEXT, ("team sync", "name"): TEAM,
+    ("create", "name"): TEXT,
+    ("clone", "name"): TEXT,
+    ("rename", "old"): NAMED,
+    ("rename", "new"): TEXT,
+    ("delete", "profile"): NAMED,
+    ("restore", "profile"): TRASHED,
+    ("restore", "--as"): TEXT,
+    ("diff", "a"): PROFILE,
+    ("diff", "b"): PROFILE,
+    ("undo", "change"): CHANGE,
+    ("trash empty", "entry"): TRASH,
+    ("config get", "path"): TEXT,
+    ("config set", "path"): TEXT,
+    ("config unset", "path"): TEXT,
+    ("env set", "name"): TEXT,
+    ("env unset", "names"): TEXT,
+    ("doctor", "--only"): CHECK,
+    ("doctor", "--skip"): CHECK,
+    ("repair", "--channel"): LOGIN,
+    ("explain", "--profile"): PROFILE,
+    ("group", "profiles"): MEMBER,
+    ("group", "--remove"): MEMBER,
+    ("team create", "name"): TEXT,
+    ("team sync", "name"): TEAM,
     ("team check", "name"): TEAM,
-    ("team import", "source"): FILE, ("team import", "--names"): FILE,
-}  # fmt: skip
+    ("team import", "source"): FILE,
+    ("team import", "--names"): FILE,
+}
 # In every command.
 _BY_NAME = {
-    "profile": PROFILE, "profiles": PROFILE, "member": NAMED, "channel": CHANNEL, "--team": TEAM, "--home": FOLDER,
-    "--log-dir": FOLDER, "--python": FILE,
-}  # fmt: skip
-_CHOICES = {"--manager": ("systemd", "launchd", "supervisor"), "--shell": ("bash", "zsh", "fish"),
-            "--level": ("debug", "info", "warning", "error", "critical")}  # fmt: skip
+    "profile": PROFILE,
+    "profiles": PROFILE,
+    "member": NAMED,
+    "channel": CHANNEL,
+    "--team": TEAM,
+    "--home": FOLDER,
+    "--log-dir": FOLDER,
+    "--python": FILE,
+}
+_CHOICES = {
+    "--manager": ("systemd", "launchd", "supervisor"),
+    "--shell": ("bash", "zsh", "fish"),
+    "--level": ("debug", "info", "warning", "error", "critical"),
+}
 _STATES = {"stop": RUNNING, "restart": RUNNING, "reset": RUNNING, "start": STOPPED}
 
 
@@ -142,7 +199,9 @@ def _program(name: str, summary: str, commands: Mapping[str, str]) -> Command:
 def _command(program: str, path: tuple[str, ...], found: Any) -> Command:
     shown = [each for each in found.params if not getattr(each, "hidden", False)]
     return Command(
-        program, path, found.help or "",
+        program,
+        path,
+        found.help or "",
         tuple(_argument(program, path, each) for each in shown if each.param_type_name == "argument"),
         tuple(_option(program, path, each) for each in shown if each.param_type_name == "option"),
         tuple(getattr(found.callback, "examples", ())),
@@ -151,7 +210,7 @@ def _command(program: str, path: tuple[str, ...], found: Any) -> Command:
             for name, each in getattr(found, "commands", {}).items()
             if not each.hidden
         ),
-    )  # fmt: skip
+    )
 
 
 def _argument(program: str, path: tuple[str, ...], found: Any) -> Argument:

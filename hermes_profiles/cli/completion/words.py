@@ -59,9 +59,11 @@ def function(command: Command, part: str = "") -> str:
 def filled(template: str, program: Command, **more: str) -> str:
     """Return a template with its marks filled in: `@PROGRAM@`, `@FUNCTION@`, `@HELPER@`, and others by their names."""
     marks = {
-        **more, "PROGRAM": program.program, "FUNCTION": function(program),
+        **more,
+        "PROGRAM": program.program,
+        "FUNCTION": function(program),
         "HELPER": function(program, "x").removesuffix("_x"),
-    }  # fmt: skip
+    }
     for mark, text in marks.items():
         template = template.replace(f"@{mark}@", text)
     return template

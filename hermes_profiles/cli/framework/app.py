@@ -40,9 +40,14 @@ def main(program: str, summary: str, commands: Mapping[str, str], epilog: str, a
 def typer_app(program: str, summary: str, commands: Mapping[str, str], epilog: str) -> typer.Typer:
     """Return the Typer program of these commands; their modules are imported."""
     app = typer.Typer(
-        name=program, help=summary, epilog=epilog, add_completion=False,
-        pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
-    )  # fmt: skip
+        name=program,
+        help=summary,
+        epilog=epilog,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
     @app.callback()
     def options(

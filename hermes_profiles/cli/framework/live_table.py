@@ -31,9 +31,17 @@ _CHANNELS, _LAST, _WIDEST_CHANNELS = 5, 6, 40
 _GAP = 2
 # From the worst to the best, with the colour of each.
 STATES = {
-    "failed": "bold red", "crash-looping": "bold red", "stale": "red", "unknown": "red", "degraded": "yellow",
-    "stopped": "dim", "starting": "cyan", "unsupervised": "yellow", "running": "green", "served": "green",
-}  # fmt: skip
+    "failed": "bold red",
+    "crash-looping": "bold red",
+    "stale": "red",
+    "unknown": "red",
+    "degraded": "yellow",
+    "stopped": "dim",
+    "starting": "cyan",
+    "unsupervised": "yellow",
+    "running": "green",
+    "served": "green",
+}
 _WORST = {state: place for place, state in enumerate(STATES)}
 _ENDINGS = {b"q", b"Q", b"\x04"}
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
@@ -54,9 +62,10 @@ def check_terminal(interval: float) -> None:
     """Raise UsageProblem where no live table can be drawn, or for an interval that makes no sense."""
     if not SHORTEST <= interval <= LONGEST:
         raise UsageProblem(
-            f"an interval of {interval:g} s is not between {SHORTEST:g} and {LONGEST:g}", target="--interval",
+            f"an interval of {interval:g} s is not between {SHORTEST:g} and {LONGEST:g}",
+            target="--interval",
             hint="say `--interval 2`",
-        )  # fmt: skip
+        )
     if not sys.stdout.isatty():
         raise UsageProblem("`--watch` needs a terminal, and this is none", target="--watch", hint=HINT)
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):

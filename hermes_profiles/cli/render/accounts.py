@@ -23,9 +23,13 @@ def accounts_of(session: FleetSession, inventory: Inventory) -> tuple[AccountRow
     where a profile tells of one."""
     world, layout, catalog = session.world, session.layout, session.catalog
     is_shared = any(gateway.state is GatewayState.SERVED for gateway in inventory.gateways.values())
-    locks = live_locks(
-        session.environment, layout.user_home, catalog=catalog, processes=world.processes, platform=layout.platform
-    ) if is_shared else ()  # fmt: skip
+    locks = (
+        live_locks(
+            session.environment, layout.user_home, catalog=catalog, processes=world.processes, platform=layout.platform
+        )
+        if is_shared
+        else ()
+    )
 
     return account_rows(
         inventory.gateways, inventory.holdings, catalog, members=_members(layout, session.existing), locks=locks

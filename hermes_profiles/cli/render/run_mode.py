@@ -29,11 +29,15 @@ class InTheWay(Refused):
         """Return the refusal: an error for each thing that stands in the way."""
         rows = [
             {
-                "profile": each.profile, "code": each.code, "message": each.message, "file": each.place,
-                "decidable": each.weight is Weight.DECIDE, "hint": each.hint,
+                "profile": each.profile,
+                "code": each.code,
+                "message": each.message,
+                "file": each.place,
+                "decidable": each.weight is Weight.DECIDE,
+                "hint": each.hint,
             }
             for each in self.limits
-        ]  # fmt: skip
+        ]
         errors = [each.problem for each in self.limits]
         data = {"mode": self._mode, "changed": False, "limits": rows}
         result = Result(COMMAND, data, errors=errors, exit_code=ExitCode.REFUSED)
@@ -52,7 +56,7 @@ def written(there: There) -> dict[str, Any]:
         "approvals": [
             {"profile": each.profile, "channel": each.channel, "people": each.people} for each in there.approvals
         ],
-    }  # fmt: skip
+    }
 
 
 def would(what: str, names: Sequence[str]) -> Iterator[str]:
@@ -80,9 +84,12 @@ def told_lines(data: dict[str, Any]) -> Iterator[str]:
     yield one if data["mode"] == MULTIPLEX else "processes: each profile runs a gateway of its own"
     cells = [
         (
-            row["profile"], row["team"] or "-", row["served_by"] or "nobody", row["state"],
+            row["profile"],
+            row["team"] or "-",
+            row["served_by"] or "nobody",
+            row["state"],
             "-" if row["pid"] is None else str(row["pid"]),
         )
         for row in data["profiles"]
-    ]  # fmt: skip
+    ]
     yield from output.table(("profile", "team", "served by", "state", "pid"), cells)

@@ -16,26 +16,37 @@ from hermes_profiles.teams.pool import Pool
 def team_row(team: Team) -> dict[str, Any]:
     """Return what JSON says of a team."""
     return {
-        "name": team.name, "lead": team.lead or None, "channel": team.channel or None,
-        "share": [str(each) for each in team.share], "members": list(team.members),
-    }  # fmt: skip
+        "name": team.name,
+        "lead": team.lead or None,
+        "channel": team.channel or None,
+        "share": [str(each) for each in team.share],
+        "members": list(team.members),
+    }
 
 
 def report_row(report: MemberReport) -> dict[str, Any]:
     """Return what JSON says of a member that was made; an account's id is shortened, as everywhere."""
     return {
-        "profile": report.profile, "path": str(report.path), "account": shortened(report.account) or None,
-        "own": list(report.variables), "carried": list(report.carried), "links": list(report.links),
-        "missing": list(report.missing), "login_again": list(report.login_again),
-    }  # fmt: skip
+        "profile": report.profile,
+        "path": str(report.path),
+        "account": shortened(report.account) or None,
+        "own": list(report.variables),
+        "carried": list(report.carried),
+        "links": list(report.links),
+        "missing": list(report.missing),
+        "login_again": list(report.login_again),
+    }
 
 
 def pool_row(pool: Pool) -> dict[str, Any]:
     """Return what JSON says of what a lead shares, and of what stays with it."""
     return {
-        "links": list(pool.links), "missing": list(pool.missing), "carried": list(pool.variables),
-        "left_with_lead": list(pool.left), "login_again": list(pool.login_again),
-    }  # fmt: skip
+        "links": list(pool.links),
+        "missing": list(pool.missing),
+        "carried": list(pool.variables),
+        "left_with_lead": list(pool.left),
+        "login_again": list(pool.login_again),
+    }
 
 
 def members_lines(data: Mapping[str, Any]) -> Iterator[str]:
@@ -101,10 +112,15 @@ def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]], *, served: boo
 def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the table of teams."""
     cells = [
-        (row["name"], row["lead"] or "nobody", row["channel"] or "-", ", ".join(row["share"]) or "nothing",
-         ", ".join(row["members"]) or "-")
+        (
+            row["name"],
+            row["lead"] or "nobody",
+            row["channel"] or "-",
+            ", ".join(row["share"]) or "nothing",
+            ", ".join(row["members"]) or "-",
+        )
         for row in rows
-    ]  # fmt: skip
+    ]
     if not cells:
         return ["no team yet; make one with `hermes-profiles team create NAME --lead PROFILE --members a,b,c`"]
     return output.table(("team", "lead", "channel", "shares", "members"), cells)
@@ -120,7 +136,7 @@ def show_lines(data: Mapping[str, Any]) -> Iterator[str]:
     cells = [
         (row["profile"], row["account"] or "none yet", ", ".join(row["own"]) or "-", row["description"] or "")
         for row in data["members"]
-    ]  # fmt: skip
+    ]
     if cells:
         yield from output.table(("member", "account", "keeps for itself", "about"), cells)
     else:

@@ -21,7 +21,10 @@ def data_of(found: Import, kind: str, logins: Mapping[str, Sequence[str]], *, dr
     new = [] if found.bad else [_row(name, each, "imported") for name, each in found.new]
     return {
         "team": {
-            "name": team.name, "lead": team.lead or None, "channel": team.channel, "new": found.define and bool(new),
+            "name": team.name,
+            "lead": team.lead or None,
+            "channel": team.channel,
+            "new": found.define and bool(new),
             "share": [str(each) for each in team.share],
         },
         "members": [*new, *(_row(name, each, "there-already") for name, each in found.already)],
@@ -29,15 +32,19 @@ def data_of(found: Import, kind: str, logins: Mapping[str, Sequence[str]], *, dr
         "changed": False,
         "dry_run": dry_run,
         "next_steps": _next_steps(found, kind, logins) if new else [],
-    }  # fmt: skip
+    }
 
 
 def _row(name: str, candidate: Candidate, outcome: str) -> dict[str, Any]:
     account = candidate.account
     return {
-        "profile": name, "account": account.id or None, "label": candidate.label or None,
-        "allowed": len(account.allowed), "from": account.origin, "outcome": outcome,
-    }  # fmt: skip
+        "profile": name,
+        "account": account.id or None,
+        "label": candidate.label or None,
+        "allowed": len(account.allowed),
+        "from": account.origin,
+        "outcome": outcome,
+    }
 
 
 def _next_steps(found: Import, kind: str, logins: Mapping[str, Sequence[str]]) -> list[str]:

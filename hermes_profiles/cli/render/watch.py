@@ -53,11 +53,14 @@ def _view(session: FleetSession, result: Result, interval: float) -> View:
 
 def _cells(session: FleetSession, row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], span_text(row["uptime_s"]),
-        size_text(row["rss_bytes"]), dash(row["restarts"]),
+        row["profile"] + (" (disabled)" if row["disabled"] else ""),
+        row["state"],
+        span_text(row["uptime_s"]),
+        size_text(row["rss_bytes"]),
+        dash(row["restarts"]),
         ", ".join(channel_text(each) for each in row["channels"]) or "-",
         last_line(session.layout, row["profile"]) or "-",
-    )  # fmt: skip
+    )
 
 
 def _notes(result: Result) -> Iterator[str]:

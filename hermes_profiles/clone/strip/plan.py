@@ -134,9 +134,12 @@ class _Builder:
         """Choose what the channels that stay get anew, then judge the documents."""
         documents = self.documents
         self.new = reassign_ports(
-            self.wish.reassign, documents, self.catalog, assigned_port=assigned_port,
+            self.wish.reassign,
+            documents,
+            self.catalog,
+            assigned_port=assigned_port,
             fresh_key=fresh_key if self.wish.new_key else None,
-        )  # fmt: skip
+        )
         self.policy = self.policy._replace(assign=frozenset(self.new.shown()))
         self.found = classify(documents, catalog=self.catalog, policy=self.policy)
         self.report.assigned = self.new.shown()

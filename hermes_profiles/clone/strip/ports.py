@@ -56,8 +56,10 @@ def reassign_ports(
         for port in fact.ports[:1]:
             number = str(assigned_port())
             names = [name for name in port.env if _declares(documents, name)]
-            paths = (set(_paths(documents, catalog, channel, port, of_gateway=False)),
-                     set(_paths(documents, catalog, channel, port, of_gateway=True)))  # fmt: skip
+            paths = (
+                set(_paths(documents, catalog, channel, port, of_gateway=False)),
+                set(_paths(documents, catalog, channel, port, of_gateway=True)),
+            )
             config.update((path, number) for path in paths[0])
             gateway.update((path, number) for path in paths[1])
             # 0.19.0 takes no port from the block itself, only from `extra` (FACTS.md section 9).

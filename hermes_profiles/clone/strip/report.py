@@ -67,8 +67,13 @@ class RemovalReport:
             "profile": self.profile,
             "channels": list(self.channels),
             "removed": [
-                {"file": row.file, "line": row.line, "name": row.name, "channel": row.ruling.channel,
-                 "reason": row.ruling.reason}
+                {
+                    "file": row.file,
+                    "line": row.line,
+                    "name": row.name,
+                    "channel": row.ruling.channel,
+                    "reason": row.ruling.reason,
+                }
                 for row in self.removed
             ],
             "disabled": self.disabled,
@@ -79,4 +84,4 @@ class RemovalReport:
             "left": [row._asdict() for row in self.left],
             "kept": [{"name": row.name, "channels": list(row.channels)} for row in self.kept],
             "logins": self.logins,
-        }  # fmt: skip
+        }

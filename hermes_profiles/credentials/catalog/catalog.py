@@ -35,10 +35,23 @@ from .model import (
 )
 
 __all__ = [
-    "GATEWAY", "Catalog", "Channel", "KeyClass", "KeyFact", "LeftBehind", "OAuthRow", "Port", "Sharing",
-    "UserAdditions", "UserChannel", "channel_document", "extend",
-    "load_catalog", "parse_plugin_channel", "parse_user_catalog",
-]  # fmt: skip
+    "GATEWAY",
+    "Catalog",
+    "Channel",
+    "KeyClass",
+    "KeyFact",
+    "LeftBehind",
+    "OAuthRow",
+    "Port",
+    "Sharing",
+    "UserAdditions",
+    "UserChannel",
+    "channel_document",
+    "extend",
+    "load_catalog",
+    "parse_plugin_channel",
+    "parse_user_catalog",
+]
 
 # Owner of state that belongs to all channels at once (the lockout counters beside the pairing files).
 GATEWAY = "gateway"
@@ -178,9 +191,13 @@ class Catalog:
         for prefix, channel in self._prefixes:
             if name.startswith(prefix) and len(name) > len(prefix):
                 return KeyFact(
-                    name, channel, KeyClass.UNKNOWN, note=f"only the prefix {prefix} is known", known=False,
+                    name,
+                    channel,
+                    KeyClass.UNKNOWN,
+                    note=f"only the prefix {prefix} is known",
+                    known=False,
                     origin=self.channels[channel].origin,
-                )  # fmt: skip
+                )
         return None
 
     def _config_class_of_variable(self, channel: str, key: str) -> KeyClass:

@@ -105,9 +105,14 @@ def _is_true(value: Any) -> bool:
 
 def _required(name: str, entry: Mapping[str, Any], channel: str) -> KeyFact:
     return KeyFact(
-        name, channel, KeyClass.IDENTITY_CREDENTIAL, auto_enables=True, note="required by the plugin",
-        secret=_is_secret(name, entry), origin="plugin",
-    )  # fmt: skip
+        name,
+        channel,
+        KeyClass.IDENTITY_CREDENTIAL,
+        auto_enables=True,
+        note="required by the plugin",
+        secret=_is_secret(name, entry),
+        origin="plugin",
+    )
 
 
 def _optional(name: str, entry: Mapping[str, Any], channel: str) -> KeyFact:

@@ -35,10 +35,15 @@ def channel_document(channel: Channel) -> dict[str, Any]:
 
 def _key_document(fact: KeyFact) -> dict[str, Any]:
     return {
-        "name": fact.name, "class": fact.key_class.value, "auto_enables": fact.auto_enables,
-        "secret": fact.secret, "alias_of": fact.alias_of, "config": fact.config, "note": fact.note,
+        "name": fact.name,
+        "class": fact.key_class.value,
+        "auto_enables": fact.auto_enables,
+        "secret": fact.secret,
+        "alias_of": fact.alias_of,
+        "config": fact.config,
+        "note": fact.note,
         "origin": fact.origin,
-    }  # fmt: skip
+    }
 
 
 def _port_document(channel: str, port: Port) -> dict[str, Any]:

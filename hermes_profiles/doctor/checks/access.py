@@ -23,10 +23,26 @@ _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
 # Hermes takes these three words here, not `on` (gateway/authz_mixin.py).
 _ALLOWS = frozenset({"true", "1", "yes"})
 # Channels where everybody who finds the bot can write to it; in others one has to belong to a workspace first.
-_PUBLIC = frozenset({
-    "telegram", "discord", "whatsapp", "whatsapp_cloud", "signal", "weixin", "qqbot", "bluebubbles", "email", "irc",
-    "line", "matrix", "ntfy", "photon", "simplex", "sms",
-})  # fmt: skip
+_PUBLIC = frozenset(
+    {
+        "telegram",
+        "discord",
+        "whatsapp",
+        "whatsapp_cloud",
+        "signal",
+        "weixin",
+        "qqbot",
+        "bluebubbles",
+        "email",
+        "irc",
+        "line",
+        "matrix",
+        "ntfy",
+        "photon",
+        "simplex",
+        "sms",
+    }
+)
 _NEW_KEY = "openssl rand -hex 32"
 
 
@@ -42,8 +58,11 @@ def weak_key(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"the key of the API server of {noted(profile)}{place} {why}, so Hermes does not start the server",
                 Fix("set API_SERVER_KEY to a new key of 32 or more characters, such as this prints", _NEW_KEY),
-                (profile.name,), "api_server", (_at_key(profile),), severity=lesser(profile, Severity.ERROR),
-            )  # fmt: skip
+                (profile.name,),
+                "api_server",
+                (_at_key(profile),),
+                severity=lesser(profile, Severity.ERROR),
+            )
 
 
 def _weakness(key: str, facts: Facts) -> str:
@@ -104,12 +123,13 @@ def open_api(facts: Facts) -> Iterator[Finding]:
     for profile, host, key in _api_servers(facts):
         if not key and _is_reachable(host):
             yield _open(
-                profile, "api_server",
+                profile,
+                "api_server",
                 f"the API server of {noted(profile)} listens on {host} without a key: Hermes 0.19.0 does not start it,"
                 " earlier releases let everybody in",
                 Fix("set API_SERVER_KEY to a new key, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
                 _at_key(profile),
-            )  # fmt: skip
+            )
     for profile in facts.profiles.values():
         on, environment = profile.held.channels, environment_of(facts, profile)
         if "webhook" in on:
@@ -141,24 +161,26 @@ def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
     if open_ones:
         which = f"routes {listed(open_ones)}" if len(open_ones) > 1 else f"route {open_ones[0]}"
         yield _open(
-            profile, "webhook",
+            profile,
+            "webhook",
             f"the webhook of {noted(profile)} listens on {host or 'all addresses'} and asks for no secret on its"
             f" {which}: Hermes 0.19.0 does not start the channel",
             Fix("give each route a secret, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
             profile.at_path(("platforms", "webhook", "extra", "routes", open_ones[0])),
-        )  # fmt: skip
+        )
 
 
 def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Iterator[Finding]:
     given = [environment.get(f"TELEGRAM_WEBHOOK_{word}", "").strip() for word in ("URL", "SECRET")]
     if given[0] and not given[1]:
         yield _open(
-            profile, "telegram",
+            profile,
+            "telegram",
             f"the telegram webhook of {noted(profile)} has no secret: Hermes 0.19.0 does not start the channel, earlier"
             " releases take messages from anybody",
             Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret, such as this prints", _NEW_KEY),
             profile.at_variable("TELEGRAM_WEBHOOK_URL"),
-        )  # fmt: skip
+        )
 
 
 def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -166,13 +188,16 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
     unsigned = environment.get("SMS_INSECURE_NO_SIGNATURE", "").lower() == "true"
     if unsigned and not environment.get("SMS_WEBHOOK_URL", "").strip() and _is_reachable(host):
         yield _open(
-            profile, "sms",
+            profile,
+            "sms",
             f"the sms webhook of {noted(profile)} listens on {host} and checks no signature: whoever reaches it can"
             " send messages in any name",
-            Fix("set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
-                words("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"])),
+            Fix(
+                "set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
+                words("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"]),
+            ),
             profile.at_variable("SMS_INSECURE_NO_SIGNATURE"),
-        )  # fmt: skip
+        )
 
 
 def allow_all(facts: Facts) -> Iterator[Finding]:
@@ -196,7 +221,7 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
             next(iter(opened)) if len(opened) == 1 else None,
             tuple(profile.at_variable(name) for name in names),
             severity=lesser(profile, Severity.ERROR if public else Severity.WARNING),
-        )  # fmt: skip
+        )
 
 
 @lru_cache(maxsize=256)

@@ -46,11 +46,13 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
         shown = [job for job in jobs if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job)]
         removals = [f"hermes -p {quote(copy)} cron remove {quote(job)}" for job in shown]
         yield Finding(
-            told, Fix(f"take them out of the copies, say {copy}", " && ".join(removals[:5])), profiles,
+            told,
+            Fix(f"take them out of the copies, say {copy}", " && ".join(removals[:5])),
+            profiles,
             evidence=tuple(facts.profiles[name].at(_JOBS, ", ".join(shown[:5]) or None) for name in profiles),
             subject=Secret("\n".join(sorted(jobs))),
             severity=Severity.INFO if len(enabled) < 2 else None,
-        )  # fmt: skip
+        )
 
 
 def _jobs(profile: ProfileFacts) -> Iterator[str]:
@@ -96,9 +98,12 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
         )
         severity = None if any(hurts for _, hurts in places) else Severity.WARNING
         yield Finding(
-            told, _fix(name, places[0][0]), (name, owner),
-            evidence=tuple(dict.fromkeys(place for place, _ in places)), severity=severity,
-        )  # fmt: skip
+            told,
+            _fix(name, places[0][0]),
+            (name, owner),
+            evidence=tuple(dict.fromkeys(place for place, _ in places)),
+            severity=severity,
+        )
 
 
 def _shown(place: Evidence) -> str:
@@ -121,7 +126,7 @@ def _owner(facts: Facts, target: str, profile: str) -> str | None:
         return None
     inside = [
         name for name, home in homes.items() if name != DEFAULT and (target == home or target.startswith(f"{home}/"))
-    ]  # fmt: skip
+    ]
     if inside:
         return inside[0] if inside[0] != profile else None
     root = homes.get(DEFAULT)

@@ -65,9 +65,14 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
             fix = Fix("move it from the machine's file into the .env of the profile that it is for", _edit(facts, file))
         told += holders(facts, channel, whose, identities)
         yield Finding(
-            "; ".join(told), fix, whose, channel, evidence,
-            Secret("\n".join(sorted(identity.key for identity in identities))), severity=severity,
-        )  # fmt: skip
+            "; ".join(told),
+            fix,
+            whose,
+            channel,
+            evidence,
+            Secret("\n".join(sorted(identity.key for identity in identities))),
+            severity=severity,
+        )
 
 
 def _evidence(
@@ -192,9 +197,13 @@ def _copied(
         for place in sources.of_variable(facts.profiles[name], channel, variable, path)
     ]
     return Finding(
-        what, repair(channel, "keep it where it is used and take it out of the others"), whose, channel,
-        tuple(dict.fromkeys(evidence)), Secret("\n".join(sorted(value for value, _ in found))),
-    )  # fmt: skip
+        what,
+        repair(channel, "keep it where it is used and take it out of the others"),
+        whose,
+        channel,
+        tuple(dict.fromkeys(evidence)),
+        Secret("\n".join(sorted(value for value, _ in found))),
+    )
 
 
 def inherited_identity(facts: Facts) -> Iterator[Finding]:
@@ -218,9 +227,10 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
     grouped: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for place, several in found.items():
         owners = [
-            name for name, profile in facts.profiles.items()
+            name
+            for name, profile in facts.profiles.items()
             if name not in several and any(identity.place == place for identity in profile.held.identities)
-        ]  # fmt: skip
+        ]
         grouped.setdefault((place[0], tuple(several), tuple(owners)), []).append(place[1])
     for (channel, inheriting, whose), keys in grouped.items():
         if len(facts.profiles) > 1:
@@ -243,18 +253,24 @@ def _inherited(
     given_names = [fact.name for fact in known.keys if fact.name in facts.rivals.inherited[first]]
     evidence = tuple(
         Evidence(name, None, None, key)
-        for name in inheriting for key in given_names if key in facts.rivals.inherited[name]
-        and not facts.profiles[name].environment.get(key)
-    )  # fmt: skip
+        for name in inheriting
+        for key in given_names
+        if key in facts.rivals.inherited[name] and not facts.profiles[name].environment.get(key)
+    )
     alone = len(inheriting) == 1 and not owners
     fix = Fix(
         "start it from a clean environment, as its service does; or set the name in its .env, empty to switch it off",
         f"hermes-gateways restart {quote(first)}",
     )
     return Finding(
-        told, fix, (*inheriting, *owners), channel, evidence, Secret("\n".join(sorted(keys))),
+        told,
+        fix,
+        (*inheriting, *owners),
+        channel,
+        evidence,
+        Secret("\n".join(sorted(keys))),
         severity=Severity.WARNING if alone else None,
-    )  # fmt: skip
+    )
 
 
 def held_elsewhere(facts: Facts) -> Iterator[Finding]:
@@ -277,6 +293,8 @@ def held_elsewhere(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{process(pid)}{where}, has the {party(channel, identities[0].noun)} of {names(whose)} now",
             Fix("stop that gateway, or take the bot out of it or out of this root", f"ps -fp {pid}"),
-            whose, channel, _evidence(facts, sources, whose, identities),
+            whose,
+            channel,
+            _evidence(facts, sources, whose, identities),
             Secret("\n".join(sorted({identity.key for identity in identities}))),
-        )  # fmt: skip
+        )

@@ -30,9 +30,11 @@ def damaged(facts: Facts) -> Iterator[Finding]:
             text = _LOST.get(each.file, "stop the gateway and put a backup in its place, or move it away and lose it")
             fix = Fix(text, f"hermes-gateways stop {each.profile} && {_moving_away(profile, each.file)}")
         yield Finding(
-            f"{each.file} of {each.profile} {each.how}", fix,
-            profiles=(each.profile,), evidence=(profile.at(each.file),),
-        )  # fmt: skip
+            f"{each.file} of {each.profile} {each.how}",
+            fix,
+            profiles=(each.profile,),
+            evidence=(profile.at(each.file),),
+        )
 
 
 def _moving_away(profile: ProfileFacts, file: str) -> str:
@@ -52,8 +54,9 @@ def rows(facts: Facts) -> Iterator[Finding]:
             f"{many} of {each.table} in {each.file} of {each.profile} {'is' if each.number == 1 else 'are'} no JSON: "
             f"Hermes forgets {'that' if each.number == 1 else 'those'} {what}{'' if each.number == 1 else 's'}",
             Fix("nothing brings them back but a backup; look for what cut them off: a full disk, a crash"),
-            profiles=(each.profile,), evidence=(profile.at(each.file, each.table),),
-        )  # fmt: skip
+            profiles=(each.profile,),
+            evidence=(profile.at(each.file, each.table),),
+        )
 
 
 def unchecked(facts: Facts) -> Iterator[Finding]:
@@ -77,7 +80,9 @@ def _finding(facts: Facts, found: list[Unchecked], what: str, severity: Severity
     uri = f"file:{in_uri(str(home / largest.file))}?mode=ro"
     script = f"import sqlite3; print(sqlite3.connect({uri!r}, uri=True).execute('PRAGMA quick_check').fetchone()[0])"
     return Finding(
-        words, Fix("check it without a limit of time", f"python3 -c {quote(script)}"),
+        words,
+        Fix("check it without a limit of time", f"python3 -c {quote(script)}"),
         profiles=tuple(sorted({each.profile for each in found})),
-        evidence=tuple(facts.profiles[each.profile].at(each.file) for each in found[:_NOT_SAID]), severity=severity,
-    )  # fmt: skip
+        evidence=tuple(facts.profiles[each.profile].at(each.file) for each in found[:_NOT_SAID]),
+        severity=severity,
+    )

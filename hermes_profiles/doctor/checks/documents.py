@@ -78,17 +78,20 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
             if problem is not None and problem.code == DocumentError.default_code:
                 continue
             why = {
-                Kind.FOLDER: "a folder lies in its place", Kind.SPECIAL: "it is no file but a pipe, socket or device",
+                Kind.FOLDER: "a folder lies in its place",
+                Kind.SPECIAL: "it is no file but a pipe, socket or device",
                 Kind.LINK: "it is a link to nowhere" if problem is None else "what it links to cannot be read",
-            }.get(fact.kind)  # fmt: skip
+            }.get(fact.kind)
             if why is None and problem is not None:
                 why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
                 yield Finding(
                     f"{file} of {noted(profile)} cannot be read: {why}",
                     Fix("see what is there", words("ls -ld", [fact.path])),
-                    (profile.name,), evidence=(profile.at(file),), severity=lesser(profile, Severity.ERROR),
-                )  # fmt: skip
+                    (profile.name,),
+                    evidence=(profile.at(file),),
+                    severity=lesser(profile, Severity.ERROR),
+                )
 
 
 def contradiction(facts: Facts) -> Iterator[Finding]:
@@ -106,20 +109,28 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                 yield Finding(
                     f"{channel} of {noted(profile)} is on although config.yaml says `enabled: false`: for this channel"
                     f" {listed(names)} wins",
-                    Fix("take the variable out of .env to switch the channel off",
-                        words("hermes-profiles env unset", [profile.name, names[0]])),
-                    (profile.name,), channel, (where, *(profile.at_variable(name) for name in names)),
+                    Fix(
+                        "take the variable out of .env to switch the channel off",
+                        words("hermes-profiles env unset", [profile.name, names[0]]),
+                    ),
+                    (profile.name,),
+                    channel,
+                    (where, *(profile.at_variable(name) for name in names)),
                     severity=lesser(profile, Severity.WARNING),
-                )  # fmt: skip
+                )
             else:
                 yield Finding(
                     f"{channel} of {noted(profile)} stays off, for config.yaml says `enabled: false`, although"
                     f" {listed(names)} would switch it on",
-                    Fix("if it is meant to be off, leave it so; this switches it on",
-                        words("hermes-profiles config set", [profile.name, ".".join(place), "true"])),
-                    (profile.name,), channel, (where, *(profile.at_variable(name) for name in names)),
+                    Fix(
+                        "if it is meant to be off, leave it so; this switches it on",
+                        words("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
+                    ),
+                    (profile.name,),
+                    channel,
+                    (where, *(profile.at_variable(name) for name in names)),
                     severity=Severity.INFO,
-                )  # fmt: skip
+                )
 
 
 def _switched_off(profile: ProfileFacts, facts: Facts) -> dict[str, tuple[str, ...]]:
@@ -170,18 +181,23 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
                 for name, other in facts.profiles.items()
                 if name != profile.name
                 for claim in other.held.ports
-            )  # fmt: skip
+            )
             can = not is_set and free and _moves(profile, path)
             yield Finding(
                 f"the API server of {noted(profile)} does not listen on port {wanted}, but on {used}: Hermes ignores"
                 f" {'.'.join(path)}.port",
-                Fix(f"say {'.'.join(path)}.extra.port instead",
-                    words("hermes-profiles doctor --fix --only", ["files.ignored-port"]) if can
-                    else words("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))])),
-                (profile.name,), "api_server", (profile.at_path((*path, "port")),),
+                Fix(
+                    f"say {'.'.join(path)}.extra.port instead",
+                    words("hermes-profiles doctor --fix --only", ["files.ignored-port"])
+                    if can
+                    else words("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))]),
+                ),
+                (profile.name,),
+                "api_server",
+                (profile.at_path((*path, "port")),),
                 repairs=(EditFile(profile.home / "config.yaml", partial(_move_port, block=path)),) if can else (),
                 severity=lesser(profile, Severity.WARNING),
-            )  # fmt: skip
+            )
 
 
 def _used_port(profile: ProfileFacts, facts: Facts) -> str:
@@ -230,16 +246,19 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
             keys = [".".join((channel, *path)) for channel, paths in differing.items() for path in paths]
             yield Finding(
                 f"gateway.json and config.yaml of {noted(profile)} do not agree about {listed(keys)}: config.yaml wins",
-                Fix("take these out of gateway.json, a file of older releases",
-                    words('"${EDITOR:-vi}"', [profile.home / "gateway.json"])),
+                Fix(
+                    "take these out of gateway.json, a file of older releases",
+                    words('"${EDITOR:-vi}"', [profile.home / "gateway.json"]),
+                ),
                 (profile.name,),
                 next(iter(differing)) if len(differing) == 1 else None,
                 tuple(
                     profile.at_path(("platforms", channel, *path), "gateway.json")
-                    for channel, paths in differing.items() for path in paths
+                    for channel, paths in differing.items()
+                    for path in paths
                 ),
                 severity=lesser(profile, Severity.WARNING),
-            )  # fmt: skip
+            )
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -265,10 +284,13 @@ def old_schema(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"config.yaml of {listed(names)} is of an older schema than {schema.version}, which the installed Hermes"
             " writes",
-            Fix("let Hermes bring each up to date (it rewrites the file, comments go)",
-                f"hermes -p {names[0]} config migrate"),
-            names, evidence=tuple(profile.at_path(("_config_version",)) for profile in older),
-        )  # fmt: skip
+            Fix(
+                "let Hermes bring each up to date (it rewrites the file, comments go)",
+                f"hermes -p {names[0]} config migrate",
+            ),
+            names,
+            evidence=tuple(profile.at_path(("_config_version",)) for profile in older),
+        )
 
 
 def newer_schema(facts: Facts) -> Iterator[Finding]:
@@ -279,9 +301,11 @@ def newer_schema(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"config.yaml of {noted(profile)} is of schema {version}, newer than the installed Hermes, which knows"
                 f" {schema.version}",
-                Fix("update Hermes", "hermes update"), (profile.name,),
-                evidence=(profile.at_path(("_config_version",)),), severity=lesser(profile, Severity.WARNING),
-            )  # fmt: skip
+                Fix("update Hermes", "hermes update"),
+                (profile.name,),
+                evidence=(profile.at_path(("_config_version",)),),
+                severity=lesser(profile, Severity.WARNING),
+            )
 
 
 def _versions(facts: Facts) -> Iterator[tuple[ProfileFacts, int]]:

@@ -26,8 +26,9 @@ def bad_folder(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{shown} in the folder of profiles is no profile",
                 Fix("move it elsewhere", words("ls -ld", [fact.path])),
-                evidence=(Evidence(None, str(fact.path)),), severity=Severity.INFO,
-            )  # fmt: skip
+                evidence=(Evidence(None, str(fact.path)),),
+                severity=Severity.INFO,
+            )
             continue
         target = _target(facts, fact)
         yield Finding(
@@ -68,10 +69,12 @@ def real_default(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "the folder profiles/default is not the default profile: that is the root itself, and nothing reads"
                 " what lies there",
-                Fix("give it another name, then it is a profile of its own",
-                    words("mv -n", [fact.path, fact.path.with_name("default-2")])),
+                Fix(
+                    "give it another name, then it is a profile of its own",
+                    words("mv -n", [fact.path, fact.path.with_name("default-2")]),
+                ),
                 evidence=(Evidence(None, str(fact.path)),),
-            )  # fmt: skip
+            )
 
 
 def leftover_staging(facts: Facts) -> Iterator[Finding]:
@@ -115,8 +118,10 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{'the alias' if own else 'the script'} {listed(fact.path.name for fact in found)} starts {name}, which is"
             " no profile any more",
-            Fix("remove it", words("rm --", paths)) if own
+            Fix("remove it", words("rm --", paths))
+            if own
             else Fix("look at it: remove it, or name another profile in it", words("cat", paths)),
-            (), evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
+            (),
+            evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
             repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),
-        )  # fmt: skip
+        )

@@ -61,9 +61,13 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: Channel) -> 
     elif code:
         words += f" ({code})"
     return Finding(
-        words, fix, profiles=(name,), channel=channel.name, evidence=(profile.at(STATE_FILE, channel.name),),
+        words,
+        fix,
+        profiles=(name,),
+        channel=channel.name,
+        evidence=(profile.at(STATE_FILE, channel.name),),
         severity=Severity.WARNING if channel.state == "paused" else None,
-    )  # fmt: skip
+    )
 
 
 def _code(seen: Seen, channel: Channel) -> str:
@@ -105,16 +109,20 @@ def silent(facts: Facts) -> Iterator[Finding]:
         if _is_suspended(gateway):
             yield Finding(
                 f"the gateway of {name} is suspended (process {process.pid}, SIGSTOP): nobody gets an answer",
-                Fix("let it go on", f"kill -CONT {process.pid}"), profiles=(name,), evidence=evidence,
-            )  # fmt: skip
+                Fix("let it go on", f"kill -CONT {process.pid}"),
+                profiles=(name,),
+                evidence=evidence,
+            )
             continue
         beat = seen.heartbeat
         at = epoch_of(beat.at) if beat is not None and beat.pid == process.pid else None
         if at is not None and seen.now - at > HEARTBEAT_AGE:
             yield Finding(
                 f"the gateway of {name} (process {process.pid}) has given no sign of life for {_span(seen.now - at)}",
-                Fix("restart it", f"hermes-gateways restart {name}"), profiles=(name,), evidence=evidence,
-            )  # fmt: skip
+                Fix("restart it", f"hermes-gateways restart {name}"),
+                profiles=(name,),
+                evidence=evidence,
+            )
 
 
 def _is_suspended(gateway: Gateway) -> bool:
@@ -135,8 +143,9 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{profile.name} has {len(seen.others) + 1} gateways (processes {pids}): they fight for its bots",
                 Fix("stop it until none is left, then start it once", f"hermes-gateways stop {profile.name}"),
-                profiles=(profile.name,), evidence=(Evidence(profile.name, str(profile.home)),),
-            )  # fmt: skip
+                profiles=(profile.name,),
+                evidence=(Evidence(profile.name, str(profile.home)),),
+            )
 
 
 def unsupervised(facts: Facts) -> Iterator[Finding]:
@@ -151,9 +160,12 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
             words = f"the gateway of {name} runs outside its service: nothing revives it"
             fix = Fix("restart it: that brings it under its service", f"hermes-gateways restart {name}")
         yield Finding(
-            words, fix, profiles=(name,), evidence=(Evidence(name, str(profile.home)),),
+            words,
+            fix,
+            profiles=(name,),
+            evidence=(Evidence(name, str(profile.home)),),
             severity=None if service.installed else Severity.INFO,
-        )  # fmt: skip
+        )
 
 
 def old_code(facts: Facts) -> Iterator[Finding]:
@@ -162,8 +174,9 @@ def old_code(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"the gateway of {name} was started before {code.change}: it runs the old code",
             Fix("restart it", f"hermes-gateways restart {name}"),
-            profiles=(name,), evidence=(Evidence(name, str(facts.profiles[name].home)),),
-        )  # fmt: skip
+            profiles=(name,),
+            evidence=(Evidence(name, str(facts.profiles[name].home)),),
+        )
 
 
 def open_files(facts: Facts) -> Iterator[Finding]:
@@ -174,8 +187,9 @@ def open_files(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"the gateway of {profile.name} has {count} files open and may open {limit}",
                 Fix("restart it; if the number grows again, it leaks", f"hermes-gateways restart {profile.name}"),
-                profiles=(profile.name,), evidence=(Evidence(profile.name, str(profile.home)),),
-            )  # fmt: skip
+                profiles=(profile.name,),
+                evidence=(Evidence(profile.name, str(profile.home)),),
+            )
 
 
 def memory(facts: Facts) -> Iterator[Finding]:
@@ -188,8 +202,9 @@ def memory(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"the gateway of {name} uses {_mb(size)} MB of memory{compared}",
                 Fix("restart it", f"hermes-gateways restart {name}"),
-                profiles=(name,), evidence=(Evidence(name, str(facts.profiles[name].home)),),
-            )  # fmt: skip
+                profiles=(name,),
+                evidence=(Evidence(name, str(facts.profiles[name].home)),),
+            )
 
 
 def _usual(used: Mapping[str, int], name: str) -> float:

@@ -34,13 +34,14 @@ def shared_login(facts: Facts) -> Iterator[Finding]:
         again = next((name for name in reversed(whose) if name != DEFAULT), whose[-1])
         command = _command(facts, provider, again, grants)
         yield Finding(
-            told, Fix(f"log {again} in again, so that it has a login of its own", command), whose,
-            evidence=tuple(
-                facts.profiles[grant.profile].at_path(grant.path, grant.file) for grant in grants[:_LINES]
-            ) + tuple(facts.profiles[grant.profile].at(grant.file, ".".join(grant.path)) for grant in grants[_LINES:]),
+            told,
+            Fix(f"log {again} in again, so that it has a login of its own", command),
+            whose,
+            evidence=tuple(facts.profiles[grant.profile].at_path(grant.path, grant.file) for grant in grants[:_LINES])
+            + tuple(facts.profiles[grant.profile].at(grant.file, ".".join(grant.path)) for grant in grants[_LINES:]),
             subject=Secret("\n".join(sorted({grant.digest.reveal() for grant in grants}))),
             severity=Severity.WARNING if len(enabled) < 2 else None,
-        )  # fmt: skip
+        )
 
 
 # A line of a JSON file takes a full parse; a root of a thousand has as many places.

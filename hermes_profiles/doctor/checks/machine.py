@@ -16,10 +16,35 @@ _SHARE = 0.05
 _NO_INODES, _FEW_INODES = 100, 10_000
 # Source: https://www.sqlite.org/wal.html ("does not work over a network filesystem"); Hermes 0.19.0, hermes_state.py.
 _UNFIT = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "wslfs", "lxfs", "drvfs",
-     "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.glusterfs", "fuse.davfs", "davfs", "fuse.cephfs",
-     "fuse.vmhgfs-fuse", "vboxsf", "prl_fs", "fuse.grpcfuse", "fuse.osxfs"}
-)  # fmt: skip
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "wslfs",
+        "lxfs",
+        "drvfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.davfs",
+        "davfs",
+        "fuse.cephfs",
+        "fuse.vmhgfs-fuse",
+        "vboxsf",
+        "prl_fs",
+        "fuse.grpcfuse",
+        "fuse.osxfs",
+    }
+)
 
 
 def logs(facts: Facts) -> Iterator[Finding]:
@@ -38,8 +63,9 @@ def logs(facts: Facts) -> Iterator[Finding]:
                 "empty it; a gateway that writes it goes on at its start",
                 f"truncate -s 0 {' '.join(quote(str(profile.home / name)) for name in told)}",
             ),
-            profiles=(profile.name,), evidence=tuple(profile.at(name) for name in told),
-        )  # fmt: skip
+            profiles=(profile.name,),
+            evidence=tuple(profile.at(name) for name in told),
+        )
 
 
 def disk(facts: Facts) -> Iterator[Finding]:
@@ -49,10 +75,12 @@ def disk(facts: Facts) -> Iterator[Finding]:
         if each.size and is_low:
             free = f"{each.free // _MB} MB" if each.free < 10 * _GB else f"{each.free // _GB} GB"
             yield _disk(
-                facts, each, f"the disk of {each.place} has {free} left of {max(each.size // _GB, 1)} GB",
+                facts,
+                each,
+                f"the disk of {each.place} has {free} left of {max(each.size // _GB, 1)} GB",
                 Fix("make room: logs, caches and the trash are what grows", f"du -xsh {quote(each.place)}/*"),
                 is_full=each.free < _FULL,
-            )  # fmt: skip
+            )
 
 
 def inodes(facts: Facts) -> Iterator[Finding]:
@@ -60,10 +88,12 @@ def inodes(facts: Facts) -> Iterator[Finding]:
     for each in facts.runtime.machine.disks:
         if each.inodes and each.inodes_free < _FEW_INODES and each.inodes_free < _SHARE * each.inodes:
             yield _disk(
-                facts, each, f"the disk of {each.place} has room for {each.inodes_free} more files only",
+                facts,
+                each,
+                f"the disk of {each.place} has room for {each.inodes_free} more files only",
                 Fix("find out which folder holds so many files", f"du -x --inodes -d 2 {quote(each.place)}"),
                 is_full=each.inodes_free < _NO_INODES,
-            )  # fmt: skip
+            )
 
 
 def _disk(facts: Facts, each: Disk, words: str, fix: Fix, *, is_full: bool) -> Finding:
@@ -87,7 +117,7 @@ def wal_filesystem(facts: Facts) -> Iterator[Finding]:
             Fix("move the root to a local disk; links to it work", f"df -T {quote(str(facts.layout.root))}"),
             profiles=tuple(names),
             evidence=tuple(facts.profiles[name].at(file) for name in names for file in stored.get(name, ())),
-        )  # fmt: skip
+        )
 
 
 def _listed(names: list[str]) -> str:

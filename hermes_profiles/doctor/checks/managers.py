@@ -48,11 +48,14 @@ def linger_off(facts: Facts) -> Iterator[Finding]:
     if facts.services.linger is not False:
         return
     names = tuple(
-        sorted({
-            each.profile for each in facts.services.definitions
-            if each.profile is not None and each.enabled and facts.services.is_main(each) and each.has_home
-        })
-    )  # fmt: skip
+        sorted(
+            {
+                each.profile
+                for each in facts.services.definitions
+                if each.profile is not None and each.enabled and facts.services.is_main(each) and each.has_home
+            }
+        )
+    )
     if names:
         yield Finding(
             f"the services of {', '.join(names)} end when the last session of this user does, and do not start at boot",
@@ -68,9 +71,10 @@ def _problems(facts: Facts) -> tuple[Problem, ...]:
 def _installed(facts: Facts) -> tuple[str, ...]:
     """Return the profiles whose services the manager out of reach has."""
     found = {
-        each.profile for each in facts.services.definitions
+        each.profile
+        for each in facts.services.definitions
         if each.manager is facts.services.manager and each.scope == USER and each.profile is not None and each.has_home
-    }  # fmt: skip
+    }
     return tuple(sorted(found))
 
 

@@ -31,9 +31,14 @@ def _orphan(facts: Facts, found: Definition) -> Finding:
     can_start = found.enabled or is_up
     loops = found.status.restarts if found.status is not None and found.status.waiting else None
     doing = (
-        f", and its manager tries to start it again and again ({loops} times so far)" if loops
-        else ", and it runs" if is_up else ", and it starts with its manager" if found.enabled else ""
-    )  # fmt: skip
+        f", and its manager tries to start it again and again ({loops} times so far)"
+        if loops
+        else ", and it runs"
+        if is_up
+        else ", and it starts with its manager"
+        if found.enabled
+        else ""
+    )
     who = found.profile or "a gateway"
     where = "system service" if found.scope == SYSTEM else "service"
     repairs: tuple[Repair, ...] = ()
@@ -72,9 +77,10 @@ def removal(facts: Facts, found: Definition) -> str:
 
 def _left(unit: str, several: list[Leftover]) -> Finding:
     what = " and ".join(
-        word for word, is_link in (("a link that starts it", True), ("our drop-in", False))
+        word
+        for word, is_link in (("a link that starts it", True), ("our drop-in", False))
         if any(each.is_link is is_link for each in several)
-    )  # fmt: skip
+    )
     profile = next((each.profile for each in several if each.profile is not None), None)
     return Finding(
         f"of the service {unit}, only {what} {'is' if len(several) == 1 else 'are'} left: its unit is gone",

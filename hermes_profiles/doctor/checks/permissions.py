@@ -26,14 +26,17 @@ from .settings import (
 
 # What Hermes itself keeps at 0600 (FACTS: gateway/platforms/api_server.py, hermes_cli/{config,auth,webhook}.py).
 _OWNER_ONLY = (
-    ".env", ".op.env", "auth.json", "response_store.db", "response_store.db-wal", "response_store.db-shm",
+    ".env",
+    ".op.env",
+    "auth.json",
+    "response_store.db",
+    "response_store.db-wal",
+    "response_store.db-shm",
     "webhook_subscriptions.json",
-)  # fmt: skip
+)
 _DOCUMENTS = ("config.yaml", "gateway.json")
 _LOOSE = 0o066
-_ASSIGNED = re.compile(
-    rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)"""
-)  # fmt: skip
+_ASSIGNED = re.compile(rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)""")
 
 
 def readable_secret(facts: Facts) -> Iterator[Finding]:
@@ -46,7 +49,7 @@ def readable_secret(facts: Facts) -> Iterator[Finding]:
             (path, fact, bool(fact.mode & way & meant))
             for path, fact in _judged(facts, profile, way)
             if fact.mode & meant
-        ]  # fmt: skip
+        ]
         if loose:
             yield _readable(facts, profile, loose)
 
@@ -97,14 +100,17 @@ def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFa
     inside = [fact for fact in own if fact.path.is_relative_to(profile.home)]
     return Finding(
         message,
-        Fix("make them their owner's alone" if many else "make it its owner's alone",
-            words("chmod go-rwx", [fact.path for _, fact, _ in loose])),
+        Fix(
+            "make them their owner's alone" if many else "make it its owner's alone",
+            words("chmod go-rwx", [fact.path for _, fact, _ in loose]),
+        ),
         (profile.name,),
         evidence=tuple(Evidence(profile.name, str(fact.path)) for _, fact, _ in loose),
         repairs=tuple(TightenMode(fact.path, fact.mode & 0o700, fact.signature) for fact in inside)
-        if len(inside) == len(loose) else (),
+        if len(inside) == len(loose)
+        else (),
         severity=None if exposed else Severity.WARNING,
-    )  # fmt: skip
+    )
 
 
 def stray_copy(facts: Facts) -> Iterator[Finding]:
@@ -119,11 +125,13 @@ def stray_copy(facts: Facts) -> Iterator[Finding]:
         keys = listed(key for each in held.values() for key in each)
         yield Finding(
             f"{listed(held)} of {noted(profile)} {what} secrets: {keys}",
-            Fix(f"remove {them(held)} when nobody needs {them(held)} any more",
-                words("rm --", [profile.home / path for path in held])),
+            Fix(
+                f"remove {them(held)} when nobody needs {them(held)} any more",
+                words("rm --", [profile.home / path for path in held]),
+            ),
             (name,),
             evidence=tuple(profile.at(path, each[0]) for path, each in held.items()),
-        )  # fmt: skip
+        )
 
 
 def _secrets_in_copy(facts: Facts, profile: ProfileFacts, path: str) -> tuple[str, ...]:

@@ -29,9 +29,10 @@ def shared_port(facts: Facts) -> Iterator[Finding]:
     sources = Sources(facts)
     for port, claims in sorted(wanted.items()):
         meeting = [
-            (name, claim) for name, claim in claims
+            (name, claim)
+            for name, claim in claims
             if any(other.meets(claim) for whose, other in claims if whose != name)
-        ]  # fmt: skip
+        ]
         if meeting:
             yield _shared(facts, sources, port, meeting)
 
@@ -58,10 +59,13 @@ def _shared(facts: Facts, sources: Sources, port: int, claims: Claims) -> Findin
     evidence = [place for found in places.values() for place in found]
     evidence += [place for name, claim in claims if name in silent for place in sources.of_channel(name, claim.channel)]
     return Finding(
-        "; ".join(told), repair(channels[0], "give each of them a port of its own"), whose,
-        channels[0] if len(channels) == 1 else None, tuple(dict.fromkeys(evidence)),
+        "; ".join(told),
+        repair(channels[0], "give each of them a port of its own"),
+        whose,
+        channels[0] if len(channels) == 1 else None,
+        tuple(dict.fromkeys(evidence)),
         severity=Severity.WARNING if len(enabled) < 2 else None,
-    )  # fmt: skip
+    )
 
 
 def _listening(facts: Facts, port: int, whose: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
@@ -83,9 +87,11 @@ def port_twice(facts: Facts) -> Iterator[Finding]:
     for name, profile in facts.profiles.items():
         claims = profile.held.ports
         ports = dict.fromkeys(
-            one.port for at, one in enumerate(claims) for other in claims[at + 1 :]
+            one.port
+            for at, one in enumerate(claims)
+            for other in claims[at + 1 :]
             if other.channel != one.channel and other.meets(one)
-        )  # fmt: skip
+        )
         for port in ports:
             both = [claim for claim in claims if claim.port == port]
             channels = list(dict.fromkeys(claim.channel for claim in both))
@@ -99,9 +105,11 @@ def port_twice(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 told,
                 Fix("give one of them another port", command),
-                (name,), None, tuple(place for found in places.values() for place in found),
+                (name,),
+                None,
+                tuple(place for found in places.values() for place in found),
                 severity=Severity.WARNING if profile.disabled else None,
-            )  # fmt: skip
+            )
 
 
 def _variable(facts: Facts, claims: Sequence[PortClaim]) -> str:
@@ -158,7 +166,10 @@ def _taken(facts: Facts, sources: Sources, one: Listener, claims: Claims) -> Fin
     evidence = [place for name, claim in claims for place in sources.of_port(facts.profiles[name], claim)]
     command = f"ps -fp {one.pid}" if one.pid is not None else f"ss -ltnp 'sport = :{one.port}'"
     return Finding(
-        told, Fix("end what listens there, or take another port", command), whose,
-        channels[0] if len(channels) == 1 else None, tuple(evidence),
+        told,
+        Fix("end what listens there, or take another port", command),
+        whose,
+        channels[0] if len(channels) == 1 else None,
+        tuple(evidence),
         severity=Severity.ERROR if deaf else None,
-    )  # fmt: skip
+    )

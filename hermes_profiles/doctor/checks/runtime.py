@@ -106,9 +106,12 @@ def _is_up(profile: ProfileFacts) -> bool:
 
 def _pid_finding(profile: ProfileFacts, file: FileFact, words: str) -> Finding:
     return Finding(
-        words, _taking_away(profile), profiles=(profile.name,), evidence=(profile.at(PID_FILE),),
+        words,
+        _taking_away(profile),
+        profiles=(profile.name,),
+        evidence=(profile.at(PID_FILE),),
         repairs=(_removal(profile, file),),
-    )  # fmt: skip
+    )
 
 
 def _taking_away(profile: ProfileFacts) -> Fix:
@@ -133,9 +136,11 @@ def stale_lock(facts: Facts) -> Iterator[Finding]:
         if file is not None and file.kind in (Kind.FOLDER, Kind.SPECIAL) and _is_idle(profile):
             yield Finding(
                 f"gateway.lock of {profile.name} is no file: its gateway cannot start",
-                _taking_away(profile), profiles=(profile.name,), evidence=(profile.at(LOCK_FILE),),
+                _taking_away(profile),
+                profiles=(profile.name,),
+                evidence=(profile.at(LOCK_FILE),),
                 repairs=(_removal(profile, file),),
-            )  # fmt: skip
+            )
     yield from _scoped_locks(facts)
 
 
@@ -154,9 +159,10 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
         names = tuple(sorted({name for holders in wanted.values() for name, _ in holders}))
         yield Finding(
             f"the folder of Hermes' locks, {locks.path}, is not yours to write: no gateway can take a channel's lock",
-            Fix("make it yours again", f"sudo chown -R \"$(id -u)\" {quote(str(locks.path))}"),
-            profiles=names, evidence=(Evidence(None, str(locks.path)),),
-        )  # fmt: skip
+            Fix("make it yours again", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
+            profiles=names,
+            evidence=(Evidence(None, str(locks.path)),),
+        )
     for name in sorted(locks.immovable & wanted.keys()):
         names = tuple(sorted({holder for holder, _ in wanted[name]}))
         channel = wanted[name][0][1]
@@ -164,8 +170,10 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"a folder lies where the lock of {channel} of {' and '.join(names)} belongs: the channel stays closed",
             Fix("move it out of the way", f"mv {quote(place)} {quote(place + '.old')}"),
-            profiles=names, channel=channel, evidence=(Evidence(None, place),),
-        )  # fmt: skip
+            profiles=names,
+            channel=channel,
+            evidence=(Evidence(None, place),),
+        )
 
 
 def stale_marker(facts: Facts) -> Iterator[Finding]:
@@ -197,9 +205,11 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
     yield Finding(
         f"{profile.name} has leftovers of a gateway that is gone: {names}{f'; {told}' if told else ''}",
         Fix("take them away", f"hermes-profiles doctor {profile.name} --fix"),
-        profiles=(profile.name,), evidence=tuple(profile.at(file.path.name) for file in files),
-        repairs=tuple(_removal(profile, file) for file in files), severity=None if told else Severity.INFO,
-    )  # fmt: skip
+        profiles=(profile.name,),
+        evidence=tuple(profile.at(file.path.name) for file in files),
+        repairs=tuple(_removal(profile, file) for file in files),
+        severity=None if told else Severity.INFO,
+    )
 
 
 def _long_drain(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
@@ -209,8 +219,9 @@ def _long_drain(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
     yield Finding(
         f"the gateway of {profile.name} has refused every message for more than an hour: it was asked to drain",
         Fix("when nobody waits for that any more, take the request back", f"rm {quote(str(file.path))}"),
-        profiles=(profile.name,), evidence=(profile.at(_DRAIN),),
-    )  # fmt: skip
+        profiles=(profile.name,),
+        evidence=(profile.at(_DRAIN),),
+    )
 
 
 def start_storm(facts: Facts) -> Iterator[Finding]:
@@ -224,8 +235,9 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
                     f"stop it, look into its log (`hermes-gateways logs {name}`), then start it once",
                     f"hermes-gateways stop {name}",
                 ),
-                profiles=(name,), evidence=(facts.profiles[name].at("gateway-starts.log"),),
-            )  # fmt: skip
+                profiles=(name,),
+                evidence=(facts.profiles[name].at("gateway-starts.log"),),
+            )
 
 
 def journal_interrupted(facts: Facts) -> Iterator[Finding]:
@@ -240,4 +252,4 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
             f"a change was cut short and is neither done nor taken back: {each.summary} ({each.id})",
             Fix("the next command that changes something ends it, or takes it back", "hermes-profiles doctor --fix"),
             evidence=place,
-        )  # fmt: skip
+        )

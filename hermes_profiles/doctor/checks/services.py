@@ -41,8 +41,10 @@ def no_interpreter(facts: Facts) -> Iterator[Finding]:
 
 
 _COMMAND = {
-    ManagerKind.SYSTEMD: "ExecStart", ManagerKind.SUPERVISOR: "command", ManagerKind.LAUNCHD: "ProgramArguments",
-}  # fmt: skip
+    ManagerKind.SYSTEMD: "ExecStart",
+    ManagerKind.SUPERVISOR: "command",
+    ManagerKind.LAUNCHD: "ProgramArguments",
+}
 
 
 def _line(found: Definition, key: str) -> Evidence:
@@ -163,12 +165,13 @@ def hand_edited(facts: Facts) -> Iterator[Finding]:
             f"the service of {each.profile} was changed by hand, which does not last: {details}",
             Fix(
                 f"see how it differs, put what is yours into {each.path.name}.d/60-mine.conf"
-                if each.manager is ManagerKind.SYSTEMD else "see how it differs",
+                if each.manager is ManagerKind.SYSTEMD
+                else "see how it differs",
                 f"hermes-gateways install {each.profile} --dry-run",
             ),
             profiles=(each.profile or "",),
             evidence=(Evidence(each.profile, str(each.path)),),
-        )  # fmt: skip
+        )
 
 
 def not_adopted(facts: Facts) -> Iterator[Finding]:
@@ -200,16 +203,18 @@ def _drifts(facts: Facts, code: DriftCode) -> Iterator[tuple[Definition, str]]:
 def not_reloaded(facts: Facts) -> Iterator[Finding]:
     """Yield services whose files changed and were not read again."""
     found = [
-        each for each in _living(facts)
+        each
+        for each in _living(facts)
         if each.status is not None and each.status.stale_definition and each.manager is facts.services.manager
-    ]  # fmt: skip
+    ]
     if found:
         names = sorted({each.profile or "" for each in found})
         manager = found[0].manager
         command = (
-            "systemctl --user daemon-reload" if manager is ManagerKind.SYSTEMD
+            "systemctl --user daemon-reload"
+            if manager is ManagerKind.SYSTEMD
             else f"hermes-gateways install {' '.join(names)}"
-        )  # fmt: skip
+        )
         yield Finding(
             f"{manager} has not read the changed service of {', '.join(names)} again: it goes by the old one",
             Fix("have it read again", command),
@@ -230,16 +235,20 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"the service of {profile} does not find {', '.join(tools)}: the folder of it is on the PATH of this shell "
             "and not on its own",
-            Fix("write the service anew with the PATH of today", f"hermes-gateways install {profile}") if cured
+            Fix("write the service anew with the PATH of today", f"hermes-gateways install {profile}")
+            if cured
             else Fix(
                 "name the program with its whole path",
                 f"hermes-profiles config set {profile} {shlex.quote(path)} {place}",
-            ) if first.at[0] == "mcp_servers"
-            else Fix(f"put a link to {first.found} into ~/.local/bin, then write the service anew",
-                     f"ln -s {place} ~/.local/bin/ && hermes-gateways install {profile}"),
+            )
+            if first.at[0] == "mcp_servers"
+            else Fix(
+                f"put a link to {first.found} into ~/.local/bin, then write the service anew",
+                f"ln -s {place} ~/.local/bin/ && hermes-gateways install {profile}",
+            ),
             profiles=(profile,),
             evidence=tuple(known.at_path(each.at) for each in needs),
-        )  # fmt: skip
+        )
 
 
 def sticky_redirect(facts: Facts) -> Iterator[Finding]:

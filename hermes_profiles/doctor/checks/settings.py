@@ -38,9 +38,10 @@ def blocks_of(
     gateway = profile.config.get("gateway")
     nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
     places = (
-        ((), legacy_blocks(profile.files)), (("gateway", "platforms"), nested),
+        ((), legacy_blocks(profile.files)),
+        (("gateway", "platforms"), nested),
         (("platforms",), profile.config.get("platforms")),
-    )  # fmt: skip
+    )
     for path, place in places:
         for name, block in place.items() if isinstance(place, Mapping) else ():
             if isinstance(block, Mapping) and catalog.channel_of_config_key(str(name)) == channel:

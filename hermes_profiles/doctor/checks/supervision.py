@@ -46,16 +46,19 @@ def crash_loop(facts: Facts) -> Iterator[Finding]:
                 f"the gateway of {profile.name} runs outside its service, which tries to start another one again and "
                 f"again{_last(service)}",
                 Fix("bring it back under its service", f"hermes-gateways restart {profile.name}"),
-                profiles=(profile.name,), evidence=_place(facts, profile),
-            )  # fmt: skip
+                profiles=(profile.name,),
+                evidence=_place(facts, profile),
+            )
         if gateway.state is not GatewayState.CRASH_LOOPING:
             continue
         count = f"{service.restarts} times so far" if service.restarts else "again and again"
         yield Finding(
             f"the gateway of {profile.name} ends as soon as it is started, {count}{_last(service)}",
             _remedy(profile.name, service, "see why: the end of its log is shown", "hermes-gateways restart {0}"),
-            profiles=(profile.name,), evidence=_place(facts, profile), severity=_of(profile),
-        )  # fmt: skip
+            profiles=(profile.name,),
+            evidence=_place(facts, profile),
+            severity=_of(profile),
+        )
 
 
 def start_limit(facts: Facts) -> Iterator[Finding]:
@@ -66,8 +69,10 @@ def start_limit(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"the gateway of {profile.name} was started too often and its manager has given it up{_last(service)}",
             Fix("mend what it ends of, then start it: the count begins anew", f"hermes-gateways start {profile.name}"),
-            profiles=(profile.name,), evidence=_place(facts, profile), severity=_of(profile),
-        )  # fmt: skip
+            profiles=(profile.name,),
+            evidence=_place(facts, profile),
+            severity=_of(profile),
+        )
 
 
 def last_exit(facts: Facts) -> Iterator[Finding]:
@@ -80,8 +85,10 @@ def last_exit(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"the gateway of {profile.name} is down: {said or 'it could not start'}",
             _remedy(profile.name, service, "see what it says, mend it, then start it", "hermes-gateways status {0}"),
-            profiles=(profile.name,), evidence=_place(facts, profile), severity=_of(profile) or severity,
-        )  # fmt: skip
+            profiles=(profile.name,),
+            evidence=_place(facts, profile),
+            severity=_of(profile) or severity,
+        )
 
 
 def not_running(facts: Facts) -> Iterator[Finding]:
@@ -96,8 +103,9 @@ def not_running(facts: Facts) -> Iterator[Finding]:
                 f"start it, or say that it shall not run with `hermes-gateways disable {profile.name}`",
                 f"hermes-gateways start {profile.name}",
             ),
-            profiles=(profile.name,), evidence=_place(facts, profile),
-        )  # fmt: skip
+            profiles=(profile.name,),
+            evidence=_place(facts, profile),
+        )
 
 
 def disabled_but_enabled(facts: Facts) -> Iterator[Finding]:

@@ -42,10 +42,13 @@ def drift(facts: Facts) -> Iterator[Finding]:
                     f"{member} is not as {team.lead}, which leads its team {team.name}: {what}",
                     Fix(
                         f"have it as {team.lead}'s; or let {member} keep what is meant to differ: "
-                        f"`hermes-profiles team sync --own {member}:KEY`", f"hermes-profiles team sync {team.name}",
+                        f"`hermes-profiles team sync --own {member}:KEY`",
+                        f"hermes-profiles team sync {team.name}",
                     ),
-                    (member,), None, tuple(_places(facts, team, member, changes)),
-                )  # fmt: skip
+                    (member,),
+                    None,
+                    tuple(_places(facts, team, member, changes)),
+                )
 
 
 _TOLD = {"add": " is missing", "set": " differs", "remove": " is not the lead's"}
@@ -83,8 +86,10 @@ def broken_link(facts: Facts) -> Iterator[Finding]:
                     "have the links lead there; what is in their place goes to the trash",
                     f"hermes-profiles team sync {team.name}",
                 ),
-                (member,), None, tuple(facts.profiles[member].at(each.key) for each in changes),
-            )  # fmt: skip
+                (member,),
+                None,
+                tuple(facts.profiles[member].at(each.key) for each in changes),
+            )
 
 
 def _link_words(change: SyncChange, team: Team) -> str:
@@ -103,9 +108,12 @@ def no_sync(facts: Facts) -> Iterator[Finding]:
             continue
         profile = facts.profiles[name]
         yield Finding(
-            problem.message, Fix(problem.hint or "put it right", _command_in(problem.hint)), (name,), None,
+            problem.message,
+            Fix(problem.hint or "put it right", _command_in(problem.hint)),
+            (name,),
+            None,
             (profile.at_path((TEAM if name in facts.teams.teams.memberships else TEAMS,), _META),),
-        )  # fmt: skip
+        )
 
 
 def _command_in(hint: str | None) -> str:
@@ -119,16 +127,21 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
     for name, fault in facts.teams.faults.items():
         leads, members = teams.leads.get(name, ()), teams.by_name[name].members
         evidence = [facts.profiles[lead].at_path((TEAMS, name), _META) for lead in leads]
-        evidence += [facts.profiles[one].at_path((TEAM, "name"), _META) for one in (*members, *leads)
-                     if one in teams.memberships]  # fmt: skip
+        evidence += [
+            facts.profiles[one].at_path((TEAM, "name"), _META) for one in (*members, *leads) if one in teams.memberships
+        ]
         repairs: tuple[EditFile, ...] = ()
         fix = Fix(fault.hint or "", _command_in(fault.hint))
         if fault.code == "two-leads":
             fix, repairs = _of_two(facts, name, leads)
         yield Finding(
-            fault.message, fix, tuple(dict.fromkeys((*leads, *members))), None, tuple(evidence[:_MOST_PLACES]),
+            fault.message,
+            fix,
+            tuple(dict.fromkeys((*leads, *members))),
+            None,
+            tuple(evidence[:_MOST_PLACES]),
             repairs=repairs,
-        )  # fmt: skip
+        )
 
 
 def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[EditFile, ...]]:
@@ -146,7 +159,7 @@ def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[E
     return Fix(
         f"the links of the members lead to {followed[0]}: take the team out of the profile.yaml of {names(others)}",
         "hermes-profiles doctor --fix --only teams.no-pool",
-    ), tuple(EditFile(path, without) for path in paths)  # fmt: skip
+    ), tuple(EditFile(path, without) for path in paths)
 
 
 # --- secrets
@@ -161,8 +174,10 @@ def exposed_secret(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{who} of the team {name} can read {stray.key} of {stray.owner} in {stray.path}:{stray.line}",
                 Fix("take it out of the file; have the skill read the variable instead", _edit(stray)),
-                tuple(dict.fromkeys((stray.owner, team.lead))), None, (_at(stray, team.lead),),
-            )  # fmt: skip
+                tuple(dict.fromkeys((stray.owner, team.lead))),
+                None,
+                (_at(stray, team.lead),),
+            )
 
 
 def foreign_secret(facts: Facts) -> Iterator[Finding]:
@@ -176,9 +191,12 @@ def foreign_secret(facts: Facts) -> Iterator[Finding]:
                 f"hermes-profiles env unset {name} {variable}" if variable else _edit(stray),
             )
             yield Finding(
-                f"{stray.key} of {stray.owner} stands in {stray.path}:{stray.line}, where {name} reads it", fix,
-                (stray.owner, name), None, (_at(stray, name)._replace(key=variable),),
-            )  # fmt: skip
+                f"{stray.key} of {stray.owner} stands in {stray.path}:{stray.line}, where {name} reads it",
+                fix,
+                (stray.owner, name),
+                None,
+                (_at(stray, name)._replace(key=variable),),
+            )
 
 
 def _variable_at(profile: ProfileFacts, stray: Stray) -> str | None:
@@ -215,15 +233,20 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"whoever {DEFAULT} lets in gets in at {name}, too: one gateway serves both, and {name} has no "
             f"{names(keys)} of its own",
-            Fix(f"write what counts for {name} into its own files", _ONE_FOR_ALL), (name,), None,
+            Fix(f"write what counts for {name} into its own files", _ONE_FOR_ALL),
+            (name,),
+            None,
             tuple(_inherited(facts, profile, each) for each in isolations[:_MOST_PLACES]),
-        )  # fmt: skip
+        )
     for limit in mode.access.limits if mode is not None else ():
         if limit.profile in facts.profiles:
             yield Finding(
-                limit.message, Fix(limit.hint or "put it right", _command_in(limit.hint)), (limit.profile,), None,
+                limit.message,
+                Fix(limit.hint or "put it right", _command_in(limit.hint)),
+                (limit.profile,),
+                None,
                 (facts.profiles[limit.profile].at(".env"),),
-            )  # fmt: skip
+            )
 
 
 def _inherited(facts: Facts, profile: ProfileFacts, each: Isolation) -> Evidence:
@@ -248,6 +271,8 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{who} ({names(channels)}) {'is' if people == 1 else 'are'} not let in by one gateway for all: it looks "
             f"in {facts.profiles[name].home / SERVED}",
-            Fix("carry the approvals over", _ONE_FOR_ALL), (name,), channels[0] if len(channels) == 1 else None,
+            Fix("carry the approvals over", _ONE_FOR_ALL),
+            (name,),
+            channels[0] if len(channels) == 1 else None,
             tuple(facts.profiles[name].at(f"{OWN}/{channel}-approved.json") for channel in channels),
-        )  # fmt: skip
+        )

@@ -67,10 +67,12 @@ def skipped(facts: Facts) -> Iterator[Finding]:
             continue
         why, fix = _why_left_out(facts, profile)
         yield Finding(
-            f"{name} is served by nobody: {why}", fix, profiles=(name,),
+            f"{name} is served by nobody: {why}",
+            fix,
+            profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),
             severity=Severity.ERROR if profile.held.channels else Severity.WARNING,
-        )  # fmt: skip
+        )
 
 
 def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
@@ -84,9 +86,11 @@ def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
         command = f"hermes-profiles config set {profile.name} platforms.{ports[0]}.enabled false"
         wins = facts.catalog.channels[ports[0]].explicit_disable_wins
         variables = sorted(
-            name for names in facts.catalog.channels[ports[0]].enable_sets for name in names
+            name
+            for names in facts.catalog.channels[ports[0]].enable_sets
+            for name in names
             if profile.environment.get(name)
-        )  # fmt: skip
+        )
         if variables and not wins:
             command = f"hermes-profiles env unset {profile.name} {' '.join(variables)}"
         return why, Fix("switch that channel off there, then restart default", command)
@@ -104,9 +108,12 @@ def misunderstood(facts: Facts) -> Iterator[Finding]:
         return
     words = (
         "the default profile is set to serve every profile, but its gateway was started before and serves itself alone"
-        if asked else "the default profile is no longer set to serve other profiles, but its gateway still does"
-    )  # fmt: skip
+        if asked
+        else "the default profile is no longer set to serve other profiles, but its gateway still does"
+    )
     yield Finding(
-        words, Fix("restart it for that to count", "hermes-gateways restart default"), profiles=(DEFAULT,),
+        words,
+        Fix("restart it for that to count", "hermes-gateways restart default"),
+        profiles=(DEFAULT,),
         evidence=(_setting(facts),),
-    )  # fmt: skip
+    )

@@ -69,15 +69,19 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
         can = _works(settle, raw, path, known)
         yield Finding(
             f"readers of Hermes do not agree about {file} of {noted(profile)}: {told}",
-            Fix("save it as UTF-8" if all(each.is_encoding for each in found) else
-                "write each of them as NAME=value, alone on its line, with comments on lines of their own",
+            Fix(
+                "save it as UTF-8"
+                if all(each.is_encoding for each in found)
+                else "write each of them as NAME=value, alone on its line, with comments on lines of their own",
                 words("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
-                if can else words('"${EDITOR:-vi}"', [path])),
+                if can
+                else words('"${EDITOR:-vi}"', [path]),
+            ),
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
             repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
             severity=lesser(profile, _hurts(found, facts, multiplexed=multiplexed)),
-        )  # fmt: skip
+        )
 
 
 def _hurts(found: tuple[Difference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
@@ -113,14 +117,17 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{listed(names, 5)} stand on one line in {file} of {noted(profile)}: some readers take the rest of the"
                 f" line for the value of {names[0]}",
-                Fix("put each on a line of its own",
+                Fix(
+                    "put each on a line of its own",
                     words("hermes-profiles doctor --fix --only", ["files.joined-keys"])
-                    if can else words('"${EDITOR:-vi}"', [profile.home / file])),
+                    if can
+                    else words('"${EDITOR:-vi}"', [profile.home / file]),
+                ),
                 (profile.name,),
                 evidence=tuple(profile.at(file, name, line) for name in names),
                 repairs=(EditFile(profile.home / file, partial(split_joined, known=known)),) if can else (),
                 severity=lesser(profile, Severity.ERROR),
-            )  # fmt: skip
+            )
 
 
 def unknown_secret(facts: Facts) -> Iterator[Finding]:
@@ -137,10 +144,13 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{_shown(name)} of {listed(owners)} looks like a credential of a channel, but no channel is known that"
             " reads it: a clone would copy it",
-            Fix("see what is known of it, and name it in catalog.toml when it is a bot's",
-                words("hermes-profiles explain", [name])),
-            owners, evidence=tuple(places),
-        )  # fmt: skip
+            Fix(
+                "see what is known of it, and name it in catalog.toml when it is a bot's",
+                words("hermes-profiles explain", [name]),
+            ),
+            owners,
+            evidence=tuple(places),
+        )
 
 
 def _looks_secret(name: str, value: str, facts: Facts) -> bool:
@@ -172,7 +182,7 @@ def placeholder(facts: Facts) -> Iterator[Finding]:
                 next(iter(fakes.values())) if len(set(fakes.values())) == 1 else None,
                 tuple(profile.at_variable(name) for name in fakes),
                 severity=lesser(profile, Severity.WARNING),
-            )  # fmt: skip
+            )
 
 
 def _is_fake(value: str, facts: Facts) -> bool:
@@ -203,7 +213,7 @@ def no_env(facts: Facts) -> Iterator[Finding]:
                 (name,),
                 evidence=(profile.at(".env"),),
                 repairs=(EditFile(profile.home / ".env", _fresh),),
-            )  # fmt: skip
+            )
 
 
 def _fresh(raw: bytes, path: str) -> bytes:

@@ -37,9 +37,16 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 # Where Hermes keeps them, below a home.
 KNOWN = (
-    "state.db", "response_store.db", "memory_store.db", "projects.db", "kanban.db", "cron/executions.db",
-    "verification_evidence.db", "gateway/discord_message_recovery.db", "retaindb_queue.db",
-)  # fmt: skip
+    "state.db",
+    "response_store.db",
+    "memory_store.db",
+    "projects.db",
+    "kanban.db",
+    "cron/executions.db",
+    "verification_evidence.db",
+    "gateway/discord_message_recovery.db",
+    "retaindb_queue.db",
+)
 # Columns that Hermes reads as JSON, and passes over, or throws away, when they are none.
 _JSON = {"response_store.db": ("responses", "data"), "state.db": ("gateway_routing", "entry_json")}
 _MOST_ROWS = 50

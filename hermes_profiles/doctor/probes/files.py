@@ -25,8 +25,13 @@ from .scripts import Script, alias_scripts, handmade_services
 _LINKED = (".env", ".op.env", "auth.json", "config.yaml", "gateway.json", "webhook_subscriptions.json")
 # Where channels and tools keep what logs them in, and backups of it all.
 STATE_FOLDERS = (
-    "weixin/accounts", "whatsapp/session", "platforms/whatsapp/session", "mcp-tokens", "auth", "backups",
-)  # fmt: skip
+    "weixin/accounts",
+    "whatsapp/session",
+    "platforms/whatsapp/session",
+    "mcp-tokens",
+    "auth",
+    "backups",
+)
 STATE_FILES = ("honcho.json", ".anthropic_oauth.json", "slack_tokens.json")
 _LARGEST_COPY = 1024 * 1024
 _MOST_FILES = 500
@@ -78,16 +83,21 @@ def look_at_tree(around: Surroundings, profiles: Mapping[str, ProfileFacts], inv
     ways = {name: above & _through(fact.mode) for name, fact in homes.items()}
     below = tuple(_beside(layout))
     return TreeFacts(
-        root, homes, ways, _shares_with_group(around),
+        root,
+        homes,
+        ways,
+        _shares_with_group(around),
         {name: found for name, one in profiles.items() if (found := dict(_targets(one)))},
         {name: opened for name, one in profiles.items() if (opened := dict(_opened(one, ways.get(name, 0))))},
         {name: copies for name, one in profiles.items() if (copies := dict(_copies(one)))},
         tuple(each for each in below if not each.path.name.startswith(".")),
         frozenset(each.path for each in below if file_fact(each.path / "gateway.pid") is not None),
         tuple(each for each in below if each.path.name.startswith(".")),
-        file_fact(layout.active_profile), (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
-        _users(homes, profiles), _schema(around, profiles),
-    )  # fmt: skip
+        file_fact(layout.active_profile),
+        (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
+        _users(homes, profiles),
+        _schema(around, profiles),
+    )
 
 
 def _followed(path: Path) -> FileFact | None:

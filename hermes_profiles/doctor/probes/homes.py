@@ -18,8 +18,14 @@ from hermes_profiles.profiles.tree_walk import Kind
 
 # Read for every profile, so that no check has to open a file.
 DOCUMENTS = (
-    ".env", ".op.env", "config.yaml", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json",
-)  # fmt: skip
+    ".env",
+    ".op.env",
+    "config.yaml",
+    "gateway.json",
+    "auth.json",
+    "profile.yaml",
+    "cron/jobs.json",
+)
 # Folders of a home whose files are looked at one by one, besides the home itself.
 FOLDERS = ("cron", "state", "logs", "gateway", "backups", "whatsapp", "weixin", "platforms", "auth", "mcp-tokens")
 
@@ -68,9 +74,14 @@ def file_fact(path: str | Path) -> FileFact | None:
         return None
     mode = status.st_mode
     kind = (
-        Kind.FILE if stat.S_ISREG(mode) else Kind.FOLDER if stat.S_ISDIR(mode)
-        else Kind.LINK if stat.S_ISLNK(mode) else Kind.SPECIAL
-    )  # fmt: skip
+        Kind.FILE
+        if stat.S_ISREG(mode)
+        else Kind.FOLDER
+        if stat.S_ISDIR(mode)
+        else Kind.LINK
+        if stat.S_ISLNK(mode)
+        else Kind.SPECIAL
+    )
     return FileFact(
         Path(path), kind, stat.S_IMODE(mode), status.st_uid, status.st_size, status.st_mtime, Signature.of(status)
     )

@@ -24,9 +24,22 @@ from .single_use_logins import Grant, read_grants
 
 # What of a home must be the profile's own: sessions of channels, who may talk to it, and the files with identities.
 OWN = (
-    ".env", ".op.env", "gateway.json", "auth.json", "whatsapp", "whatsapp/session", "weixin", "weixin/accounts",
-    "matrix", "pairing", "platforms", "platforms/whatsapp", "platforms/weixin", "platforms/matrix", "platforms/pairing",
-)  # fmt: skip
+    ".env",
+    ".op.env",
+    "gateway.json",
+    "auth.json",
+    "whatsapp",
+    "whatsapp/session",
+    "weixin",
+    "weixin/accounts",
+    "matrix",
+    "pairing",
+    "platforms",
+    "platforms/whatsapp",
+    "platforms/weixin",
+    "platforms/matrix",
+    "platforms/pairing",
+)
 
 
 class HeldLock(NamedTuple):
@@ -131,9 +144,12 @@ class _Look:
         processes = around.world.processes
         try:
             found = live_locks(
-                around.environment, around.user_home,
-                catalog=around.catalog, processes=processes, platform=around.layout.platform,
-            )  # fmt: skip
+                around.environment,
+                around.user_home,
+                catalog=around.catalog,
+                processes=processes,
+                platform=around.layout.platform,
+            )
         except OSError:  # a folder that may not be read
             return
         for lock in found:
@@ -150,9 +166,11 @@ class _Look:
             return ()
         processes = self._around.world.processes
         found = listeners_on(
-            ports, self._gateways, lambda pid: self._gateway_of(processes.look(pid)),
+            ports,
+            self._gateways,
+            lambda pid: self._gateway_of(processes.look(pid)),
             platform=self._around.layout.platform,
-        )  # fmt: skip
+        )
         return tuple(each for each in found if each.profile != "")
 
     def _gateway_of(self, process: Process | None) -> str | None:

@@ -163,9 +163,12 @@ def _holders(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> tupl
     if not any(channel.code.endswith("_lock") for runtime in told for channel in runtime.channels):
         return ()
     return live_locks(
-        around.environment, around.user_home,
-        catalog=around.catalog, processes=around.world.processes, platform=around.layout.platform,
-    )  # fmt: skip
+        around.environment,
+        around.user_home,
+        catalog=around.catalog,
+        processes=around.world.processes,
+        platform=around.layout.platform,
+    )
 
 
 def _interrupted(around: Surroundings) -> Iterator[Interrupted]:

@@ -22,9 +22,10 @@ from hermes_profiles.services.parse_definition import Saying, saying
 _LARGEST = 64 * 1024
 _ENDINGS = {ManagerKind.SYSTEMD: ".service", ManagerKind.LAUNCHD: ".plist", ManagerKind.SUPERVISOR: ".conf"}
 _BEGINNINGS = {
-    ManagerKind.SYSTEMD: ("hermes",), ManagerKind.LAUNCHD: (LABEL, "com.hermes.gateway"),
+    ManagerKind.SYSTEMD: ("hermes",),
+    ManagerKind.LAUNCHD: (LABEL, "com.hermes.gateway"),
     ManagerKind.SUPERVISOR: (UNIT,),
-}  # fmt: skip
+}
 LEGACY = ("hermes.service", "com.hermes.gateway.plist")
 _NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z0-9_-]*))?")
 SYSTEM, USER = "system", "user"
@@ -174,16 +175,23 @@ class Search:
         name = path.name.removesuffix(_ENDINGS[kind])
         going = [path, *links] + ([ours] if ours in parts else [])
         return Definition(
-            manager=kind, scope=scope, unit=name, path=path, profile=owner.profile,
-            home_text=home or str(self._around.user_home / ".hermes"), has_home=owner.is_there,
+            manager=kind,
+            scope=scope,
+            unit=name,
+            path=path,
+            profile=owner.profile,
+            home_text=home or str(self._around.user_home / ".hermes"),
+            has_home=owner.is_there,
             is_own_name=own is not None and name in (own.unit, own.label),
             is_ours=ours in parts or has_mark(content) or MARK.encode() in content,
-            said=said, works={each: self._runs(each) for each in _programs(said)},
+            said=said,
+            works={each: self._runs(each) for each in _programs(said)},
             has_directory=self._is_folder(said.directory),
             files=tuple((each, seen) for each in going if (seen := _signature(each)) is not None),
-            enabled=bool(links) if kind is ManagerKind.SYSTEMD else True, strangers=strangers,
+            enabled=bool(links) if kind is ManagerKind.SYSTEMD else True,
+            strangers=strangers,
             contents={path: content, **parts},
-        )  # fmt: skip
+        )
 
     def _owner(self, home: str, selected: str, scope: str) -> _Owner:
         """Return whose gateway a service runs: words count more than HERMES_HOME (SERVICES.md 1.5)."""

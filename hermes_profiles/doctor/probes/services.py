@@ -84,9 +84,14 @@ def look_at_services(
         if each.profile is not None:
             by_profile[each.profile] = (*by_profile.get(each.profile, ()), each)
     seen = ServiceFacts(
-        due.kind, definitions, found.leftovers, found.blockers, found.clashes, serves=_served(inventory),
+        due.kind,
+        definitions,
+        found.leftovers,
+        found.blockers,
+        found.clashes,
+        serves=_served(inventory),
         by_profile=by_profile,
-    )  # fmt: skip
+    )
     default = profiles.get(DEFAULT)
     if default is not None:
         environment = {**around.environment, **default.environment}
@@ -96,7 +101,7 @@ def look_at_services(
     linger = getattr(around.world.manager, "linger", None)
     seen = seen._replace(
         unreachable=tuple(dict.fromkeys(around.unreachable)), linger=linger() if linger is not None else None
-    )  # fmt: skip
+    )
     drifts: dict[str, Drift] = {}
     needs: dict[str, tuple[Need, ...]] = {}
     for each in definitions:

@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 _META = "profile.yaml"
 # Files of a home, besides those of accounts, that are looked through for secrets of other profiles.
 _OWN_FILES = (
-    ".env", ".op.env", "config.yaml", "gateway.json", _META, "memories/MEMORY.md", "memories/USER.md",
-)  # fmt: skip
+    ".env",
+    ".op.env",
+    "config.yaml",
+    "gateway.json",
+    _META,
+    "memories/MEMORY.md",
+    "memories/USER.md",
+)
 _ACCOUNTS = "weixin/accounts/"
 _LARGEST = 1024 * 1024
 # Folders of a pool in which nobody writes by hand; and so many files of one pool are looked into.
@@ -88,11 +94,15 @@ def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *,
     for team in whole:
         comparison.compare(team)
     return TeamFacts(
-        teams, faults, comparison.drifted, comparison.unclear, _followed(around, teams, faults),
+        teams,
+        faults,
+        comparison.drifted,
+        comparison.unclear,
+        _followed(around, teams, faults),
         {team.name: tuple(_exposed(around, team, secrets)) for team in whole},
         {name: found for name in names if (found := tuple(_foreign(profiles[name], secrets)))},
         _mode(around, profiles) if multiplexing else None,
-    )  # fmt: skip
+    )
 
 
 def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
@@ -249,9 +259,12 @@ def _foreign(profile: ProfileFacts, secrets: Mapping[str, _Secrets]) -> Iterator
     """Yield secrets of other profiles in a home; what it holds as its own, too, is told by the checks of conflicts."""
     own = secrets[profile.name]
     needles = {
-        value: whose for name, theirs in secrets.items() if name != profile.name for value, whose in theirs.items()
+        value: whose
+        for name, theirs in secrets.items()
+        if name != profile.name
+        for value, whose in theirs.items()
         if value not in own
-    }  # fmt: skip
+    }
     memories = profile.listing.get("memories")
     for name in (*_OWN_FILES, *_account_files(profile)):
         is_shared = name.startswith("memories/") and (memories is None or memories.kind is Kind.LINK)

@@ -147,9 +147,11 @@ class EnvDocument(TextDocument):
         text = quoted(value)
         if text is None:
             raise DocumentError(
-                self.path, line, f"the new value of {name} cannot be written so that every reader sees it",
+                self.path,
+                line,
+                f"the new value of {name} cannot be written so that every reader sees it",
                 hint="choose a value without line breaks, `${…}` and mixed quotes",
-            )  # fmt: skip
+            )
         return text
 
     def _appended(self, new: Iterable[tuple[str, str]]) -> TextEdit:
@@ -192,6 +194,8 @@ class EnvDocument(TextDocument):
 
     def _uncertain(self, line: int | None, name: str) -> DocumentError:
         return DocumentError(
-            self.path, line, f"cannot be edited with certainty: {name} would not read as before",
+            self.path,
+            line,
+            f"cannot be edited with certainty: {name} would not read as before",
             hint="put every entry on a line of its own, then try again",
-        )  # fmt: skip
+        )

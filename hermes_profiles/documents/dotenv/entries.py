@@ -104,10 +104,18 @@ class _Collector:
             first, last = self.mended.pieces[one.first], self.mended.pieces[one.last]
             self.covered.update(range(one.first + 1, one.last + 1))
             draft = _Draft(
-                one.name, one.equals, _cut_span(first, last), (one.start, one.stop), {"dotenv"},
-                one.value, value, None, [value, one.value], max(one.stop, _content_end(last)),
+                one.name,
+                one.equals,
+                _cut_span(first, last),
+                (one.start, one.stop),
+                {"dotenv"},
+                one.value,
+                value,
+                None,
+                [value, one.value],
+                max(one.stop, _content_end(last)),
                 not (first.first and last.last),
-            )  # fmt: skip
+            )
             draft.values.append(self.text[one.start : one.stop])
             self.drafts[one.equals] = draft
 

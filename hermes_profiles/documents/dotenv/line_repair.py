@@ -66,9 +66,7 @@ class MendedText:
                 ]
             for number, (shift, text) in enumerate(segments):
                 last = number == len(segments) - 1
-                pieces.append(
-                    Piece(at, start + shift, text, start, content_end, match.end(), number == 0, last)
-                )  # fmt: skip
+                pieces.append(Piece(at, start + shift, text, start, content_end, match.end(), number == 0, last))
                 at += len(text) + 1
         self.pieces = tuple(pieces)
         self.text = "".join(f"{piece.text}\n" for piece in pieces)

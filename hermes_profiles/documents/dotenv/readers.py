@@ -95,10 +95,11 @@ def _value(path: str, mended: MendedText, start: int, value: str) -> tuple[int, 
         old, new = _END_OLD[quote].match(text, start), _END_NEW[quote].match(text, start)
         if old is None or new is None or old.end() != new.end():
             raise DocumentError(
-                path, _line(mended, start),
+                path,
+                _line(mended, start),
                 "readers disagree about where this value ends: a backslash stands before its closing quote",
                 hint="write the value without quotes, or without the backslash at its end",
-            )  # fmt: skip
+            )
         return start, new.end(), value
     line = text[start : text.find("\n", start)]
     cut = _CUT.sub("", line).rstrip()

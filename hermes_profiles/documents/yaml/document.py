@@ -157,9 +157,11 @@ class YamlDocument(TextDocument):
 
     def _uncertain(self, line: int) -> DocumentError:
         return DocumentError(
-            self.path, line, "cannot be edited with certainty: the file would not read as intended",
+            self.path,
+            line,
+            "cannot be edited with certainty: the file would not read as intended",
             hint="write this part in plain block style, then try again",
-        )  # fmt: skip
+        )
 
 
 class YamlText(TextDocument):

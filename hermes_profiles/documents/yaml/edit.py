@@ -55,10 +55,11 @@ class EditPlan:
         item = dangling_alias(self.root, self.removed, replaced)
         if item is not None:
             raise DocumentError(
-                self.document.path, self.document.line_of(item.value.start),
+                self.document.path,
+                self.document.line_of(item.value.start),
                 f"the alias *{item.value.value} here needs what is to be removed",
                 hint="write the value out in place of the alias, then try again",
-            )  # fmt: skip
+            )
 
     def text_edits(self, given: Iterable[TextEdit], *, eat_blanks: bool = False) -> list[TextEdit]:
         """Return all edits of the text; given ones inside a removed or replaced span are moot."""

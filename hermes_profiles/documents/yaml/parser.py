@@ -129,7 +129,7 @@ class _Builder:
             if self.documents > 1:
                 raise self._error(
                     event.start_mark.index, "a second YAML document begins here; Hermes then reads none of the file"
-                )  # fmt: skip
+                )
 
     def finish(self) -> Node:
         """Return the root."""

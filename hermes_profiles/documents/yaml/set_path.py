@@ -56,10 +56,11 @@ def drop(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
     merged = next((one for one in entries if one.effective and one.via == "merge"), None)
     if merged is not None:
         raise DocumentError(
-            document.path, merged.key_line,
+            document.path,
+            merged.key_line,
             f"{'.'.join(path)} comes from a merge (<<), so others have it too",
             hint="write its own value out there, then try again",
-        )  # fmt: skip
+        )
     result = YamlDocument.parse(document.edit(remove=entries), path=document.path)
     if meaning(result.value()) != meaning(wanted):
         raise _uncertain(document, path, entries[0].key_line if entries else None)
@@ -77,14 +78,17 @@ def _uncertain(document: YamlDocument, path: tuple[str, ...], line: int | None) 
     shared = _shared(document, path)
     if shared is not None:
         return DocumentError(
-            document.path, line if line is not None else shared.line,
+            document.path,
+            line if line is not None else shared.line,
             f"{'.'.join(path)} shares its text with {'.'.join(shared.path)} (line {shared.key_line})",
             hint="write one of the two out in place of the alias or merge, then try again",
-        )  # fmt: skip
+        )
     return DocumentError(
-        document.path, line, f"{'.'.join(path)} cannot be edited with certainty: the file would not read as intended",
+        document.path,
+        line,
+        f"{'.'.join(path)} cannot be edited with certainty: the file would not read as intended",
         hint="write this part in plain block style, then try again",
-    )  # fmt: skip
+    )
 
 
 def _shared(document: YamlDocument, path: tuple[str, ...]) -> TreeEntry | None:
@@ -111,9 +115,11 @@ def _blocked(document: YamlDocument, path: tuple[str, ...]) -> DocumentError:
     else:
         reason = "something else stands here" if above is not None else "a new list begins with [0]"
     return DocumentError(
-        document.path, above.line if above is not None else None, f"{'.'.join(path)} cannot be set: {reason}",
+        document.path,
+        above.line if above is not None else None,
+        f"{'.'.join(path)} cannot be set: {reason}",
         hint="set a path that leads there, or remove what is in the way first",
-    )  # fmt: skip
+    )
 
 
 class _Putter:
@@ -192,9 +198,7 @@ class _Putter:
     # --- where nothing was
 
     def _added(self, node: Node, key: Value | None, value: Value) -> Iterator[Candidate]:
-        pair = Value(
-            "sequence" if key is None else "mapping", "seq" if key is None else "map", items=((key, value),)
-        )  # fmt: skip
+        pair = Value("sequence" if key is None else "mapping", "seq" if key is None else "map", items=((key, value),))
         if node.flow or (not node.items and node.item is not None):
             if node.items:
                 yield lambda: [TextEdit(node.items[-1].end, node.items[-1].end, f", {flow(pair)[1:-1]}")]

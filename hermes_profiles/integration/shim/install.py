@@ -130,9 +130,11 @@ def _check_place(shim: Shim) -> None:
     """Raise Refused when what is in the place of the shim is none."""
     if shim.raw is not None and not shim.is_ours:
         raise Refused(
-            f"{shim.path} is there and is no shim of ours", target=str(shim.path), code="foreign-file",
+            f"{shim.path} is there and is no shim of ours",
+            target=str(shim.path),
+            code="foreign-file",
             hint=f"look at it with `cat {shim.path}`, and move it away: `mv {shim.path} {shim.path}.other`",
-        )  # fmt: skip
+        )
 
 
 def _check_paths(shim: Shim, program: str, hermes: str | None) -> None:
@@ -140,9 +142,11 @@ def _check_paths(shim: Shim, program: str, hermes: str | None) -> None:
     bad = next((path for path in (folder, program, hermes or "") if "\n" in path), folder if ":" in folder else None)
     if bad is not None:
         raise Refused(
-            f"{bad!r} cannot be put on PATH: it has a {'line break' if chr(10) in bad else 'colon'} in it", target=bad,
-            code="bad-path", hint="choose another folder with XDG_DATA_HOME=/path/without/them",
-        )  # fmt: skip
+            f"{bad!r} cannot be put on PATH: it has a {'line break' if chr(10) in bad else 'colon'} in it",
+            target=bad,
+            code="bad-path",
+            hint="choose another folder with XDG_DATA_HOME=/path/without/them",
+        )
 
 
 def _written(layout: Layout, shim: Shim, files: Iterable[StartFile]) -> Iterator[ReplaceFile]:
@@ -162,11 +166,12 @@ def _cleaned(files: Iterable[StartFile]) -> Iterator[ReplaceFile]:
 def _check_unedited(file: StartFile) -> None:
     if file.state == "edited":
         raise Refused(
-            f"{file.path}: the lines between the marks of hermes-profiles were changed by hand", target=str(file.path),
+            f"{file.path}: the lines between the marks of hermes-profiles were changed by hand",
+            target=str(file.path),
             code="edited-block",
             hint=f"take them and the marks out (`grep -n 'hermes-profiles shim' {file.path}` shows where), then run "
             "the command again",
-        )  # fmt: skip
+        )
 
 
 def _replaced(file: StartFile, content: bytes | None) -> Iterator[ReplaceFile]:

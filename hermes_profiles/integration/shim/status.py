@@ -58,6 +58,7 @@ def own_shells(layout: Layout, environment: Mapping[str, str]) -> tuple[str, ...
     files = start_files(layout, environment)
     login = os.path.basename(environment.get("SHELL", ""))
     return tuple(
-        shell for shell, path in files.items()
+        shell
+        for shell, path in files.items()
         if shell == login or (path.parent.parent if shell == "fish" else path).exists()
-    )  # fmt: skip
+    )

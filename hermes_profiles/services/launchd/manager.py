@@ -55,9 +55,15 @@ class LaunchdManager:
     kind = ManagerKind.LAUNCHD
 
     def __init__(
-        self, user_home: Path, environment: Mapping[str, str], uid: int, *, runner: Runner = run,
-        waits: Sequence[float] = _WAITS, sleep: Callable[[float], None] = time.sleep,
-    ) -> None:  # fmt: skip
+        self,
+        user_home: Path,
+        environment: Mapping[str, str],
+        uid: int,
+        *,
+        runner: Runner = run,
+        waits: Sequence[float] = _WAITS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._user_home = user_home
         self._environment = listed_environment(environment)
         self._candidates = (f"gui/{uid}", f"user/{uid}")
@@ -93,10 +99,11 @@ class LaunchdManager:
                 first = next(iter(answers.values()))
                 raise ManagerError(
                     f"launchd has no domain for this user ({', '.join(answers)}): {first.complaint}",
-                    target="launchd", code="no-domain",
+                    target="launchd",
+                    code="no-domain",
                     hint="log in as this user, at the screen or by ssh, and not through sudo; "
                     "or use the bundled manager with `--manager supervisor`",
-                )  # fmt: skip
+                )
         return self._usable
 
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:

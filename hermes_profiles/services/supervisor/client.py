@@ -88,9 +88,11 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
         raise NobodyAnswers from error
     except TimeoutError as error:
         raise ManagerError(
-            f"supervisord did not answer within {_SECONDS:g} s on {path}", target=path, code="manager-timeout",
+            f"supervisord did not answer within {_SECONDS:g} s on {path}",
+            target=path,
+            code="manager-timeout",
             hint=f"read {folder / LOG}",
-        ) from error  # fmt: skip
+        ) from error
     except OSError as error:
         raise ManagerError(f"cannot reach supervisord on {path}: {error.strerror or error}", target=path) from error
     return _answer(head.decode("ascii", "replace"), answer.decode("utf-8", "replace"), folder)

@@ -41,9 +41,7 @@ _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 # Looked up before any fork: in a child, between fork and exec, loading a library could wait for ever.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 # What supervisord has handlers for.
-_HANDLED = frozenset(
-    (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
-)  # fmt: skip
+_HANDLED = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2))
 
 
 class GatewayOptions(ServerOptions):  # type: ignore[misc]

@@ -49,12 +49,22 @@ _TAIL_BYTES = 16 * 1024
 _ITS_OWN = ("HOME", "PYTHONPATH")
 # These speak of the manager that runs the caller. A gateway that believed them would answer to that one.
 _OF_ANOTHER_MANAGER = (
-    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_*", "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_*", "XPC_*",
-)  # fmt: skip
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_*",
+    "SYSTEMD_EXEC_PID",
+    "MEMORY_PRESSURE_*",
+    "XPC_*",
+)
 _ACTIVITIES = {
-    "STARTING": Activity.ACTIVE, "RUNNING": Activity.ACTIVE, "BACKOFF": Activity.ACTIVATING,
-    "STOPPING": Activity.DEACTIVATING, "STOPPED": Activity.INACTIVE, "FATAL": Activity.FAILED,
-}  # fmt: skip
+    "STARTING": Activity.ACTIVE,
+    "RUNNING": Activity.ACTIVE,
+    "BACKOFF": Activity.ACTIVATING,
+    "STOPPING": Activity.DEACTIVATING,
+    "STOPPED": Activity.INACTIVE,
+    "FATAL": Activity.FAILED,
+}
 
 
 class SupervisorManager:
@@ -89,11 +99,13 @@ class SupervisorManager:
         programs, broken = told.get("programs", {}), told.get("broken", {})
         return {
             each.profile: _status_of(
-                programs.get(each.name.unit), broken.get(each.name.unit, ""),
-                installed=os.path.lexists(each.path), enabled=each.name.unit not in disabled,
+                programs.get(each.name.unit),
+                broken.get(each.name.unit, ""),
+                installed=os.path.lexists(each.path),
+                enabled=each.name.unit not in disabled,
             )
             for each in services
-        }  # fmt: skip
+        }
 
     def daemon_pid(self) -> int | None:
         """Return the pid of the daemon that answers, None when none runs."""
@@ -193,9 +205,10 @@ class SupervisorManager:
             if time.monotonic() >= deadline:
                 raise ManagerError(
                     f"supervisord (process {pid or 'unknown'}) runs for {self._folder}, but cannot be reached",
-                    target=str(self._folder), code="manager-timeout",
+                    target=str(self._folder),
+                    code="manager-timeout",
                     hint=f"read {self._folder / LOG}" + (f"; `kill {pid}` ends it and its gateways" if pid else ""),
-                )  # fmt: skip
+                )
             time.sleep(_POLL)
 
     def _insist(self, method: str, services: Sequence[Service]) -> Any:
@@ -218,9 +231,10 @@ class SupervisorManager:
             own_folder(socket.parent, self._uid)
         except HermesProfilesError as error:
             raise ManagerError(
-                f"supervisord has no place to listen: {error}", target=str(socket.parent),
+                f"supervisord has no place to listen: {error}",
+                target=str(socket.parent),
                 hint=error.problem.hint if isinstance(error, Refused) else _A_PLACE,
-            ) from error  # fmt: skip
+            ) from error
         conf = self._folder / CONF
         write_runtime(conf, render_daemon(socket, self._delays))
         # -P: what lies in / is no Python module of ours. utf8: paths are bytes, whatever the locale says.
@@ -228,9 +242,17 @@ class SupervisorManager:
         try:
             # It leaves by itself (fork, session of its own) once its socket is open: the one we started ends then.
             done = subprocess.run(
-                words, env=self._daemon_environment(), cwd="/", umask=0o077, start_new_session=True, check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_START_SECONDS,
-            )  # fmt: skip
+                words,
+                env=self._daemon_environment(),
+                cwd="/",
+                umask=0o077,
+                start_new_session=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_START_SECONDS,
+            )
         except subprocess.TimeoutExpired as error:
             raise self._no_daemon(f"it was not up after {_START_SECONDS:g} s") from error
         except OSError as error:
@@ -244,9 +266,11 @@ class SupervisorManager:
         log = self._folder / LOG
         tail = "".join(f"\n  {line}" for line in _tail(log, 3))
         return ManagerError(
-            f"supervisord does not come up: {reason}{tail}", target=str(self._folder), code="no-supervisord",
+            f"supervisord does not come up: {reason}{tail}",
+            target=str(self._folder),
+            code="no-supervisord",
             hint=f"read {log}",
-        )  # fmt: skip
+        )
 
     def _daemon_environment(self) -> dict[str, str]:
         wanted = set(INHERITED) | set(_ITS_OWN)
@@ -305,10 +329,19 @@ def _status_of(program: Mapping[str, Any] | None, broken: str, *, installed: boo
     if activity in (Activity.FAILED, Activity.ACTIVATING):
         reason = program["spawnerr"] or ("signal" if last is not None and last < 0 else "exit-code")
     return ServiceStatus(
-        installed, installed and enabled, activity, pid=program["pid"] or None, waiting=program["waiting"],
-        queued=program["queued"], restarts=program["restarts"], last_exit=last, since=program["changed"],
-        reason=reason or broken, stale_definition=program["stale"], home=program["home"],
-    )  # fmt: skip
+        installed,
+        installed and enabled,
+        activity,
+        pid=program["pid"] or None,
+        waiting=program["waiting"],
+        queued=program["queued"],
+        restarts=program["restarts"],
+        last_exit=last,
+        since=program["changed"],
+        reason=reason or broken,
+        stale_definition=program["stale"],
+        home=program["home"],
+    )
 
 
 def _by_profile(services: Sequence[Service], reasons: Mapping[str, str]) -> dict[str, str]:

@@ -192,9 +192,11 @@ def _spelled(text: str, times: int, empty: str) -> Iterator[str]:
     before = ""
     for character in text:
         # `%%(here)s` still contains `%(here)s`, which one pass of the reader replaces without any grammar.
-        if (before.isspace() and character in ";#") or (before == "%" and character == "(") or (
-            not before and character.isspace()
-        ):  # fmt: skip
+        if (
+            (before.isspace() and character in ";#")
+            or (before == "%" and character == "(")
+            or (not before and character.isspace())
+        ):
             yield empty
         yield character if character != "%" else "%" * 2**times
         before = character
@@ -205,6 +207,8 @@ def _spelled(text: str, times: int, empty: str) -> Iterator[str]:
 def _check(name: str, form: re.Pattern[str], what: str) -> None:
     if form.fullmatch(name) is None:
         raise UsageProblem(
-            f"{name!r} is no name of a {what}", target=name, code="bad-name",
+            f"{name!r} is no name of a {what}",
+            target=name,
+            code="bad-name",
             hint="use letters, digits and `_`, not beginning with a digit",
-        )  # fmt: skip
+        )

@@ -11,8 +11,15 @@ from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import batches, listed_environment, plain
 
 _FIELDS = (
-    "MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER", "_PID",
-)  # fmt: skip
+    "MESSAGE",
+    "PRIORITY",
+    "_SYSTEMD_UNIT",
+    "_SYSTEMD_USER_UNIT",
+    "UNIT",
+    "USER_UNIT",
+    "SYSLOG_IDENTIFIER",
+    "_PID",
+)
 _BLOCK = 256 * 1024
 # `journalctl` says this on its standard error and goes on.
 _HARMLESS = "Hint: "
@@ -101,14 +108,20 @@ def open_journal(
     try:
         # In a group of its own: a Ctrl-C is ours, and we end it then.
         process: Any = subprocess.Popen(
-            [*words, *names], env=listed_environment(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if follow else subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            [*words, *names],
+            env=listed_environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if follow else subprocess.PIPE,
+            start_new_session=True,
+        )
     except OSError as error:
         raise ManagerError(
-            f"the journal cannot be read: `journalctl`: {plain(error.strerror or '')}", target="journalctl",
-            code="no-journal", hint="put the folder of `journalctl` on PATH",
-        ) from error  # fmt: skip
+            f"the journal cannot be read: `journalctl`: {plain(error.strerror or '')}",
+            target="journalctl",
+            code="no-journal",
+            hint="put the folder of `journalctl` on PATH",
+        ) from error
     if follow:
         os.set_blocking(process.stdout.fileno(), False)
     return Journal(process, process.stdout)

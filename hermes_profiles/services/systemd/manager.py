@@ -34,9 +34,12 @@ _UNIT_NAME = re.compile(r"[\w.@\\-]+\.service")
 _MEMBER = re.compile(rf"{UNIT}(?:-[a-z0-9][a-z0-9_-]*)?\.service")
 _LEGACY = "hermes.service"
 _LEGACY_WORDS = (
-    b"hermes_cli.main gateway", b"hermes_cli/main.py gateway", b"gateway/run.py", b" hermes gateway ",
+    b"hermes_cli.main gateway",
+    b"hermes_cli/main.py gateway",
+    b"gateway/run.py",
+    b" hermes gateway ",
     b"/hermes gateway ",
-)  # fmt: skip
+)
 
 
 class Membership(NamedTuple):
@@ -52,9 +55,14 @@ class SystemdManager:
     kind = ManagerKind.SYSTEMD
 
     def __init__(
-        self, user_home: Path, environment: Mapping[str, str], uid: int, *, runner: Runner = run,
+        self,
+        user_home: Path,
+        environment: Mapping[str, str],
+        uid: int,
+        *,
+        runner: Runner = run,
         places: Places | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._user_home = user_home
         self._environment = environment
         self._uid = uid
@@ -184,16 +192,22 @@ class SystemdManager:
         done = self._runner(words, listed_environment(self._environment), DEADLINE)
         if done.code != 0:
             raise ManagerError(
-                f"linger cannot be switched on for {account}: {done.complaint}", target=account, code="linger-off",
+                f"linger cannot be switched on for {account}: {done.complaint}",
+                target=account,
+                code="linger-off",
                 hint=f"have an administrator run `sudo loginctl enable-linger {account}`",
-            )  # fmt: skip
+            )
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
         """Return the last lines that the journal has of a service, [] without a journal; as written, not redacted."""
         words = (
-            "journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}",
+            "journalctl",
+            "--quiet",
+            "--no-pager",
+            "--output=cat",
+            f"--lines={lines}",
             f"--user-unit={_file_name(service)}",
-        )  # fmt: skip
+        )
         try:
             done = self._runner(words, listed_environment(self._environment), _JOURNAL_SECONDS)
         except ManagerError:  # no journalctl, or a journal too slow to wait for: the lines are a courtesy
@@ -270,9 +284,10 @@ class SystemdManager:
         done = self._systemctl("daemon-reload")
         if done.code != 0:
             raise ManagerError(
-                f"systemd does not read its units again: {done.complaint}", target="systemd",
+                f"systemd does not read its units again: {done.complaint}",
+                target="systemd",
                 hint="see why with `systemctl --user daemon-reload`",
-            )  # fmt: skip
+            )
 
     def _each(self, verb: str, services: Sequence[Service], *options: str) -> dict[str, str]:
         """Ask one thing for many units; systemd goes on after one that it refuses, and names it."""
@@ -299,9 +314,11 @@ class SystemdManager:
         done = self._runner(("systemctl", "--user", "--no-ask-password", *words), self._bus or {}, DEADLINE)
         if done.code != 0 and _UNREACHABLE.search(done.complaint):
             raise ManagerError(
-                f"the systemd user manager does not answer: {done.complaint}", target="systemd", code="no-user-bus",
+                f"the systemd user manager does not answer: {done.complaint}",
+                target="systemd",
+                code="no-user-bus",
                 hint=f"start it again with `sudo systemctl restart user@{self._uid}.service`; {OTHERWISE}",
-            )  # fmt: skip
+            )
         return done
 
 

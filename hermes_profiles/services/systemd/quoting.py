@@ -15,9 +15,18 @@ _BLANKS = " \t\n\r"
 # What means nothing but itself, outside and inside quotes.
 _PLAIN = {"": re.compile(r"[^\\\"' \t\n\r]+"), '"': re.compile(r'[^\\"]+'), "'": re.compile(r"[^\\']+")}
 _ESCAPES = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " ",
-    "\\": "\\", '"': '"', "'": "'",
-}  # fmt: skip
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "s": " ",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+}
 _NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 
 
@@ -35,8 +44,9 @@ def checked(text: str, what: str) -> str:
         if unicodedata.category(character) in ("Cc", "Cs") or is_noncharacter:
             raise UsageProblem(
                 f"{what} holds the character {character!a}, which no service definition can spell: {text!a}",
-                code="unspeakable-path", hint="rename the folder, then run the command again",
-            )  # fmt: skip
+                code="unspeakable-path",
+                hint="rename the folder, then run the command again",
+            )
     return text
 
 

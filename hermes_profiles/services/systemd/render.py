@@ -61,9 +61,14 @@ def _base_environment(spec: ServiceSpec, system_user: tuple[str, str] | None) ->
 
 
 def _unit(
-    spec: ServiceSpec, system_user: tuple[str, str] | None,
-    *, command: str, cleanup: str, folder: str, variables: list[str],
-) -> bytes:  # fmt: skip
+    spec: ServiceSpec,
+    system_user: tuple[str, str] | None,
+    *,
+    command: str,
+    cleanup: str,
+    folder: str,
+    variables: list[str],
+) -> bytes:
     readiness = ["Type=simple"]
     if spec.watchdog > 0:
         readiness = ["Type=notify", "NotifyAccess=main", f"WatchdogSec={spec.watchdog}s"]

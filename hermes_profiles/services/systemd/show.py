@@ -8,15 +8,32 @@ from collections.abc import Iterator, Mapping
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 PROPERTIES = (
-    "Id", "Names", "LoadState", "ActiveState", "SubState", "Result", "MainPID", "ExecMainCode", "ExecMainStatus",
-    "NRestarts", "UnitFileState", "NeedDaemonReload", "Environment", "Job", "StateChangeTimestamp",
-)  # fmt: skip
+    "Id",
+    "Names",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "NRestarts",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "Environment",
+    "Job",
+    "StateChangeTimestamp",
+)
 
 _ACTIVITIES = {
-    "active": Activity.ACTIVE, "reloading": Activity.ACTIVE, "refreshing": Activity.ACTIVE,
-    "activating": Activity.ACTIVATING, "deactivating": Activity.DEACTIVATING,
-    "inactive": Activity.INACTIVE, "failed": Activity.FAILED,
-}  # fmt: skip
+    "active": Activity.ACTIVE,
+    "reloading": Activity.ACTIVE,
+    "refreshing": Activity.ACTIVE,
+    "activating": Activity.ACTIVATING,
+    "deactivating": Activity.DEACTIVATING,
+    "inactive": Activity.INACTIVE,
+    "failed": Activity.FAILED,
+}
 # systemd 254 splits the wait before a revival in two.
 _WAITING = ("auto-restart", "auto-restart-queued")
 _EXITED, _SIGNALLED = "1", ("2", "3")  # CLD_EXITED; CLD_KILLED, CLD_DUMPED

@@ -13,10 +13,27 @@ from .quoting import split, unspecified
 _SERVICE = "Service"
 _BLANKS = " \t\r"
 _SPANS = {
-    "us": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3, "": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1,
-    "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600,
-    "d": 86400, "day": 86400, "days": 86400,
-}  # fmt: skip
+    "us": 1e-6,
+    "usec": 1e-6,
+    "ms": 1e-3,
+    "msec": 1e-3,
+    "": 1,
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "seconds": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "minutes": 60,
+    "h": 3600,
+    "hr": 3600,
+    "hour": 3600,
+    "hours": 3600,
+    "d": 86400,
+    "day": 86400,
+    "days": 86400,
+}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)")
 _LAUNCHER = re.compile(r"(^|/)hermes$")
 
@@ -173,13 +190,19 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
     stop = unit.last("TimeoutStopSec")
     kind = unit.last("Type") or "simple"
     return UnitMeaning(
-        program, is_launcher, words, selected, home, unspecified(unit.last("WorkingDirectory")).rstrip("/"), kind,
+        program,
+        is_launcher,
+        words,
+        selected,
+        home,
+        unspecified(unit.last("WorkingDirectory")).rstrip("/"),
+        kind,
         seconds(unit.last("WatchdogSec")) if kind == "notify" else None,
         unit.last("Restart") or "no",
         str(FATAL_CONFIGURATION) in " ".join(unit.listed("RestartPreventExitStatus")).split(),
         str(RESTART_ME) in " ".join(unit.listed("RestartForceExitStatus")).split(),
         seconds(stop) if stop else 90.0,  # systemd's own default
-    )  # fmt: skip
+    )
 
 
 def told_by(words: tuple[str, ...]) -> tuple[str, bool, str]:

@@ -73,26 +73,36 @@ def no_bus(environment: Mapping[str, str], uid: int, places: Places) -> ManagerE
     caller = environment.get("SUDO_USER")
     if uid == 0 and caller and caller != "root":
         return ManagerError(
-            "root has no systemd user manager here: it was called through sudo", code="sudo", target="systemd",
+            "root has no systemd user manager here: it was called through sudo",
+            code="sudo",
+            target="systemd",
             hint=f"call it as {caller}, without sudo; the services are that user's",
-        )  # fmt: skip
+        )
     if not os.path.exists(places.booted):
         if is_wsl(environment, places):
             return ManagerError(
-                "this WSL distribution runs without systemd", code="wsl-without-systemd", target="systemd",
+                "this WSL distribution runs without systemd",
+                code="wsl-without-systemd",
+                target="systemd",
                 hint="put `[boot]` and `systemd=true` into /etc/wsl.conf, then `wsl.exe --shutdown`; " + OTHERWISE,
-            )  # fmt: skip
+            )
         return ManagerError(
-            f"this machine was not booted with systemd ({places.booted} is missing)", code="no-systemd",
-            target="systemd", hint="use the bundled manager with `--manager supervisor`",
-        )  # fmt: skip
+            f"this machine was not booted with systemd ({places.booted} is missing)",
+            code="no-systemd",
+            target="systemd",
+            hint="use the bundled manager with `--manager supervisor`",
+        )
     where = f"no `bus` and no `systemd/private` in {places.runtime / str(uid)}"
     if lingers(account, places):
         return ManagerError(
-            f"the systemd user manager of {account} does not run: {where}", code="no-user-bus", target="systemd",
+            f"the systemd user manager of {account} does not run: {where}",
+            code="no-user-bus",
+            target="systemd",
             hint=f"start it with `sudo systemctl start user@{uid}.service`; " + OTHERWISE,
-        )  # fmt: skip
+        )
     return ManagerError(
-        f"the systemd user manager of {account} does not run, and linger is off: {where}", code="linger-off",
-        target="systemd", hint=f"have it run without a login: `loginctl enable-linger {account}`; " + OTHERWISE,
-    )  # fmt: skip
+        f"the systemd user manager of {account} does not run, and linger is off: {where}",
+        code="linger-off",
+        target="systemd",
+        hint=f"have it run without a login: `loginctl enable-linger {account}`; " + OTHERWISE,
+    )

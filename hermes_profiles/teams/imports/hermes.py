@@ -92,9 +92,11 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
     stems = list(_stems(folder))
     if not stems:
         raise Failed(
-            f"{profile} keeps no WeChat account: there is none in {folder}", target=profile, code="no-accounts",
+            f"{profile} keeps no WeChat account: there is none in {folder}",
+            target=profile,
+            code="no-accounts",
             hint=f"see what it holds with `hermes-profiles show {profile}`",
-        )  # fmt: skip
+        )
     found: list[Candidate] = []
     bad: list[Bad] = []
     left_out: list[LeftOut] = []
@@ -158,9 +160,14 @@ def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
         raise wrong("base_url", reason)
     user = text_at(data, "user_id")
     account = weixin_account(
-        stem, str(token), address, user=user if is_user_id(user) else "", saved_at=text_at(data, "saved_at"),
-        origin=str(path), files=_kept(folder, stem, notes),
-    )  # fmt: skip
+        stem,
+        str(token),
+        address,
+        user=user if is_user_id(user) else "",
+        saved_at=text_at(data, "saved_at"),
+        origin=str(path),
+        files=_kept(folder, stem, notes),
+    )
     return Candidate(account, stem)
 
 

@@ -139,9 +139,16 @@ def is_user_id(text: str) -> bool:
 
 
 def weixin_account(
-    account_id: str, token: str, base_url: str, *, allowed: Iterable[str] = (), user: str = "", saved_at: str = "",
-    origin: str = "", files: Mapping[str, bytes] | None = None,
-) -> Account:  # fmt: skip
+    account_id: str,
+    token: str,
+    base_url: str,
+    *,
+    allowed: Iterable[str] = (),
+    user: str = "",
+    saved_at: str = "",
+    origin: str = "",
+    files: Mapping[str, bytes] | None = None,
+) -> Account:
     """Return the account of checked values. Nobody named to talk to it: whoever scanned its code may, as OpenClaw's
     plugin has it."""
     variables = {

@@ -112,10 +112,11 @@ def renamed(
     bad = []
     for each in named:
         places = [
-            number for number, candidate in enumerate(candidates)
+            number
+            for number, candidate in enumerate(candidates)
             if normalised(each.key) in (normalised(candidate.account.id), normalised(candidate.listed))
             or each.key == candidate.account.user
-        ]  # fmt: skip
+        ]
         if not places and each.key not in others and normalised(each.key) not in others:
             bad.append(Bad("", _lost(each, "no account of this import has this id")))
         elif len(places) > 1 or (places and places[0] in wishes):

@@ -68,11 +68,12 @@ def places_of(path: Path) -> Places:
         return Places(path.parent, path)
     what = "has no WeChat accounts of OpenClaw" if is_there(path) else "is not there"
     raise Failed(
-        f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}", target=str(path),
+        f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}",
+        target=str(path),
         code="no-accounts",
         hint="name the folder where OpenClaw keeps its state, such as "
         "`hermes-profiles team import openclaw ~/.openclaw`",
-    )  # fmt: skip
+    )
 
 
 def read_openclaw(path: Path) -> Reading:
@@ -139,9 +140,11 @@ class _Reader:
             if is_there(index):
                 raise
             raise Failed(
-                f"{index}: {error.reason}; OpenClaw sees no account without it", target=str(index), code="no-accounts",
+                f"{index}: {error.reason}; OpenClaw sees no account without it",
+                target=str(index),
+                code="no-accounts",
                 hint="accounts that you know bring in with `hermes-profiles team import csv FILE`",
-            ) from None  # fmt: skip
+            ) from None
 
     def _read(self, place: str, account_id: str) -> None:
         """Take one account, or take note of why not."""
@@ -186,18 +189,26 @@ class _Reader:
             user = ""
         said = self.config.of(account_id)
         account = weixin_account(
-            bot, str(token), address, allowed=self._allowed(account_id), user=user, saved_at=text_at(data, "savedAt"),
-            origin=str(file), files=self._files(account_id, bot),
-        )  # fmt: skip
+            bot,
+            str(token),
+            address,
+            allowed=self._allowed(account_id),
+            user=user,
+            saved_at=text_at(data, "savedAt"),
+            origin=str(file),
+            files=self._files(account_id, bot),
+        )
         self._tell_talkers(account_id, account.allowed)
         self.found.append(Candidate(account, account_id, said.name, label=said.name, is_off=said.off))
 
     def _tell_talkers(self, account_id: str, allowed: tuple[str, ...]) -> None:
         if not allowed:
             self._note(
-                "nobody-allowed", f"OpenClaw does not say who may talk to {account_id}: Hermes will ask for pairing",
-                account_id, "approve who writes to it with `hermes -p MEMBER pairing approve weixin CODE`",
-            )  # fmt: skip
+                "nobody-allowed",
+                f"OpenClaw does not say who may talk to {account_id}: Hermes will ask for pairing",
+                account_id,
+                "approve who writes to it with `hermes -p MEMBER pairing approve weixin CODE`",
+            )
 
     def _account_file(self, place: str, account_id: str) -> tuple[Path, JsonDocument]:
         for stem in _stems(account_id):
@@ -217,9 +228,11 @@ class _Reader:
             return named  # in the letters it was given in
         if named is not None and known is not None:
             self._note(
-                "other-token", f"{token_place}: the token names another account than {account_id}", account_id,
+                "other-token",
+                f"{token_place}: the token names another account than {account_id}",
+                account_id,
                 f"should no message come, scan its code again: `{_LOGIN}`",
-            )  # fmt: skip
+            )
         if known is None:
             raise _Wrong(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
         return known

@@ -74,9 +74,11 @@ def team_for(layout: Layout, wish: TeamWish) -> Team:
     for option, wanted, there in asked:
         if wanted is not None and wanted != there:
             raise UsageProblem(
-                f"the team {name} is there already, with {option} {there or 'nothing'}", target=option,
-                code="team-differs", hint=f"leave {option} out, or bring the accounts into a team of another name",
-            )  # fmt: skip
+                f"the team {name} is there already, with {option} {there or 'nothing'}",
+                target=option,
+                code="team-differs",
+                hint=f"leave {option} out, or bring the accounts into a team of another name",
+            )
     return team
 
 
@@ -87,10 +89,13 @@ def plan_import(layout: Layout, catalog: Catalog, team: Team, reading: Reading, 
     be read.
     """
     choice = choose(
-        reading, _holders(layout, catalog, team), lambda each: marks_of(each.account, catalog),
+        reading,
+        _holders(layout, catalog, team),
+        lambda each: marks_of(each.account, catalog),
         lambda each: not names_somebody([value.reveal() for value in each.account.variables.values()], catalog),
-        only=wish.only, skip=wish.skip,
-    )  # fmt: skip
+        only=wish.only,
+        skip=wish.skip,
+    )
     named = read_names(wish.names) if wish.names is not None else ()
     candidates, lost = renamed(choice.new, named, _known(choice, reading))
     new, unnamed = names_for(candidates, lambda name: os.path.lexists(layout.home(name)))
@@ -107,8 +112,11 @@ def _known(choice: Choice, reading: Reading) -> Sequence[str]:
     """Return what accounts are called that are not brought in: a file may name them all the same."""
     found = [*reading.found, *(each for _, each in choice.already)]
     ids = [word for each in found for word in (each.account.id, each.listed, each.account.user)]
-    return [word for word in (*ids, *(each.id for each in (*reading.bad, *choice.bad)),
-                              *(each.id for each in choice.left_out)) if word]  # fmt: skip
+    return [
+        word
+        for word in (*ids, *(each.id for each in (*reading.bad, *choice.bad)), *(each.id for each in choice.left_out))
+        if word
+    ]
 
 
 def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[Holder, ...]:

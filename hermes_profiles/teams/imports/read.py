@@ -102,9 +102,11 @@ def names_in(folder: Path) -> tuple[str, ...]:
             os.close(descriptor)
     except (OSError, ValueError) as error:
         raise Failed(
-            f"{folder}: {_why(error)}", target=str(folder), code="unreadable-folder",
+            f"{folder}: {_why(error)}",
+            target=str(folder),
+            code="unreadable-folder",
             hint=f"look at it with `ls -ld {shown(folder)}`",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def read_json(path: Path, largest: int = LARGEST) -> JsonDocument:

@@ -37,9 +37,7 @@ _CALLED: Mapping[str, tuple[str, ...]] = {
     "saved_at": (),
     "description": ("note", "label"),
 }
-_COLUMN_OF = {
-    called: column for column, names in _CALLED.items() for called in (column.replace("_", ""), *names)
-}  # fmt: skip
+_COLUMN_OF = {called: column for column, names in _CALLED.items() for called in (column.replace("_", ""), *names)}
 _VARIABLES = {ID: "account_id", TOKEN: "token", URL: "base_url"}
 
 
@@ -137,9 +135,14 @@ def _weixin(row: Row, channel: Channel) -> Account:
     if user and not is_user_id(user):
         raise WrongRow(row.at("user_id"), "its user_id cannot be one")
     account = weixin_account(
-        bot, str(token), base_url, allowed=_allowed(row), user=user,
-        saved_at=_text(row, "saved_at"), origin=row.place,
-    )  # fmt: skip
+        bot,
+        str(token),
+        base_url,
+        allowed=_allowed(row),
+        user=user,
+        saved_at=_text(row, "saved_at"),
+        origin=row.place,
+    )
     return account._replace(variables={**account.variables, **_variables(row, channel)})
 
 

@@ -52,9 +52,7 @@ def choose(
     rest = sieve.newest_of_user(rest)
     rest = sieve.with_own_token(rest)
     new = sieve.free(rest)
-    return Choice(
-        tuple(new), tuple(sieve.already), tuple(sieve.left_out), tuple(sieve.bad), tuple(sieve.notes)
-    )  # fmt: skip
+    return Choice(tuple(new), tuple(sieve.already), tuple(sieve.left_out), tuple(sieve.bad), tuple(sieve.notes))
 
 
 def _called(candidate: Candidate) -> set[str]:
@@ -71,9 +69,11 @@ def _selected(reading: Reading, only: Sequence[str], skip: Sequence[str]) -> Rea
             if not any(_means(word, each) for each in names):
                 known = ", ".join(dict.fromkeys(each.account.id or each.listed for each in reading.found))
                 raise UsageProblem(
-                    f"{option} {word}: no account has this id", target=option, code="no-such-account",
+                    f"{option} {word}: no account has this id",
+                    target=option,
+                    code="no-such-account",
                     hint=f"there are: {known}" if known else "there is none that could be brought in",
-                )  # fmt: skip
+                )
 
     def is_wanted(called: set[str]) -> bool:
         is_named = not only or any(_means(word, called) for word in only)
@@ -155,8 +155,11 @@ class _Sieve:
                 continue
             for each in group:
                 others = [other.account.origin for other in group if other is not each]
-                self._refuse(each, f"the account has another token in {', '.join(others)}, and nothing tells which is "
-                             "the newer", hint="take the older one out there")  # fmt: skip
+                self._refuse(
+                    each,
+                    f"the account has another token in {', '.join(others)}, and nothing tells which is the newer",
+                    hint="take the older one out there",
+                )
         return rest
 
     def newest_of_user(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -167,8 +170,11 @@ class _Sieve:
             for each in group:
                 if kept is None:
                     others = ", ".join(other.account.id for other in group if other is not each)
-                    self._refuse(each, f"the same WeChat user scanned for {others} too: only the last scan counts, and "
-                                 "nothing tells which that is")  # fmt: skip
+                    self._refuse(
+                        each,
+                        f"the same WeChat user scanned for {others} too: only the last scan counts, and "
+                        "nothing tells which that is",
+                    )
                 elif each is not kept:
                     reason = f"its WeChat user scanned anew for {kept.account.id}: this one's token is dead"
                     self.left_out.append(LeftOut(each.account.id, reason))
@@ -207,9 +213,11 @@ class _Sieve:
         how = "holds it" if marks <= holder.marks else "holds this account with another token, or its token"
         word = candidate.account.id or candidate.listed
         self._refuse(
-            candidate, f"the profile {holder.profile} {how} already: only one can answer for it", code=TAKEN,
+            candidate,
+            f"the profile {holder.profile} {how} already: only one can answer for it",
+            code=TAKEN,
             hint=f"look with `hermes-profiles show {holder.profile}`; {_skip(word)}",
-        )  # fmt: skip
+        )
 
     def _is_superseded(self, candidate: Candidate) -> bool:
         """Return whether a profile has a newer scan of the same user; of an older one there the user is told."""
@@ -222,11 +230,15 @@ class _Sieve:
                 reason = f"its WeChat user scanned anew for {holder.profile}: this one's token is dead"
                 self.left_out.append(LeftOut(account.id, reason))
                 return True
-            self.notes.append(Problem(
-                "older-scan", f"{holder.profile} has an account of the same WeChat user as {shortened(account.id)}: "
-                "one scan alone counts, the older one's token is dead", holder.profile,
-                f"when {holder.profile} gets no messages any more: `hermes-profiles team remove {holder.profile}`",
-            ))  # fmt: skip
+            self.notes.append(
+                Problem(
+                    "older-scan",
+                    f"{holder.profile} has an account of the same WeChat user as {shortened(account.id)}: "
+                    "one scan alone counts, the older one's token is dead",
+                    holder.profile,
+                    f"when {holder.profile} gets no messages any more: `hermes-profiles team remove {holder.profile}`",
+                )
+            )
         return False
 
 

@@ -87,11 +87,14 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
     leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
     fleet = run_fleet(root, sandbox, CLONES) if gateways else None
     data: dict[str, Any] = {
-        "fleet": fleet, "sandbox": str(sandbox) if keep else None, "report": reports[0], "profiles": rows,
+        "fleet": fleet,
+        "sandbox": str(sandbox) if keep else None,
+        "report": reports[0],
+        "profiles": rows,
         "secrets": len(SECRETS),
         "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))),
         "leaks": leaks,
-    }  # fmt: skip
+    }
     errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
     errors += fleet_problems(fleet)
     code = ExitCode.FAILED if errors else ExitCode.OK
@@ -107,9 +110,13 @@ def _row(layout: Layout, name: str, sandbox: Path) -> dict[str, Any]:
         "8642 (default)",
     )
     return {
-        "name": name, "model": profile.model, "channels": list(profile.channels), "api_port": port,
-        "model_keys": sum(value in env for value in SHARED.values()), "hermes_says": _ask_hermes(home, sandbox),
-    }  # fmt: skip
+        "name": name,
+        "model": profile.model,
+        "channels": list(profile.channels),
+        "api_port": port,
+        "model_keys": sum(value in env for value in SHARED.values()),
+        "hermes_says": _ask_hermes(home, sandbox),
+    }
 
 
 def _ask_hermes(home: Path, sandbox: Path) -> str | None:
@@ -117,9 +124,11 @@ def _ask_hermes(home: Path, sandbox: Path) -> str | None:
     judged = sandbox / "judged"
     shutil.copytree(home, judged, ignore=shutil.ignore_patterns("profiles"))  # its loaders may rewrite what they read
     environment = {
-        "HOME": str(sandbox), "HERMES_HOME": str(judged), "PATH": os.environ.get("PATH", ""),
+        "HOME": str(sandbox),
+        "HERMES_HOME": str(judged),
+        "PATH": os.environ.get("PATH", ""),
         "HERMES_DISABLE_LAZY_INSTALLS": "1",
-    }  # fmt: skip
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-c", _JUDGE],

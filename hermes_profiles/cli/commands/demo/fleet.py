@@ -53,9 +53,13 @@ def run_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, An
             stopped = _act(_session(root, sandbox), Verb.STOP, names)
             _uninstall(_session(root, sandbox), names)
     return {
-        "started": started, "before": before, "restarted": restarted, "after": after, "stopped": stopped,
+        "started": started,
+        "before": before,
+        "restarted": restarted,
+        "after": after,
+        "stopped": stopped,
         "pollers": pollers,
-    }  # fmt: skip
+    }
 
 
 def _session(root: Path, sandbox: Path) -> FleetSession:

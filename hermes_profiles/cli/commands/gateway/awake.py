@@ -91,17 +91,20 @@ def _ways(manager: Manager, given: dict[str, bool], *, lid: bool, linger: bool) 
         if lid or linger:
             raise UsageProblem(
                 f"`--{'lid' if lid else 'linger'}` is for Linux: a Mac whose lid is closed sleeps, whatever is held, "
-                "unless it has power and a display", target="--lid", hint="leave it out",
-            )  # fmt: skip
+                "unless it has power and a display",
+                target="--lid",
+                hint="leave it out",
+            )
         ways = tuple(name for name in CAFFEINATE if given[name])
         if not ways:
             raise UsageProblem("nothing is left to hold", target="--no-idle", hint="say one of --display, --system")
         return ways
     if changed:
         raise UsageProblem(
-            f"`--{changed[0]}` is for macOS; here idleness and sleep are held off", target=f"--{changed[0]}",
+            f"`--{changed[0]}` is for macOS; here idleness and sleep are held off",
+            target=f"--{changed[0]}",
             hint="leave it out",
-        )  # fmt: skip
+        )
     return (*WHAT, LID) if lid else WHAT
 
 
@@ -164,16 +167,20 @@ class Switch:
 
         if is_wsl(self._session.environment, Places()):
             raise Refused(
-                "Windows decides when this machine sleeps: nothing inside WSL can keep it awake", code="wsl",
-                target="systemd", hint="in Windows: `powercfg.exe /change standby-timeout-ac 0`",
-            )  # fmt: skip
+                "Windows decides when this machine sleeps: nothing inside WSL can keep it awake",
+                code="wsl",
+                target="systemd",
+                hint="in Windows: `powercfg.exe /change standby-timeout-ac 0`",
+            )
         found = {name: find_command(name, self._session.environment) for name in ("systemd-inhibit", "sleep")}
         for name, path in found.items():
             if path is None:
                 raise ManagerError(
-                    f"`{name}` is not on PATH", target=name, code="no-program",
+                    f"`{name}` is not on PATH",
+                    target=name,
+                    code="no-program",
                     hint="systemd-inhibit is a part of systemd; see `command -v systemd-inhibit`",
-                )  # fmt: skip
+                )
         programs = Programs(found["systemd-inhibit"] or "", found["sleep"] or "")
         check_may_hold(manager, programs.inhibit, programs.sleep, ways)
         return programs
@@ -223,17 +230,28 @@ class Switch:
         return Answer(Result(("awake",), data, self._warnings), text)
 
     def _answer(
-        self, manager: Manager, found: Wakefulness, outcome: str | None, errors: list[Problem],
-        change: str | None = None, code: ExitCode = ExitCode.OK,
-    ) -> Answer:  # fmt: skip
+        self,
+        manager: Manager,
+        found: Wakefulness,
+        outcome: str | None,
+        errors: list[Problem],
+        change: str | None = None,
+        code: ExitCode = ExitCode.OK,
+    ) -> Answer:
         asked: Callable[[], bool | None] | None = getattr(manager, "linger", None)
         lingers = asked() if asked is not None else None
         data: dict[str, Any] = {
-            "manager": str(manager.kind), "on": found.is_on, "held": found.held, "holds": list(found.ways),
-            "kept_by": list(found.kept_by), "not_counted": [each._asdict() for each in found.uncounted],
-            "linger": lingers, "files": [str(path) for path in found.files], "broken": found.broken or None,
+            "manager": str(manager.kind),
+            "on": found.is_on,
+            "held": found.held,
+            "holds": list(found.ways),
+            "kept_by": list(found.kept_by),
+            "not_counted": [each._asdict() for each in found.uncounted],
+            "linger": lingers,
+            "files": [str(path) for path in found.files],
+            "broken": found.broken or None,
             "limits": list(limits(manager.kind, found)),
-        }  # fmt: skip
+        }
         if outcome is not None:
             data |= {"outcome": outcome, "dry_run": False}
         if change is not None:
@@ -251,13 +269,16 @@ def _linger(manager: Manager) -> None:
 def _without_manager(session: FleetSession) -> Refused:
     daemon = session.layout.state / "supervisor" / "supervisord.pid"
     by_hand = (
-        f'caffeinate -i -w "$(cat {daemon})"' if sys.platform == "darwin"
+        f'caffeinate -i -w "$(cat {daemon})"'
+        if sys.platform == "darwin"
         else f'systemd-inhibit --what=idle:sleep tail --pid="$(cat {daemon})" -f /dev/null'
-    )  # fmt: skip
+    )
     return Refused(
         "supervisor runs the gateways here, and it cannot keep a machine awake: no service is written",
-        code="supervisor", target="supervisor", hint=f"hold it by hand while its daemon runs: `{by_hand}`",
-    )  # fmt: skip
+        code="supervisor",
+        target="supervisor",
+        hint=f"hold it by hand while its daemon runs: `{by_hand}`",
+    )
 
 
 def _not_held(manager: Manager, found: Wakefulness) -> Problem:
@@ -265,6 +286,8 @@ def _not_held(manager: Manager, found: Wakefulness) -> Problem:
     tail = journal(fleet_awake.service_of(manager), 1) if journal is not None else []
     why = f": {tail[-1]}" if tail else ""
     return Problem(
-        "not-held", f"it is on, {', '.join(found.kept_by)} run, and this machine is not kept awake{why}", "awake",
+        "not-held",
+        f"it is on, {', '.join(found.kept_by)} run, and this machine is not kept awake{why}",
+        "awake",
         "take it back with `hermes-gateways awake off`",
-    )  # fmt: skip
+    )

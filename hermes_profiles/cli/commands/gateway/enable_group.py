@@ -78,10 +78,11 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
     failures = _tell_manager(session, told, enabled=enabled)
     records.note_enabled(session.layout, served, enabled=enabled)
     outcomes = [
-        Outcome(name, OutcomeKind.FAILED, failures[name]) if name in failures
+        Outcome(name, OutcomeKind.FAILED, failures[name])
+        if name in failures
         else Outcome(name, kind, _though_served(served.get(name, ""), enabled=enabled))
         for name in selection.profiles
-    ]  # fmt: skip
+    ]
     if now:
         stopped = Act(session, Verb.STOP, Pace()).over(selection)
         if stopped.result.errors:
@@ -208,9 +209,11 @@ def _require_service(session: FleetSession, selection: Selection) -> None:
     without = [each.profile for each in seen if each.service is None or not each.service.installed]
     if without and len(without) == len(selection.profiles) and not any(each.process for each in seen):
         raise NotFound(
-            f"no service is installed for {', '.join(without)}", target=without[0], code="no-service",
+            f"no service is installed for {', '.join(without)}",
+            target=without[0],
+            code="no-service",
             hint=f"install and start it with `hermes-gateways install {' '.join(without)} --start`",
-        )  # fmt: skip
+        )
 
 
 def _with_start(

@@ -94,9 +94,15 @@ def logs(
 
 
 def _filter(
-    since: str | None, until: str | None, level: str | None, grep: str | None, *, only_errors: bool, follow: bool,
+    since: str | None,
+    until: str | None,
+    level: str | None,
+    grep: str | None,
+    *,
+    only_errors: bool,
+    follow: bool,
     ignore_case: bool,
-) -> Filter:  # fmt: skip
+) -> Filter:
     now = time.time()
     wanted = Filter(
         moment_of(since, now, "--since") if since is not None else None,

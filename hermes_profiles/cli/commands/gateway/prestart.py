@@ -40,9 +40,14 @@ def prestart(
             output.note(f"{name}: waits {boot_delay:g} s, so that not all gateways start at once")
             time.sleep(boot_delay)
         found = ledger.refresh(
-            session.layout, name, catalog=session.catalog, environment=session.environment,
-            live=lambda names: _live(session, names), now=time.time(), managed=managed,
-        )  # fmt: skip
+            session.layout,
+            name,
+            catalog=session.catalog,
+            environment=session.environment,
+            live=lambda names: _live(session, names),
+            now=time.time(),
+            managed=managed,
+        )
         warnings = [*session.problems, *session.manager_problems, *found.problems]
         warnings += [Problem("masked", mask.reason, name) for mask in found.masks]
         data = {"profile": name, "masked_channels": [mask.channel for mask in found.masks]}
@@ -61,9 +66,17 @@ def _manager_age() -> float:
 
     processes = processes_of(sys.platform)
     process = processes.look(os.getppid())
-    while process is not None and process.parent > 0 and os.path.basename(process.argv[0] if process.argv else "") in (
-        "sh", "dash", "bash", "hermes-gateway",
-    ):  # fmt: skip
+    while (
+        process is not None
+        and process.parent > 0
+        and os.path.basename(process.argv[0] if process.argv else "")
+        in (
+            "sh",
+            "dash",
+            "bash",
+            "hermes-gateway",
+        )
+    ):
         process = processes.look(process.parent)
     uptime = processes.usage(process).uptime if process is not None else None
     return uptime if uptime is not None else float("inf")

@@ -30,9 +30,13 @@ Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Me
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
 Env = Annotated[
     list[str] | None,
-    typer.Option("--env", metavar="NAME[=VALUE]", help="One more variable for the gateway; without a value it is taken "
-                 "over from the manager. No secrets: they belong in `.env`."),
-]  # fmt: skip
+    typer.Option(
+        "--env",
+        metavar="NAME[=VALUE]",
+        help="One more variable for the gateway; without a value it is taken "
+        "over from the manager. No secrets: they belong in `.env`.",
+    ),
+]
 LogFolder = Annotated[
     str | None, typer.Option("--log-dir", metavar="PATH", help="Folder for output where there is no journal.")
 ]
@@ -113,10 +117,12 @@ def _started(installed: Answer, started: Answer) -> Answer:
     rows |= {row["profile"]: row for row in started.result.data["outcomes"]}
     data = {**installed.result.data, "outcomes": list(rows.values())}
     result = Result(
-        ("install",), data, [*installed.result.warnings, *started.result.warnings],
+        ("install",),
+        data,
+        [*installed.result.warnings, *started.result.warnings],
         [*installed.result.errors, *started.result.errors],
         _graver(installed.result.exit_code, started.result.exit_code),
-    )  # fmt: skip
+    )
     return Answer(result, lambda: outcome_table(data))
 
 

@@ -127,7 +127,15 @@ def restart(
 
     pace = Pace(jobs=jobs, rolling=rolling, settle=timeout)
     act = Act(
-        session, Verb.RESTART, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run,
-        start_stopped=start_stopped, only_old_code=stale,
-    )  # fmt: skip
+        session,
+        Verb.RESTART,
+        pace,
+        stagger,
+        owner or (),
+        on_conflict,
+        force=force,
+        dry_run=dry_run,
+        start_stopped=start_stopped,
+        only_old_code=stale,
+    )
     run(("restart",), session, body)

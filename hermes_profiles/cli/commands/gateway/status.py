@@ -93,14 +93,23 @@ def list_gateways(
 
 
 def look_at(
-    session: FleetSession, profiles: Sequence[str], *, ask_api: bool = True, in_detail: bool = False,
+    session: FleetSession,
+    profiles: Sequence[str],
+    *,
+    ask_api: bool = True,
+    in_detail: bool = False,
     accounts: bool = True,
-) -> tuple[dict[str, Any], Inventory]:  # fmt: skip
+) -> tuple[dict[str, Any], Inventory]:
     """Return what `status` answers for some profiles, and what it was made from; `accounts`: a row for each, too."""
     inventory = take_inventory(
-        session.look, session.world, profiles, catalog=session.catalog, ask_api=ask_api,
-        environment=session.environment, in_detail=in_detail,
-    )  # fmt: skip
+        session.look,
+        session.world,
+        profiles,
+        catalog=session.catalog,
+        ask_api=ask_api,
+        environment=session.environment,
+        in_detail=in_detail,
+    )
     data = {
         "topology": str(inventory.topology),
         "unfinished_switch": is_unfinished(session.layout),
@@ -134,12 +143,18 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
     """Yield the table of `status`, and a remark for all that is not as it should be."""
     cells = [
         (
-            row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], dash(row["pid"]),
-            span_text(row["uptime_s"]), size_text(row["rss_bytes"]), _files(row), dash(row["restarts"]),
-            ", ".join(channel_text(each) for each in row["channels"]) or "-", _service(row),
+            row["profile"] + (" (disabled)" if row["disabled"] else ""),
+            row["state"],
+            dash(row["pid"]),
+            span_text(row["uptime_s"]),
+            size_text(row["rss_bytes"]),
+            _files(row),
+            dash(row["restarts"]),
+            ", ".join(channel_text(each) for each in row["channels"]) or "-",
+            _service(row),
         )
         for row in data["gateways"]
-    ]  # fmt: skip
+    ]
     headers = ("profile", "state", "pid", "up", "memory", "files", "restarts", "channels", "service")
     yield from output.table(headers, cells)
     yield from account_lines(data)

@@ -36,9 +36,11 @@ def completion(
     def body() -> Answer:
         if shell not in SHELLS:
             raise UsageProblem(
-                f"no completion for {shell!r}", target=shell, code="no-such-shell",
+                f"no completion for {shell!r}",
+                target=shell,
+                code="no-such-shell",
                 hint=f"there is one for each of {', '.join(SHELLS)}: `hermes-profiles completion bash`",
-            )  # fmt: skip
+            )
         text = _script(shell)
         return Answer(Result(("completion",), {"shell": shell, "script": text}), text.splitlines)
 

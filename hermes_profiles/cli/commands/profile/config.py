@@ -43,9 +43,10 @@ def masked(value: Value, path: tuple[str, ...], session: Session) -> tuple[Value
     if not value.items:
         hidden = value.kind == "scalar" and is_secret(path, value.text, value.tag, session.catalog)
         return (scalar("str", HIDDEN) if hidden else value), hidden
-    below = [(key, *masked(each, (*path, name), session)) for (key, _), (name, each) in zip(
-        value.items, value.named(), strict=True
-    )]  # fmt: skip
+    below = [
+        (key, *masked(each, (*path, name), session))
+        for (key, _), (name, each) in zip(value.items, value.named(), strict=True)
+    ]
     return value._replace(items=tuple((key, each) for key, each, _ in below)), any(hidden for *_, hidden in below)
 
 
@@ -74,9 +75,14 @@ def get(
         if secret and value.kind == "scalar":
             mark = fingerprint(value.text, any_key(session.layout))
         data = {
-            "profile": name, "path": spelled(keys), "file": str(file.path), "line": entry.line if entry else None,
-            "value": plain(shown), "secret": secret, "fingerprint": mark,
-        }  # fmt: skip
+            "profile": name,
+            "path": spelled(keys),
+            "file": str(file.path),
+            "line": entry.line if entry else None,
+            "value": plain(shown),
+            "secret": secret,
+            "fingerprint": mark,
+        }
 
         def text() -> list[str]:
             if mark is not None:
@@ -103,8 +109,11 @@ def _given_value(
         if masked(value, keys, session)[1]:
             raise UsageProblem(
                 f"the value of {path} is a secret: words of a command are seen by every user of this machine (`ps`) "
-                "and stay in the shell's history", target=path, code="secret-in-arguments", hint=how,
-            )  # fmt: skip
+                "and stay in the shell's history",
+                target=path,
+                code="secret-in-arguments",
+                hint=how,
+            )
         return value
     secret = is_secret_path(keys, session.catalog)
     return parse_value(read_value(f"value of {path} for {name}", secret=secret, hint=how), as_text=as_text or secret)
@@ -164,9 +173,14 @@ def unset(profile: Profile, path: Path, dry_run: DryRun = False, home: Home = No
 
 
 def _changed(
-    session: Session, file: SettingsFile, keys: tuple[str, ...], new: Value | None, warnings: list[Problem], *,
+    session: Session,
+    file: SettingsFile,
+    keys: tuple[str, ...],
+    new: Value | None,
+    warnings: list[Problem],
+    *,
     dry_run: bool,
-) -> Answer:  # fmt: skip
+) -> Answer:
     """Return the answer of `set` and `unset`, which have changed the file unless it is a dry run."""
     verb, path, name = "set" if new is not None else "unset", spelled(keys), file.profile
     before = file.config().value().at(keys)
@@ -177,10 +191,15 @@ def _changed(
     step = file.replaced(after.raw, private=secret)
     entry = after.get(keys)
     data: dict[str, Any] = {
-        "profile": name, "path": path, "file": str(file.path), "line": entry.line if entry else None,
-        "before": plain(old) if old is not None else None, "after": plain(shown) if shown is not None else None,
-        "secret": secret, "outcome": verb if step is not None else "same",
-    }  # fmt: skip
+        "profile": name,
+        "path": path,
+        "file": str(file.path),
+        "line": entry.line if entry else None,
+        "before": plain(old) if old is not None else None,
+        "after": plain(shown) if shown is not None else None,
+        "secret": secret,
+        "outcome": verb if step is not None else "same",
+    }
     if step is not None:
         warnings = [*warnings, *shared_file_warnings(file), *_sharing(session, file, keys, new, after.raw)]
         warnings += setting_warnings(session, file, keys, after.raw)
@@ -206,11 +225,14 @@ def _sharing(
         return []
     number = int(new.text) if role.is_identity and new.text.isdecimal() and len(new.text) < 6 else None
     return shared_with_others(
-        session.layout, file.profile, {CONFIG: raw}, session.catalog,
+        session.layout,
+        file.profile,
+        {CONFIG: raw},
+        session.catalog,
         channels=(role.channel,) if role.channel and role.is_identity else (),
         port=number if keys[-1].endswith("port") else None,
         remedy=f"hermes-profiles config unset {{profile}} {spelled(keys)}",
-    )  # fmt: skip
+    )
 
 
 def _words(old: Value | None, new: Value | None, data: dict[str, Any]) -> str:

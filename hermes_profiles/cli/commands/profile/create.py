@@ -190,9 +190,11 @@ def _make(session: Session, wish: _Wish) -> Answer:
     recovered = session.recover(dry_run=wish.dry_run)
     if os.path.lexists(target):
         raise Refused(
-            f"{target} exists already", target=name, code="exists",
+            f"{target} exists already",
+            target=name,
+            code="exists",
             hint=f"choose another name, or look at it with `hermes-profiles show {name}`",
-        )  # fmt: skip
+        )
     if wish.source is None:
         plan, data, warnings = _fresh(session, wish, name)
     else:
@@ -228,10 +230,17 @@ def _fresh(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
 
 def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
     return {
-        "profile": name, "source": None, "path": path, "dry_run": dry_run,
-        "env": {"kept": [], "removed": [], "assigned": [], "masked": []}, "config": {"removed": [], "disabled": []},
-        "files": {"copied": 0, "left_behind": [], "redacted": []}, "login_again": [], "next_steps": [], "alias": None,
-    }  # fmt: skip
+        "profile": name,
+        "source": None,
+        "path": path,
+        "dry_run": dry_run,
+        "env": {"kept": [], "removed": [], "assigned": [], "masked": []},
+        "config": {"removed": [], "disabled": []},
+        "files": {"copied": 0, "left_behind": [], "redacted": []},
+        "login_again": [],
+        "next_steps": [],
+        "alias": None,
+    }
 
 
 def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
@@ -252,9 +261,14 @@ def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
         fresh_key=lambda: os.urandom(32).hex(),
     )
     request = CloneRequest(
-        source=source, name=name, scope=wish.scope, policy=wish.policy, description=wish.description,
-        skills=wish.skills, command=(*wish.command, source, name),
-    )  # fmt: skip
+        source=source,
+        name=name,
+        scope=wish.scope,
+        policy=wish.policy,
+        description=wish.description,
+        skills=wish.skills,
+        command=(*wish.command, source, name),
+    )
     plan, report = build_clone(request, world)
     return plan, report.as_data(dry_run=wish.dry_run), report.warnings
 

@@ -49,11 +49,12 @@ def diff(
         found = compare(session.layout, one, other, session.catalog)
         rows = [_row(each) for each in found.differences]
         data: dict[str, Any] = {
-            "a": one, "b": other,
+            "a": one,
+            "b": other,
             "only_a": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_b],
             "only_b": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_a],
             "differ": [row for row, each in zip(rows, found.differences, strict=True) if each.in_a and each.in_b],
-        }  # fmt: skip
+        }
         matters = any(not each.role.is_identity for each in found.differences)
         code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
         warnings = [*found.warnings, *session.problems]
@@ -69,10 +70,15 @@ def diff(
 
 def _row(each: Difference) -> dict[str, Any]:
     return {
-        "place": each.place, "key": each.key, "a": plain(each.a) if each.a else None,
-        "b": plain(each.b) if each.b else None, "secret": each.hidden, "identity": each.role.is_identity,
-        "class": str(each.role.key_class) if each.role.key_class else None, "channel": each.role.channel,
-    }  # fmt: skip
+        "place": each.place,
+        "key": each.key,
+        "a": plain(each.a) if each.a else None,
+        "b": plain(each.b) if each.b else None,
+        "secret": each.hidden,
+        "identity": each.role.is_identity,
+        "class": str(each.role.key_class) if each.role.key_class else None,
+        "channel": each.role.channel,
+    }
 
 
 def _cells(each: Difference) -> tuple[str, str]:
@@ -124,15 +130,19 @@ def sync(
 
     def body() -> Answer:
         request = SyncRequest(
-            check_existing_name(source), _targets(session, check_existing_name(source), to),
-            tuple(split_paths(keys or ())), tuple(checked_variable(name) for name in _words(env or ())), exact,
-        )  # fmt: skip
+            check_existing_name(source),
+            _targets(session, check_existing_name(source), to),
+            tuple(split_paths(keys or ())),
+            tuple(checked_variable(name) for name in _words(env or ())),
+            exact,
+        )
         if not request.keys and not request.names:
             raise UsageProblem(
-                "nothing was named to carry over", target="--keys",
+                "nothing was named to carry over",
+                target="--keys",
                 hint=f"say `--keys model.default` or `--env OPENAI_API_KEY`; see `hermes-profiles diff "
                 f"{request.source} {request.targets[0]}`",
-            )  # fmt: skip
+            )
         warnings = session.recover(dry_run=dry_run)
         found = plan_sync(session.layout, request, session.catalog)
         warnings += sync_warnings(session, request.source, found.targets)
@@ -174,9 +184,10 @@ def _targets(session: Session, source: str, given: list[str]) -> tuple[str, ...]
 def _target_row(target: TargetSync, *, dry_run: bool) -> dict[str, Any]:
     outcome = "same" if not target.steps else "would-change" if dry_run else "synced"
     return {
-        "profile": target.profile, "outcome": outcome,
+        "profile": target.profile,
+        "outcome": outcome,
         "changes": [change_row(each) for each in target.changes],
-    }  # fmt: skip
+    }
 
 
 def _target_lines(target: TargetSync) -> Iterator[str]:

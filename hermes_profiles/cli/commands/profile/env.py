@@ -50,11 +50,15 @@ def list_variables(profile: Profile, home: Home = None, json: Json = False) -> N
         data = {"profile": file.profile, "file": str(file.path), "variables": rows}
         cells = [
             (
-                str(row["line"]), row["name"], (row["class"] or "-").replace("_", " "), row["channel"] or "-",
-                row["fingerprint"] or "empty", "" if row["effective"] else "overruled below",
+                str(row["line"]),
+                row["name"],
+                (row["class"] or "-").replace("_", " "),
+                row["channel"] or "-",
+                row["fingerprint"] or "empty",
+                "" if row["effective"] else "overruled below",
             )
             for row in rows
-        ]  # fmt: skip
+        ]
 
         def text() -> list[str]:
             headers = ("line", "name", "class", "channel", "fingerprint", "")
@@ -72,10 +76,14 @@ def _rows(session: Session, file: SettingsFile) -> Iterator[dict[str, Any]]:
     for entry in entries:
         role = role_of_name(entry.name, session.catalog)
         yield {
-            "name": entry.name, "class": str(role.key_class) if role.key_class else None, "channel": role.channel,
-            "line": entry.line, "set": bool(entry.value), "effective": document.get(entry.name) is entry,
+            "name": entry.name,
+            "class": str(role.key_class) if role.key_class else None,
+            "channel": role.channel,
+            "line": entry.line,
+            "set": bool(entry.value),
+            "effective": document.get(entry.name) is entry,
             "fingerprint": fingerprint(entry.value, key) if entry.value else None,
-        }  # fmt: skip
+        }
 
 
 @examples(
@@ -105,8 +113,10 @@ def set_variable(
         if "=" in name or (words and words != ["-"]):
             raise UsageProblem(
                 "a value does not belong into the command: its words are seen by every user of this machine (`ps`) and "
-                "stay in the shell's history", code="secret-in-arguments", hint=how,
-            )  # fmt: skip
+                "stay in the shell's history",
+                code="secret-in-arguments",
+                hint=how,
+            )
         variable = checked_variable(name)
         warnings = session.recover(dry_run=dry_run)
         file = settings_file(session.layout, who, ENV)
@@ -128,20 +138,28 @@ def _set(
     entry = after.get(name)
     role = role_of_name(name, session.catalog)
     data: dict[str, Any] = {
-        "profile": file.profile, "name": name, "file": str(file.path), "line": entry.line if entry else None,
-        "class": str(role.key_class) if role.key_class else None, "channel": role.channel,
+        "profile": file.profile,
+        "name": name,
+        "file": str(file.path),
+        "line": entry.line if entry else None,
+        "class": str(role.key_class) if role.key_class else None,
+        "channel": role.channel,
         "outcome": ("set" if was_there else "added") if step is not None else "same",
         "fingerprint": fingerprint(value, any_key(session.layout)) if value else None,
-    }  # fmt: skip
+    }
     plan = None
     if step is not None:
         number = int(value) if name.endswith("PORT") and value.isdecimal() and len(value) < 6 else None
         warnings = [*warnings, *shared_file_warnings(file), *_overruled(file, name, after.entries, entry)]
         warnings += shared_with_others(
-            session.layout, file.profile, {ENV: raw}, session.catalog,
-            channels=session.catalog.channels_of(name) if role.is_identity else (), port=number,
+            session.layout,
+            file.profile,
+            {ENV: raw},
+            session.catalog,
+            channels=session.catalog.channels_of(name) if role.is_identity else (),
+            port=number,
             remedy=f"hermes-profiles env unset {{profile}} {name}",
-        )  # fmt: skip
+        )
         warnings += variable_warnings(session, file, (name,), raw)
         plan = plan_settings(
             ("env", "set", file.profile, name), f"set {name} of {file.profile}", [(file.profile, step)]
@@ -163,9 +181,11 @@ def _overruled(
     for entry in entries:
         if entry.name == name and not entry.commented and entry is not counts:
             yield Problem(
-                "duplicate", f"{name} stands in line {entry.line} of {file.path} too, where it does not count", name,
+                "duplicate",
+                f"{name} stands in line {entry.line} of {file.path} too, where it does not count",
+                name,
                 f"to have it once, take it out first: `hermes-profiles env unset {file.profile} {name}`",
-            )  # fmt: skip
+            )
 
 
 @examples(
@@ -208,8 +228,9 @@ def unset_variables(
     run(("env", "unset"), session, body)
 
 
-app = typer.Typer(help="List, set or take out variables of a profile's .env; values are never shown.",
-                  rich_markup_mode=None)  # fmt: skip
+app = typer.Typer(
+    help="List, set or take out variables of a profile's .env; values are never shown.", rich_markup_mode=None
+)
 app.command("list", epilog=epilog(list_variables))(list_variables)
 app.command("set", epilog=epilog(set_variable))(set_variable)
 app.command("unset", epilog=epilog(unset_variables))(unset_variables)

@@ -63,9 +63,10 @@ def _explain(session: Session, thing: str, profile: str | None) -> Answer:
         rows.append({"file": thing, "line": None, "name": thing} | {key: general[key] for key in ("verdict", "reason")})
     if not rows and general is None:
         raise NotFound(
-            f"{thing!r} is no channel, no variable or path of {name}, and no file of it", target=thing,
+            f"{thing!r} is no channel, no variable or path of {name}, and no file of it",
+            target=thing,
             hint="list what is known with `hermes-profiles catalog`",
-        )  # fmt: skip
+        )
     data = {"thing": thing, "profile": name, "in_general": general, "places": rows}
     return Answer(Result(("explain",), data, warnings=[]), lambda: _explain_text(data))
 
@@ -199,9 +200,12 @@ def _of_config_path(thing: str, catalog: Catalog) -> dict[str, Any] | None:
 
 # What a clone does, in the words of its report.
 _WORDS = {
-    "keep": "kept", "remove": "left behind", "assign": "the clone gets its own", "mask": "kept out",
+    "keep": "kept",
+    "remove": "left behind",
+    "assign": "the clone gets its own",
+    "mask": "kept out",
     "redact": "taken out of the text",
-}  # fmt: skip
+}
 
 
 def _explain_text(data: dict[str, Any]) -> Iterator[str]:

@@ -54,10 +54,14 @@ def _list(session: FleetSession, *, names_only: bool) -> Answer:
         *(problem for profile in profiles for problem in profile.problems),
     ]
     if active not in found and found:
-        warnings.append(Problem(
-            "sticky-gone", f"the sticky default {active!r} does not exist", str(session.layout.active_profile),
-            "choose one that does with `hermes-profiles use NAME`",
-        ))  # fmt: skip
+        warnings.append(
+            Problem(
+                "sticky-gone",
+                f"the sticky default {active!r} does not exist",
+                str(session.layout.active_profile),
+                "choose one that does with `hermes-profiles use NAME`",
+            )
+        )
     teams = _teams_of(profiles)
     rows = [profile_row(profile, gateways[profile.name], teams) for profile in profiles]
     return Answer(Result(("list",), {"profiles": rows}, warnings=warnings), lambda: _table(rows, session))
@@ -181,9 +185,13 @@ def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
             if not entry.commented:
                 fact = session.catalog.lookup(entry.name)
                 yield {
-                    "name": entry.name, "file": file, "line": entry.line, "set": any(entry.values),
-                    "channel": fact.channel if fact else None, "class": str(fact.key_class) if fact else None,
-                }  # fmt: skip
+                    "name": entry.name,
+                    "file": file,
+                    "line": entry.line,
+                    "set": any(entry.values),
+                    "channel": fact.channel if fact else None,
+                    "class": str(fact.key_class) if fact else None,
+                }
 
 
 def _show_text(row: dict[str, Any]) -> Iterator[str]:

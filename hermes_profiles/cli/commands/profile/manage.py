@@ -38,9 +38,13 @@ Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
 
 def answer(
-    command: str, plan: ChangePlan | None, data: dict[str, Any], warnings: list[Problem], line: str,
+    command: str,
+    plan: ChangePlan | None,
+    data: dict[str, Any],
+    warnings: list[Problem],
+    line: str,
     errors: Sequence[Problem] = (),
-) -> Answer:  # fmt: skip
+) -> Answer:
     """Return the answer of a command that changed something, or would have: `line` says what, in one sentence;
     `errors`: what did not follow the change, which stands."""
 
@@ -108,9 +112,11 @@ def rename(
         going = Renaming(session, source, target, source_home)
         plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
         data: dict[str, Any] = {
-            "profile": target, "before": source, "path": str(session.layout.home(target)),
+            "profile": target,
+            "before": source,
+            "path": str(session.layout.home(target)),
             "followers": [name for name, _ in followers(session.layout, source, target)],
-        }  # fmt: skip
+        }
         warnings += script_warnings(session, source)
         if no_alias is not None:
             warnings.append(no_alias_warning(no_alias, target))
@@ -131,10 +137,14 @@ def rename(
 def script_warnings(session: Session, name: str) -> list[Problem]:
     """Return a warning for each script of the user's own that would start a profile that is not there any more."""
     return [
-        Problem("script-left", f"{path} starts {name} and is left alone: it is not in the form of an alias", name,
-            f"look at it with `cat {path}`")
+        Problem(
+            "script-left",
+            f"{path} starts {name} and is left alone: it is not in the form of an alias",
+            name,
+            f"look at it with `cat {path}`",
+        )
         for path in foreign_scripts(session.layout, name)
-    ]  # fmt: skip
+    ]
 
 
 @examples(
@@ -156,16 +166,20 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         going = Going(session, "delete", name)
         if not dry_run:
             require_yes(
-                f"move the profile {name} ({target}) to the trash", name, yes=yes,
+                f"move the profile {name} ({target}) to the trash",
+                name,
+                yes=yes,
                 hint=f"say `hermes-profiles delete {name} --yes`",
-            )  # fmt: skip
+            )
         now = utc_now()
         trash_id = lifecycle.later_than(trash_entries(session.layout), Journal(session.layout.state).fresh_id(now))
         plan = lifecycle.plan_delete(session.layout, name, trash_id=trash_id, deleted_at=iso(now))
         data: dict[str, Any] = {
-            "profile": name, "path": str(target), "trash_id": f"{trash_id}-{name}",
+            "profile": name,
+            "path": str(target),
+            "trash_id": f"{trash_id}-{name}",
             "team": team.name if team is not None else None,
-        }  # fmt: skip
+        }
         sticky = active_profile(session.layout) == name
         warnings += script_warnings(session, name)
         if sticky:
@@ -223,16 +237,18 @@ def restore(
     run(("restore",), session, body)
 
 
-def _restore_files(
-    session: Session, entry: TrashEntry, name: str, warnings: list[Problem], *, dry_run: bool
-) -> Answer:  # fmt: skip
+def _restore_files(session: Session, entry: TrashEntry, name: str, warnings: list[Problem], *, dry_run: bool) -> Answer:
     target = check_existing_name(name)
     plan = lifecycle.plan_restore_files(session.layout, entry, target)
     home = session.layout.home(target)
     paths = [str(step.target.relative_to(home)) for step in plan.steps if isinstance(step, MoveTree)]
     data: dict[str, Any] = {
-        "profile": target, "path": str(home), "trash_id": entry.id, "kind": entry.kind, "restored": paths,
-    }  # fmt: skip
+        "profile": target,
+        "path": str(home),
+        "trash_id": entry.id,
+        "kind": entry.kind,
+        "restored": paths,
+    }
     carry_out(session, plan, data, dry_run=dry_run)
     return answer("restore", plan, data, warnings, f"back in {home}: {', '.join(paths)}")
 
@@ -281,10 +297,14 @@ def alias(
         if plan is not None:
             carry_out(session, plan, data, dry_run=dry_run)
         if not remove and str(layout.alias_folder) not in session.environment.get("PATH", "").split(":"):
-            warnings.append(Problem(
-                "not-on-path", f"{layout.alias_folder} is not on PATH", str(layout.alias_folder),
-                'add it with `export PATH="$HOME/.local/bin:$PATH"` in your shell\'s start file',
-            ))  # fmt: skip
+            warnings.append(
+                Problem(
+                    "not-on-path",
+                    f"{layout.alias_folder} is not on PATH",
+                    str(layout.alias_folder),
+                    'add it with `export PATH="$HOME/.local/bin:$PATH"` in your shell\'s start file',
+                )
+            )
         return answer("alias", plan, data, warnings, line)
 
     run(("alias",), session, body)
@@ -337,11 +357,15 @@ def _changes(session: Session) -> Answer:
     entries, problems = Journal(session.layout.state).read()
     rows = [
         {
-            "id": entry.id, "summary": entry.summary, "command": list(entry.command), "started": entry.started,
-            "status": str(entry.status), "undo_of": entry.undo_of,
+            "id": entry.id,
+            "summary": entry.summary,
+            "command": list(entry.command),
+            "started": entry.started,
+            "status": str(entry.status),
+            "undo_of": entry.undo_of,
         }
         for entry in entries
-    ]  # fmt: skip
+    ]
     cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in entries]
 
     def text() -> list[str]:

@@ -43,9 +43,11 @@ def own_program(environment: Mapping[str, str]) -> str:
         if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     raise NotFound(
-        f"the command {PROGRAM} is found neither beside {sys.executable} nor on PATH", target=PROGRAM,
-        code="no-program", hint="install it with `pipx install hermes-profiles`, then call it by its name",
-    )  # fmt: skip
+        f"the command {PROGRAM} is found neither beside {sys.executable} nor on PATH",
+        target=PROGRAM,
+        code="no-program",
+        hint="install it with `pipx install hermes-profiles`, then call it by its name",
+    )
 
 
 def _chosen_shells(session: Session, names: list[str], *, setup: bool) -> tuple[str, ...]:
@@ -53,17 +55,20 @@ def _chosen_shells(session: Session, names: list[str], *, setup: bool) -> tuple[
     for name in names:
         if name not in SHELLS:
             raise UsageProblem(
-                f"{name!r} is no shell that is known here", target=name, code="bad-shell",
+                f"{name!r} is no shell that is known here",
+                target=name,
+                code="bad-shell",
                 hint=f"say one of {', '.join(SHELLS)}, or put the folder on PATH yourself",
-            )  # fmt: skip
+            )
     if names:
         return tuple(names)
     chosen = own_shells(session.layout, session.environment) if setup else ()
     if setup and not chosen:
         raise UsageProblem(
-            "which shell is yours cannot be seen: SHELL names none that is known here", code="no-shell",
+            "which shell is yours cannot be seen: SHELL names none that is known here",
+            code="no-shell",
             hint="name it: `hermes-profiles shim install --shell bash`",
-        )  # fmt: skip
+        )
     return chosen
 
 
@@ -97,14 +102,21 @@ def install(
         change = plan_install(layout, environment, program=program, hermes=hermes, shells=shells)
         shim = find_shim(layout, environment)
         if hermes is None:
-            warnings.append(Problem(
-                "no-hermes", "no hermes is on PATH yet; the shim looks for it each time it runs", "hermes",
-                "install it with `pip install hermes-agent`",
-            ))  # fmt: skip
+            warnings.append(
+                Problem(
+                    "no-hermes",
+                    "no hermes is on PATH yet; the shim looks for it each time it runs",
+                    "hermes",
+                    "install it with `pip install hermes-agent`",
+                )
+            )
         data: dict[str, Any] = {
-            "path": str(shim.path), "program": program, "hermes": hermes, "lines": _lines(layout, shim),
+            "path": str(shim.path),
+            "program": program,
+            "hermes": hermes,
+            "lines": _lines(layout, shim),
             **_carried_out(session, change, dry_run=dry_run),
-        }  # fmt: skip
+        }
         text = _install_text(session, change, data, shim)
         return Answer(Result(("shim", "install"), data, warnings=warnings), lambda: text)
 
@@ -210,7 +222,10 @@ def _facts(session: Session, shim: Shim) -> dict[str, Any]:
     program = shim.recorded.program if shim.recorded is not None else None
     is_first, runs = _is_first(shim, environment), program is not None and os.access(program, os.X_OK)
     return {
-        "installed": shim.installed, "path": str(shim.path), "current": shim.is_current, "first_on_path": first,
+        "installed": shim.installed,
+        "path": str(shim.path),
+        "current": shim.is_current,
+        "first_on_path": first,
         "in_effect": shim.installed and is_first and runs and environment.get(BYPASS) != "off",
         "shadowed_by": first if not is_first and _on_path(shim, environment) else None,
         "hermes": {"path": hermes, "version": ".".join(map(str, numbers)) if numbers else None},
@@ -219,7 +234,7 @@ def _facts(session: Session, shim: Shim) -> dict[str, Any]:
             {"shell": file.shell, "path": str(file.path), "state": file.state}
             for file in found_start_files(session.layout, shim, environment)
         ],
-    }  # fmt: skip
+    }
 
 
 def _on_path(shim: Shim, environment: Mapping[str, str]) -> bool:
@@ -233,18 +248,22 @@ def _faults(session: Session, shim: Shim, data: Mapping[str, Any]) -> Iterator[P
         yield Problem("bypassed", f"{BYPASS}=off hands everything to Hermes itself", BYPASS, f"`unset {BYPASS}`")
     if data["shadowed_by"] is not None:
         yield Problem(
-            "shadowed", f"{data['shadowed_by']} stands before it on PATH", data["shadowed_by"],
+            "shadowed",
+            f"{data['shadowed_by']} stands before it on PATH",
+            data["shadowed_by"],
             "put the line of the shim at the very end of your shell's start file, then open a new shell",
-        )  # fmt: skip
+        )
     elif not _on_path(shim, session.environment):
         written = any(file["state"] == "written" for file in data["start_files"])
         how = (
             f"put this at the end of your shell's start file: {line}" if line else "see `hermes-profiles shim install`"
         )
         yield Problem(
-            "not-on-path", f"{shim.path.parent} is not on PATH", str(shim.path.parent),
+            "not-on-path",
+            f"{shim.path.parent} is not on PATH",
+            str(shim.path.parent),
             "open a new shell: the line stands in a start file" if written else how,
-        )  # fmt: skip
+        )
     if not data["program"]["runs"]:
         yield Problem("no-program", f"{data['program']['path']}, which it runs, is gone", PROGRAM, again)
     if not shim.is_current:
@@ -252,9 +271,11 @@ def _faults(session: Session, shim: Shim, data: Mapping[str, Any]) -> Iterator[P
     for file in data["start_files"]:
         if file["state"] in ("edited", "emptied"):
             yield Problem(
-                "edited-block", f"the lines between its marks in {file['path']} were changed", file["path"],
+                "edited-block",
+                f"the lines between its marks in {file['path']} were changed",
+                file["path"],
                 f"look at them with `grep -n -A 2 '>>> {PROGRAM} shim' {shlex.quote(file['path'])}`",
-            )  # fmt: skip
+            )
     if data["hermes"]["path"] is None:
         yield Problem("no-hermes", "no other hermes is on PATH", "hermes", "install it: `pip install hermes-agent`")
 

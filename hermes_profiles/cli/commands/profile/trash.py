@@ -19,9 +19,14 @@ from hermes_profiles.operations.context import Answer, Session, require_yes, run
 
 def _row(entry: TrashEntry) -> dict[str, Any]:
     return {
-        "id": entry.id, "kind": entry.kind, "profile": entry.name, "deleted_at": entry.deleted_at,
-        "path": str(entry.home), "files": list(entry.paths), "reason": entry.reason,
-    }  # fmt: skip
+        "id": entry.id,
+        "kind": entry.kind,
+        "profile": entry.name,
+        "deleted_at": entry.deleted_at,
+        "path": str(entry.home),
+        "files": list(entry.paths),
+        "reason": entry.reason,
+    }
 
 
 def _count(entries: Sequence[TrashEntry]) -> str:

@@ -44,9 +44,11 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     _check_words(team, words)
     if words.allow is not None and team.channel not in catalog.channels_of(callers_name(team.channel)):
         raise UsageProblem(
-            f"nobody is let in by a list on {team.channel}", target="--allow", code="bad-allow",
+            f"nobody is let in by a list on {team.channel}",
+            target="--allow",
+            code="bad-allow",
             hint=f"leave --allow out; see what {team.channel} knows with `hermes-profiles catalog {team.channel}`",
-        )  # fmt: skip
+        )
     if words.none:
         return None
     if team.channel == WEIXIN:
@@ -66,14 +68,16 @@ def _check_words(team: Team, words: AccountWords) -> None:
     given = [option for option, value in of_weixin.items() if value is not None]
     if given and team.channel != WEIXIN:
         raise UsageProblem(
-            f"{given[0]} is for weixin; the team {team.name} is on {team.channel}", target=given[0],
+            f"{given[0]} is for weixin; the team {team.name} is on {team.channel}",
+            target=given[0],
             hint="leave it out: the variables of the account are asked for, or read from standard input",
-        )  # fmt: skip
+        )
     if given and (words.none or words.id is None):
         raise UsageProblem(
             f"{given[0]} and --no-account exclude each other" if words.none else f"{given[0]} without --account-id",
-            target=given[0], hint="say `--account-id ID`, and give the token at the prompt or through standard input",
-        )  # fmt: skip
+            target=given[0],
+            hint="say `--account-id ID`, and give the token at the prompt or through standard input",
+        )
     if words.base_url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", words.base_url):
         raise UsageProblem(
             "--base-url is no address", target="--base-url", hint="it begins with https://, as WeChat gave it"
@@ -141,9 +145,11 @@ def _piped(team: Team, who: str, catalog: Catalog) -> dict[str, str]:
     for name in values:
         if team.channel not in catalog.channels_of(name):
             raise UsageProblem(
-                f"{name} is no variable of {team.channel}", target=name, code="bad-account",
+                f"{name} is no variable of {team.channel}",
+                target=name,
+                code="bad-account",
                 hint=f"see those there are with `hermes-profiles catalog {team.channel}`",
-            )  # fmt: skip
+            )
     return values
 
 
@@ -156,9 +162,11 @@ def _check_complete(channel: Channel, values: Mapping[str, str]) -> None:
     missing = next(_missing(channel, values), ())
     if missing:
         raise UsageProblem(
-            f"an account of {channel.name} needs {' and '.join(missing)} too", target=missing[0], code="bad-account",
+            f"an account of {channel.name} needs {' and '.join(missing)} too",
+            target=missing[0],
+            code="bad-account",
             hint=f"see what it takes with `hermes-profiles catalog {channel.name}`",
-        )  # fmt: skip
+        )
 
 
 def _missing(channel: Channel, values: Mapping[str, str]) -> Iterator[tuple[str, ...]]:

@@ -130,9 +130,10 @@ def _given(
         return _changed(session, teams, team, name, account, words, warnings, dry_run=dry_run)
     if account is None and words.allow is not None:
         raise UsageProblem(
-            "--allow is for an account, and none was given", target="--allow",
+            "--allow is for an account, and none was given",
+            target="--allow",
             hint="give the account too, or say it later, when there is one",
-        )  # fmt: skip
+        )
     new = [NewMember(check_new_name(name), account, description)]
     return made(session, team, new, ("team", "add"), warnings, define=False, dry_run=dry_run)
 
@@ -144,9 +145,11 @@ def _team(teams: Teams, name: str | None) -> Team:
         return next(iter(teams.by_name.values()))
     known = ", ".join(teams.by_name)
     raise UsageProblem(
-        "the team is not named", target="--team", code="no-team",
+        "the team is not named",
+        target="--team",
+        code="no-team",
         hint=f"say `--team` with one of {known}" if known else "make one with `hermes-profiles team create NAME`",
-    )  # fmt: skip
+    )
 
 
 def _check_place(teams: Teams, team: Team, name: str) -> None:
@@ -154,19 +157,25 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
     led, of = teams.led_by(name), teams.memberships.get(name)
     if led:
         raise Refused(
-            f"{name} leads the team {led[0].name}, so it is a member of none", target=name, code="leads-a-team",
+            f"{name} leads the team {led[0].name}, so it is a member of none",
+            target=name,
+            code="leads-a-team",
             hint=f"make a profile of its own for the account: `hermes-profiles team add NAME --team {team.name}`",
-        )  # fmt: skip
+        )
     if of is not None and of.team != team.name:
         raise Refused(
-            f"{name} is a member of the team {of.team}", target=name, code="other-team",
+            f"{name} is a member of the team {of.team}",
+            target=name,
+            code="other-team",
             hint=f"take it out there first: `hermes-profiles team remove {name} --keep-profile`",
-        )  # fmt: skip
+        )
     if name == DEFAULT:
         raise Refused(
-            "the default profile is no member of a team: the other profiles live in its home", target=name,
-            code="default", hint=f"let it lead one: `hermes-profiles team create NAME --lead {DEFAULT}`",
-        )  # fmt: skip
+            "the default profile is no member of a team: the other profiles live in its home",
+            target=name,
+            code="default",
+            hint=f"let it lead one: `hermes-profiles team create NAME --lead {DEFAULT}`",
+        )
 
 
 class _Work(NamedTuple):
@@ -180,9 +189,16 @@ class _Work(NamedTuple):
 
 
 def _changed(
-    session: Session, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords,
-    warnings: list[Problem], *, dry_run: bool,
-) -> Answer:  # fmt: skip
+    session: Session,
+    teams: Teams,
+    team: Team,
+    name: str,
+    account: Account | None,
+    words: AccountWords,
+    warnings: list[Problem],
+    *,
+    dry_run: bool,
+) -> Answer:
     """Give a profile that is there an account or other people to talk to, and take it into the team if it is not."""
     layout, world = session.layout, world_of(session, team.lead)
 
@@ -199,9 +215,10 @@ def _changed(
     server = DEFAULT if is_served(session) else name
     restart = command_at(f"hermes-gateways restart {server}", session.home_option)
     data: dict[str, Any] = {
-        "team": team_row(team._replace(members=tuple(sorted({*team.members, name})))), "members": [row],
+        "team": team_row(team._replace(members=tuple(sorted({*team.members, name})))),
+        "members": [row],
         "next_steps": [f"a gateway that runs takes it up after: {restart}"] if work.plan else [],
-    }  # fmt: skip
+    }
     if not row["account"]:
         data["next_steps"] += next_steps(
             team, [{"profile": name, "account": None, "login_again": ()}], session.home_option
@@ -230,12 +247,14 @@ def _work(world: World, teams: Teams, team: Team, name: str, account: Account | 
 def _row(session: Session, name: str, work: _Work, held: str) -> dict[str, Any]:
     bound = work.bound
     return {
-        "profile": name, "path": str(session.layout.home(name)),
+        "profile": name,
+        "path": str(session.layout.home(name)),
         "account": (shortened(bound.account) if bound is not None else "") or held or None,
         "replaced": shortened(bound.replaced) or None if bound is not None else None,
         "own": list(bound.variables) if bound is not None else [],
-        "changes": [change_row(change) for change in work.changes], "to_trash": list(work.to_trash),
-    }  # fmt: skip
+        "changes": [change_row(change) for change in work.changes],
+        "to_trash": list(work.to_trash),
+    }
 
 
 def _lines(data: Mapping[str, Any], team: Team, work: _Work, *, joins: bool) -> Iterator[str]:

@@ -78,9 +78,11 @@ def _listed(members: str | None) -> list[str]:
     names = [name.strip() for name in (members or "").split(",")]
     if members is not None and not all(names):
         raise UsageProblem(
-            "a name is missing between two commas", target="--members", code="bad-name",
+            "a name is missing between two commas",
+            target="--members",
+            code="bad-name",
             hint="say `--members ann,bob`, without blanks",
-        )  # fmt: skip
+        )
     return names if members is not None else []
 
 
@@ -107,18 +109,26 @@ def show(team: TeamName, home: Home = None, json: Json = False) -> None:
         rows = []
         for member in found.members:
             about = read_sections(session.layout.home(member) / META, ("description",))
-            rows.append({
-                "profile": member, "account": _account_of(session, member, found.channel, session.catalog),
-                "own": list(teams.memberships[member].own), "carried": list(teams.memberships[member].env),
-                "description": str(about.get("description") or "").strip(),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "profile": member,
+                    "account": _account_of(session, member, found.channel, session.catalog),
+                    "own": list(teams.memberships[member].own),
+                    "carried": list(teams.memberships[member].env),
+                    "description": str(about.get("description") or "").strip(),
+                }
+            )
         data = {"team": team_row(found), "members": rows}
         warnings = list(session.problems)
         if not found.lead:
-            warnings.append(Problem(
-                "no-lead", f"no profile leads the team {found.name} any more", found.name,
-                "bring its lead back with `hermes-profiles restore`, or look at `hermes-profiles trash list`",
-            ))  # fmt: skip
+            warnings.append(
+                Problem(
+                    "no-lead",
+                    f"no profile leads the team {found.name} any more",
+                    found.name,
+                    "bring its lead back with `hermes-profiles restore`, or look at `hermes-profiles trash list`",
+                )
+            )
         return Answer(Result(("team", "show"), data, warnings), lambda: show_lines(data))
 
     run(("team", "show"), session, body)

@@ -103,9 +103,11 @@ def bring_in(
         kinds = ("openclaw", "hermes", "csv", "json")
         if kind not in kinds:
             raise UsageProblem(
-                f"{kind!r} is nothing to bring accounts in from", target=kind, code="no-such-kind",
+                f"{kind!r} is nothing to bring accounts in from",
+                target=kind,
+                code="no-such-kind",
                 hint=f"say one of {', '.join(kinds)}: `hermes-profiles team import openclaw ~/.openclaw`",
-            )  # fmt: skip
+            )
         shares = check_shares(share) if share is not None else None
         leads = check_existing_name(lead) if lead is not None else None
         wish = TeamWish(team or WEIXIN, leads, normalize(channel) if channel is not None else None, shares)
@@ -140,9 +142,11 @@ def _import(session: Session, words: _Words, *, chosen: bool) -> Answer:
     team = team_for(layout, words.team)
     if words.kind in ("openclaw", "hermes") and team.channel != WEIXIN:
         raise Refused(
-            f"the team {team.name} is on {team.channel}, these accounts are on {WEIXIN}", target=team.name,
-            code="other-channel", hint="bring them into another team with `--team NAME`",
-        )  # fmt: skip
+            f"the team {team.name} is on {team.channel}, these accounts are on {WEIXIN}",
+            target=team.name,
+            code="other-channel",
+            hint="bring them into another team with `--team NAME`",
+        )
     catalog = catalog_for(layout, session.environment, homes=(require(layout, team.lead),) if team.lead else ())
     found = plan_import(layout, catalog, team, _reading(session, words, team, catalog), words.accounts)
     world = World(layout, session.environment, catalog, lambda: 0, lambda: os.urandom(32).hex())
@@ -154,9 +158,12 @@ def _import(session: Session, words: _Words, *, chosen: bool) -> Answer:
     if found.bad:
         return Answer(Result(COMMAND, data, warnings, errors_of(found), exit_code_of(found)))
     carry_out(
-        session, plan, data, dry_run=words.dry_run,
+        session,
+        plan,
+        data,
+        dry_run=words.dry_run,
         check=lambda: check_accounts(layout, catalog, team, [each.account for _, each in found.new]),
-    )  # fmt: skip
+    )
     return Answer(Result(COMMAND, data, warnings), lambda: import_lines(data))
 
 
@@ -183,9 +190,13 @@ def _with_moves(session: Session, plan: ChangePlan, profile: str, moved: list[Ca
     now = utc_now()
     trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
     steps = steps_to_trash_files(
-        layout, profile, files_of(layout, profile, iter(moved)), trash_id=trash_id, deleted_at=now,
+        layout,
+        profile,
+        files_of(layout, profile, iter(moved)),
+        trash_id=trash_id,
+        deleted_at=now,
         reason="accounts that members of a team have now",
-    )  # fmt: skip
+    )
     profiles = tuple(dict.fromkeys((*plan.profiles, profile)))
     return ChangePlan(plan.command, plan.summary, (*plan.steps, *steps), plan.commit, profiles)
 

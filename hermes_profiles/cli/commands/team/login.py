@@ -55,16 +55,18 @@ def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) 
     extra = next((option for option, value in given.items() if value is not None), "--no-account" if words.none else "")
     if extra:
         raise UsageProblem(
-            f"--login and {extra} exclude each other", target=extra,
+            f"--login and {extra} exclude each other",
+            target=extra,
             hint=f"the login brings all there is to an account: `hermes-profiles team add {member} --login`",
-        )  # fmt: skip
+        )
     if not dry_run and not output.is_interactive():
         raise Refused(
-            f"the login of {member} needs a terminal: somebody scans a code, or answers", target=member,
+            f"the login of {member} needs a terminal: somebody scans a code, or answers",
+            target=member,
             code="no-terminal",
             hint=f"run `hermes-profiles team add {member} --team {team.name} --login` in one; an account that is there "
             f"already comes in with `hermes-profiles team add {member} --team {team.name} --account-id ID < FILE`",
-        )  # fmt: skip
+        )
 
 
 @contextmanager
@@ -83,9 +85,14 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
         output.note(f"Hermes' own set-up of {team.channel} for {member}; Ctrl-C ends it, and {member} stays as it is")
         like = member if member in profiles else team.lead
         code, pressed = run_setup(
-            session.layout, session.environment, channel=team.channel, like=like, member=member, place=place,
+            session.layout,
+            session.environment,
+            channel=team.channel,
+            like=like,
+            member=member,
+            place=place,
             catalog=catalog,
-        )  # fmt: skip
+        )
         login = read_login(place, team.channel, catalog)
         warnings += _meanwhile(changed(before, picture(session.layout, profiles)))
         account = work.account_of(login, code, pressed=pressed)
@@ -117,10 +124,11 @@ class _Work:
         where = self._put_away(login, self._keeper(""), "a login that did not come to its end")
         if where:
             yield Problem(
-                "left-over", f"a login of {self._member} that did not come to its end is in the trash now: {where}",
-                self._member, f"see what is there with `hermes-profiles trash list`; `hermes-profiles restore {where}` "
-                "takes it back",
-            )  # fmt: skip
+                "left-over",
+                f"a login of {self._member} that did not come to its end is in the trash now: {where}",
+                self._member,
+                f"see what is there with `hermes-profiles trash list`; `hermes-profiles restore {where}` takes it back",
+            )
 
     def account_of(self, login: Login, code: int, *, pressed: bool) -> Account:
         """Return the account of a login that came to its end."""
@@ -138,9 +146,10 @@ class _Work:
         kept = f"; what was scanned is in the trash: {where}" if where else ""
         raise Failed(
             f"the set-up of {self._team.channel} ended without a login ({how}), {member} is as it was{kept}",
-            target=member, code="no-login",
+            target=member,
+            code="no-login",
             hint=f"try again: `hermes-profiles team add {member} --team {self._team.name} --login`",
-        )  # fmt: skip
+        )
 
     def agreed(self, login: Login, account: Account, verdict: Judgement) -> str:
         """Return the profile that gets the account: where it is not plain, whoever the person at the terminal says."""
@@ -219,9 +228,14 @@ def _whose(kind: Kind, holder: Holder, new: str, channel: str) -> str:
 def would_log_in(session: Session, team: Team, member: str, warnings: list[Problem]) -> Answer:
     """Return what a login would do: nobody can say beforehand whose account it brings."""
     row: dict[str, Any] = {
-        "profile": member, "path": str(session.layout.home(member)), "account": None, "replaced": None, "own": [],
-        "changes": [], "to_trash": [],
-    }  # fmt: skip
+        "profile": member,
+        "path": str(session.layout.home(member)),
+        "account": None,
+        "replaced": None,
+        "own": [],
+        "changes": [],
+        "to_trash": [],
+    }
     data = {"team": team_row(team), "members": [row], "next_steps": [], "changed": False, "dry_run": True}
     lines = (
         f"Hermes' own set-up of {team.channel} would run for {member}, in a home of its own; the account it brings "
@@ -234,9 +248,11 @@ def would_log_in(session: Session, team: Team, member: str, warnings: list[Probl
 def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:
     for profile, path in found:
         yield Problem(
-            "changed-meanwhile", f"{path} of {profile} changed while the set-up ran, by another program", profile,
+            "changed-meanwhile",
+            f"{path} of {profile} changed while the set-up ran, by another program",
+            profile,
             f"see whether it is well: `hermes-profiles doctor {profile}`",
-        )  # fmt: skip
+        )
 
 
 def _policy_warnings(session: Session, member: str, account: Account, login: Login) -> Iterator[Problem]:
@@ -247,9 +263,12 @@ def _policy_warnings(session: Session, member: str, account: Account, login: Log
         yield Problem("open-policy", f"everybody who writes to {member} is answered, at your expense", member, hint)
     if policy == "pairing" and _is_multiplexed(session):
         yield Problem(
-            "no-pairing", f"whoever writes to {member} gets a code that nobody can approve: Hermes 0.19.0 looks for it "
-            "elsewhere while one gateway serves all", member, hint,
-        )  # fmt: skip
+            "no-pairing",
+            f"whoever writes to {member} gets a code that nobody can approve: Hermes 0.19.0 looks for it "
+            "elsewhere while one gateway serves all",
+            member,
+            hint,
+        )
     if login.other:
         yield Problem(
             "left-out",

@@ -70,9 +70,12 @@ def _chosen(
     named = check_team_name(team) if team is not None else None
     if everyone and (given or named is None):
         raise UsageProblem(
-            "--all needs --team NAME, and no members beside it" if named is None else "--all and members exclude "
-            "each other", target="--all", hint="say `hermes-profiles team remove --team NAME --all`",
-        )  # fmt: skip
+            "--all needs --team NAME, and no members beside it"
+            if named is None
+            else "--all and members exclude each other",
+            target="--all",
+            hint="say `hermes-profiles team remove --team NAME --all`",
+        )
     if not everyone and not given:
         raise UsageProblem(
             "no member was named", target="MEMBER", hint="see who is in which team with `hermes-profiles team list`"
@@ -88,9 +91,15 @@ def _chosen(
 
 
 def _trash(
-    session: FleetSession, team: Team, names: tuple[str, ...], warnings: list[Problem], *, dissolve: bool, yes: bool,
+    session: FleetSession,
+    team: Team,
+    names: tuple[str, ...],
+    warnings: list[Problem],
+    *,
+    dissolve: bool,
+    yes: bool,
     dry_run: bool,
-) -> Answer:  # fmt: skip
+) -> Answer:
     layout = session.layout
     for name in names:  # a member may lead a team of its own
         check_may_go(layout, name)
@@ -99,9 +108,11 @@ def _trash(
         who = f"the profile {names[0]} ({layout.home(names[0])})" if len(names) == 1 else f"{len(names)} profiles"
         words = " ".join(("--team", team.name, "--all") if dissolve else names)
         require_yes(
-            f"move {who} to the trash", names[0] if len(names) == 1 else team.name, yes=yes or not names,
+            f"move {who} to the trash",
+            names[0] if len(names) == 1 else team.name,
+            yes=yes or not names,
             hint=f"say `hermes-profiles team remove {words} --yes`",
-        )  # fmt: skip
+        )
     now = utc_now()
     trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
     found = plan_to_trash(layout, team, names, dissolve=dissolve, trash_id=trash_id, deleted_at=iso(now))
@@ -120,9 +131,14 @@ def _trash(
 
 
 def _keep(
-    session: FleetSession, team: Team, names: tuple[str, ...], warnings: list[Problem], *, dissolve: bool,
+    session: FleetSession,
+    team: Team,
+    names: tuple[str, ...],
+    warnings: list[Problem],
+    *,
+    dissolve: bool,
     dry_run: bool,
-) -> Answer:  # fmt: skip
+) -> Answer:
     found = plan_going_alone(session.layout, team, names, session.catalog, dissolve=dissolve)
     data = _data(team, found, dissolve=dissolve, kept=True)
     carry_out(session, found.plan, data, dry_run=dry_run)

@@ -109,9 +109,11 @@ def undo_switch(session: FleetSession, entry: Entry, *, dry_run: bool) -> Answer
     config = session.layout.home(DEFAULT) / "config.yaml"
     if not any(isinstance(step, ReplaceFile) and step.path == config for step in plan.steps):
         raise Refused(
-            f"{entry.id} took further profiles in and did not switch the run mode", target=entry.id, code="partial",
+            f"{entry.id} took further profiles in and did not switch the run mode",
+            target=entry.id,
+            code="partial",
             hint="have all as it was with `hermes-profiles team run-mode processes`",
-        )  # fmt: skip
+        )
     mode = led_to(Journal(session.layout.state), entry)
     command = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
     try:
@@ -124,9 +126,15 @@ class RunMode:
     """One run of the command. `write`: makes the change of files, and returns its id."""
 
     def __init__(
-        self, session: FleetSession, timeout: float = SETTLE, *, yes: bool = False, install: bool = False,
-        dry_run: bool = False, write: Callable[[ChangePlan], str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        session: FleetSession,
+        timeout: float = SETTLE,
+        *,
+        yes: bool = False,
+        install: bool = False,
+        dry_run: bool = False,
+        write: Callable[[ChangePlan], str] | None = None,
+    ) -> None:
         self._session = session
         self._timeout = timeout
         self._yes = yes
@@ -146,11 +154,14 @@ class RunMode:
         mode, unfinished = self._mode(), records.is_unfinished(session.layout)
         rows = [
             {
-                "profile": name, "team": team.name if (team := teams.of(name)) is not None else None,
-                "served_by": served_by(gateways[name]), "state": str(gateways[name].state), "pid": gateways[name].pid,
+                "profile": name,
+                "team": team.name if (team := teams.of(name)) is not None else None,
+                "served_by": served_by(gateways[name]),
+                "state": str(gateways[name].state),
+                "pid": gateways[name].pid,
             }
             for name in session.existing
-        ]  # fmt: skip
+        ]
         data = {"mode": mode, "unfinished": unfinished, "profiles": rows}
         problems = [self._unfinished_problem()] if unfinished else []
         result = Result(COMMAND, data, list(dict.fromkeys(session.manager_problems)), problems)
@@ -165,11 +176,12 @@ class RunMode:
 
     def _unfinished_problem(self) -> Problem:
         return Problem(
-            "unfinished", "a switch of the run mode was interrupted: some gateways are down",
+            "unfinished",
+            "a switch of the run mode was interrupted: some gateways are down",
             str(records.path_of(self._session.layout)),
             "go on with `hermes-profiles team run-mode multiplex`, or have all as it was with "
             "`hermes-profiles team run-mode processes`",
-        )  # fmt: skip
+        )
 
     # One gateway for all
 
@@ -214,10 +226,13 @@ class RunMode:
                 path = other.service(session.world.service_name(name), name).path
                 if path.exists():
                     yield Limit(
-                        name, "another-manager", f"{name} has a service under {other.kind}, too: {path}",
-                        Weight.REFUSE, str(path),
+                        name,
+                        "another-manager",
+                        f"{name} has a service under {other.kind}, too: {path}",
+                        Weight.REFUSE,
+                        str(path),
                         f"remove it with `hermes-gateways uninstall {name} --manager {other.kind}`",
-                    )  # fmt: skip
+                    )
 
     def _check(self, limits: Sequence[Limit]) -> None:
         """Raise Refused for what stands in the way; the rest is noted."""
@@ -235,22 +250,31 @@ class RunMode:
     def _planned_there(self, there: There, gateways: dict[str, Gateway]) -> Answer:
         stopped = [name for name, each in gateways.items() if name != DEFAULT and has_own(each) and is_up(each)]
         disabled = [
-            name for name, each in gateways.items()
+            name
+            for name, each in gateways.items()
             if name != DEFAULT and each.service is not None and each.service.enabled
-        ]  # fmt: skip
+        ]
         plan = there.plan()
         data: dict[str, Any] = {
-            "mode": MULTIPLEX, "changed": True, "dry_run": True, **written(there), "stops": stopped,
-            "disables": disabled, "installs": [] if has_own(gateways[DEFAULT]) else [DEFAULT],
+            "mode": MULTIPLEX,
+            "changed": True,
+            "dry_run": True,
+            **written(there),
+            "stops": stopped,
+            "disables": disabled,
+            "installs": [] if has_own(gateways[DEFAULT]) else [DEFAULT],
             "plan": list(describe(plan)) if plan is not None else [],
-        }  # fmt: skip
+        }
         lines = [
-            *would("stop", stopped), *would("keep from starting at boot", disabled),
+            *would("stop", stopped),
+            *would("keep from starting at boot", disabled),
             *(f"{each.profile}: {each.why}" for each in there.isolations),
             *(f"{each.profile}: carry over {each.people} approved on {each.channel}" for each in there.approvals),
-            *would("install", data["installs"]), *plan_lines(plan),
-            f"start {DEFAULT} as the one gateway for all, and go back if it does not serve everybody", DRY_RUN,
-        ]  # fmt: skip
+            *would("install", data["installs"]),
+            *plan_lines(plan),
+            f"start {DEFAULT} as the one gateway for all, and go back if it does not serve everybody",
+            DRY_RUN,
+        ]
         return Answer(Result(COMMAND, data, warnings=[*self._session.problems, *self._notes]), lambda: lines)
 
     # A gateway for each
@@ -286,55 +310,71 @@ class RunMode:
         if version is not None and version >= ALWAYS:
             raise Refused(
                 f"Hermes {'.'.join(map(str, version))} serves all profiles by one gateway, and knows no other way",
-                target="hermes", code="no-such-mode", hint="see how they run with `hermes-profiles team run-mode`",
-            )  # fmt: skip
+                target="hermes",
+                code="no-such-mode",
+                hint="see how they run with `hermes-profiles team run-mode`",
+            )
         said = environment_of(session.layout.home(DEFAULT)).get(VARIABLE, "").strip().lower()
         if said in ("1", "true", "yes", "on"):
             raise Refused(
-                f"{VARIABLE} is on in default's `.env`, and wins over config.yaml", target=VARIABLE, code="overruled",
+                f"{VARIABLE} is on in default's `.env`, and wins over config.yaml",
+                target=VARIABLE,
+                code="overruled",
                 hint=f"take it out: `hermes-profiles env unset default {VARIABLE}`",
-            )  # fmt: skip
+            )
 
     def _without_service(self, gateways: dict[str, Gateway]) -> list[str]:
         """Return the profiles with channels that are served now and would be by nobody."""
         session = self._session
         facts = read_facts(session.layout, session.existing, session.catalog, session.environment)
         return [
-            name for name, each in gateways.items()
+            name
+            for name, each in gateways.items()
             if name != DEFAULT and name not in session.disabled and not has_own(each) and facts[name].held.channels
-        ]  # fmt: skip
+        ]
 
     def _unserved(self, bare: Sequence[str]) -> Iterator[Limit]:
         for name in bare if not self._install else ():
             yield Limit(
-                name, "no-service", f"{name} has no service of its own, and would be served by nobody", Weight.DECIDE,
+                name,
+                "no-service",
+                f"{name} has no service of its own, and would be served by nobody",
+                Weight.DECIDE,
                 hint="have services written and started for such profiles with `--install`, or leave them out with "
                 "`--yes`",
-            )  # fmt: skip
+            )
 
     def _planned_back(self, bare: Sequence[str]) -> Answer:
         record = records.read(self._session.layout)
         back = plan_back(self._session.layout, record, self._session.catalog)
         services = record.services if record is not None else {}
         data: dict[str, Any] = {
-            "mode": PROCESSES, "changed": True, "dry_run": True,
+            "mode": PROCESSES,
+            "changed": True,
+            "dry_run": True,
             "starts": [name for name, was in services.items() if was.up],
             "enables": [name for name, was in services.items() if was.installed and was.enabled],
             "installs": list(bare) if self._install else [],
             "plan": list(describe(back.plan)) if back.plan is not None else [],
-        }  # fmt: skip
+        }
         lines = [
-            f"stop {DEFAULT}", *plan_lines(back.plan), *would("have start at boot", data["enables"]),
-            *would("install and start", data["installs"]), *would("start", data["starts"]), DRY_RUN,
-        ]  # fmt: skip
+            f"stop {DEFAULT}",
+            *plan_lines(back.plan),
+            *would("have start at boot", data["enables"]),
+            *would("install and start", data["installs"]),
+            *would("start", data["starts"]),
+            DRY_RUN,
+        ]
         return Answer(Result(COMMAND, data, warnings=[*self._session.problems, *self._notes]), lambda: lines)
 
     def _installed(self, names: Sequence[str], manager: Any) -> list[Outcome]:
         """Write and start services for profiles without one, and return how that went."""
         fresh = FleetSession(
-            self._session.home_option, self._session.as_json, self._session.environment,
+            self._session.home_option,
+            self._session.as_json,
+            self._session.environment,
             manager_option=self._session.manager_option,
-        )  # fmt: skip
+        )
         writer = Writer(fresh, ServiceOptions())
         answer = writer.write("install", names, manager, named=True, load=True, dry_run=False)
         rows = {row["profile"]: row for row in answer.result.data["outcomes"]}
@@ -346,7 +386,7 @@ class RunMode:
         return [
             Outcome(name, OutcomeKind(row["outcome"]), row["detail"], row["pid"], tuple(row["masked_channels"]))
             for name, row in rows.items()
-        ]  # fmt: skip
+        ]
 
     # Both
 
@@ -360,9 +400,14 @@ class RunMode:
                 live.drop(outcome.profile, f"{outcome.profile}: {outcome.outcome}{detail}")
 
         switch = Switch(
-            session.world, session.require_manager(), session.existing, session.catalog, session.environment, told,
+            session.world,
+            session.require_manager(),
+            session.existing,
+            session.catalog,
+            session.environment,
+            told,
             self._timeout,
-        )  # fmt: skip
+        )
         try:
             return what(switch)
         except NotUp as error:
@@ -385,7 +430,8 @@ class RunMode:
         bad = (OutcomeKind.FAILED, OutcomeKind.REFUSED)
         errors = [
             Problem(str(each.outcome), f"{each.profile}: {each.detail or each.outcome}", each.profile, each.hint)
-            for each in outcomes if each.outcome in bad
-        ]  # fmt: skip
+            for each in outcomes
+            if each.outcome in bad
+        ]
         told = list(dict.fromkeys([*self._session.problems, *self._notes, *warnings]))
         return Answer(Result(COMMAND, data, told, errors, exit_code(outcomes)), lambda: [line])

@@ -53,7 +53,7 @@ def sync(
     """Give members what their lead shares now: settings, keys, links. Identities stay as they are. One `undo` for all.
 
     What a member has of its own in the place of a link goes to the trash.
-    """  # fmt: skip
+    """
     session = Session(home, json)
 
     def body() -> Answer:
@@ -113,8 +113,10 @@ def _check_members(chosen: Sequence[Team], asked: Sequence[Ownership]) -> None:
         if each.member not in members:
             raise NotFound(
                 f"{each.member} is no member of {' or '.join(team.name for team in chosen) or 'any team'}",
-                target=each.member, code="no-member", hint=f"there are: {', '.join(members) or 'none'}",
-            )  # fmt: skip
+                target=each.member,
+                code="no-member",
+                hint=f"there are: {', '.join(members) or 'none'}",
+            )
 
 
 def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequence[Ownership]) -> TeamSync:
@@ -132,13 +134,14 @@ def _data(chosen: Sequence[Team], found: TeamSync, *, done: str) -> dict[str, An
         "teams": [{"name": team.name, "lead": team.lead or None, "members": list(team.members)} for team in chosen],
         "members": [
             {
-                "team": each.team, "profile": each.profile,
+                "team": each.team,
+                "profile": each.profile,
                 "outcome": "failed" if each.problem else done if each.changes else "same",
                 "changes": [change_row(change) for change in each.changes],
             }
             for each in found.members
         ],
-    }  # fmt: skip
+    }
 
 
 def _is_read_at_start(member: MemberSync) -> bool:
