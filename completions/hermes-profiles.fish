@@ -220,7 +220,7 @@ function __hermes_profiles_check
         general 'all checks of general' \
         conflicts.shared-identity 'one bot or account is in several profiles' \
         conflicts.inherited-identity 'a gateway inherited a bot' \
-        conflicts.foreign-session 'a session lies in another profile\'s home' \
+        conflicts.foreign-session 'a session is in another profile\'s home' \
         conflicts.shared-login 'a login that works once is in several profiles' \
         conflicts.shared-port 'several profiles want one port' \
         conflicts.port-twice 'a profile wants one port twice' \

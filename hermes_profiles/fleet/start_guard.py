@@ -140,8 +140,8 @@ class Launch:
             home = self._world.layout.home(profile)
             return Prepared(
                 refusal=(
-                    f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it stands in "
-                    f"{home / 'gateway.json'}, and Hermes lays a mask over config.yaml only: `touch {home / 'config.yaml'}`"
+                    f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it is in "
+                    f"{home / 'gateway.json'}, and Hermes masks config.yaml only: `touch {home / 'config.yaml'}`"
                 )
             )
         reasons = "; ".join(mask.reason for mask in masks)

@@ -250,7 +250,7 @@ class _Judge:
             Limit(
                 name,
                 "inherited-access",
-                f"{name}: whoever is in an allowed group of {channel} may talk to it, and would not any more: default's "
+                f"{name}: members of an allowed group of {channel} may talk to it and no longer could: default's "
                 f"{variable} counts for every profile that has none",
                 Weight.REFUSE,
                 str(self._one.home / "config.yaml"),
