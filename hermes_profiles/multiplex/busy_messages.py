@@ -3,7 +3,7 @@
 In Hermes 0.19.0 the adapter of a served profile hands it on without the profile's name (gateway/run.py,
 `_handle_active_session_busy_message`): who may talk is then read from the profile's own `.env`, and where that has no
 list, from the default's environment; lists in config.yaml and approvals by pairing count no more. And the default's
-adapter of the channel, if there is one, answers. Seen in tests/judge/test_team_mode_hermes.py.
+adapter of the channel, if there is one, answers. Seen in tests/integration/hermes/test_team_mode_hermes.py.
 """
 
 from __future__ import annotations

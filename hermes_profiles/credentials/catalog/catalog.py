@@ -6,7 +6,7 @@ How the data is maintained: `data/channels.json` (one object a channel, one line
 line with its class, and `"auto_enables": true` when it is part of an `enable` set, `"secret": true` when
 the value itself gives access, `"config"` when a path below `platforms.<channel>` carries the same value.
 Every channel ships `examples`: names that must be attributed to it and look-alikes that must not be; the
-tests run them all, and tests/credentials/test_catalog_coverage.py compares the data with the installed
+tests run them all, and tests/unit/credentials/test_catalog_coverage.py compares the data with the installed
 hermes-agent.
 
 Pure: text and mappings in, values out; the one thing read is this package's own data.

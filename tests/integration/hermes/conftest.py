@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from real_hermes import hermes_python
+
+
+def _libraries(python: str) -> set[str]:
+    return {path.name for path in (Path(python).parent.parent / "lib").glob("python3*/site-packages/*.dist-info")}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _hermes_installs_nothing() -> Iterator[None]:
+    """Fail where Hermes has installed the library of a channel meanwhile: over the network, and for all tests after.
+
+    What a gateway must not do stands in its `.env`: services hand on no other variables.
+    """
+    python = hermes_python()
+    before = _libraries(python)
+    yield
+    new = sorted(_libraries(python) - before)
+    assert not new, f"HERMES_DISABLE_LAZY_INSTALLS=1 was missing: {', '.join(new)}"

@@ -1,0 +1,137 @@
+"""`hermes-gateways awake` under a real `systemd --user`; logind alone is a stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_runner import REPOSITORY
+from systemd_live import answer_under_systemd, live_home
+
+pytestmark = pytest.mark.systemd
+SCRIPT = REPOSITORY / "tests" / "support" / "live_awake_script.py"
+
+
+def _seen(*parts: str) -> dict[str, Any]:
+    with live_home() as home:
+        seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, *parts)
+        return seen
+
+
+@pytest.fixture(scope="module")
+def life() -> Iterator[dict[str, Any]]:
+    yield _seen("life")
+
+
+@pytest.fixture(scope="module")
+def beside() -> Iterator[dict[str, Any]]:
+    yield _seen("undo", "services")
+
+
+@pytest.fixture(scope="module")
+def troubles() -> Iterator[dict[str, Any]]:
+    yield _seen("troubles")
+
+
+def test_a_dry_run_plans_three_files_and_writes_none(life: dict[str, Any]) -> None:
+    data = life["planned"]["data"]
+    assert life["planned"]["exit_code"] == 0 and data["outcome"] == "would-be-on" and life["planned changes nothing"]
+    assert [Path(row["target"]).name for row in data["plan"]] == [
+        "hermes-profiles-awake.service", "60-awake.conf", "60-awake.conf",
+    ]  # fmt: skip
+
+
+def test_without_a_gateway_it_is_on_and_nothing_is_held(life: dict[str, Any]) -> None:
+    assert life["on"]["exit_code"] == 0 and life["on"]["data"]["outcome"] == "on"
+    is_held, data = life["idle"]
+    assert not is_held and data["on"] and not data["held"] and data["kept_by"] == []
+
+
+def test_it_begins_with_the_first_gateway_and_ends_with_the_last(life: dict[str, Any]) -> None:
+    assert life["first started"] and life["first stopped, another runs"] and life["last stopped"]
+
+
+def test_a_restart_and_a_revival_do_not_let_it_sleep(life: dict[str, Any]) -> None:
+    assert life["restarted"] and life["killed, and waited for"]
+
+
+def test_a_profile_made_later_counts_without_another_word(life: dict[str, Any]) -> None:
+    assert life["made later"]
+
+
+def test_status_tells_who_keeps_it_and_what_it_cannot_do(life: dict[str, Any]) -> None:
+    data = life["status"]["data"]
+    assert life["status"]["exit_code"] == 0 and data["held"] and data["kept_by"] == ["a"]
+    assert data["holds"] == ["idle", "sleep"] and data["linger"] is False and data["broken"] is None
+    assert any("lid" in text for text in data["limits"]) and any("by hand" in text for text in data["limits"])
+
+
+def test_a_second_on_changes_nothing_and_does_not_let_go(life: dict[str, Any]) -> None:
+    assert life["again"]["outcome"] == "already-on" and life["again changes nothing"] and life["again"]["held"]
+
+
+def test_off_ends_it_and_leaves_neither_a_file_nor_a_folder(life: dict[str, Any]) -> None:
+    assert life["on and off"], "folders that `on` made must go with `off`"
+    assert life["off"]["exit_code"] == 0 and life["off ends it"] and life["off again"] == "already-off"
+    before, after = life["listing"]
+    # There were services in it by then, which the script removed.
+    assert [path for path in after if not path.endswith("/systemd")] == before
+
+
+def test_an_undo_lets_go_and_another_takes_hold_again(beside: dict[str, Any]) -> None:
+    assert beside["on while one runs"] == [0, True]
+    assert beside["undo of on"] == [0, True, True] and beside["loaded after the undo"] == "not-found"
+    assert beside["undo of off"] == [0, True, True]
+
+
+def test_another_wish_is_obeyed_at_once_by_what_runs(beside: dict[str, Any]) -> None:
+    assert beside["lid"] == [["idle", "sleep", "handle-lid-switch"], ["--what=idle:sleep:handle-lid-switch\n"]]
+    assert beside["undo of lid"] == ["--what=idle:sleep\n"]
+
+
+def test_services_come_and_go_beside_it(beside: dict[str, Any]) -> None:
+    assert beside["install"] == 0 and beside["install again"] == ["already-installed"]
+    assert beside["installed and started"] and beside["uninstall default"] == 0
+    assert beside["others are kept awake"] == [True, True, None] and beside["ends as before"]
+    assert beside["left while on"] == [
+        "hermes-gateway-.service.d/60-awake.conf", "hermes-gateway.service.d/60-awake.conf",
+        "hermes-profiles-awake.service",
+    ]  # fmt: skip
+    assert beside["left"] == []
+
+
+def test_the_doctor_takes_it_for_no_service_and_no_orphan(beside: dict[str, Any]) -> None:
+    with_it, without_it = beside["doctor"]
+    assert with_it == without_it != []
+
+
+def test_where_logind_refuses_or_is_absent_nothing_is_written(troubles: dict[str, Any]) -> None:
+    denied, absent = troubles["denied"], troubles["absent"]
+    assert denied["exit_code"] == 6 and denied["errors"][0]["code"] == "not-allowed"
+    assert absent["exit_code"] == 4 and absent["errors"][0]["code"] == "no-logind"
+    assert "connect to bus" in absent["errors"][0]["message"] and troubles["troubles change nothing"]
+
+
+def test_a_file_of_another_is_neither_written_over_nor_removed(troubles: dict[str, Any]) -> None:
+    assert troubles["foreign"]["exit_code"] == 6 and troubles["foreign"]["errors"][0]["code"] == "foreign-file"
+    assert troubles["forced"] == 0 and troubles["undo of forced"] == [0, "[Unit]\n# mine\n"]
+    warnings, is_there, is_on = troubles["off leaves what is another's"]
+    assert warnings[0]["code"] == "foreign-file" and is_there and not is_on
+
+
+def test_a_change_by_hand_is_noticed(troubles: dict[str, Any]) -> None:
+    assert troubles["edited"]["exit_code"] == 6 and troubles["edited"]["errors"][0]["code"] == "hand-edited"
+
+
+def test_what_is_half_there_is_told_and_mended(troubles: dict[str, Any]) -> None:
+    assert troubles["half"]["exit_code"] == 3 and "is missing" in troubles["half"]["data"]["broken"]
+    assert troubles["mended"] == [0, True]
+
+
+def test_status_says_3_when_a_gateway_runs_and_nothing_is_held(troubles: dict[str, Any]) -> None:
+    for key in ("stopped by hand", "logind does not know it"):
+        answer = troubles[key]
+        assert answer["exit_code"] == 3 and answer["data"]["kept_by"] == ["a"] and answer["data"]["held"] is False
+    assert troubles["on again"] == [True, True]

@@ -1,0 +1,130 @@
+"""The systemd manager and a real `systemd --user`: units that run sleep, are killed, and exit as Hermes exits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from command_runner import REPOSITORY
+from systemd_live import answer_under_systemd, live_home, run_under_systemd
+
+from hermes_profiles.services.manager import ServiceStatus
+
+pytestmark = pytest.mark.systemd
+SCRIPT = REPOSITORY / "tests" / "support" / "live_manager_script.py"
+
+
+def status(words: Any) -> ServiceStatus:
+    return ServiceStatus(*words)
+
+
+def _seen(part: str) -> dict[str, Any]:
+    with live_home() as home:
+        seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, part)
+        return seen
+
+
+@pytest.fixture(scope="module")
+def life() -> Iterator[dict[str, Any]]:
+    yield _seen("life")
+
+
+@pytest.fixture(scope="module")
+def exits() -> Iterator[dict[str, Any]]:
+    yield _seen("exits")
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[dict[str, Any]]:
+    yield _seen("fleet")
+
+
+def test_a_loaded_service_is_enabled_and_idle(life: dict[str, Any]) -> None:
+    before = status(life["before"])
+    assert (before.installed, before.enabled, before.activity, before.pid) == (True, True, "inactive", None)
+    assert before.home == "/x/a b'%é" and not before.stale_definition
+
+
+def test_a_started_service_is_active_with_a_pid(life: dict[str, Any]) -> None:
+    running = status(life["running"])
+    assert running.activity == "active" and isinstance(running.pid, int) and running.restarts == 0
+    assert running.since is not None and -2 < life["now"] - running.since < 60
+    assert life["member"] == ["hermes-gateway-a", "user"] and life["nobody"] is None
+
+
+def test_a_killed_service_is_revived_and_the_revival_counted(life: dict[str, Any]) -> None:
+    revived = status(life["revived"])
+    assert revived.activity == "active" and revived.pid != status(life["running"]).pid and revived.restarts == 1
+
+
+def test_a_start_leaves_a_running_service_alone(life: dict[str, Any]) -> None:
+    again = status(life["again"])
+    assert (again.pid, again.restarts) == (status(life["revived"]).pid, 1)
+
+
+def test_a_stopped_service_stays_stopped(life: dict[str, Any]) -> None:
+    stopped = status(life["stopped"])
+    assert (stopped.activity, stopped.pid, stopped.enabled) == ("inactive", None, True)
+
+
+def test_a_service_that_runs_without_a_file_is_seen(life: dict[str, Any]) -> None:
+    left = status(life["without file"])
+    assert (left.installed, left.activity) == (False, "active") and left.pid
+    assert not status(life["unknown"]).installed and status(life["unknown"]).reason == ""
+
+
+def test_every_verb_is_one_systemctl(life: dict[str, Any], fleet: dict[str, Any]) -> None:
+    assert [life[verb] for verb in ("load", "query", "stop")] == [["enable"], ["show"], ["stop"]]
+    assert life["start"] == ["show", "start"], "of what was never looked at, it is not known whether it failed"
+    assert [fleet[f"fleet {verb}"] for verb in ("load", "start", "query", "stop", "unload")] == [
+        ["enable"], ["start"], ["show"], ["stop"], ["disable", "reset-failed"],
+    ]  # fmt: skip
+
+
+def test_exit_78_is_not_revived(exits: dict[str, Any]) -> None:
+    fatal = status(exits["78"])
+    assert (fatal.activity, fatal.last_exit, fatal.reason, fatal.restarts) == ("failed", 78, "exit-code", 0)
+    assert exits["forgive"] == ["reset-failed", "start"]
+
+
+def test_exit_75_is_restarted(exits: dict[str, Any]) -> None:
+    again = status(exits["75"])
+    assert again.activity == "active" and again.restarts == 1 and again.pid
+
+
+def test_a_missing_program_loops_and_is_seen_waiting(exits: dict[str, Any]) -> None:
+    looping = status(exits["203"])
+    assert (looping.activity, looping.waiting, looping.last_exit) == ("activating", True, 203)
+
+
+def test_one_broken_unit_keeps_no_other_from_starting(exits: dict[str, Any]) -> None:
+    assert exits["start of four"].keys() == {"broken"}
+    assert "systemd-analyze --user verify" in exits["start of four"]["broken"]
+    assert status(exits["broken"]).reason == "bad-setting"
+
+
+def test_the_journal_has_the_last_words(exits: dict[str, Any]) -> None:
+    assert exits["journal"] == [] or any("78" in line or "giving up" in line for line in exits["journal"])
+
+
+def test_fifty_units_are_one_query_and_the_pattern_tells_the_same(fleet: dict[str, Any]) -> None:
+    assert fleet["fleet query"] == ["show"]
+    assert sum(1 for pid in fleet["fleet pids"] if pid) == 20 and len(fleet["fleet pids"]) == 50
+    assert fleet["both ways"] == []
+
+
+def test_nothing_is_left_behind(exits: dict[str, Any], fleet: dict[str, Any]) -> None:
+    assert exits["left"] == [] and fleet["left"] == [] and exits["unload without files"] == {}
+    after = status(exits["after"])
+    assert (after.installed, after.enabled, after.activity, after.reason) == (False, False, "inactive", "")
+
+
+def test_the_manager_knows_what_it_talks_to(life: dict[str, Any]) -> None:
+    assert life["version"] >= 230 and life["linger"] is False
+
+
+def test_code_runs_with_a_manager_of_its_own() -> None:
+    with live_home() as home:
+        done = run_under_systemd("import os, sys; print(os.environ['HOME'], *sys.argv[1:]); sys.exit(7)", home, "a")
+        assert (done.returncode, done.stdout) == (7, f"{home} a\n"), done.stderr

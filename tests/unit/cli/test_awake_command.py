@@ -1,0 +1,276 @@
+"""`awake` where no systemd answers: on a Mac (a stand-in for launchctl), under supervisor, in WSL, without programs."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cli_world import World, picture
+from fake_launchctl import World as Fake
+from fake_launchctl import install
+from gateway_world import GatewayWorld, until
+
+from hermes_profiles.doctor.probes.scripts import handmade_services
+from hermes_profiles.gateways.processes import LinuxProcesses, Process
+from hermes_profiles.model.layout import Layout
+
+LABEL = "ai.hermes.profiles-awake"
+# The caffeinate that macOS heeds is a child of the job's process: both pids come from files.
+PMSET = """#!/bin/sh
+echo "Listed by owning process:"
+[ -e {folder}/heeded ] && echo "   pid $(cat {folder}/heeded)(caffeinate): [0x1] 00:00:01 PreventUserIdleSystemSleep"
+exit 0
+"""
+
+
+class Mac:
+    """The user of a fleet at a Mac: `--manager launchd`, and programs that stand in for launchctl and pmset."""
+
+    def __init__(self, fleet: GatewayWorld) -> None:
+        self.fleet = fleet
+        self.fake: Fake = install(fleet.user / "mac", os.getuid())
+        (fleet.user / "mac/pmset").write_text(PMSET.format(folder=fleet.user))
+        (fleet.user / "mac/pmset").chmod(0o755)
+        self.environment = {
+            "PATH": f"{fleet.user}/mac:{fleet.runner.environment['PATH']}", "HERMES_PROFILES_MANAGER": "launchd",
+        }  # fmt: skip
+        self.agents = fleet.user / "Library/LaunchAgents"
+        self.plist = self.agents / f"{LABEL}.plist"
+
+    def awake(self, *words: str) -> Any:
+        return self.fleet.gateways("awake", *words, "--json", env=self.environment)
+
+    @property
+    def verbs(self) -> list[str]:
+        return [words[0] for words in self.fake.calls if words[0] in ("bootstrap", "bootout", "kickstart")]
+
+    @property
+    def is_loaded(self) -> bool:
+        return any(job.endswith(f"/{LABEL}") for job in self.fake.jobs)
+
+    def words(self) -> list[str]:
+        words: list[str] = plistlib.loads(self.plist.read_bytes())["ProgramArguments"]
+        return words
+
+
+@pytest.fixture
+def mac(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mac:
+    every = LinuxProcesses.gateways
+
+    def own(processes: LinuxProcesses) -> tuple[Process, ...]:
+        """Return the gateways of this test: other tests may have theirs meanwhile."""
+        return tuple(
+            each
+            for each in every(processes)
+            if (each.variables or {}).get("HERMES_HOME", "").startswith(str(fleet.user))
+        )
+
+    monkeypatch.setattr(LinuxProcesses, "gateways", own)
+    return Mac(fleet)
+
+
+def test_on_loads_an_agent_and_off_leaves_nothing(mac: Mac) -> None:
+    before = picture(mac.fleet.user, without=("mac", ".hermes"))
+    done = mac.awake("on")
+    assert done.code == 0 and done.data["outcome"] == "on" and mac.is_loaded
+    assert mac.words()[1:] == ["-I", "-m", "hermes_profiles.cli.gateways", "awake-hold", "--idle"]
+    assert mac.awake("off").data["outcome"] == "off" and not mac.is_loaded
+    assert picture(mac.fleet.user, without=("mac", ".hermes")) == before
+
+
+def test_a_second_on_changes_nothing_and_lets_the_agent_be(mac: Mac) -> None:
+    mac.awake("on")
+    before, journal = mac.plist.stat(), mac.fleet.journal()
+    mac.fake.forget_calls()
+    done = mac.awake("on")
+    assert done.code == 0 and done.data["outcome"] == "already-on"
+    assert mac.plist.stat() == before and mac.fleet.journal() == journal and mac.verbs == []
+
+
+def test_options_become_flags_and_another_wish_restarts_the_agent(mac: Mac) -> None:
+    mac.awake("on")
+    mac.fake.forget_calls()
+    done = mac.awake("on", "--display", "--disk", "--system", "--no-idle")
+    assert done.code == 0 and mac.words()[5:] == ["--display", "--disk", "--system"]
+    assert mac.verbs[:2] == ["bootout", "bootstrap"] and mac.is_loaded
+    status = mac.awake()
+    assert status.data["holds"] == ["display", "disk", "system"]
+    assert any("mains power" in text for text in status.data["limits"])
+    assert any("lid" in text for text in status.data["limits"])
+
+
+def test_undo_has_launchd_follow(mac: Mac) -> None:
+    mac.awake("on")
+    assert mac.fleet.call("undo", env=mac.environment).code == 0
+    assert not mac.is_loaded and not mac.plist.exists()
+    assert mac.fleet.call("undo", mac.fleet.journal()[-1]["id"], env=mac.environment).code == 0
+    assert mac.is_loaded and mac.plist.exists()
+
+
+def test_status_believes_macos_and_not_the_agent(mac: Mac) -> None:
+    gateway = mac.fleet.by_hand("work")
+    try:
+        mac.awake("on")
+        (target,) = [target for target in mac.fake.jobs if target.endswith(LABEL)]
+        job = mac.fake.jobs[target]
+        mac.fake.change(jobs={**mac.fake.jobs, target: {**job, "pid": os.getppid()}})
+        done = mac.awake()
+        assert done.code == 3 and not done.data["held"] and "work" in done.data["kept_by"]
+        (mac.fleet.user / "heeded").write_text(str(os.getpid()))  # a child of the agent's process
+        done = mac.awake()
+        assert done.code == 0 and done.data["held"]
+        (mac.fleet.user / "heeded").write_text(str(gateway.pid))  # a caffeinate of somebody else's
+        assert mac.awake().code == 3
+    finally:
+        gateway.terminate()
+        gateway.wait()
+
+
+def test_an_agent_that_was_changed_by_hand_is_left_alone(mac: Mac) -> None:
+    mac.awake("on")
+    mac.plist.write_bytes(mac.plist.read_bytes().replace(b"<integer>60<", b"<integer>61<"))
+    done = mac.awake("on")
+    assert done.code == 6 and done.problem["code"] == "hand-edited"
+    assert mac.awake("on", "--force").code == 0 and b"<integer>60<" in mac.plist.read_bytes()
+    mac.plist.write_bytes(plistlib.dumps({"Label": LABEL}))
+    assert mac.awake("on").problem["code"] == "foreign-file"
+    done = mac.awake("off")
+    assert done.code == 0 and done.data["outcome"] == "already-off" and mac.plist.exists()
+    assert done.json["warnings"][0]["code"] == "foreign-file"
+
+
+def test_the_doctor_takes_the_agent_for_no_service_made_by_hand(mac: Mac) -> None:
+    mac.awake("on")
+    layout = Layout(mac.fleet.root, mac.fleet.user)
+    assert list(handmade_services(layout, ("default", "work"))) == []
+    (mac.agents / "my.hermes.plist").write_bytes(plistlib.dumps({"ProgramArguments": ["hermes"]}))
+    assert len(list(handmade_services(layout, ("default", "work")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "target"), [(("--lid",), "--lid"), (("--linger",), "--lid"), (("--no-idle",), "--no-idle")]
+)
+def test_what_only_linux_knows_is_a_usage_error(mac: Mac, words: tuple[str, ...], target: str) -> None:
+    done = mac.awake("on", *words)
+    assert done.code == 2 and done.problem["target"] == target and not mac.plist.exists()
+
+
+def test_a_launchd_out_of_reach_is_told_before_anything_is_written(mac: Mac) -> None:
+    mac.fake.change(domains={})
+    for words in (("on",), ("on", "--dry-run")):
+        done = mac.awake(*words)
+        assert done.code == 4 and not mac.plist.exists()
+    assert mac.awake("off").code == 0 == mac.awake().code, "nothing is there: nobody needs to be asked"
+
+
+# -- Linux, without a user manager
+
+
+def test_under_supervisor_nothing_is_written_and_a_way_is_named(fleet: GatewayWorld) -> None:
+    done = fleet.untouched_by("awake", "on", "--json")
+    assert done.code == 6 and done.problem["code"] == "supervisor"
+    assert "systemd-inhibit" in done.problem["hint"] and "supervisord.pid" in done.problem["hint"]
+    status = fleet.gok("awake", "--json")
+    assert status.data["manager"] == "supervisor" and "by hand" in status.data["limits"][0]
+    said = fleet.gok("awake").stdout
+    assert said.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in said
+
+
+def test_a_systemd_out_of_reach_is_4_and_writes_nothing(fleet: GatewayWorld) -> None:
+    done = fleet.untouched_by("awake", "on", "--manager", "systemd", "--json")
+    assert done.code == 4 and done.problem["hint"]
+
+
+@pytest.fixture
+def bus(fleet: GatewayWorld) -> Iterator[GatewayWorld]:
+    """A user whose systemd seems to listen, with programs of systemd that say what they are told to."""
+    private = fleet.user / "run/systemd/private"
+    private.parent.mkdir()
+    private.touch()
+    folder = fleet.user / "systemd"
+    folder.mkdir()
+    for name, text in {
+        "systemctl": 'case "$*" in --version) echo "systemd 252 (x)";; esac; exit 0',
+        "systemd-run": "cat $0.says >&2; exit $(cat $0.code)",
+        "systemd-inhibit": "exit 0",
+        "loginctl": "echo $* > $0.asked",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    (folder / "systemd-run.says").write_text("Failed to inhibit: Access denied\n")
+    (folder / "systemd-run.code").write_text("1")
+    fleet.runner.environment |= {"PATH": f"{folder}:/usr/bin:/bin", "HERMES_PROFILES_MANAGER": "systemd"}
+    yield fleet
+
+
+def test_in_wsl_nothing_is_written_for_windows_decides(bus: GatewayWorld) -> None:
+    done = bus.untouched_by("awake", "on", "--json", env={"WSL_DISTRO_NAME": "Debian"})
+    assert done.code == 6 and done.problem["code"] == "wsl" and "powercfg" in done.problem["hint"]
+
+
+@pytest.mark.parametrize(("says", "code", "error"), [
+    ("Failed to inhibit: Access denied", 6, "not-allowed"),
+    ("Failed to inhibit: Interactive authentication required.", 6, "not-allowed"),
+    ("Failed to connect to bus: No such file or directory", 4, "no-logind"),
+    ("Failed to inhibit: The name org.freedesktop.login1 was not provided by any .service files", 4, "no-logind"),
+])  # fmt: skip
+def test_what_logind_answers_decides_before_anything_is_written(
+    bus: GatewayWorld, says: str, code: int, error: str
+) -> None:
+    (bus.user / "systemd/systemd-run.says").write_text(says + "\n")
+    for words in ((), ("--dry-run",)):
+        done = bus.untouched_by("awake", "on", "--json", *words)
+        assert done.code == code and done.problem["code"] == error and done.problem["hint"]
+
+
+def test_without_systemd_inhibit_it_is_4(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-inhibit").unlink()
+    done = bus.untouched_by("awake", "on", "--json", env={"PATH": f"{bus.user}/systemd:{bus.user}/nowhere"})
+    assert done.code == 4 and done.problem["code"] == "no-program"
+
+
+def test_a_unit_that_was_masked_is_another_ones_wish(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-run.code").write_text("0")
+    unit = bus.user / ".config/systemd/user/hermes-profiles-awake.service"
+    unit.parent.mkdir(parents=True)
+    unit.symlink_to("/dev/null")
+    done = bus.untouched_by("awake", "on", "--json")
+    assert done.code == 6 and done.problem["code"] == "foreign-file"
+    assert bus.untouched_by("awake", "--json").data["on"] is False
+    done = bus.untouched_by("awake", "off", "--json")
+    assert done.code == 0 and [each["target"] for each in done.json["warnings"]] == [str(unit)]
+
+
+def test_a_systemd_that_is_too_old_is_told(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-run.code").write_text("0")
+    systemctl = bus.user / "systemd/systemctl"
+    systemctl.write_text(systemctl.read_text().replace("252", "239"))
+    done = bus.untouched_by("awake", "on", "--json")
+    assert done.code == 6 and done.problem["code"] == "old-systemd" and "239" in done.problem["message"]
+
+
+def test_linger_is_asked_for_when_it_is_wanted(bus: GatewayWorld) -> None:
+    (bus.user / "systemd/systemd-run.code").write_text("0")
+    bus.gateways("awake", "on", "--json")
+    asked = bus.user / "systemd/loginctl.asked"
+    assert not asked.exists()
+    assert bus.gateways("awake", "on", "--linger", "--dry-run").code == 0 and not asked.exists()
+    bus.gateways("awake", "on", "--linger")
+    assert "enable-linger" in until(lambda: asked.exists() and asked.read_text())
+
+
+def test_the_lines_for_people(mac: Mac) -> None:
+    say = lambda *words: mac.fleet.gateways("awake", *words, env=mac.environment).stdout  # noqa: E731
+    assert say() == "wakefulness: off\nswitch it on with `hermes-gateways awake on`\n"
+    assert say("on").startswith("wakefulness is on: this machine stays awake from the first gateway that starts")
+    assert "wakefulness: on, nothing to hold (launchd: idle)\nkept by: nobody, for no gateway runs" in say()
+    assert say("off") == "wakefulness is off: this machine sleeps when it is set to\n"
+    assert say("off").startswith("wakefulness is off already")
+
+
+def test_without_any_root_it_is_off(bare: World) -> None:
+    assert bare.runner.gateways("awake").code == 0 == bare.runner.gateways("awake", "off").code
+    assert not bare.root.exists()

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from command_runner import Runner
+from doctor_world import DoctorWorld
+
+
+@pytest.fixture
+def world(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> DoctorWorld:
+    """A user with three healthy profiles: default, work, family; without Hermes, even where it stands beside us."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
+    )
+    return DoctorWorld(runner)
