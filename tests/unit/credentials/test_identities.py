@@ -1,4 +1,4 @@
-"""Which channels a profile's own files switch on. tests/integration/hermes/test_clone_hermes.py holds the same against Hermes."""
+"""Which channels a profile's own files switch on. tests/integration/hermes/test_clone_hermes.py asks Hermes."""
 
 from __future__ import annotations
 
