@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.run_command import DEADLINE, Runner, listed_environment, plain, run
+from hermes_profiles.services.run_command import DEADLINE, Runner, listed_environment, plain_message, run
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -54,7 +54,7 @@ class Caffeinate:
             begun = Popen(["caffeinate", *self._flags, *words], env=self._environment, stdin=DEVNULL, stdout=DEVNULL)
         except OSError as error:
             raise ManagerError(
-                f"cannot run caffeinate: {plain(error.strerror or '')}",
+                f"cannot run caffeinate: {plain_message(error.strerror or '')}",
                 target="caffeinate",
                 code="no-program",
                 hint="it is part of macOS: see `ls -l /usr/bin/caffeinate`",
@@ -70,7 +70,7 @@ class Caffeinate:
             process.wait()
 
 
-def hold(
+def hold_caffeinate(
     live: Callable[[], Sequence[int]],
     flags: Sequence[str],
     environment: Mapping[str, str],

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.services.checksum import has_mark, mark_fits, with_mark
+from hermes_profiles.services.checksum import add_checksum, checksum_matches, has_mark
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, UNIT, ServiceName
 from hermes_profiles.services.systemd.quoting import checked, command_line
@@ -83,7 +83,7 @@ def render_unit(inhibit: str, sleep: str, what: Sequence[str]) -> bytes:
         "RestartSec=10",
         "",
     ]
-    return with_mark("\n".join(lines).encode())
+    return add_checksum("\n".join(lines).encode())
 
 
 def render_drop_in() -> bytes:
@@ -94,7 +94,7 @@ def render_drop_in() -> bytes:
         f"Wants={AWAKE_UNIT}.service",
         "",
     ]
-    return with_mark("\n".join(lines).encode())
+    return add_checksum("\n".join(lines).encode())
 
 
 def drop_ins(folder: Path) -> tuple[Path, Path]:
@@ -153,4 +153,4 @@ def is_unchanged(content: bytes) -> bool:
     if MARK.encode() in content:
         job = parse_plist(content)
         return job.get(MARK) == plist_mark(job)
-    return mark_fits(content)
+    return checksum_matches(content)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.layout import Layout
@@ -163,7 +163,7 @@ def is_touched(manager: Manager, changed: Iterable[Path]) -> bool:
     return not {*paths(manager)}.isdisjoint(changed)
 
 
-def follow(world: World) -> list[Problem]:
+def follow(world: SystemContext) -> list[Problem]:
     """Have the manager follow the files: read them and begin, when a gateway runs; or end, and forget them.
 
     Returns what it refused. Raises ManagerError when it cannot be reached.
@@ -183,7 +183,7 @@ def follow(world: World) -> list[Problem]:
     return [Problem("awake", f"{manager.kind} refuses: {why}", service.name.unit) for why in refused.values()]
 
 
-def _goes_by_older(world: World, service: Service) -> bool:
+def _goes_by_older(world: SystemContext, service: Service) -> bool:
     """Return whether what runs holds something else than the unit says; times of files do not tell (an undo sets them
     back)."""
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
@@ -192,7 +192,7 @@ def _goes_by_older(world: World, service: Service) -> bool:
     return process is not None and f"--what={':'.join(ways)}" not in process.argv
 
 
-def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
+def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefulness:
     """Return what is true now; `gateways`: the profiles' of this root. Raises ManagerError when the manager cannot be
     reached, and the files say that it is on."""
     manager = world.manager
@@ -219,7 +219,7 @@ def wakefulness(world: World, gateways: Mapping[str, Gateway]) -> Wakefulness:
     )
 
 
-def _is_heeded(world: World, content: bytes, pid: int) -> bool:
+def _is_heeded(world: SystemContext, content: bytes, pid: int) -> bool:
     """Return whether the machine heeds what a process holds; where that cannot be asked, the process itself counts."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
@@ -235,7 +235,7 @@ def _is_heeded(world: World, content: bytes, pid: int) -> bool:
     return heeded is None or any(each is not None and each.parent == pid for each in found)
 
 
-def keepers(world: World) -> tuple[str, ...]:
+def keepers(world: SystemContext) -> tuple[str, ...]:
     """Return who asks for wakefulness now. Raises ManagerError when the manager cannot be reached."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
@@ -249,12 +249,12 @@ def keepers(world: World) -> tuple[str, ...]:
     return tuple(_called(world, process, homes) for process in world.processes.gateways())
 
 
-def _called(world: World, process: Process, homes: Mapping[str, str]) -> str:
+def _called(world: SystemContext, process: Process, homes: Mapping[str, str]) -> str:
     home = home_of(process, user_home=world.user_home)
     return homes.get(os.path.realpath(home), f"pid {process.pid}") if home is not None else f"pid {process.pid}"
 
 
-def _uncounted(world: World, gateways: Mapping[str, Gateway], counted: Sequence[str]) -> Iterable[Uncounted]:
+def _uncounted(world: SystemContext, gateways: Mapping[str, Gateway], counted: Sequence[str]) -> Iterable[Uncounted]:
     """Yield gateways that run and that systemd does not see as wanting it."""
     for name, gateway in gateways.items():
         if gateway.pid is None or not gateway.is_alive or gateway.state is GatewayState.SERVED or name in counted:

@@ -22,7 +22,7 @@ from .disk_space import check_space, check_space_at
 from .errors import translated_errors, words_of
 from .executor import Steps
 from .filesystem import Files
-from .journal import KEEP, Entry, Journal, Status, ended, iso
+from .journal import KEEP, ChangeEntry, Journal, Status, ended, iso
 from .lock import StateLock
 from .plan import ChangePlan
 from .staging import Stager, draft
@@ -85,13 +85,13 @@ def undo(
     Raises NotFound when there is no such change, Refused when what it made was changed since, and what
     `apply` raises.
     """
-    from .undo_plan import choose, plan_undo
+    from .undo_plan import plan_undo, select_change
 
     files = files or Files()
     with translated_errors(), StateLock(layout.state, files, wait=wait):
         change = _Change(layout, files, now)
         recovered = change.recover()
-        entry = choose(change.journal, change_id)
+        entry = select_change(change.journal, change_id)
         plan = plan_undo(entry, layout, files)
         return change.run(plan, progress, undone=entry)._replace(recovered=recovered)
 
@@ -118,12 +118,12 @@ class _Change:
         self._files = files
         self._now = now
 
-    def run(self, plan: ChangePlan, progress: Progress | None, undone: Entry | None = None) -> Applied:
+    def run(self, plan: ChangePlan, progress: Progress | None, undone: ChangeEntry | None = None) -> Applied:
         """Carry out a plan; see `apply`."""
         change_id = self.journal.fresh_id(self._now())
         records = draft(plan, change_id, self._state, self._files)
         total = check_space_at(plan, self._state, self._files)
-        entry = Entry(
+        entry = ChangeEntry(
             change_id,
             plan.command,
             plan.summary,
@@ -170,7 +170,7 @@ class _Change:
         sweep(self._state, self.journal, self._files)
         return tuple(told)
 
-    def _recover_one(self, entry: Entry) -> str:
+    def _recover_one(self, entry: ChangeEntry) -> str:
         steps = Steps(entry, self.journal, self._files)
         if not steps.is_committed():
             self._roll_back(entry)
@@ -184,12 +184,12 @@ class _Change:
         note = f"; left alone, for they were changed since: {', '.join(left)}" if left else ""
         return f"finished an interrupted change: {entry.summary} ({entry.id}){note}"
 
-    def _finish(self, entry: Entry) -> None:
+    def _finish(self, entry: ChangeEntry) -> None:
         # The undone change is marked first: killed in between, the undo is begun, recovery does both.
         self._mark_undone(entry, Status.UNDONE)
         self.journal.write(ended(entry, Status.DONE, self._now()))
 
-    def _is_finished(self, entry: Entry) -> bool:
+    def _is_finished(self, entry: ChangeEntry) -> bool:
         """Return whether the journal already says that this change is done."""
         try:
             found = self.journal.load(entry.id)
@@ -197,7 +197,7 @@ class _Change:
             return False
         return found is not None and found.status is Status.DONE
 
-    def _take_back(self, entry: Entry, error: BaseException) -> None:
+    def _take_back(self, entry: ChangeEntry, error: BaseException) -> None:
         """Roll back after an error. Raises Failed if that fails as well."""
         try:
             self._roll_back(entry)
@@ -210,7 +210,7 @@ class _Change:
                 f"see `cat {self.journal.path(entry.id)}`",
             ) from error
 
-    def _roll_back(self, entry: Entry) -> None:
+    def _roll_back(self, entry: ChangeEntry) -> None:
         Steps(entry, self.journal, self._files).backward()
         try:
             self._mark_undone(entry, Status.DONE)
@@ -219,7 +219,7 @@ class _Change:
         except OSError:  # a full disk: nothing was changed, so no entry is as good
             self.journal.remove(entry.id)
 
-    def _mark_undone(self, entry: Entry, status: Status) -> None:
+    def _mark_undone(self, entry: ChangeEntry, status: Status) -> None:
         other = self.journal.load(entry.undo_of) if entry.undo_of else None
         if other is not None and other.status is not status:
             self.journal.write(other._replace(status=status))

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 
-from .plan import Screen
+from .plan import SecretScreen
 
 CHUNK = 1 << 20
 
@@ -18,7 +18,9 @@ def write_all(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def pour(source: int, out: int, status: os.stat_result, screen: Screen | None, operation: Callable[[], None]) -> bool:
+def pour(
+    source: int, out: int, status: os.stat_result, screen: SecretScreen | None, operation: Callable[[], None]
+) -> bool:
     """Copy `status.st_size` bytes and return True, or False as soon as `screen` finds a value in them."""
     size = status.st_size
     sparse = status.st_blocks * 512 < size

@@ -7,7 +7,7 @@ import stat
 
 from .errors import changed
 from .filesystem import Files
-from .journal import Entry, Journal, Kind, Record
+from .journal import ChangeEntry, Journal, StepKind, StepRecord
 from .plan import is_below, place_before
 from .staging import moves_before
 
@@ -15,7 +15,7 @@ from .staging import moves_before
 class Steps:
     """The staged steps of one journal entry."""
 
-    def __init__(self, entry: Entry, journal: Journal, files: Files) -> None:
+    def __init__(self, entry: ChangeEntry, journal: Journal, files: Files) -> None:
         self._records = entry.steps
         self._entry = entry
         self._backups = journal.backups(entry.id)
@@ -23,7 +23,7 @@ class Steps:
 
     def is_committed(self) -> bool:
         """Return whether the commit point or a step after it has shown."""
-        shown = (r for r in self._records[self._entry.commit :] if r.kind is not Kind.TIDY)
+        shown = (r for r in self._records[self._entry.commit :] if r.kind is not StepKind.TIDY)
         return self._entry.ready and any(map(self._is_done, shown))
 
     def forward(self) -> None:
@@ -35,12 +35,12 @@ class Steps:
         """Do the steps that an interrupted run did not; return the paths left alone (changed since)."""
         left = []
         for record in self._records:  # half-restored files of a killed rollback keep folders from being tidied
-            if record.kind in (Kind.REPLACE, Kind.REMOVE):
+            if record.kind in (StepKind.REPLACE, StepKind.REMOVE):
                 self._files.unlink(self._restore_place(record))
         for record in self._records:
-            if record.kind is Kind.TIDY or not self._is_done(record):
-                if record.kind in (Kind.REPLACE, Kind.REMOVE, Kind.MODE) and not self._is_old(record):
-                    if record.kind is not Kind.REMOVE or self._files.lstat(record.target) is not None:
+            if record.kind is StepKind.TIDY or not self._is_done(record):
+                if record.kind in (StepKind.REPLACE, StepKind.REMOVE, StepKind.MODE) and not self._is_old(record):
+                    if record.kind is not StepKind.REMOVE or self._files.lstat(record.target) is not None:
                         left.append(record.target)
                 else:
                     self._do(record)
@@ -58,65 +58,65 @@ class Steps:
             for folder in reversed(record.made):
                 self._files.rmdir(folder)
 
-    def _is_done(self, record: Record) -> bool:
-        if record.kind is Kind.MODE:
+    def _is_done(self, record: StepRecord) -> bool:
+        if record.kind is StepKind.MODE:
             return self._has_mode(record, record.mode)
-        if record.kind is Kind.TIDY:
+        if record.kind is StepKind.TIDY:
             return record.old is not None and self._files.lstat(record.target) is None
         place = self._place_now(record)
         status = self._files.lstat(place)
-        if record.kind is Kind.REMOVE:
+        if record.kind is StepKind.REMOVE:
             if self._is_followed(record):
                 return True
             # Where even the folder is missing, the file was never there to be removed.
             return status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
         return status is not None and record.new is not None and status.st_ino == record.new.inode
 
-    def _is_followed(self, record: Record) -> bool:
+    def _is_followed(self, record: StepRecord) -> bool:
         """Return whether a later step has put something else in the place already."""
         later = self._records[self._records.index(record) + 1 :]
-        puts = (Kind.MOVE, Kind.REPLACE, Kind.PUBLISH)
+        puts = (StepKind.MOVE, StepKind.REPLACE, StepKind.PUBLISH)
         return any(each.kind in puts and each.target == record.target and self._is_done(each) for each in later)
 
-    def _is_old(self, record: Record) -> bool:
-        if record.kind is Kind.MODE:
+    def _is_old(self, record: StepRecord) -> bool:
+        if record.kind is StepKind.MODE:
             return self._has_mode(record, record.old and record.old.mode)
         status = self._files.lstat(record.target)
         return status is None if record.old is None else record.old.identity.is_same_file(status)
 
-    def _has_mode(self, record: Record, mode: int | None) -> bool:
+    def _has_mode(self, record: StepRecord, mode: int | None) -> bool:
         status = self._files.lstat(self._place_now(record))
         if status is None or record.new is None or status.st_ino != record.new.inode:
             return False
         return stat.S_IMODE(status.st_mode) == mode
 
-    def _place_now(self, record: Record) -> str:
+    def _place_now(self, record: StepRecord) -> str:
         """Return where a step's target is found: a later step may have moved it, or a folder above it, already."""
         place = record.target
         for later in self._records[self._records.index(record) + 1 :]:
-            if later.kind is Kind.MOVE and is_below(place, later.source or "") and self._is_done(later):
+            if later.kind is StepKind.MOVE and is_below(place, later.source or "") and self._is_done(later):
                 place = later.target + place[len(later.source or "") :]
         return place
 
-    def _set_mode(self, record: Record, mode: int) -> None:
+    def _set_mode(self, record: StepRecord, mode: int) -> None:
         self._files.set_mode(self._place_now(record), mode, record.new.inode if record.new else 0)
 
-    def _do(self, record: Record) -> None:
+    def _do(self, record: StepRecord) -> None:
         target, source = record.target, record.source
-        if record.kind is Kind.TIDY:
+        if record.kind is StepKind.TIDY:
             self._files.rmdir(target)
             return
-        if record.kind is Kind.MODE:
+        if record.kind is StepKind.MODE:
             if not self._is_old(record):
                 raise changed(target)
             self._set_mode(record, record.mode or 0)
             return
-        if record.kind in (Kind.PUBLISH, Kind.MOVE):
+        if record.kind in (StepKind.PUBLISH, StepKind.MOVE):
             self._files.rename_new(source or "", target)
             self._files.sync_folder(os.path.dirname(source or ""))
         elif not self._is_old(record):
             raise changed(target)
-        elif record.kind is Kind.REPLACE:
+        elif record.kind is StepKind.REPLACE:
             self._files.replace(source or "", target)
         elif record.old is None:  # to remove what is not there
             return
@@ -124,23 +124,23 @@ class Steps:
             self._files.unlink(target)
         self._files.sync_folder(os.path.dirname(target))
 
-    def _take_back(self, record: Record) -> None:
-        if record.kind is Kind.MODE:
+    def _take_back(self, record: StepRecord) -> None:
+        if record.kind is StepKind.MODE:
             self._set_mode(record, record.old.mode if record.old else 0)
             return
-        if record.kind in (Kind.PUBLISH, Kind.MOVE):
+        if record.kind in (StepKind.PUBLISH, StepKind.MOVE):
             self._files.rename_new(record.target, record.source or "")
             self._files.sync_folder(os.path.dirname(record.source or ""))
         elif record.old is None:
             self._files.unlink(record.target)
-        elif record.kind is Kind.TIDY:
+        elif record.kind is StepKind.TIDY:
             owner = (record.old.uid, record.old.gid) if self._files.privileged else None
             self._files.make_folder(record.target, owner, record.old.mode)
         else:
             self._restore(record)
         self._files.sync_folder(os.path.dirname(record.target))
 
-    def _restore(self, record: Record) -> None:
+    def _restore(self, record: StepRecord) -> None:
         """Put the old file or link back, made anew: its bytes, mode, owner and time."""
         old, place = record.old, self._restore_place(record)
         if old is None:
@@ -154,15 +154,15 @@ class Steps:
             self._files.write_new(place, content, mode=old.mode, owner=owner, mtime_ns=old.identity.mtime_ns)
         self._files.replace(place, record.target)
 
-    def _restore_place(self, record: Record) -> str:
+    def _restore_place(self, record: StepRecord) -> str:
         index = self._records.index(record)
         return f"{os.path.dirname(record.target)}/.hermes-profiles-{self._entry.id}-{index}.old.tmp"
 
     def _clear_temporary(self) -> None:
         for index, record in enumerate(self._records):
-            if record.kind is Kind.PUBLISH and record.source is not None:
+            if record.kind is StepKind.PUBLISH and record.source is not None:
                 self._files.remove_tree(record.source)
-            if record.kind in (Kind.REPLACE, Kind.REMOVE):
+            if record.kind in (StepKind.REPLACE, StepKind.REMOVE):
                 moves = moves_before(self._records, index)
                 for place in filter(None, (record.source, self._restore_place(record))):
                     for each in {place, place_before(place, moves) or place}:

@@ -10,7 +10,7 @@ from hermes_profiles.model.errors import Failed, Refused
 
 from .chmod import change_mode
 from .copy_file import pour, write_all
-from .plan import ChangedMeanwhile, CopyFile, Screen, Signature
+from .plan import ChangedMeanwhile, CopyFile, SecretScreen, Signature
 from .rmtree import Remover, named
 
 Owner = tuple[int, int]
@@ -164,7 +164,7 @@ class Files:
             os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
         return os.lstat(path)
 
-    def copy_new(self, path: str, entry: CopyFile, *, screen: Screen | None, owner: Owner | None) -> None:
+    def copy_new(self, path: str, entry: CopyFile, *, screen: SecretScreen | None, owner: Owner | None) -> None:
         """Make a copy of a regular file, with its time and holes.
 
         A source that is not as it was planned is copied as it is now, if `screen` finds nothing in it.
@@ -187,7 +187,7 @@ class Files:
             hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
         )
 
-    def _copy_once(self, out: int, path: str, planned: Signature, screen: Screen | None) -> bool:
+    def _copy_once(self, out: int, path: str, planned: Signature, screen: SecretScreen | None) -> bool:
         source = _open_regular(path)
         try:
             before = os.fstat(source)

@@ -30,7 +30,7 @@ class Status(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a step does."""
 
     PUBLISH = "publish"
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     TIDY = "tidy"
 
 
-class Identity(NamedTuple):
+class FileIdentity(NamedTuple):
     """Which file or folder it is. No device: its number changes when a machine starts again."""
 
     inode: int
@@ -49,7 +49,7 @@ class Identity(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> FileIdentity:
         """Return the identity of what was looked at."""
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -61,7 +61,7 @@ class Identity(NamedTuple):
 class Old(NamedTuple):
     """What a replaced file was: its bytes are in `backup`, or it was a link with the text `link`."""
 
-    identity: Identity
+    identity: FileIdentity
     mode: int
     uid: int
     gid: int
@@ -69,7 +69,7 @@ class Old(NamedTuple):
     link: str | None = None
 
 
-class Record(NamedTuple):
+class StepRecord(NamedTuple):
     """One step as data.
 
     `source`: where a moved thing comes from, the staged tree of a publish, the temporary file of a replace.
@@ -77,17 +77,17 @@ class Record(NamedTuple):
     `mode`: what a mode step sets; `old` has the mode before, and no bytes.
     """
 
-    kind: Kind
+    kind: StepKind
     target: str
     source: str | None = None
     entries: int = 0
     made: tuple[str, ...] = ()
-    new: Identity | None = None
+    new: FileIdentity | None = None
     old: Old | None = None
     mode: int | None = None
 
 
-class Entry(NamedTuple):
+class ChangeEntry(NamedTuple):
     """One change. `ready`: all is staged, so an interrupted change may have begun to show.
 
     `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on.
@@ -100,7 +100,7 @@ class Entry(NamedTuple):
     started: str
     status: Status
     commit: int
-    steps: tuple[Record, ...]
+    steps: tuple[StepRecord, ...]
     ended: str | None = None
     undo_of: str | None = None
     level: int = 0
@@ -119,7 +119,7 @@ class Journal:
         self.folder = str(state / "journal")
         self._files = files or Files()
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ChangeEntry, ...]:
         """Return every entry that can be read, newest first."""
         return self.read()[0]
 
@@ -127,7 +127,7 @@ class Journal:
         """Return one warning for each entry that cannot be read."""
         return self.read()[1]
 
-    def read(self) -> tuple[tuple[Entry, ...], tuple[Problem, ...]]:
+    def read(self) -> tuple[tuple[ChangeEntry, ...], tuple[Problem, ...]]:
         """Return the entries, newest first, and the problems of those that cannot be read."""
         entries, problems = [], []
         for change_id in reversed(self.ids()):
@@ -137,7 +137,7 @@ class Journal:
                 problems.append(_unreadable(self.path(change_id), error))
         return tuple(entries), tuple(problems)
 
-    def begun(self) -> tuple[Entry, ...]:
+    def begun(self) -> tuple[ChangeEntry, ...]:
         """Return the changes that were interrupted, newest first; cheap. Raises OSError."""
         found = []
         for change_id in reversed(self.ids()):
@@ -149,14 +149,14 @@ class Journal:
                 continue
         return tuple(found)
 
-    def load(self, change_id: str) -> Entry | None:
+    def load(self, change_id: str) -> ChangeEntry | None:
         """Return one entry, or None if there is none that can be understood. Raises OSError."""
         try:
             return _parse(self._bytes(change_id), change_id)
         except _GARBAGE:
             return None
 
-    def find(self, change_id: str) -> Entry:
+    def find(self, change_id: str) -> ChangeEntry:
         """Return one entry. Raises NotFound."""
         entry = self.load(change_id) if change_id in self.ids() else None
         if entry is not None:
@@ -194,7 +194,7 @@ class Journal:
         """Return the folder of an entry's old bytes."""
         return f"{self.folder}/{change_id}"
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: ChangeEntry) -> None:
         """Write an entry whole or not at all, and force it to the disk."""
         temporary = f"{self.folder}/.{entry.id}.tmp"
         self._files.unlink(temporary)
@@ -244,7 +244,7 @@ class Journal:
         return self._files.read(self.path(change_id))[0]
 
 
-def ended(entry: Entry, status: Status, now: datetime) -> Entry:
+def ended(entry: ChangeEntry, status: Status, now: datetime) -> ChangeEntry:
     """Return the entry with its outcome and the time of it."""
     return entry._replace(status=status, ended=iso(now))
 
@@ -260,7 +260,7 @@ def _is_id(name: str) -> bool:
 
 def _plain(value: Any) -> Any:
     """Return what JSON can hold: a record becomes an object, another tuple an array."""
-    if isinstance(value, Entry | Record | Old | Identity):
+    if isinstance(value, ChangeEntry | StepRecord | Old | FileIdentity):
         return {name: _plain(each) for name, each in value._asdict().items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
@@ -274,12 +274,12 @@ def _unreadable(path: str, error: Exception) -> Problem:
     )
 
 
-def _parse(raw: bytes, change_id: str) -> Entry:
+def _parse(raw: bytes, change_id: str) -> ChangeEntry:
     """Return the entry; raises ValueError, KeyError or TypeError for anything that is not one."""
     data = json.loads(raw)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("id") != change_id:
         raise ValueError("not an entry of this journal")
-    return Entry(
+    return ChangeEntry(
         id=change_id,
         command=tuple(map(_text, data["command"])),
         summary=_text(data["summary"]),
@@ -295,10 +295,10 @@ def _parse(raw: bytes, change_id: str) -> Entry:
     )
 
 
-def _record(data: dict[str, Any]) -> Record:
+def _record(data: dict[str, Any]) -> StepRecord:
     old = data["old"]
-    return Record(
-        kind=Kind(data["kind"]),
+    return StepRecord(
+        kind=StepKind(data["kind"]),
         target=_text(data["target"]),
         source=_optional(data["source"]),
         entries=int(data["entries"]),
@@ -306,7 +306,7 @@ def _record(data: dict[str, Any]) -> Record:
         new=_identity(data["new"]),
         old=old
         and Old(
-            Identity(**old["identity"]),
+            FileIdentity(**old["identity"]),
             int(old["mode"]),
             int(old["uid"]),
             int(old["gid"]),
@@ -317,8 +317,8 @@ def _record(data: dict[str, Any]) -> Record:
     )
 
 
-def _identity(data: dict[str, int] | None) -> Identity | None:
-    return None if data is None else Identity(**data)
+def _identity(data: dict[str, int] | None) -> FileIdentity | None:
+    return None if data is None else FileIdentity(**data)
 
 
 def _text(value: object) -> str:

@@ -20,7 +20,7 @@ class ChangedMeanwhile(Failed):
     default_code = "changed-meanwhile"
 
 
-class Screen(Protocol):
+class SecretScreen(Protocol):
     """Knows the values that must not arrive in a copy."""
 
     @property
@@ -90,7 +90,7 @@ class PublishTree:
 
     target: Path
     entries: tuple[TreeEntry, ...]
-    screen: Screen | None = None
+    screen: SecretScreen | None = None
 
     def __post_init__(self) -> None:
         _check_absolute(self.target)

@@ -11,7 +11,7 @@ from hermes_profiles.model.errors import NotFound, Refused
 from .chmod import check_may_set
 from .errors import changed
 from .filesystem import Files, Owner, taken
-from .journal import Identity, Kind, Old, Record
+from .journal import FileIdentity, Old, StepKind, StepRecord
 from .plan import (
     ChangePlan,
     CopyFile,
@@ -33,13 +33,13 @@ from .plan import (
 Count = Callable[[int], None]
 
 
-def moves_before(records: tuple[Record, ...], index: int) -> list[Move]:
+def moves_before(records: tuple[StepRecord, ...], index: int) -> list[Move]:
     """Return what the steps before `index` move or remove."""
     moves: list[Move] = []
     for record in records[:index]:
-        if record.kind is Kind.MOVE and record.source is not None:
+        if record.kind is StepKind.MOVE and record.source is not None:
             moves.append((record.source, record.target))
-        elif record.kind is Kind.REMOVE:
+        elif record.kind is StepKind.REMOVE:
             moves.append((record.target, None))
     return moves
 
@@ -50,13 +50,13 @@ def _look(path: str, files: Files, moves: list[Move]) -> os.stat_result | None:
     return None if place is None else files.lstat(place)
 
 
-def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[Record, ...]:
+def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[StepRecord, ...]:
     """Return the steps as the journal will hold them; nothing is changed.
 
     Raises Refused(code="exists") for a target that is there, NotFound for a source that is not,
     ChangedMeanwhile for a file that is not as planned.
     """
-    records: list[Record] = []
+    records: list[StepRecord] = []
     moves: list[Move] = []
     for index, step in enumerate(plan.steps):
         records.append(_draft(step, f"{change_id}-{index}", state, files, moves))
@@ -64,14 +64,14 @@ def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[R
     return tuple(records)
 
 
-def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -> Record:
+def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -> StepRecord:
     match step:
         case PublishTree():
             target = str(step.target)
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
             source = _staging_place(target, name, state, files)
-            return Record(Kind.PUBLISH, target, source, len(step.entries), made)
+            return StepRecord(StepKind.PUBLISH, target, source, len(step.entries), made)
         case MoveTree():
             source, target = str(step.source), str(step.target)
             status = _look(source, files, moves)
@@ -84,28 +84,28 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -
                 )
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
-            return Record(Kind.MOVE, target, source, made=made, new=Identity.of(status))
+            return StepRecord(StepKind.MOVE, target, source, made=made, new=FileIdentity.of(status))
         case ReplaceFile():
             path = str(step.path)
             _check_expected(step, _look(path, files, moves))
             if step.removes:
-                return Record(Kind.REMOVE, path)
+                return StepRecord(StepKind.REMOVE, path)
             made = _missing_parents(path, files, moves)
-            return Record(Kind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made)
+            return StepRecord(StepKind.REPLACE, path, f"{os.path.dirname(path)}/.hermes-profiles-{name}.tmp", made=made)
         case SetMode():
             path = str(step.path)
             status = _look(path, files, moves)
             if status is None or not step.fits(Signature.of(status)):
                 raise changed(path, "is gone" if status is None else "was changed")
             check_may_set(path, status, privileged=files.privileged)
-            return Record(Kind.MODE, path, new=Identity.of(status), old=_old(status), mode=step.mode)
+            return StepRecord(StepKind.MODE, path, new=FileIdentity.of(status), old=_old(status), mode=step.mode)
         case TidyFolder():
             status = files.lstat(str(step.path))
-            return Record(Kind.TIDY, str(step.path), old=None if status is None else _old(status))
+            return StepRecord(StepKind.TIDY, str(step.path), old=None if status is None else _old(status))
 
 
 def _old(status: os.stat_result) -> Old:
-    return Old(Identity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    return Old(FileIdentity.of(status), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
 def _check_free(target: str, files: Files, moves: list[Move]) -> None:
@@ -148,9 +148,9 @@ class Stager:
         self._backups = backups
         self._count = count
 
-    def stage(self, plan: ChangePlan, records: tuple[Record, ...]) -> tuple[Record, ...]:
+    def stage(self, plan: ChangePlan, records: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
         """Return the records with what is at each target before and after."""
-        staged: list[Record] = []
+        staged: list[StepRecord] = []
         moves: list[Move] = []
         for index, (step, record) in enumerate(zip(plan.steps, records, strict=True)):
             for folder in record.made:
@@ -163,7 +163,7 @@ class Stager:
             staged.append(record)
         return tuple(staged)
 
-    def _stage_publish(self, step: PublishTree, record: Record) -> Record:
+    def _stage_publish(self, step: PublishTree, record: StepRecord) -> StepRecord:
         place = record.source or ""
         if os.path.dirname(place) == f"{self._state}/staging":
             self._files.private_folder(f"{self._state}/staging")
@@ -172,7 +172,7 @@ class Stager:
         self._fill(place, step, owner)
         self._files.sync_folder(place)
         status = self._files.lstat(place)
-        return record._replace(new=None if status is None else Identity.of(status))
+        return record._replace(new=None if status is None else FileIdentity.of(status))
 
     def _fill(self, root: str, step: PublishTree, owner: Owner | None) -> None:
         made = {""}
@@ -199,7 +199,7 @@ class Stager:
         self._files.make_folder(f"{root}/{folder}", owner)
         made.add(folder)
 
-    def _stage_replace(self, step: ReplaceFile, record: Record, index: int, moves: list[Move]) -> Record:
+    def _stage_replace(self, step: ReplaceFile, record: StepRecord, index: int, moves: list[Move]) -> StepRecord:
         old = self._keep_old(step, place_before(record.target, moves), f"{index}.old")
         record = record._replace(old=old)
         if record.source is None:
@@ -214,7 +214,7 @@ class Stager:
             content = step.content.reveal() if step.content is not None else b""
             status = self._files.write_new(place, content, mode=step.mode, owner=owner, mtime_ns=step.mtime_ns)
             self._count(len(content))
-        return record._replace(new=Identity.of(status))
+        return record._replace(new=FileIdentity.of(status))
 
     def _keep_old(self, step: ReplaceFile, place: str | None, name: str) -> Old | None:
         """Return what is at the path now, its bytes put aside. Raises Refused unless it is a file or link."""

@@ -70,7 +70,7 @@ def own_folder(path: Path, uid: int) -> None:
         files.private_folder(str(path))
 
 
-def hold(path: Path, *, wait: float) -> int | None:
+def acquire_lock(path: Path, *, wait: float) -> int | None:
     """Return a descriptor that holds the lock at `path` until it is closed or the process ends; None when another
     process still holds it after `wait` seconds."""
     files, deadline = Files(), time.monotonic() + wait
@@ -84,13 +84,13 @@ def hold(path: Path, *, wait: float) -> int | None:
         return fd
 
 
-def sign(fd: int, path: Path) -> None:
+def write_pid(fd: int, path: Path) -> None:
     """Note our pid in a lock that we hold, for messages. Raises Failed."""
     with translated_errors():
         Files().note_holder(fd, str(path))
 
 
-def holder(path: Path) -> str | None:
+def lock_holder(path: Path) -> str | None:
     """Return the pid that the holder of a lock has noted ("" when none is), None when nobody holds it."""
     with translated_errors():
         try:

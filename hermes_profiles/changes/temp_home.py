@@ -15,7 +15,7 @@ from hermes_profiles.model.errors import Refused
 from ..model.layout import Layout
 from .errors import translated_errors
 from .filesystem import Files
-from .state_files import hold, sign
+from .state_files import acquire_lock, write_pid
 
 FOLDER = "errands"
 
@@ -26,7 +26,7 @@ def scratch_of(layout: Layout, name: str) -> Path:
 
 
 @contextmanager
-def errand(layout: Layout, name: str) -> Iterator[Path]:
+def temporary_home(layout: Layout, name: str) -> Iterator[Path]:
     """Yield the place for a name's errand, which nobody else has meanwhile; it is removed at the end.
 
     It may be there already, left by a run that was killed. Raises Refused (code `busy`) while another run has it,
@@ -37,13 +37,13 @@ def errand(layout: Layout, name: str) -> Iterator[Path]:
         files.private_folder(str(layout.state))
         files.private_folder(str(folder))
     lock = folder / f"{name}.lock"
-    descriptor = hold(lock, wait=0.0)
+    descriptor = acquire_lock(lock, wait=0.0)
     if descriptor is None:
         raise Refused(
             f"another command is at this for {name}", target=name, code="busy", hint=f"see which: `cat {lock}`"
         )
     try:
-        sign(descriptor, lock)
+        write_pid(descriptor, lock)
         yield scratch_of(layout, name)
         clear_scratch(scratch_of(layout, name))
     finally:

@@ -18,7 +18,7 @@ from ..model.secret import Secret
 from .cleanup import EMPTYING
 from .errors import translated_errors
 from .filesystem import Files, taken
-from .journal import Journal, Kind, iso
+from .journal import Journal, StepKind, iso
 from .lock import StateLock
 from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder, is_below
 
@@ -312,7 +312,7 @@ def _forget(gone: Mapping[str, str], layout: Layout, files: Files) -> None:
             name = _profile_of(record.target, layout)
             if name is None or entry.id >= until.get(name, ""):
                 continue
-            if record.kind is Kind.MOVE and record.source and Path(record.target) == layout.home(name):
+            if record.kind is StepKind.MOVE and record.source and Path(record.target) == layout.home(name):
                 before = _profile_of(record.source, layout)
                 if before is not None and files.lstat(str(layout.home(before))) is None:
                     until.setdefault(before, entry.id)

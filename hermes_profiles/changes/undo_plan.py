@@ -12,7 +12,7 @@ from ..model.layout import Layout
 from ..model.names import DEFAULT
 from ..model.secret import Secret
 from .filesystem import Files
-from .journal import Entry, Journal, Kind, Record, Status
+from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
 from .plan import (
     ChangePlan,
     MoveTree,
@@ -28,7 +28,7 @@ from .plan import (
 from .trash import steps_to_trash, steps_to_trash_files
 
 
-def choose(journal: Journal, change_id: str | None) -> Entry:
+def select_change(journal: Journal, change_id: str | None) -> ChangeEntry:
     """Return the change to undo: the one named, or the newest that is no undo and not undone.
 
     Raises NotFound when there is none, Refused when the one named was undone or never made.
@@ -47,7 +47,7 @@ def choose(journal: Journal, change_id: str | None) -> Entry:
     return entry
 
 
-def _newest(journal: Journal) -> Entry:
+def _newest(journal: Journal) -> ChangeEntry:
     """Return the newest change that can be undone; never an older one because a newer cannot be read."""
     entries, problems = journal.read()
     entry = next((each for each in entries if each.can_be_undone), None)
@@ -71,7 +71,7 @@ def _newest(journal: Journal) -> Entry:
     )
 
 
-def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> ChangePlan:
+def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) -> ChangePlan:
     """Return the plan that takes back a change that is done.
 
     A published tree goes to the trash, for it may have been used since: a home as a deleted profile, what was put
@@ -87,26 +87,26 @@ def plan_undo(entry: Entry, layout: Layout, files: Files | None = None) -> Chang
 
 
 class _Undo:
-    def __init__(self, entry: Entry, layout: Layout, files: Files) -> None:
+    def __init__(self, entry: ChangeEntry, layout: Layout, files: Files) -> None:
         self.steps: list[Step] = []
         self._entry = entry
         self._layout = layout
         self._files = files
         self._backups = Journal(layout.state, files).backups(entry.id)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: StepRecord) -> None:
         """Add the steps that take one step back."""
-        if record.kind is Kind.PUBLISH:
+        if record.kind is StepKind.PUBLISH:
             self._withdraw(record)
-        elif record.kind is Kind.MOVE:
+        elif record.kind is StepKind.MOVE:
             self._move_back(record)
-        elif record.kind is Kind.MODE:
+        elif record.kind is StepKind.MODE:
             self._restore_mode(record)
-        elif record.kind is not Kind.TIDY:
+        elif record.kind is not StepKind.TIDY:
             self._restore(record)
         self.steps += [TidyFolder(Path(folder)) for folder in reversed(record.made)]
 
-    def _withdraw(self, record: Record) -> None:
+    def _withdraw(self, record: StepRecord) -> None:
         target = Path(record.target)
         profile = _profile_around(target, self._layout)
         if profile is not None:
@@ -117,11 +117,11 @@ class _Undo:
             self._layout, target, trash_id=self._entry.id, name=target.name, deleted_at=self._entry.started
         )
 
-    def _withdraw_files(self, record: Record, profile: str) -> None:
+    def _withdraw_files(self, record: StepRecord, profile: str) -> None:
         """Add the steps that take all trees of this change out of one profile at once, as one entry of the trash."""
         if any(isinstance(step, MoveTree) and str(step.source) == record.target for step in self.steps):
             return
-        published = [each for each in self._entry.steps if each.kind is Kind.PUBLISH]
+        published = [each for each in self._entry.steps if each.kind is StepKind.PUBLISH]
         inside = [each for each in published if _profile_around(Path(each.target), self._layout) == profile]
         for each in inside:
             self._check_same(each)
@@ -135,7 +135,7 @@ class _Undo:
             files=self._files,
         )
 
-    def _move_back(self, record: Record) -> None:
+    def _move_back(self, record: StepRecord) -> None:
         self._check_same(record)
         source = record.source or ""
         if self._look(source) is not None:
@@ -152,7 +152,7 @@ class _Undo:
         place = place_before(path, (move for each in self.steps for move in moves_of(each)))
         return None if place is None else self._files.lstat(place)
 
-    def _check_same(self, record: Record) -> None:
+    def _check_same(self, record: StepRecord) -> None:
         status = self._look(record.target)
         if status is None:
             raise NotFound(
@@ -164,7 +164,7 @@ class _Undo:
         if record.new is None or status.st_ino != record.new.inode:
             raise self._changed(record.target, "is not what this change made")
 
-    def _restore_mode(self, record: Record) -> None:
+    def _restore_mode(self, record: StepRecord) -> None:
         """Add the step to the mode before; what was written into the file since stays.
 
         A file that is gone while its folder is there needs none: a database removes its side files by itself.
@@ -186,7 +186,7 @@ class _Undo:
             )
         self.steps.append(SetMode(Path(path), old.mode, Signature.of(status)))
 
-    def _restore(self, record: Record) -> None:
+    def _restore(self, record: StepRecord) -> None:
         status = self._look(record.target)
         if status is None and (record.new is None or record.old is None):
             if record.old is None:

@@ -46,7 +46,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
 _CLONES = ("--clone", "--clone-all", "--all", "--clone-from")
 
 
-class Choice(NamedTuple):
+class Dispatch(NamedTuple):
     """Who gets which words. `program`: `hermes`, `doctor` (both, one after the other), `profiles` or `gateways`;
     `problem`: why none does; `note`: what is to be said on stderr first; `must_exist`: a profile that must be there."""
 
@@ -76,21 +76,23 @@ def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] |
     return None, tuple(words)
 
 
-def choose(words: Sequence[str]) -> Choice:
+def dispatch(words: Sequence[str]) -> Dispatch:
     """Return who gets the words of a `hermes` command line, and in which form."""
     taken = chosen_profile(words)
     if taken is None or not taken[1]:
-        return Choice("hermes", tuple(words))
+        return Dispatch("hermes", tuple(words))
     profile, rest = taken
     word, more = rest[0], rest[1:]
     if word == "doctor":
         given = () if profile is None else (profile,)
-        return Choice("doctor" if set(more) <= {"--fix"} else "hermes", tuple(words), must_exist=(given or (None,))[0])
+        return Dispatch(
+            "doctor" if set(more) <= {"--fix"} else "hermes", tuple(words), must_exist=(given or (None,))[0]
+        )
     if word == "gateways":
         return _of_gateways(profile, more)
     if word == "profiles" or (word == "profile" and more and _is_ours(more[0])):
         return _of_profiles(words, profile, more, is_hermes_word=word == "profile")
-    return Choice("hermes", tuple(words))
+    return Dispatch("hermes", tuple(words))
 
 
 def _is_ours(subcommand: str) -> bool:
@@ -99,29 +101,29 @@ def _is_ours(subcommand: str) -> bool:
     return subcommand in COMMANDS
 
 
-def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...], *, is_hermes_word: bool) -> Choice:
+def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...], *, is_hermes_word: bool) -> Dispatch:
     from .profiles import COMMANDS
 
     subcommand = more[0] if more else ""
     if is_hermes_word and subcommand in SHARED:
         more = _spelled_out(more, SHARED[subcommand])
     if subcommand == "team" and profile is not None:
-        return Choice("profiles", _of_team(profile, more), must_exist=profile)
+        return Dispatch("profiles", _of_team(profile, more), must_exist=profile)
     given = parsed(COMMANDS, subcommand, more[1:])
     if given is None and is_hermes_word and subcommand in SHARED:
         note = None
         if subcommand == "create" and any(word.partition("=")[0] in _CLONES for word in more):
             note = "Hermes itself gets this, for an option is its alone: its clones share the bots of their source"
-        return Choice("hermes", tuple(words), note)
+        return Dispatch("hermes", tuple(words), note)
     if profile is None or given is None:
-        return Choice("profiles", more)
+        return Dispatch("profiles", more)
     if subcommand == "create" and (given.get("clone_it") or given.get("clone_all")) and not given.get("clone_from"):
-        return Choice("profiles", _with(more, "--clone-from", profile))
+        return Dispatch("profiles", _with(more, "--clone-from", profile))
     if subcommand == "explain" and not given.get("profile"):
-        return Choice("profiles", _with(more, "--profile", profile))
+        return Dispatch("profiles", _with(more, "--profile", profile))
     if "profiles" in given:
         return _for_profile("profiles", profile, more, given["profiles"])
-    return Choice("profiles", more, must_exist=profile)
+    return Dispatch("profiles", more, must_exist=profile)
 
 
 def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,12 +137,12 @@ def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
     return more
 
 
-def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Choice:
+def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Dispatch:
     from .gateways import COMMANDS
 
     given = parsed(COMMANDS, more[0], more[1:]) if more else None
     if profile is None or given is None or {"-h", "--help"} & set(more):
-        return Choice("gateways", more)
+        return Dispatch("gateways", more)
     if given.get("group"):
         return _contradiction(profile, "--group")
     for name in ("profiles", "profile"):
@@ -150,23 +152,23 @@ def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Choice:
     return _contradiction(profile, f"`gateways {more[0]}`, which is about the whole machine")
 
 
-def _for_profile(program: str, profile: str, more: tuple[str, ...], named: Sequence[str] | None) -> Choice:
+def _for_profile(program: str, profile: str, more: tuple[str, ...], named: Sequence[str] | None) -> Dispatch:
     """Return the words for one profile; those that name another one besides contradict themselves."""
     if not named:
-        return Choice(program, (*more, profile), must_exist=profile)
+        return Dispatch(program, (*more, profile), must_exist=profile)
     if set(named) == {profile}:
-        return Choice(program, more)
+        return Dispatch(program, more)
     return _contradiction(profile, ", ".join(named))
 
 
-def _contradiction(profile: str, other: str) -> Choice:
+def _contradiction(profile: str, other: str) -> Dispatch:
     problem = Problem(
         "usage",
         f"`-p {profile}` and {other} contradict each other",
         profile,
         "say only one of the two",
     )
-    return Choice("none", (), problem=problem)
+    return Dispatch("none", (), problem=problem)
 
 
 def _with(more: tuple[str, ...], *option: str) -> tuple[str, ...]:
@@ -217,17 +219,17 @@ def run(arguments: Sequence[str]) -> NoReturn:
     """Carry out `from-hermes HERMES WORD…`: HERMES is the real one, empty when there is none. Always ends with
     SystemExit, or in Hermes itself."""
     hermes, *words = arguments or ("",)
-    choice = choose(words)
+    choice = dispatch(words)
     if choice.note is not None:
         _say(choice.note)
     if choice.problem is not None:
         _refuse(choice.problem, words)
     if choice.program == "hermes":
-        _become(hermes, choice.words)
+        _exec_hermes(hermes, choice.words)
     if choice.must_exist is not None:
         _require(choice.must_exist, words)
     if choice.program == "doctor":
-        _examine(hermes, choice)
+        _run_both_doctors(hermes, choice)
     from . import gateways, profiles
 
     (gateways if choice.program == "gateways" else profiles).run(list(choice.words))
@@ -257,7 +259,7 @@ def _require(profile: str, words: Sequence[str]) -> None:
         _refuse(error.problem, words, error.exit_code)
 
 
-def _become(hermes: str, words: Sequence[str]) -> NoReturn:
+def _exec_hermes(hermes: str, words: Sequence[str]) -> NoReturn:
     """Become the real Hermes. Python ignores two signals, and a program that is started would go on ignoring them."""
     import signal
 
@@ -283,7 +285,7 @@ def _no_hermes() -> NoReturn:
     raise SystemExit(127)
 
 
-def _examine(hermes: str, choice: Choice) -> NoReturn:
+def _run_both_doctors(hermes: str, choice: Dispatch) -> NoReturn:
     """Have Hermes' own doctor look, then ours. Its exit code counts where it is not 0."""
     if not hermes:
         _no_hermes()

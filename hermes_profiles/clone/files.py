@@ -14,10 +14,10 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.tree_walk import Kind, TreeItem, data_chunks, read_document, read_file
+from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks, read_document, read_file
 
 from .report import CloneReport, RedactedPlace
-from .source import SKIP_HINT, LeftBehind, Source
+from .source import SKIP_HINT, LeftBehind, SourceProfile
 
 # Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
@@ -27,7 +27,7 @@ class FileCopier:
     """Turns the items of a source into entries of the new tree; what it leaves or redacts goes into the report."""
 
     def __init__(
-        self, source: Source, rules: FileRules, values: ValueIndex, layout: Layout, report: CloneReport
+        self, source: SourceProfile, rules: FileRules, values: ValueIndex, layout: Layout, report: CloneReport
     ) -> None:
         self._source, self._rules, self._values, self._report = source, rules, values, report
         self._root = os.fspath(layout.root)
@@ -43,7 +43,7 @@ class FileCopier:
         if self._search_names and self._values.names_in(os.fsencode(item.path)):
             self._leave(item.path, "its name holds a removed value")
             return {}
-        make = {Kind.FOLDER: self._folder, Kind.LINK: self._link}.get(item.kind, self._file)
+        make = {EntryKind.FOLDER: self._folder, EntryKind.LINK: self._link}.get(item.kind, self._file)
         return {entry.path: entry for entry in make(item)}
 
     @staticmethod

@@ -41,7 +41,7 @@ from hermes_profiles.teams.pool_copies import SharedPool
 
 from .files import FileCopier
 from .report import CloneReport, RedactedPlace
-from .source import HONCHO, LeftBehind, Source, offer_to_skip, read_source
+from .source import HONCHO, LeftBehind, SourceProfile, offer_to_skip, read_source
 from .warnings import add_advice
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
@@ -60,7 +60,7 @@ class CloneRequest(NamedTuple):
     command: tuple[str, ...] = ("clone",)
 
 
-class World(NamedTuple):
+class CloneContext(NamedTuple):
     """What a plan may know of the world: facts and functions given by the caller, so that plans stay testable.
 
     `environment` is the process environment a gateway of the clone might inherit.
@@ -73,7 +73,7 @@ class World(NamedTuple):
     fresh_key: Callable[[], str]
 
 
-def build_clone(request: CloneRequest, world: World) -> tuple[ChangePlan, CloneReport]:
+def build_clone(request: CloneRequest, world: CloneContext) -> tuple[ChangePlan, CloneReport]:
     """Return the plan and its report.
 
     Raises DocumentError or Failed when something cannot be read with certainty; nothing has been created then.
@@ -101,12 +101,12 @@ class CloneDocuments(NamedTuple):
     """
 
     entries: Mapping[str, WriteFile]
-    source: Source
+    source: SourceProfile
     found: Classification
     report: CloneReport
 
 
-def build_documents(request: CloneRequest, world: World) -> CloneDocuments:
+def build_documents(request: CloneRequest, world: CloneContext) -> CloneDocuments:
     """Return the documents of a clone without its files: of the source nothing else is read, or even listed.
 
     Raises what `build_clone` raises.
@@ -124,9 +124,9 @@ class _CloneBuilder:
     def __init__(
         self,
         request: CloneRequest,
-        world: World,
+        world: CloneContext,
         rules: FileRules,
-        source: Source,
+        source: SourceProfile,
         classification: Classification,
     ) -> None:
         self.request, self.world, self.rules, self.source = request, world, rules, source

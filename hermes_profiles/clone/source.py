@@ -13,7 +13,7 @@ from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, HermesProfilesError
-from hermes_profiles.profiles.tree_walk import Kind, TreeItem, read_document, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk
 
 _MOST_STATE_FILES = 64
 _MOST_STATE_BYTES = 256 * 1024
@@ -33,7 +33,7 @@ class LeftBehind(NamedTuple):
     channel: str | None = None
 
 
-class Source(NamedTuple):
+class SourceProfile(NamedTuple):
     """One profile as a clone sees it.
 
     `items`: what will be copied, parents first; `left_behind`: what will not and is worth telling;
@@ -48,7 +48,7 @@ class Source(NamedTuple):
     unreadable: frozenset[str] = frozenset()
 
 
-def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) -> Source:
+def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) -> SourceProfile:
     """Return the source, read but not judged; without `files` its documents alone, and nothing is listed.
 
     Raises DocumentError or Failed for what cannot be read with certainty, unless the policy skips such files.
@@ -76,7 +76,7 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
             left.append(behind)
     state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
     documents = SourceDocuments(env, op_env, config, gateway, auth, honcho, state)
-    return Source(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
+    return SourceProfile(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
 
 
 def _json(raw: bytes, path: str) -> JsonDocument:
@@ -113,15 +113,15 @@ class _DocumentReader:
 
 def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
     """Return why an item stays behind, None when it is copied. Raises Failed for a folder nobody can list."""
-    ruling = rules.judge(item.path, folder=item.kind in (Kind.FOLDER, Kind.UNREADABLE))
-    if item.kind is Kind.LINK and ruling.keeps:
+    ruling = rules.judge(item.path, folder=item.kind in (EntryKind.FOLDER, EntryKind.UNREADABLE))
+    if item.kind is EntryKind.LINK and ruling.keeps:
         # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
         ruling = rules.judge(item.path, folder=True)
     if not ruling.keeps:
         return LeftBehind(item.path, ruling.reason, ruling.channel)
-    if item.kind is Kind.SPECIAL:
+    if item.kind is EntryKind.SPECIAL:
         return LeftBehind(item.path, "a socket, FIFO or device")
-    if item.kind is Kind.UNREADABLE:
+    if item.kind is EntryKind.UNREADABLE:
         if not rules.policy.skip_unreadable:
             raise Failed(
                 f"cannot list the folder {item.path} of the source",
@@ -135,7 +135,7 @@ def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
 
 def _is_empty_folder(home: Path, item: TreeItem) -> bool:
     """Return whether nothing stays behind but a folder that every profile has."""
-    if item.kind is not Kind.FOLDER:
+    if item.kind is not EntryKind.FOLDER:
         return False
     with os.scandir(home / item.path) as scan:
         return next(scan, None) is None
@@ -149,7 +149,7 @@ def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str
         return path.count("/") < _DEEPEST_STATE and rules.may_hold_state(path)
 
     for item in walk(home, enter):
-        if item.kind is not Kind.FILE or item.signature.size > _MOST_STATE_BYTES:
+        if item.kind is not EntryKind.FILE or item.signature.size > _MOST_STATE_BYTES:
             continue
         if may_hold_channel_secrets(item.path, rules.catalog):
             seen += 1

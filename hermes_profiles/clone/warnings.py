@@ -14,14 +14,14 @@ from hermes_profiles.documents.entries import truthy
 from hermes_profiles.model.errors import Problem
 
 from .report import CloneReport
-from .source import Source
+from .source import SourceProfile
 
 # Two gateways cannot both use these; a tool's key is among them only where a channel runs on it.
 _EXCLUSIVE = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.PORT_BIND, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
 def add_advice(
-    report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
+    report: CloneReport, source: SourceProfile, found: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""
     report.warnings += _not_searched(source)
@@ -33,7 +33,7 @@ def add_advice(
     report.next_steps += _next_steps(report, found, catalog)
 
 
-def _not_searched(source: Source) -> Iterator[Problem]:
+def _not_searched(source: SourceProfile) -> Iterator[Problem]:
     """Yield the documents nobody could read: what they hold cannot be recognised in a skill or a note either."""
     for name in sorted(source.unreadable):
         yield Problem(
@@ -44,7 +44,7 @@ def _not_searched(source: Source) -> Iterator[Problem]:
         )
 
 
-def _bitwarden(source: Source) -> Iterator[Problem]:
+def _bitwarden(source: SourceProfile) -> Iterator[Problem]:
     config = source.documents.config
     if config is not None and truthy(config.get(("secrets", "bitwarden", "enabled"))):
         yield Problem(
@@ -55,7 +55,7 @@ def _bitwarden(source: Source) -> Iterator[Problem]:
         )
 
 
-def _source_paths(report: CloneReport, source: Source) -> Iterator[Problem]:
+def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Problem]:
     """Yield kept settings that point into the source's home: the clone would work in its parent's folders."""
     config = source.documents.config
     home = os.fspath(source.home)
@@ -83,7 +83,7 @@ def _dangling_references(report: CloneReport, found: Classification) -> Iterator
 
 
 def _conflicts(
-    report: CloneReport, source: Source, found: Classification, policy: ClonePolicy, catalog: Catalog
+    report: CloneReport, source: SourceProfile, found: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> Iterator[Problem]:
     """Yield what two gateways will now fight over: the user asked for it, and should know each piece."""
     usual = ClonePolicy(drop=policy.drop)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.identities import Identity, PortClaim
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 
 
 class Mask(NamedTuple):
@@ -23,7 +23,7 @@ class Mask(NamedTuple):
     owner_pid: int | None = None
 
 
-class Live(NamedTuple):
+class LiveGateway(NamedTuple):
     """A gateway that is up (`pid`), or on its way (`coming`: queued in its manager, activating, between two tries)."""
 
     pid: int | None
@@ -47,7 +47,7 @@ class RunningConflict(NamedTuple):
     holder: str | None = None
 
 
-class _Owner(NamedTuple):
+class _ChannelOwner(NamedTuple):
     """Who has something: a profile, or a process that is none of this root's."""
 
     profile: str | None
@@ -59,31 +59,31 @@ class _Owner(NamedTuple):
         return f"process {self.pid}, which is no profile of this root" if self.pid is not None else "another process"
 
 
-class _Taken:
+class _Reserved:
     """What is given away already."""
 
     def __init__(self) -> None:
-        self._identities: dict[tuple[str, str], _Owner] = {}
-        self._digests: dict[tuple[str, str], _Owner] = {}
-        self._ports: dict[int, list[tuple[PortClaim, _Owner]]] = {}
-        self._listening: dict[int, _Owner] = {}
+        self._identities: dict[tuple[str, str], _ChannelOwner] = {}
+        self._digests: dict[tuple[str, str], _ChannelOwner] = {}
+        self._ports: dict[int, list[tuple[PortClaim, _ChannelOwner]]] = {}
+        self._listening: dict[int, _ChannelOwner] = {}
 
-    def give(self, owner: _Owner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
+    def give(self, owner: _ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
         """Note what an owner has; who came first keeps it."""
         for identity in identities:
             self._identities.setdefault(identity.place, owner)
         for claim in ports:
             self._ports.setdefault(claim.port, []).append((claim, owner))
 
-    def lock(self, lock: LiveLock, owner: _Owner) -> None:
+    def lock(self, lock: LiveLock, owner: _ChannelOwner) -> None:
         """Note the holder of a lock file."""
         self._digests.setdefault((lock.channel, lock.digest), owner)
 
-    def listen(self, port: int, owner: _Owner) -> None:
+    def listen(self, port: int, owner: _ChannelOwner) -> None:
         """Note who listens on a port."""
         self._listening.setdefault(port, owner)
 
-    def reason(self, profile: str, channel: str, held: Holdings) -> tuple[str, _Owner] | None:
+    def reason(self, profile: str, channel: str, held: ClaimedResources) -> tuple[str, _ChannelOwner] | None:
         """Return why a profile cannot have a channel and who has it, None when it can."""
         for identity in held.identities:
             if identity.channel == channel:
@@ -100,11 +100,11 @@ class _Taken:
         return None
 
 
-def decide(
+def assign_channels(
     *,
     starting: Sequence[str],
-    holdings: Mapping[str, Holdings],
-    live: Mapping[str, Live],
+    holdings: Mapping[str, ClaimedResources],
+    live: Mapping[str, LiveGateway],
     locks: Sequence[LiveLock] = (),
     owners: Sequence[str] = (),
     listening: Mapping[int, int | None] | None = None,
@@ -119,12 +119,12 @@ def decide(
     """
     masked = masked or {}
     begun = {name: number for number, name in enumerate(starting)}
-    taken = _Taken()
+    taken = _Reserved()
     profile_of = {state.pid: name for name, state in live.items() if state.pid is not None}
     locked = {(profile_of[lock.pid], lock.channel) for lock in locks if lock.pid in profile_of}
     for lock in locks:
         if profile_of.get(lock.pid) not in begun:
-            taken.lock(lock, _Owner(profile_of.get(lock.pid), lock.pid))
+            taken.lock(lock, _ChannelOwner(profile_of.get(lock.pid), lock.pid))
     _give_to_the_running(taken, holdings, {n: s for n, s in live.items() if n not in begun}, locked, masked)
     _give_ports(taken, listening or {}, profile_of, begun, holdings)
 
@@ -135,14 +135,14 @@ def decide(
         runs = state is not None and state.pid is not None and channel not in masked.get(profile, ())
         return (named, 0 if runs and (profile, channel) in locked else 1 if runs else 2, begun[profile])
 
-    queue = [(name, channel) for name in starting for channel in channels_held(holdings.get(name, Holdings()))]
+    queue = [(name, channel) for name in starting for channel in channels_held(holdings.get(name, ClaimedResources()))]
     found: dict[str, list[Mask]] = {name: [] for name in starting}
     for name, channel in sorted(queue, key=lambda pair: right(*pair)):
         held = holdings[name]
         refused = taken.reason(name, channel, held)
         if refused is None:
             taken.give(
-                _Owner(name, None),
+                _ChannelOwner(name, None),
                 [one for one in held.identities if one.channel == channel],
                 [one for one in held.ports if one.channel == channel],
             )
@@ -154,12 +154,12 @@ def decide(
     return {name: tuple(sorted(masks)) for name, masks in found.items()}
 
 
-def channels_held(held: Holdings) -> tuple[str, ...]:
+def channels_held(held: ClaimedResources) -> tuple[str, ...]:
     """Return the channels with something that only one gateway may have."""
     return tuple(dict.fromkeys([*(one.channel for one in held.identities), *(one.channel for one in held.ports)]))
 
 
-def without(held: Holdings, channels: Collection[str]) -> Holdings:
+def without(held: ClaimedResources, channels: Collection[str]) -> ClaimedResources:
     """Return the holdings without those of some channels."""
     return held._replace(
         identities=tuple(one for one in held.identities if one.channel not in channels),
@@ -168,15 +168,15 @@ def without(held: Holdings, channels: Collection[str]) -> Holdings:
     )
 
 
-def _pid(live: Mapping[str, Live], profile: str | None) -> int | None:
+def _pid(live: Mapping[str, LiveGateway], profile: str | None) -> int | None:
     state = live.get(profile) if profile is not None else None
     return state.pid if state is not None else None
 
 
 def _give_to_the_running(
-    taken: _Taken,
-    holdings: Mapping[str, Holdings],
-    running: Mapping[str, Live],
+    taken: _Reserved,
+    holdings: Mapping[str, ClaimedResources],
+    running: Mapping[str, LiveGateway],
     locked: Collection[tuple[str, str]],
     masked: Mapping[str, Collection[str]],
 ) -> None:
@@ -185,33 +185,33 @@ def _give_to_the_running(
         for name, state in running.items():
             if (state.pid is not None) is not is_up or not (is_up or state.coming):
                 continue
-            held = without(holdings.get(name, Holdings()), masked.get(name, ()))
+            held = without(holdings.get(name, ClaimedResources()), masked.get(name, ()))
             away = [one for one in channels_held(held) if ((name, one) in locked) is not has_lock]
             held = without(held, away)
-            taken.give(_Owner(name, state.pid), held.identities, held.ports)
+            taken.give(_ChannelOwner(name, state.pid), held.identities, held.ports)
 
 
 def _give_ports(
-    taken: _Taken,
+    taken: _Reserved,
     listening: Mapping[int, int | None],
     profile_of: Mapping[int, str],
     begun: Collection[str],
-    holdings: Mapping[str, Holdings],
+    holdings: Mapping[str, ClaimedResources],
 ) -> None:
     """Note who listens now; a listener that a profile about to be restarted accounts for goes away by itself."""
     restarted = {name for name in profile_of.values() if name in begun}
-    leaving = {claim.port for name in restarted for claim in holdings.get(name, Holdings()).ports}
+    leaving = {claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports}
     for port, pid in listening.items():
         profile = profile_of.get(pid) if pid is not None else None
         if profile in begun or (profile is None and port in leaving):
             continue  # its own, or a helper's that ends with it (the bridge of WhatsApp)
-        taken.listen(port, _Owner(profile, pid))
+        taken.listen(port, _ChannelOwner(profile, pid))
 
 
 def running_conflicts(
     *,
-    holdings: Mapping[str, Holdings],
-    live: Mapping[str, Live],
+    holdings: Mapping[str, ClaimedResources],
+    live: Mapping[str, LiveGateway],
     locks: Sequence[LiveLock] = (),
     masked: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[RunningConflict, ...]:
@@ -221,7 +221,7 @@ def running_conflicts(
     nouns: dict[tuple[str, str], str] = {}
     ports: dict[int, list[tuple[str, PortClaim]]] = {}
     for name in up:
-        held = without(holdings.get(name, Holdings()), (masked or {}).get(name, ()))
+        held = without(holdings.get(name, ClaimedResources()), (masked or {}).get(name, ()))
         for identity in held.identities:
             holders.setdefault(identity.place, []).append(name)
             nouns.setdefault(identity.place, identity.noun)

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.state_files import hold, remove_runtime, write_runtime
+from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import Holdings, Managed, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
 from hermes_profiles.profiles.listing import profile_names, read_regular
 
-from .decide import Live, LiveLock, Mask, decide, without
-from .multiplex_masks import spared
+from .decide import LiveGateway, LiveLock, Mask, assign_channels, without
+from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
 
 OnConflict = Literal["mask", "refuse", "ignore"]
@@ -55,9 +55,9 @@ class Claim(NamedTuple):
         return self.by == "start" and 0 <= now - self.at < FRESH
 
     @property
-    def held(self) -> Holdings:
+    def held(self) -> ClaimedResources:
         """Return what was given, masked channels left out already."""
-        return Holdings(self.identities, self.ports)
+        return ClaimedResources(self.identities, self.ports)
 
 
 class Refreshed(NamedTuple):
@@ -67,13 +67,13 @@ class Refreshed(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def refresh(
+def resolve_at_start(
     layout: Layout,
     profile: str,
     *,
     catalog: Catalog,
     environment: Mapping[str, str],
-    live: Callable[[Sequence[str]], Mapping[str, Live]],
+    live: Callable[[Sequence[str]], Mapping[str, LiveGateway]],
     now: float,
     on_conflict: OnConflict = "mask",
     managed: Path | None = None,
@@ -99,9 +99,9 @@ def refresh(
             if waiting is not None and waiting.is_waiting(now):
                 masks = tuple(mask for mask in waiting.masks if mask.channel in own.channels)
             else:
-                world = _World(layout, catalog, values, environment, states, claims, names)
+                world = _LedgerContext(layout, catalog, values, environment, states, claims, names)
                 masks = _decided(world, profile, own, processes or processes_of(layout.platform), listening)
-                kept, spares = spared(layout, {profile: masks}, catalog, environment)
+                kept, spares = without_shared_masks(layout, {profile: masks}, catalog, environment)
                 masks, problems = kept[profile], [*problems, *spares]
                 if masks and on_conflict == "refuse":
                     raise _refused(profile, masks)
@@ -116,13 +116,13 @@ def refresh(
     return Refreshed(masks, tuple(problems))
 
 
-def record(
+def save_decision(
     layout: Layout,
     masks: Mapping[str, tuple[Mask, ...]],
-    held: Mapping[str, Holdings],
+    held: Mapping[str, ClaimedResources],
     *,
     now: float,
-    live: Callable[[Sequence[str]], Mapping[str, Live]],
+    live: Callable[[Sequence[str]], Mapping[str, LiveGateway]],
 ) -> None:
     """Note what `hermes-gateways start` has decided for profiles it is about to start (`decide`, with its `--owner`;
     no masks under `--on-conflict ignore`): the step before their start abides by it for five minutes."""
@@ -130,11 +130,11 @@ def record(
         names = profile_names(layout)
         claims = _standing(_read(layout), names, live(names), None, now)
         for profile, decided in masks.items():
-            claims[profile] = _claim(held.get(profile, Holdings()), decided, now, "start")
+            claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
         _write(layout, claims)
 
 
-def forget(layout: Layout, profiles: Collection[str]) -> None:
+def drop_pending(layout: Layout, profiles: Collection[str]) -> None:
     """Take back decisions of `record` whose start did not happen, so that nobody waits for them."""
     with _locked(layout):
         ledger = _read(layout)
@@ -146,22 +146,26 @@ def claims_of(layout: Layout) -> Mapping[str, Claim]:
     return _read(layout)
 
 
-class _World(NamedTuple):
+class _LedgerContext(NamedTuple):
     layout: Layout
     catalog: Catalog
     managed: Managed
     environment: Mapping[str, str]
-    states: Mapping[str, Live]
+    states: Mapping[str, LiveGateway]
     claims: Mapping[str, Claim]
     names: tuple[str, ...]
 
-    def holdings(self, name: str) -> Holdings:
+    def holdings(self, name: str) -> ClaimedResources:
         """Return what the files of another profile would have it hold."""
         return holdings(self.layout.home(name), catalog=self.catalog, managed=self.managed)
 
 
 def _standing(
-    ledger: Mapping[str, Claim], names: Sequence[str], states: Mapping[str, Live], profile: str | None, now: float
+    ledger: Mapping[str, Claim],
+    names: Sequence[str],
+    states: Mapping[str, LiveGateway],
+    profile: str | None,
+    now: float,
 ) -> dict[str, Claim]:
     """Return the claims that count: of profiles that run, are on their way, or were promised a start just now."""
     return {
@@ -171,15 +175,15 @@ def _standing(
     }
 
 
-def _is_live(states: Mapping[str, Live], name: str) -> bool:
+def _is_live(states: Mapping[str, LiveGateway], name: str) -> bool:
     state = states.get(name)
     return state is not None and (state.pid is not None or state.coming)
 
 
 def _decided(
-    world: _World,
+    world: _LedgerContext,
     profile: str,
-    own: Holdings,
+    own: ClaimedResources,
     processes: Processes,
     listening: Callable[[Collection[int]], Mapping[int, int | None]] | None,
 ) -> tuple[Mask, ...]:
@@ -188,24 +192,24 @@ def _decided(
     if not own.identities and not own.ports:
         return ()
     before = world.names[: world.names.index(profile)] if profile in world.names else ()
-    held: dict[str, Holdings] = {profile: own}
-    live: dict[str, Live] = {}
+    held: dict[str, ClaimedResources] = {profile: own}
+    live: dict[str, LiveGateway] = {}
     ahead: list[str] = []
     for name in world.names:
         if name == profile:
             continue
-        state, claim = world.states.get(name, Live(pid=None, coming=False)), world.claims.get(name)
+        state, claim = world.states.get(name, LiveGateway(pid=None, coming=False)), world.claims.get(name)
         if claim is not None:
             stands = state.pid is not None or not _meet(claim.held, own)
             held[name] = claim.held if stands else _still(world, name, claim)
-            live[name] = Live(state.pid, coming=True)
+            live[name] = LiveGateway(state.pid, coming=True)
         elif state.pid is not None:
             held[name] = world.holdings(name)  # started without us: whatever its files say
             live[name] = state
         elif state.coming and name in before:
             held[name] = world.holdings(name)
             ahead.append(name)
-    masks = decide(
+    masks = assign_channels(
         starting=(*ahead, profile),
         holdings=held,
         live=live,
@@ -215,24 +219,24 @@ def _decided(
     return masks[profile]
 
 
-def _meet(one: Holdings, other: Holdings) -> bool:
+def _meet(one: ClaimedResources, other: ClaimedResources) -> bool:
     places = {identity.place for identity in other.identities}
     return any(identity.place in places for identity in one.identities) or any(
         first.meets(second) for first in one.ports for second in other.ports
     )
 
 
-def _still(world: _World, name: str, claim: Claim) -> Holdings:
+def _still(world: _LedgerContext, name: str, claim: Claim) -> ClaimedResources:
     """Return what of a claim the profile's files still ask for: it may be from before the last boot."""
     now = world.holdings(name)
     places = {identity.place for identity in now.identities}
-    return Holdings(
+    return ClaimedResources(
         tuple(one for one in claim.identities if one.place in places),
         tuple(one for one in claim.ports if one in now.ports),
     )
 
 
-def _others_locks(world: _World, profile: str, processes: Processes) -> tuple[LiveLock, ...]:
+def _others_locks(world: _LedgerContext, profile: str, processes: Processes) -> tuple[LiveLock, ...]:
     state = world.states.get(profile)
     found = live_locks(
         world.environment,
@@ -245,7 +249,10 @@ def _others_locks(world: _World, profile: str, processes: Processes) -> tuple[Li
 
 
 def _heard(
-    world: _World, profile: str, own: Holdings, listening: Callable[[Collection[int]], Mapping[int, int | None]]
+    world: _LedgerContext,
+    profile: str,
+    own: ClaimedResources,
+    listening: Callable[[Collection[int]], Mapping[int, int | None]],
 ) -> Mapping[int, int | None]:
     """Return who listens on the profile's ports; nobody is asked while a gateway of its own may be the one."""
     state = world.states.get(profile)
@@ -254,7 +261,7 @@ def _heard(
     return listening(ports_to_hear(own))
 
 
-def ports_to_hear(own: Holdings) -> set[int]:
+def ports_to_hear(own: ClaimedResources) -> set[int]:
     """Return the ports of a profile that somebody else's listener would keep from it."""
     return {claim.port for claim in own.ports if claim.channel not in _HELPERS}
 
@@ -291,7 +298,7 @@ def _ignored(profile: str, mask: Mask) -> Problem:
     )
 
 
-def _check_maskable(layout: Layout, profile: str, own: Holdings, masks: Sequence[Mask]) -> None:
+def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: Sequence[Mask]) -> None:
     for mask in masks:
         if mask.channel in own.unmaskable:
             home = layout.home(profile)
@@ -307,7 +314,7 @@ def _check_maskable(layout: Layout, profile: str, own: Holdings, masks: Sequence
 def _write_overlay(
     layout: Layout,
     profile: str,
-    own: Holdings,
+    own: ClaimedResources,
     masks: tuple[Mask, ...],
     catalog: Catalog,
     managed: Path | None,
@@ -328,7 +335,7 @@ def _write_overlay(
     return overlay.problems
 
 
-def _claim(held: Holdings, masks: tuple[Mask, ...], now: float, by: str) -> Claim:
+def _claim(held: ClaimedResources, masks: tuple[Mask, ...], now: float, by: str) -> Claim:
     kept = without(held, [mask.channel for mask in masks])
     return Claim(kept.identities, kept.ports, masks, now, by)
 
@@ -337,7 +344,7 @@ def _claim(held: Holdings, masks: tuple[Mask, ...], now: float, by: str) -> Clai
 def _locked(layout: Layout) -> Iterator[None]:
     Files().private_folder(str(layout.state))
     path = layout.state / "claims.lock"
-    descriptor = hold(path, wait=_LOCK_WAIT)
+    descriptor = acquire_lock(path, wait=_LOCK_WAIT)
     if descriptor is None:
         raise Refused(
             f"another start decides about conflicts and did not finish within {_LOCK_WAIT:g} s",

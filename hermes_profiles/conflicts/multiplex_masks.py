@@ -15,7 +15,7 @@ from hermes_profiles.profiles.listing import profile_names
 from .decide import Mask
 
 
-def spared(
+def without_shared_masks(
     layout: Layout, masks: Mapping[str, tuple[Mask, ...]], catalog: Catalog, environment: Mapping[str, str]
 ) -> tuple[dict[str, tuple[Mask, ...]], list[Problem]]:
     """Return masks without those of the default that would switch off other profiles' channels, and a warning for each.

@@ -25,7 +25,7 @@ _SAME_TIME = 2.0
 _RECENT = 7 * 86400.0
 
 
-class Sureness(StrEnum):
+class Confidence(StrEnum):
     """How sure a decision is."""
 
     CERTAIN = "certain"
@@ -33,7 +33,7 @@ class Sureness(StrEnum):
     GUESS = "guess"
 
 
-class Kind(StrEnum):
+class SharedKind(StrEnum):
     """What is shared: an identity of channels that are on, a copy where one is off, a port, a single-use login."""
 
     IDENTITY = "identity"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
     LOGIN = "login"
 
 
-class Evidence(NamedTuple):
+class UsageEvidence(NamedTuple):
     """What is known of one profile's use of one channel (or login).
 
     `locked`: its process holds Hermes' lock; `connected`, `running`: its gateway does; `on`: the channel is;
@@ -66,21 +66,21 @@ class Decision(NamedTuple):
     `parties`: digests of what is shared (for fingerprints); `doubts`: what speaks against the decision, in words.
     """
 
-    kind: Kind
+    kind: SharedKind
     channel: str
     what: str
     owner: str
     losers: tuple[str, ...]
     reason: str
-    sureness: Sureness
+    sureness: Confidence
     doubts: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
 
 
-class Rivalry(NamedTuple):
+class SharedIdentity(NamedTuple):
     """Something that several profiles have; `meets`: whether two of them cannot both have what they have."""
 
-    kind: Kind
+    kind: SharedKind
     channel: str
     what: str
     holders: tuple[str, ...]
@@ -88,10 +88,10 @@ class Rivalry(NamedTuple):
 
 
 def decide_owners(
-    rivalry: Rivalry, evidence: Mapping[str, Evidence], named: Sequence[str] = ()
+    rivalry: SharedIdentity, evidence: Mapping[str, UsageEvidence], named: Sequence[str] = ()
 ) -> tuple[Decision, ...]:
     """Return who keeps it, one decision for each owner with losers; `named`: what `--owner` says, strongest first."""
-    order = sorted(rivalry.holders, key=lambda name: _right(name, rivalry, evidence[name], named))
+    order = sorted(rivalry.holders, key=lambda name: _priority(name, rivalry, evidence[name], named))
     keepers: dict[str, list[str]] = {}
     parties: dict[str, list[str]] = {}
     for name in order:
@@ -108,11 +108,11 @@ def decide_owners(
     )
 
 
-def _right(name: str, rivalry: Rivalry, known: Evidence, named: Sequence[str]) -> tuple[object, ...]:
+def _priority(name: str, rivalry: SharedIdentity, known: UsageEvidence, named: Sequence[str]) -> tuple[object, ...]:
     """Return the place in the queue: smaller is stronger."""
     place = named.index(name) if name in named else len(named)
     used = -round(known.used_at / _SAME_TIME)
-    if rivalry.kind is Kind.LOGIN:  # profiles fall back to the root's; a gateway that runs says nothing of logins
+    if rivalry.kind is SharedKind.LOGIN:  # profiles fall back to the root's; a gateway that runs says nothing of logins
         return (place, not known.first, used, known.born, rivalry.holders.index(name))
     runs = known.on and known.running
     return (
@@ -129,18 +129,18 @@ def _right(name: str, rivalry: Rivalry, known: Evidence, named: Sequence[str]) -
 
 
 def _decision(
-    rivalry: Rivalry,
+    rivalry: SharedIdentity,
     owner: str,
     losers: tuple[str, ...],
     parties: tuple[str, ...],
-    evidence: Mapping[str, Evidence],
+    evidence: Mapping[str, UsageEvidence],
     named: Sequence[str],
 ) -> Decision:
     best, others = evidence[owner], [evidence[name] for name in losers]
     if owner in named:
-        reason, sureness = "you said so", Sureness.CERTAIN
+        reason, sureness = "you said so", Confidence.CERTAIN
     elif best.locked and not all(each.locked for each in others):
-        reason, sureness = "its gateway holds Hermes' lock of it now", Sureness.CERTAIN
+        reason, sureness = "its gateway holds Hermes' lock of it now", Confidence.CERTAIN
     else:
         reason, sureness = _by_use(best, others, rivalry)
     too = ", too" if _uses_now(best) else ""
@@ -153,43 +153,43 @@ def _decision(
     doubts += [
         f"{name} used it as well, on {day(evidence[name].used_at)} ({', '.join(evidence[name].uses)})"
         for name in losers
-        if rivalry.kind is not Kind.LOGIN and evidence[name].used_at > max(best.used_at - _RECENT, 0.0)
+        if rivalry.kind is not SharedKind.LOGIN and evidence[name].used_at > max(best.used_at - _RECENT, 0.0)
     ]
-    if sureness is Sureness.GUESS:
+    if sureness is Confidence.GUESS:
         doubts.append("nothing tells who uses it")
     return Decision(
         rivalry.kind, rivalry.channel, rivalry.what, owner, losers, reason, sureness, tuple(doubts), parties
     )
 
 
-def _by_use(best: Evidence, others: Iterable[Evidence], rivalry: Rivalry) -> tuple[str, Sureness]:
+def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: SharedIdentity) -> tuple[str, Confidence]:
     """Return the first thing that tells the owner from the others; who is its equal in one thing is asked the next."""
-    if rivalry.kind is Kind.LOGIN and best.first:
-        return "profiles without a login of their own use that of the root", Sureness.LIKELY
+    if rivalry.kind is SharedKind.LOGIN and best.first:
+        return "profiles without a login of their own use that of the root", Confidence.LIKELY
     rivals = tuple(others)
-    for has, words in _SIGNS if rivalry.kind is not Kind.LOGIN else ():
+    for has, words in _SIGNS if rivalry.kind is not SharedKind.LOGIN else ():
         if has(best):
             equals = tuple(each for each in rivals if has(each))
             if not equals:
-                return words, Sureness.LIKELY
+                return words, Confidence.LIKELY
             rivals = equals
     latest = max(each.used_at for each in rivals)
     if best.used_at and round(best.used_at / _SAME_TIME) > round(latest / _SAME_TIME):
-        verb = "refreshed it last" if rivalry.kind is Kind.LOGIN else "used it last"
+        verb = "refreshed it last" if rivalry.kind is SharedKind.LOGIN else "used it last"
         uses = f" ({', '.join(best.uses)})" if best.uses else ""
-        return f"it {verb}, on {day(best.used_at)}{uses}", Sureness.LIKELY
+        return f"it {verb}, on {day(best.used_at)}{uses}", Confidence.LIKELY
     if best.first:
-        return "it is the default profile, which was there first", Sureness.GUESS
+        return "it is the default profile, which was there first", Confidence.GUESS
     if all(best.born < each.born for each in rivals):
-        return "it is the oldest of these profiles", Sureness.GUESS
-    return "it comes first by name", Sureness.GUESS
+        return "it is the oldest of these profiles", Confidence.GUESS
+    return "it comes first by name", Confidence.GUESS
 
 
-def _uses_now(known: Evidence) -> bool:
+def _uses_now(known: UsageEvidence) -> bool:
     return known.on and known.running
 
 
-_SIGNS: tuple[tuple[Callable[[Evidence], bool], str], ...] = (
+_SIGNS: tuple[tuple[Callable[[UsageEvidence], bool], str], ...] = (
     (lambda known: _uses_now(known) and known.connected, "its gateway runs with it connected"),
     (_uses_now, "its gateway runs"),
     (lambda known: known.on, "the channel is on there, and off in the others"),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.clone.strip.plan import Wish
+from hermes_profiles.clone.strip.plan import StripRequest
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.gateways.model import Gateway
@@ -17,8 +17,8 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.shared_logins import shares_nous
 
 from .decide import LiveLock
-from .ownership import Decision, Evidence, Kind, Rivalry, decide_owners
-from .shared_identities import Possession, port_rivalries, possession, rivalries
+from .ownership import Decision, SharedIdentity, SharedKind, UsageEvidence, decide_owners
+from .shared_identities import ProfileIdentities, port_rivalries, possession, rivalries
 from .usage_evidence import born, evidence_of
 
 Owners = Mapping[str, Sequence[str]]
@@ -49,7 +49,7 @@ class Repair(NamedTuple):
     """What is shared and who keeps it; profile → what goes from it; `unread`: what could not be looked at."""
 
     decisions: tuple[Decision, ...]
-    wishes: Mapping[str, Wish]
+    wishes: Mapping[str, StripRequest]
     unread: tuple[Problem, ...]
 
 
@@ -65,7 +65,7 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
     decisions = [each for one in contested for each in _decided(one, scene, found, asked)]
     gone: dict[str, set[str]] = {name: set() for name in found}
     for decision in decisions:
-        if decision.kind in (Kind.IDENTITY, Kind.COPY):
+        if decision.kind in (SharedKind.IDENTITY, SharedKind.COPY):
             for loser in set(decision.losers) & asked.may_change:
                 gone[loser].add(decision.channel)
     staying = {name: [one for one in each.held.ports if one.channel not in gone[name]] for name, each in found.items()}
@@ -88,19 +88,23 @@ def _is_asked(channel: str, asked: Asked) -> bool:
     return asked.channels is None or channel in asked.channels
 
 
-def _decided(rivalry: Rivalry, scene: Scene, found: Mapping[str, Possession], asked: Asked) -> tuple[Decision, ...]:
+def _decided(
+    rivalry: SharedIdentity, scene: Scene, found: Mapping[str, ProfileIdentities], asked: Asked
+) -> tuple[Decision, ...]:
     names = rivalry.channel.split(", ")
     named = [profile for channel in names for profile in asked.owners.get(channel, ())]
     known = {name: _evidence(rivalry, names, name, scene, found[name]) for name in rivalry.holders}
     return decide_owners(rivalry, known, named)
 
 
-def _evidence(rivalry: Rivalry, channels: Sequence[str], profile: str, scene: Scene, has: Possession) -> Evidence:
+def _evidence(
+    rivalry: SharedIdentity, channels: Sequence[str], profile: str, scene: Scene, has: ProfileIdentities
+) -> UsageEvidence:
     """Return what is known of a profile's use; where several channels contend for a port, of the one it has."""
-    if rivalry.kind is Kind.LOGIN:
+    if rivalry.kind is SharedKind.LOGIN:
         login = has.logins[rivalry.channel]
         home = scene.layout.home(profile)
-        return Evidence(used_at=login.refreshed, born=born(home), first=profile == DEFAULT)
+        return UsageEvidence(used_at=login.refreshed, born=born(home), first=profile == DEFAULT)
     own = [channel for channel in channels if channel in has.held.channels] or list(channels)
     return evidence_of(
         scene.layout,
@@ -113,7 +117,7 @@ def _evidence(rivalry: Rivalry, channels: Sequence[str], profile: str, scene: Sc
     )
 
 
-def _check_owners(owners: Owners, contested: Sequence[Rivalry]) -> None:
+def _check_owners(owners: Owners, contested: Sequence[SharedIdentity]) -> None:
     for channel, profiles in owners.items():
         holders = [name for one in contested if channel in one.channel.split(", ") for name in one.holders]
         for profile in profiles:
@@ -125,14 +129,16 @@ def _check_owners(owners: Owners, contested: Sequence[Rivalry]) -> None:
                 )
 
 
-def _wishes(decisions: Sequence[Decision], found: Mapping[str, Possession], asked: Asked) -> Iterator[tuple[str, Wish]]:
+def _wishes(
+    decisions: Sequence[Decision], found: Mapping[str, ProfileIdentities], asked: Asked
+) -> Iterator[tuple[str, StripRequest]]:
     """Yield what goes from each profile that loses something and may be changed."""
     for name, has in found.items():
         lost = [one for one in decisions if name in one.losers and name in asked.may_change]
         if not lost:
             continue
-        channels = frozenset(one.channel for one in lost if one.kind in (Kind.IDENTITY, Kind.COPY))
-        moved = [one for one in lost if one.kind is Kind.PORT]
+        channels = frozenset(one.channel for one in lost if one.kind in (SharedKind.IDENTITY, SharedKind.COPY))
+        moved = [one for one in lost if one.kind is SharedKind.PORT]
         reassign = frozenset(
             claim.channel
             for one in moved
@@ -143,9 +149,9 @@ def _wishes(decisions: Sequence[Decision], found: Mapping[str, Possession], aske
         is_shared = bool(has.api_key) and any(found[owner].api_key == has.api_key for owner in owners)
         yield (
             name,
-            Wish(
+            StripRequest(
                 channels,
-                frozenset(one.channel for one in lost if one.kind is Kind.LOGIN),
+                frozenset(one.channel for one in lost if one.kind is SharedKind.LOGIN),
                 reassign,
                 new_key=is_shared and API_SERVER in reassign,
             ),

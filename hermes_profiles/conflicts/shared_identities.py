@@ -24,12 +24,19 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.channels import CONFIG, Holdings, holdings, legacy_blocks, wanted_sections, with_legacy
+from hermes_profiles.profiles.channels import (
+    CONFIG,
+    ClaimedResources,
+    holdings,
+    legacy_blocks,
+    wanted_sections,
+    with_legacy,
+)
 from hermes_profiles.profiles.home_files import HomeFiles
-from hermes_profiles.profiles.tree_walk import Kind as FileKind
+from hermes_profiles.profiles.tree_walk import EntryKind as FileKind
 from hermes_profiles.profiles.tree_walk import walk
 
-from .ownership import Kind, Rivalry
+from .ownership import SharedIdentity, SharedKind
 
 _MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
@@ -38,32 +45,32 @@ _HONCHO = "honcho.json"
 _SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
 
 
-class Login(NamedTuple):
+class SingleUseLogin(NamedTuple):
     """A single-use login: digests of its refresh tokens, and when it was refreshed (epoch seconds, 0 unknown)."""
 
     tokens: frozenset[str]
     refreshed: float
 
 
-class Possession(NamedTuple):
+class ProfileIdentities(NamedTuple):
     """What the files of one profile hold.
 
     `copies`: channel → name → digest of every credential, channels that are off included; `logins`: provider (or path
     of the file) → login; `api_key`: digest of the API server's key; `problems`: what could not be read.
     """
 
-    held: Holdings
+    held: ClaimedResources
     copies: Mapping[str, Mapping[str, str]]
-    logins: Mapping[str, Login]
+    logins: Mapping[str, SingleUseLogin]
     api_key: str = ""
     problems: tuple[Problem, ...] = ()
 
-    def without_login(self, provider: str) -> Possession:
+    def without_login(self, provider: str) -> ProfileIdentities:
         """Return the same without the login at one provider."""
         return self._replace(logins={name: login for name, login in self.logins.items() if name != provider})
 
 
-def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
+def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentities:
     """Return what a profile's files hold; what cannot be read is a problem, never an exception."""
     home = layout.home(profile)
     files = HomeFiles(home, catalog.known_names)
@@ -83,7 +90,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> Possession:
         hint = f"look at it with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
     logins = dict(_logins(files, profile, catalog))
-    return Possession(held, copies, logins, _api_key(environment, config), tuple(problems))
+    return ProfileIdentities(held, copies, logins, _api_key(environment, config), tuple(problems))
 
 
 def _api_key(environment: Mapping[str, str], config: Mapping[str, Any]) -> str:
@@ -124,7 +131,7 @@ def _stored_secrets(files: HomeFiles, profile: str, catalog: Catalog) -> Iterato
             yield item.path, channel, digest("\n".join(sorted(secrets)))
 
 
-def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[str, Login]]:
+def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[str, SingleUseLogin]]:
     """Yield (provider or path, login) of every single-use login, but for rows that mirror one elsewhere."""
     found: dict[str, list[str]] = {}
     for name, judge in (
@@ -139,7 +146,7 @@ def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[
     times = {name: _time(files, name) for name in ("auth.json", _HONCHO)}
     for provider, tokens in found.items():
         if tokens:
-            yield provider, Login(frozenset(tokens), times[_HONCHO if provider == "honcho" else "auth.json"])
+            yield provider, SingleUseLogin(frozenset(tokens), times[_HONCHO if provider == "honcho" else "auth.json"])
     for row in catalog.oauth_rows:
         path = row.path[0]
         if len(row.path) != 1 or not row.single_use or path == _HONCHO or path in _SHARED_ON_PURPOSE:
@@ -149,7 +156,10 @@ def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[
             document = _document(files, name)
             tokens = [token for _, token in _refresh_tokens(document, ())] if document is not None else []
             if tokens:
-                yield (name if path.endswith("/") else row.provider), Login(frozenset(tokens), _time(files, name))
+                yield (
+                    (name if path.endswith("/") else row.provider),
+                    SingleUseLogin(frozenset(tokens), _time(files, name)),
+                )
 
 
 def _below(files: HomeFiles, folder: str) -> list[str]:
@@ -197,10 +207,10 @@ def _time(files: HomeFiles, name: str) -> float:
         return 0.0
 
 
-def rivalries(profiles: Mapping[str, Possession], catalog: Catalog) -> tuple[Rivalry, ...]:
+def rivalries(profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> tuple[SharedIdentity, ...]:
     """Return what several of these profiles (in fleet order) hold, channels first, then logins; ports come after the
     decisions about these, with `port_rivalries`."""
-    found: list[Rivalry] = []
+    found: list[SharedIdentity] = []
     channels = {one.channel for each in profiles.values() for one in each.held.identities}
     channels |= {channel for each in profiles.values() for channel in each.copies}
     for channel in sorted(channels):
@@ -210,11 +220,11 @@ def rivalries(profiles: Mapping[str, Possession], catalog: Catalog) -> tuple[Riv
         meets = partial(_same_login, provider, profiles)
         tokens = {name: each.logins[provider].tokens for name, each in profiles.items() if provider in each.logins}
         for holders in _groups(_in_company(tokens), meets):
-            found.append(Rivalry(Kind.LOGIN, provider, "login", holders, meets))
+            found.append(SharedIdentity(SharedKind.LOGIN, provider, "login", holders, meets))
     return tuple(found)
 
 
-def _of_channel(channel: str, profiles: Mapping[str, Possession], catalog: Catalog) -> Iterator[Rivalry]:
+def _of_channel(channel: str, profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> Iterator[SharedIdentity]:
     meets = partial(_same_party, channel, profiles, telling(channel, catalog))
     parts = {
         name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
@@ -222,14 +232,18 @@ def _of_channel(channel: str, profiles: Mapping[str, Possession], catalog: Catal
     }
     for holders in _groups(_in_company(parts), meets):
         on = [name for name in holders if channel in profiles[name].held.channels]
-        kind = Kind.IDENTITY if len(on) > 1 and any(meets(*pair) for pair in combinations(on, 2)) else Kind.COPY
+        kind = (
+            SharedKind.IDENTITY
+            if len(on) > 1 and any(meets(*pair) for pair in combinations(on, 2))
+            else SharedKind.COPY
+        )
         nouns = {i.noun for name in holders for i in profiles[name].held.identities if i.channel == channel}
         what = "token" if "token" in nouns else next(iter(sorted(nouns)), "credentials")
-        yield Rivalry(kind, channel, what, holders, meets)
+        yield SharedIdentity(kind, channel, what, holders, meets)
 
 
 def _same_party(
-    channel: str, profiles: Mapping[str, Possession], names: Collection[str], one: str, other: str
+    channel: str, profiles: Mapping[str, ProfileIdentities], names: Collection[str], one: str, other: str
 ) -> tuple[str, ...]:
     """Return the digests of what both have of a channel; of two that are on the identity decides, and who names an
     account of its own where the channel is off has no copy."""
@@ -244,12 +258,12 @@ def _same_party(
     return tuple(sorted({mine[name] for name in mine.keys() & theirs.keys() if mine[name] == theirs[name]}))
 
 
-def _same_login(provider: str, profiles: Mapping[str, Possession], one: str, other: str) -> tuple[str, ...]:
+def _same_login(provider: str, profiles: Mapping[str, ProfileIdentities], one: str, other: str) -> tuple[str, ...]:
     first, second = profiles[one].logins.get(provider), profiles[other].logins.get(provider)
     return tuple(sorted(first.tokens & second.tokens)) if first is not None and second is not None else ()
 
 
-def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[Rivalry, ...]:
+def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[SharedIdentity, ...]:
     """Return the ports that several profiles listen on; `claims`: profile → what its channels that stay listen on."""
     found = []
     for port in sorted({claim.port for each in claims.values() for claim in each}):
@@ -257,7 +271,7 @@ def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[Rivalry, 
         meets = partial(_same_port, mine)
         for holders in _groups(tuple(mine), meets):
             channels = sorted({claim.channel for name in holders for claim in mine[name]})
-            found.append(Rivalry(Kind.PORT, ", ".join(channels), f"port {port}", holders, meets))
+            found.append(SharedIdentity(SharedKind.PORT, ", ".join(channels), f"port {port}", holders, meets))
     return tuple(found)
 
 

@@ -19,12 +19,12 @@ from hermes_profiles.gateways.hermes_files import state_record
 from hermes_profiles.gateways.model import Gateway, epoch_of
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.tree_walk import Kind, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, walk
 
 from .decide import LiveLock
-from .ownership import Evidence
+from .ownership import UsageEvidence
 
 _LARGEST = 4 * 1024 * 1024
 _MOST_FILES = 2000
@@ -45,11 +45,11 @@ def evidence_of(
     profile: str,
     channel: str,
     *,
-    held: Holdings,
+    held: ClaimedResources,
     gateway: Gateway | None,
     locks: Sequence[LiveLock],
     catalog: Catalog,
-) -> Evidence:
+) -> UsageEvidence:
     """Return what is known of a profile's use of a channel; `held`: what its files have, `gateway`: None unseen."""
     home = layout.home(profile)
     pid = gateway.process.pid if gateway is not None and gateway.process is not None else None
@@ -57,7 +57,7 @@ def evidence_of(
     alive = gateway is not None and gateway.is_alive and not masked
     states = {each.name: each.state for each in gateway.channels} if gateway is not None else {}
     uses = sorted(_uses(home, profile, channel, catalog), key=lambda use: -use.at)
-    return Evidence(
+    return UsageEvidence(
         locked=pid is not None and not masked and _has_lock(pid, channel, held.identities, locks),
         connected=alive and states.get(channel) == "connected",
         running=alive,
@@ -122,7 +122,7 @@ def _state_times(home: Path, profile: str, channel: str, catalog: Catalog) -> It
         return path == "platforms" or catalog.state_owner(path + "/") == channel
 
     for item in islice(walk(home, enter), _MOST_FILES):
-        if item.kind is Kind.FILE and "pairing/" not in item.path and catalog.state_owner(item.path) == channel:
+        if item.kind is EntryKind.FILE and "pairing/" not in item.path and catalog.state_owner(item.path) == channel:
             yield item.signature.mtime_ns / 1e9
 
 

@@ -159,7 +159,7 @@ class Held(NamedTuple):
     accounts: Mapping[str, str]
 
 
-def held_by(
+def claimed_identities(
     environment: Mapping[str, str],
     config: Mapping[str, Any],
     catalog: Catalog,

@@ -9,19 +9,19 @@ from typing import TypeVar
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.probes.files import TreeFacts, look_at_tree
 from hermes_profiles.doctor.probes.live_identities import RivalFacts, look_at_rivals
-from hermes_profiles.fleet.status import Inventory, take_inventory
+from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.listing import active_profile, profile_names
 
-from .context import Surroundings
+from .context import DoctorContext
 from .facts import Facts, ProbeTrouble, ProfileFacts
 from .probes.homes import read_profile_facts
 from .probes.runtime import RuntimeFacts, look_at_runtime
 from .probes.services import ServiceFacts, look_at_services
 from .probes.teams import TeamFacts, look_at_teams
-from .timeouts import Trouble, watched
+from .timeouts import ProbeFailure, run_with_timeouts
 
 Seen = TypeVar("Seen")
 # Seconds a look may take: at one home, and at everything of one kind.
@@ -29,10 +29,10 @@ HOME_LIMIT = 3.0
 LIMIT = 15.0
 
 
-class Examination:
+class FactCollector:
     """One look at everything. What fails or hangs is a trouble, and the rest is seen without it."""
 
-    def __init__(self, around: Surroundings, *, home_limit: float = HOME_LIMIT, limit: float = LIMIT) -> None:
+    def __init__(self, around: DoctorContext, *, home_limit: float = HOME_LIMIT, limit: float = LIMIT) -> None:
         self._around = around
         self._home_limit = home_limit
         self._limit = limit
@@ -73,7 +73,7 @@ class Examination:
     def _homes(self, names: tuple[str, ...], managed: Managed) -> dict[str, ProfileFacts]:
         around = self._around
         jobs = [(name, partial(read_profile_facts, around.layout, name, around.catalog, managed)) for name in names]
-        found = watched(jobs, limit=self._home_limit)
+        found = run_with_timeouts(jobs, limit=self._home_limit)
         for name, trouble in found.troubles.items():
             self._note(f"the home {around.layout.home(name)}", trouble, name)
         return found.seen
@@ -83,7 +83,7 @@ class Examination:
         held = {name: profile.held for name, profile in profiles.items()}
 
         def take() -> Inventory | None:
-            return take_inventory(
+            return read_fleet_status(
                 around.look,
                 around.world,
                 tuple(profiles),
@@ -100,16 +100,16 @@ class Examination:
         return managed_values(managed_folder(around.environment, around.layout), around.catalog)
 
     def _one(self, what: str, look: Callable[[], Seen], otherwise: Seen) -> Seen:
-        found = watched([(what, look)], limit=self._limit)
+        found = run_with_timeouts([(what, look)], limit=self._limit)
         for trouble in found.troubles.values():
             self._note(what, trouble, None)
         return found.seen.get(what, otherwise)
 
-    def _note(self, what: str, trouble: Trouble, profile: str | None) -> None:
+    def _note(self, what: str, trouble: ProbeFailure, profile: str | None) -> None:
         self._troubles.append(ProbeTrouble(what, profile, _reason(trouble)))
 
 
-def _reason(trouble: Trouble) -> str:
+def _reason(trouble: ProbeFailure) -> str:
     """Return why a look failed; the text of an error nobody foresaw is left out, for it may hold a value."""
     error = trouble.error
     if error is None:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.gateways.observe import Known, World
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 
-class Surroundings(NamedTuple):
+class DoctorContext(NamedTuple):
     """`look`: surveys gateways and bears a missing manager; `managers`: all that may have services here, the one that
     is due first, asked or not; `unreachable`: why the one that is due cannot be asked, [] when it can;
     `spec_of`: the service that would be written for a profile now, raises HermesProfilesError when none can be."""
@@ -26,8 +26,8 @@ class Surroundings(NamedTuple):
     user_home: Path
     uid: int
     now: float
-    world: World
-    look: Callable[[Sequence[str], Known], dict[str, Gateway]]
+    world: SystemContext
+    look: Callable[[Sequence[str], ObservationHints], dict[str, Gateway]]
     managers: Sequence[Manager]
     unreachable: list[Problem]
     spec_of: Callable[[str], ServiceSpec]

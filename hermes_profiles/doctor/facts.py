@@ -15,9 +15,9 @@ from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_lin
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import Holdings, Managed
+from hermes_profiles.profiles.channels import ClaimedResources, Managed
 from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .findings import Evidence
 
@@ -35,7 +35,7 @@ class FileFact(NamedTuple):
     """One file or folder as it was seen, links not followed. `mode`: the permission bits alone."""
 
     path: Path
-    kind: Kind
+    kind: EntryKind
     mode: int
     uid: int
     size: int
@@ -56,7 +56,7 @@ class ProfileFacts:
         name: str,
         home: Path,
         files: HomeFiles,
-        held: Holdings,
+        held: ClaimedResources,
         listing: Mapping[str, FileFact],
         *,
         disabled: bool = False,

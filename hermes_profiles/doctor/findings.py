@@ -137,7 +137,7 @@ class Check(NamedTuple):
         return self.id.partition(".")[0]
 
 
-class Found(NamedTuple):
+class ReportedFinding(NamedTuple):
     """A finding of a check, ready to be told. `fingerprint`: 8 digits under the key of the root, the same in every run
     for the same thing."""
 

@@ -16,7 +16,6 @@ from hermes_profiles.profiles.tree_walk import read_document
 
 from .findings import (
     EditFile,
-    Found,
     InstallService,
     MoveAway,
     ReloadManager,
@@ -24,13 +23,14 @@ from .findings import (
     RemoveService,
     RenameFolder,
     Repair,
+    ReportedFinding,
     TightenMode,
 )
 
 ServiceRepair = InstallService | RemoveService | ReloadManager
 
 
-class Mending(NamedTuple):
+class FixPlan(NamedTuple):
     """What mends findings: the change of files (None: none), what managers are to do, and what cannot be mended."""
 
     plan: ChangePlan | None
@@ -38,7 +38,7 @@ class Mending(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def mend(found: Sequence[Found], layout: Layout, *, trash_id: str, deleted_at: str) -> Mending:
+def build_fix_plan(found: Sequence[ReportedFinding], layout: Layout, *, trash_id: str, deleted_at: str) -> FixPlan:
     """Return what mends these findings; `trash_id` is new (`Journal.fresh_id`), `deleted_at` an ISO time.
 
     What cannot be mended with certainty is a problem; the rest is mended.
@@ -51,7 +51,7 @@ def mend(found: Sequence[Found], layout: Layout, *, trash_id: str, deleted_at: s
     count = sum(each.automatic for each in found)
     summary = f"doctor --fix: {count} finding{'' if count == 1 else 's'}"
     plan = ChangePlan(("doctor", "--fix"), summary, tuple(steps), profiles=profiles) if steps else None
-    return Mending(plan, services, tuple(problems))
+    return FixPlan(plan, services, tuple(problems))
 
 
 def _steps(

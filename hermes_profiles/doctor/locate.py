@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.credentials.identities import Identity, Origin, PortClaim, origins_of
 from hermes_profiles.documents.line_numbers import env_line, yaml_line
-from hermes_profiles.profiles.channels import given, injected, stored_in
+from hermes_profiles.profiles.channels import effective_settings, onepassword_variables, stored_in
 
 from .facts import Facts, ProfileFacts
 from .findings import Evidence
@@ -28,7 +28,7 @@ class Sources:
 
     def of_identities(self, profile: ProfileFacts, identities: Iterable[Identity]) -> tuple[Evidence, ...]:
         """Return where a profile says who its remote parties are."""
-        environment, config = given(profile.files, self._facts.catalog, self._facts.managed)
+        environment, config = effective_settings(profile.files, self._facts.catalog, self._facts.managed)
         origins = origins_of(
             environment, config, self._facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
         )
@@ -62,7 +62,7 @@ class Sources:
     def of_channel(self, name: str, channel: str) -> Iterator[Evidence]:
         """Yield what switches a channel of a profile on: variables, or its `enabled`."""
         profile = self._facts.profiles[name]
-        environment, _ = given(profile.files, self._facts.catalog, self._facts.managed)
+        environment, _ = effective_settings(profile.files, self._facts.catalog, self._facts.managed)
         for names in self._facts.catalog.channels[channel].enable_sets:
             if names and all(environment.get(each) for each in names):
                 for each in sorted(names):
@@ -77,7 +77,7 @@ class Sources:
         if managed.environment.get(variable, "").strip() and layer is not None:
             file = layer.folder / ".env"
             yield Evidence(None, str(file), env_line(layer.env.reveal(), variable), variable)
-        elif variable in injected(profile.config):
+        elif variable in onepassword_variables(profile.config):
             yield self._at(profile, ("secrets", "onepassword", "env", variable))
         elif profile.environment.get(variable, "").strip():
             yield profile.at_variable(variable)

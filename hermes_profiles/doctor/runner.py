@@ -8,12 +8,12 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret, fingerprint
 
 from .facts import Facts
-from .findings import ORDER, Check, Finding, Fix, Found, Severity
+from .findings import ORDER, Check, Finding, Fix, ReportedFinding, Severity
 
 FAILED = Check("general.check-failed", Severity.ERROR, "a check failed", lambda _: iter(()))
 
 
-def choose(checks: Sequence[Check], only: Collection[str], skip: Collection[str]) -> tuple[Check, ...]:
+def select_checks(checks: Sequence[Check], only: Collection[str], skip: Collection[str]) -> tuple[Check, ...]:
     """Return the checks that `only` names (all without it), less those of `skip`: ids, or families.
 
     Raises UsageProblem for a word that is neither.
@@ -39,7 +39,7 @@ def _is_named(check: Check, words: Collection[str]) -> bool:
 
 def examine(
     facts: Facts, checks: Sequence[Check], *, key: bytes, profiles: Collection[str] | None = None, debug: bool = False
-) -> tuple[Found, ...]:
+) -> tuple[ReportedFinding, ...]:
     """Return what the checks find, what hurts most first; one that throws is a finding itself.
 
     `profiles`: those that are meant (None: all); what concerns no profile in particular concerns every one. `key`: of
@@ -80,9 +80,9 @@ def _run(check: Check, facts: Facts, *, debug: bool) -> Iterator[tuple[Check, Fi
         yield FAILED, Finding(words, Fix(hint, command), subject=Secret(check.id))
 
 
-def _told(check: Check, finding: Finding, key: bytes) -> Found:
+def _told(check: Check, finding: Finding, key: bytes) -> ReportedFinding:
     subject = finding.subject.reveal() if finding.subject is not None else _subject(finding)
-    return Found(check, finding, fingerprint(f"{check.id}\0{subject}", key))
+    return ReportedFinding(check, finding, fingerprint(f"{check.id}\0{subject}", key))
 
 
 def _subject(finding: Finding) -> str:

@@ -11,7 +11,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Trouble(NamedTuple):
+class ProbeFailure(NamedTuple):
     """A look that failed: `error` is what it raised, None when it took longer than it may."""
 
     error: Exception | None
@@ -22,10 +22,10 @@ class Watched(NamedTuple, Generic[Key, Value]):
     """What was seen, and what could not be."""
 
     seen: dict[Key, Value]
-    troubles: dict[Key, Trouble]
+    troubles: dict[Key, ProbeFailure]
 
 
-def watched(jobs: Iterable[tuple[Key, Callable[[], Value]]], *, limit: float) -> Watched[Key, Value]:
+def run_with_timeouts(jobs: Iterable[tuple[Key, Callable[[], Value]]], *, limit: float) -> Watched[Key, Value]:
     """Return what each job returns; one that takes longer than `limit` seconds, or raises, is in `troubles`.
 
     All run one after the other in a thread beside this one. When one hangs (a dead network folder), its thread is left
@@ -36,7 +36,7 @@ def watched(jobs: Iterable[tuple[Key, Callable[[], Value]]], *, limit: float) ->
     while waiting:
         done = _run(waiting, result, limit)
         if done < len(waiting):
-            result.troubles[waiting[done][0]] = Trouble(None, limit)
+            result.troubles[waiting[done][0]] = ProbeFailure(None, limit)
             done += 1
         waiting = waiting[done:]
     return result
@@ -65,7 +65,7 @@ def _run(jobs: list[tuple[Key, Callable[[], Value]]], result: Watched[Key, Value
             left.set()
             return number
         if error is not None:
-            result.troubles[key] = Trouble(error, limit)
+            result.troubles[key] = ProbeFailure(error, limit)
         else:
             result.seen[key] = value  # type: ignore[assignment]
     return len(jobs)

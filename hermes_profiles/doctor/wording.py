@@ -42,7 +42,7 @@ def names(profiles: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
 
 
-def party(channel: str, noun: str) -> str:
+def identity_label(channel: str, noun: str) -> str:
     """Return what the remote party of a channel is called: `telegram token`, `email inbox`."""
     return f"{channel} {_NOUNS.get(channel, noun)}"
 

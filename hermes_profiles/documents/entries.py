@@ -96,12 +96,12 @@ def read_entries(document: TextDocument, root: Node) -> tuple[TreeEntry, ...]:
 
     Raises DocumentError for a merge key without a mapping and for aliases that multiply beyond all measure.
     """
-    reader = _Reader(document)
+    reader = _EntryCollector(document)
     reader.walk(root, (), "own", effective=True)
     return tuple(reader.found)
 
 
-class _Reader:
+class _EntryCollector:
     """Collects entries."""
 
     def __init__(self, document: TextDocument) -> None:

@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import DocumentError
 from .entries import TreeEntry, read_entries
 from .text import Decoded, TextDocument, TextEdit, decode_strict
 from .tree import Item, Node, Shape, shape, walk
-from .tree_delete import Cutter
+from .tree_delete import SpanDeleter
 
 __all__ = ["JsonDocument", "JsonEntry"]
 
@@ -97,7 +97,7 @@ class JsonDocument(TextDocument):
         self, removed: frozenset[int], values: Mapping[int, str], insertions: Iterable[Insertion]
     ) -> Iterator[TextEdit]:
         filled = {id(one.node): _object(one.pairs) for one in insertions if one.node.items}
-        yield from Cutter(self, removed, filled, strict_commas=True).edits(self._root)
+        yield from SpanDeleter(self, removed, filled, strict_commas=True).edits(self._root)
         for number, text in values.items():
             node = self._items[number].value
             yield TextEdit(node.start, node.end, text)
@@ -173,13 +173,13 @@ def _parse(document: TextDocument) -> Node:
         ) from error
     except (RecursionError, ValueError) as error:
         raise DocumentError(document.path, None, "not readable as JSON: too deep, or a number too long") from error
-    builder = _Builder(document)
+    builder = _JsonBuilder(document)
     for match in _TOKEN.finditer(text):
         builder.take(match)
     return builder.root
 
 
-class _Builder:
+class _JsonBuilder:
     """Turns the tokens of valid JSON into nodes."""
 
     def __init__(self, document: TextDocument) -> None:

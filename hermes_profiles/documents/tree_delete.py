@@ -17,7 +17,7 @@ _SPACE = re.compile(r"\s*")
 _STRIP_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
-class Cutter:
+class SpanDeleter:
     """Cuts of one edit. `removed` are item numbers; `filled` are collections that get new pairs (by identity).
 
     `strict_commas` is JSON: no comma may be left behind the last item. `eat_blanks` takes the blank lines behind

@@ -14,7 +14,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.teams.accounts import shortened
 
 
@@ -47,7 +47,7 @@ NO_MEMBERS = Members()
 
 def account_rows(
     gateways: Mapping[str, Gateway],
-    held: Mapping[str, Holdings],
+    held: Mapping[str, ClaimedResources],
     catalog: Catalog,
     *,
     members: Members = NO_MEMBERS,
@@ -59,7 +59,7 @@ def account_rows(
 
 def _rows(
     gateways: Mapping[str, Gateway],
-    held: Mapping[str, Holdings],
+    held: Mapping[str, ClaimedResources],
     catalog: Catalog,
     members: Members,
     locks: Sequence[LiveLock],
@@ -68,7 +68,7 @@ def _rows(
     first: dict[tuple[str, str], str] = {}
     for profile, gateway in gateways.items():
         mine: dict[str, list[Identity]] = {}
-        holds = held.get(profile, Holdings())
+        holds = held.get(profile, ClaimedResources())
         for identity in holds.identities:
             mine.setdefault(identity.channel, []).append(identity)
         team, wanted = members.teams.get(profile, (None, ""))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import World, look
+from hermes_profiles.gateways.observe import SystemContext, observe_one
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.manager import Activity, Service
@@ -18,7 +18,7 @@ from hermes_profiles.services.naming import drop_in, system_unit
 
 from .install import service_files
 from .outcomes import Outcome, OutcomeKind
-from .protocols import Pace
+from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
 
 
@@ -28,7 +28,7 @@ class Attached(NamedTuple):
     `files`: of its service, () when none is installed; `is_up`: whether a gateway of it runs, supervised or not.
     """
 
-    world: World
+    world: SystemContext
     profile: str
     gateway: Gateway
     service: Service | None
@@ -54,9 +54,9 @@ class Attached(NamedTuple):
         return self.gateway.service is not None and self.gateway.service.enabled
 
 
-def attached_to(world: World, profile: str) -> Attached:
+def attached_to(world: SystemContext, profile: str) -> Attached:
     """Return what hangs on a profile under the world's manager."""
-    gateway = look(world, profile)
+    gateway = observe_one(world, profile)
     return Attached(world, profile, gateway, world.service(profile), service_files(world, gateway))
 
 
@@ -72,7 +72,7 @@ def check_may_go(found: Attached, verb: str) -> None:
         )
 
 
-def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None = None) -> None:
+def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
     """Stop gateways and have their services not start any more. Raises Failed when one does not end."""
     going = tuple(found)
     bring_all_down(going, catalog, pace=pace)
@@ -81,12 +81,12 @@ def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None 
             _check(each.world.manager.enable((each.service,), enabled=False), each)
 
 
-def bring_down(found: Attached, catalog: Catalog, *, pace: Pace | None = None) -> None:
+def bring_down(found: Attached, catalog: Catalog, *, pace: RunOptions | None = None) -> None:
     """Stop the gateway if it is up. Raises Failed when it does not end."""
     bring_all_down((found,), catalog, pace=pace)
 
 
-def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | None = None) -> None:
+def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
     """Stop the gateways that are up, those of one manager at once. Raises Failed when one does not end."""
     by_manager: dict[int, list[Attached]] = {}
     for each in found:
@@ -95,14 +95,14 @@ def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: Pace | 
     for group in by_manager.values():
         world = group[0].world
         gateways = {each.profile: each.gateway for each in group}
-        for outcome in stop_all(world, tuple(gateways), gateways, catalog, pace or Pace()):
+        for outcome in stop_all(world, tuple(gateways), gateways, catalog, pace or RunOptions()):
             if outcome.outcome is OutcomeKind.INTERRUPTED:
                 raise KeyboardInterrupt
             if outcome.outcome not in DOWN:
                 raise _does_not_stop(world, outcome)
 
 
-def _does_not_stop(world: World, outcome: Outcome) -> Failed:
+def _does_not_stop(world: SystemContext, outcome: Outcome) -> Failed:
     profile = outcome.profile
     hint = f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
     for problem in system_leftovers(world, profile):
@@ -132,7 +132,7 @@ def forget(found: Attached) -> tuple[Problem, ...]:
     return tuple(Problem("not-unloaded", f"{name}: {reason}", name) for name, reason in refused.items())
 
 
-def system_leftovers(world: World, profile: str) -> tuple[Problem, ...]:
+def system_leftovers(world: SystemContext, profile: str) -> tuple[Problem, ...]:
     """Return a warning when a system unit runs a profile: only an administrator can remove it."""
     unit = system_unit(world.service_name(profile))
     if not unit.exists():
@@ -169,7 +169,7 @@ def put_back(found: Attached) -> tuple[Problem, ...]:
     return _problems(refused)
 
 
-def load_again(world: World, services: Mapping[str, bool | None]) -> tuple[Problem, ...]:
+def load_again(world: SystemContext, services: Mapping[str, bool | None]) -> tuple[Problem, ...]:
     """Have the manager read the definitions of profiles anew; profile → whether it starts with the manager (None: as it
     was). Returns what failed."""
     refused: dict[str, str] = {}

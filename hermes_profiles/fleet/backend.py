@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from hermes_profiles.changes.state_files import write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.gateways.observe import World, survey
+from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager, Service
 from hermes_profiles.services.signals import end_process
 
-from .protocols import Prepared
+from .protocols import StartDecision
 from .service_specs import stop_seconds
 
 STOP_MARKER = ".gateway-planned-stop.json"
@@ -25,14 +25,14 @@ _LOG_LINES = 6
 _LOG_BYTES = 16 * 1024
 
 
-class RealHands:
+class ServiceBackend:
     """The loop's hands; `prepare` decides about conflicts before a start (see `launch`)."""
 
     def __init__(
         self,
-        world: World,
+        world: SystemContext,
         manager: Manager | None,
-        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
+        prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]],
         catalog: Catalog,
     ) -> None:
         self._world = world
@@ -44,7 +44,7 @@ class RealHands:
         """Return the gateways of profiles, from one look."""
         return survey(self._world, profiles)
 
-    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
         """Decide who keeps which channel, and lay the masks ready."""
         return self._prepare(profiles)
 
@@ -93,7 +93,7 @@ class RealHands:
         return self._world.services(profiles)
 
 
-def write_stop_marker(world: World, profile: str, process: Process) -> None:
+def write_stop_marker(world: SystemContext, profile: str, process: Process) -> None:
     """Write the planned-stop marker that Hermes 0.19.0 looks for: its time needs a zone, its start time must be the
     process's own, and it is believed for a minute (SERVICES.md 5.1).
 
@@ -111,7 +111,7 @@ def write_stop_marker(world: World, profile: str, process: Process) -> None:
     write_runtime(home / STOP_MARKER, json.dumps(marker).encode(), 0o600)
 
 
-def last_log_lines(world: World, profile: str) -> tuple[str, ...]:
+def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:
     """Return the last lines of the gateway's own error log, or of its log; () when it has none."""
     for name in ("errors.log", "gateway.error.log", "gateway.log"):
         path = world.layout.home(profile) / "logs" / name

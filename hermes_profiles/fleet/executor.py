@@ -17,7 +17,7 @@ from hermes_profiles.services.manager import Activity
 from hermes_profiles.services.spec import RESTART_ME
 
 from .outcomes import Outcome, OutcomeKind, Verb
-from .protocols import DEFAULT_PACE, Hands, Pace, Prepared
+from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 POLL = 0.1
@@ -31,7 +31,7 @@ MARKER_TIME = 2.0
 KILL_TIME = 10.0
 
 
-class Phase(StrEnum):
+class JobPhase(StrEnum):
     """Where a gateway is on its way."""
 
     WAITING = "not begun"
@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Job:
+class GatewayJob:
     """One gateway on its way.
 
     `told`: pid → when it was told that it is stopped on purpose; `termed`, `killed`: pids that were sent a signal;
@@ -50,7 +50,7 @@ class Job:
 
     profile: str
     verb: Verb
-    phase: Phase = Phase.WAITING
+    phase: JobPhase = JobPhase.WAITING
     begun: float = 0.0
     was_stopped: bool = False
     told: dict[int, float] = field(default_factory=dict)
@@ -65,11 +65,15 @@ class Job:
     outcome: Outcome | None = None
 
 
-class Fleet:
+class FleetExecutor:
     """Carries one verb out for many profiles; `told` is called with each outcome as it comes."""
 
     def __init__(
-        self, verb: Verb, hands: Hands, pace: Pace = DEFAULT_PACE, told: Callable[[Outcome], None] = lambda _: None
+        self,
+        verb: Verb,
+        hands: GatewayBackend,
+        pace: RunOptions = DEFAULT_PACE,
+        told: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._verb = verb
         self._hands = hands
@@ -83,7 +87,7 @@ class Fleet:
         After Ctrl-C the outcomes of those under way and not begun say so; nothing is taken back. Raises what the hands
         raise (ManagerError) while there is nothing to give account of yet; later, it is how the others failed.
         """
-        jobs = [Job(profile, self._verb) for profile in profiles]
+        jobs = [GatewayJob(profile, self._verb) for profile in profiles]
         try:
             self._drive(jobs, before)
         except KeyboardInterrupt:
@@ -95,38 +99,38 @@ class Fleet:
                 raise
             for job in jobs:
                 if job.outcome is None:
-                    begun = job.phase is not Phase.WAITING or job.was_stopped
+                    begun = job.phase is not JobPhase.WAITING or job.was_stopped
                     self._end(job, OutcomeKind.FAILED, str(error) if begun else f"not begun: {error}")
         return tuple(job.outcome for job in jobs if job.outcome is not None)
 
-    def _drive(self, jobs: Sequence[Job], before: Mapping[str, Gateway]) -> None:
+    def _drive(self, jobs: Sequence[GatewayJob], before: Mapping[str, Gateway]) -> None:
         looks = dict(before)
         while True:
             self._begin(jobs, looks)
-            under_way = [job for job in jobs if job.phase in (Phase.STOPPING, Phase.STARTING)]
-            if not under_way and all(job.phase is Phase.DONE for job in jobs):
+            under_way = [job for job in jobs if job.phase in (JobPhase.STOPPING, JobPhase.STARTING)]
+            if not under_way and all(job.phase is JobPhase.DONE for job in jobs):
                 return
             self._hands.sleep(POLL)
             if under_way:
                 looks.update(self._hands.look([job.profile for job in under_way]))
             for job in under_way:
-                if job.phase is Phase.STOPPING:
+                if job.phase is JobPhase.STOPPING:
                     self._watch_stop(job, looks[job.profile])
                 else:
                     self._watch_start(job, looks[job.profile])
 
     # Beginning
 
-    def _begin(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+    def _begin(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
         """Let as many go as may: those that stop first, then those that can start now."""
         self._halt(jobs)
         free, now = self._free(jobs), self._hands.now()
-        stops, starts = [], [job for job in jobs if _has_slot(job) and job.phase is Phase.WAITING]
+        stops, starts = [], [job for job in jobs if _has_slot(job) and job.phase is JobPhase.WAITING]
         for job in jobs:
-            if job.phase is not Phase.WAITING or _has_slot(job) or free <= 0:
+            if job.phase is not JobPhase.WAITING or _has_slot(job) or free <= 0:
                 continue
             if job.verb is not Verb.START and _needs_stop(looks[job.profile]):
-                job.phase, job.begun = Phase.STOPPING, now
+                job.phase, job.begun = JobPhase.STOPPING, now
                 stops.append(job)
             elif job.verb is Verb.STOP:
                 self._end(job, OutcomeKind.ALREADY_STOPPED)
@@ -138,21 +142,21 @@ class Fleet:
             self._pass_stop_on(stops, looks)
         self._start_some(starts, looks)
 
-    def _halt(self, jobs: Sequence[Job]) -> None:
+    def _halt(self, jobs: Sequence[GatewayJob]) -> None:
         """End a rolling restart at its first failure: what broke one gateway may break the next."""
         broken = next((job for job in jobs if job.outcome and job.outcome.outcome in _BAD), None)
         if not self._pace.rolling or broken is None:
             return
         for job in jobs:
-            if job.phase is Phase.WAITING:
+            if job.phase is JobPhase.WAITING:
                 self._end(job, OutcomeKind.SKIPPED, f"not begun: {broken.profile} failed before")
 
-    def _free(self, jobs: Sequence[Job]) -> int:
+    def _free(self, jobs: Sequence[GatewayJob]) -> int:
         limit = 1 if self._pace.rolling else self._pace.jobs
-        busy = sum(job.phase in (Phase.STOPPING, Phase.STARTING) or _has_slot(job) for job in jobs)
+        busy = sum(job.phase in (JobPhase.STOPPING, JobPhase.STARTING) or _has_slot(job) for job in jobs)
         return len(jobs) if limit is None else limit - busy
 
-    def _pass_stop_on(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+    def _pass_stop_on(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
         by_manager = []
         for job in jobs:
             gateway = looks[job.profile]
@@ -165,7 +169,7 @@ class Fleet:
                 if job.profile in refused:
                     self._fail(job, refused[job.profile])
 
-    def _announce(self, job: Job, gateway: Gateway) -> None:
+    def _announce(self, job: GatewayJob, gateway: Gateway) -> None:
         """Tell a process once that it is stopped on purpose; one that cannot be told is stopped all the same."""
         if gateway.process is None or gateway.process.pid in job.told:
             return
@@ -175,7 +179,7 @@ class Fleet:
         except HermesProfilesError as error:
             job.remark = f"could not be told that it is stopped on purpose: {error}"
 
-    def _start_some(self, jobs: Sequence[Job], looks: Mapping[str, Gateway]) -> None:
+    def _start_some(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
         if not jobs:
             return
         now = self._hands.now()
@@ -188,12 +192,12 @@ class Fleet:
         prepared = self._hands.prepare([job.profile for job in jobs])
         ready = []
         for job in jobs:
-            decision = prepared.get(job.profile, Prepared())
+            decision = prepared.get(job.profile, StartDecision())
             if decision.refusal is not None:
                 self._end(job, OutcomeKind.REFUSED, decision.refusal)
                 continue
             job.masked, job.remark = decision.masked, "; ".join(filter(None, (job.remark, decision.remark)))
-            job.phase, job.begun = Phase.STARTING, now
+            job.phase, job.begun = JobPhase.STARTING, now
             service = looks[job.profile].service
             job.restarts, job.since = _restarts(looks[job.profile]), service.since if service is not None else None
             ready.append(job)
@@ -204,7 +208,7 @@ class Fleet:
 
     # Watching
 
-    def _watch_stop(self, job: Job, gateway: Gateway) -> None:
+    def _watch_stop(self, job: GatewayJob, gateway: Gateway) -> None:
         if not _needs_stop(gateway):
             self._has_stopped(job)
             return
@@ -223,19 +227,19 @@ class Fleet:
             who = f"process {gateway.pid} " if gateway.pid else "the service "
             self._fail(job, f"{who}did not end within {waited:.0f} s")
 
-    def _stop_limit(self, job: Job) -> float:
+    def _stop_limit(self, job: GatewayJob) -> float:
         return self._hands.stop_seconds(job.profile) if self._pace.stop is None else self._pace.stop
 
-    def _has_stopped(self, job: Job) -> None:
+    def _has_stopped(self, job: GatewayJob) -> None:
         if job.verb is Verb.STOP:
             words = f"did not stop within {self._stop_limit(job):.0f} s and was killed" if job.killed else ""
             self._end(job, OutcomeKind.STOPPED, "; ".join(filter(None, (words, job.remark))))
             return
-        job.phase = Phase.WAITING
+        job.phase = JobPhase.WAITING
         job.verb = Verb.START
         job.was_stopped = True
 
-    def _watch_start(self, job: Job, gateway: Gateway) -> None:
+    def _watch_start(self, job: GatewayJob, gateway: Gateway) -> None:
         now = self._hands.now()
         if _is_up(gateway):
             if job.up_pid != gateway.pid:
@@ -257,7 +261,7 @@ class Fleet:
 
     # Ending
 
-    def _fail(self, job: Job, reason: str) -> None:
+    def _fail(self, job: GatewayJob, reason: str) -> None:
         try:
             log = self._hands.log_lines(job.profile)
         except HermesProfilesError as error:  # the lines are a courtesy
@@ -267,7 +271,7 @@ class Fleet:
 
     def _end(
         self,
-        job: Job,
+        job: GatewayJob,
         kind: OutcomeKind,
         detail: str = "",
         *,
@@ -276,7 +280,7 @@ class Fleet:
         log: tuple[str, ...] = (),
         hint: str | None = None,
     ) -> None:
-        job.phase = Phase.DONE
+        job.phase = JobPhase.DONE
         job.outcome = Outcome(job.profile, kind, detail, pid, masked, log, hint)
         self._told(job.outcome)
 
@@ -309,12 +313,12 @@ def _restarts(gateway: Gateway) -> int:
     return (gateway.service.restarts or 0) if gateway.service is not None else 0
 
 
-def _has_slot(job: Job) -> bool:
+def _has_slot(job: GatewayJob) -> bool:
     """Return whether a gateway that was stopped waits to be started again: its place among the busy is kept."""
-    return job.phase is Phase.WAITING and job.was_stopped
+    return job.phase is JobPhase.WAITING and job.was_stopped
 
 
-def _start_failure(gateway: Gateway, job: Job, waited: float) -> str:
+def _start_failure(gateway: Gateway, job: GatewayJob, waited: float) -> str:
     """Return why a start has failed, "" while it may still come up."""
     service = gateway.service
     if service is None:
@@ -333,7 +337,7 @@ def _start_failure(gateway: Gateway, job: Job, waited: float) -> str:
     return ""
 
 
-def _why_nothing_runs(gateway: Gateway, job: Job) -> str:
+def _why_nothing_runs(gateway: Gateway, job: GatewayJob) -> str:
     service = gateway.service
     if service is None or service.last_exit is None or (service.since is not None and service.since == job.since):
         return "the manager accepted the start, and nothing runs"
@@ -342,7 +346,7 @@ def _why_nothing_runs(gateway: Gateway, job: Job) -> str:
     return gateway.detail if is_told else f"it ended at once: {exit_meaning(service.last_exit)}"
 
 
-def _interrupted(job: Job) -> str:
-    if job.phase is Phase.WAITING:
+def _interrupted(job: GatewayJob) -> str:
+    if job.phase is JobPhase.WAITING:
         return "stopped, and not started again" if job.was_stopped else "not begun"
     return f"was {job.phase}; it may still come to an end"

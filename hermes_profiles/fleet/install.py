@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.tree_walk import read_document
@@ -23,7 +23,7 @@ _OURS = (DriftCode.MISSING, DriftCode.OUTDATED)
 _SAME = (DriftCode.SAME, DriftCode.SAME_MEANING)
 
 
-class Installation(NamedTuple):
+class ServiceInstallPlan(NamedTuple):
     """What installing one service would do; `files`: (path, content, mode) of what is due."""
 
     spec: ServiceSpec
@@ -48,14 +48,14 @@ class Installation(NamedTuple):
         return f"{self.files[0][0]} is left as it is: {what}{f' ({details})' if details else ''}"
 
 
-def plan_installation(manager: Manager, spec: ServiceSpec) -> Installation:
+def plan_installation(manager: Manager, spec: ServiceSpec) -> ServiceInstallPlan:
     """Return what installing a service would do. Raises UsageProblem for paths that no service file can hold."""
     files = manager.definitions(spec)
     installed = {path: content for path, _, _ in files if (content := read_document(path)) is not None}
-    return Installation(spec, files, compare(manager.kind, installed, files, spec))
+    return ServiceInstallPlan(spec, files, compare(manager.kind, installed, files, spec))
 
 
-def plan_writing(command: str, installations: Sequence[Installation]) -> ChangePlan | None:
+def plan_writing(command: str, installations: Sequence[ServiceInstallPlan]) -> ChangePlan | None:
     """Return the change that writes every definition that differs, None when all are there."""
     steps: list[Step] = []
     for each in installations:
@@ -97,7 +97,7 @@ def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePla
     return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
 
 
-def service_files(world: World, gateway: Gateway) -> tuple[Path, ...]:
+def service_files(world: SystemContext, gateway: Gateway) -> tuple[Path, ...]:
     """Return the files of a profile's service that are there: its definition, and what in its drop-in folder is ours.
 
     A drop-in of the user's own stays; then the folder stays, too. The unit of another root that has the same name is
@@ -114,19 +114,19 @@ def service_files(world: World, gateway: Gateway) -> tuple[Path, ...]:
     return tuple(each for each in known if os.path.lexists(each))
 
 
-def is_orphan(world: World, profile: str) -> bool:
+def is_orphan(world: SystemContext, profile: str) -> bool:
     """Return whether the profile itself is gone."""
     return not os.path.lexists(world.layout.home(profile))
 
 
-def is_foreign(world: World, gateway: Gateway) -> bool:
+def is_foreign(world: SystemContext, gateway: Gateway) -> bool:
     """Return whether the service of a profile's name runs another home: two roots of one account share names
     (SERVICES.md 1.1)."""
     home = gateway.service.home if gateway.service is not None else None
     return home is not None and os.path.realpath(home) != os.path.realpath(world.layout.home(gateway.profile))
 
 
-def log_folders(manager: Manager, installations: Sequence[Installation]) -> tuple[Path, ...]:
+def log_folders(manager: Manager, installations: Sequence[ServiceInstallPlan]) -> tuple[Path, ...]:
     """Return the folders that must be there before a manager opens its log files: launchd makes none, and ends a job
     whose log it cannot open with 78, before anything is written (hermes-agent issue 78129)."""
     if manager.kind is ManagerKind.SYSTEMD:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from hermes_profiles.gateways.model import Gateway
 
 
-class Prepared(NamedTuple):
+class StartDecision(NamedTuple):
     """What was decided before a start: channels to be masked, or why it may not start (`refusal`)."""
 
     masked: tuple[str, ...] = ()
@@ -16,14 +16,14 @@ class Prepared(NamedTuple):
     remark: str = ""
 
 
-class Hands(Protocol):
+class GatewayBackend(Protocol):
     """What the loop may do to the world."""
 
     def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
         """Return the gateways of profiles, from one look."""
         ...
 
-    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
         """Decide who keeps which channel, and lay the masks ready."""
         ...
 
@@ -60,7 +60,7 @@ class Hands(Protocol):
         ...
 
 
-class Pace(NamedTuple):
+class RunOptions(NamedTuple):
     """How fast.
 
     `jobs`: how many at a time (None: all); `rolling`: one at a time, each up before the next, and the first failure
@@ -75,4 +75,4 @@ class Pace(NamedTuple):
     stop: float | None = None
 
 
-DEFAULT_PACE = Pace()
+DEFAULT_PACE = RunOptions()

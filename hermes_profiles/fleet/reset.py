@@ -11,11 +11,11 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
 from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import World, look, prove
+from hermes_profiles.gateways.observe import SystemContext, match_process, observe_one
 from hermes_profiles.gateways.processes import same_start
 
 from .outcomes import Outcome, OutcomeKind
-from .protocols import Pace
+from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
 
 # What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.
@@ -23,13 +23,13 @@ _LEFTOVERS = (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_re
 
 
 def reset_gateway(
-    world: World, profile: str, catalog: Catalog, environment: Mapping[str, str], *, dry_run: bool
+    world: SystemContext, profile: str, catalog: Catalog, environment: Mapping[str, str], *, dry_run: bool
 ) -> Outcome:
     """Stop a gateway, clear what is provably stale, load its service anew; returns how it went.
 
     The caller starts it again. Refused when a process is alive that nothing proves to be this gateway.
     """
-    before = look(world, profile)
+    before = observe_one(world, profile)
     if before.state is GatewayState.SERVED:
         return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="reset `default` instead")
     if before.state is GatewayState.UNKNOWN:
@@ -40,16 +40,16 @@ def reset_gateway(
     if dry_run:
         names = ", ".join(path.name for path in _stale_files(world, profile, catalog, environment, assume_gone=True))
         return Outcome(profile, OutcomeKind.SKIPPED, f"would be stopped; would clear: {names or 'nothing'}")
-    stopped = stop_all(world, (profile,), {profile: before}, catalog, Pace())[0]
+    stopped = stop_all(world, (profile,), {profile: before}, catalog, RunOptions())[0]
     if stopped.outcome not in DOWN:
         return stopped
-    after = look(world, profile)
+    after = observe_one(world, profile)
     if after.process is not None or after.state is GatewayState.UNKNOWN:
         return Outcome(profile, OutcomeKind.FAILED, f"process {after.pid} is still there", after.pid)
     cleared = _stale_files(world, profile, catalog, environment)
     for path in cleared:
         remove_runtime(path)
-    ledger.forget(world.layout, (profile,))
+    ledger.drop_pending(world.layout, (profile,))
     failure = _reload(world, profile, before)
     if failure:
         return Outcome(profile, OutcomeKind.FAILED, failure)
@@ -57,7 +57,7 @@ def reset_gateway(
     return Outcome(profile, OutcomeKind.RESET, words)
 
 
-def _reload(world: World, profile: str, before: Gateway) -> str:
+def _reload(world: SystemContext, profile: str, before: Gateway) -> str:
     services = world.services((profile,))
     if world.manager is None or not services or before.service is None:
         return "there is no service manager"
@@ -67,7 +67,7 @@ def _reload(world: World, profile: str, before: Gateway) -> str:
 
 
 def _stale_files(
-    world: World, profile: str, catalog: Catalog, environment: Mapping[str, str], *, assume_gone: bool = False
+    world: SystemContext, profile: str, catalog: Catalog, environment: Mapping[str, str], *, assume_gone: bool = False
 ) -> tuple[Path, ...]:
     """Return the files of a dead gateway: each record's process is gone, or another's (`assume_gone`: will be)."""
     home = world.layout.home(profile)
@@ -92,6 +92,6 @@ def _stale_files(
     return tuple(found)
 
 
-def _is_dead(world: World, home: Path, record: PidRecord) -> bool:
-    proof = prove(home, world, record)
+def _is_dead(world: SystemContext, home: Path, record: PidRecord) -> bool:
+    proof = match_process(home, world, record)
     return proof.process is None and proof.doubtful is None and world.processes.lock_owner(home / LOCK_FILE) is None

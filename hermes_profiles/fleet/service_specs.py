@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.conflicts.overlay import overlay_folder
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
@@ -108,7 +108,7 @@ def _seconds(value: object) -> float:
 
 
 def build_spec(
-    world: World,
+    world: SystemContext,
     profile: str,
     program: Program,
     environment: Mapping[str, str],
@@ -150,7 +150,9 @@ def build_spec(
     )
 
 
-def prestart_words(world: World, profile: str, managed: Path | None, boot_delay: float = 0.0) -> tuple[str, ...]:
+def prestart_words(
+    world: SystemContext, profile: str, managed: Path | None, boot_delay: float = 0.0
+) -> tuple[str, ...]:
     """Return the command that refreshes a profile's overlay before its gateway starts.
 
     `-I`: neither the folder the service starts in nor PYTHONPATH may put other code in its place.

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.conflicts.decide import Live, Mask, decide
-from hermes_profiles.conflicts.multiplex_masks import spared
+from hermes_profiles.conflicts.decide import LiveGateway, Mask, assign_channels
+from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import Known, World, survey
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.profiles.channels import Holdings, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, holdings
 
-from .protocols import Prepared
-from .status import lives, masks_in_force, multiplexing_asked
+from .protocols import StartDecision
+from .status import live_gateways, masks_in_force, multiplexing_asked
 
 
 class ConflictRule(StrEnum):
@@ -35,7 +35,7 @@ class Launch:
 
     def __init__(
         self,
-        world: World,
+        world: SystemContext,
         existing: Sequence[str],
         catalog: Catalog,
         environment: Mapping[str, str],
@@ -54,14 +54,14 @@ class Launch:
                 f"no profile {missing[0]!r}", target=missing[0], hint="see the names with `hermes-profiles list`"
             )
         self._gateways: dict[str, Gateway] = {}
-        self._held: dict[str, Holdings] = {}
+        self._held: dict[str, ClaimedResources] = {}
         self._masks: Mapping[str, tuple[Mask, ...]] | None = None
         self.warnings: list[Problem] = []
 
     def look(self, profiles: Sequence[str]) -> dict[str, Gateway]:
         """Return the gateways of these profiles; all others of the root are looked at, too, for conflicts."""
         layout = self._world.layout
-        known = Known(masks=lambda name, process: masks_in_force(layout, name, process))
+        known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
         self._gateways = survey(self._world, self._existing, known)
         return {name: self._gateways[name] for name in profiles}
 
@@ -90,13 +90,13 @@ class Launch:
         """Return the masks of each profile to start. Nothing is written."""
         layout = self._world.layout
         values = managed_values(managed_folder(self._environment, layout), self._catalog)
-        live = lives(self._gateways)
+        live = live_gateways(self._gateways)
         for name in {*starting, *live}:
             self._held[name] = holdings(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
-        return decide(
+        return assign_channels(
             starting=list(starting),
             holdings=self._held,
             live=live,
@@ -116,7 +116,7 @@ class Launch:
         """Decide for all that will start, and note it: the step before each start abides by it."""
         found = self.decide(starting)
         if DEFAULT in found:
-            found, problems = spared(self._world.layout, found, self._catalog, self._environment)
+            found, problems = without_shared_masks(self._world.layout, found, self._catalog, self._environment)
             self.warnings += problems
         self._masks = found
         if self._rule is ConflictRule.IGNORE:
@@ -124,21 +124,21 @@ class Launch:
             found = dict.fromkeys(found, ())
         if self._rule is ConflictRule.REFUSE:
             found = {name: masks for name, masks in found.items() if not masks}
-        ledger.record(self._world.layout, found, self._held, now=time.time(), live=self._live)
+        ledger.save_decision(self._world.layout, found, self._held, now=time.time(), live=self._live)
 
-    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
         """Return what was decided for profiles that start now."""
         if self._masks is None:
             self.begin(profiles)
         return {name: self._prepared(name, (self._masks or {}).get(name, ())) for name in profiles}
 
-    def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> Prepared:
+    def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> StartDecision:
         if not masks or self._rule is ConflictRule.IGNORE:
-            return Prepared()
+            return StartDecision()
         stubborn = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
         if stubborn:
             home = self._world.layout.home(profile)
-            return Prepared(
+            return StartDecision(
                 refusal=(
                     f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it is in "
                     f"{home / 'gateway.json'}, and Hermes masks config.yaml only: `touch {home / 'config.yaml'}`"
@@ -146,16 +146,16 @@ class Launch:
             )
         reasons = "; ".join(mask.reason for mask in masks)
         if self._rule is ConflictRule.REFUSE:
-            return Prepared(refusal=reasons.replace(" disabled:", ":"))
-        return Prepared(masked=tuple(mask.channel for mask in masks), remark=reasons)
+            return StartDecision(refusal=reasons.replace(" disabled:", ":"))
+        return StartDecision(masked=tuple(mask.channel for mask in masks), remark=reasons)
 
     def end(self, not_started: Sequence[str]) -> None:
         """Take back what was noted for starts that did not happen."""
         if not_started and self._masks is not None:
-            ledger.forget(self._world.layout, not_started)
+            ledger.drop_pending(self._world.layout, not_started)
 
-    def _live(self, names: Sequence[str]) -> Mapping[str, Live]:
-        return lives({name: self._gateways[name] for name in names if name in self._gateways})
+    def _live(self, names: Sequence[str]) -> Mapping[str, LiveGateway]:
+        return live_gateways({name: self._gateways[name] for name in names if name in self._gateways})
 
 
 def has_service(gateway: Gateway) -> bool:

@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.conflicts.decide import Live, Mask, RunningConflict, running_conflicts
+from hermes_profiles.conflicts.decide import LiveGateway, Mask, RunningConflict, running_conflicts
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways import health
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Api, Facts, Gateway, GatewayState
-from hermes_profiles.gateways.observe import Known, World
+from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.gateways.topology import Topology, configured, topology
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import Holdings, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, holdings
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
 _LARGEST = 16 * 1024 * 1024
@@ -47,20 +47,20 @@ class Inventory(NamedTuple):
     gateways: Mapping[str, Gateway]
     topology: Topology
     conflicts: tuple[Conflict, ...]
-    holdings: Mapping[str, Holdings]
+    holdings: Mapping[str, ClaimedResources]
     warnings: tuple[Problem, ...]
 
 
-def take_inventory(
-    look: Callable[[Sequence[str], Known], dict[str, Gateway]],
-    world: World,
+def read_fleet_status(
+    look: Callable[[Sequence[str], ObservationHints], dict[str, Gateway]],
+    world: SystemContext,
     profiles: Sequence[str],
     *,
     catalog: Catalog,
     ask_api: bool,
     environment: Mapping[str, str],
     in_detail: bool = False,
-    held: Mapping[str, Holdings] | None = None,
+    held: Mapping[str, ClaimedResources] | None = None,
 ) -> Inventory:
     """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager.
 
@@ -72,12 +72,12 @@ def take_inventory(
         world.ask_ahead(profiles)
         held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
 
-    def ask(seen: Mapping[str, Facts]) -> Mapping[str, Api]:
+    def ask(seen: Mapping[str, GatewayFacts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
 
     gateways = look(
         profiles,
-        Known(
+        ObservationHints(
             channels={name: each.channels for name, each in held.items()},
             masks=lambda name, process: masks_in_force(layout, name, process),
             ask=ask,
@@ -108,21 +108,25 @@ def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | Non
     return configured(config, {**environment, **environment_of(home)})
 
 
-def _api_place(facts: Facts, held: Holdings) -> Api | None:
+def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:
     claim = next((each for each in held.ports if each.channel == "api_server"), None)
     if claim is None or any(mask.channel == "api_server" for mask in facts.masks):
         return None
     return Api("127.0.0.1" if claim.bind == "*" else claim.bind, claim.port)
 
 
-def _places(seen: Mapping[str, Facts], held: Mapping[str, Holdings]) -> dict[str, Api]:
+def _places(seen: Mapping[str, GatewayFacts], held: Mapping[str, ClaimedResources]) -> dict[str, Api]:
     """Return where the API servers of gateways that are up should listen, nobody asked."""
     places = {name: _api_place(facts, held[name]) for name, facts in seen.items()}
     return {name: place for name, place in places.items() if place is not None}
 
 
 def _ask(
-    seen: Mapping[str, Facts], held: Mapping[str, Holdings], home_of: Callable[[str], Path], *, in_detail: bool
+    seen: Mapping[str, GatewayFacts],
+    held: Mapping[str, ClaimedResources],
+    home_of: Callable[[str], Path],
+    *,
+    in_detail: bool,
 ) -> dict[str, Api]:
     """Return what the API servers answer; one that its own gateway calls dead is not asked, for whoever answers on
     the port is another profile's (SERVICES.md 3.3)."""
@@ -136,12 +140,12 @@ def _ask(
         key = environment_of(home_of(name)).get("API_SERVER_KEY", "")
         if key:
             who[name] = health.ask_detailed(local[name], Secret(key))
-            answers[name] = health.Answer(who[name].healthy, who[name].detail)
+            answers[name] = health.HealthAnswer(who[name].healthy, who[name].detail)
     answers |= health.ask_urls(remote, timeout=_REMOTE_TIMEOUT)
     for name, url in remote.items():
         places.setdefault(name, Api(_without_login(url), 0))
     for name in dead:
-        answers[name] = health.Answer(healthy=False, detail="the gateway says that it could not listen")
+        answers[name] = health.HealthAnswer(healthy=False, detail="the gateway says that it could not listen")
     pids = {name: each.pid for name, each in who.items()}
     return {
         name: place._replace(healthy=answers[name].healthy, detail=answers[name].detail, pid=pids.get(name))
@@ -149,7 +153,7 @@ def _ask(
     }
 
 
-def _said(facts: Facts) -> str:
+def _said(facts: GatewayFacts) -> str:
     runtime, process = facts.runtime, facts.process
     if runtime is None or process is None or runtime.pid != process.pid:
         return ""
@@ -169,13 +173,13 @@ def _without_login(url: str) -> str:
 
 def _conflicts(
     gateways: Mapping[str, Gateway],
-    held: Mapping[str, Holdings],
-    world: World,
+    held: Mapping[str, ClaimedResources],
+    world: SystemContext,
     environment: Mapping[str, str],
     catalog: Catalog,
 ) -> tuple[Conflict, ...]:
     together = tuple(_served_twice(gateways, held))
-    live = lives(gateways)
+    live = live_gateways(gateways)
     if sum(state.pid is not None for state in live.values()) < 2:
         return together
     masked = {name: [mask.channel for mask in gateway.masks] for name, gateway in gateways.items()}
@@ -186,7 +190,7 @@ def _conflicts(
     return (*(Conflict(each.channel, each.profiles, _sentence(each)) for each in found), *together)
 
 
-def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, Holdings]) -> Iterator[Conflict]:
+def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedResources]) -> Iterator[Conflict]:
     """Yield accounts that one gateway is to serve for two profiles: Hermes drops the second without a word
     (gateway/run.py, `_start_one_profile_adapters`), the default's and then the first by name counts."""
     served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
@@ -194,7 +198,7 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, Holdings])
         return
     first: dict[tuple[str, str], str] = {}
     for name in (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served)):
-        for identity in held.get(name, Holdings()).identities:
+        for identity in held.get(name, ClaimedResources()).identities:
             other = first.setdefault(identity.place, name)
             if other != name:
                 words = f"{other} and {name} are served by one gateway with the same {identity.noun} of"
@@ -203,7 +207,7 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, Holdings])
                 )
 
 
-def lives(gateways: Mapping[str, Gateway]) -> dict[str, Live]:
+def live_gateways(gateways: Mapping[str, Gateway]) -> dict[str, LiveGateway]:
     """Return who runs and who is on the way, for decisions about channels. One that a multiplexer serves has no
     process of its own."""
     found = {}
@@ -214,7 +218,7 @@ def lives(gateways: Mapping[str, Gateway]) -> dict[str, Live]:
         )
         pid = gateway.process.pid if gateway.process is not None else None
         if pid is not None or coming:
-            found[name] = Live(pid, coming)
+            found[name] = LiveGateway(pid, coming)
     return found
 
 

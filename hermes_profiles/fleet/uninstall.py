@@ -10,15 +10,15 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.gateways.observe import World, survey
+from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.manager import Manager
 
-from .backend import RealHands
-from .executor import Fleet
+from .backend import ServiceBackend
+from .executor import FleetExecutor
 from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
-from .protocols import Pace, Prepared
+from .protocols import RunOptions, StartDecision
 
 # A gateway that was stopped; of any other nobody knows, and its service keeps its files.
 DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)
@@ -34,12 +34,12 @@ class Uninstalled(NamedTuple):
 
 
 def uninstall_services(
-    world: World,
+    world: SystemContext,
     profiles: Sequence[str],
     catalog: Catalog,
     *,
     dry_run: bool = False,
-    pace: Pace = Pace(),  # noqa: B008
+    pace: RunOptions = RunOptions(),  # noqa: B008
 ) -> Uninstalled:
     """Take the services of profiles away.
 
@@ -76,7 +76,7 @@ def uninstall_services(
     return Uninstalled(_in_order(outcomes, profiles), plan, change)
 
 
-def orphaned(world: World, manager: Manager, names: Iterable[str]) -> tuple[str, ...]:
+def orphaned(world: SystemContext, manager: Manager, names: Iterable[str]) -> tuple[str, ...]:
     """Return those of some names that are no profiles any more and have left a service behind under a manager."""
     return tuple(
         dict.fromkeys(
@@ -89,18 +89,18 @@ def orphaned(world: World, manager: Manager, names: Iterable[str]) -> tuple[str,
     )
 
 
-def _absent(world: World, gateway: Gateway) -> Outcome:
+def _absent(world: SystemContext, gateway: Gateway) -> Outcome:
     home = gateway.service.home if gateway.service is not None and is_foreign(world, gateway) else None
     words = f"the service of this name belongs to another root: {home}" if home else ""
     return Outcome(gateway.profile, OutcomeKind.NOT_INSTALLED, words)
 
 
 def stop_all(
-    world: World, profiles: Sequence[str], gateways: Mapping[str, Gateway], catalog: Catalog, pace: Pace
+    world: SystemContext, profiles: Sequence[str], gateways: Mapping[str, Gateway], catalog: Catalog, pace: RunOptions
 ) -> tuple[Outcome, ...]:
     """Stop the gateways of profiles, by whoever runs them, and return how it went."""
-    hands = RealHands(world, world.manager, lambda names: dict.fromkeys(names, Prepared()), catalog)
-    return Fleet(Verb.STOP, hands, pace).run(profiles, gateways)
+    hands = ServiceBackend(world, world.manager, lambda names: dict.fromkeys(names, StartDecision()), catalog)
+    return FleetExecutor(Verb.STOP, hands, pace).run(profiles, gateways)
 
 
 def _is_known(gateway: Gateway) -> bool:

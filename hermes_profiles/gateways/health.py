@@ -25,14 +25,14 @@ class Endpoint(NamedTuple):
     port: int
 
 
-class Answer(NamedTuple):
+class HealthAnswer(NamedTuple):
     """Whether the server said it is well, and what it said otherwise."""
 
     healthy: bool
     detail: str = ""
 
 
-def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> dict[str, Answer]:
+def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> dict[str, HealthAnswer]:
     """Return profile → answer; all are asked at once, so a dead one costs `timeout` seconds for all together."""
     if not endpoints:
         return {}
@@ -41,7 +41,7 @@ def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> d
     return loopback.ask_all(endpoints, timeout=timeout)
 
 
-def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> Answer:
+def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> HealthAnswer:
     """Return what one API server answers to `GET /health`."""
     return ask_all({"": endpoint}, timeout=timeout)[""]
 
@@ -92,12 +92,12 @@ def _unwell(data: Mapping[str, object]) -> str:
     return f"not well: {', '.join(sorted(names))}" if names else ""
 
 
-def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, Answer]:
+def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, HealthAnswer]:
     """Return profile → what its gateway elsewhere answers; all are asked at once, too."""
     return _at_once(urls, lambda url: ask_url(url, timeout=timeout))
 
 
-def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], Answer]) -> dict[str, Answer]:
+def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], HealthAnswer]) -> dict[str, HealthAnswer]:
     if not places:
         return {}
     from concurrent.futures import ThreadPoolExecutor
@@ -106,14 +106,14 @@ def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], Answer])
         return dict(zip(places, pool.map(question, places.values()), strict=True))
 
 
-def ask_url(url: str, *, timeout: float) -> Answer:
+def ask_url(url: str, *, timeout: float) -> HealthAnswer:
     """Return what a gateway elsewhere answers (GATEWAY_HEALTH_URL); only http and https are asked."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     if not url.lower().startswith(("http://", "https://")):
-        return Answer(healthy=False, detail="GATEWAY_HEALTH_URL is no http address")
+        return HealthAnswer(healthy=False, detail="GATEWAY_HEALTH_URL is no http address")
     target = url if url.rstrip("/").endswith("/health") else url.rstrip("/") + "/health"
     try:
         with urlopen(Request(target), timeout=timeout) as answer:  # noqa: S310  the scheme was looked at
@@ -122,11 +122,11 @@ def ask_url(url: str, *, timeout: float) -> Answer:
         with error:
             return _judged(error.code, "GATEWAY_HEALTH_URL")
     except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none
-        return Answer(healthy=False, detail=_words(error, "GATEWAY_HEALTH_URL"))
+        return HealthAnswer(healthy=False, detail=_words(error, "GATEWAY_HEALTH_URL"))
 
 
-def _judged(status: int, what: str) -> Answer:
-    return Answer(status == 200, "" if status == 200 else f"{what} answered {status}")
+def _judged(status: int, what: str) -> HealthAnswer:
+    return HealthAnswer(status == 200, "" if status == 200 else f"{what} answered {status}")
 
 
 def _words(error: Exception, place: str) -> str:

@@ -29,14 +29,14 @@ _LARGEST_SCRIPT = 16 * 1024
 _INTERPRETER = re.compile(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
 
 
-class Installation(NamedTuple):
+class HermesInstall(NamedTuple):
     """A Hermes that was found: its interpreter, and how it was found."""
 
     python: Path
     found_by: str
 
 
-def find_installation(layout: Layout, environment: Mapping[str, str], *, given: str | None = None) -> Installation:
+def find_installation(layout: Layout, environment: Mapping[str, str], *, given: str | None = None) -> HermesInstall:
     """Return the Hermes that services should run.
 
     In this order: `given`; `hermes` on PATH or in ~/.local/bin; the environment this program runs in; the checkout in
@@ -45,7 +45,7 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
     if given:
         python = Path(os.path.abspath(os.path.expanduser(given)))
         if python.is_file() and os.access(python, os.X_OK):
-            return Installation(python, "--python")
+            return HermesInstall(python, "--python")
         raise NotFound(
             f"{python} is no program that can be run",
             target=given,
@@ -54,7 +54,7 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
         )
     for python, how in _candidates(layout, environment):
         if os.access(python, os.X_OK):
-            return Installation(python, how)
+            return HermesInstall(python, how)
     raise NotFound(
         "no Hermes Agent found: neither on PATH, nor beside this program, nor in the root",
         target="hermes",
@@ -86,7 +86,7 @@ def interpreter_of(script: Path) -> Path | None:
     return Path(os.fsdecode(match.group(1))) if match else None
 
 
-def program_for(installation: Installation, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
+def program_for(installation: HermesInstall, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
     """Return how the gateway of one home is run."""
     python = installation.python
     venv = python.parent.parent

@@ -13,20 +13,20 @@ import socket
 import time
 from collections.abc import Mapping
 
-from .health import LOOPBACK, Answer, Endpoint
+from .health import LOOPBACK, Endpoint, HealthAnswer
 
 _REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _STATUS_LINE = 16  # "HTTP/1.1 200 OK" and more
 
 
-def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float) -> dict[str, Answer]:
+def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float) -> dict[str, HealthAnswer]:
     """Return name → what its server says; all are asked at once, so dead ones cost `timeout` seconds together."""
-    answers: dict[str, Answer] = {}
+    answers: dict[str, HealthAnswer] = {}
     deadline = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
         for name, endpoint in endpoints.items():
             opened = _connect(endpoint)
-            if isinstance(opened, Answer):
+            if isinstance(opened, HealthAnswer):
                 answers[name] = opened
             else:
                 selector.register(opened, selectors.EVENT_WRITE, name)
@@ -43,12 +43,14 @@ def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float) -> dict[str, A
                     selector.unregister(key.fileobj)
                     key.fileobj.close()  # type: ignore[union-attr]
         for key in list(selector.get_map().values()):
-            answers[key.data] = Answer(healthy=False, detail=f"{_place(endpoints[key.data])} did not answer in time")
+            answers[key.data] = HealthAnswer(
+                healthy=False, detail=f"{_place(endpoints[key.data])} did not answer in time"
+            )
             key.fileobj.close()  # type: ignore[union-attr]
     return {name: answers[name] for name in endpoints}
 
 
-def _connect(endpoint: Endpoint) -> socket.socket | Answer:
+def _connect(endpoint: Endpoint) -> socket.socket | HealthAnswer:
     """Return a socket that is being connected, or what is wrong at once."""
     host = LOOPBACK.get(endpoint.host, endpoint.host)
     try:
@@ -60,7 +62,7 @@ def _connect(endpoint: Endpoint) -> socket.socket | Answer:
     except OSError as error:
         return _failed(error, endpoint)
     except UnicodeError:  # from the codec of host names
-        return Answer(healthy=False, detail=f"{_place(endpoint)}: no name of a host")
+        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: no name of a host")
     opened.setblocking(False)  # noqa: FBT003  the standard library takes it so
     code = opened.connect_ex(address)
     if code in (0, errno.EINPROGRESS):
@@ -69,7 +71,7 @@ def _connect(endpoint: Endpoint) -> socket.socket | Answer:
     return _failed(OSError(code, os.strerror(code)), endpoint)
 
 
-def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> Answer | None:
+def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> HealthAnswer | None:
     """Send the question, or read the answer; None when there is more to wait for."""
     try:
         if writable:
@@ -83,16 +85,16 @@ def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> Answ
         return _failed(error, endpoint)
 
 
-def _judged(line: bytes, endpoint: Endpoint) -> Answer:
+def _judged(line: bytes, endpoint: Endpoint) -> HealthAnswer:
     version, _, rest = line.partition(b" ")
     if not version.startswith(b"HTTP/"):
-        return Answer(healthy=False, detail=f"{_place(endpoint)} speaks no HTTP")
+        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)} speaks no HTTP")
     status = rest[:3].decode("ascii", "replace")
-    return Answer(status == "200", "" if status == "200" else f"GET /health answered {status}")
+    return HealthAnswer(status == "200", "" if status == "200" else f"GET /health answered {status}")
 
 
-def _failed(error: OSError, endpoint: Endpoint) -> Answer:
-    return Answer(healthy=False, detail=f"{_place(endpoint)}: {(error.strerror or str(error)).lower()}")
+def _failed(error: OSError, endpoint: Endpoint) -> HealthAnswer:
+    return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: {(error.strerror or str(error)).lower()}")
 
 
 def _place(endpoint: Endpoint) -> str:

@@ -42,7 +42,7 @@ ALIVE = frozenset(
 )
 
 
-class Channel(NamedTuple):
+class GatewayChannel(NamedTuple):
     """One channel of a gateway: what it is doing, why, and since when (text of the time)."""
 
     name: str
@@ -64,7 +64,7 @@ class Api(NamedTuple):
     pid: int | None = None
 
 
-class Facts(NamedTuple):
+class GatewayFacts(NamedTuple):
     """All that was seen of one profile's gateway.
 
     `record`: whom gateway.pid names; `process`: a live process proven to be this profile's gateway; `named`: the live
@@ -105,14 +105,14 @@ class Gateway(NamedTuple):
     usage: Usage = Usage()
     restarts: int | None = None
     last_exit: int | None = None
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[GatewayChannel, ...] = ()
     masks: tuple[Mask, ...] = ()
     api: Api | None = None
     disagreement: tuple[str, ...] = ()
     process: Process | None = None
     service: ServiceStatus | None = None
     settled: bool = False
-    seen: Facts | None = None
+    seen: GatewayFacts | None = None
 
     @property
     def is_alive(self) -> bool:

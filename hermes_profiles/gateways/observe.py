@@ -18,12 +18,12 @@ from hermes_profiles.services.manager import Activity, Manager, Service, Service
 from hermes_profiles.services.naming import ServiceName, service_name
 
 from .hermes_files import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
-from .model import Api, Facts, Gateway
+from .model import Api, Gateway, GatewayFacts
 from .processes import Process, Processes, Usage, home_of, processes_of, same_start
 from .resolve import resolve
 
 
-class Later:
+class BackgroundQuery:
     """A question that is asked in a thread of its own while others work; `result` waits, and raises what it raised."""
 
     def __init__(self, question: Callable[[], Mapping[str, ServiceStatus]]) -> None:
@@ -50,7 +50,7 @@ class Later:
 
 
 @dataclass
-class World:
+class SystemContext:
     """Everything a look at gateways depends on; tests put fakes in."""
 
     layout: Layout
@@ -58,7 +58,7 @@ class World:
     processes: Processes = field(default_factory=lambda: processes_of("linux"))
     clock: Callable[[], float] = time.time
 
-    _asked: tuple[tuple[str, ...], Later] | None = None
+    _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
 
     def ask_ahead(self, profiles: Sequence[str]) -> None:
         """Ask the manager about profiles while the caller reads files: the next `survey` of just these takes the
@@ -66,7 +66,7 @@ class World:
         services = self.services(profiles)
         if self.manager is not None and services:
             query = self.manager.query
-            self._asked = (tuple(profiles), Later(lambda: query(services)))
+            self._asked = (tuple(profiles), BackgroundQuery(lambda: query(services)))
 
     def statuses(self, profiles: Sequence[str]) -> Mapping[str, ServiceStatus]:
         """Return what the manager says of profiles. Raises ManagerError when it cannot be reached."""
@@ -94,7 +94,7 @@ class World:
         return tuple(each for each in map(self.service, profiles) if each is not None)
 
 
-class Proof(NamedTuple):
+class ProcessMatch(NamedTuple):
     """Whose process a pid file names. At most one of the three is set; see `Facts`."""
 
     process: Process | None = None
@@ -102,7 +102,7 @@ class Proof(NamedTuple):
     doubtful: Process | None = None
 
 
-class Known(NamedTuple):
+class ObservationHints(NamedTuple):
     """What others know that a look at gateways needs.
 
     `channels`: profile → channels that its files switch on; `masks`: what is switched off for a process of a
@@ -112,13 +112,15 @@ class Known(NamedTuple):
 
     channels: Mapping[str, tuple[str, ...]] = {}
     masks: Callable[[str, Process], tuple[Mask, ...]] = lambda _, __: ()
-    ask: Callable[[Mapping[str, Facts]], Mapping[str, Api]] = lambda _: {}
+    ask: Callable[[Mapping[str, GatewayFacts]], Mapping[str, Api]] = lambda _: {}
 
 
-NOTHING_KNOWN = Known()
+NOTHING_KNOWN = ObservationHints()
 
 
-def survey(world: World, profiles: Sequence[str], known: Known = NOTHING_KNOWN) -> dict[str, Gateway]:
+def survey(
+    world: SystemContext, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN
+) -> dict[str, Gateway]:
     """Return profile → gateway, from one look at the manager and one at the process table.
 
     Raises ManagerError when the manager cannot be reached.
@@ -138,13 +140,13 @@ def survey(world: World, profiles: Sequence[str], known: Known = NOTHING_KNOWN) 
     }
 
 
-def _with_service(world: World, facts: Facts, status: ServiceStatus | None) -> Facts:
+def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStatus | None) -> GatewayFacts:
     own = _own(world, facts.profile, status)
     main = world.processes.look(own.pid) if facts.process is None and own is not None and own.pid else None
     return facts._replace(service=own, main=main)
 
 
-def _own(world: World, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
+def _own(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
     """Return the status of a profile's service; the unit of another root that has the same name is not it.
 
     Two roots of one account share names (SERVICES.md 1.1): what runs under that name for another home is neither
@@ -157,48 +159,48 @@ def _own(world: World, profile: str, status: ServiceStatus | None) -> ServiceSta
     return ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE, home=status.home)
 
 
-def look(world: World, profile: str) -> Gateway:
+def observe_one(world: SystemContext, profile: str) -> Gateway:
     """Return the gateway of one profile."""
     return survey(world, (profile,))[profile]
 
 
-def prove(home: Path, world: World, record: PidRecord | None) -> Proof:
+def match_process(home: Path, world: SystemContext, record: PidRecord | None) -> ProcessMatch:
     """Return whose process a record names: pid, start time and home must all fit (DESIGN.md, promise 5)."""
     process = world.processes.look(record.pid) if record is not None and record.pid else None
     if record is None or process is None:
-        return Proof()
+        return ProcessMatch()
     if record.started is not None and not same_start(record.started, process.started, platform=world.layout.platform):
-        return Proof(named=process)  # the pid was given to another process
+        return ProcessMatch(named=process)  # the pid was given to another process
     judged = _by_words(process, record, home, world)
     # The lock decides where words do not. It is looked at last: the kernel stops all locking while /proc/locks is read,
     # which takes as long as all the rest (13 ms).
     if judged.process is None and world.processes.lock_owner(home / "gateway.lock") == process.pid:
-        return Proof(process)
+        return ProcessMatch(process)
     return judged
 
 
-def _by_words(process: Process, record: PidRecord, home: Path, world: World) -> Proof:
+def _by_words(process: Process, record: PidRecord, home: Path, world: SystemContext) -> ProcessMatch:
     """Return whose process it is by its command line, its environment and the record it wrote."""
     if process.argv and not process.is_gateway:
-        return Proof(named=process)
+        return ProcessMatch(named=process)
     if not process.argv or process.variables is None or record.started is None:
-        return Proof(doubtful=process)
+        return ProcessMatch(doubtful=process)
     told = home_of(process, user_home=world.user_home)
     if told is not None:
         is_this = os.path.realpath(told) == os.path.realpath(home)
-        return Proof(process) if is_this else Proof(named=process)
+        return ProcessMatch(process) if is_this else ProcessMatch(named=process)
     if not _has_our_root(process, world):
-        return Proof(named=process)
-    return Proof(doubtful=process) if _is_named_elsewhere(record, home, world) else Proof(process)
+        return ProcessMatch(named=process)
+    return ProcessMatch(doubtful=process) if _is_named_elsewhere(record, home, world) else ProcessMatch(process)
 
 
-def _is_named_elsewhere(record: PidRecord, home: Path, world: World) -> bool:
+def _is_named_elsewhere(record: PidRecord, home: Path, world: SystemContext) -> bool:
     """Return whether another profile of the root has the same record: who copies a home copies its pid file."""
     others = (world.layout.home(name) for name in profile_names(world.layout))
     return any(pid_record(other) == record for other in others if os.path.realpath(other) != os.path.realpath(home))
 
 
-def _has_our_root(process: Process, world: World) -> bool:
+def _has_our_root(process: Process, world: SystemContext) -> bool:
     """Return whether a gateway that was started without `-p` may serve a profile of this root.
 
     The sticky profile of that moment decided which one. It wrote its pid and start time into its home: with the root,
@@ -211,22 +213,22 @@ def _has_our_root(process: Process, world: World) -> bool:
 
 
 def _facts(
-    world: World,
+    world: SystemContext,
     profile: str,
     strays: Mapping[str, tuple[Process, ...]],
     multiplexer: tuple[Process, StateRecord] | None,
-) -> Facts:
+) -> GatewayFacts:
     home = world.layout.home(profile)
     record = pid_record(home)
-    proof = prove(home, world, record)
+    proof = match_process(home, world, record)
     if proof.process is None:  # a gateway that lost its pid file still holds its lock
-        proof = proof._replace(process=prove(home, world, lock_record(home)).process)
+        proof = proof._replace(process=match_process(home, world, lock_record(home)).process)
     others = strays.get(os.path.realpath(home), ())
     process = proof.process or (others[0] if others else None)
     served_by = None
     if multiplexer is not None and profile != DEFAULT and profile in multiplexer[1].served:
         served_by = multiplexer[0].pid
-    return Facts(
+    return GatewayFacts(
         profile=profile,
         record=record,
         process=process,
@@ -258,7 +260,7 @@ def _told(layout: Layout, profile: str) -> StateRecord | None:
     return runtime._replace(reason=reason, channels=channels)
 
 
-def _by_home(world: World) -> Mapping[str, tuple[Process, ...]]:
+def _by_home(world: SystemContext) -> Mapping[str, tuple[Process, ...]]:
     """Return home → the gateways in the process table that were told to serve it; some have no pid file yet: Hermes
     takes it only after its back-off (SERVICES.md 3.1)."""
     found: dict[str, tuple[Process, ...]] = {}
@@ -270,13 +272,13 @@ def _by_home(world: World) -> Mapping[str, tuple[Process, ...]]:
     return found
 
 
-def served_by_default(world: World, profiles: Sequence[str]) -> tuple[str, ...]:
+def served_by_default(world: SystemContext, profiles: Sequence[str]) -> tuple[str, ...]:
     """Return those of some profiles that the live gateway of default serves; no manager is asked."""
     found = _multiplexer(world)
     return tuple(name for name in profiles if name != DEFAULT and name in found[1].served) if found is not None else ()
 
 
-def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
+def _multiplexer(world: SystemContext) -> tuple[Process, StateRecord] | None:
     """Return the live default gateway that serves other profiles, and what it wrote; None when there is none.
 
     What it wrote counts only while it lives: the list of served profiles survives the end of multiplexing.
@@ -285,13 +287,15 @@ def _multiplexer(world: World) -> tuple[Process, StateRecord] | None:
     runtime = state_record(home)
     if runtime is None or not runtime.served:
         return None
-    process = prove(home, world, pid_record(home)).process or prove(home, world, lock_record(home)).process
+    process = (
+        match_process(home, world, pid_record(home)).process or match_process(home, world, lock_record(home)).process
+    )
     if process is None or runtime.pid != process.pid or _serves_no_more(world, home, process):
         return None
     return process, runtime
 
 
-def _serves_no_more(world: World, home: Path, process: Process) -> bool:
+def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
     """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
     whom an earlier one served in the file, and writes its own pid beside it."""
     from hermes_profiles.fleet.status import multiplexing_asked

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import ChannelRecord, PidRecord, StateRecord
-from .model import Channel, Facts, Gateway, GatewayState, epoch_of, exit_meaning
+from .model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of, exit_meaning
 from .processes import STOPPED, Process, Usage
 
 # Hermes rewrites the heartbeat every 30 s; three missed ones are no accident.
@@ -22,7 +22,7 @@ BACK_OFF = 300.0
 CRASH_LOOP = 3
 
 
-def resolve(facts: Facts) -> Gateway:
+def resolve(facts: GatewayFacts) -> Gateway:
     """Return the one answer that fits all that was seen."""
     state, detail = _state(facts)
     process = facts.process
@@ -51,7 +51,7 @@ def resolve(facts: Facts) -> Gateway:
     )
 
 
-def _state(facts: Facts) -> tuple[GatewayState, str]:
+def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     if facts.process is not None:
         return _of_process(facts, facts.process)
     if facts.served_by is not None:
@@ -73,7 +73,7 @@ def _state(facts: Facts) -> tuple[GatewayState, str]:
     return GatewayState.STOPPED, ""
 
 
-def _of_process(facts: Facts, process: Process) -> tuple[GatewayState, str]:
+def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway that is certainly there."""
     suspended = "the process is suspended (SIGSTOP)" if process.state in STOPPED else ""
     if not _is_supervised(facts, process):
@@ -96,7 +96,7 @@ def _of_process(facts: Facts, process: Process) -> tuple[GatewayState, str]:
     return GatewayState.RUNNING, ""
 
 
-def _of_unsettled(facts: Facts, process: Process) -> tuple[GatewayState, str]:
+def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway that has not said that it is up."""
     runtime, uptime, slow = facts.runtime, facts.usage.uptime, _starting_detail(facts)
     if uptime is None or uptime < START_GRACE:
@@ -109,7 +109,7 @@ def _of_unsettled(facts: Facts, process: Process) -> tuple[GatewayState, str]:
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
 
-def _is_supervised(facts: Facts, process: Process) -> bool:
+def _is_supervised(facts: GatewayFacts, process: Process) -> bool:
     service = facts.service
     if service is None or service.pid is None:
         return False
@@ -117,7 +117,7 @@ def _is_supervised(facts: Facts, process: Process) -> bool:
     return service.pid in (process.pid, process.parent)
 
 
-def _unsupervised_detail(facts: Facts) -> str:
+def _unsupervised_detail(facts: GatewayFacts) -> str:
     service = facts.service
     if service is not None and service.pid is not None:
         return f"not the process that the service runs (PID {service.pid})"
@@ -126,25 +126,25 @@ def _unsupervised_detail(facts: Facts) -> str:
     return "started by hand: nothing revives it" if facts.manager else "no service manager was asked about it"
 
 
-def _is_settled(facts: Facts) -> bool:
+def _is_settled(facts: GatewayFacts) -> bool:
     """Return whether the process itself has written that it is up; an older one's word does not count."""
     runtime = facts.runtime
     return runtime is not None and _is_current(facts, runtime) and runtime.state in ("running", "degraded", "draining")
 
 
-def _is_current(facts: Facts, runtime: StateRecord) -> bool:
+def _is_current(facts: GatewayFacts, runtime: StateRecord) -> bool:
     process = facts.process
     if process is None or runtime.pid != process.pid:
         return False
     return runtime.started is None or abs(runtime.started - process.started) <= 100
 
 
-def _starting_detail(facts: Facts) -> str:
+def _starting_detail(facts: GatewayFacts) -> str:
     slow = [each.name for each in _current_channels(facts) if each.state == "connecting"]
     return f"connecting {', '.join(slow)}" if slow else ""
 
 
-def _trouble(facts: Facts) -> str:
+def _trouble(facts: GatewayFacts) -> str:
     """Return what is wrong with a gateway that is up, "" when nothing is."""
     silent = _silent_for(facts)
     if silent is not None and silent > HEARTBEAT_AGE:
@@ -162,7 +162,7 @@ def _trouble(facts: Facts) -> str:
     return ""
 
 
-def _silent_for(facts: Facts) -> float | None:
+def _silent_for(facts: GatewayFacts) -> float | None:
     """Return how long ago the last heartbeat of this process was, None when it has not given one."""
     beat = facts.heartbeat
     if beat is None or facts.process is None or beat.pid != facts.process.pid:
@@ -171,7 +171,7 @@ def _silent_for(facts: Facts) -> float | None:
     return facts.now - at if at is not None else None
 
 
-def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
+def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
     """Return what the manager's word means while no gateway is there, None when it has nothing to say."""
     service = facts.service
     if service is None:
@@ -197,7 +197,7 @@ def _of_manager(facts: Facts) -> tuple[GatewayState, str] | None:
     return None
 
 
-def _no_gateway(facts: Facts, service: ServiceStatus) -> str:
+def _no_gateway(facts: GatewayFacts, service: ServiceStatus) -> str:
     if service.pid is None:
         return "runs no gateway of this home"
     if facts.doubtful is not None and service.pid in (facts.doubtful.pid, facts.doubtful.parent):
@@ -205,23 +205,23 @@ def _no_gateway(facts: Facts, service: ServiceStatus) -> str:
     return f"its process {service.pid} is no gateway of this home"
 
 
-def _tries(facts: Facts, service: ServiceStatus) -> str:
+def _tries(facts: GatewayFacts, service: ServiceStatus) -> str:
     """Return how often the manager has revived a service, and what it died of."""
     count = service.restarts or 0
     often = "waits for its next try" if not count else "restarted once" if count == 1 else f"restarted {count} times"
     return "; ".join(word for word in (often, exit_meaning(service.last_exit), _said(facts)) if word)
 
 
-def _said(facts: Facts) -> str:
+def _said(facts: GatewayFacts) -> str:
     return facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
 
 
-def _failure(facts: Facts, service: ServiceStatus) -> str:
+def _failure(facts: GatewayFacts, service: ServiceStatus) -> str:
     reason = service.reason if service.reason != "exit-code" else ""
     return "; ".join(word for word in (exit_meaning(service.last_exit), reason, _said(facts)) if word)
 
 
-def _stale_detail(facts: Facts, record: PidRecord) -> str:
+def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
     if record.pid == 0:
         return "gateway.pid cannot be understood"
     if facts.named is not None:
@@ -229,7 +229,7 @@ def _stale_detail(facts: Facts, record: PidRecord) -> str:
     return f"gateway.pid names process {record.pid}, which is gone"
 
 
-def _current_channels(facts: Facts) -> tuple[ChannelRecord, ...]:
+def _current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
     """Return what this very process wrote about its channels: entries of earlier runs stay in the file for ever."""
     runtime = facts.runtime
     if runtime is None or not _is_current(facts, runtime):
@@ -237,29 +237,29 @@ def _current_channels(facts: Facts) -> tuple[ChannelRecord, ...]:
     return tuple(each for each in runtime.channels if _is_of_this_run(facts, each))
 
 
-def _is_of_this_run(facts: Facts, channel: ChannelRecord) -> bool:
+def _is_of_this_run(facts: GatewayFacts, channel: ChannelRecord) -> bool:
     at = epoch_of(channel.since) if channel.since else None
     # A second of grace: the start of a process is known to 10 ms, the boot time it counts from to a second.
     return at is None or facts.started_at is None or at >= facts.started_at - 1
 
 
-def _channels(facts: Facts) -> tuple[Channel, ...]:
+def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
     masked = {mask.channel: mask.reason for mask in facts.masks}
     said = {each.name: each for each in _current_channels(facts)}
     rest = "off" if facts.process is None else "unknown"
     found = []
     for name in sorted({*facts.enabled_channels, *said, *masked}):
         if name in masked:
-            found.append(Channel(name, "masked", masked[name]))
+            found.append(GatewayChannel(name, "masked", masked[name]))
         elif name in said:
             each = said[name]
-            found.append(Channel(name, each.state or "unknown", each.message, each.since))
+            found.append(GatewayChannel(name, each.state or "unknown", each.message, each.since))
         else:
-            found.append(Channel(name, "served" if facts.served_by and facts.process is None else rest))
+            found.append(GatewayChannel(name, "served" if facts.served_by and facts.process is None else rest))
     return tuple(found)
 
 
-def _disagreement(facts: Facts, state: GatewayState) -> tuple[str, ...]:
+def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
     told = []
     service, process, record = facts.service, facts.process, facts.record
     if process is not None and record is not None and record.pid != process.pid:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .reader import open_log, records_backward
-from .records import Record
+from .records import LogRecord
 from .sources import GATEWAY_LOG
 from .tail import siblings
 
@@ -25,7 +25,7 @@ _LATE = 1.0
 _BELIEVED = 0.5
 
 
-class Originals:
+class StderrDeduplicator:
     """Tells whether the gateway's log of a profile has what a copy was made of."""
 
     def __init__(self, logs: Path) -> None:
@@ -33,7 +33,7 @@ class Originals:
         self._asked = 0.0
         self._written: float | None = None
 
-    def have(self, record: Record) -> bool:
+    def have(self, record: LogRecord) -> bool:
         """Return whether a record is a copy whose original is shown: its log was written since."""
         if not record.is_copy:
             return False
@@ -52,14 +52,14 @@ def _written(path: Path) -> float | None:
     return status.st_mtime if status.st_size or os.path.exists(f"{path}.1") else None
 
 
-class TwinTimes:
+class TimestampLookup:
     """Gives the records of a log without times, asked for from its end, the times of their twins in errors.log."""
 
     def __init__(self, logs: Path) -> None:
         self._records = _all_backward(logs / ERRORS_LOG)
-        self._ahead: deque[Record] = deque()
+        self._ahead: deque[LogRecord] = deque()
 
-    def time_of(self, record: Record) -> float | None:
+    def time_of(self, record: LogRecord) -> float | None:
         """Return the time of a record's twin, None when it has none near."""
         wanted = (record.level, record.logger, record.text.partition("\n")[0])
         for place, each in enumerate(self._ahead):
@@ -75,7 +75,7 @@ class TwinTimes:
         return None
 
 
-def _all_backward(path: Path) -> Iterator[Record]:
+def _all_backward(path: Path) -> Iterator[LogRecord]:
     """Yield the records of a log and its rotated siblings, the last first; what cannot be read is passed over."""
     for name in (str(path), *(each.path for each in reversed(siblings(path)))):
         try:

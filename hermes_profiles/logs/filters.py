@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
 
-from .records import LEVELS, Level, Record
+from .records import LEVELS, Level, LogRecord
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -22,7 +22,7 @@ class Filter(NamedTuple):
     level: Level | None = None
     pattern: re.Pattern[str] | None = None
 
-    def takes(self, record: Record, *, is_errors: bool = False) -> bool:
+    def takes(self, record: LogRecord, *, is_errors: bool = False) -> bool:
         """Return whether a record is wanted, but for its time. What says no level counts as INFO, and as WARNING in
         a log of errors."""
         if self.level is not None:

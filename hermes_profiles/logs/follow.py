@@ -12,13 +12,13 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.systemd.journalctl import Journal, open_journal
+from hermes_profiles.services.systemd.journalctl import JournalctlStream, open_journal
 
-from .history import Entry, by_name
+from .history import TimedRecord, by_name
 from .journald import JOURNAL, UnitRecords
-from .records import Record
-from .sources import Source, Unit
-from .tail import Key, Tail
+from .records import LogRecord
+from .sources import LogSource, Unit
+from .tail import Key, LogTail
 
 # So long after its time a record is told; the journal hands its entries on later than a file does.
 HOLD = 0.25
@@ -30,14 +30,14 @@ _FILES = 10_240  # what macOS allows
 class Meant(NamedTuple):
     """What is to be followed now; profiles come and go."""
 
-    sources: Sequence[Source]
+    sources: Sequence[LogSource]
     units: Sequence[Unit]
 
 
 class _Followed:
     """One log: its tail, and the records of it that wait."""
 
-    def __init__(self, source: Source, tail: Tail) -> None:
+    def __init__(self, source: LogSource, tail: LogTail) -> None:
         self.source = source
         self.tail = tail
         self.waiting = 0
@@ -46,21 +46,21 @@ class _Followed:
         self.has_told_loss = False
 
 
-class Live:
+class LogFollower:
     """Follows logs and units. Not started: nothing is known yet; then everything from that moment on is told."""
 
     def __init__(self, meant: Meant, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
         _make_room()
         self._environment = environment
         self._clock = clock
-        self._held: list[Entry] = []
-        self._journal: Journal | None = None
+        self._held: list[TimedRecord] = []
+        self._journal: JournalctlStream | None = None
         self._units: dict[Unit, UnitRecords] = {}
         self._asked: frozenset[Unit] = frozenset()
         self.journal_problem = ""
         self.began = clock()
         self._logs = {
-            source: _Followed(source, Tail(source.path, self.began, from_end=True)) for source in meant.sources
+            source: _Followed(source, LogTail(source.path, self.began, from_end=True)) for source in meant.sources
         }
         self._heard = self.began
         self._follow_units(meant.units)
@@ -79,7 +79,7 @@ class Live:
             if each.tail.problem is not None and not isinstance(each.tail.problem, NotADirectoryError)
         }
 
-    def losses(self) -> list[Source]:
+    def losses(self) -> list[LogSource]:
         """Return the logs that have been rotated away faster than they could be read; each is told once."""
         found = [each for each in self._logs.values() if each.tail.lost and not each.has_told_loss]
         for each in found:
@@ -91,7 +91,7 @@ class Live:
         now = self._clock()
         for source in meant.sources:
             if source not in self._logs:
-                self._logs[source] = _Followed(source, Tail(source.path, now, from_end=False))
+                self._logs[source] = _Followed(source, LogTail(source.path, now, from_end=False))
         for source in set(self._logs) - set(meant.sources):
             gone = self._logs.pop(source)
             self._take(gone, gone.tail.look(now)[0], now)
@@ -100,7 +100,7 @@ class Live:
             self._close_journal(now)
             self._follow_units(meant.units)
 
-    def look(self) -> tuple[list[Entry], bool]:
+    def look(self) -> tuple[list[TimedRecord], bool]:
         """Return what can be told now, in order, and whether there is more at once."""
         now = self._clock()
         for each in self._logs.values():
@@ -127,7 +127,7 @@ class Live:
             self._journal.close()
             self._journal = None
 
-    def _tell(self, count: int) -> list[Entry]:
+    def _tell(self, count: int) -> list[TimedRecord]:
         told, self._held = self._held[:count], self._held[count:]
         for each in self._logs.values():
             each.waiting = 0
@@ -137,13 +137,13 @@ class Live:
                 followed.waiting += 1
         return told
 
-    def _take(self, each: _Followed, records: Sequence[Record], now: float) -> None:
+    def _take(self, each: _Followed, records: Sequence[LogRecord], now: float) -> None:
         source = each.source
         for record in records:
             moment = now if record.time is None else record.time
             # In the order of its file, and never later than now: a clock of another zone must not hold it back.
             each.key = max(each.key, min(moment, now)) if record.time is not None or not each.key else each.key
-            self._held.append(Entry(source.profile, source.name, record, moment, each.key, source.is_errors))
+            self._held.append(TimedRecord(source.profile, source.name, record, moment, each.key, source.is_errors))
 
     def _follow_units(self, units: Sequence[Unit]) -> None:
         self._asked = frozenset(units)
@@ -182,9 +182,9 @@ class Live:
         return bool(entries)
 
 
-def _entry(unit: Unit, record: Record, now: float) -> Entry:
+def _entry(unit: Unit, record: LogRecord, now: float) -> TimedRecord:
     moment = now if record.time is None else record.time
-    return Entry(unit.profile, JOURNAL, record, moment, min(moment, now))
+    return TimedRecord(unit.profile, JOURNAL, record, moment, min(moment, now))
 
 
 def _make_room() -> None:

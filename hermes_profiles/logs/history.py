@@ -10,14 +10,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.systemd.journalctl import Journal, open_journal
+from hermes_profiles.services.systemd.journalctl import JournalctlStream, open_journal
 
-from .deduplicate import Originals, TwinTimes
+from .deduplicate import StderrDeduplicator, TimestampLookup
 from .filters import Filter
 from .journald import JOURNAL, UnitRecords, records_of
 from .reader import open_log, place_of, records_backward, records_forward
-from .records import Record
-from .sources import Source, Unit
+from .records import LogRecord
+from .sources import LogSource, Unit
 from .tail import Key, key_of, siblings
 
 # Of a log whose records have no times, at most so many are told as of some moment.
@@ -28,12 +28,12 @@ _TICK = 0.02
 _TOGETHER = 2.0
 
 
-class Entry(NamedTuple):
+class TimedRecord(NamedTuple):
     """A record in its place. `time`: its own, or as near as can be known; `key`: what it is sorted by."""
 
     profile: str
     source: str
-    record: Record
+    record: LogRecord
     time: float | None
     key: float
     is_errors: bool = False
@@ -47,7 +47,7 @@ class Past:
     of copies.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[LogSource]
     units: Sequence[Unit]
     wanted: Filter
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -56,9 +56,9 @@ class Past:
     journal_until: float | None = None
     problems: dict[str, OSError] = field(default_factory=dict)
     journal_problem: str = ""
-    originals: dict[str, Originals] = field(default_factory=dict)
+    originals: dict[str, StderrDeduplicator] = field(default_factory=dict)
 
-    def last(self, count: int) -> list[Entry]:
+    def last(self, count: int) -> list[TimedRecord]:
         """Return the last records that are wanted, in order."""
         if count <= 0:
             return []
@@ -73,10 +73,10 @@ class Past:
         return found
 
     @staticmethod
-    def _ranked(entries: Iterator[Entry], rank: int) -> Iterator[tuple[float, int, Entry]]:
+    def _ranked(entries: Iterator[TimedRecord], rank: int) -> Iterator[tuple[float, int, TimedRecord]]:
         return ((-entry.key, -rank, entry) for entry in entries)
 
-    def since(self) -> Iterator[Entry]:
+    def since(self) -> Iterator[TimedRecord]:
         """Yield all records that are wanted, in order."""
         streams = [self._file_forward(each) for each in self.sources]
         with _closing(self._journal(backward=False)) as journal:
@@ -85,13 +85,13 @@ class Past:
             merged = heapq.merge(*streams, key=lambda entry: entry.key)
             yield from (entry for entry in merged if self._takes(entry))
 
-    def _takes(self, entry: Entry) -> bool:
+    def _takes(self, entry: TimedRecord) -> bool:
         wanted, moment = self.wanted, entry.key if entry.time is None else entry.time
         if (wanted.since is not None and moment < wanted.since) or (wanted.until is not None and moment > wanted.until):
             return False
         return wanted.takes(entry.record, is_errors=entry.is_errors) and not self.has_original(entry)
 
-    def has_original(self, entry: Entry) -> bool:
+    def has_original(self, entry: TimedRecord) -> bool:
         """Return whether an entry is a copy of one that is shown anyway."""
         if not entry.record.is_copy:
             return False
@@ -100,7 +100,7 @@ class Past:
 
     # -- files
 
-    def _files(self, source: Source) -> Iterator[tuple[int, int, float]]:
+    def _files(self, source: LogSource) -> Iterator[tuple[int, int, float]]:
         """Yield (descriptor, end, time of the last change) of a log and its rotated siblings, the newest first."""
         seen: set[Key] = set()
         names: Iterator[str] = iter((str(source.path),))
@@ -126,10 +126,10 @@ class Past:
             finally:
                 os.close(file)
 
-    def _file_backward(self, source: Source) -> Iterator[Entry]:
+    def _file_backward(self, source: LogSource) -> Iterator[TimedRecord]:
         """Yield the records of a log, the last first, until they are too old."""
         wanted = self.wanted
-        twins = TwinTimes(source.path.parent) if source.is_errors else None
+        twins = TimestampLookup(source.path.parent) if source.is_errors else None
         key = float("inf")
         timeless = 0
         for file, size, changed in self._files(source):
@@ -150,9 +150,9 @@ class Past:
                     key = min(key, moment)
                     if wanted.since is not None and moment < wanted.since:
                         return
-                yield Entry(source.profile, source.name, record, moment, key, source.is_errors)
+                yield TimedRecord(source.profile, source.name, record, moment, key, source.is_errors)
 
-    def _file_forward(self, source: Source) -> Iterator[Entry]:
+    def _file_forward(self, source: LogSource) -> Iterator[TimedRecord]:
         """Yield the records of a log from a moment on, in order."""
         if source.is_errors:  # their times are only found backward
             yield from reversed([*self._file_backward(source)])
@@ -175,7 +175,7 @@ class Past:
                         key = max(key, record.time or key)
                         if self.wanted.until is not None and key > self.wanted.until:
                             return
-                        yield Entry(source.profile, source.name, record, record.time, key)
+                        yield TimedRecord(source.profile, source.name, record, record.time, key)
                 finally:
                     os.close(file)
         finally:
@@ -184,7 +184,7 @@ class Past:
 
     # -- the journal
 
-    def _journal(self, *, backward: bool) -> Journal | None:
+    def _journal(self, *, backward: bool) -> JournalctlStream | None:
         if not self.units:
             return None
         until = min((each for each in (self.wanted.until, self.journal_until) if each is not None), default=None)
@@ -200,17 +200,17 @@ class Past:
             self.journal_problem = error.problem.message
             return None
 
-    def _journal_backward(self, journal: Journal) -> Iterator[Entry]:
+    def _journal_backward(self, journal: JournalctlStream) -> Iterator[TimedRecord]:
         for unit, record in records_of(journal.entries(), by_name(self.units)):
-            yield Entry(unit.profile, JOURNAL, record, record.time, record.time or 0.0)
+            yield TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or 0.0)
         self.journal_problem = journal.complaint()
 
-    def _journal_forward(self, journal: Journal) -> Iterator[Entry]:
+    def _journal_forward(self, journal: JournalctlStream) -> Iterator[TimedRecord]:
         """Yield the records of the journal in order: one is complete when the next of its unit begins, or a while
         after it, and others may have spoken since."""
         known = by_name(self.units)
         assembled = {unit: UnitRecords() for unit in self.units}
-        waiting: list[tuple[float, int, Entry]] = []
+        waiting: list[tuple[float, int, TimedRecord]] = []
         count = 0
         for entry in journal.entries():
             found = [(unit, record) for unit, each in assembled.items() for record in each.end(entry.time)]
@@ -218,13 +218,13 @@ class Past:
             found += [(own, record) for record in assembled[own].feed(entry)] if own is not None else ()
             for unit, record in found:
                 count += 1
-                told = Entry(unit.profile, JOURNAL, record, record.time, record.time or entry.time)
+                told = TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or entry.time)
                 heapq.heappush(waiting, (told.key, count, told))
             while waiting and waiting[0][0] < entry.time - _TOGETHER:
                 yield heapq.heappop(waiting)[2]
         self.journal_problem = journal.complaint()
         rest = [(unit, record) for unit, each in assembled.items() for record in each.end()]
-        last = [Entry(unit.profile, JOURNAL, record, record.time, record.time or 0.0) for unit, record in rest]
+        last = [TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or 0.0) for unit, record in rest]
         yield from sorted([*(each for _, _, each in sorted(waiting)), *last], key=lambda each: each.key)
 
 
@@ -236,10 +236,10 @@ def by_name(units: Sequence[Unit]) -> dict[tuple[str, str], Unit]:
 class _closing:
     """Ends `journalctl`, if there is one, whatever happens."""
 
-    def __init__(self, journal: Journal | None) -> None:
+    def __init__(self, journal: JournalctlStream | None) -> None:
         self._journal = journal
 
-    def __enter__(self) -> Journal | None:
+    def __enter__(self) -> JournalctlStream | None:
         return self._journal
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.services.systemd.journalctl import JournalEntry
 
-from .records import KEPT, Assembler, Level, Record, begins_record, decode
+from .records import KEPT, Assembler, Level, LogRecord, begins_record, decode
 from .sources import Unit
 
 JOURNAL = "journal"
@@ -24,12 +24,12 @@ class UnitRecords:
         self._begun: JournalEntry | None = None
         self._last = 0.0
 
-    def feed(self, entry: JournalEntry) -> Iterator[Record]:
+    def feed(self, entry: JournalEntry) -> Iterator[LogRecord]:
         """Yield the records that are complete with this entry."""
         if entry.is_manager:
             yield from self.end()
             level = _LEVELS.get(entry.priority, Level.INFO)
-            yield Record(entry.time, level, "systemd", decode(entry.message))
+            yield LogRecord(entry.time, level, "systemd", decode(entry.message))
             return
         if entry.time - self._last > _GAP:
             yield from self.end()
@@ -40,7 +40,7 @@ class UnitRecords:
                 self._begun = None
             self._begun = self._begun or entry
 
-    def end(self, now: float | None = None) -> Iterator[Record]:
+    def end(self, now: float | None = None) -> Iterator[LogRecord]:
         """Yield the record under way, with `now` (epoch seconds) only when nothing can belong to it any more."""
         if now is not None and now - self._last <= _GAP:
             return
@@ -48,7 +48,7 @@ class UnitRecords:
             yield self._told(record)
         self._begun = None
 
-    def _told(self, record: Record) -> Record:
+    def _told(self, record: LogRecord) -> LogRecord:
         begun = self._begun
         if begun is None:
             return record
@@ -56,7 +56,9 @@ class UnitRecords:
         return record._replace(time=record.time or begun.time, level=level)
 
 
-def records_of(entries: Iterable[JournalEntry], units: Mapping[tuple[str, str], Unit]) -> Iterator[tuple[Unit, Record]]:
+def records_of(
+    entries: Iterable[JournalEntry], units: Mapping[tuple[str, str], Unit]
+) -> Iterator[tuple[Unit, LogRecord]]:
     """Yield (unit, record) of entries that come the latest first, the latest first, too."""
     held: dict[Unit, list[JournalEntry]] = {}
     for entry in entries:
@@ -73,7 +75,7 @@ def records_of(entries: Iterable[JournalEntry], units: Mapping[tuple[str, str], 
         yield from _together(unit, group)
 
 
-def _together(unit: Unit, group: list[JournalEntry]) -> Iterator[tuple[Unit, Record]]:
+def _together(unit: Unit, group: list[JournalEntry]) -> Iterator[tuple[Unit, LogRecord]]:
     assembled = UnitRecords()
     found = [record for entry in reversed(group) for record in assembled.feed(entry)]
     group.clear()

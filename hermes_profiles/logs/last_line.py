@@ -9,7 +9,7 @@ from functools import lru_cache
 from hermes_profiles.model.layout import Layout
 
 from .records import decode, records_in
-from .secrets import Masks
+from .secrets import SecretCache
 
 _BYTES = 16 * 1024
 _LONGEST = 400
@@ -34,10 +34,10 @@ def last_line(layout: Layout, profile: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _masks(layout: Layout) -> Masks:
+def _masks(layout: Layout) -> SecretCache:
     from hermes_profiles.credentials.catalog.catalog import load_catalog
 
-    return Masks(layout, load_catalog())
+    return SecretCache(layout, load_catalog())
 
 
 def _tail(path: str) -> bytes:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from .records import KEPT, LONGEST_LINES, LONGEST_RECORD, Assembler, Cut, Record, begins_record, decode, records_in
+from .records import KEPT, LONGEST_LINES, LONGEST_RECORD, Assembler, Cut, LogRecord, begins_record, decode, records_in
 
 BLOCK = 64 * 1024
 # So far is looked for a line with a time before it is assumed that there is none.
@@ -39,7 +39,7 @@ def end_of_lines(file: int, size: int) -> int:
     return 0
 
 
-def records_backward(file: int, end: int) -> Iterator[Record]:
+def records_backward(file: int, end: int) -> Iterator[LogRecord]:
     """Yield the records before a place of a file, the last first."""
     held: list[str] = []
     size = 0
@@ -98,7 +98,7 @@ def _behind_hole(file: int, position: int) -> int:
         return position
 
 
-def records_forward(file: int, begin: int, end: int) -> Iterator[Record]:
+def records_forward(file: int, begin: int, end: int) -> Iterator[LogRecord]:
     """Yield the records from one place of a file to another, in order; a line that is cut at its end is marked."""
     assembler, lines = Assembler(), Lines()
     position = begin

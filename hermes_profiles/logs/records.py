@@ -34,7 +34,7 @@ class Cut(IntFlag):
     END = 2
 
 
-class Record(NamedTuple):
+class LogRecord(NamedTuple):
     """One thing a gateway said. `time`: epoch seconds, None when the record has none; `text`: without time, level
     and logger, with the lines that belong to it; `is_copy`: the gateway's log has it, too; `cut`: what is missing."""
 
@@ -99,7 +99,7 @@ def begins_record(line: str) -> re.Match[str] | bool | None:
     return first == "┌"
 
 
-def records_in(lines: Iterable[str]) -> Iterator[Record]:
+def records_in(lines: Iterable[str]) -> Iterator[LogRecord]:
     """Yield the records that lines, in the order of their file, make."""
     assembler = Assembler()
     yield from assembler.feed(lines)
@@ -119,7 +119,7 @@ class Assembler:
         """Return whether no record is under way."""
         return not self._lines
 
-    def feed(self, lines: Iterable[str]) -> Iterator[Record]:
+    def feed(self, lines: Iterable[str]) -> Iterator[LogRecord]:
         """Yield the records that are complete with these lines."""
         for line in lines:
             head = begins_record(line)
@@ -133,7 +133,7 @@ class Assembler:
                 continue  # a blank line that is nobody's
             self._lines, self._head, self._size = [line], head, len(line)
 
-    def end(self) -> Iterator[Record]:
+    def end(self) -> Iterator[LogRecord]:
         """Yield the last record: nothing more belongs to it."""
         if self._lines:
             yield self._record()
@@ -149,7 +149,7 @@ class Assembler:
         begun = self._lines[0]
         return line[:1] in ("", " ", "\t") or (begun.startswith("Traceback") and _TRACEBACK.match(line) is not None)
 
-    def _record(self) -> Record:
+    def _record(self) -> LogRecord:
         lines, head = self._lines, self._head
         while len(lines) > 1 and not lines[-1].strip():
             lines.pop()
@@ -157,17 +157,17 @@ class Assembler:
         if head is None or isinstance(head, bool):
             level = Level.ERROR if _TRACEBACK.match(line) else None
             text = "\n".join(lines)
-            return Record(None, level, None, text, is_copy=line[:1] == "┌" and _PICTURE in text)
+            return LogRecord(None, level, None, text, is_copy=line[:1] == "┌" and _PICTURE in text)
         text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
         if head.re is _BARE:
             level = LEVELS[head[1]]
             is_copy = level >= Level.INFO and head[3].startswith(_GATEWAY_LOGGERS)
-            return Record(None, level, head[3], text, head[2], is_copy)
+            return LogRecord(None, level, head[3], text, head[2], is_copy)
         day, clock, fraction, zone, name, word, session, logger = head.groups()
         moment = _second(day, clock, zone)
         if moment is not None and fraction:
             moment += int(fraction) / 10 ** len(fraction)
-        return Record(moment, LEVELS[word] if word else None, logger or name, text, session)
+        return LogRecord(moment, LEVELS[word] if word else None, logger or name, text, session)
 
 
 @lru_cache(maxsize=64)

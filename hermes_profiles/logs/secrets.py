@@ -19,7 +19,7 @@ _SECONDS = 1.0
 _Seen = tuple[tuple[int, int, int] | None, ...]
 
 
-class Masks:
+class SecretCache:
     """The secrets of every profile of a root. What was one once stays one: it stands in the log still."""
 
     def __init__(self, layout: Layout, catalog: Catalog | None = None) -> None:

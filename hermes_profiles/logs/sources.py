@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
 
@@ -22,7 +22,7 @@ ERROR_LOG = "gateway.error.log"
 _LARGEST = 1024 * 1024
 
 
-class Source(NamedTuple):
+class LogSource(NamedTuple):
     """A file that a gateway writes to; `name` is what it is called in answers."""
 
     profile: str
@@ -43,20 +43,20 @@ class Unit(NamedTuple):
     scope: str
 
 
-def sources_of(world: World, profile: str) -> list[Source]:
+def sources_of(world: SystemContext, profile: str) -> list[LogSource]:
     """Return the files of a profile's gateway, whether they are there or not; none twice."""
     logs = world.layout.home(profile) / "logs"
-    found = [Source(profile, GATEWAY_LOG, logs / GATEWAY_LOG), Source(profile, ERROR_LOG, logs / ERROR_LOG)]
+    found = [LogSource(profile, GATEWAY_LOG, logs / GATEWAY_LOG), LogSource(profile, ERROR_LOG, logs / ERROR_LOG)]
     known = {os.path.realpath(each.path) for each in found}
     for path in _written_by_service(world, profile):
         real = os.path.realpath(path)
         if real not in known and os.path.isabs(path):
             known.add(real)
-            found.append(Source(profile, path.name, path))
+            found.append(LogSource(profile, path.name, path))
     return found
 
 
-def _written_by_service(world: World, profile: str) -> Iterator[Path]:
+def _written_by_service(world: SystemContext, profile: str) -> Iterator[Path]:
     """Yield the files that the definitions of a profile's service name."""
     name = world.service_name(profile)
     if world.layout.platform == "darwin":
@@ -87,7 +87,7 @@ def _of_plist(path: Path) -> Iterator[Path]:
             yield Path(job[key])
 
 
-def units_of(world: World, profile: str) -> list[Unit]:
+def units_of(world: SystemContext, profile: str) -> list[Unit]:
     """Return the units of systemd that run a profile's gateway, in either scope."""
     if world.layout.platform == "darwin":
         return []
@@ -99,7 +99,7 @@ def units_of(world: World, profile: str) -> list[Unit]:
     return found
 
 
-def _is_for(path: Path, world: World, profile: str) -> bool:
+def _is_for(path: Path, world: SystemContext, profile: str) -> bool:
     """Return whether a unit runs this profile: two roots of one account share the names of units."""
     home = os.path.realpath(world.layout.home(profile))
     named = [line.partition(b"HERMES_HOME=")[2] for line in _content(path).splitlines() if b"HERMES_HOME=" in line]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .reader import BLOCK, Lines, end_of_lines, open_log
-from .records import Assembler, Cut, Record, decode, records_in
+from .records import Assembler, Cut, LogRecord, decode, records_in
 
 # So much of one file is read at one look.
 BUDGET = 4 * BLOCK
@@ -85,7 +85,7 @@ def _siblings(path: Path) -> list[Sibling]:
     return sorted(found, key=lambda each: (each.changed, -each.number))
 
 
-class Grown:
+class OpenLog:
     """One open file: how far it was read, and how to tell that it is not what it was."""
 
     def __init__(self, file: int, status: os.stat_result, offset: int) -> None:
@@ -131,14 +131,14 @@ class Grown:
         self._head = self._tail = b""
         self.changed = os.fstat(self.file).st_mtime_ns
 
-    def copy_to(self, file: int, status: os.stat_result) -> Grown:
+    def copy_to(self, file: int, status: os.stat_result) -> OpenLog:
         """Return a copy of this file, from another one's name, as read as far as this one."""
-        copy = Grown(file, status, self.offset)
+        copy = OpenLog(file, status, self.offset)
         copy.lines, copy.assembler, copy._is_rest = self.lines, self.assembler, self._is_rest
         copy.grown_at = self.grown_at
         return copy
 
-    def read(self, status: os.stat_result, now: float) -> Iterator[Record]:
+    def read(self, status: os.stat_result, now: float) -> Iterator[LogRecord]:
         """Yield the records that are complete, up to the budget; a record is when nothing was added for a look."""
         self.changed = status.st_mtime_ns
         if status.st_size <= self.offset:
@@ -163,13 +163,13 @@ class Grown:
                 self.lines.feed(block)
             self._remember(block)
 
-    def end(self) -> Iterator[Record]:
+    def end(self) -> Iterator[LogRecord]:
         """Yield what is left: nothing more will be added."""
         if self.lines.rest:
             yield from self._half(Cut.END)
         yield from self.assembler.end()
 
-    def _half(self, cut: Cut) -> Iterator[Record]:
+    def _half(self, cut: Cut) -> Iterator[LogRecord]:
         """Yield the record under way, and a piece of a line as a record of its own."""
         yield from self.assembler.end()
         was_rest, self._is_rest = self._is_rest, cut is Cut.END
@@ -180,7 +180,7 @@ class Grown:
             yield record._replace(cut=cut)
 
 
-class Tail:
+class LogTail:
     """One log with its rotated siblings, followed. `problem` says why it cannot be read, `lost` whether it was
     rotated away faster than it could be."""
 
@@ -190,7 +190,7 @@ class Tail:
         self.problem: OSError | None = None
         self.lost = False
         self._began = int((now - _COARSE) * 1e9)
-        self._files: list[Grown] = []
+        self._files: list[OpenLog] = []
         # What was let go although it is still there: file → size and time of the last change. Another file of the
         # same number has others.
         self._done: dict[Key, tuple[int, int]] = {}
@@ -203,11 +203,11 @@ class Tail:
         for each in rotated:
             found = self._open(each.path)
             if found is not None and found[1] not in [known.key for known in self._files]:
-                self._files.append(Grown(found[0], found[2], found[2].st_size))
+                self._files.append(OpenLog(found[0], found[2], found[2].st_size))
         if newest is not None:
             file, key, status = newest
             self._files = [each for each in self._files if each.key != key]
-            self._files.append(Grown(file, status, end_of_lines(file, status.st_size)))
+            self._files.append(OpenLog(file, status, end_of_lines(file, status.st_size)))
 
     @property
     def read_to(self) -> dict[Key, int]:
@@ -225,10 +225,10 @@ class Tail:
             each.close()
         self._files = []
 
-    def look(self, now: float) -> tuple[list[Record], bool]:
+    def look(self, now: float) -> tuple[list[LogRecord], bool]:
         """Return the records that have become complete, and whether there is more to be read at once."""
         self._find_new()
-        records: list[Record] = []
+        records: list[LogRecord] = []
         for each in list(self._files):
             status = os.fstat(each.file)
             if each.was_rewritten(status):
@@ -243,7 +243,7 @@ class Tail:
                 records += self._let_go(each, status, now)
         return records, False
 
-    def _let_go(self, each: Grown, status: os.stat_result, now: float) -> list[Record]:
+    def _let_go(self, each: OpenLog, status: os.stat_result, now: float) -> list[LogRecord]:
         """Close a file that was removed; returns what was left of it."""
         if status.st_nlink and len(self._files) <= _SIBLINGS + 1:
             return []
@@ -281,9 +281,9 @@ class Tail:
             for each, original in between:
                 place = len(self._files) if original is None else self._files.index(original)
                 self._files.insert(place, each)
-        self._files.append(Grown(file, status, 0))
+        self._files.append(OpenLog(file, status, 0))
 
-    def _between(self, newest: Key) -> list[tuple[Grown, Grown | None]]:
+    def _between(self, newest: Key) -> list[tuple[OpenLog, OpenLog | None]]:
         """Return the files that had the name since the last look and have lost it again, the oldest first; a copy
         of a known file with that one."""
         opened: dict[Key, tuple[int, os.stat_result]] = {}
@@ -312,19 +312,19 @@ class Tail:
             if each.changed >= self._began and self._done.get(each.key) != (each.size, each.changed)
         ]
 
-    def _continued(self, file: int, status: os.stat_result) -> tuple[Grown, Grown | None]:
+    def _continued(self, file: int, status: os.stat_result) -> tuple[OpenLog, OpenLog | None]:
         """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
         for known in self._files:
             if status.st_size >= known.offset > 0 and known.begins_like(file):
-                copy = Grown(file, status, known.offset - len(known.lines.rest))
+                copy = OpenLog(file, status, known.offset - len(known.lines.rest))
                 copy.assembler, known.assembler = known.assembler, Assembler()
                 return copy, known
-        return Grown(file, status, 0), None
+        return OpenLog(file, status, 0), None
 
-    def _rescue(self, each: Grown, now: float) -> list[Record]:
+    def _rescue(self, each: OpenLog, now: float) -> list[LogRecord]:
         """Start a file over that was cut; returns what was left. What had been added before may be in a copy of it
         (`copytruncate` of logrotate), which is read first."""
-        left: list[Record] = []
+        left: list[LogRecord] = []
         known = [one.key for one in self._files]
         for sibling in self._new_siblings():
             if sibling.key in known or sibling.size < each.offset or not each.offset:

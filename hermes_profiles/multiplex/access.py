@@ -16,8 +16,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
-from .facts import ENV, ProfileFacts
-from .model import Isolation, Limit, Weight
+from .facts import ENV, MultiplexFacts
+from .model import Issue, IssueSeverity, PinnedSetting
 
 ALL, USERS = "GATEWAY_ALLOW_ALL_USERS", "GATEWAY_ALLOWED_USERS"
 # A list that names nobody and counts as one: a blank one would not.
@@ -92,15 +92,15 @@ _BRIDGES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
 class Access(NamedTuple):
     """What is written so that access stays as it is, and what cannot be kept so."""
 
-    isolations: tuple[Isolation, ...]
-    limits: tuple[Limit, ...]
+    isolations: tuple[PinnedSetting, ...]
+    limits: tuple[Issue, ...]
 
 
-def judge_access(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> Access:
+def judge_access(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> Access:
     """Return how the access to each profile stays what it is, for all profiles that one gateway would serve."""
     process = _process(facts)
-    isolations: list[Isolation] = []
-    limits: list[Limit] = []
+    isolations: list[PinnedSetting] = []
+    limits: list[Issue] = []
     for name, one in facts.items():  # the default comes first: what is written for it is the process's
         judge = _Judge(one, catalog, process)
         judge.run()
@@ -111,7 +111,7 @@ def judge_access(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> Access:
     return Access(tuple(isolations), tuple(limits))
 
 
-def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def open_without_opt_in(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield profiles for which the whole gateway would not start: a policy `open`, and the process has not opted in
     (gateway/run.py, `_own_policy_open_startup_violation`; a named profile's own opt-in is not looked at)."""
     process = _process(facts)
@@ -122,12 +122,12 @@ def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
                 continue
             (variable, _), _ = _POLICIES[channel]
             place = one.place(variable) if variable in one.scope else str(one.home / "config.yaml")
-            yield Limit(
+            yield Issue(
                 name,
                 "open-policy",
                 f"{name}: {channel} is open to everybody ({place}), and default does not set {_all_of(channel)}: the "
                 "gateway of all would not start",
-                Weight.REFUSE,
+                IssueSeverity.REFUSE,
                 place,
                 f"let in whom you choose: `hermes-profiles env unset {name} {variable}`"
                 if variable in one.scope
@@ -136,25 +136,25 @@ def open_without_opt_in(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             )
 
 
-def new_people(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def new_people(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield, to be known, profiles that let new people in by pairing: the code they get is one of default's
     (gateway/run.py asks `self.pairing_store` for every profile), and approving it lets them in there alone."""
     process = _process(facts)
     for name, one in facts.items():
         for channel in one.held.channels if name != DEFAULT else ():
             if channel in _POLICIES and policies(one, channel, process)[0] == "pairing":
-                yield Limit(
+                yield Issue(
                     name,
                     "pairing-codes",
                     f"{name}: whoever is new on {channel} gets a pairing code of default's: "
                     "approving it lets them in there, and not here",
-                    Weight.NOTE,
+                    IssueSeverity.NOTE,
                     str(one.home / "pairing"),
                     f"let somebody in by the list: `hermes-profiles env set {name} {channel.upper()}_ALLOWED_USERS`",
                 )
 
 
-def policies(one: ProfileFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
+def policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
     """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
     blocks = _blocks(one.config, channel)
     found = []
@@ -168,19 +168,20 @@ def policies(one: ProfileFacts, channel: str, process: Mapping[str, str]) -> tup
 class _Judge:
     """Judges one profile. `process`: the environment of the one gateway."""
 
-    def __init__(self, one: ProfileFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
+    def __init__(self, one: MultiplexFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
         self._one = one
         self._catalog = catalog
         self._process = process
         self._bridged = bridged(one.config)
         self._written: dict[str, tuple[str, str]] = {}
-        self.limits: list[Limit] = []
+        self.limits: list[Issue] = []
 
     @property
-    def isolations(self) -> list[Isolation]:
+    def isolations(self) -> list[PinnedSetting]:
         """Return what is to be written, by variable."""
         return [
-            Isolation(self._one.name, ENV, (name,), value, why) for name, (value, why) in sorted(self._written.items())
+            PinnedSetting(self._one.name, ENV, (name,), value, why)
+            for name, (value, why) in sorted(self._written.items())
         ]
 
     def run(self) -> None:
@@ -247,12 +248,12 @@ class _Judge:
     def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
         name, variable = self._one.name, next(iter(changed))
         self.limits.append(
-            Limit(
+            Issue(
                 name,
                 "inherited-access",
                 f"{name}: members of an allowed group of {channel} may talk to it and no longer could: default's "
                 f"{variable} counts for every profile that has none",
-                Weight.REFUSE,
+                IssueSeverity.REFUSE,
                 str(self._one.home / "config.yaml"),
                 f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
             )
@@ -286,11 +287,11 @@ class _Judge:
         own = self._one.name
         if process:
             self.limits.append(
-                Limit(
+                Issue(
                     own,
                     "foreign-access",
                     f"{own}: its {channel} would go by default's {name}, and not by {'its own' if before else 'none'}",
-                    Weight.REFUSE,
+                    IssueSeverity.REFUSE,
                     self._one.place(name) if before else None,
                     f"take it out of default's environment: `hermes-profiles env unset default {name}`; it then counts "
                     "for nobody but those who have their own",
@@ -298,12 +299,12 @@ class _Judge:
             )
         else:
             self.limits.append(
-                Limit(
+                Issue(
                     own,
                     "unread-access",
                     f"{own}: its own {name} is not read by the {channel} adapter of one gateway for "
                     "all: somebody it lets in may be turned away",
-                    Weight.DECIDE,
+                    IssueSeverity.DECIDE,
                     self._one.place(name),
                     f"see what it is: `hermes-profiles show {own}`",
                 )
@@ -328,7 +329,7 @@ _OWN_LISTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _process(facts: Mapping[str, ProfileFacts]) -> dict[str, str]:
+def _process(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
     """Return the environment of the one gateway: the default's, and what config.yaml of anybody turns into variables
     that nobody had set before."""
     default = facts.get(DEFAULT)

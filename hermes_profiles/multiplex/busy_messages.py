@@ -15,8 +15,8 @@ from hermes_profiles.credentials.channel_settings import below, mapping
 from hermes_profiles.model.names import DEFAULT
 
 from .access import ALL, USERS, policies
-from .facts import ENV, ProfileFacts
-from .model import Isolation, Limit, Weight
+from .facts import ENV, MultiplexFacts
+from .model import Issue, IssueSeverity, PinnedSetting
 
 # Where a list in a profile's `.env` does what `allow_from` in its config.yaml does, and is read before it.
 _HEARD_BY_LIST = ("weixin",)
@@ -28,7 +28,7 @@ _ASK_NOBODY = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 _WEIXIN = {"account_id": "WEIXIN_ACCOUNT_ID", "base_url": "WEIXIN_BASE_URL", "cdn_base_url": "WEIXIN_CDN_BASE_URL"}
 
 
-def heard_meanwhile(facts: Mapping[str, ProfileFacts]) -> tuple[Isolation, ...]:
+def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[PinnedSetting, ...]:
     """Return lists for the `.env` of served profiles, so that nobody is dropped who may talk to them.
 
     They name whom config.yaml or an approval lets in already, and nobody else: one that would let somebody in, or
@@ -42,11 +42,11 @@ def heard_meanwhile(facts: Mapping[str, ProfileFacts]) -> tuple[Isolation, ...]:
             people = _people(one, channel, own) if channel in one.held.channels else set()
             if people - own and all(map(_PERSON.fullmatch, people)):
                 why = f"{variable}: {name} lists whom it lets in already, for nothing else counts while its agent works"
-                found.append(Isolation(name, ENV, (variable,), ",".join(sorted(people)), why))
+                found.append(PinnedSetting(name, ENV, (variable,), ",".join(sorted(people)), why))
     return tuple(found)
 
 
-def _people(one: ProfileFacts, channel: str, own: set[str]) -> set[str]:
+def _people(one: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
     """Return whom a list may name that changes nothing else; nobody where no list can."""
     if _hears_all(one, channel) or _ids(one.environment.get(USERS)):
         return set()
@@ -56,7 +56,7 @@ def _people(one: ProfileFacts, channel: str, own: set[str]) -> set[str]:
     return own | set(one.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
 
 
-def with_heard(facts: Mapping[str, ProfileFacts], heard: Sequence[Isolation]) -> Mapping[str, ProfileFacts]:
+def with_heard(facts: Mapping[str, MultiplexFacts], heard: Sequence[PinnedSetting]) -> Mapping[str, MultiplexFacts]:
     """Return the facts as they are once these lists are written."""
     changed = dict(facts)
     for each in heard:
@@ -66,7 +66,7 @@ def with_heard(facts: Mapping[str, ProfileFacts], heard: Sequence[Isolation]) ->
     return changed
 
 
-def judge_meanwhile(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def busy_message_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield what would become of such messages, and what of the default's own account would keep all from starting."""
     default = facts.get(DEFAULT)
     if default is None:
@@ -78,12 +78,12 @@ def judge_meanwhile(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
         if channel in _ASK_NOBODY:
             continue
         if channel in default.held.channels:
-            yield Limit(
+            yield Issue(
                 DEFAULT,
                 "answers-for-others",
                 f"default has an account of {channel} of its own, as {_named(served)}: what is said to them while "
                 "their agent works would be lost, and a notice would go out through default's account",
-                Weight.DECIDE,
+                IssueSeverity.DECIDE,
                 str(default.home),
                 "let a member have that account: `hermes-profiles team add NAME`, then take it from "
                 f"default with `hermes-profiles env unset default …`; see `hermes-profiles catalog {channel}`",
@@ -92,39 +92,39 @@ def judge_meanwhile(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             yield from _unheard(default, served, channel)
 
 
-def _does_not_start(default: ProfileFacts) -> Iterator[Limit]:
+def _does_not_start(default: MultiplexFacts) -> Iterator[Issue]:
     if "weixin" not in default.held.channels:
         return
     extra = below(below(mapping(default.config.get("platforms")), "weixin"), "extra")
     missing = [name for key, name in _WEIXIN.items() if not extra.get(key) and not default.scope.get(name, "").strip()]
     if missing:
-        yield Limit(
+        yield Issue(
             DEFAULT,
             "needs-address",
             f"default: its weixin has no {', '.join(missing)} of its own: the gateway of all would not start",
-            Weight.REFUSE,
+            IssueSeverity.REFUSE,
             str(default.home / ".env"),
             f"set it, the value is asked for: `hermes-profiles env set default {missing[0]}` (WeChat's files: "
             "https://novac2c.cdn.weixin.qq.com/c2c)",
         )
 
 
-def _unheard(default: ProfileFacts, served: Sequence[ProfileFacts], channel: str) -> Iterator[Limit]:
+def _unheard(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel: str) -> Iterator[Issue]:
     variable = f"{_prefix(channel)}_ALLOWED_USERS"
-    unheard = [one for one in served if _drops(one, default, channel, variable)]
+    unheard = [one for one in served if _drops_messages(one, default, channel, variable)]
     if unheard:
-        yield Limit(
+        yield Issue(
             DEFAULT,
             "unheard-meanwhile",
             f"what some people say to {_named(unheard)} on {channel} while their agent works is dropped: only the list "
             f"in {variable} of their own `.env` counts then",
-            Weight.NOTE,
+            IssueSeverity.NOTE,
             str(unheard[0].home / ENV),
             f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
         )
 
 
-def _drops(one: ProfileFacts, default: ProfileFacts, channel: str, variable: str) -> bool:
+def _drops_messages(one: MultiplexFacts, default: MultiplexFacts, channel: str, variable: str) -> bool:
     """Return whether somebody may talk to a profile and is not heard while its agent works."""
     lists = (_ids(one.environment.get(name)) for name in (variable, USERS))
     own = {person for each in lists for person in each}
@@ -139,14 +139,14 @@ def _prefix(channel: str) -> str:
     return {"qqbot": "QQ"}.get(channel, channel.upper())
 
 
-def _hears_all(one: ProfileFacts, channel: str) -> bool:
+def _hears_all(one: MultiplexFacts, channel: str) -> bool:
     prefix = _prefix(channel)
     if any(one.environment.get(name, "").strip().lower() in _TRUE for name in (f"{prefix}_ALLOW_ALL_USERS", ALL)):
         return True
     return any("*" in _ids(one.environment.get(name)) for name in (f"{prefix}_ALLOWED_USERS", USERS))
 
 
-def _listed(one: ProfileFacts, channel: str) -> set[str]:
+def _listed(one: MultiplexFacts, channel: str) -> set[str]:
     listed = below(below(mapping(one.config.get("platforms")), channel), "extra").get("allow_from")
     return set(_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")))
 
@@ -155,6 +155,6 @@ def _ids(text: str | None) -> set[str]:
     return {each.strip() for each in (text or "").split(",") if each.strip()}
 
 
-def _named(profiles: Sequence[ProfileFacts]) -> str:
+def _named(profiles: Sequence[MultiplexFacts]) -> str:
     names = [one.name for one in profiles]
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

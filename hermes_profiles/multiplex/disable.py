@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.changes.journal import Entry, Identity, Journal, Kind, Old, Status
+from hermes_profiles.changes.journal import ChangeEntry, FileIdentity, Journal, Old, Status, StepKind
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.set_path import drop, put
-from hermes_profiles.documents.yaml.value import word
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
+from hermes_profiles.documents.yaml.value import parse_scalar
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -25,70 +25,70 @@ from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, settings_f
 
 from .approvals import OWN, SERVED, carry_back
 from .facts import multiplex_setting
-from .saved_state import COMMAND, MULTIPLEX, PROCESSES, Record, is_switch, led_to
+from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_switch, led_to
 
 
-class Back(NamedTuple):
+class DisablePlan(NamedTuple):
     """What the way back takes: the change (None: no file is to be written), and what stays, though it was written."""
 
     plan: ChangePlan | None
     warnings: tuple[Problem, ...] = ()
 
 
-class Touched(NamedTuple):
+class WrittenFile(NamedTuple):
     """A file that we have written: what it was first, what we left; None for no file."""
 
     old: Old | None
     backup: Path | None
-    left: Identity | None
+    left: FileIdentity | None
 
 
-def plan_back(layout: Layout, record: Record | None, catalog: Catalog, more: Iterable[Step] = ()) -> Back:
+def plan_back(layout: Layout, record: SavedState | None, catalog: Catalog, more: Iterable[Step] = ()) -> DisablePlan:
     """Return the change that takes back what was written for one gateway for all; `more`: steps for services.
 
     Raises DocumentError for a file that cannot be edited with certainty.
     """
-    builder = _Back(layout, record, catalog)
+    builder = _DisablePlanner(layout, record, catalog)
     builder.run()
     steps = (*builder.steps, *more)
     if not steps:
-        return Back(None, tuple(builder.warnings))
+        return DisablePlan(None, tuple(builder.warnings))
     profiles = tuple(dict.fromkeys((DEFAULT, *(record.isolated if record is not None else ()))))
     plan = ChangePlan((*COMMAND, PROCESSES), "have each profile run a gateway of its own", steps, profiles=profiles)
-    return Back(plan, tuple(builder.warnings))
+    return DisablePlan(plan, tuple(builder.warnings))
 
 
-def touched_by(layout: Layout, record: Record) -> dict[Path, Touched]:
+def touched_by(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]:
     """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
     journal = Journal(layout.state)
     entries = journal.entries()
-    found: dict[Path, Touched] = {}
+    found: dict[Path, WrittenFile] = {}
     for entry in reversed(entries):  # oldest first
         if not _is_ours(journal, entry, record):
             continue
         for step in entry.steps:
-            if step.kind not in (Kind.REPLACE, Kind.REMOVE):
+            if step.kind not in (StepKind.REPLACE, StepKind.REMOVE):
                 continue
             path = Path(step.target)
             before = found.get(path)
             old, backup = (before.old, before.backup) if before is not None else (step.old, None)
             if before is None and step.old is not None and step.old.backup:
                 backup = Path(journal.backups(entry.id)) / os.path.basename(step.old.backup)
-            found[path] = Touched(old, backup, step.new if step.kind is Kind.REPLACE else None)
+            found[path] = WrittenFile(old, backup, step.new if step.kind is StepKind.REPLACE else None)
     return found
 
 
-def _is_ours(journal: Journal, entry: Entry, record: Record) -> bool:
+def _is_ours(journal: Journal, entry: ChangeEntry, record: SavedState) -> bool:
     """Return whether a change led to one gateway for all, since what was is kept."""
     if entry.status is not Status.DONE or entry.started < record.since or not is_switch(journal, entry):
         return False
     return led_to(journal, entry) == MULTIPLEX
 
 
-class _Back:
+class _DisablePlanner:
     """Collects the steps; `record` None: it was switched on by hand, and nothing else is known."""
 
-    def __init__(self, layout: Layout, record: Record | None, catalog: Catalog) -> None:
+    def __init__(self, layout: Layout, record: SavedState | None, catalog: Catalog) -> None:
         self._layout = layout
         self._record = record
         self._catalog = catalog
@@ -111,7 +111,7 @@ class _Back:
         for name, channels in self._record.approvals.items():
             self._carry(name, channels)
 
-    def _restore(self, path: Path, touched: Touched) -> None:
+    def _restore(self, path: Path, touched: WrittenFile) -> None:
         """Put back the very bytes of a file that nobody has changed since."""
         if not self._home_of(path).is_dir():
             return  # the profile is gone, and is not made again
@@ -157,10 +157,10 @@ class _Back:
             return
         before = self._record.setting if self._record is not None else None
         document = file.config()
-        document = drop(document, path) if before is None else put(document, path, word(before))
+        document = delete_path(document, path) if before is None else set_path(document, path, parse_scalar(before))
         above = document.value().at(path[:-1])
         if before is None and len(path) > 1 and above is not None and not above.items:
-            document = drop(document, path[:-1])
+            document = delete_path(document, path[:-1])
         self._add(file, document.raw, private=False)
 
     def _take_back(self, name: str, rows: Mapping[str, str]) -> None:
@@ -200,7 +200,7 @@ class _Back:
             path = tuple(dotted.split("."))
             found = document.value().at(path)
             if found is not None and fingerprint(found.text, key) == mark:
-                document = drop(document, path)
+                document = delete_path(document, path)
             elif found is not None:
                 self._keep(file, dotted)
         return document

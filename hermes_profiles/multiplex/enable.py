@@ -8,8 +8,8 @@ from typing import NamedTuple
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.documents.yaml.set_path import put
-from hermes_profiles.documents.yaml.value import word
+from hermes_profiles.documents.yaml.set_path import set_path
+from hermes_profiles.documents.yaml.value import parse_scalar
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -25,21 +25,21 @@ from hermes_profiles.settings.files import (
 
 from .access import judge_access, new_people, open_without_opt_in
 from .approvals import Carried, carry_there
-from .busy_messages import heard_meanwhile, with_heard
-from .facts import ProfileFacts, multiplex_setting
+from .busy_messages import allowlists_for_busy_messages, with_heard
+from .facts import MultiplexFacts, multiplex_setting
 from .limits import judge_limits, switched_off
-from .model import Isolation, Limit, Weight
-from .saved_state import COMMAND, MULTIPLEX, Record
+from .model import Issue, IssueSeverity, PinnedSetting
+from .saved_state import COMMAND, MULTIPLEX, SavedState
 
 VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
 
 
-class There(NamedTuple):
+class EnablePlan(NamedTuple):
     """What the way to one gateway for all takes. `setting`: the path of config.yaml that is set, and what it said
     before (None: nothing); `steps`: of files, () when all is written already."""
 
-    limits: tuple[Limit, ...]
-    isolations: tuple[Isolation, ...]
+    limits: tuple[Issue, ...]
+    isolations: tuple[PinnedSetting, ...]
     approvals: tuple[Carried, ...]
     setting: tuple[tuple[str, ...], str | None]
     steps: tuple[Step, ...]
@@ -54,12 +54,12 @@ class There(NamedTuple):
         return ChangePlan((*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles))
 
 
-def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catalog) -> There:
+def plan_there(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> EnablePlan:
     """Return what one gateway for all these profiles takes, and what stands in its way.
 
     Raises DocumentError for a file that cannot be edited with certainty, Refused for one that others read, too.
     """
-    heard = heard_meanwhile(facts)
+    heard = allowlists_for_busy_messages(facts)
     facts = with_heard(facts, heard)
     access = judge_access(facts, catalog)
     isolations = (*heard, *access.isolations, *switched_off(facts, catalog))
@@ -76,31 +76,31 @@ def plan_there(layout: Layout, facts: Mapping[str, ProfileFacts], catalog: Catal
     steps = [*_switch(layout, path, before), *_isolated(layout, isolations, catalog)]
     steps += [step for each in carried for step in each.steps]
     said = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
-    return There(tuple(limits), isolations, carried, (path, said), tuple(steps))
+    return EnablePlan(tuple(limits), isolations, carried, (path, said), tuple(steps))
 
 
-def _overruled(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield a variable that says otherwise than config.yaml: it would win."""
     default = facts.get(DEFAULT)
     if default is not None and default.environment.get(VARIABLE, "").strip().lower() in ("0", "false", "no", "off"):
-        yield Limit(
+        yield Issue(
             DEFAULT,
             "overruled",
             f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
-            Weight.REFUSE,
+            IssueSeverity.REFUSE,
             default.place(VARIABLE),
             f"take it out: `hermes-profiles env unset default {VARIABLE}`",
         )
 
 
-def _conversations(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def _conversations(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     if any(one.held.channels for name, one in facts.items() if name != DEFAULT):
-        yield Limit(
+        yield Issue(
             DEFAULT,
             "conversations",
             "conversations begin anew: one gateway for all keeps them in default's home, a "
             "gateway of its own in the profile's",
-            Weight.NOTE,
+            IssueSeverity.NOTE,
             hint="see the old ones with `hermes -p NAME sessions list`",
         )
 
@@ -110,12 +110,12 @@ def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[R
         return
     file = settings_file(layout, DEFAULT, CONFIG)
     check_may_write(layout, file)
-    step = file.replaced(put(file.config(), path, word("true")).raw, private=False)
+    step = file.replaced(set_path(file.config(), path, parse_scalar("true")).raw, private=False)
     if step is not None:
         yield step
 
 
-def _isolated(layout: Layout, isolations: Sequence[Isolation], catalog: Catalog) -> Iterator[ReplaceFile]:
+def _isolated(layout: Layout, isolations: Sequence[PinnedSetting], catalog: Catalog) -> Iterator[ReplaceFile]:
     """Yield a step for each file that something is written into."""
     for profile, name in dict.fromkeys((each.profile, each.file) for each in isolations):
         mine = [each for each in isolations if (each.profile, each.file) == (profile, name)]
@@ -127,21 +127,21 @@ def _isolated(layout: Layout, isolations: Sequence[Isolation], catalog: Catalog)
             yield step
 
 
-def _with_variables(file: SettingsFile, isolations: Iterable[Isolation], catalog: Catalog) -> bytes:
+def _with_variables(file: SettingsFile, isolations: Iterable[PinnedSetting], catalog: Catalog) -> bytes:
     content = file.raw or b""
     for each in isolations:
         content = with_variable(file._replace(raw=content), each.key[0], each.value, catalog)
     return content
 
 
-def _with_settings(file: SettingsFile, isolations: Iterable[Isolation]) -> bytes:
+def _with_settings(file: SettingsFile, isolations: Iterable[PinnedSetting]) -> bytes:
     document = file.config()
     for each in isolations:
-        document = put(document, each.key, word(each.value))
+        document = set_path(document, each.key, parse_scalar(each.value))
     return document.raw
 
 
-def recorded(record: Record, there: There, layout: Layout) -> Record:
+def recorded(record: SavedState, there: EnablePlan, layout: Layout) -> SavedState:
     """Return a record that knows of a plan, too: where something is written, and a keyed fingerprint of it, to tell
     later what somebody has changed since."""
     key = any_key(layout)

@@ -18,7 +18,7 @@ from hermes_profiles.documents.dotenv.readers import read_splitlines
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import Holdings, Managed, given, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, effective_settings, holdings
 from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
 from hermes_profiles.profiles.profile import read_meta, read_sections
 
@@ -27,7 +27,7 @@ from .approvals import approved_people
 ENV, CONFIG = ".env", "config.yaml"
 
 
-class ProfileFacts(NamedTuple):
+class MultiplexFacts(NamedTuple):
     """One profile as both kinds of gateway read it.
 
     `environment`: what a process of its own would have; `scope`: what a multiplexer reads as its own; `places`: where
@@ -43,7 +43,7 @@ class ProfileFacts(NamedTuple):
     scope: Mapping[str, str]
     places: Mapping[str, str]
     config: Mapping[str, Any]
-    held: Holdings
+    held: ClaimedResources
     disabled: bool = False
     jobs: int = 0
     options: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class ProfileFacts(NamedTuple):
 
 def read_facts(
     layout: Layout, profiles: Sequence[str], catalog: Catalog, environment: Mapping[str, str]
-) -> dict[str, ProfileFacts]:
+) -> dict[str, MultiplexFacts]:
     """Return profile → what is known of it. `environment`: of this command, which names a managed directory."""
     folder = managed_folder(environment, layout)
     managed = managed_values(folder, catalog)
@@ -69,10 +69,10 @@ def read_facts(
     return {name: _read(layout, name, catalog, managed, place) for name in profiles}
 
 
-def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed_place: str) -> ProfileFacts:
+def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed_place: str) -> MultiplexFacts:
     home = layout.home(name)
     files = HomeFiles(home, catalog.known_names)
-    environment, config = given(files, catalog, managed)
+    environment, config = effective_settings(files, catalog, managed)
     held = holdings(home, catalog=catalog, managed=managed)
     scalars = {
         str(key): str(value)
@@ -86,7 +86,7 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     places |= _places(home, files, catalog)
     places |= {key: str(home / CONFIG) for key in environment if key not in places}  # a vault's, named in config.yaml
     places |= dict.fromkeys(managed.environment, managed_place)
-    return ProfileFacts(
+    return MultiplexFacts(
         name,
         home,
         {**scalars, **served, **environment},

@@ -12,9 +12,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import mapping
 from hermes_profiles.model.names import DEFAULT
 
-from .busy_messages import judge_meanwhile
-from .facts import CONFIG, ProfileFacts
-from .model import Isolation, Limit, Weight
+from .busy_messages import busy_message_issues
+from .facts import CONFIG, MultiplexFacts
+from .model import Issue, IssueSeverity, PinnedSetting
 
 # gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
 _BINDS = frozenset(
@@ -41,10 +41,10 @@ _KEPT_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyC
 _GLOBAL = ("HERMES_", "TERMINAL_")
 
 
-def judge_limits(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[Limit, ...]:
+def judge_limits(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[Issue, ...]:
     """Return what one gateway for all these profiles would not do as their own gateways do."""
     others = {name: one for name, one in facts.items() if name != DEFAULT}
-    found: list[Limit] = []
+    found: list[Issue] = []
     for name, one in facts.items():
         found += _unreadable(one)
         found += _unread(one, catalog)
@@ -52,10 +52,10 @@ def judge_limits(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[L
             found += _listeners(one, catalog)
             found += _environment_accounts(one, catalog)
             found += _left_out(one)
-    return (*found, *_twice(facts), *judge_meanwhile(facts))
+    return (*found, *_twice(facts), *busy_message_issues(facts))
 
 
-def switched_off(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[Isolation, ...]:
+def switched_off(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[PinnedSetting, ...]:
     """Return what keeps a channel that the default's environment switches on from starting for everybody else."""
     default = facts.get(DEFAULT)
     if default is None:
@@ -66,28 +66,28 @@ def switched_off(facts: Mapping[str, ProfileFacts], catalog: Catalog) -> tuple[I
         for channel in _START_FOR_ALL if name != DEFAULT else ():
             if channel in foreign and channel not in one.held.channels and not _is_off(one, channel):
                 why = f"{channel} is default's alone: it would start here too, with default's account"
-                found.append(Isolation(name, CONFIG, ("platforms", channel, "enabled"), "false", why))
+                found.append(PinnedSetting(name, CONFIG, ("platforms", channel, "enabled"), "false", why))
     return tuple(found)
 
 
-def _is_off(one: ProfileFacts, channel: str) -> bool:
+def _is_off(one: MultiplexFacts, channel: str) -> bool:
     block = mapping(mapping(one.config.get("platforms")).get(channel))
     return block.get("enabled") is False
 
 
-def _unreadable(one: ProfileFacts) -> Iterator[Limit]:
+def _unreadable(one: MultiplexFacts) -> Iterator[Issue]:
     for problem in one.problems:
-        yield Limit(
+        yield Issue(
             one.name,
             "unreadable",
             f"{one.name}: {problem.message}",
-            Weight.REFUSE,
+            IssueSeverity.REFUSE,
             problem.target,
             problem.hint or f"see `hermes-profiles doctor {one.name}`",
         )
 
 
-def _unread(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+def _unread(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     """Yield credentials and keys that stand where a multiplexer does not look for them, or that it reads otherwise."""
     for name, value in sorted(one.environment.items()):
         fact = catalog.lookup(name)
@@ -98,89 +98,89 @@ def _unread(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
         if one.name == DEFAULT and fact.key_class is not KeyClass.TOOL_OR_PROVIDER_KEY:
             continue  # the adapters of the default look into the process's environment, too
         how = "reads it otherwise" if name in one.scope else "reads nothing but a profile's own `.env`"
-        yield Limit(
+        yield Issue(
             one.name,
             "unread-variable",
             f"{one.name}: {name} ({one.place(name)}) would be lost: one gateway for all {how}",
-            Weight.REFUSE,
+            IssueSeverity.REFUSE,
             one.place(name),
             f"write it there plainly, the value is asked for: `hermes-profiles env set {one.name} {name}`",
         )
 
 
-def _listeners(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+def _listeners(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     listening = {claim.channel for claim in one.held.ports}
     for channel in one.held.channels:
         if channel not in _BINDS and not (channel in _BINDS_IN_MODE and channel in listening):
             continue
-        yield Limit(
+        yield Issue(
             one.name,
             "port-binding",
             f"{one.name}: its {channel} listens on a port, which only default may: the profile would be left out "
             "altogether, and a gateway of its own refused",
-            Weight.REFUSE,
+            IssueSeverity.REFUSE,
             _where(one, channel, catalog),
             _off_command(one, channel, catalog),
         )
 
 
-def _environment_accounts(one: ProfileFacts, catalog: Catalog) -> Iterator[Limit]:
+def _environment_accounts(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     by_variables = catalog.enabled_by(one.environment)
     for channel in one.held.channels:
         is_meant = channel in _ENVIRONMENT or (channel in _ENVIRONMENT_UNLESS_CONFIGURED and channel in by_variables)
         if is_meant:
-            yield Limit(
+            yield Issue(
                 one.name,
                 "foreign-environment",
                 f"{one.name}: the account of its {channel} would be default's, for that adapter asks the environment "
                 "of the process",
-                Weight.REFUSE,
+                IssueSeverity.REFUSE,
                 _where(one, channel, catalog),
                 _off_command(one, channel, catalog),
             )
 
 
-def _left_out(one: ProfileFacts) -> Iterator[Limit]:
+def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
     """Yield what goes on without a multiplexer alone: for a person to decide, or to know."""
     name = one.name
     if one.jobs:
-        yield Limit(
+        yield Issue(
             name,
             "jobs",
             f"{name}: {one.jobs} scheduled job{'s' if one.jobs > 1 else ''} would not run: one gateway "
             "for all runs default's alone",
-            Weight.DECIDE,
+            IssueSeverity.DECIDE,
             str(one.home / "cron" / "jobs.json"),
             f"see them with `hermes -p {name} cron list`",
         )
     if one.disabled and one.held.channels:
-        yield Limit(
+        yield Issue(
             name,
             "switched-off",
             f"{name}: it is switched off, and one gateway for all would serve it all the same",
-            Weight.DECIDE,
+            IssueSeverity.DECIDE,
             str(one.home / "profile.yaml"),
             f"see it with `hermes-profiles show {name}`",
         )
     if one.options:
-        yield Limit(
+        yield Issue(
             name,
             "service-options",
             f"{name}: {', '.join(one.options)} of its service counts no more",
-            Weight.NOTE,
+            IssueSeverity.NOTE,
             str(one.home / "profile.yaml"),
         )
     if one.parts:
-        yield Limit(
+        yield Issue(
             name,
             "parts",
             f"{name}: its own {' and '.join(one.parts)} are not loaded: one gateway for all has default's",
-            Weight.NOTE,
+            IssueSeverity.NOTE,
             str(one.home / one.parts[0]),
         )
 
 
-def _twice(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
+def _twice(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield accounts and ports that two profiles would have in one process: Hermes drops the second without a word, or
     both answer."""
     first: dict[object, str] = {}
@@ -197,30 +197,30 @@ def _twice(facts: Mapping[str, ProfileFacts]) -> Iterator[Limit]:
             other = first.setdefault(mark, name)
             if other != name and (name, channel) not in told:
                 told.add((name, channel))
-                yield Limit(
+                yield Issue(
                     name,
                     "same-account",
                     f"{other} and {name} have the same {noun} of {channel}: in one gateway only {other} would have it",
-                    Weight.REFUSE,
+                    IssueSeverity.REFUSE,
                     str(one.home),
                     f"see where it stands with `hermes-profiles doctor {other} {name}`",
                 )
 
 
-def _where(one: ProfileFacts, channel: str, catalog: Catalog) -> str:
+def _where(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
     """Return the place that switches a channel on."""
     names = _switches(one, channel, catalog)
     return one.place(names[0]) if names else str(one.home / CONFIG)
 
 
-def _switches(one: ProfileFacts, channel: str, catalog: Catalog) -> list[str]:
+def _switches(one: MultiplexFacts, channel: str, catalog: Catalog) -> list[str]:
     """Return the variables of a profile that switch a channel on."""
     sets: Iterable[frozenset[str]] = catalog.channels[channel].enable_sets
     wanted = {name for names in sets if all(one.environment.get(each, "").strip() for each in names) for name in names}
     return sorted(wanted)
 
 
-def _off_command(one: ProfileFacts, channel: str, catalog: Catalog) -> str:
+def _off_command(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
     """Return the command that switches a channel off in a profile: many start while their variables are set."""
     names = _switches(one, channel, catalog)
     if names and not catalog.channels[channel].explicit_disable_wins:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import Problem
 
 
-class Weight(StrEnum):
+class IssueSeverity(StrEnum):
     """How much a limit weighs: `refuse` is to be mended first, `decide` a person may overrule, `note` is told."""
 
     REFUSE = "refuse"
@@ -16,13 +16,13 @@ class Weight(StrEnum):
     NOTE = "note"
 
 
-class Limit(NamedTuple):
+class Issue(NamedTuple):
     """What one gateway for all would do otherwise with a profile; `place`: the file, `hint`: what mends it."""
 
     profile: str
     code: str
     message: str
-    weight: Weight
+    weight: IssueSeverity
     place: str | None = None
     hint: str | None = None
 
@@ -32,7 +32,7 @@ class Limit(NamedTuple):
         return Problem(self.code, self.message, self.place or self.profile, self.hint)
 
 
-class Isolation(NamedTuple):
+class PinnedSetting(NamedTuple):
     """A setting written into a profile's own file, so that the default's is not taken for its own.
 
     `key`: a variable of `.env`, or a path of config.yaml; `why` says it without the value.

@@ -19,7 +19,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
 
 if TYPE_CHECKING:  # every status asks whether a switch was interrupted
-    from hermes_profiles.changes.journal import Entry, Journal
+    from hermes_profiles.changes.journal import ChangeEntry, Journal
 
 COMMAND = ("team", "run-mode")
 MULTIPLEX, PROCESSES = "multiplex", "processes"
@@ -27,7 +27,7 @@ _LARGEST = 4 * 1024 * 1024
 _VERSION = 1
 
 
-class Phase(StrEnum):
+class SwitchPhase(StrEnum):
     """How far it got: under way to one gateway for all, there, or under way back."""
 
     GOING = "going"
@@ -35,7 +35,7 @@ class Phase(StrEnum):
     COMING_BACK = "coming-back"
 
 
-class Was(NamedTuple):
+class ServiceBefore(NamedTuple):
     """A service as it was: whether it was installed, started with its manager, and ran."""
 
     installed: bool
@@ -43,15 +43,15 @@ class Was(NamedTuple):
     up: bool
 
 
-class Record(NamedTuple):
+class SavedState(NamedTuple):
     """What was. `since`: when it began (ISO time); `services`: profile → its service; `setting`: what config.yaml said
     about multiplexing, None for nothing; `isolated`: profile → (`file:dotted.key`, keyed fingerprint of the value) of
     what was written; `approvals`: profile → channels whose approvals were carried; `absent`: folders, relative to the
     root, that only a multiplexer makes and that were not there."""
 
-    phase: Phase
+    phase: SwitchPhase
     since: str
-    services: Mapping[str, Was]
+    services: Mapping[str, ServiceBefore]
     setting: str | None = None
     isolated: Mapping[str, tuple[tuple[str, str], ...]] = {}
     approvals: Mapping[str, tuple[str, ...]] = {}
@@ -72,26 +72,26 @@ def path_of(layout: Layout) -> Path:
     return layout.state / "runmode.json"
 
 
-def is_switch(journal: Journal, entry: Entry) -> bool:
+def is_switch(journal: Journal, entry: ChangeEntry) -> bool:
     """Return whether a change switched the run mode, or took such a switch back."""
     return origin_of(journal, entry).command[:2] == COMMAND
 
 
-def led_to(journal: Journal, entry: Entry) -> str:
+def led_to(journal: Journal, entry: ChangeEntry) -> str:
     """Return the run mode that a switch, or an undo of one, led to."""
     mode = origin_of(journal, entry).command[2]
     other = MULTIPLEX if mode == PROCESSES else PROCESSES
     return mode if entry.level % 2 == 0 else other
 
 
-def origin_of(journal: Journal, entry: Entry) -> Entry:
+def origin_of(journal: Journal, entry: ChangeEntry) -> ChangeEntry:
     """Return the change that an undo, or an undo of an undo, is about in the end."""
     while entry.undo_of is not None and (above := journal.load(entry.undo_of)) is not None:
         entry = above
     return entry
 
 
-def read(layout: Layout) -> Record | None:
+def read(layout: Layout) -> SavedState | None:
     """Return what is kept, None when nothing is. Raises Failed when it cannot be understood: nobody knows then what
     was."""
     path = path_of(layout)
@@ -119,14 +119,14 @@ def is_unfinished(layout: Layout) -> bool:
         record = read(layout)
     except Failed:
         return True
-    return record is not None and record.phase is not Phase.THERE
+    return record is not None and record.phase is not SwitchPhase.THERE
 
 
-def _parsed(data: Mapping[str, Any]) -> Record:
-    return Record(
-        Phase(data["phase"]),
+def _parsed(data: Mapping[str, Any]) -> SavedState:
+    return SavedState(
+        SwitchPhase(data["phase"]),
         str(data["since"]),
-        {str(name): Was(*(bool(each) for each in row)) for name, row in data["services"].items()},
+        {str(name): ServiceBefore(*(bool(each) for each in row)) for name, row in data["services"].items()},
         None if data["setting"] is None else str(data["setting"]),
         {str(name): tuple((str(file), str(key)) for file, key in rows) for name, rows in data["isolated"].items()},
         {str(name): tuple(map(str, rows)) for name, rows in data["approvals"].items()},
@@ -134,7 +134,7 @@ def _parsed(data: Mapping[str, Any]) -> Record:
     )
 
 
-def write(layout: Layout, record: Record) -> None:
+def write(layout: Layout, record: SavedState) -> None:
     """Keep a record. Raises Failed."""
     from hermes_profiles.changes.state_files import write_runtime
 
@@ -181,7 +181,7 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
         write(layout, changed)
 
 
-def forget(layout: Layout) -> None:
+def delete_saved_state(layout: Layout) -> None:
     """Take the record away: all is as it was. Raises Failed."""
     from hermes_profiles.changes.state_files import remove_runtime
 
@@ -191,11 +191,11 @@ def forget(layout: Layout) -> None:
 @contextmanager
 def switching(layout: Layout) -> Iterator[None]:
     """Let nobody else switch meanwhile. Raises Refused when somebody does."""
-    from hermes_profiles.changes.state_files import hold, sign
+    from hermes_profiles.changes.state_files import acquire_lock, write_pid
 
     path = layout.state / "runmode.lock"
     write_folder(layout)
-    descriptor = hold(path, wait=0.0)
+    descriptor = acquire_lock(path, wait=0.0)
     if descriptor is None:
         raise Refused(
             "another command is switching the run mode",
@@ -204,7 +204,7 @@ def switching(layout: Layout) -> Iterator[None]:
             hint=f"see which: `cat {path}`",
         )
     try:
-        sign(descriptor, path)
+        write_pid(descriptor, path)
         yield
     finally:
         os.close(descriptor)

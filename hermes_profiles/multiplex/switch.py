@@ -19,19 +19,19 @@ from hermes_profiles.changes.state_files import remove_empty, write_runtime
 from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.backend import RealHands, last_log_lines
-from hermes_profiles.fleet.executor import Fleet
-from hermes_profiles.fleet.install import Installation, plan_installation, plan_removal, service_files
+from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
+from hermes_profiles.fleet.executor import FleetExecutor
+from hermes_profiles.fleet.install import ServiceInstallPlan, plan_installation, plan_removal, service_files
 from hermes_profiles.fleet.memory_check import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import Pace, Prepared
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.start_guard import Launch
 from hermes_profiles.gateways.hermes_files import STATE_FILE, state_record
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.gateways.observe import World, survey
+from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -43,9 +43,9 @@ from hermes_profiles.services.manager import Manager
 
 from . import saved_state as records
 from .disable import plan_back
-from .enable import There, plan_there, recorded
+from .enable import EnablePlan, plan_there, recorded
 from .facts import read_facts
-from .saved_state import Phase, Record, Was
+from .saved_state import SavedState, ServiceBefore, SwitchPhase
 from .services import has_own, is_up, services_of
 
 # So long an account that was connected before may take to be connected again, once the one gateway says it is up.
@@ -66,10 +66,10 @@ class Done(NamedTuple):
 
 
 @dataclass
-class Switch:
+class RunModeSwitch:
     """One run of the command. `told`: called with each outcome as it comes; `settle`: seconds a gateway may take."""
 
-    world: World
+    world: SystemContext
     manager: Manager
     existing: Sequence[str]
     catalog: Catalog
@@ -80,7 +80,7 @@ class Switch:
 
     # To one gateway for all
 
-    def there(self, write: Callable[[ChangePlan], str], check: Callable[[There], None]) -> Done:
+    def there(self, write: Callable[[ChangePlan], str], check: Callable[[EnablePlan], None]) -> Done:
         """Have one gateway serve all profiles. `write` makes the change of files; `check` raises what stands in the
         way, once more when all is quiet.
 
@@ -102,26 +102,26 @@ class Switch:
         except BaseException as error:
             self._returned(record, error)
             raise
-        records.write(layout, record._replace(phase=Phase.THERE))
+        records.write(layout, record._replace(phase=SwitchPhase.THERE))
         return Done(tuple(outcomes), change, tuple(self.warnings))
 
-    def _begun(self, gateways: Mapping[str, Gateway]) -> Record:
+    def _begun(self, gateways: Mapping[str, Gateway]) -> SavedState:
         """Return the record to begin with: what an earlier one knows was so before, whatever is now."""
         layout = self.world.layout
         was = services_of(gateways)
         earlier = records.read(layout)
         if earlier is not None:
             new = {name: each for name, each in was.items() if name not in earlier.services}
-            return earlier._replace(phase=Phase.GOING, services={**earlier.services, **new})
+            return earlier._replace(phase=SwitchPhase.GOING, services={**earlier.services, **new})
         made = [f"profiles/{name}/pairing" for name in self.existing if name != DEFAULT]
         absent = [
             path
             for path in (*made, "profiles/default/pairing", "profiles/default")
             if not os.path.lexists(layout.root / path)
         ]
-        return Record(Phase.GOING, records.now(), was, absent=tuple(absent))
+        return SavedState(SwitchPhase.GOING, records.now(), was, absent=tuple(absent))
 
-    def _setting(self, record: Record, there: There) -> str | None:
+    def _setting(self, record: SavedState, there: EnablePlan) -> str | None:
         """Return what config.yaml said first: on a second run it says what the first one wrote."""
         return record.setting if record.isolated or record.setting is not None else there.setting[1]
 
@@ -135,7 +135,7 @@ class Switch:
         self._enable(enabled, enabled=False)
         return outcomes
 
-    def _write_there(self, there: There, write: Callable[[ChangePlan], str]) -> str | None:
+    def _write_there(self, there: EnablePlan, write: Callable[[ChangePlan], str]) -> str | None:
         default = survey(self.world, (DEFAULT,))[DEFAULT]
         installation = None if has_own(default) else self._installation()
         steps = [
@@ -151,7 +151,7 @@ class Switch:
             self._enable((DEFAULT,), enabled=True)
         return change
 
-    def _installation(self) -> Installation:
+    def _installation(self) -> ServiceInstallPlan:
         """Return the default's service, as `hermes-gateways install` would write it."""
         world, environment = self.world, self.environment
         given = ServiceOptions(managed=managed_folder(environment, world.layout))
@@ -217,7 +217,7 @@ class Switch:
 
     # Back
 
-    def _returned(self, record: Record, error: BaseException) -> None:
+    def _returned(self, record: SavedState, error: BaseException) -> None:
         """Put all back after the one gateway did not come up, and say in the error how that went."""
         log = self._log() if isinstance(error, Failed) else ()
         try:
@@ -233,7 +233,7 @@ class Switch:
             return
         left = [f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in _BAD]
         words = f"all is as it was, but {'; '.join(left)}" if left else "all is as it was"
-        raise NotUp(
+        raise StartFailed(
             f"{error}; {words}",
             target=DEFAULT,
             code=error.problem.code,
@@ -245,7 +245,7 @@ class Switch:
     def _log(self) -> tuple[str, ...]:
         return redacted(last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog))
 
-    def back(self, record: Record | None, write: Callable[[ChangePlan], str]) -> Done:
+    def back(self, record: SavedState | None, write: Callable[[ChangePlan], str]) -> Done:
         """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was
         switched on by hand, and services stay as they are.
 
@@ -253,7 +253,7 @@ class Switch:
         """
         layout = self.world.layout
         if record is not None:
-            record = record._replace(phase=Phase.COMING_BACK)
+            record = record._replace(phase=SwitchPhase.COMING_BACK)
             records.write(layout, record)
         services = record.services if record is not None else {}
         gateways = survey(self.world, self.existing)
@@ -278,7 +278,7 @@ class Switch:
             due.insert(0, DEFAULT)
         started = self._drive(Verb.START, due, survey(self.world, self.existing)) if due else ()
         if record is not None:
-            records.forget(layout)
+            records.delete_saved_state(layout)
         by_name = {each.profile: each for each in (*outcomes, *started)}
         ordered = tuple(by_name[name] for name in self.existing if name in by_name)
         return Done(ordered, change, (*plan.warnings, *self.warnings))
@@ -295,7 +295,7 @@ class Switch:
             data.pop("platforms", None)
             write_runtime(path, json.dumps(data).encode(), 0o600)
 
-    def _removal(self, default: Gateway, was: Was | None) -> tuple[Step, ...]:
+    def _removal(self, default: Gateway, was: ServiceBefore | None) -> tuple[Step, ...]:
         """Return the steps that remove the default's service when there was none; it does not come back meanwhile."""
         if was is None or was.installed or not has_own(default):
             return ()
@@ -303,7 +303,7 @@ class Switch:
         plan = plan_removal("uninstall", {DEFAULT: service_files(self.world, default)})
         return plan.steps if plan is not None else ()
 
-    def _restore_enabled(self, gateways: Mapping[str, Gateway], services: Mapping[str, Was]) -> None:
+    def _restore_enabled(self, gateways: Mapping[str, Gateway], services: Mapping[str, ServiceBefore]) -> None:
         for enabled in (True, False):
             names = [
                 name
@@ -328,15 +328,15 @@ class Switch:
     def _drive(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Carry a verb out for services. Raises KeyboardInterrupt when somebody pressed Ctrl-C."""
         launch = Launch(self.world, self.existing, self.catalog, self.environment)
-        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]] = lambda asked: dict.fromkeys(asked, Prepared())  # noqa: E731
-        pace = Pace(settle=self.settle)
+        prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
+        pace = RunOptions(settle=self.settle)
         if verb is not Verb.STOP:
             launch.look(names)
             launch.begin(names)
             prepare, pace = launch.prepare, pace._replace(stagger=default_stagger(len(names)))
             self.warnings += [each for each in launch.warnings if each not in self.warnings]
-        hands = RealHands(self.world, self.manager, prepare, self.catalog)
-        outcomes = Fleet(verb, hands, pace, self.told).run(names, gateways)
+        hands = ServiceBackend(self.world, self.manager, prepare, self.catalog)
+        outcomes = FleetExecutor(verb, hands, pace, self.told).run(names, gateways)
         if verb is not Verb.STOP:
             launch.end([each.profile for each in outcomes if each.outcome in _BAD])
         if any(each.outcome is OutcomeKind.INTERRUPTED for each in outcomes):
@@ -344,7 +344,11 @@ class Switch:
         return outcomes
 
 
-class NotUp(Failed):
+def _without_masks(profiles: Sequence[str]) -> Mapping[str, StartDecision]:
+    return dict.fromkeys(profiles, StartDecision())
+
+
+class StartFailed(Failed):
     """The one gateway did not come up, and all is back; `outcomes` tell of each, `log` has its last lines."""
 
     def __init__(
@@ -362,7 +366,7 @@ class NotUp(Failed):
         self.log = log
 
 
-def apply_plan(world: World) -> Callable[[ChangePlan], str]:
+def apply_plan(world: SystemContext) -> Callable[[ChangePlan], str]:
     """Return what makes a change of files, and returns its id."""
     return lambda plan: apply(plan, layout=world.layout).change_id
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hermes_profiles.cli.render.team import members_lines, next_steps, pool_row, report_row, team_row
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
@@ -21,11 +21,13 @@ from .apply import carry_out
 from .context import Answer, Session
 
 
-def world_of(session: Session, lead: str) -> World:
+def world_of(session: Session, lead: str) -> CloneContext:
     """Return what plans of a team may know of the world; the catalogue is read as strictly as for a clone."""
     layout = session.layout
     catalog = catalog_for(layout, session.environment, homes=(require(layout, lead),))
-    return World(layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex())
+    return CloneContext(
+        layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
+    )
 
 
 def is_served(session: Session) -> bool:

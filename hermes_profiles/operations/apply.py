@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
-from hermes_profiles.documents.yaml.value import Value, flow, plain
+from hermes_profiles.documents.yaml.value import Value, flow, to_json
 from hermes_profiles.settings.changes import SyncChange
 
 from .context import Session
@@ -58,8 +58,8 @@ def change_row(change: SyncChange) -> dict[str, Any]:
         "key": change.key,
         "action": change.action,
         "secret": change.hidden,
-        "before": plain(change.before) if change.before else None,
-        "after": plain(change.after) if change.after else None,
+        "before": to_json(change.before) if change.before else None,
+        "after": to_json(change.after) if change.after else None,
     }
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.doctor.collect import Examination
-from hermes_profiles.doctor.context import Surroundings
-from hermes_profiles.doctor.findings import Check, Found, Severity
+from hermes_profiles.doctor.collect import FactCollector
+from hermes_profiles.doctor.context import DoctorContext
+from hermes_profiles.doctor.findings import Check, ReportedFinding, Severity
 from hermes_profiles.doctor.runner import examine
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 
@@ -18,14 +18,14 @@ from .context import command_at, is_debugging, require_yes, user_home
 from .fleet_context import FleetSession, no_root, other_managers
 
 if TYPE_CHECKING:
-    from hermes_profiles.doctor.fix_plan import Mending
+    from hermes_profiles.doctor.fix_plan import FixPlan
     from hermes_profiles.services.spec import ServiceSpec
 
-    from .install_services import Writer
+    from .install_services import ServiceInstaller
     from .repair_services import ServiceMending
 
 
-class Diagnosis:
+class DoctorRun:
     """One visit; `named`: the profiles that the user names, none for all. Raises NotFound for one that is not there."""
 
     def __init__(self, session: FleetSession, checks: Sequence[Check], named: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class Diagnosis:
                 raise no_root(session.layout)
         self._warnings: list[Problem] = []
         self._key = self._fingerprint_key()
-        self._writer: Writer | None = None
+        self._writer: ServiceInstaller | None = None
         self._count = 0
 
     def _fingerprint_key(self) -> bytes:
@@ -61,7 +61,7 @@ class Diagnosis:
         """
         from hermes_profiles.changes.apply import apply, utc_now
         from hermes_profiles.changes.journal import Journal, iso
-        from hermes_profiles.doctor.fix_plan import mend
+        from hermes_profiles.doctor.fix_plan import build_fix_plan
 
         from .repair_services import ServiceMending
 
@@ -70,14 +70,14 @@ class Diagnosis:
         found = self._examine()
         now = utc_now()
         trash_id = Journal(session.layout.state).fresh_id(now)
-        mending = mend(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
+        mending = build_fix_plan(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
         services = ServiceMending(session, mending.services)
         rows = _rows(mending, services)
         data = self._data(found) | {"dry_run": dry_run, "plan": rows, "fixed": [], "changes": []}
         if dry_run or not rows:
             return Result(("doctor",), data, [*session.problems, *self._warnings, *mending.problems])
         if self._agree(found, rows, yes=yes):  # files may have changed while somebody read
-            mending = mend(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
+            mending = build_fix_plan(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
         with services.down():
             change = apply(mending.plan, layout=session.layout).change_id if mending.plan is not None else None
         problems = [*mending.problems, *services.finish()]
@@ -96,7 +96,7 @@ class Diagnosis:
         summary = result.data["summary"]
         return ExitCode.NEGATIVE if summary["errors"] or (strict and summary["warnings"]) else ExitCode.OK
 
-    def _agree(self, found: Sequence[Found], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
+    def _agree(self, found: Sequence[ReportedFinding], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
         """Return whether somebody was asked, and said yes. Raises Refused for anything else than yes."""
         from hermes_profiles.cli.framework import output
         from hermes_profiles.cli.render.clone import step_lines
@@ -115,14 +115,14 @@ class Diagnosis:
         self._session = FleetSession(old.home_option, old.as_json, old.environment, manager_option=old.manager_option)
         self._writer = None
 
-    def _examine(self) -> tuple[Found, ...]:
-        facts = Examination(self._around()).facts()
+    def _examine(self) -> tuple[ReportedFinding, ...]:
+        facts = FactCollector(self._around()).facts()
         self._count = len(self._named if self._named is not None else facts.profiles)
         return examine(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 
-    def _around(self) -> Surroundings:
+    def _around(self) -> DoctorContext:
         session = self._session
-        return Surroundings(
+        return DoctorContext(
             session.layout,
             session.catalog,
             session.environment,
@@ -141,17 +141,17 @@ class Diagnosis:
         if self._writer is None:
             from hermes_profiles.fleet.service_specs import ServiceOptions
 
-            from .install_services import Writer
+            from .install_services import ServiceInstaller
 
-            self._writer = Writer(self._session, ServiceOptions())
+            self._writer = ServiceInstaller(self._session, ServiceOptions())
         return self._writer.spec(profile)
 
-    def _row(self, found: Found) -> dict[str, Any]:
+    def _row(self, found: ReportedFinding) -> dict[str, Any]:
         row = found.as_data()
         row["fix"]["command"] = command_at(found.finding.fix.command, self._session.home_option) or None
         return row
 
-    def _data(self, found: Sequence[Found]) -> dict[str, Any]:
+    def _data(self, found: Sequence[ReportedFinding]) -> dict[str, Any]:
         counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
         return {
             "findings": [self._row(each) for each in found],
@@ -165,7 +165,7 @@ class Diagnosis:
         }
 
 
-def _rows(mending: Mending, services: ServiceMending) -> list[dict[str, Any]]:
+def _rows(mending: FixPlan, services: ServiceMending) -> list[dict[str, Any]]:
     """Return what will be done, step by step."""
     from hermes_profiles.changes.plan import describe
 

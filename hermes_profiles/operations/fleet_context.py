@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import NOTHING_KNOWN, Known, World, survey
+from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
@@ -23,7 +23,7 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from .context import Session, user_home
 
 if TYPE_CHECKING:
-    from hermes_profiles.gateways.model import Channel
+    from hermes_profiles.gateways.model import GatewayChannel
     from hermes_profiles.services.spec import ServiceSpec
 
 
@@ -105,9 +105,9 @@ class FleetSession(Session):
             return None
 
     @cached_property
-    def world(self) -> World:
+    def world(self) -> SystemContext:
         """Return what a look at gateways depends on; without a manager when none can be used."""
-        return World(self.layout, self.reachable, processes_of(sys.platform))
+        return SystemContext(self.layout, self.reachable, processes_of(sys.platform))
 
     @cached_property
     def due(self) -> Manager:
@@ -171,10 +171,10 @@ class FleetSession(Session):
     def glance(self, profiles: Sequence[str]) -> dict[str, Gateway]:
         """Return the gateways of profiles as `look` does; nobody is asked where no service can be."""
         if not has_services(self):
-            return survey(World(self.layout, None, processes_of(sys.platform)), profiles)
+            return survey(SystemContext(self.layout, None, processes_of(sys.platform)), profiles)
         return self.look(profiles)
 
-    def look(self, profiles: Sequence[str], known: Known = NOTHING_KNOWN) -> dict[str, Gateway]:
+    def look(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:
         """Return the gateways of profiles, for who only looks: a manager that cannot be reached is noted, and
         files and processes tell what they can."""
         try:
@@ -268,6 +268,6 @@ def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
     }
 
 
-def channel_row(channel: Channel) -> dict[str, Any]:
+def channel_row(channel: GatewayChannel) -> dict[str, Any]:
     """Return one channel of a gateway as the command contract has it."""
     return {"name": channel.name, "state": channel.state, "detail": channel.detail or None, "since": channel.since}

@@ -9,10 +9,10 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.changes.state_files import make_folder
 from hermes_profiles.conflicts.overlay import managed_folder
-from hermes_profiles.fleet.install import Installation, joined, log_folders, plan_installation, plan_writing
+from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
-from hermes_profiles.gateways.hermes_install import Installation as Hermes
+from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.profiles.profile_yaml import plan_meta
@@ -26,11 +26,11 @@ from .run_fleet import answer_of
 THERE = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
 
 
-class Due(NamedTuple):
+class PendingInstall(NamedTuple):
     """One service that may be written; `kept`: the change that keeps its options with the profile; `enable`: whether it
     starts at boot or login."""
 
-    installation: Installation
+    installation: ServiceInstallPlan
     kept: ChangePlan | None
     enable: bool
 
@@ -40,7 +40,7 @@ class Due(NamedTuple):
         return self.installation.spec.profile
 
 
-class Writer:
+class ServiceInstaller:
     """Writes the services of profiles; `boot_stagger`: seconds between two of them at boot."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Writer:
         self._force = force
         self._found: dict[str | None, Hermes] = {}
         self._warnings: list[Problem] = []
-        self._due: list[Due] = []
+        self._due: list[PendingInstall] = []
         self._outcomes: dict[str, Outcome] = {}
 
     def spec(self, profile: str, number: int = 0) -> ServiceSpec:
@@ -144,7 +144,7 @@ class Writer:
         options = to_keep(given)
         kept = plan_meta(layout, {profile: options}, command=command) if options else None
         enable = kept_options(layout.home(profile), given).enable is not False
-        self._due.append(Due(found, kept, enable and profile not in self._session.disabled))
+        self._due.append(PendingInstall(found, kept, enable and profile not in self._session.disabled))
 
     def _plan(self, command: str) -> ChangePlan | None:
         plans = [each.kept for each in self._due]
@@ -188,7 +188,7 @@ class Writer:
         return answer
 
 
-def _written(each: Due, failure: str | None) -> Outcome:
+def _written(each: PendingInstall, failure: str | None) -> Outcome:
     if failure is not None:
         return Outcome(each.profile, OutcomeKind.FAILED, failure)
     kind = OutcomeKind.ALREADY_INSTALLED if each.installation.is_there else OutcomeKind.INSTALLED

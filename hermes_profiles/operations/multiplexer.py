@@ -61,12 +61,12 @@ class Multiplexer:
 
     def start(self) -> list[Problem]:
         """Start it and see it come up; returns what went wrong."""
-        from .profile_services import started
+        from .profile_services import start_and_wait
 
-        return started(self._session, self._found.world, DEFAULT)
+        return start_and_wait(self._session, self._found.world, DEFAULT)
 
 
-def told(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterator[str]:
+def summary_lines(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterator[str]:
     """Yield the line about the multiplexer for the answer of a command that has it let go of a profile."""
     if not data.get("multiplexer"):
         return
@@ -78,20 +78,20 @@ def told(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterator[str]:
 
 def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer | None:
     """Return the multiplexer that serves one of these profiles now, None when none does. Raises Refused."""
-    from .profile_services import everything
+    from .profile_services import attached_services
 
     served = next((each.profile for each in found if each.gateway.state is GatewayState.SERVED), None)
     if served is None:
         return None
-    default = everything(session, DEFAULT)
+    default = attached_services(session, DEFAULT)
     return Multiplexer(session, served, next((each for each in default if each.is_up), default[0]))
 
 
-def serving(session: FleetSession) -> Attached | None:
+def running_multiplexer(session: FleetSession) -> Attached | None:
     """Return what hangs on default when its gateway is up and serves other profiles."""
-    from .profile_services import everything
+    from .profile_services import attached_services
 
-    return next((each for each in everything(session, DEFAULT) if each.is_up and _served_by(each.gateway)), None)
+    return next((each for each in attached_services(session, DEFAULT) if each.is_up and _served_by(each.gateway)), None)
 
 
 def _served_by(gateway: Gateway) -> tuple[str, ...]:
@@ -100,10 +100,10 @@ def _served_by(gateway: Gateway) -> tuple[str, ...]:
     return runtime.served if runtime is not None and runtime.pid == gateway.pid else ()
 
 
-def meet(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:
+def restart_for(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:
     """Have the multiplexer meet profiles that have come back, by a restart; returns (warnings, errors)."""
     try:
-        found = serving(session) if profiles else None
+        found = running_multiplexer(session) if profiles else None
         if found is None or all(name in _served_by(found.gateway) for name in profiles):
             return [], []
         multiplexer = Multiplexer(session, profiles[0], found)

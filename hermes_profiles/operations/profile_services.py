@@ -24,11 +24,11 @@ from hermes_profiles.fleet.attached_services import (
 )
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
@@ -40,7 +40,7 @@ from .fleet_context import FleetSession, has_services, other_managers
 from .multiplexer import multiplexer_of
 
 
-class Going:
+class ProfileRemoval:
     """Profiles that are about to lose their folders: what hangs on them goes first, and a multiplexer that serves one
     of them is down meanwhile.
 
@@ -51,7 +51,7 @@ class Going:
     def __init__(self, session: FleetSession, verb: str, *profiles: str) -> None:
         self.session = session
         self.profiles = profiles
-        self.found = [each for profile in profiles for each in everything(session, profile)]
+        self.found = [each for profile in profiles for each in attached_services(session, profile)]
         for each in self.found:
             check_may_go(each, verb)
         self.multiplexer = multiplexer_of(session, self.found)
@@ -69,7 +69,7 @@ class Going:
         with ExitStack() as stack:
             if self.multiplexer is not None and not dry_run:
                 stack.enter_context(self.multiplexer.down())
-            stack.enter_context(taken_down(self.session, () if dry_run else self.found))
+            stack.enter_context(stopped_during(self.session, () if dry_run else self.found))
             yield
 
     def with_services(self, plan: ChangePlan) -> ChangePlan:
@@ -93,7 +93,7 @@ class Going:
         return warnings
 
 
-class Renaming(Going):
+class ProfileRename(ProfileRemoval):
     """A profile that gets another name: its services follow, and its gateway runs again afterwards if it ran."""
 
     def __init__(self, session: FleetSession, profile: str, target: str, home: Path) -> None:
@@ -147,7 +147,7 @@ class Renaming(Going):
         ran = [each for each in self.found if each.is_up]
         for each in self._written:
             if each in ran and not is_disabled:
-                self.errors += started(self.session, each.world, name)
+                self.errors += start_and_wait(self.session, each.world, name)
         if ran and (is_disabled or not any(each in self._written for each in ran)):
             hint = f"run it again with `hermes -p {name} gateway run`" if not is_disabled else None
             warnings.append(Problem("not-started", f"the gateway was stopped and is not started as {name}", name, hint))
@@ -155,7 +155,7 @@ class Renaming(Going):
 
 
 @contextmanager
-def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
+def stopped_during(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
     """Have gateways stopped and services disabled while a change is made; put them back if it fails."""
     touched = list(found)
     try:
@@ -170,29 +170,31 @@ def taken_down(session: FleetSession, found: Iterable[Attached]) -> Iterator[Non
         raise
 
 
-def started(session: FleetSession, world: World, profile: str) -> list[Problem]:
+def start_and_wait(session: FleetSession, world: SystemContext, profile: str) -> list[Problem]:
     """Start a profile's gateway and see it come up; returns what went wrong."""
-    from .run_fleet import Act
+    from .run_fleet import FleetCommand
 
     kind = world.manager.kind if world.manager is not None else None
     # A session of its own: what this one knows of the root is from before the change.
     fresh = FleetSession(session.home_option, session.as_json, session.environment, manager_option=kind)
     try:
-        return Act(fresh, Verb.START, Pace()).over(Selection((profile,), named=False)).result.errors
+        return FleetCommand(fresh, Verb.START, RunOptions()).over(Selection((profile,), named=False)).result.errors
     except HermesProfilesError as error:
         return [error.problem]
 
 
-def everything(session: FleetSession, profile: str) -> list[Attached]:
+def attached_services(session: FleetSession, profile: str) -> list[Attached]:
     """Return what hangs on a profile: under the manager of this machine first, then under others that have a service of
     it. Raises ManagerError when such a service is there and its manager cannot be reached."""
     if not has_services(session):  # then nobody needs to be asked
-        return [attached_to(World(session.layout, None, processes_of(sys.platform)), profile)]
+        return [attached_to(SystemContext(session.layout, None, processes_of(sys.platform)), profile)]
     found = [_main(session, profile)]
     for manager in other_managers(session):
         service = manager.service(session.world.service_name(profile), profile)
         if service.path.exists():
-            found.append(_reached(World(session.layout, manager, session.world.processes), profile, service.path))
+            found.append(
+                _reached(SystemContext(session.layout, manager, session.world.processes), profile, service.path)
+            )
     return [found[0], *(each for each in found[1:] if each.is_installed)]
 
 
@@ -211,7 +213,7 @@ def _main(session: FleetSession, profile: str) -> Attached:
     return attached_to(session.world, profile)
 
 
-def _reached(world: World, profile: str, path: Path) -> Attached:
+def _reached(world: SystemContext, profile: str, path: Path) -> Attached:
     try:
         check = getattr(world.manager, "check", None)
         if check is not None:

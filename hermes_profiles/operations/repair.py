@@ -13,15 +13,15 @@ from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.render.repair import plan_lines
-from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
+from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
-from hermes_profiles.conflicts.ownership import Decision, Kind
+from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.fleet.status import masks_in_force
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import Known
+from hermes_profiles.gateways.observe import ObservationHints
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -36,7 +36,7 @@ from .fleet_context import FleetSession
 _NAMED = 5
 
 
-class Repairing:
+class RepairRun:
     """One run of `repair` over a root."""
 
     def __init__(self, session: FleetSession, asked: Asked) -> None:
@@ -89,7 +89,7 @@ class Repairing:
     def _look(self) -> Mapping[str, Gateway]:
         session = self._session
         layout = session.layout
-        known = Known(masks=lambda name, process: masks_in_force(layout, name, process))
+        known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
         return session.look(session.existing, known)
 
     def _read_managed(self) -> Managed:
@@ -124,7 +124,7 @@ class Repairing:
         scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks, session.environment)
         return plan_repair(scene, self._asked)
 
-    def _removals(self, wishes: Mapping[str, Wish]) -> dict[str, Removal]:
+    def _removals(self, wishes: Mapping[str, StripRequest]) -> dict[str, Removal]:
         """Return the removal of each profile; one that cannot be planned is an error, and the others go on."""
         session, now = self._session, utc_now()
         layout = session.layout
@@ -164,7 +164,7 @@ class Repairing:
 
     def _row(self, decision: Decision, key: bytes | None) -> dict[str, Any]:
         changes = set(decision.losers) & self._asked.may_change
-        shown = key is not None and decision.kind is not Kind.PORT
+        shown = key is not None and decision.kind is not SharedKind.PORT
         return {
             "kind": str(decision.kind),
             "channel": decision.channel,
@@ -181,7 +181,7 @@ class Repairing:
     def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, Removal]) -> Iterator[str]:
         """Yield the commands that come next: restarts first, since a loser that runs on would still take the bot."""
         losers = [name for name in removals if self._holds_on(name)]
-        kept = {one.owner for one in decisions if set(one.losers) & set(removals) and one.kind is not Kind.LOGIN}
+        kept = {one.owner for one in decisions if set(one.losers) & set(removals) and one.kind is not SharedKind.LOGIN}
         if losers:
             names = " ".join(dict.fromkeys(self._process_of(name) for name in losers))
             yield f"have gateways let go of what they lost: hermes-gateways restart {names}"
@@ -214,7 +214,7 @@ class Repairing:
         if removal.report.disabled:
             config = self._session.layout.home(name) / "config.yaml"
             yield f"then switch it on again in {config} ({', '.join(removal.report.disabled)}: enabled: true)"
-        owners = {one.channel: one.owner for one in decisions if one.kind is Kind.LOGIN and name in one.losers}
+        owners = {one.channel: one.owner for one in decisions if one.kind is SharedKind.LOGIN and name in one.losers}
         for provider in removal.report.logins:
             if owners.get(provider) != DEFAULT or provider == "honcho":
                 words = "honcho setup" if provider == "honcho" else f"auth add {provider}"

@@ -13,17 +13,17 @@ from hermes_profiles.doctor.findings import InstallService, ReloadManager, Remov
 from hermes_profiles.doctor.fix_plan import ServiceRepair
 from hermes_profiles.doctor.probes.service_files import is_program
 from hermes_profiles.fleet.attached_services import Attached, attached_to, bring_down, check_may_go, forget, put_back
-from hermes_profiles.fleet.install import Installation, plan_installation, plan_writing
+from hermes_profiles.fleet.install import ServiceInstallPlan, plan_installation, plan_writing
 from hermes_profiles.fleet.service_specs import ServiceOptions
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import UNIT
-from hermes_profiles.services.parse_definition import saying, with_programs_of
+from hermes_profiles.services.parse_definition import parse_definition, with_programs_of
 
 from .fleet_context import FleetSession, other_managers
-from .install_services import Writer
+from .install_services import ServiceInstaller
 
 
 class ServiceMending:
@@ -51,10 +51,10 @@ class ServiceMending:
         return rows + [{"kind": "load", "manager": kind, "target": target} for kind, target in loaded]
 
     @cached_property
-    def _due(self) -> list[Installation]:
+    def _due(self) -> list[ServiceInstallPlan]:
         """Return the services that are to be written anew; what keeps one from it is a problem."""
         found = []
-        writer = Writer(self._session, ServiceOptions())
+        writer = ServiceInstaller(self._session, ServiceOptions())
         for profile in self._anew:
             try:
                 due = self._installation(writer, profile)
@@ -67,11 +67,11 @@ class ServiceMending:
                 found.append(due)
         return found
 
-    def _installation(self, writer: Writer, profile: str) -> Installation:
+    def _installation(self, writer: ServiceInstaller, profile: str) -> ServiceInstallPlan:
         """Return what writing a service anew would do; it goes on with the programs it runs, as far as they work."""
         manager, spec = self._session.due, writer.spec(profile)
         contents = [read_document(path) or b"" for path, _, _ in manager.definitions(spec)]
-        said = saying(manager.kind, contents[0], contents[1:])
+        said = parse_definition(manager.kind, contents[0], contents[1:])
         return plan_installation(manager, with_programs_of(spec, said, works=is_program))
 
     @cached_property
@@ -105,7 +105,7 @@ class ServiceMending:
             raise
 
     def _attached(self, repair: RemoveService) -> Attached:
-        world = World(self._session.layout, self._manager(repair.manager), self._session.world.processes)
+        world = SystemContext(self._session.layout, self._manager(repair.manager), self._session.world.processes)
         return attached_to(world, repair.unit.removeprefix(f"{UNIT}-"))
 
     def _manager(self, kind: str) -> Manager:
@@ -147,7 +147,7 @@ class ServiceMending:
         """Have managers read what changed on disk."""
         for kind in dict.fromkeys(self._reload):
             manager = self._manager(kind)
-            services = World(self._session.layout, manager, self._session.world.processes).services(
+            services = SystemContext(self._session.layout, manager, self._session.world.processes).services(
                 self._session.existing
             )
             changed = [name for name, status in manager.query(services).items() if status.stale_definition]

@@ -8,18 +8,18 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.backend import RealHands
-from hermes_profiles.fleet.executor import POLL, Fleet
+from hermes_profiles.fleet.backend import ServiceBackend
+from hermes_profiles.fleet.executor import POLL, FleetExecutor
 from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.outdated import only_old_code
-from hermes_profiles.fleet.protocols import Pace, Prepared
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.start_guard import ConflictRule, Launch
 from hermes_profiles.fleet.status import ancestors
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.manager import Manager
 
@@ -33,14 +33,14 @@ _UNCERTAIN = 5.0
 DRY_RUN = "dry run: nothing was changed"
 
 
-class Act:
+class FleetCommand:
     """One verb for many profiles: sorted out, carried out, told."""
 
     def __init__(
         self,
         session: FleetSession,
         verb: Verb,
-        pace: Pace,
+        pace: RunOptions,
         stagger: float | None = None,
         owners: Sequence[str] = (),
         on_conflict: str = "mask",
@@ -89,11 +89,11 @@ class Act:
         warnings = self._memory(plan, gateways) if self._verb in _STARTS else []
         if self._verb in _STARTS and plan.driven:
             launch.begin(plan.driven)
-        with _Teller(session.as_json) as told:
-            hands = _WatchedHands(session.world, session.world.manager, launch.prepare, session.catalog, told.watch)
+        with _ProgressReporter(session.as_json) as told:
+            hands = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, told.watch)
             for outcome in plan.outcomes:
                 told(outcome)
-            done = Fleet(self._verb, hands, self._paced(len(plan.driven)), told).run(plan.driven, gateways)
+            done = FleetExecutor(self._verb, hands, self._paced(len(plan.driven)), told).run(plan.driven, gateways)
         launch.end([each.profile for each in done if each.outcome not in _UP])
         return self._answer(selection.profiles, (*plan.outcomes, *done), [*warnings, *launch.warnings])
 
@@ -117,7 +117,7 @@ class Act:
             return False
         return not gateway.settled or pid_record(self._session.layout.home(gateway.profile)) is None
 
-    def _paced(self, count: int) -> Pace:
+    def _paced(self, count: int) -> RunOptions:
         stagger = default_stagger(count) if self._stagger is None else self._stagger
         return self._pace._replace(stagger=stagger if self._verb in _STARTS else 0.0)
 
@@ -205,7 +205,7 @@ def outcome_table(data: dict[str, Any]) -> Iterator[str]:
         yield DRY_RUN
 
 
-class _Teller:
+class _ProgressReporter:
     """Says each outcome as it comes, on stderr: the table at the end is the answer. On a terminal there is a live line
     for each gateway that is under way."""
 
@@ -213,7 +213,7 @@ class _Teller:
         self._silent = as_json
         self._live = output.LiveLines() if not as_json else None
 
-    def __enter__(self) -> _Teller:
+    def __enter__(self) -> _ProgressReporter:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -230,14 +230,14 @@ class _Teller:
             self._live.show({name: f"{each.state}{_detail(each.detail)}" for name, each in gateways.items()})
 
 
-class _WatchedHands(RealHands):
+class _ReportingBackend(ServiceBackend):
     """Hands whose every look is shown."""
 
     def __init__(
         self,
-        world: World,
+        world: SystemContext,
         manager: Manager | None,
-        prepare: Callable[[Sequence[str]], Mapping[str, Prepared]],
+        prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]],
         catalog: Catalog,
         watch: Callable[[Mapping[str, Gateway]], None],
     ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.secret_detection import role_of_name
-from hermes_profiles.documents.yaml.paths import spelled
+from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.profile import META, environment_of, read_sections
@@ -56,7 +56,7 @@ def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...]
     kept, _ = kept_by(file._replace(raw=raw).config(), None, _own(meta), session.catalog)
     if kept.covers(keys):
         return []
-    key = spelled(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
+    key = path_text(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
     return _told(session, file.profile, Share.CONFIG, (key,))
 
 

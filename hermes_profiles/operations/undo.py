@@ -12,7 +12,7 @@ from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.fleet.status import multiplexing_asked
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import note_renamed
@@ -23,21 +23,21 @@ from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .fleet_context import FleetSession, other_managers
-from .multiplexer import meet, multiplexer_of
-from .profile_services import everything, started, taken_down
+from .multiplexer import multiplexer_of, restart_for
+from .profile_services import attached_services, start_and_wait, stopped_during
 
 
-class Touched(NamedTuple):
+class AffectedService(NamedTuple):
     """A service whose files an undo writes (`goes`: removes); `was_there`: its definition is there before."""
 
-    world: World
+    world: SystemContext
     profile: str
     path: Path
     goes: bool
     was_there: bool
 
 
-class Undoing:
+class ServiceUndo:
     """An undo that is about to be made. `profiles`: those the change was about.
 
     Raises Refused for a profile whose folder would go while its service stays, and where something may be at work that
@@ -68,7 +68,7 @@ class Undoing:
             "multiplexer": self._multiplexer.data if self._multiplexer is not None else None,
         }
 
-    def _find(self) -> Iterator[Touched]:
+    def _find(self) -> Iterator[AffectedService]:
         if not any(path.name.startswith(("hermes-gateway", "ai.hermes.gateway", "50-hermes")) for path in self._files):
             return
         session = self._session
@@ -78,23 +78,23 @@ class Undoing:
                 meant = [self._files[each] for each in (path, drop_in(path)) if each in self._files]
                 if meant:
                     goes = self._files.get(path, False)
-                    yield Touched(self._world(manager), name, path, goes, path.exists())
+                    yield AffectedService(self._world(manager), name, path, goes, path.exists())
 
-    def _find_awake(self) -> Iterator[World]:
+    def _find_awake(self) -> Iterator[SystemContext]:
         """Yield the worlds whose manager keeps the host awake by files that change."""
         for manager in (self._session.due, *other_managers(self._session)) if self._files else ():
             if manager.kind is not ManagerKind.SUPERVISOR and status.is_touched(manager, self._files):
                 yield self._world(manager)
 
-    def _world(self, manager: Manager) -> World:
+    def _world(self, manager: Manager) -> SystemContext:
         """Return a world with a manager that answers. Raises ManagerError."""
         session = self._session
         if manager is session.due:
-            return World(session.layout, session.require_manager(), session.world.processes)
+            return SystemContext(session.layout, session.require_manager(), session.world.processes)
         check = getattr(manager, "check", None)
         if check is not None:
             check()
-        return World(session.layout, manager, session.world.processes)
+        return SystemContext(session.layout, manager, session.world.processes)
 
     def _vanishing(self) -> Iterator[Attached]:
         """Yield what hangs on profiles whose folder goes away."""
@@ -102,7 +102,7 @@ class Undoing:
         for name in self._names:
             if self._session.layout.home(name) not in self._moves:
                 continue
-            for each in everything(self._session, name):
+            for each in attached_services(self._session, name):
                 if each.service is not None and each.is_installed and each.service.path not in going:
                     raise Refused(
                         f"{name} has got a service since: {each.service.path}",
@@ -127,7 +127,7 @@ class Undoing:
         with ExitStack() as stack:
             if self._multiplexer is not None:
                 stack.enter_context(self._multiplexer.down())
-            stack.enter_context(taken_down(self._session, self._going))
+            stack.enter_context(stopped_during(self._session, self._going))
             yield
 
     def finish(self) -> list[Problem]:
@@ -146,7 +146,7 @@ class Undoing:
             target = self._moves.get(self._session.layout.home(gone.profile))
             name = next((name for name in self._names if self._session.layout.home(name) == target), None)
             if gone.is_up and name in back and name is not None:
-                self.errors += started(self._session, back[name], name)
+                self.errors += start_and_wait(self._session, back[name], name)
         warnings += self._served_again()
         return [*warnings, *self._session.manager_problems]
 
@@ -161,13 +161,13 @@ class Undoing:
             self.errors += self._multiplexer.start()
             return []
         homes = set(self._moves.values())
-        warnings, errors = meet(
+        warnings, errors = restart_for(
             self._session, [each for each in self._names if self._session.layout.home(each) in homes]
         )
         self.errors += errors
         return warnings
 
-    def _enabled(self, service: Touched) -> bool | None:
+    def _enabled(self, service: AffectedService) -> bool | None:
         home = self._session.layout.home(service.profile)
         if not home.exists():  # an orphan is back: what had it started came back with it
             return None
@@ -187,7 +187,7 @@ class Undoing:
             now = read_meta(self._session.layout.home(name))[0]
             if now is before:
                 continue
-            for each in everything(self._session, name):
+            for each in attached_services(self._session, name):
                 manager = each.world.manager
                 if manager is not None and each.is_installed and each.service is not None:
                     refused = manager.enable((each.service,), enabled=not now)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, held_by
+from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
 
@@ -17,7 +17,7 @@ from .home_files import HomeFiles, sections_in
 CONFIG = "config.yaml"
 
 
-class Holdings(NamedTuple):
+class ClaimedResources(NamedTuple):
     """What a gateway with these files would hold.
 
     `channels`: those that are on; `spellings`: keys of blocks that name a channel in other letters than the catalogue
@@ -50,7 +50,7 @@ NOTHING_MANAGED = Managed({}, {})
 
 def holdings(
     home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED, files: HomeFiles | None = None
-) -> Holdings:
+) -> ClaimedResources:
     """Return what a profile's own files, and the managed ones over them, would have a gateway hold.
 
     A file that cannot be read becomes a problem, never an exception. `files`: a reader of this home that was used
@@ -59,14 +59,16 @@ def holdings(
     files = files or HomeFiles(home, catalog.known_names)
     before = len(files.problems)
     environment, config, legacy, has_config = _given(files, catalog, managed)
-    held = held_by(environment, with_legacy(config, legacy), catalog, stored=stored_in(files), home=str(home))
+    held = claimed_identities(
+        environment, with_legacy(config, legacy), catalog, stored=stored_in(files), home=str(home)
+    )
     unmaskable: frozenset[str] = frozenset()
     if legacy and not has_config:
-        without = held_by(environment, config, catalog, home=str(home)).channels
+        without = claimed_identities(environment, config, catalog, home=str(home)).channels
         unmaskable = frozenset(held.channels) - frozenset(without)
     spellings = tuple(sorted({*_spellings(config, catalog), *_spellings({"platforms": legacy}, catalog)}))
     problems = tuple(files.problems[before:])
-    return Holdings(held.identities, held.ports, problems, held.channels, spellings, unmaskable, held.accounts)
+    return ClaimedResources(held.identities, held.ports, problems, held.channels, spellings, unmaskable, held.accounts)
 
 
 def _given(
@@ -77,11 +79,11 @@ def _given(
     config, has_config = _config(files, catalog)
     if managed.config and has_config:
         config = merged(config, managed.config)
-    environment = {**files.environment(), **injected(config), **managed.environment}
+    environment = {**files.environment(), **onepassword_variables(config), **managed.environment}
     return environment, config, legacy_blocks(files), has_config
 
 
-def given(
+def effective_settings(
     files: HomeFiles, catalog: Catalog, managed: Managed = NOTHING_MANAGED
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
     """Return what `holdings` judges: the variables that a gateway's start sets, and its whole configuration."""
@@ -94,7 +96,7 @@ def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -
 
     `config`: what its config.yaml sets.
     """
-    environment = {**files.environment(), **injected(config)}
+    environment = {**files.environment(), **onepassword_variables(config)}
     return channels_on(environment, with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files))
 
 
@@ -176,7 +178,7 @@ def wanted_sections(catalog: Catalog) -> frozenset[str]:
     return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names, "secrets", "TELEGRAM_WEBHOOK_URL"})
 
 
-def injected(config: Mapping[str, Any]) -> dict[str, str]:
+def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that 1Password sets at the start, over `.env`: what they are is not known here, but two
     profiles with one reference get one value."""
     secrets = config.get("secrets")

@@ -14,7 +14,7 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Failed
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry of the tree is; links are never followed."""
 
     FILE = "file"
@@ -28,7 +28,7 @@ class TreeItem(NamedTuple):
     """One entry: path relative to the home with `/` between, what it is, its signature and its link target."""
 
     path: str
-    kind: Kind
+    kind: EntryKind
     signature: Signature
     mode: int
     target: str | None = None
@@ -61,26 +61,26 @@ def _walk(folder: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[Tr
         try:
             status = entry.stat(follow_symlinks=False)
             kind = _kind(status.st_mode)
-            target = os.readlink(entry.path) if kind is Kind.LINK else None
+            target = os.readlink(entry.path) if kind is EntryKind.LINK else None
         except FileNotFoundError:
             continue  # gone since the folder was listed: a running gateway makes and removes files
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
-        if kind is not Kind.FOLDER:
+        if kind is not EntryKind.FOLDER:
             yield item
         elif not os.access(entry.path, os.R_OK | os.X_OK):
-            yield TreeItem(path, Kind.UNREADABLE, item.signature, item.mode)
+            yield TreeItem(path, EntryKind.UNREADABLE, item.signature, item.mode)
         else:
             yield item
             if enter(path):
                 yield from _walk(entry.path, path + "/", enter)
 
 
-def _kind(mode: int) -> Kind:
+def _kind(mode: int) -> EntryKind:
     if stat.S_ISREG(mode):
-        return Kind.FILE
+        return EntryKind.FILE
     if stat.S_ISDIR(mode):
-        return Kind.FOLDER
-    return Kind.LINK if stat.S_ISLNK(mode) else Kind.SPECIAL
+        return EntryKind.FOLDER
+    return EntryKind.LINK if stat.S_ISLNK(mode) else EntryKind.SPECIAL
 
 
 def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:

@@ -16,7 +16,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def with_mark(content: bytes, *, comment: str = "#") -> bytes:
+def add_checksum(content: bytes, *, comment: str = "#") -> bytes:
     """Return the text with its mark as a comment after the first line, which must end with a line break."""
     first, separator, rest = content.partition(b"\n")
     mark = f"{comment} mark: sha256:{digest(content)}\n".encode()
@@ -28,7 +28,7 @@ def has_mark(content: bytes) -> bool:
     return _LINE.search(content) is not None
 
 
-def mark_fits(content: bytes) -> bool:
+def checksum_matches(content: bytes) -> bool:
     """Return whether a text carries a mark and is, byte for byte, what it was when the mark was set."""
     found = _LINE.search(content)
     return found is not None and found[1].decode() == digest(content[: found.start()] + content[found.end() :])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.services.supervisor.client import PROGRAMS
-from hermes_profiles.services.systemd.user_bus import Places, find_bus, is_wsl
+from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl
 
 from .manager import Manager, ManagerError, ManagerKind
 from .naming import LABEL, UNIT
@@ -18,7 +18,7 @@ Which = Callable[[str], str | None]
 _HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
 
 
-class Choice(NamedTuple):
+class ManagerChoice(NamedTuple):
     """The manager that runs the gateways of a root, and why that one."""
 
     kind: ManagerKind
@@ -34,7 +34,7 @@ def detect(
     state: Path,
     wanted: ManagerKind | None = None,
     which: Which | None = None,
-    places: Places | None = None,
+    places: SystemdPaths | None = None,
 ) -> Manager:
     """Return the manager to talk to; `state` is our own folder in the root, `platform` is sys.platform's word.
 
@@ -75,12 +75,12 @@ def describe(
     uid: int,
     state: Path,
     wanted: ManagerKind | None = None,
-    places: Places | None = None,
-) -> Choice:
+    places: SystemdPaths | None = None,
+) -> ManagerChoice:
     """Return which manager is due, and a word on why; the file system is all that is asked."""
-    places = places or Places()
+    places = places or SystemdPaths()
     if wanted is not None:
-        return Choice(wanted, "asked for with --manager")
+        return ManagerChoice(wanted, "asked for with --manager")
     native = _native(platform, environment, uid, places)
     root = state.parent.parent
     programs = state / "supervisor" / PROGRAMS
@@ -89,28 +89,30 @@ def describe(
     unit = next(_plists(user_home, root) if platform == "darwin" else _units(user_home, root), None)
     own = ManagerKind.LAUNCHD if platform == "darwin" else ManagerKind.SYSTEMD
     if unit is not None and supervised:
-        return Choice(native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor, too")
+        return ManagerChoice(
+            native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor, too"
+        )
     if unit is not None:
-        return Choice(own, f"services of this root are installed under it: {unit}")
+        return ManagerChoice(own, f"services of this root are installed under it: {unit}")
     if supervised and native.kind is not ManagerKind.SUPERVISOR:
-        return Choice(ManagerKind.SUPERVISOR, f"services of this root are installed under it: {programs}")
+        return ManagerChoice(ManagerKind.SUPERVISOR, f"services of this root are installed under it: {programs}")
     return native
 
 
-def _native(platform: str, environment: Mapping[str, str], uid: int, places: Places) -> Choice:
+def _native(platform: str, environment: Mapping[str, str], uid: int, places: SystemdPaths) -> ManagerChoice:
     """Return the manager of a machine on which nothing is installed yet."""
     if platform == "darwin":
-        return Choice(ManagerKind.LAUNCHD, "this is macOS")
+        return ManagerChoice(ManagerKind.LAUNCHD, "this is macOS")
     if find_bus(environment, uid, places) is not None:
-        return Choice(ManagerKind.SYSTEMD, "the user's systemd runs")
+        return ManagerChoice(ManagerKind.SYSTEMD, "the user's systemd runs")
     if os.path.exists(places.booted):
-        return Choice(ManagerKind.SYSTEMD, "this machine was booted with systemd")
+        return ManagerChoice(ManagerKind.SYSTEMD, "this machine was booted with systemd")
     if is_wsl(environment, places):
-        return Choice(ManagerKind.SUPERVISOR, "this WSL distribution runs without systemd")
-    return Choice(ManagerKind.SUPERVISOR, "no systemd was booted here")
+        return ManagerChoice(ManagerKind.SUPERVISOR, "this WSL distribution runs without systemd")
+    return ManagerChoice(ManagerKind.SUPERVISOR, "no systemd was booted here")
 
 
-def _require(program: str, choice: Choice, environment: Mapping[str, str], which: Which | None) -> None:
+def _require(program: str, choice: ManagerChoice, environment: Mapping[str, str], which: Which | None) -> None:
     import shutil
 
     find = which or (lambda name: shutil.which(name, path=environment.get("PATH")))

@@ -14,9 +14,9 @@ from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.render import render_unit, render_unit_unquoted
 from hermes_profiles.services.systemd.unit_file import UnitDocument, logical_lines, meaning_of, parse_unit
 
-from .checksum import digest, has_mark, mark_fits
+from .checksum import checksum_matches, digest, has_mark
 from .manager import ManagerKind
-from .redact import plist_view, sayable, text_view
+from .redact import is_safe_to_show, plist_view, text_view
 from .spec import ServiceSpec
 
 _BASE = re.compile(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
@@ -115,7 +115,7 @@ class Drift(NamedTuple):
     files: tuple[Path, ...] = ()
 
 
-class _Verdict(NamedTuple):
+class _DriftVerdict(NamedTuple):
     code: DriftCode
     details: tuple[str, ...] = ()
 
@@ -127,16 +127,16 @@ def compare(
 
     `installed` holds the content of those of the wanted paths that are there; the main file is the first one wanted.
     """
-    found: list[_Verdict] = []
+    found: list[_DriftVerdict] = []
     files: list[Path] = []
     diff: list[str] = []
     for number, (path, content, _) in enumerate(wanted):
         if path not in installed:
-            found.append(_Verdict(DriftCode.MISSING, (f"{path} is missing",)))
+            found.append(_DriftVerdict(DriftCode.MISSING, (f"{path} is missing",)))
             files.append(path)
             continue
         verdict = _verdict(kind, number, installed, wanted, spec)
-        found.append(_Verdict(verdict.code, tuple(f"{path}: {each}" for each in verdict.details)))
+        found.append(_DriftVerdict(verdict.code, tuple(f"{path}: {each}" for each in verdict.details)))
         if verdict.code not in (DriftCode.SAME, DriftCode.SAME_MEANING):
             files.append(path)
             diff += _diff(kind, path, installed[path], content)
@@ -150,10 +150,10 @@ def _verdict(
     installed: Mapping[Path, bytes],
     wanted: Sequence[tuple[Path, bytes, int]],
     spec: ServiceSpec,
-) -> _Verdict:
+) -> _DriftVerdict:
     path, content, _ = wanted[number]
     if installed[path] == content:
-        return _Verdict(DriftCode.SAME)
+        return _DriftVerdict(DriftCode.SAME)
     if kind is ManagerKind.LAUNCHD:
         return _plist(installed[path], content, spec)
     if kind is ManagerKind.SYSTEMD and number == 0:
@@ -162,11 +162,11 @@ def _verdict(
     return _marked(kind, installed[path], content, spec)
 
 
-def _foreign(home: str, claim: str, spec: ServiceSpec) -> _Verdict | None:
+def _foreign(home: str, claim: str, spec: ServiceSpec) -> _DriftVerdict | None:
     """Return the verdict `foreign` when a file names a home that is not ours, as it reads and letter by letter."""
     if str(spec.home) in (home, claim) or not (home or claim):
         return None
-    return _Verdict(DriftCode.FOREIGN, (f"belongs to {home or claim}, not to {spec.home}",))
+    return _DriftVerdict(DriftCode.FOREIGN, (f"belongs to {home or claim}, not to {spec.home}",))
 
 
 def _claim(kind: ManagerKind, content: bytes) -> str:
@@ -175,7 +175,9 @@ def _claim(kind: ManagerKind, content: bytes) -> str:
     return str(found[-1]) if found else ""
 
 
-def _base(base: bytes, drop_in: bytes | None, wanted: Sequence[tuple[Path, bytes, int]], spec: ServiceSpec) -> _Verdict:
+def _base(
+    base: bytes, drop_in: bytes | None, wanted: Sequence[tuple[Path, bytes, int]], spec: ServiceSpec
+) -> _DriftVerdict:
     """Judge the base unit. Hermes writes it again and again, in words that vary with its version: meaning counts."""
     document, ours = parse_unit(base), parse_unit(wanted[0][1])
     foreign = _foreign(document.environment().get("HERMES_HOME", ""), _claim(ManagerKind.SYSTEMD, base), spec)
@@ -190,10 +192,10 @@ def _base(base: bytes, drop_in: bytes | None, wanted: Sequence[tuple[Path, bytes
     strange = _strange_settings(document)
     details = (*(f"{each} differs" for each in differences), *(f"{each} is not from Hermes" for each in strange))
     if not differences:
-        return _Verdict(DriftCode.SAME_MEANING, details)
-    if not strange or (drop_in is not None and mark_fits(drop_in) and _written_for(drop_in) == digest(base)):
-        return _Verdict(DriftCode.OUTDATED, details)
-    return _Verdict(DriftCode.HAND_EDITED, details)
+        return _DriftVerdict(DriftCode.SAME_MEANING, details)
+    if not strange or (drop_in is not None and checksum_matches(drop_in) and _written_for(drop_in) == digest(base)):
+        return _DriftVerdict(DriftCode.OUTDATED, details)
+    return _DriftVerdict(DriftCode.HAND_EDITED, details)
 
 
 def _written_for(drop_in: bytes) -> str:
@@ -207,10 +209,10 @@ def _strange_settings(document: UnitDocument) -> tuple[str, ...]:
     found |= {key for key, text in _HERMES_CONSTANTS.items() if document.last(key) not in ("", text)}
     found |= {f"the variable {name}" for name in document.environment().keys() - _HERMES_VARIABLES}
     # A name is shown; what only looks like one may be anything.
-    return tuple(sorted(each if sayable(each.split(" ")[-1]) else "a line" for each in found))
+    return tuple(sorted(each if is_safe_to_show(each.split(" ")[-1]) else "a line" for each in found))
 
 
-def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec) -> _Verdict:
+def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
     """Judge a text file of ours."""
     claim = _claim(kind, content)
     if kind is ManagerKind.SUPERVISOR:
@@ -218,13 +220,13 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
     foreign = _foreign(parse_unit(content).environment().get("HERMES_HOME", ""), claim, spec)
     if foreign:
         return foreign
-    if not mark_fits(content):
+    if not checksum_matches(content):
         reason = "was changed after we wrote it" if has_mark(content) else "was not written by hermes-profiles"
-        return _Verdict(DriftCode.HAND_EDITED, (reason,))
+        return _DriftVerdict(DriftCode.HAND_EDITED, (reason,))
     differences = _differing_settings(parse_unit(content), parse_unit(wanted))
     if not differences:
-        return _Verdict(DriftCode.SAME_MEANING)
-    return _Verdict(DriftCode.OUTDATED, tuple(f"{each} differs" for each in differences))
+        return _DriftVerdict(DriftCode.SAME_MEANING)
+    return _DriftVerdict(DriftCode.OUTDATED, tuple(f"{each} differs" for each in differences))
 
 
 def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[str, ...]:
@@ -239,7 +241,7 @@ def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[s
     return (*sorted(differing), *sorted(names))
 
 
-def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _Verdict:
+def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
     """Judge a LaunchAgent: ours by its mark, Hermes' own by its keys."""
     claim = _claim(ManagerKind.LAUNCHD, content)
     try:
@@ -247,25 +249,25 @@ def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _Verdict:
     except Failed as error:
         # Hermes escapes nothing: a `&` in its path makes a file that nobody can read, launchd neither.
         if claim == str(spec.home) and MARK.encode() not in content:
-            return _Verdict(DriftCode.OUTDATED, (f"Hermes wrote it without escaping: {error}",))
-        return _foreign("", claim, spec) or _Verdict(DriftCode.HAND_EDITED, (str(error),))
+            return _DriftVerdict(DriftCode.OUTDATED, (f"Hermes wrote it without escaping: {error}",))
+        return _foreign("", claim, spec) or _DriftVerdict(DriftCode.HAND_EDITED, (str(error),))
     ours = parse_plist(wanted)
     foreign = _foreign(str(_variables(job).get("HERMES_HOME", "")), "", spec)
     if foreign:
         return foreign
     if job == ours:
-        return _Verdict(DriftCode.SAME_MEANING)
+        return _DriftVerdict(DriftCode.SAME_MEANING)
     names = sorted(key for key in job.keys() | ours.keys() - {MARK} if job.get(key) != ours.get(key) and key != MARK)
     details = tuple(f"{key} differs" for key in names if key in ours or key in _HERMES_JOB) + tuple(
         "a key of somebody's own" for key in names if key not in ours and key not in _HERMES_JOB
     )
     if job.get(MARK) == plist_mark(job):
-        return _Verdict(DriftCode.OUTDATED, details)
+        return _DriftVerdict(DriftCode.OUTDATED, details)
     if MARK in job:
-        return _Verdict(DriftCode.HAND_EDITED, ("was changed after we wrote it", *details))
+        return _DriftVerdict(DriftCode.HAND_EDITED, ("was changed after we wrote it", *details))
     if _is_hermes_job(job):
-        return _Verdict(DriftCode.OUTDATED, ("written by Hermes", *details))
-    return _Verdict(DriftCode.HAND_EDITED, ("was not written by hermes-profiles", *details))
+        return _DriftVerdict(DriftCode.OUTDATED, ("written by Hermes", *details))
+    return _DriftVerdict(DriftCode.HAND_EDITED, ("was not written by hermes-profiles", *details))
 
 
 def _variables(job: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ _UNIT_HOME = re.compile(rb'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MUL
 _SHELL_NAME = "hermes-gateway"  # $0 of our shell; the gateway's own words follow it
 
 
-class Saying(NamedTuple):
+class ParsedDefinition(NamedTuple):
     """What a definition says; "" and () where it says nothing.
 
     `home`: HERMES_HOME; `spelled`: the same letter by letter, as a Hermes that escapes nothing meant it; `others`:
@@ -49,14 +49,14 @@ class Saying(NamedTuple):
     hermes: UnitDocument | None = None
 
 
-def saying(kind: ManagerKind, content: bytes, drop_ins: Sequence[bytes] = ()) -> Saying:
+def parse_definition(kind: ManagerKind, content: bytes, drop_ins: Sequence[bytes] = ()) -> ParsedDefinition:
     """Return what a definition says; `drop_ins`: of a unit, in the order in which systemd reads them."""
     if kind is ManagerKind.SYSTEMD:
         return _of_unit(content, drop_ins)
     return _of_plist(content) if kind is ManagerKind.LAUNCHD else _of_program(content)
 
 
-def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> Saying:
+def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> ParsedDefinition:
     base = parse_unit(content)
     documents = [base, *map(parse_unit, drop_ins)]
     unit = UnitDocument(tuple(setting for each in documents for setting in each.settings))
@@ -88,7 +88,7 @@ def _claimed(contents: Sequence[bytes]) -> str:
     return found[-1].decode("utf-8", "replace").rstrip("/") if found else ""
 
 
-def _of_program(content: bytes) -> Saying:
+def _of_program(content: bytes) -> ParsedDefinition:
     lines = dict(line.partition("=")[::2] for line in content.decode("utf-8", "replace").splitlines() if "=" in line)
     variables = {
         name: _unspelled(text[1:-1] if text[:1] in "\"'" else text)
@@ -103,14 +103,14 @@ def _of_program(content: bytes) -> Saying:
     return told._replace(directory=_unspelled(lines.get("directory", "")).rstrip("/"), helper=_helper(words))
 
 
-def _of_plist(content: bytes) -> Saying:
+def _of_plist(content: bytes) -> ParsedDefinition:
     from hermes_profiles.services.launchd.render import parse_plist
 
     try:
         job = parse_plist(content)
     except Failed:  # Hermes escapes nothing: with a `&` in its path it is no property list
         found = _PLIST_HOME.search(content)
-        return Saying(home=found[1].decode("utf-8", "replace").rstrip("/") if found else "")
+        return ParsedDefinition(home=found[1].decode("utf-8", "replace").rstrip("/") if found else "")
     variables = _texts(job.get("EnvironmentVariables"))
     given = job.get("ProgramArguments")
     words = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
@@ -128,12 +128,12 @@ def _unspelled(text: str) -> str:
     return _NOTHING.sub("", text).replace("%%", "%")
 
 
-def _told(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> Saying:
+def _told(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> ParsedDefinition:
     if len(words) > 4 and words[1] == "-c" and words[3] == _SHELL_NAME:
         words = words[4:]
     program, is_launcher, selected = told_by(words)
     path = tuple(each for each in variables.get("PATH", "").split(":") if each)
-    return Saying(
+    return ParsedDefinition(
         home=home,
         selected=selected,
         program=program,
@@ -149,7 +149,7 @@ def _helper(words: tuple[str, ...]) -> str:
     return shlex.split(found[1])[0] if found else ""
 
 
-def with_programs_of(spec: ServiceSpec, said: Saying, *, works: Callable[[str], bool | None]) -> ServiceSpec:
+def with_programs_of(spec: ServiceSpec, said: ParsedDefinition, *, works: Callable[[str], bool | None]) -> ServiceSpec:
     """Return the spec with the programs that an installed definition names, as far as they work.
 
     Which Hermes, and which of us, is found today varies with the shell that asks. A service that runs well with

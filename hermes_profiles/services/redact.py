@@ -24,7 +24,7 @@ _PROGRAM = re.compile(r"[-@:+!\"']*/[^=:?&]*")
 _PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
 
 
-def sayable(name: str) -> bool:
+def is_safe_to_show(name: str) -> bool:
     """Return whether a text is the name of a variable or setting, and may be shown."""
     return _NAME.fullmatch(name) is not None or _KEY.fullmatch(name) is not None
 
@@ -96,7 +96,7 @@ def _leaves(job: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield (path, line) for everything a plist holds."""
     if isinstance(job, dict):
         for key, content in job.items():
-            name = key if sayable(key) else HIDDEN
+            name = key if is_safe_to_show(key) else HIDDEN
             yield from _leaves(content, f"{path}.{name}" if path else name)
     elif isinstance(job, list):
         for number, content in enumerate(job):

@@ -24,14 +24,14 @@ class Finished(NamedTuple):
     def complaint(self) -> str:
         """Return the first line of what it said was wrong, in the style of our own errors."""
         lines = [line for line in (self.err or self.out).splitlines() if line.strip()]
-        return plain(lines[0]) if lines else f"exit code {self.code}, and not a word"
+        return plain_message(lines[0]) if lines else f"exit code {self.code}, and not a word"
 
 
 # (words, environment, seconds) → how it ended. Tests put their own here, and count.
 Runner = Callable[[Sequence[str], Mapping[str, str], float], Finished]
 
 
-def plain(text: str) -> str:
+def plain_message(text: str) -> str:
     """Return a program's message in lower case at its beginning and without a full stop at its end."""
     text = text.strip().rstrip(".")
     return text[:1].lower() + text[1:]
@@ -70,7 +70,9 @@ def run(words: Sequence[str], environment: Mapping[str, str], seconds: float = D
             hint=f"see what it waits for with `{shown(words)}`",
         ) from error
     except OSError as error:
-        raise ManagerError(f"cannot run `{shown(words)}`: {plain(error.strerror or '')}", target=words[0]) from error
+        raise ManagerError(
+            f"cannot run `{shown(words)}`: {plain_message(error.strerror or '')}", target=words[0]
+        ) from error
     return Finished(done.returncode, done.stdout, done.stderr)
 
 

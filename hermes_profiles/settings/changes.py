@@ -8,8 +8,8 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.secret_detection import is_secret
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.paths import spelled
-from hermes_profiles.documents.yaml.value import Value, meaning
+from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.documents.yaml.value import Value, canonical
 from hermes_profiles.model.errors import Problem
 
 Path = tuple[str, ...]
@@ -36,7 +36,7 @@ def setting_change(path: Path, action: str, before: Value | None, after: Value |
         is_secret(below, leaf.text, leaf.tag, catalog) for value in values for below, leaf in value.leaves(path)
     )
     shown = (None, None) if secret else (before, after)
-    return SyncChange("config", spelled(path), action, *shown, hidden=secret)
+    return SyncChange("config", path_text(path), action, *shown, hidden=secret)
 
 
 def variable_change(name: str, action: str) -> SyncChange:
@@ -54,7 +54,7 @@ def differences(path: Path, mine: Value, theirs: Value | None) -> Iterator[tuple
         for name, _ in theirs.named():
             if mine.child(name) is None:
                 yield "remove", (*path, name), None
-    elif meaning(mine) != meaning(theirs):
+    elif canonical(mine) != canonical(theirs):
         yield "set", path, mine
 
 
@@ -69,5 +69,5 @@ def comment_warning(profile: str, path: Path, document: YamlDocument) -> Problem
     if not lost:
         return None
     line = document.line_of(lost[0].start)
-    message = f"{profile}: a comment inside {spelled(path)} may go with its old items ({document.path}:{line})"
+    message = f"{profile}: a comment inside {path_text(path)} may go with its old items ({document.path}:{line})"
     return Problem("comment", message, profile)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
-from hermes_profiles.documents.yaml.paths import spelled
-from hermes_profiles.documents.yaml.value import Value, meaning, scalar
+from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.documents.yaml.value import Value, canonical, scalar
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings
@@ -40,7 +40,7 @@ class Difference(NamedTuple):
     role: Role = Role()
 
 
-class Comparison(NamedTuple):
+class ProfileDiff(NamedTuple):
     """All differences of two profiles in a stable order, and warnings about what should differ and does not."""
 
     differences: tuple[Difference, ...]
@@ -61,13 +61,13 @@ class _Thing(NamedTuple):
     @property
     def compared(self) -> object:
         """Return what is equal when two things are."""
-        return meaning(self.value) if self.content is None else self.content
+        return canonical(self.value) if self.content is None else self.content
 
 
 _Things = dict[str, _Thing]
 
 
-def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> Comparison:
+def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     """Return how two profiles differ.
 
     Raises NotFound for no such profile, DocumentError or Failed for a file that cannot be read with certainty.
@@ -93,7 +93,7 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> Comparison:
             if key in in_b and one.role.channel not in warnings and _should_differ(one, in_b[key], catalog):
                 message = f"{key} is the same in {a} and {b}: {ONLY_ONE}"
                 warnings.setdefault(key, Problem("shared-identity", message, key, hint))
-    return Comparison(tuple(found), tuple(warnings.values()))
+    return ProfileDiff(tuple(found), tuple(warnings.values()))
 
 
 def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _Things, _Things]]:
@@ -125,7 +125,7 @@ def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str
     for path, value in _leaves(root, ()):
         if path:
             secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
-            yield spelled(path), _Thing(value, secret, role_of_path(path, catalog))
+            yield path_text(path), _Thing(value, secret, role_of_path(path, catalog))
 
 
 def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:

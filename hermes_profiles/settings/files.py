@@ -16,9 +16,9 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.paths import spelled
-from hermes_profiles.documents.yaml.set_path import drop, put
-from hermes_profiles.documents.yaml.value import Value, scalar, word
+from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
+from hermes_profiles.documents.yaml.value import Value, parse_scalar, scalar
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -107,7 +107,7 @@ def parse_value(text: str, *, as_text: bool) -> Value:
     Raises UsageProblem, which does not repeat the text.
     """
     if as_text or text[:1] not in ("[", "{", "'", '"'):
-        return scalar("str", text) if as_text else word(text)
+        return scalar("str", text) if as_text else parse_scalar(text)
     try:
         document = YamlDocument.parse(f"value: {text}\n".encode("utf-8", "surrogatepass"), path="VALUE")
         value = document.value()
@@ -135,14 +135,14 @@ def found_value(file: SettingsFile, document: YamlDocument, path: tuple[str, ...
     depth = next(size for size in range(len(path) - 1, -1, -1) if root.at(path[:size]) is not None)
     above = root.at(path[:depth])
     names = [name for name, _ in above.named()] if above is not None else []
-    where = f"{spelled(path[:depth])} holds" if depth else "there are"
-    known = f"{where}: {', '.join(spelled((name,)) if name[:1] != '[' else name for name in names[:12])}"
+    where = f"{path_text(path[:depth])} holds" if depth else "there are"
+    known = f"{where}: {', '.join(path_text((name,)) if name[:1] != '[' else name for name in names[:12])}"
     raise NotFound(
-        f"{file.profile} has no {spelled(path)} in {file.path}",
-        target=spelled(path),
+        f"{file.profile} has no {path_text(path)} in {file.path}",
+        target=path_text(path),
         code="not-set",
         hint=f"{known if names else 'nothing stands there'}; "
-        f"see `hermes-profiles config get {file.profile}{' ' + spelled(path[:depth]) if depth else ''}`",
+        f"see `hermes-profiles config get {file.profile}{' ' + path_text(path[:depth]) if depth else ''}`",
     )
 
 
@@ -153,8 +153,8 @@ def with_setting(file: SettingsFile, path: tuple[str, ...], value: Value | None)
     """
     document = file.config()
     if value is not None:
-        return put(document, path, value)
-    return document if document.value().at(path) is None else drop(document, path)
+        return set_path(document, path, value)
+    return document if document.value().at(path) is None else delete_path(document, path)
 
 
 def checked_variable(name: str) -> str:

@@ -8,7 +8,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import Holdings, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, holdings
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports
@@ -16,7 +16,7 @@ from hermes_profiles.profiles.ports import declared_ports
 ONLY_ONE = "only one of the two gateways can use it"
 
 
-def planned_holdings(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> Holdings:
+def planned_holdings(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> ClaimedResources:
     """Return what a profile would hold with these files in place of its own."""
     home = layout.home(profile)
     reader = HomeFiles(home, catalog.known_names)
@@ -60,14 +60,14 @@ def shared_with_others(
     return found
 
 
-def shared_channels(mine: Collection[Identity], theirs: Holdings) -> dict[str, str]:
+def shared_channels(mine: Collection[Identity], theirs: ClaimedResources) -> dict[str, str]:
     """Return channel → what to call the party (token, session, …) for which two profiles speak both."""
     places = {one.place for one in theirs.identities}
     return {one.channel: one.noun for one in mine if one.place in places}
 
 
 def _port_problems(
-    layout: Layout, other: str, mine: Collection[PortClaim], port: int | None, theirs: Holdings
+    layout: Layout, other: str, mine: Collection[PortClaim], port: int | None, theirs: ClaimedResources
 ) -> Iterator[Problem]:
     hint = f"see the ports with `hermes-profiles show {other}`, and choose another"
     met = {claim.port: one.channel for claim in mine for one in theirs.ports if claim.meets(one)}

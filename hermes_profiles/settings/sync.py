@@ -16,8 +16,8 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.credentials.secret_detection import role_of_path
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.paths import spelled
-from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
@@ -90,7 +90,7 @@ def plan_sync(layout: Layout, request: SyncRequest, catalog: Catalog) -> Sync:
     if not steps:
         return Sync(None, tuple(targets), tuple(warnings))
     changed = [target.profile for target in targets if target.steps]
-    words = [*(spelled(key) for key in keys), *variables]
+    words = [*(path_text(key) for key in keys), *variables]
     command = ("sync", "--from", request.source, "--to", ",".join(request.targets), *words)
     summary = f"sync {', '.join(words)} from {request.source} to {', '.join(changed)}"
     return Sync(plan_settings(command, summary, steps), tuple(targets), tuple(warnings))
@@ -135,7 +135,7 @@ def _check_identities(
         for removal in judged.config.removals:
             path = removal.entry.path
             if path[: len(key)] == key or key[: len(path)] == path:
-                raise _refused(spelled(path), removal.ruling.reason, removal.ruling.channel, removal.ruling.key_class)
+                raise _refused(path_text(path), removal.ruling.reason, removal.ruling.channel, removal.ruling.key_class)
     for item in (item for rulings in judged.env.values() for item in rulings):
         if item.entry.name in variables and not item.entry.commented and not item.ruling.keeps:
             ruling = item.ruling
@@ -147,7 +147,7 @@ def _check_identities(
 def _texts(values: dict[Path, Value], variables: dict[str, str]) -> Iterator[tuple[str, str]]:
     for key, value in values.items():
         for path, leaf in value.leaves(key):
-            yield spelled(path), leaf.text
+            yield path_text(path), leaf.text
     yield from variables.items()
 
 
@@ -206,7 +206,7 @@ class _Target:
                 {CONFIG: document.raw},
                 self._catalog,
                 channels=(),
-                remedy=f"hermes-profiles config unset {{profile}} {spelled(next(iter(values)))}",
+                remedy=f"hermes-profiles config unset {{profile}} {path_text(next(iter(values)))}",
             )
 
     def _edited(self, document: YamlDocument, action: str, path: Path, after: Value | None) -> YamlDocument:
@@ -219,8 +219,8 @@ class _Target:
         if after is not None:
             warning = comment_warning(self.name, path, document)
             self.warnings += [warning] if warning is not None else []
-            return put(document, path, after)
-        return drop(document, path)
+            return set_path(document, path, after)
+        return delete_path(document, path)
 
     def _check_own_identity(self, path: Path, before: Value | None, document: YamlDocument) -> None:
         """Raise Refused when what would go is a part of the target's own identity."""
@@ -228,7 +228,7 @@ class _Target:
             role = role_of_path(below, self._catalog)
             if role.is_identity:
                 raise Refused(
-                    f"{spelled(below)} of {self.name} belongs to its own {role.channel or 'identity'} "
+                    f"{path_text(below)} of {self.name} belongs to its own {role.channel or 'identity'} "
                     f"({document.path}); a sync does not touch it",
                     target=self.name,
                     code="identity",

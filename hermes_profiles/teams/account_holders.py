@@ -8,10 +8,10 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, account_id
-from hermes_profiles.credentials.identities import held_by
+from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import given, stored_in
+from hermes_profiles.profiles.channels import effective_settings, stored_in
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 
@@ -71,7 +71,7 @@ def marks_of(account: Account, catalog: Catalog) -> frozenset[str]:
 def marks_held(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
     """Yield the marks of the accounts that a profile's files name; what cannot be read names none (doctor tells)."""
     files = HomeFiles(layout.home(profile), catalog.known_names)
-    environment, config = given(files, catalog)
+    environment, config = effective_settings(files, catalog)
     for channel in channels:
         yield from _marks(channel, environment, config, catalog, files)
 
@@ -82,7 +82,7 @@ def account_held(layout: Layout, profile: str, channel: str, catalog: Catalog) -
     An account whose secret alone names it has no id that can be shown: then it is UNNAMED.
     """
     files = HomeFiles(layout.home(profile), catalog.known_names)
-    environment, config = given(files, catalog)
+    environment, config = effective_settings(files, catalog)
     name = account_id(catalog.channels[channel], _view(channel, environment, config, catalog).value)
     return name or (UNNAMED if any(_marks(channel, environment, config, catalog, files)) else "")
 
@@ -98,7 +98,9 @@ def _marks(
     own = config.get(channel)
     config = {**config, channel: {**(own if isinstance(own, Mapping) else {}), "enabled": True}}
     stored = stored_in(files) if files is not None else lambda path: None
-    held = held_by(environment, config, catalog, stored=stored, home=str(files.home) if files is not None else "")
+    held = claimed_identities(
+        environment, config, catalog, stored=stored, home=str(files.home) if files is not None else ""
+    )
     yield from (f"{one.channel} {one.key}" for one in held.identities if one.channel == channel)
     if channel == WEIXIN and (name := _view(channel, environment, config, catalog).value("WEIXIN_ACCOUNT_ID")):
         # OpenClaw says `b0f5-im-bot` where WeChat says `b0f5@im.bot`.

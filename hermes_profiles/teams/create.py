@@ -17,11 +17,11 @@ from hermes_profiles.changes.plan import (
     TreeEntry,
     WriteFile,
 )
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
@@ -80,7 +80,7 @@ class MemberReport(NamedTuple):
 def build_members(
     team: Team,
     new: Sequence[NewMember],
-    world: World,
+    world: CloneContext,
     *,
     define: bool,
     command: tuple[str, ...],
@@ -101,7 +101,7 @@ def build_members(
         check_variables(account, team, world.catalog)
     check_accounts(layout, world.catalog, team, accounts)
     pool = read_pool(team, world) if pool is None else pool
-    builder = _Builder(pool, world)
+    builder = _MemberBuilder(pool, world)
     steps: list[Step] = []
     reports = []
     for name, member in zip(names, new, strict=True):
@@ -202,10 +202,10 @@ def _definition(team: Team, layout: Layout) -> ReplaceFile:
     return ReplaceFile(path, Secret(content), 0o600, signature(path))
 
 
-class _Builder:
+class _MemberBuilder:
     """Makes members of one pool: what is the same for all of them is worked out once."""
 
-    def __init__(self, pool: Pool, world: World) -> None:
+    def __init__(self, pool: Pool, world: CloneContext) -> None:
         self._pool = pool
         self._world = world
         self._configs: dict[object, bytes] = {}
@@ -287,9 +287,9 @@ def with_account(
     main = next((block for block in blocks if block[0] == "platforms"), ("platforms", channel))
     for block in blocks:
         if document.value().at((*block, "enabled")) is not None:
-            document = put(document, (*block, "enabled"), scalar("bool", "true"))
+            document = set_path(document, (*block, "enabled"), scalar("bool", "true"))
     for key, value in settings.items():
-        document = put(document, (*main, *key[2:]), value)
+        document = set_path(document, (*main, *key[2:]), value)
     return document.raw
 
 
@@ -299,7 +299,7 @@ def _undecided(
     result = document
     try:
         for path in _flags(document, blocks):
-            result = drop(result, path)
+            result = delete_path(result, path)
     except DocumentError:
         return document
     data = result.data()

@@ -15,7 +15,7 @@ from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.value import Value, meaning
+from hermes_profiles.documents.yaml.value import Value, canonical
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.settings.changes import Path
 
@@ -107,7 +107,7 @@ def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Pa
 # --- config.yaml
 
 
-class Comparison(NamedTuple):
+class ConfigComparison(NamedTuple):
     """Compares a member's config.yaml with what its lead shares. `on`: channels that are the member's to switch."""
 
     kept: Kept
@@ -139,7 +139,7 @@ class Comparison(NamedTuple):
             shared = self._shared(mine, path)
             if shared is None:
                 yield from self._without(theirs, path) if theirs is not None else ()
-            elif theirs is None or meaning(shared) != meaning(theirs):
+            elif theirs is None or canonical(shared) != canonical(theirs):
                 yield ("add" if theirs is None else "set"), path, shared
 
     def _inside(self, mine: Value, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -35,8 +35,8 @@ class Adoption(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def adopt(
-    world: World,
+def plan_join(
+    world: CloneContext,
     teams: Teams,
     team: Team,
     profile: str,

@@ -29,7 +29,7 @@ _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 Picture = Mapping[str, Mapping[str, int | None]]
 
 
-class Login(NamedTuple):
+class NewLogin(NamedTuple):
     """What a set-up left in the home it worked in.
 
     `account` None: it ended without a login. `is_whole`: all was answered; `other`: variables that it set and that are
@@ -42,7 +42,7 @@ class Login(NamedTuple):
     files: Mapping[str, Path]
 
 
-class Holder(NamedTuple):
+class AccountHolder(NamedTuple):
     """A profile with an account of the channel: its id, who scanned the code ("" when nobody says), and its marks."""
 
     profile: str
@@ -51,7 +51,7 @@ class Holder(NamedTuple):
     marks: frozenset[str]
 
 
-class Kind(StrEnum):
+class LoginKind(StrEnum):
     """What a login means for the one it was meant for."""
 
     NEW = "new"
@@ -64,11 +64,11 @@ class Kind(StrEnum):
 class Judgement(NamedTuple):
     """`holder`: whose account it is, or would be replaced; None for a new one."""
 
-    kind: Kind
-    holder: Holder | None
+    kind: LoginKind
+    holder: AccountHolder | None
 
 
-def judge(member: str, account: Account, holders: Iterable[Holder], catalog: Catalog) -> Judgement:
+def judge(member: str, account: Account, holders: Iterable[AccountHolder], catalog: Catalog) -> Judgement:
     """Return what a login means for a member, from what every profile holds. Pure.
 
     An account is somebody's by its id or its secret. Another account of the same person is told apart: WeChat gives a
@@ -78,19 +78,19 @@ def judge(member: str, account: Account, holders: Iterable[Holder], catalog: Cat
     known = {each.profile: each for each in holders}
     own = known.pop(member, None)
     if own is not None and own.marks & marks:
-        return Judgement(Kind.RENEWED, own)
+        return Judgement(LoginKind.RENEWED, own)
     other = next((each for each in known.values() if each.marks & marks), None)
     if other is not None:
-        return Judgement(Kind.ACCOUNT_OF_ANOTHER, other)
+        return Judgement(LoginKind.ACCOUNT_OF_ANOTHER, other)
     if own is not None and account.user and own.user == account.user:
-        return Judgement(Kind.RENEWED, own)
+        return Judgement(LoginKind.RENEWED, own)
     other = next((each for each in known.values() if account.user and each.user == account.user), None)
     if other is not None:
-        return Judgement(Kind.PERSON_OF_ANOTHER, other)
-    return Judgement(Kind.REPLACES, own) if own is not None else Judgement(Kind.NEW, None)
+        return Judgement(LoginKind.PERSON_OF_ANOTHER, other)
+    return Judgement(LoginKind.REPLACES, own) if own is not None else Judgement(LoginKind.NEW, None)
 
 
-def holders_of(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[Holder]:
+def holders_of(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[AccountHolder]:
     """Yield every profile with an account of a channel; what cannot be read holds none (doctor tells)."""
     for profile in profiles:
         marks = frozenset(marks_held(layout, profile, (channel,), catalog))
@@ -99,10 +99,10 @@ def holders_of(layout: Layout, profiles: Iterable[str], channel: str, catalog: C
         name = account_held(layout, profile, channel, catalog)
         files = HomeFiles(layout.home(profile), catalog.known_names)
         fields = _account_file(files, name) if channel == WEIXIN else {}
-        yield Holder(profile, name, fields.get("user_id", ""), marks)
+        yield AccountHolder(profile, name, fields.get("user_id", ""), marks)
 
 
-def read_login(place: Path, channel: str, catalog: Catalog) -> Login:
+def read_login(place: Path, channel: str, catalog: Catalog) -> NewLogin:
     """Return what a set-up left in a home of its own.
 
     Source: Hermes 0.19.0 `gateway/platforms/weixin.py` (`qr_login` keeps the account in a file as soon as it has it)
@@ -122,10 +122,10 @@ def read_login(place: Path, channel: str, catalog: Catalog) -> Login:
     answered = tuple(sorted(mine))
     account = Account(channel, name, filled, files=brought, origin="the login", answered=answered) if is_on else None
     kept = {**there, **({f"login-{channel}.env": place / ".env"} if filled else {})}
-    return Login(account, account is not None, other, kept)
+    return NewLogin(account, account is not None, other, kept)
 
 
-def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], there: Mapping[str, Path]) -> Login:
+def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], there: Mapping[str, Path]) -> NewLogin:
     name = mine.get("WEIXIN_ACCOUNT_ID", "").strip() or _newest(there)
     fields = _account_file(files, name)
     given_here = {
@@ -135,7 +135,7 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
         **{key: each for key, each in mine.items() if each.strip()},
     }
     if not name or not given_here["WEIXIN_TOKEN"].strip():
-        return Login(None, is_whole=False, other=other, files=there)
+        return NewLogin(None, is_whole=False, other=other, files=there)
     # A policy in `.env` would outdo config.yaml's, where members have theirs.
     policies = {key: given_here.pop(variable, "") for variable, key in POLICIES.items()}
     answered = tuple(sorted(mine))
@@ -149,7 +149,7 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
         policies={key: each for key, each in policies.items() if each},
         answered=answered,
     )
-    return Login(account, "WEIXIN_GROUP_POLICY" in mine, other, there)
+    return NewLogin(account, "WEIXIN_GROUP_POLICY" in mine, other, there)
 
 
 def _newest(there: Mapping[str, Path]) -> str:

@@ -120,10 +120,10 @@ def membership_in(meta: Mapping[str, Any]) -> Membership | None:
     found = meta.get(TEAM)
     if not isinstance(found, Mapping) or not found.get("name"):
         return None
-    return Membership(str(found["name"]), words(found.get("env")), words(found.get("own")))
+    return Membership(str(found["name"]), list_items(found.get("env")), list_items(found.get("own")))
 
 
-def words(value: object) -> tuple[str, ...]:
+def list_items(value: object) -> tuple[str, ...]:
     """Return the words of a text or a list, as they stand in profile.yaml: `A, B` or `[A, B]`."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
     return tuple(dict.fromkeys(word for part in parts if (word := str(part).strip())))

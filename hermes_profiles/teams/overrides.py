@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from hermes_profiles.documents.yaml.paths import parsed_path, spelled
+from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.names import check_existing_name
@@ -14,7 +14,7 @@ from .model import Membership
 from .shares import Share, linked_paths
 
 
-class Ownership(NamedTuple):
+class Override(NamedTuple):
     """One thing that a member keeps for itself from now on, or shares again. `key`: a path of config.yaml, a variable
     of `.env`, or a path of the pool: `SOUL.md`, `skills/`."""
 
@@ -27,7 +27,7 @@ class Ownership(NamedTuple):
         return "--own" if self.keep else "--not-own", f"{self.member}:{self.key}"
 
 
-def parsed_ownership(text: str, *, keep: bool) -> Ownership:
+def parsed_ownership(text: str, *, keep: bool) -> Override:
     """Return what `MEMBER:KEY` says. Raises UsageProblem."""
     option = "--own" if keep else "--not-own"
     member, colon, key = text.partition(":")
@@ -47,10 +47,10 @@ def parsed_ownership(text: str, *, keep: bool) -> Ownership:
                 f"{key} names an item of a list, which is kept or shared as a whole",
                 target=option,
                 code="bad-own",
-                hint=f"say `{option} {member}:{spelled(path[:at])}`",
+                hint=f"say `{option} {member}:{path_text(path[:at])}`",
             )
-        key = spelled(path)
-    return Ownership(check_existing_name(member), key, keep)
+        key = path_text(path)
+    return Override(check_existing_name(member), key, keep)
 
 
 # How the paths of a pool are said, so that none is taken for a setting: `skills` is one of config.yaml, too.
@@ -58,7 +58,7 @@ LINKED = tuple(path if path.endswith(".md") else f"{path}/" for path in linked_p
 
 
 def with_ownership(
-    before: Membership, asked: Iterable[Ownership], variables: Collection[str], settings: Iterable[Value]
+    before: Membership, asked: Iterable[Override], variables: Collection[str], settings: Iterable[Value]
 ) -> Membership:
     """Return a membership after what was asked.
 

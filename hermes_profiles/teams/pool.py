@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.clone.plan import CloneDocuments, CloneRequest, World, build_documents
+from hermes_profiles.clone.plan import CloneContext, CloneDocuments, CloneRequest, build_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.credentials.value_index import ValueIndex
@@ -21,7 +21,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.tree_walk import Kind, data_chunks, read_document, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_document, walk
 
 from .model import Team
 from .shares import Share, linked_paths
@@ -56,7 +56,7 @@ class Pool(NamedTuple):
         return f"Pool({self.team.name})"
 
 
-def read_pool(team: Team, world: World, *, with_warnings: bool = True) -> Pool:
+def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) -> Pool:
     """Return what the lead of a team shares. `with_warnings`: look through all that is shared for what is the lead's.
 
     Raises NotFound without the lead, DocumentError or Failed for files of it that cannot be read with certainty.
@@ -105,7 +105,7 @@ def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tu
         if os.path.isfile(home / top):
             files: Iterable[str] = (top,)
         else:
-            files = (f"{top}/{item.path}" for item in walk(home / top, _is_looked_into) if item.kind is Kind.FILE)
+            files = (f"{top}/{item.path}" for item in walk(home / top, _is_looked_into) if item.kind is EntryKind.FILE)
         for path in files:
             try:
                 name = next(
@@ -136,7 +136,7 @@ def _shared_documents(team: Team, found: CloneDocuments) -> Iterator[tuple[str, 
         yield ".env", masked.encode()
 
 
-def _carried(raw: bytes, found: CloneDocuments, world: World) -> tuple[str, ...]:
+def _carried(raw: bytes, found: CloneDocuments, world: CloneContext) -> tuple[str, ...]:
     document = EnvDocument.parse(raw, path=".env", known_keys=world.catalog.known_names)
     given = document.environment()
     return tuple(name for name in dict.fromkeys(found.report.kept) if given.get(name))

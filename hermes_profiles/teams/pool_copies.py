@@ -20,7 +20,7 @@ from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.profiles.tree_walk import Kind, TreeItem, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
 
 from .model import read_membership
 from .shares import Share, linked_paths
@@ -107,16 +107,16 @@ class PoolCopies:
         if not stat.S_ISDIR(status.st_mode):
             # A link of the lead's stays one for the copier, which makes a file of it.
             own = os.lstat(place)
-            kind = Kind.LINK if stat.S_ISLNK(own.st_mode) else Kind.FILE
-            target = os.readlink(place) if kind is Kind.LINK else None
+            kind = EntryKind.LINK if stat.S_ISLNK(own.st_mode) else EntryKind.FILE
+            target = os.readlink(place) if kind is EntryKind.LINK else None
             yield TreeItem(path, kind, Signature.of(own), own.st_mode, target)
             return
-        yield TreeItem(path, Kind.FOLDER, Signature.of(status), status.st_mode)
+        yield TreeItem(path, EntryKind.FOLDER, Signature.of(status), status.st_mode)
         kept: set[str] = set()
         for item in walk(place, lambda below: f"{path}/{below}" in kept):
             item = item._replace(path=f"{path}/{item.path}")
-            is_folder = item.kind in (Kind.FOLDER, Kind.UNREADABLE)
-            if item.kind is not Kind.SPECIAL and self._rules.judge(item.path, folder=is_folder).keeps:
+            is_folder = item.kind in (EntryKind.FOLDER, EntryKind.UNREADABLE)
+            if item.kind is not EntryKind.SPECIAL and self._rules.judge(item.path, folder=is_folder).keeps:
                 kept.add(item.path)
                 yield item
 

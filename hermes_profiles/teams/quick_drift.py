@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
-class Glance(NamedTuple):
+class ProfileSnapshot(NamedTuple):
     """What was read of a profile: config.yaml as plain data, what `.env` sets, and the channels that are on."""
 
     config: Mapping[str, Any]
@@ -33,32 +33,32 @@ class Glance(NamedTuple):
         return "Glance(***)"
 
 
-class Lead:
+class LeadSnapshot:
     """What a lead shares with its team, at a glance."""
 
-    def __init__(self, team: Team, lead: Glance, catalog: Catalog) -> None:
+    def __init__(self, team: Team, lead: ProfileSnapshot, catalog: Catalog) -> None:
         self._team, self._catalog = team, catalog
         self._config = Share.CONFIG in team.share
-        self._reader = _Reader(lead, catalog)
+        self._reader = _SnapshotReader(lead, catalog)
         self._sections = {key: repr(value) for key, value in lead.config.items()}
         self._flags = tuple(self._reader.flags()) if self._config else ()
         self._variables = dict(self._reader.variables()) if Share.KEYS in team.share else {}
 
-    def may_differ(self, member: Glance, membership: Membership) -> bool:
+    def may_differ(self, member: ProfileSnapshot, membership: Membership) -> bool:
         """Return whether a member may have anything else than it shares."""
-        reader = _Reader(member, self._catalog)
+        reader = _SnapshotReader(member, self._catalog)
         return self._variables_differ(reader, member, membership) or (
             self._config and self._settings_differ(reader, member, membership)
         )
 
-    def _variables_differ(self, reader: _Reader, member: Glance, membership: Membership) -> bool:
+    def _variables_differ(self, reader: _SnapshotReader, member: ProfileSnapshot, membership: Membership) -> bool:
         own = frozenset(membership.own) | reader.identities()
         carried = {name: value for name, value in self._variables.items() if name not in own}
         if set(membership.env) != set(carried):
             return True
         return any(member.environment.get(name) != value for name, value in carried.items())
 
-    def _settings_differ(self, reader: _Reader, member: Glance, membership: Membership) -> bool:
+    def _settings_differ(self, reader: _SnapshotReader, member: ProfileSnapshot, membership: Membership) -> bool:
         own = tuple(own_paths(membership.own))
         for key in dict.fromkeys((*self._sections, *member.config)):
             if key in member.config and repr(member.config[key]) == self._sections.get(key):
@@ -84,10 +84,10 @@ def _has_flag(config: Mapping[str, Any], place: ChannelPlace) -> bool:
     return isinstance(found, Mapping) and "enabled" in found
 
 
-class _Reader:
+class _SnapshotReader:
     """Reads what a clone of one profile would take along."""
 
-    def __init__(self, seen: Glance, catalog: Catalog) -> None:
+    def __init__(self, seen: ProfileSnapshot, catalog: Catalog) -> None:
         self._seen, self._catalog = seen, catalog
         self._facts = SourceFacts(
             references=frozenset(_references(seen.config)), tool_channels=tool_channels(seen.environment, catalog)

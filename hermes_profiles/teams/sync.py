@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.paths import spelled
-from hermes_profiles.documents.yaml.set_path import drop, put
+from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
@@ -33,11 +33,11 @@ from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 
-from .drift import Comparison, kept_by, variable_differences, with_variables_of
+from .drift import ConfigComparison, kept_by, variable_differences, with_variables_of
 from .errors import fault_of
 from .links import LinkChange, link_changes
 from .model import TEAM, Membership, Team, Teams, membership_in, membership_values
-from .overrides import Ownership, with_ownership
+from .overrides import Override, with_ownership
 from .pool import Pool, read_pool
 from .pool_copies import PoolLink
 from .remove import Pools, in_place
@@ -84,12 +84,12 @@ class When(NamedTuple):
 
 
 def plan_team_sync(
-    world: World,
+    world: CloneContext,
     teams: Teams,
     chosen: Sequence[Team],
     when: When,
     *,
-    own: Sequence[Ownership] = (),
+    own: Sequence[Override] = (),
     with_warnings: bool = True,
 ) -> TeamSync:
     """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer;
@@ -117,7 +117,7 @@ def plan_team_sync(
     return TeamSync(_plan(chosen, found, own), tuple(found), tuple(faults), tuple(warnings))
 
 
-def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Ownership]) -> ChangePlan | None:
+def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Override]) -> ChangePlan | None:
     changed = [each for each in found if each.steps]
     if not changed:
         return None
@@ -129,11 +129,11 @@ def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Own
     return ChangePlan(("team", "sync", *names, *words), summary, steps, profiles=profiles)
 
 
-def _synced(shared: _Shared, member: str, own: Sequence[Ownership], when: When) -> MemberSync:
+def _synced(shared: _Shared, member: str, own: Sequence[Override], when: When) -> MemberSync:
     try:
         return _Member(shared, member, [each for each in own if each.member == member], when).synced()
     except LookupError as error:
-        key, place = spelled(error.args[0]), shared.layout.home(member) / CONFIG
+        key, place = path_text(error.args[0]), shared.layout.home(member) / CONFIG
         problem = Problem(
             "in-the-way",
             f"{member} has something of its own below {key}, where its lead has a single value ({place})",
@@ -150,7 +150,7 @@ def _synced(shared: _Shared, member: str, own: Sequence[Ownership], when: When) 
 class _Shared:
     """What is the same for all members of one team, read once."""
 
-    def __init__(self, world: World, pool: Pool) -> None:
+    def __init__(self, world: CloneContext, pool: Pool) -> None:
         self.world, self.pool = world, pool
         self.copies = Pools(world.layout, world.catalog)
 
@@ -192,7 +192,7 @@ class _State(NamedTuple):
 class _Member:
     """One member of a team."""
 
-    def __init__(self, shared: _Shared, name: str, own: Sequence[Ownership], when: When) -> None:
+    def __init__(self, shared: _Shared, name: str, own: Sequence[Override], when: When) -> None:
         self.name = name
         self._shared, self._layout, self._catalog = shared, shared.layout, shared.catalog
         self._ownership, self._when = own, when
@@ -249,7 +249,7 @@ class _Member:
             state = state._replace(env=state.env._replace(raw=raw))
         if self._shared.config is not None:
             on = frozenset((*self._on(state), self._shared.pool.team.channel))
-            state = state._replace(config=self._edited(state.config, config, Comparison(kept, on)))
+            state = state._replace(config=self._edited(state.config, config, ConfigComparison(kept, on)))
         return state._replace(membership=state.membership._replace(env=carried))
 
     def _on(self, state: _State) -> tuple[str, ...]:
@@ -259,16 +259,16 @@ class _Member:
             files.expect(file.name, file.raw or b"")
         return channels_in(files, files.sections(CONFIG, EVERYTHING), self._catalog)
 
-    def _edited(self, file: SettingsFile, document: YamlDocument, comparison: Comparison) -> SettingsFile:
+    def _edited(self, file: SettingsFile, document: YamlDocument, comparison: ConfigComparison) -> SettingsFile:
         before = document.value()
         for action, path, after in list(comparison.differences(self._shared.config, before)):
             self.changes.append(setting_change(path, action, before.at(path), after, self._catalog))
             if after is None:
-                document = drop(document, path)
+                document = delete_path(document, path)
                 continue
             warning = comment_warning(self.name, path, document)
             self.warnings += [warning] if warning is not None else []
-            document = put(document, path, after)
+            document = set_path(document, path, after)
         return file._replace(raw=document.raw) if document.raw != (file.raw or b"") else file
 
     # steps

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote_to_bytes
 from dotenv import dotenv_values
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.clone.plan import CloneRequest, World, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
@@ -119,7 +119,7 @@ def clone(
 
     The second plan stands for the dry run: its data must be those of the run.
     """
-    world = World(layout, dict(environment or {}), catalog or load_catalog(), lambda: port, lambda: FRESH_KEY)
+    world = CloneContext(layout, dict(environment or {}), catalog or load_catalog(), lambda: port, lambda: FRESH_KEY)
     request = CloneRequest(source, name, scope, policy or ClonePolicy(), description, skills)
     before = picture(layout.home(source))
     _, dry = build_clone(request, world)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from hermes_profiles.fleet.executor import Fleet
+from hermes_profiles.fleet.executor import FleetExecutor
 from hermes_profiles.fleet.outcomes import Outcome, Verb
-from hermes_profiles.fleet.protocols import Pace, Prepared
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.selection import Selection, sort_out
 from hermes_profiles.gateways.hermes_files import ChannelRecord, PidRecord, StateRecord
-from hermes_profiles.gateways.model import Facts, Gateway
+from hermes_profiles.gateways.model import Gateway, GatewayFacts
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
@@ -110,9 +110,9 @@ class World:
 
         return self._called("look", profiles, act)  # type: ignore[no-any-return]
 
-    def prepare(self, profiles: Sequence[str]) -> Mapping[str, Prepared]:
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
         natures = {name: self.sims[name].nature for name in profiles}
-        decided = {name: Prepared(each.masked, each.refusal) for name, each in natures.items()}
+        decided = {name: StartDecision(each.masked, each.refusal) for name, each in natures.items()}
         return self._called("prepare", profiles, lambda: decided)  # type: ignore[no-any-return]
 
     def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
@@ -316,7 +316,7 @@ class World:
     def gateways(self) -> dict[str, Gateway]:
         return {name: self.gateway(name) for name in self.sims}
 
-    def facts(self, name: str) -> Facts:
+    def facts(self, name: str) -> GatewayFacts:
         sim = self.sims[name]
         process, runtime = None, sim.written
         if sim.pid is not None:
@@ -330,7 +330,7 @@ class World:
         named = None
         if process is None and sim.record is not None and sim.record.pid in self.strangers:
             named = Process(sim.record.pid, self.time, "S", 1, ("vim",), {})
-        return Facts(
+        return GatewayFacts(
             name, record=sim.record, process=process, named=named, runtime=runtime, now=self.time,
             usage=Usage(uptime=self.time - sim.began) if process else Usage(),
             service=ServiceStatus(
@@ -364,7 +364,7 @@ def drive(
 ) -> dict[str, Outcome]:
     """Return profile → outcome of the loop alone."""
     profiles = tuple(names) or tuple(world.sims)
-    outcomes = Fleet(verb, world, Pace(**pace), told).run(profiles, world.gateways())
+    outcomes = FleetExecutor(verb, world, RunOptions(**pace), told).run(profiles, world.gateways())
     assert [each.profile for each in outcomes] == list(profiles), "an account for each, in the order given"
     return {each.profile: each for each in outcomes}
 
@@ -380,5 +380,5 @@ def act(
     )  # fmt: skip
     for outcome in plan.outcomes:
         told(outcome)
-    done = Fleet(verb, world, Pace(**pace), told).run(plan.driven, gateways)
+    done = FleetExecutor(verb, world, RunOptions(**pace), told).run(plan.driven, gateways)
     return {each.profile: each for each in (*plan.outcomes, *done)}

@@ -211,11 +211,11 @@ class GatewayWorld(World):
     def _wake(self) -> None:
         """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
         from hermes_profiles.services.manager import ManagerError
-        from hermes_profiles.services.supervisor.client import NobodyAnswers
+        from hermes_profiles.services.supervisor.client import DaemonNotRunning
 
         try:
             self.known()
-        except (NobodyAnswers, ManagerError):
+        except (DaemonNotRunning, ManagerError):
             pass
 
 

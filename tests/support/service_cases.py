@@ -8,7 +8,7 @@ import sys
 from doctor_world import Case, DoctorWorld
 from service_world import Systemd, everybody
 
-from hermes_profiles.services.checksum import with_mark
+from hermes_profiles.services.checksum import add_checksum
 
 
 def a_profile_gone_with_its_service_left(world: DoctorWorld) -> None:
@@ -205,7 +205,7 @@ def a_helper_of_ours_that_is_gone(world: DoctorWorld) -> None:
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if not line.startswith(b"# mark:")]
     text = b"".join(lines).replace(b"=-" + sys.executable.encode(), b"=-/nowhere/pipx/bin/python")
     assert b"/nowhere/pipx" in text
-    path.write_bytes(with_mark(text))
+    path.write_bytes(add_checksum(text))
 
 
 def an_mcp_server_that_the_service_does_not_find(world: DoctorWorld) -> None:

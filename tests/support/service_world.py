@@ -17,12 +17,12 @@ from command_runner import Done
 from doctor_world import NAMES, DoctorWorld
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.doctor.collect import Examination
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.collect import FactCollector
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.gateways.observe import World, survey
+from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Manager
@@ -194,16 +194,16 @@ def look(
 ) -> Facts:  # fmt: skip
     """Return what the doctor sees of a world under managers of a test's own; the first one is due."""
     layout = Layout(world.root, world.user)
-    seen = World(layout, None if unreachable else manager)
+    seen = SystemContext(layout, None if unreachable else manager)
 
     def no_spec(profile: str) -> ServiceSpec:
         raise NotFound("no Hermes here", target=profile)
 
-    around = Surroundings(
+    around = DoctorContext(
         layout, load_catalog(), {"PATH": "/usr/bin:/bin"}, world.user, os.getuid(), time.time(), seen,
         lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], spec_of or no_spec,
     )  # fmt: skip
-    facts = Examination(around).facts()
+    facts = FactCollector(around).facts()
     assert not facts.troubles, facts.troubles
     return facts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hermes_profiles.services.manager import Activity, ManagerError, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Program, ServiceSpec
-from hermes_profiles.services.supervisor.client import NobodyAnswers
+from hermes_profiles.services.supervisor.client import DaemonNotRunning
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.render import Delays
 
@@ -171,5 +171,5 @@ class World:
         """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
         try:
             self.manager._send("getStatus", ())
-        except (NobodyAnswers, ManagerError):
+        except (DaemonNotRunning, ManagerError):
             pass

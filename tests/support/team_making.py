@@ -8,7 +8,7 @@ from pathlib import Path
 from clone_world import Content, Link, canary, make_layout
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -43,8 +43,8 @@ def make_lead(folder: Path, files: Mapping[str, Content | Link] = LEAD, *, lead:
     return layout
 
 
-def world(layout: Layout, environment: Mapping[str, str] | None = None) -> World:
-    return World(layout, dict(environment or {}), CATALOG, lambda: 1, lambda: "k")
+def world(layout: Layout, environment: Mapping[str, str] | None = None) -> CloneContext:
+    return CloneContext(layout, dict(environment or {}), CATALOG, lambda: 1, lambda: "k")
 
 
 def team(

@@ -12,7 +12,7 @@ from changes_world import NOON, noon, picture, without_times
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.journal import iso
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -83,8 +83,8 @@ class SyncWorld:
         self.write(profile, {path: text.replace(before, after)})
 
     @property
-    def world(self) -> World:
-        return World(self.layout, {}, CATALOG, pick_port=lambda: 0, fresh_key=lambda: "f" * 64)
+    def world(self) -> CloneContext:
+        return CloneContext(self.layout, {}, CATALOG, pick_port=lambda: 0, fresh_key=lambda: "f" * 64)
 
     def create(
         self, *members: str, share: Sequence[Share] = DEFAULT_SHARES, team: str = "family", accounts: bool = True

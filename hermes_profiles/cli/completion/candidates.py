@@ -22,7 +22,7 @@ _MOST = 50
 RUNNING, STOPPED = "running", "stopped"
 
 
-class Question:
+class CompletionRequest:
     """What is asked: `before` are the words that stand on the line already, `current` the one at the cursor.
 
     A plain class: the import of typing would take longer than the answer.
@@ -44,7 +44,7 @@ def answer(arguments: Iterable[str], *, proc: str = "/proc") -> str:
         if ask is None or root is None:
             return ""
         current = words[-1] if words[-1] is not None else line[-1]
-        question = Question(root, tuple(word for word in words[:-1] if word), current, proc)
+        question = CompletionRequest(root, tuple(word for word in words[:-1] if word), current, proc)
         found = [word for word in ask(question) if _PLAIN.issuperset(word[0])]
     except (OSError, ValueError, IndexError):
         return ""
@@ -125,21 +125,21 @@ def _root(words: list[str | None], shell: str) -> str | None:
     return os.path.dirname(above) if os.path.basename(above) == "profiles" else home
 
 
-def _profiles(question: Question) -> list[Word]:
+def _profiles(question: CompletionRequest) -> list[Word]:
     """Return the profiles that are not on the line yet."""
     return [(name, "") for name in _names(question.root) if name not in question.before]
 
 
-def _named(question: Question) -> list[Word]:
+def _named(question: CompletionRequest) -> list[Word]:
     return [word for word in _profiles(question) if word[0] != "default"]
 
 
-def _members(question: Question) -> list[Word]:
+def _members(question: CompletionRequest) -> list[Word]:
     """Return the profiles that can go into a group, which may have the name of one."""
-    return _profiles(Question(question.root, question.before[1:], question.current, question.proc))
+    return _profiles(CompletionRequest(question.root, question.before[1:], question.current, question.proc))
 
 
-def _lists(question: Question) -> list[Word]:
+def _lists(question: CompletionRequest) -> list[Word]:
     """Return the names that can follow in a list with commas, each with what stands before it."""
     given, comma, _ = question.current.rpartition(",")
     taken, names = {*question.before, *given.split(",")}, _names(question.root)
@@ -147,27 +147,27 @@ def _lists(question: Question) -> list[Word]:
     return [(f"{given}{comma}{name}", "") for name in names if name not in taken]
 
 
-def _owners(question: Question) -> list[Word]:
+def _owners(question: CompletionRequest) -> list[Word]:
     channel = question.current.partition("=")[0]
     return [(f"{channel}={name}", "") for name in _names(question.root)]
 
 
-def _gateways(question: Question) -> list[Word]:
+def _gateways(question: CompletionRequest) -> list[Word]:
     """Return the profiles with the state of their gateways."""
     names = [name for name, _ in _profiles(question)]
     states = _states(question.root, names, question.proc)
     return [(name, states[name]) for name in names]
 
 
-def _running(question: Question) -> list[Word]:
+def _running(question: CompletionRequest) -> list[Word]:
     return sorted(_gateways(question), key=lambda word: not word[1].startswith(RUNNING))
 
 
-def _stopped(question: Question) -> list[Word]:
+def _stopped(question: CompletionRequest) -> list[Word]:
     return sorted(_gateways(question), key=lambda word: word[1].startswith(RUNNING))
 
 
-def _groups(question: Question) -> list[Word]:
+def _groups(question: CompletionRequest) -> list[Word]:
     members: dict[str, list[str]] = {}
     for name in _names(question.root):
         for group in _groups_in(_text(f"{_home(question.root, name)}/profile.yaml")):
@@ -175,7 +175,7 @@ def _groups(question: Question) -> list[Word]:
     return [(group, ", ".join(members[group])) for group in sorted(members)]
 
 
-def _teams(question: Question) -> list[Word]:
+def _teams(question: CompletionRequest) -> list[Word]:
     """Return the teams and who leads them (teams/model.py)."""
     found: dict[str, Word] = {}
     for name in _names(question.root):
@@ -184,7 +184,7 @@ def _teams(question: Question) -> list[Word]:
     return [found[team] for team in sorted(found)]
 
 
-def _channels(_: Question) -> list[Word]:
+def _channels(_: CompletionRequest) -> list[Word]:
     """Return the channels that the user's catalog.toml adds; the others are in the script."""
     folder = os.environ.get("XDG_CONFIG_HOME", "").strip() or f"{os.environ.get('HOME', '')}/.config"
     if sys.platform == "darwin":
@@ -198,19 +198,19 @@ def _channels(_: Question) -> list[Word]:
     return list(found.values())
 
 
-def _trash(question: Question) -> list[Word]:
+def _trash(question: CompletionRequest) -> list[Word]:
     """Return the ids of what is in the trash, newest first."""
     return [(folder, about) for folder, _, about, _ in _trashed(question.root)][:_MOST]
 
 
-def _restorable(question: Question) -> list[Word]:
+def _restorable(question: CompletionRequest) -> list[Word]:
     """Return the names of deleted profiles, then the ids of files that were taken out of profiles."""
     entries = list(_trashed(question.root))[:_MOST]
     names = {name: (name, about) for _, name, about, is_profile in reversed(entries) if is_profile}
     return [*reversed(names.values()), *((folder, about) for folder, _, about, whole in entries if not whole)]
 
 
-def _changes(question: Question) -> list[Word]:
+def _changes(question: CompletionRequest) -> list[Word]:
     """Return the ids of the changes that can be undone, newest first, and what each did."""
     folder = f"{question.root}/profiles/.hermes-profiles/journal"
     found: list[Word] = []
@@ -223,7 +223,7 @@ def _changes(question: Question) -> list[Word]:
     return found
 
 
-_KINDS: dict[str, Callable[[Question], list[Word]]] = {
+_KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     "profile": _profiles,
     "named": _named,
     "member": _members,

@@ -78,7 +78,7 @@ def watch(first: View, look: Callable[[View], View], interval: float) -> tuple[V
 
     Returns the last view, and the exit code that a signal means: None when the user has seen enough.
     """
-    screen = Screen()
+    screen = TerminalScreen()
     looker = Looker(first, look, screen.wake)
     with screen:
         due = time.monotonic() + interval
@@ -127,7 +127,7 @@ class Looker:
             self._done()
 
 
-class Screen:
+class TerminalScreen:
     """The terminal while the table is on it: keys without Enter, the other screen, signals as they come."""
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class Screen:
         os.set_blocking(self._writer, False)
         os.set_blocking(self._reader, False)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> TerminalScreen:
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         heard = [each for each in _WATCHED if signal.getsignal(each) is not signal.SIG_IGN]  # `nohup` means it
         self._before = {each: signal.signal(each, lambda number, _: self._told.append(number)) for each in heard}

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.logs.history import Entry
+from hermes_profiles.logs.history import TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level, iso_time, shown_time
-from hermes_profiles.logs.secrets import Masks
+from hermes_profiles.logs.secrets import SecretCache
 
 # Colours that are no level's: cyan, green, magenta, blue, and their bright ones.
 _HEADS = ("36", "32", "35", "34", "96", "92", "95", "94")
@@ -21,7 +21,7 @@ _BATCH = 500
 class LogView:
     """Prints entries; `profiles` in an order that stays the same from one run to the next, for their colours."""
 
-    def __init__(self, profiles: Sequence[str], masks: Masks, *, as_json: bool) -> None:
+    def __init__(self, profiles: Sequence[str], masks: SecretCache, *, as_json: bool) -> None:
         self._masks = masks
         self._as_json = as_json
         self._stream = output.Stream()
@@ -43,9 +43,9 @@ class LogView:
         """Return whether nobody reads any more."""
         return self._stream.is_unread()
 
-    def show(self, entries: Iterable[Entry]) -> None:
+    def show(self, entries: Iterable[TimedRecord]) -> None:
         """Print entries, many at a time. Raises OSError when they cannot be written."""
-        batch: list[Entry] = []
+        batch: list[TimedRecord] = []
         for entry in entries:
             batch.append(entry)
             if len(batch) >= _BATCH:
@@ -53,7 +53,7 @@ class LogView:
                 batch = []
         self._print(batch)
 
-    def _print(self, batch: Sequence[Entry]) -> None:
+    def _print(self, batch: Sequence[TimedRecord]) -> None:
         self.count += len(batch)
         texts = self._masks.redactor.redact_all([entry.record.text for entry in batch])
         shown = [self._whole(entry, text) for entry, text in zip(batch, texts, strict=True)]
@@ -66,7 +66,7 @@ class LogView:
                 line for entry, text in zip(batch, shown, strict=True) for line in self._lines(entry, text)
             )
 
-    def _whole(self, entry: Entry, text: str) -> str:
+    def _whole(self, entry: TimedRecord, text: str) -> str:
         """Return a text that can be shown: without what may be a part of a secret, and no longer than can be read."""
         cut = entry.record.cut
         if cut:
@@ -75,7 +75,7 @@ class LogView:
             text = "\n".join(map(_short, text.split("\n")))
         return text
 
-    def _lines(self, entry: Entry, text: str) -> Iterator[tuple[str, str, str, str]]:
+    def _lines(self, entry: TimedRecord, text: str) -> Iterator[tuple[str, str, str, str]]:
         _, level, logger, _, session, *_ = entry.record
         style, head = self.style_of(entry.profile), f"{entry.profile:<{self._width}} | "
         line = f"{logger}: " if logger is not None else ""
@@ -97,7 +97,7 @@ class LogView:
             yield style, head, colour, other
 
 
-def _row(entry: Entry, text: str) -> dict[str, Any]:
+def _row(entry: TimedRecord, text: str) -> dict[str, Any]:
     record = entry.record
     return {
         "profile": entry.profile,

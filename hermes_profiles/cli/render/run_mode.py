@@ -10,8 +10,8 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.multiplex.enable import There
-from hermes_profiles.multiplex.model import Limit, Weight
+from hermes_profiles.multiplex.enable import EnablePlan
+from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
 from hermes_profiles.operations.context import Answer
 
@@ -19,7 +19,7 @@ from hermes_profiles.operations.context import Answer
 class InTheWay(Refused):
     """What stands in the way of a switch, all of it."""
 
-    def __init__(self, mode: str, limits: Sequence[Limit]) -> None:
+    def __init__(self, mode: str, limits: Sequence[Issue]) -> None:
         first = limits[0]
         super().__init__(first.message, target=first.place or first.profile, hint=first.hint, code=first.code)
         self._mode = mode
@@ -33,7 +33,7 @@ class InTheWay(Refused):
                 "code": each.code,
                 "message": each.message,
                 "file": each.place,
-                "decidable": each.weight is Weight.DECIDE,
+                "decidable": each.weight is IssueSeverity.DECIDE,
                 "hint": each.hint,
             }
             for each in self.limits
@@ -41,12 +41,12 @@ class InTheWay(Refused):
         errors = [each.problem for each in self.limits]
         data = {"mode": self._mode, "changed": False, "limits": rows}
         result = Result(COMMAND, data, errors=errors, exit_code=ExitCode.REFUSED)
-        decidable = all(each.weight is Weight.DECIDE for each in self.limits)
+        decidable = all(each.weight is IssueSeverity.DECIDE for each in self.limits)
         lines = ["nothing was changed; `--yes` accepts all of this"] if decidable else ["nothing was changed"]
         return Answer(result, lambda: lines)
 
 
-def written(there: There) -> dict[str, Any]:
+def written(there: EnablePlan) -> dict[str, Any]:
     """Return what is written for one gateway for all, in names."""
     return {
         "isolated": [

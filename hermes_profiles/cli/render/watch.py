@@ -16,7 +16,7 @@ from hermes_profiles.operations.fleet_context import FleetSession
 Look = Callable[[FleetSession], Answer]
 
 
-def watched(session: FleetSession, look: Look, interval: float) -> Answer:
+def watch_fleet(session: FleetSession, look: Look, interval: float) -> Answer:
     """Show the fleet live until the user has seen enough, and return the answer of the last look without its text.
 
     A look that fails is told below what the one before it found. Raises what the first one raises, UsageProblem where

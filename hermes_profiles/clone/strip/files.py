@@ -22,7 +22,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.tree_walk import Kind, TreeItem, data_chunks, read_document, read_file, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks, read_document, read_file, walk
 
 from .report import LeftPlace, RemovalReport, Trashed
 
@@ -63,9 +63,9 @@ def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> 
     for item in home.items(gone):
         if item.path in _OWN:
             continue
-        is_folder = item.kind in (Kind.FOLDER, Kind.UNREADABLE)
+        is_folder = item.kind in (EntryKind.FOLDER, EntryKind.UNREADABLE)
         # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
-        owner = home.catalog.state_owner(item.path + "/" if is_folder or item.kind is Kind.LINK else item.path)
+        owner = home.catalog.state_owner(item.path + "/" if is_folder or item.kind is EntryKind.LINK else item.path)
         owner = owner if owner in channels else home.catalog.state_owner(item.path)
         # In a folder of logins each file is one of its own (`mcp-tokens/linear.json`).
         folder = item.path.rpartition("/")[0] + "/"
@@ -77,7 +77,7 @@ def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> 
         else:
             continue
         gone.add(item.path)
-        if not (item.kind is Kind.FOLDER and _is_empty(home.path / item.path)):
+        if not (item.kind is EntryKind.FOLDER and _is_empty(home.path / item.path)):
             found.append(row)
     return tuple(found)
 
@@ -91,7 +91,7 @@ def _is_empty(folder: Path) -> bool:
         return next(scan, None) is None
 
 
-class Redactor:
+class HomeRedactor:
     """Takes removed values out of the texts of a home; what it cannot rewrite becomes a row of the report."""
 
     def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: RemovalReport) -> None:
@@ -106,11 +106,11 @@ class Redactor:
                 continue
             if self._values.names_in(os.fsencode(item.path)):
                 self._leave(item.path, "its name holds a removed value", "ls -ld")
-            if item.kind is Kind.LINK:
+            if item.kind is EntryKind.LINK:
                 self._look_behind(item)
-            elif item.kind is Kind.UNREADABLE:
+            elif item.kind is EntryKind.UNREADABLE:
                 self._leave(item.path, "cannot be listed, so it was not searched", "ls -ld")
-            elif item.kind is Kind.FILE:
+            elif item.kind is EntryKind.FILE:
                 yield from self._file(item)
 
     def _file(self, item: TreeItem) -> Iterator[ReplaceFile]:

@@ -37,9 +37,9 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.create import ENV_HEADER
-from hermes_profiles.profiles.tree_walk import Kind, read_document, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, read_document, walk
 
-from .files import Home, Redactor, state_of
+from .files import Home, HomeRedactor, state_of
 from .ports import NOTHING_NEW, Reassigned, reassign_ports
 from .report import KeptVariable, RemovalReport, Trashed
 
@@ -51,7 +51,7 @@ _MOST_STATE_BYTES = 256 * 1024
 Document = TypeVar("Document")
 
 
-class Wish(NamedTuple):
+class StripRequest(NamedTuple):
     """What is to go from one profile.
 
     `channels`: whose identity goes; `logins`: providers whose single-use logins go; `reassign`: channels that stay and
@@ -85,7 +85,7 @@ class _Opened(NamedTuple):
 def plan_removal(
     layout: Layout,
     profile: str,
-    wish: Wish,
+    wish: StripRequest,
     *,
     catalog: Catalog,
     environment: Mapping[str, str],
@@ -99,10 +99,10 @@ def plan_removal(
     `environment`: what a gateway of the profile might inherit; what it sets of the removed channels is masked with
     `NAME=`. Raises DocumentError or Failed where a document cannot be read or edited with certainty.
     """
-    builder = _Builder(layout, profile, wish, catalog, environment)
+    builder = _StripPlanner(layout, profile, wish, catalog, environment)
     builder.reassign(assigned_port, fresh_key)
     builder.rewrite_documents()
-    redactor = Redactor(builder.home, builder.found.values, builder.policy, builder.report)
+    redactor = HomeRedactor(builder.home, builder.found.values, builder.policy, builder.report)
     builder.steps += redactor.steps({*builder.opened, *(row.path for row in builder.trashed)})
     paths = [builder.home.path / row.path for row in builder.trashed]
     builder.steps += steps_to_trash_files(
@@ -113,11 +113,11 @@ def plan_removal(
     return Removal(tuple(builder.steps), builder.report)
 
 
-class _Builder:
+class _StripPlanner:
     """Collects the steps and the rows of the report of one profile."""
 
     def __init__(
-        self, layout: Layout, profile: str, wish: Wish, catalog: Catalog, environment: Mapping[str, str]
+        self, layout: Layout, profile: str, wish: StripRequest, catalog: Catalog, environment: Mapping[str, str]
     ) -> None:
         self.home = Home(profile, layout.home(profile), catalog)
         self.wish, self.catalog, self.environment = wish, catalog, environment
@@ -272,5 +272,5 @@ def _files_below(home: Path, path: str) -> Iterator[str]:
         yield path
         return
     for item in walk(home / path, lambda _: True):
-        if item.kind is Kind.FILE and item.signature.size <= _MOST_STATE_BYTES:
+        if item.kind is EntryKind.FILE and item.signature.size <= _MOST_STATE_BYTES:
             yield f"{path}/{item.path}"

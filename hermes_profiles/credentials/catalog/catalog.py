@@ -26,7 +26,7 @@ from .model import (
     Channel,
     KeyClass,
     KeyFact,
-    LeftBehind,
+    LeftBehindRule,
     OAuthRow,
     Port,
     Sharing,
@@ -40,7 +40,7 @@ __all__ = [
     "Channel",
     "KeyClass",
     "KeyFact",
-    "LeftBehind",
+    "LeftBehindRule",
     "OAuthRow",
     "Port",
     "Sharing",
@@ -73,7 +73,7 @@ class Catalog:
     common_values: frozenset[str]
     gateway_config_identity: tuple[tuple[str, ...], ...]
     pairing_folders: tuple[str, ...]
-    left_behind: tuple[LeftBehind, ...]
+    left_behind: tuple[LeftBehindRule, ...]
     oauth_rows: tuple[OAuthRow, ...]
 
     def lookup(self, name: str) -> KeyFact | None:
@@ -260,7 +260,7 @@ class Catalog:
         return GlobIndex((glob, name) for name, channel in self.channels.items() for glob in channel.state)
 
     @cached_property
-    def _left_behind_globs(self) -> GlobIndex[LeftBehind]:
+    def _left_behind_globs(self) -> GlobIndex[LeftBehindRule]:
         return GlobIndex((row.glob, row) for row in self.left_behind)
 
 

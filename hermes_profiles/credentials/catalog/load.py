@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .model import Channel, KeyClass, KeyFact, LeftBehind, OAuthRow, Port, Sharing
+from .model import Channel, KeyClass, KeyFact, LeftBehindRule, OAuthRow, Port, Sharing
 
 DATA = Path(__file__).parent / "data"
 _CLASSES: Mapping[str, KeyClass] = {member.value: member for member in KeyClass}
@@ -44,9 +44,9 @@ def key_fact(row: Mapping[str, Any], channel: str | None) -> KeyFact:
     )
 
 
-def left_behind(rows: Iterable[Mapping[str, Any]]) -> tuple[LeftBehind, ...]:
+def left_behind(rows: Iterable[Mapping[str, Any]]) -> tuple[LeftBehindRule, ...]:
     """Return the files that no copy holds."""
-    return tuple(LeftBehind(row["glob"], row["reason"], row.get("default_only", False)) for row in rows)
+    return tuple(LeftBehindRule(row["glob"], row["reason"], row.get("default_only", False)) for row in rows)
 
 
 def oauth_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[OAuthRow, ...]:

@@ -137,7 +137,7 @@ class Channel(NamedTuple):
         return tuple(path for path, key_class in self.config if key_class in classes)
 
 
-class LeftBehind(NamedTuple):
+class LeftBehindRule(NamedTuple):
     """Files that no copy of a home may hold: a glob relative to the home (folders end in `/`) and why.
 
     `default_only`: counts in the default profile's home alone, where it belongs to the installation.

@@ -48,10 +48,10 @@ def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
         found = _LINE.search(str(error))
         reason = _LINE.sub("", str(error)).strip() or "not TOML"
         raise DocumentError(path, int(found[1]) if found else None, f"not TOML: {reason}") from error
-    return _Reader(text, path).additions(data)
+    return _AdditionsReader(text, path).additions(data)
 
 
-class _Reader:
+class _AdditionsReader:
     """Turns the parsed tables into additions and knows where each one stands."""
 
     def __init__(self, text: str, path: str) -> None:

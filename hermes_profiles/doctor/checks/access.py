@@ -15,7 +15,7 @@ from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.model.truthy import is_truthy
 
-from .settings import block_of, environment_of, lesser, listed, noted, text_of, them, words
+from .settings import block_of, environment_of, lesser, listed, noted, shell_command, text_of, them
 
 _SHORTEST_KEY = 16
 _NO_AUTH = "INSECURE_NO_AUTH"
@@ -194,7 +194,7 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
             " send messages in any name",
             Fix(
                 "set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
-                words("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"]),
+                shell_command("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"]),
             ),
             profile.at_variable("SMS_INSECURE_NO_SIGNATURE"),
         )

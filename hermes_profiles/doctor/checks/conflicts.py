@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from shlex import quote
 
-from hermes_profiles.credentials.identities import Identity, credentials_in, held_by
+from hermes_profiles.credentials.identities import Identity, claimed_identities, credentials_in
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import Sources
-from hermes_profiles.doctor.wording import LOST, names, party, plural, process
+from hermes_profiles.doctor.wording import LOST, identity_label, names, plural, process
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import given, legacy_blocks, stored_in, with_legacy
+from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy
 
 Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
 
@@ -55,7 +55,7 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
     sources = Sources(facts)
     for channel, whose, identities in groups(facts):
         evidence = _evidence(facts, sources, whose, identities)
-        what = party(channel, identities[0].noun)
+        what = identity_label(channel, identities[0].noun)
         severity, circumstances = _circumstances(facts, whose)
         told = [f"{len(whose)} profiles have the same {what}: {names(whose)}", *circumstances]
         fix = repair(channel, "keep it in one of them and take it out of the others")
@@ -215,9 +215,9 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
         profile = facts.profiles[name]
         own = {identity.place for identity in profile.held.identities}
         masked = {mask.channel for mask in profile.gateway.masks} if profile.gateway is not None else set()
-        environment, config = given(profile.files, facts.catalog, facts.managed)
+        environment, config = effective_settings(profile.files, facts.catalog, facts.managed)
         environment = {key: secret.reveal() for key, secret in secrets.items()} | environment
-        held = held_by(
+        held = claimed_identities(
             environment, config, facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
         ).identities
         for identity in held:
@@ -234,7 +234,7 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
         grouped.setdefault((place[0], tuple(several), tuple(owners)), []).append(place[1])
     for (channel, inheriting, whose), keys in grouped.items():
         if len(facts.profiles) > 1:
-            yield _inherited(facts, party(channel, nouns[channel, keys[0]]), channel, inheriting, whose, keys)
+            yield _inherited(facts, identity_label(channel, nouns[channel, keys[0]]), channel, inheriting, whose, keys)
 
 
 def _inherited(
@@ -291,7 +291,7 @@ def held_elsewhere(facts: Facts) -> Iterator[Finding]:
         identities = [identity for several in held.values() for identity in several]
         where = f", which serves {home}" if home is not None else ", which is no gateway of this root"
         yield Finding(
-            f"{process(pid)}{where}, has the {party(channel, identities[0].noun)} of {names(whose)} now",
+            f"{process(pid)}{where}, has the {identity_label(channel, identities[0].noun)} of {names(whose)} now",
             Fix("stop that gateway, or take the bot out of it or out of this root", f"ps -fp {pid}"),
             whose,
             channel,

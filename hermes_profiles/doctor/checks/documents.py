@@ -16,9 +16,9 @@ from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Se
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
-from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, text_of, words
+from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, shell_command, text_of
 
 _READ = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json")
 _PLACE = re.compile(r":(\d+): ")
@@ -60,7 +60,7 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
     at = f" line {line}" if line is not None else ""
     return Finding(
         f"{name}{at} of {noted(profile)} cannot be read with certainty: {reason}",
-        Fix(hint or "mend it in a text editor", words('"${EDITOR:-vi}"', [path])),
+        Fix(hint or "mend it in a text editor", shell_command('"${EDITOR:-vi}"', [path])),
         (profile.name,),
         evidence=(Evidence(profile.name, path, line),),
         severity=lesser(profile, Severity.ERROR),
@@ -78,16 +78,16 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
             if problem is not None and problem.code == DocumentError.default_code:
                 continue
             why = {
-                Kind.FOLDER: "a folder lies in its place",
-                Kind.SPECIAL: "it is no file but a pipe, socket or device",
-                Kind.LINK: "it is a link to nowhere" if problem is None else "what it links to cannot be read",
+                EntryKind.FOLDER: "a folder lies in its place",
+                EntryKind.SPECIAL: "it is no file but a pipe, socket or device",
+                EntryKind.LINK: "it is a link to nowhere" if problem is None else "what it links to cannot be read",
             }.get(fact.kind)
             if why is None and problem is not None:
                 why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
                 yield Finding(
                     f"{file} of {noted(profile)} cannot be read: {why}",
-                    Fix("see what is there", words("ls -ld", [fact.path])),
+                    Fix("see what is there", shell_command("ls -ld", [fact.path])),
                     (profile.name,),
                     evidence=(profile.at(file),),
                     severity=lesser(profile, Severity.ERROR),
@@ -111,7 +111,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     f" {listed(names)} wins",
                     Fix(
                         "take the variable out of .env to switch the channel off",
-                        words("hermes-profiles env unset", [profile.name, names[0]]),
+                        shell_command("hermes-profiles env unset", [profile.name, names[0]]),
                     ),
                     (profile.name,),
                     channel,
@@ -124,7 +124,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     f" {listed(names)} would switch it on",
                     Fix(
                         "if it is meant to be off, leave it so; this switches it on",
-                        words("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
+                        shell_command("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
                     ),
                     (profile.name,),
                     channel,
@@ -188,9 +188,9 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
                 f" {'.'.join(path)}.port",
                 Fix(
                     f"say {'.'.join(path)}.extra.port instead",
-                    words("hermes-profiles doctor --fix --only", ["files.ignored-port"])
+                    shell_command("hermes-profiles doctor --fix --only", ["files.ignored-port"])
                     if can
-                    else words("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))]),
+                    else shell_command("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))]),
                 ),
                 (profile.name,),
                 "api_server",
@@ -248,7 +248,7 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
                 f"gateway.json and config.yaml of {noted(profile)} do not agree about {listed(keys)}: config.yaml wins",
                 Fix(
                     "take these out of gateway.json, a file of older releases",
-                    words('"${EDITOR:-vi}"', [profile.home / "gateway.json"]),
+                    shell_command('"${EDITOR:-vi}"', [profile.home / "gateway.json"]),
                 ),
                 (profile.name,),
                 next(iter(differing)) if len(differing) == 1 else None,

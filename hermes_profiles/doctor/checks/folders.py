@@ -9,9 +9,9 @@ from pathlib import Path
 from hermes_profiles.doctor.facts import Facts, FileFact
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
 from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
-from .settings import listed, words
+from .settings import listed, shell_command
 
 _HOUR = 3600
 
@@ -19,13 +19,13 @@ _HOUR = 3600
 def bad_folder(facts: Facts) -> Iterator[Finding]:
     """Find what lies below `profiles/` and is no profile to Hermes for its name (hermes_cli/profiles.py)."""
     for fact in facts.tree.below:
-        if fact.path.name == DEFAULT and fact.kind is Kind.FOLDER:
+        if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             continue
         shown = _shown(fact)
-        if fact.kind is not Kind.FOLDER:
+        if fact.kind is not EntryKind.FOLDER:
             yield Finding(
                 f"{shown} in the folder of profiles is no profile",
-                Fix("move it elsewhere", words("ls -ld", [fact.path])),
+                Fix("move it elsewhere", shell_command("ls -ld", [fact.path])),
                 evidence=(Evidence(None, str(fact.path)),),
                 severity=Severity.INFO,
             )
@@ -33,9 +33,12 @@ def bad_folder(facts: Facts) -> Iterator[Finding]:
         target = _target(facts, fact)
         yield Finding(
             f"the folder {shown} below profiles is none to Hermes: a name is 1 to 64 of a-z, 0-9, _ and -",
-            Fix(f"rename it to {target.name}", words("hermes-profiles doctor --fix --only", ["files.bad-folder"]))
+            Fix(
+                f"rename it to {target.name}",
+                shell_command("hermes-profiles doctor --fix --only", ["files.bad-folder"]),
+            )
             if target is not None
-            else Fix("rename it, or move it elsewhere", words("ls -ld", [fact.path])),
+            else Fix("rename it, or move it elsewhere", shell_command("ls -ld", [fact.path])),
             evidence=(Evidence(None, str(fact.path)),),
             repairs=(RenameFolder(fact.path, target),) if target is not None else (),
         )
@@ -65,13 +68,13 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
 def real_default(facts: Facts) -> Iterator[Finding]:
     """Find a folder `profiles/default`: the default profile is the root itself, so nothing ever reads that folder."""
     for fact in facts.tree.below:
-        if fact.path.name == DEFAULT and fact.kind is Kind.FOLDER:
+        if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             yield Finding(
                 "the folder profiles/default is not the default profile: that is the root itself, and nothing reads"
                 " what lies there",
                 Fix(
                     "give it another name, then it is a profile of its own",
-                    words("mv -n", [fact.path, fact.path.with_name("default-2")]),
+                    shell_command("mv -n", [fact.path, fact.path.with_name("default-2")]),
                 ),
                 evidence=(Evidence(None, str(fact.path)),),
             )
@@ -79,11 +82,11 @@ def real_default(facts: Facts) -> Iterator[Finding]:
 
 def leftover_staging(facts: Facts) -> Iterator[Finding]:
     """Find half-made profiles that nobody is making any more: what was killed while it made one."""
-    old = [fact for fact in facts.tree.staging if fact.mtime < facts.now - _HOUR and fact.kind is Kind.FOLDER]
+    old = [fact for fact in facts.tree.staging if fact.mtime < facts.now - _HOUR and fact.kind is EntryKind.FOLDER]
     for fact in old:
         yield Finding(
             f"{_shown(fact)} below profiles is left over from a profile that was never finished, and may hold secrets",
-            Fix("remove it", words("rm -r --", [fact.path])),
+            Fix("remove it", shell_command("rm -r --", [fact.path])),
             evidence=(Evidence(None, str(fact.path)),),
         )
 
@@ -99,7 +102,7 @@ def sticky_gone(facts: Facts) -> Iterator[Finding]:
         f"active_profile names {name}, which is no profile: every `hermes` without -p fails",
         Fix("choose another sticky profile", "hermes-profiles use default"),
         evidence=(Evidence(None, str(fact.path)),),
-        repairs=(RemoveFile(fact.path, fact.signature),) if fact.kind is Kind.FILE else (),
+        repairs=(RemoveFile(fact.path, fact.signature),) if fact.kind is EntryKind.FILE else (),
     )
 
 
@@ -118,9 +121,9 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{'the alias' if own else 'the script'} {listed(fact.path.name for fact in found)} starts {name}, which is"
             " no profile any more",
-            Fix("remove it", words("rm --", paths))
+            Fix("remove it", shell_command("rm --", paths))
             if own
-            else Fix("look at it: remove it, or name another profile in it", words("cat", paths)),
+            else Fix("look at it: remove it, or name another profile in it", shell_command("cat", paths)),
             (),
             evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
             repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts import Facts, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.hermes_files import HEARTBEAT_FILE, STATE_FILE
-from hermes_profiles.gateways.model import Channel, Gateway, GatewayState, epoch_of
-from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, epoch_of
+from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import STOPPED
 from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
 
@@ -43,7 +43,7 @@ def deaf(facts: Facts) -> Iterator[Finding]:
                 yield _deaf(facts, profile, seen, channel)
 
 
-def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: Channel) -> Finding:
+def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: GatewayChannel) -> Finding:
     name, code = profile.name, _code(seen, channel)
     words = f"the gateway of {name} runs, but its {channel.name} is {channel.state}{_since(channel)}"
     fix = Fix(
@@ -70,7 +70,7 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: Channel) -> 
     )
 
 
-def _code(seen: Seen, channel: Channel) -> str:
+def _code(seen: Seen, channel: GatewayChannel) -> str:
     runtime = seen.runtime
     for each in runtime.channels if runtime is not None else ():
         if each.name == channel.name and _CODE.fullmatch(each.code):
@@ -78,12 +78,12 @@ def _code(seen: Seen, channel: Channel) -> str:
     return ""
 
 
-def _since(channel: Channel) -> str:
+def _since(channel: GatewayChannel) -> str:
     at = epoch_of(channel.since) if channel.since else None
     return f" since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at is not None else ""
 
 
-def _holder(facts: Facts, profile: ProfileFacts, channel: Channel) -> tuple[str, int | None]:
+def _holder(facts: Facts, profile: ProfileFacts, channel: GatewayChannel) -> tuple[str, int | None]:
     """Return who holds what a channel waits for, in words, and its process, None when it is gone; by Hermes' own lock,
     else by what the gateway was told."""
     digests = {each.key[:16] for each in profile.held.identities if each.channel == channel.name}

@@ -9,7 +9,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.profiles.channels import legacy_blocks
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import (
     environment_of,
@@ -20,8 +20,8 @@ from .settings import (
     noted,
     secret_paths,
     secrets_of,
+    shell_command,
     them,
-    words,
 )
 
 # What Hermes itself keeps at 0600 (FACTS: gateway/platforms/api_server.py, hermes_cli/{config,auth,webhook}.py).
@@ -61,9 +61,9 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
         fact = listing.get(path)
         if fact is None:
             continue
-        if fact.kind is Kind.LINK:
+        if fact.kind is EntryKind.LINK:
             fact = targets.get(path)
-        if fact is None or fact.kind is not Kind.FILE or not fact.mode & _LOOSE:
+        if fact is None or fact.kind is not EntryKind.FILE or not fact.mode & _LOOSE:
             continue
         if path in _OWNER_ONLY or (fact.mode & way & _LOOSE and _holds_secret(profile, path, facts)):
             yield path, fact
@@ -102,7 +102,7 @@ def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFa
         message,
         Fix(
             "make them their owner's alone" if many else "make it its owner's alone",
-            words("chmod go-rwx", [fact.path for _, fact, _ in loose]),
+            shell_command("chmod go-rwx", [fact.path for _, fact, _ in loose]),
         ),
         (profile.name,),
         evidence=tuple(Evidence(profile.name, str(fact.path)) for _, fact, _ in loose),
@@ -127,7 +127,7 @@ def stray_copy(facts: Facts) -> Iterator[Finding]:
             f"{listed(held)} of {noted(profile)} {what} secrets: {keys}",
             Fix(
                 f"remove {them(held)} when nobody needs {them(held)} any more",
-                words("rm --", [profile.home / path for path in held]),
+                shell_command("rm --", [profile.home / path for path in held]),
             ),
             (name,),
             evidence=tuple(profile.at(path, each[0]) for path, each in held.items()),
@@ -187,7 +187,10 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: 
     home = profile.home / ".env" if profile is not None else ".env of its profile"
     return Finding(
         f"{what} {path.name}{whose} holds {listed(found)}: secrets belong in .env alone",
-        Fix(f"move {them(found)} to {home} and take {them(found)} out of the file", words('"${EDITOR:-vi}"', [path])),
+        Fix(
+            f"move {them(found)} to {home} and take {them(found)} out of the file",
+            shell_command('"${EDITOR:-vi}"', [path]),
+        ),
         (name,) if name is not None else (),
         evidence=tuple(Evidence(name, str(path), line, key) for key, line in found.items()),
     )
@@ -207,7 +210,7 @@ def foreign_owner(facts: Facts) -> Iterator[Finding]:
             (path, fact)
             for path, fact in profile.listing.items()
             if fact.uid != home.uid
-            and fact.kind is not Kind.LINK
+            and fact.kind is not EntryKind.LINK
             and path != "profiles"
             and not _is_shared(facts, fact)
         ]
@@ -230,7 +233,9 @@ def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileF
     name = users.get(owner, str(owner))
     return Finding(
         f"{what} {verb} to {whose}, not to {name}, so its gateway may be locked out",
-        Fix(f"give {'it' if len(tops) == 1 else 'them'} back to {name}", words(f"sudo chown -R {name}:", paths)),
+        Fix(
+            f"give {'it' if len(tops) == 1 else 'them'} back to {name}", shell_command(f"sudo chown -R {name}:", paths)
+        ),
         (profile.name,),
         evidence=tuple(profile.at(path) for path, _ in strange),
         severity=lesser(profile, Severity.ERROR),

@@ -12,9 +12,9 @@ from shlex import quote
 from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
 from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE
-from hermes_profiles.gateways.model import Facts as Seen
+from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.model import GatewayState
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 # Hermes obeys a marker for a minute; so long, and longer, whoever wrote it may still be at work.
 _MARKER_AGE = 60.0
@@ -68,13 +68,13 @@ def bad_pid_file(facts: Facts) -> Iterator[Finding]:
     for profile, seen, file in _pid_files(facts):
         process, record = seen.process, seen.record
         name = profile.name
-        blocks = file.kind is Kind.FOLDER
+        blocks = file.kind is EntryKind.FOLDER
         if record is not None and record.pid:
             if process is not None and record.pid != process.pid and _is_up(profile):
                 words = f"gateway.pid of {name} names process {record.pid}, but its gateway is process {process.pid}"
                 yield _restart(profile, file, words)
             continue
-        what = {Kind.FOLDER: "is a folder", Kind.LINK: "is a link", Kind.SPECIAL: "is no regular file"}
+        what = {EntryKind.FOLDER: "is a folder", EntryKind.LINK: "is a link", EntryKind.SPECIAL: "is no regular file"}
         words = f"gateway.pid of {name} {what.get(file.kind, 'cannot be understood')}"
         if blocks:
             words += ": its gateway cannot start"
@@ -124,7 +124,7 @@ def _restart(profile: ProfileFacts, file: FileFact, words: str) -> Finding:
 
 
 def _removal(profile: ProfileFacts, file: FileFact) -> Repair:
-    if file.kind in (Kind.FILE, Kind.LINK):
+    if file.kind in (EntryKind.FILE, EntryKind.LINK):
         return RemoveFile(file.path, file.signature)
     return MoveAway(profile.name, (file.path,), f"{file.path.name} is no file")
 
@@ -133,7 +133,7 @@ def stale_lock(facts: Facts) -> Iterator[Finding]:
     """Yield locks that keep a gateway from starting, or from a channel: what is stale Hermes takes over by itself."""
     for profile in facts.profiles.values():
         file = profile.listing.get(LOCK_FILE)
-        if file is not None and file.kind in (Kind.FOLDER, Kind.SPECIAL) and _is_idle(profile):
+        if file is not None and file.kind in (EntryKind.FOLDER, EntryKind.SPECIAL) and _is_idle(profile):
             yield Finding(
                 f"gateway.lock of {profile.name} is no file: its gateway cannot start",
                 _taking_away(profile),
@@ -192,7 +192,7 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
         markers[_MAC_MARKER] = (_MARKER_AGE, "")
     for name, (age, effect) in markers.items():
         file = profile.listing.get(name)
-        if file is None or file.kind is Kind.FOLDER or facts.now - file.mtime <= age:
+        if file is None or file.kind is EntryKind.FOLDER or facts.now - file.mtime <= age:
             continue
         files.append(file)
         if name == _DRAIN and facts.runtime.drains.get(profile.name):

@@ -114,7 +114,7 @@ def them(things: Collection[object]) -> str:
     return "it" if len(things) == 1 else "them"
 
 
-def words(command: str, paths: Collection[Path | str]) -> str:
+def shell_command(command: str, paths: Collection[Path | str]) -> str:
     """Return a command line with paths in it, quoted for a shell."""
     return " ".join([command, *(shlex.quote(str(path)) for path in paths)])
 

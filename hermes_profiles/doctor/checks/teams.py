@@ -18,7 +18,7 @@ from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.teams.model import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
-    from hermes_profiles.multiplex.model import Isolation
+    from hermes_profiles.multiplex.model import PinnedSetting
     from hermes_profiles.settings.changes import SyncChange
 
 _META = "profile.yaml"
@@ -222,7 +222,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
     """Yield profiles that one gateway for all lets people in to whom they do not let in themselves: what their own
     `.env` leaves blank, it takes from the default's environment."""
     mode = facts.teams.mode
-    by_profile: dict[str, list[Isolation]] = {}
+    by_profile: dict[str, list[PinnedSetting]] = {}
     for each in mode.access.isolations if mode is not None else ():
         by_profile.setdefault(each.profile, []).append(each)
     for name, isolations in by_profile.items():
@@ -249,7 +249,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _inherited(facts: Facts, profile: ProfileFacts, each: Isolation) -> Evidence:
+def _inherited(facts: Facts, profile: ProfileFacts, each: PinnedSetting) -> Evidence:
     """Return where the default has what counts for a profile; its own file where that is blank on purpose."""
     found = facts.profiles[DEFAULT].at_variable(each.key[0]) if DEFAULT in facts.profiles else Evidence()
     return found if found.file is not None else profile.at_variable(each.key[0])

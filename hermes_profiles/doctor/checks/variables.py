@@ -21,10 +21,10 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.create import ENV_HEADER
 
-from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, words
+from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, shell_command
 
 if TYPE_CHECKING:
-    from hermes_profiles.documents.dotenv.normalize import Difference
+    from hermes_profiles.documents.dotenv.normalize import ReaderDifference
 
 _FILES = (".env", ".op.env")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -73,9 +73,9 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
                 "save it as UTF-8"
                 if all(each.is_encoding for each in found)
                 else "write each of them as NAME=value, alone on its line, with comments on lines of their own",
-                words("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
+                shell_command("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
                 if can
-                else words('"${EDITOR:-vi}"', [path]),
+                else shell_command('"${EDITOR:-vi}"', [path]),
             ),
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
@@ -84,7 +84,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _hurts(found: tuple[Difference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
+def _hurts(found: tuple[ReaderDifference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
     """Return how much it hurts: a credential that the gateway does not get, something for menus and `status`, or only
     something for a gateway that serves several profiles, which this one is not."""
     if any(_is_credential(each.name, facts) and (each.is_lost or multiplexed) for each in found):
@@ -119,9 +119,9 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
                 f" line for the value of {names[0]}",
                 Fix(
                     "put each on a line of its own",
-                    words("hermes-profiles doctor --fix --only", ["files.joined-keys"])
+                    shell_command("hermes-profiles doctor --fix --only", ["files.joined-keys"])
                     if can
-                    else words('"${EDITOR:-vi}"', [profile.home / file]),
+                    else shell_command('"${EDITOR:-vi}"', [profile.home / file]),
                 ),
                 (profile.name,),
                 evidence=tuple(profile.at(file, name, line) for name in names),
@@ -146,7 +146,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
             " reads it: a clone would copy it",
             Fix(
                 "see what is known of it, and name it in catalog.toml when it is a bot's",
-                words("hermes-profiles explain", [name]),
+                shell_command("hermes-profiles explain", [name]),
             ),
             owners,
             evidence=tuple(places),
@@ -209,7 +209,7 @@ def no_env(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{noted(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
                 " tokens included",
-                Fix("give it one of its own", words("hermes-profiles doctor --fix --only", ["files.no-env"])),
+                Fix("give it one of its own", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),
                 (name,),
                 evidence=(profile.at(".env"),),
                 repairs=(EditFile(profile.home / ".env", _fresh),),

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
-from hermes_profiles.doctor.timeouts import watched
+from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -118,7 +118,7 @@ class _Store(NamedTuple):
         return not self.in_wal_mode or (self.is_served and "-shm" in self.sides and "-wal" in self.sides)
 
 
-class _Verdict(NamedTuple):
+class _DatabaseVerdict(NamedTuple):
     how: str = ""
     rows: int = 0
 
@@ -133,11 +133,11 @@ class _NoAnswer(Exception):
 
 def look_at_databases(profiles: Mapping[str, ProfileFacts], *, budget: float = BUDGET) -> DatabaseFacts:
     """Return what is seen of all databases within `budget` seconds; those that were not reached are named."""
-    look = _Look(budget, is_anyone_up=any(_is_up(profile) for profile in profiles.values()))
+    look = _DatabaseReader(budget, is_anyone_up=any(_is_up(profile) for profile in profiles.values()))
     waiting = [store for profile in profiles.values() for store in look.headers(profile)]
     waiting.sort(key=lambda store: store.file.size)
     if waiting:
-        hung = watched([("databases", partial(look.through, waiting))], limit=budget + _PATIENCE).troubles
+        hung = run_with_timeouts([("databases", partial(look.through, waiting))], limit=budget + _PATIENCE).troubles
         look.give_up(waiting, is_hung=bool(hung))
     return look.facts()
 
@@ -147,7 +147,7 @@ def _is_up(profile: ProfileFacts) -> bool:
     return profile.gateway is None or profile.gateway.pid is not None
 
 
-class _Look:
+class _DatabaseReader:
     """One look at all databases; `through` may hang, what it found until then counts."""
 
     def __init__(self, budget: float, *, is_anyone_up: bool) -> None:
@@ -170,10 +170,10 @@ class _Look:
         """Yield the databases of a home that are worth a longer look: no fault shows at their first bytes."""
         for name in KNOWN:
             file = profile.listing.get(name)
-            if file is None or file.kind is Kind.LINK:
+            if file is None or file.kind is EntryKind.LINK:
                 continue
-            if file.kind is not Kind.FILE:
-                what = "a folder" if file.kind is Kind.FOLDER else "no regular file"
+            if file.kind is not EntryKind.FILE:
+                what = "a folder" if file.kind is EntryKind.FOLDER else "no regular file"
                 self._damaged.append(Damage(profile.name, name, f"is {what}"))
                 continue
             if not file.size:
@@ -245,7 +245,7 @@ class _Look:
         elif verdict.rows:
             self._rows.append(BadRows(store.profile, store.name, _JSON[store.name][0], verdict.rows))
 
-    def _examined(self, store: _Store, how: str) -> _Verdict:
+    def _examined(self, store: _Store, how: str) -> _DatabaseVerdict:
         """Return what is wrong with the content of a database. Raises _NoAnswer."""
         import sqlite3
 
@@ -254,12 +254,12 @@ class _Look:
                 (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
                 # The check of a search index wants to write: that it may not tells nothing.
                 if answer != "ok" and not answer.startswith("unable to validate"):
-                    return _Verdict("is damaged inside")
-                return _Verdict(rows=self._count_bad(database, store))
+                    return _DatabaseVerdict("is damaged inside")
+                return _DatabaseVerdict(rows=self._count_bad(database, store))
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (_CORRUPT, _NO_DATABASE):
-                return _Verdict("is damaged inside")
+                return _DatabaseVerdict("is damaged inside")
             raise _NoAnswer(
                 self._late if code == _INTERRUPTED else _REASONS.get(code, "SQLite cannot open it")
             ) from error

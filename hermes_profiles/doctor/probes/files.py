@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.rules.files import is_document_copy
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .homes import file_fact
 from .scripts import Script, alias_scripts, handmade_services
@@ -74,7 +74,7 @@ class TreeFacts(NamedTuple):
     schema: Schema | None = None
 
 
-def look_at_tree(around: Surroundings, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None) -> TreeFacts:
+def look_at_tree(around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None) -> TreeFacts:
     """Return what was seen."""
     layout = around.layout
     homes = {name: fact for name in profiles if (fact := _followed(layout.home(name))) is not None}
@@ -126,7 +126,7 @@ def _through(mode: int) -> int:
     return (0o070 if mode & 0o011 else 0) | (0o007 if mode & 0o001 else 0)
 
 
-def _shares_with_group(around: Surroundings) -> bool:
+def _shares_with_group(around: DoctorContext) -> bool:
     """Return whether Hermes itself leaves modes alone here (hermes_cli/config.py, `_secure_file`)."""
     names = ("HERMES_MANAGED", "HERMES_CONTAINER", "HERMES_SKIP_CHMOD")
     return (
@@ -139,7 +139,7 @@ def _shares_with_group(around: Surroundings) -> bool:
 def _targets(profile: ProfileFacts) -> Iterator[tuple[str, FileFact]]:
     for name in _LINKED:
         fact = profile.listing.get(name)
-        if fact is not None and fact.kind is Kind.LINK and (target := _followed(fact.path)) is not None:
+        if fact is not None and fact.kind is EntryKind.LINK and (target := _followed(fact.path)) is not None:
             yield name, target
 
 
@@ -153,14 +153,14 @@ def _opened(profile: ProfileFacts, way: int) -> Iterator[tuple[str, tuple[FileFa
             yield from _if_open(name, fact, way)
     for folder in STATE_FOLDERS:
         first = profile.listing.get(folder.partition("/")[0])
-        if first is None or first.kind is not Kind.FOLDER:
+        if first is None or first.kind is not EntryKind.FOLDER:
             continue
         inside = way
         path = profile.home
         for part in folder.split("/"):
             path = path / part
             fact = file_fact(path)
-            inside &= _through(fact.mode) if fact is not None and fact.kind is Kind.FOLDER else 0
+            inside &= _through(fact.mode) if fact is not None and fact.kind is EntryKind.FOLDER else 0
         if inside:
             for name in _names(path):
                 found = file_fact(path / name)
@@ -169,7 +169,7 @@ def _opened(profile: ProfileFacts, way: int) -> Iterator[tuple[str, tuple[FileFa
 
 
 def _if_open(name: str, fact: FileFact, way: int) -> Iterator[tuple[str, tuple[FileFact, bytes]]]:
-    if fact.kind is Kind.FILE and fact.mode & 0o066 & way:
+    if fact.kind is EntryKind.FILE and fact.mode & 0o066 & way:
         yield name, (fact, _read(fact.path, _LARGEST_COPY) if name.endswith(".json") else b"")
 
 
@@ -182,7 +182,7 @@ def _names(folder: Path) -> list[str]:
 
 def _copies(profile: ProfileFacts) -> Iterator[tuple[str, bytes]]:
     for name, fact in profile.listing.items():
-        if fact.kind is Kind.FILE and "/" not in name and name[0] in ".#cgah" and is_document_copy(name):
+        if fact.kind is EntryKind.FILE and "/" not in name and name[0] in ".#cgah" and is_document_copy(name):
             raw = _read(fact.path, _LARGEST_COPY)
             if raw:
                 yield name, raw
@@ -205,8 +205,8 @@ def _beside(layout: Layout) -> Iterator[FileFact]:
         elif _is_profile(layout.profiles / name) or _is_of_multiplexer(layout.profiles / name):
             continue
         fact = file_fact(layout.profiles / name)
-        if fact is not None and fact.kind is Kind.LINK and os.path.isdir(fact.path):
-            fact = fact._replace(kind=Kind.FOLDER)
+        if fact is not None and fact.kind is EntryKind.LINK and os.path.isdir(fact.path):
+            fact = fact._replace(kind=EntryKind.FOLDER)
         if fact is not None:
             yield fact
 
@@ -246,7 +246,7 @@ def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) 
     return found
 
 
-def _schema(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
+def _schema(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
     """Return the schema that the installed Hermes writes: its source is read as text, nothing of it runs."""
     if not any("config.yaml" in profile.listing for profile in profiles.values()):
         return None

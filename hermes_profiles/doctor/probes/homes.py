@@ -14,7 +14,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed, holdings
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_meta
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 # Read for every profile, so that no check has to open a file.
 DOCUMENTS = (
@@ -50,7 +50,7 @@ def list_home(home: Path) -> Iterator[FileFact]:
     nothing."""
     for each in _list(os.fspath(home)):
         yield each
-        if each.kind is Kind.FOLDER and each.path.name in FOLDERS:
+        if each.kind is EntryKind.FOLDER and each.path.name in FOLDERS:
             yield from _list(os.fspath(each.path))
 
 
@@ -74,13 +74,13 @@ def file_fact(path: str | Path) -> FileFact | None:
         return None
     mode = status.st_mode
     kind = (
-        Kind.FILE
+        EntryKind.FILE
         if stat.S_ISREG(mode)
-        else Kind.FOLDER
+        else EntryKind.FOLDER
         if stat.S_ISDIR(mode)
-        else Kind.LINK
+        else EntryKind.LINK
         if stat.S_ISLNK(mode)
-        else Kind.SPECIAL
+        else EntryKind.SPECIAL
     )
     return FileFact(
         Path(path), kind, stat.S_IMODE(mode), status.st_uid, status.st_size, status.st_mtime, Signature.of(status)

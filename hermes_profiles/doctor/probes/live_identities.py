@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .listening_ports import Listener, listeners_on
 from .single_use_logins import Grant, read_grants
@@ -84,10 +84,10 @@ class RivalFacts(NamedTuple):
 
 
 def look_at_rivals(
-    around: Surroundings, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
+    around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
 ) -> RivalFacts:
     """Return what was seen; what cannot be read is left out."""
-    look = _Look(around, profiles)
+    look = _LiveIdentityReader(around, profiles)
     return RivalFacts(
         tuple(look.locks()),
         look.listeners(),
@@ -99,10 +99,10 @@ def look_at_rivals(
     )
 
 
-class _Look:
+class _LiveIdentityReader:
     """One look; what several questions need is found once."""
 
-    def __init__(self, around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> None:
+    def __init__(self, around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> None:
         self._around = around
         self._profiles = profiles
         self._gateways = {profile.pid: name for name, profile in profiles.items() if profile.pid is not None}
@@ -187,7 +187,7 @@ class _Look:
         for profile in self._profiles.values():
             for name in OWN:
                 fact = profile.listing.get(name)
-                if fact is not None and fact.kind is Kind.LINK:
+                if fact is not None and fact.kind is EntryKind.LINK:
                     yield Link(profile.name, name, os.path.realpath(fact.path))
 
 
@@ -211,7 +211,7 @@ def _environment(pid: int, catalog: Catalog, platform: str) -> dict[str, Secret[
     return {name: Secret(value) for name, value in pairs if name in catalog.known_names}
 
 
-def _managed_layer(around: Surroundings) -> ManagedLayer | None:
+def _managed_layer(around: DoctorContext) -> ManagedLayer | None:
     folder = managed_folder(around.environment, around.layout)
     if folder is None:
         return None

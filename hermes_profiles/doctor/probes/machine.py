@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.doctor.facts import ProfileFacts
-from hermes_profiles.doctor.timeouts import watched
+from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
 
@@ -55,7 +55,7 @@ def look_at_machine(
     """Return what was seen; `with_mounts`: profiles whose file system matters. A disk that hangs has no answer."""
     places = _by_device(layout, profiles)
     jobs = [(place, partial(os.statvfs, place)) for place in places]
-    answers = watched(jobs, limit=_LIMIT).seen
+    answers = run_with_timeouts(jobs, limit=_LIMIT).seen
     disks = tuple(_disk(place, names, answers[place]) for place, names in places.items() if place in answers)
     asked = frozenset(with_mounts)
     table = mount_table(mounts) if asked else ()

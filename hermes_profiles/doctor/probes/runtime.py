@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.conflicts.decide import LiveLock
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.fleet.status import Inventory
@@ -66,7 +66,7 @@ class RuntimeFacts(NamedTuple):
 
 
 def look_at_runtime(
-    around: Surroundings, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
+    around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
 ) -> RuntimeFacts:
     """Return what was seen. What lies in a home was listed before; only what is there is opened."""
     databases = look_at_databases(profiles)
@@ -156,7 +156,7 @@ def look_at_locks(folder: Path) -> LockFolder | None:
     return LockFolder(folder, os.access(folder, os.W_OK | os.X_OK), odd)
 
 
-def _holders(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> tuple[LiveLock, ...]:
+def _holders(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> tuple[LiveLock, ...]:
     """Return the live locks when a gateway waits for one: nobody else asks."""
     seen = [profile.gateway.seen for profile in profiles.values() if profile.gateway is not None]
     told = [each.runtime for each in seen if each is not None and each.process is not None and each.runtime is not None]
@@ -171,7 +171,7 @@ def _holders(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> tupl
     )
 
 
-def _interrupted(around: Surroundings) -> Iterator[Interrupted]:
+def _interrupted(around: DoctorContext) -> Iterator[Interrupted]:
     journal = Journal(around.layout.state)
     try:
         begun = journal.begun()

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.checksum import has_mark
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.manager import Manager, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import AWAKE_UNIT, LABEL, UNIT, ServiceName, drop_in
-from hermes_profiles.services.parse_definition import Saying, saying
+from hermes_profiles.services.parse_definition import ParsedDefinition, parse_definition
 
 _LARGEST = 64 * 1024
 _ENDINGS = {ManagerKind.SYSTEMD: ".service", ManagerKind.LAUNCHD: ".plist", ManagerKind.SUPERVISOR: ".conf"}
@@ -51,7 +51,7 @@ class Definition(NamedTuple):
     has_home: bool
     is_own_name: bool
     is_ours: bool
-    said: Saying
+    said: ParsedDefinition
     works: Mapping[str, bool]
     has_directory: bool
     files: tuple[tuple[Path, Signature], ...]
@@ -79,7 +79,7 @@ class Leftover(NamedTuple):
     is_link: bool
 
 
-class Found(NamedTuple):
+class ServiceFiles(NamedTuple):
     """What lies there. `blockers`: profile → definition of its service's name that runs a home which is gone;
     `clashes`: unit → profiles that all get this one, where they are several, those behind a link first."""
 
@@ -89,7 +89,7 @@ class Found(NamedTuple):
     clashes: Mapping[str, tuple[str, ...]] = {}
 
 
-class _Owner(NamedTuple):
+class _HomeOwner(NamedTuple):
     """Whose a home is: `profile` of this root; `is_below`: in the root; `is_there`: not gone."""
 
     profile: str | None
@@ -100,7 +100,7 @@ class _Owner(NamedTuple):
 class Search:
     """One search through the folders of all managers."""
 
-    def __init__(self, around: Surroundings, profiles: Sequence[str]) -> None:
+    def __init__(self, around: DoctorContext, profiles: Sequence[str]) -> None:
         self._around = around
         self._profiles = profiles
         self._root = os.path.realpath(around.layout.root)
@@ -123,7 +123,7 @@ class Search:
     def _names(self) -> dict[str, str]:
         return {unit: several[0] for unit, several in self._units.items()}
 
-    def run(self) -> Found:
+    def run(self) -> ServiceFiles:
         """Return what lies there."""
         definitions: list[Definition] = []
         leftovers: list[Leftover] = []
@@ -150,7 +150,7 @@ class Search:
             for unit, several in (self._units.items() if definitions else ())
             if len(several) > 1
         }
-        return Found(tuple(definitions), tuple(leftovers), blockers, clashes)
+        return ServiceFiles(tuple(definitions), tuple(leftovers), blockers, clashes)
 
     def _is_of_root(self, found: Definition) -> bool:
         return found.profile is not None or self._owner(found.home_text, "", USER).is_below
@@ -161,7 +161,7 @@ class Search:
             return None
         ours = drop_in(path)
         parts = _drop_ins(path) if kind is ManagerKind.SYSTEMD else {}
-        said = saying(kind, content, tuple(parts.values()))
+        said = parse_definition(kind, content, tuple(parts.values()))
         if not _runs_gateway(path, content, parts):
             return None
         owner, home = self._owner(said.home, said.selected, scope), said.home
@@ -193,21 +193,21 @@ class Search:
             contents={path: content, **parts},
         )
 
-    def _owner(self, home: str, selected: str, scope: str) -> _Owner:
+    def _owner(self, home: str, selected: str, scope: str) -> _HomeOwner:
         """Return whose gateway a service runs: words count more than HERMES_HOME (SERVICES.md 1.5)."""
         if not home and scope == SYSTEM:  # some account's own
-            return _Owner(None, is_below=False, is_there=True)
+            return _HomeOwner(None, is_below=False, is_there=True)
         given = os.path.realpath(home or self._around.user_home / ".hermes")
         if selected:
             root = os.path.dirname(os.path.dirname(given)) if _is_profile_path(given) else given
             given = root if selected == DEFAULT else os.path.realpath(os.path.join(root, "profiles", selected))
         profile = self._homes.get(given)
         if profile is not None:
-            return _Owner(profile, is_below=True, is_there=True)
+            return _HomeOwner(profile, is_below=True, is_there=True)
         is_there = not _is_gone(given)
         if os.path.dirname(given) == os.path.join(self._root, "profiles"):
-            return _Owner(os.path.basename(given), is_below=True, is_there=is_there)
-        return _Owner(None, is_below=given.startswith(self._root + "/"), is_there=is_there)
+            return _HomeOwner(os.path.basename(given), is_below=True, is_there=is_there)
+        return _HomeOwner(None, is_below=given.startswith(self._root + "/"), is_there=is_there)
 
     def _leftovers(self, folder: Path, links: Mapping[str, Sequence[Path]], present: set[str]) -> Iterator[Leftover]:
         for name, paths in sorted(links.items()):
@@ -226,7 +226,7 @@ class Search:
             content, seen = _read(ours), _signature(ours)
             if content is None or seen is None or _signature(folder / name.removesuffix(".d")) is not None:
                 continue
-            said = saying(ManagerKind.SYSTEMD, content)
+            said = parse_definition(ManagerKind.SYSTEMD, content)
             owner = self._owner(said.home, said.selected, USER)
             if owner.is_below:
                 yield Leftover(match[0], owner.profile, ours, seen, is_link=False)
@@ -318,7 +318,7 @@ def _runs_gateway(path: Path, content: bytes, parts: Mapping[Path, bytes]) -> bo
     return _NAMED.fullmatch(name) is not None or any(b"gateway" in each for each in (content, *parts.values()))
 
 
-def _programs(said: Saying) -> Iterator[str]:
+def _programs(said: ParsedDefinition) -> Iterator[str]:
     """Yield the programs that a definition names by their whole path."""
     hermes = said.hermes.command("ExecStart")[:1] if said.hermes is not None else ()
     yield from (each for each in (said.program, said.helper, *hermes) if each.startswith("/") and "%" not in each)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
@@ -71,7 +71,7 @@ class ServiceFacts(NamedTuple):
 
 
 def look_at_services(
-    around: Surroundings, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
+    around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
 ) -> ServiceFacts:
     """Return what was seen."""
     if not around.managers:
@@ -119,7 +119,7 @@ def look_at_services(
 
 
 def _with_statuses(
-    around: Surroundings, definitions: Iterable[Definition], inventory: Inventory | None
+    around: DoctorContext, definitions: Iterable[Definition], inventory: Inventory | None
 ) -> Iterator[Definition]:
     """Yield definitions with what managers say. Of profiles, the fleet's answer is there already; nobody else is
     asked unless there is something else to ask about."""
@@ -141,7 +141,7 @@ def _with_statuses(
     yield from (with_status(each, answers.get(each.manager, {})) for each in rest)
 
 
-def _ask(around: Surroundings, kind: ManagerKind, wanted: list[Definition]) -> Mapping[str, ServiceStatus]:
+def _ask(around: DoctorContext, kind: ManagerKind, wanted: list[Definition]) -> Mapping[str, ServiceStatus]:
     manager = _reachable(around, kind)
     try:
         return manager.query([service_of(each) for each in wanted]) if manager is not None else {}
@@ -149,7 +149,7 @@ def _ask(around: Surroundings, kind: ManagerKind, wanted: list[Definition]) -> M
         return {}
 
 
-def _reachable(around: Surroundings, kind: ManagerKind) -> Manager | None:
+def _reachable(around: DoctorContext, kind: ManagerKind) -> Manager | None:
     """Return the manager of a kind if it can be asked."""
     if kind is around.managers[0].kind:
         return around.world.manager
@@ -163,7 +163,7 @@ def _reachable(around: Surroundings, kind: ManagerKind) -> Manager | None:
     return manager
 
 
-def _spec_of(around: Surroundings, profile: str) -> ServiceSpec | None:
+def _spec_of(around: DoctorContext, profile: str) -> ServiceSpec | None:
     try:
         return around.spec_of(profile)
     except (HermesProfilesError, OSError):  # no Hermes, or files that other checks tell of
@@ -192,7 +192,7 @@ def _served(inventory: Inventory | None) -> tuple[str, ...] | None:
     return told.served if told is not None and told.pid == gateway.process.pid else ()
 
 
-def _needs(around: Surroundings, profile: ProfileFacts, found: Definition, written: tuple[str, ...]) -> Iterator[Need]:
+def _needs(around: DoctorContext, profile: ProfileFacts, found: Definition, written: tuple[str, ...]) -> Iterator[Need]:
     """Yield programs that the configuration names, that the user's shell finds and the service does not."""
     if not found.said.path:
         return
@@ -204,7 +204,7 @@ def _needs(around: Surroundings, profile: ProfileFacts, found: Definition, writt
             yield Need(tool, place, at, cured=_which(tool, written) is not None)
 
 
-def _service_path(around: Surroundings, profile: ProfileFacts, found: Definition, tool: str) -> tuple[str, ...]:
+def _service_path(around: DoctorContext, profile: ProfileFacts, found: Definition, tool: str) -> tuple[str, ...]:
     extra = (f"{profile.home}/node/bin", f"{around.user_home}/.local/bin", "/usr/local/bin") if tool in _NODE else ()
     return (*found.said.path, *extra)
 

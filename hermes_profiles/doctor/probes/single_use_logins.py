@@ -15,7 +15,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.shared_logins import shares_nous
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 _AUTH = "auth.json"
 _STORES = ("providers", "credential_pool")
@@ -72,7 +72,7 @@ def _grants(profile: ProfileFacts, single_use: set[str]) -> Iterator[Grant]:
 
 def _may_be_read(profile: ProfileFacts, name: str) -> bool:
     fact = profile.listing.get(name)
-    return fact is not None and fact.kind in (Kind.FILE, Kind.LINK)
+    return fact is not None and fact.kind in (EntryKind.FILE, EntryKind.LINK)
 
 
 def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[Grant]:

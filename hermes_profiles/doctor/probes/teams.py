@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.identities import credentials_in
-from hermes_profiles.doctor.context import Surroundings
+from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, teams_in
 
 if TYPE_CHECKING:
     from hermes_profiles.multiplex.access import Access
     from hermes_profiles.multiplex.approvals import Carried
     from hermes_profiles.settings.changes import SyncChange
-    from hermes_profiles.teams.quick_drift import Glance
+    from hermes_profiles.teams.quick_drift import ProfileSnapshot
 
 _META = "profile.yaml"
 # Files of a home, besides those of accounts, that are looked through for secrets of other profiles.
@@ -79,7 +79,7 @@ class TeamFacts(NamedTuple):
 _Secrets = dict[bytes, tuple[str, str]]
 
 
-def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *, multiplexing: bool) -> TeamFacts:
+def look_at_teams(around: DoctorContext, profiles: Mapping[str, ProfileFacts], *, multiplexing: bool) -> TeamFacts:
     """Return what was seen of the teams of a root. `multiplexing`: one gateway serves all profiles, or is to."""
     teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
@@ -90,7 +90,7 @@ def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *,
     whole = [team for name, team in teams.by_name.items() if name not in faults and team.lead in profiles]
     names = dict.fromkeys(name for team in whole for name in (team.lead, *team.members) if name in profiles)
     secrets = {name: _secrets(profiles[name], around) for name in names}
-    comparison = _Comparison(around, profiles, teams)
+    comparison = _MemberComparison(around, profiles, teams)
     for team in whole:
         comparison.compare(team)
     return TeamFacts(
@@ -105,7 +105,7 @@ def look_at_teams(around: Surroundings, profiles: Mapping[str, ProfileFacts], *,
     )
 
 
-def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
+def _followed(around: DoctorContext, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
     found = {}
     for name, fault in faults.items():
         if fault.code == "two-leads":
@@ -116,7 +116,7 @@ def _followed(around: Surroundings, teams: Teams, faults: Mapping[str, Problem])
     return found
 
 
-def _mode(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Mode:
+def _mode(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Mode:
     from hermes_profiles.model.names import DEFAULT
     from hermes_profiles.multiplex.access import judge_access
     from hermes_profiles.multiplex.approvals import carry_there
@@ -130,10 +130,10 @@ def _mode(around: Surroundings, profiles: Mapping[str, ProfileFacts]) -> Mode:
 # --- members beside their lead
 
 
-class _Comparison:
+class _MemberComparison:
     """Compares members with their lead: closely only where a glance finds that they may differ."""
 
-    def __init__(self, around: Surroundings, profiles: Mapping[str, ProfileFacts], teams: Teams) -> None:
+    def __init__(self, around: DoctorContext, profiles: Mapping[str, ProfileFacts], teams: Teams) -> None:
         self._around, self._profiles, self._teams = around, profiles, teams
         self.drifted: dict[str, tuple[SyncChange, ...]] = {}
         self.unclear: dict[str, Problem] = {}
@@ -143,11 +143,11 @@ class _Comparison:
         doubtful = tuple(self._doubtful(team))
         if not doubtful:
             return
-        from hermes_profiles.clone.plan import World
+        from hermes_profiles.clone.plan import CloneContext
         from hermes_profiles.teams.sync import When, plan_team_sync
 
         around = self._around
-        world = World(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
+        world = CloneContext(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
         chosen = (team._replace(members=doubtful),)
         found = plan_team_sync(world, self._teams, chosen, When("doctor", ""), with_warnings=False)
         self.unclear |= dict.fromkeys((team.lead,), found.faults[0]) if found.faults else {}
@@ -158,14 +158,14 @@ class _Comparison:
                 self.drifted[each.profile] = each.changes
 
     def _doubtful(self, team: Team) -> Iterator[str]:
-        from hermes_profiles.teams.quick_drift import Lead
+        from hermes_profiles.teams.quick_drift import LeadSnapshot
         from hermes_profiles.teams.shares import linked_paths
         from hermes_profiles.teams.terms import is_there, link_target
 
         layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
         if not members:
             return
-        lead = Lead(team, self._glance(team.lead), self._around.catalog)
+        lead = LeadSnapshot(team, self._glance(team.lead), self._around.catalog)
         links = {
             path: link_target(layout, team.lead, members[0], path)
             for path in linked_paths(team.share)
@@ -176,11 +176,11 @@ class _Comparison:
             if differs or self._unread(name, team.lead) or _links_differ(self._profiles[name], links):
                 yield name
 
-    def _glance(self, name: str) -> Glance:
-        from hermes_profiles.teams.quick_drift import Glance
+    def _glance(self, name: str) -> ProfileSnapshot:
+        from hermes_profiles.teams.quick_drift import ProfileSnapshot
 
         profile = self._profiles[name]
-        return Glance(profile.config, profile.files.environment((".env",)), profile.held.channels)
+        return ProfileSnapshot(profile.config, profile.files.environment((".env",)), profile.held.channels)
 
     def _unread(self, *names: str) -> bool:
         """Return whether a file of one of these profiles could not be read: nothing is known then."""
@@ -194,20 +194,20 @@ def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
         return True
     for path in POOL:
         fact = profile.listing.get(path)
-        if fact is None or fact.kind is not Kind.LINK:
+        if fact is None or fact.kind is not EntryKind.LINK:
             if path in links:
                 return True
         elif path not in links or os.readlink(fact.path) != links[path]:
             return True
     return any(
-        profile.listing.get(name) and profile.listing[name].kind is Kind.LINK for name in (".env", "config.yaml")
+        profile.listing.get(name) and profile.listing[name].kind is EntryKind.LINK for name in (".env", "config.yaml")
     )
 
 
 # --- secrets
 
 
-def _secrets(profile: ProfileFacts, around: Surroundings) -> _Secrets:
+def _secrets(profile: ProfileFacts, around: DoctorContext) -> _Secrets:
     """Return what proves who a profile's accounts are, as bytes to be searched for."""
     from hermes_profiles.credentials.value_index import secrets_in_json
 
@@ -222,12 +222,12 @@ def _secrets(profile: ProfileFacts, around: Surroundings) -> _Secrets:
 
 def _account_files(profile: ProfileFacts) -> Iterator[str]:
     for path, fact in profile.listing.items():
-        if fact.kind is Kind.FOLDER and f"{path}/" == _ACCOUNTS:
+        if fact.kind is EntryKind.FOLDER and f"{path}/" == _ACCOUNTS:
             with os.scandir(fact.path) as scan:
                 yield from (f"{_ACCOUNTS}{each.name}" for each in scan if each.name.endswith(".json"))
 
 
-def _exposed(around: Surroundings, team: Team, secrets: Mapping[str, _Secrets]) -> Iterator[Stray]:
+def _exposed(around: DoctorContext, team: Team, secrets: Mapping[str, _Secrets]) -> Iterator[Stray]:
     """Yield secrets of the lead and of members in what all of them read."""
     from hermes_profiles.teams.shares import linked_paths
 
@@ -267,7 +267,7 @@ def _foreign(profile: ProfileFacts, secrets: Mapping[str, _Secrets]) -> Iterator
     }
     memories = profile.listing.get("memories")
     for name in (*_OWN_FILES, *_account_files(profile)):
-        is_shared = name.startswith("memories/") and (memories is None or memories.kind is Kind.LINK)
+        is_shared = name.startswith("memories/") and (memories is None or memories.kind is EntryKind.LINK)
         raw = None if is_shared else profile.files.raw(name)
         if raw:
             yield from _strays(profile.home / name, raw, needles)

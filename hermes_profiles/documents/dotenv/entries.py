@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from hermes_profiles.documents.text import TextDocument
 
-from .line_repair import MendedText, Piece
+from .line_repair import Piece, RepairedText
 from .readers import (
     ODD_BREAKS,
-    Sighting,
+    RawEntry,
     interpolate,
     read_dotenv,
     read_lines,
@@ -91,11 +91,11 @@ class _Collector:
         self.document = document
         self.text = document.text
         self.known = known_keys
-        self.mended = MendedText(document.text, known_keys)
+        self.mended = RepairedText(document.text, known_keys)
         self.drafts: dict[int, _Draft] = {}
         self.covered: set[int] = set()  # pieces inside a multi-line value
 
-    def add_dotenv(self, sightings: Iterable[Sighting]) -> None:
+    def add_dotenv(self, sightings: Iterable[RawEntry]) -> None:
         """Record what python-dotenv sees."""
         seen: dict[str, str | None] = {}
         for one in sightings:
@@ -119,7 +119,7 @@ class _Collector:
             draft.values.append(self.text[one.start : one.stop])
             self.drafts[one.equals] = draft
 
-    def add_lines(self, sightings: Iterable[Sighting]) -> dict[str, str]:
+    def add_lines(self, sightings: Iterable[RawEntry]) -> dict[str, str]:
         """Record what the menus see, and return it."""
         found: dict[str, str] = {}
         for one in sightings:
@@ -159,7 +159,7 @@ class _Collector:
             low, high = (middle, high) if self.mended.pieces[middle].start <= offset else (low, middle)
         return low
 
-    def _extra(self, one: Sighting, span: tuple[int, int]) -> _Draft | None:
+    def _extra(self, one: RawEntry, span: tuple[int, int]) -> _Draft | None:
         """Return a new draft for an entry python-dotenv does not see, or None when it is no variable."""
         if _VARIABLE.fullmatch(one.name) is None and one.name not in self.known:
             return None

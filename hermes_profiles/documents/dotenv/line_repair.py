@@ -39,7 +39,7 @@ class Piece(NamedTuple):
         return self.text.lstrip().startswith("#")
 
 
-class MendedText:
+class RepairedText:
     """The mended text and its pieces."""
 
     __slots__ = ("_starts", "pieces", "text")

@@ -10,7 +10,7 @@ from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.errors import DocumentError
 
 from .document import EnvDocument, EnvEntry, quoted
-from .line_repair import MendedText
+from .line_repair import RepairedText
 from .readers import ODD_BREAKS, read_splitlines
 
 _BOM = b"\xef\xbb\xbf"
@@ -18,7 +18,7 @@ _NOT_UTF8 = "the file is not UTF-8, so a multiplexing gateway reads nothing of i
 _UNCERTAIN = "cannot be written with certainty so that every reader sees the same"
 
 
-class Difference(NamedTuple):
+class ReaderDifference(NamedTuple):
     """A variable that readers see differently: why, and where. `is_lost`: the gateway's start does not see it at all;
     `in_scope_alone`: only the scope of a multiplexed profile sees something else."""
 
@@ -63,13 +63,13 @@ def _start(document: EnvDocument) -> dict[str, str]:
     return found
 
 
-def differences(raw: bytes, known: frozenset[str]) -> tuple[Difference, ...]:
+def differences(raw: bytes, known: frozenset[str]) -> tuple[ReaderDifference, ...]:
     """Return the variables that readers see differently, in file order; keys joined on one line are not among them."""
     document = parsed(raw, known)
     return tuple(_differences(document)) if document is not None else ()
 
 
-def _differences(document: EnvDocument) -> Iterator[Difference]:
+def _differences(document: EnvDocument) -> Iterator[ReaderDifference]:
     start, menus, scope = _start(document), document.line_environment(), _scope(document)
     seen: set[str] = set()
     for entry in document.entries:
@@ -81,7 +81,7 @@ def _differences(document: EnvDocument) -> Iterator[Difference]:
         if len(set(values)) > 1:
             last = document.get(name) or entry
             reason = _reason(document, last, values)
-            yield Difference(name, last.line, reason, values[0] is None, values[0] == values[1])
+            yield ReaderDifference(name, last.line, reason, values[0] is None, values[0] == values[1])
 
 
 def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ...]) -> str:
@@ -164,7 +164,7 @@ def split_joined(raw: bytes, path: str, *, known: Collection[str] = ()) -> bytes
     names = frozenset(known)
     document = EnvDocument.parse(raw, path=path, known_keys=names)
     end = document.line_end_style()
-    pieces = MendedText(document.text, names).pieces
+    pieces = RepairedText(document.text, names).pieces
     result = document.apply(TextEdit(piece.start, piece.start, end) for piece in pieces if not piece.first)
     after = EnvDocument.parse(result, path=path, known_keys=names)
     if any(entry.joined for entry in after.entries) or after.environment() != document.environment():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
 
-from .line_repair import MendedText
+from .line_repair import RepairedText
 
 _HEAD = re.compile(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
 _QUOTED_HEAD = re.compile(r"[^=#\n]*=[^\S\n]*(['\"])")
@@ -28,7 +28,7 @@ ODD_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 NEVER_CLOSED = "a quoted value is not closed, or something follows it"
 
 
-class Sighting(NamedTuple):
+class RawEntry(NamedTuple):
     """One `NAME=value` that one reader sees.
 
     `equals` is the original offset of its `=`. For `dotenv`, `value` is not interpolated, `start`..`stop` is the
@@ -47,14 +47,14 @@ class Sighting(NamedTuple):
         return "Sighting(***)"
 
 
-def read_dotenv(path: str, mended: MendedText) -> tuple[list[Sighting], list[tuple[str, str | None]]]:
+def read_dotenv(path: str, mended: RepairedText) -> tuple[list[RawEntry], list[tuple[str, str | None]]]:
     """Return what python-dotenv sees, and its plain (name, literal value) list, names without `=` included.
 
     Raises DocumentError for lines python-dotenv cannot parse, and where its versions would read different spans.
     """
     from dotenv.parser import parse_stream
 
-    sightings: list[Sighting] = []
+    sightings: list[RawEntry] = []
     plain: list[tuple[str, str | None]] = []
     bindings = list(parse_stream(io.StringIO(mended.text)))
     # Newer versions drop a byte order mark of their own; the spans count from behind it.
@@ -74,7 +74,7 @@ def read_dotenv(path: str, mended: MendedText) -> tuple[list[Sighting], list[tup
         start, stop, value = _value(path, mended, head.end(), binding.value)
         plain.append((binding.key, value))
         sightings.append(
-            Sighting(
+            RawEntry(
                 binding.key,
                 mended.original(head.start(1)),
                 value,
@@ -87,7 +87,7 @@ def read_dotenv(path: str, mended: MendedText) -> tuple[list[Sighting], list[tup
     return sightings, plain
 
 
-def _value(path: str, mended: MendedText, start: int, value: str) -> tuple[int, int, str]:
+def _value(path: str, mended: RepairedText, start: int, value: str) -> tuple[int, int, str]:
     """Return the span of the raw value in the mended text, and the value."""
     text = mended.text
     quote = text[start]
@@ -107,12 +107,12 @@ def _value(path: str, mended: MendedText, start: int, value: str) -> tuple[int, 
     return start, start + len(cut), cut if cut.startswith("#") else value
 
 
-def _line(mended: MendedText, offset: int) -> int:
+def _line(mended: RepairedText, offset: int) -> int:
     start = mended.pieces[mended.index_at(offset)].line_start
     return len({piece.line_start for piece in mended.pieces if piece.line_start <= start})
 
 
-def _unparsed(path: str, mended: MendedText, begin: int, source: str) -> DocumentError:
+def _unparsed(path: str, mended: RepairedText, begin: int, source: str) -> DocumentError:
     line = _line(mended, begin)
     if _QUOTED_HEAD.match(source):
         return DocumentError(path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes")
@@ -121,7 +121,7 @@ def _unparsed(path: str, mended: MendedText, begin: int, source: str) -> Documen
     )
 
 
-def read_lines(mended: MendedText) -> Iterator[Sighting]:
+def read_lines(mended: RepairedText) -> Iterator[RawEntry]:
     """Yield what the menus see: one entry a line, quotes stripped, comments kept in the value."""
     for piece in mended.pieces:
         line = piece.text.strip()
@@ -131,7 +131,7 @@ def read_lines(mended: MendedText) -> Iterator[Sighting]:
         if line.startswith("export "):
             line = line[7:]
         name, _, value = line.partition("=")
-        yield Sighting(name.strip(), equals, unquote(value.strip()))
+        yield RawEntry(name.strip(), equals, unquote(value.strip()))
 
 
 def unquote(value: str) -> str:
@@ -144,7 +144,7 @@ def unquote(value: str) -> str:
     return value
 
 
-def read_splitlines(text: str) -> Iterator[tuple[Sighting, int, int]]:
+def read_splitlines(text: str) -> Iterator[tuple[RawEntry, int, int]]:
     """Yield what the multiplexed scope sees, each with the start and end of its own line (line end included)."""
     at = 0
     for whole in text.splitlines(keepends=True):
@@ -160,7 +160,7 @@ def read_splitlines(text: str) -> Iterator[tuple[Sighting, int, int]]:
         value = value.strip()
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
-        yield Sighting(name.strip(), begin + whole.index("="), value), begin, at
+        yield RawEntry(name.strip(), begin + whole.index("="), value), begin, at
 
 
 def interpolate(literal: str, seen: Mapping[str, str | None]) -> str:

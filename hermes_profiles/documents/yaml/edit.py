@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from hermes_profiles.documents.text import TextDocument, TextEdit
 from hermes_profiles.documents.tree import Item, Node, Shape
-from hermes_profiles.documents.tree_delete import Cutter, dangling_alias
+from hermes_profiles.documents.tree_delete import SpanDeleter, dangling_alias
 from hermes_profiles.model.errors import DocumentError
 
 from .insert import (
@@ -64,7 +64,7 @@ class EditPlan:
     def text_edits(self, given: Iterable[TextEdit], *, eat_blanks: bool = False) -> list[TextEdit]:
         """Return all edits of the text; given ones inside a removed or replaced span are moot."""
         filled = {id(one.node): flow_text(one.pairs) for one in self.insertions if one.node.kind == "mapping"}
-        cutter = Cutter(self.document, self.removed, filled, eat_blanks=eat_blanks)
+        cutter = SpanDeleter(self.document, self.removed, filled, eat_blanks=eat_blanks)
         edits = [*cutter.edits(self.root), *self._values]
         if self.insertions:
             inserter = Inserter(self.document, self.root, cutter)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hermes_profiles.documents.text import TextDocument, TextEdit
 from hermes_profiles.documents.tree import Item, Node, Shape, walk
-from hermes_profiles.documents.tree_delete import Cutter
+from hermes_profiles.documents.tree_delete import SpanDeleter
 from hermes_profiles.model.errors import DocumentError
 
 from .scalars import render, resolve_plain
@@ -121,7 +121,7 @@ def _blocked(document: TextDocument, node: Node, path: tuple[str, ...]) -> Docum
 class Inserter:
     """Text of the insertions."""
 
-    def __init__(self, document: TextDocument, root: Node, cutter: Cutter) -> None:
+    def __init__(self, document: TextDocument, root: Node, cutter: SpanDeleter) -> None:
         self.document = document
         self.text = document.text
         self.cutter = cutter

@@ -46,7 +46,7 @@ def parse_tree(document: TextDocument) -> Node:
 
     Raises DocumentError with the line for anything Hermes' loader would not read.
     """
-    builder = _Builder(document)
+    builder = _NodeBuilder(document)
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -100,7 +100,7 @@ def _bad_character_line(document: TextDocument, error: Exception) -> int | None:
     return document.line_of(min(position, len(document.text))) if isinstance(position, int) else None
 
 
-class _Builder:
+class _NodeBuilder:
     """Turns events into nodes."""
 
     def __init__(self, document: TextDocument) -> None:

@@ -14,7 +14,7 @@ _ESCAPED = re.compile(r"\\(.)")
 HINT = 'write it as `platforms.slack.extra.apps[0].name`; quote a key that holds a dot: `models."gpt-5.1".alias`'
 
 
-def spelled(path: Sequence[str]) -> str:
+def path_text(path: Sequence[str]) -> str:
     """Return a path as text that `parsed_path` reads back."""
     parts: list[str] = []
     for part in path:

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 from hermes_profiles.documents.entries import TreeEntry
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.tree import Item, Node, walk
-from hermes_profiles.documents.tree_delete import Cutter
+from hermes_profiles.documents.tree_delete import SpanDeleter
 from hermes_profiles.model.errors import DocumentError
 
 from .document import YamlDocument
 from .edit import rewritten
 from .insert import Inserter
-from .value import Value, block_lines, block_pair, flow, meaning, nested, scalar, with_value
+from .value import Value, block_lines, block_pair, canonical, flow, nested, scalar, with_value
 
 Candidate = Callable[[], list[TextEdit]]
 
 
-def put(document: YamlDocument, path: tuple[str, ...], value: Value) -> YamlDocument:
+def set_path(document: YamlDocument, path: tuple[str, ...], value: Value) -> YamlDocument:
     """Return the document with the path set, every byte outside the old and new value as it was.
 
     Raises DocumentError when the path leads through a single value, or when nothing can be written that changes
@@ -32,21 +32,21 @@ def put(document: YamlDocument, path: tuple[str, ...], value: Value) -> YamlDocu
         wanted = with_value(document.value(), path, value)
     except LookupError as error:
         raise _blocked(document, path) from error
-    if meaning(wanted) == meaning(document.value()):
+    if canonical(wanted) == canonical(document.value()):
         return document
     found = document.get(path)
     line = found.line if found is not None else None
     try:
         for candidate in _Putter(document).candidates(path, value):
             result = _tried(document, candidate())
-            if result is not None and meaning(result.value()) == meaning(wanted):
+            if result is not None and canonical(result.value()) == canonical(wanted):
                 return result
     except ValueError as error:
         raise DocumentError(document.path, line, f"the new value has a tag that cannot be written: {error}") from error
     raise _uncertain(document, path, line)
 
 
-def drop(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
+def delete_path(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
     """Return the document without a path that is there, its duplicates included; comments inside it go with it.
 
     Raises DocumentError when that would change any other path, or when it comes from a merge.
@@ -62,7 +62,7 @@ def drop(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
             hint="write its own value out there, then try again",
         )
     result = YamlDocument.parse(document.edit(remove=entries), path=document.path)
-    if meaning(result.value()) != meaning(wanted):
+    if canonical(result.value()) != canonical(wanted):
         raise _uncertain(document, path, entries[0].key_line if entries else None)
     return result
 
@@ -128,7 +128,7 @@ class _Putter:
     def __init__(self, document: YamlDocument) -> None:
         self.document = document
         self.text = document.text
-        self.cutter = Cutter(document, frozenset(), {})
+        self.cutter = SpanDeleter(document, frozenset(), {})
         inserter = Inserter(document, document.root, self.cutter)
         self.step, self.line_end = inserter.step, inserter.line_end
 
@@ -164,7 +164,7 @@ class _Putter:
             yield lambda: self._as_block(node, value, indent)
         if node.items and not node.flow:
             gone = frozenset(one.number for one in node.items)
-            yield lambda: list(Cutter(self.document, gone, {id(node): flow(value)}).edits(self.document.root))
+            yield lambda: list(SpanDeleter(self.document, gone, {id(node): flow(value)}).edits(self.document.root))
         else:
             yield lambda: [self._over(node, flow(value))]
 

@@ -77,7 +77,7 @@ def scalar(tag: str, text: str) -> Value:
     return Value("scalar", tag, "null" if tag == "null" and not text else text)
 
 
-def word(text: str) -> Value:
+def parse_scalar(text: str) -> Value:
     """Return what a person means by a bare word: true and null, plain numbers and dates, otherwise text."""
     tag = resolve_plain(text)
     if (
@@ -89,7 +89,7 @@ def word(text: str) -> Value:
     return scalar("str", text)
 
 
-def meaning(value: Value) -> object:
+def canonical(value: Value) -> object:
     """Return what Hermes makes of a value, to be compared: `yes` and `true` are the same, `1` and `"1"` are not."""
     if value.kind == "scalar":
         try:
@@ -97,8 +97,8 @@ def meaning(value: Value) -> object:
         except ValueError:
             return (value.tag, value.text)
     if value.kind == "sequence":
-        return tuple(meaning(each) for _, each in value.items)
-    return frozenset((meaning(key) if key is not None else None, meaning(each)) for key, each in value.items)
+        return tuple(canonical(each) for _, each in value.items)
+    return frozenset((canonical(key) if key is not None else None, canonical(each)) for key, each in value.items)
 
 
 def with_value(root: Value, path: Sequence[str], new: Value | None) -> Value:
@@ -190,12 +190,12 @@ def block_lines(value: Value, indent: str, step: str) -> list[str]:
     return lines
 
 
-def plain(value: Value) -> object:
+def to_json(value: Value) -> object:
     """Return a value as JSON has it; timestamps, and numbers that JSON has no word for, stay text."""
     if value.kind == "sequence":
-        return [plain(each) for _, each in value.items]
+        return [to_json(each) for _, each in value.items]
     if value.kind == "mapping":
-        return {name: plain(each) for name, each in value.named()}
+        return {name: to_json(each) for name, each in value.named()}
     try:
         found = construct(value.tag, value.text)
     except ValueError:

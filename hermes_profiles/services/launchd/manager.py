@@ -20,7 +20,7 @@ from .parse import (
     LOADED_ALREADY,
     REFUSED,
     RETRIED,
-    Job,
+    LaunchdJob,
     disabled_labels,
     domain_jobs,
     explain,
@@ -123,7 +123,7 @@ class LaunchdManager:
             return {services[0].profile: self._detailed(services[0], answer[services[0].profile])}
         return answer
 
-    def _jobs(self, installed: Sequence[Service]) -> dict[str, Job]:
+    def _jobs(self, installed: Sequence[Service]) -> dict[str, LaunchdJob]:
         listed = self._launchctl("list")
         if listed.code != 0:
             self._domains()
@@ -349,7 +349,7 @@ def _still_there(service: Service, domain: str) -> str:
     return f"launchd does not let go of {target}: see what it does with `launchctl print {target}`"
 
 
-def _status(service: Service, job: Job | None, off: set[str]) -> ServiceStatus:
+def _status(service: Service, job: LaunchdJob | None, off: set[str]) -> ServiceStatus:
     installed = os.path.isfile(service.path)
     enabled = installed and service.name.label not in off
     if job is None:

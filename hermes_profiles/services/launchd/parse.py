@@ -33,7 +33,7 @@ _MEANINGS = {
 _CODE_IN_TEXT = re.compile(r"\b(\d{1,3}): ")
 
 
-class Job(NamedTuple):
+class LaunchdJob(NamedTuple):
     """One loaded job: its pid while it runs, and how it last ended (exit code, negative for a signal)."""
 
     pid: int | None
@@ -53,24 +53,24 @@ def is_gone(done: Finished) -> bool:
     return done.code in GONE or (done.code != 0 and "could not find service" in done.complaint.lower())
 
 
-def listed_jobs(text: str) -> dict[str, Job]:
+def listed_jobs(text: str) -> dict[str, LaunchdJob]:
     """Return label → job from `launchctl list`: PID, status and label, by tabs."""
     found = {}
     for line in text.splitlines():
         pid, _, rest = line.partition("\t")
         status, _, label = rest.partition("\t")
         if label and (pid == "-" or pid.isdigit()):
-            found[label.strip()] = Job(_pid(pid), _exit(status))
+            found[label.strip()] = LaunchdJob(_pid(pid), _exit(status))
     return found
 
 
-def domain_jobs(text: str) -> dict[str, Job]:
+def domain_jobs(text: str) -> dict[str, LaunchdJob]:
     """Return label → job from the table `services = {…}` of `launchctl print DOMAIN`."""
     found = {}
     for line in _section(text, "services"):
         fields = line.split()
         if len(fields) == 3 and fields[0].isdigit():
-            found[fields[2]] = Job(_pid(fields[0]), _exit(fields[1]))
+            found[fields[2]] = LaunchdJob(_pid(fields[0]), _exit(fields[1]))
     return found
 
 

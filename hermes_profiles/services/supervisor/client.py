@@ -16,7 +16,7 @@ LOG = "supervisord.log"
 PROGRAMS = "programs"
 SOCKET = "socket"  # a text: where the daemon listens
 LOCK = "daemon.lock"  # held by the daemon as long as it lives
-MEANT = "meant.json"  # what was started and not stopped; only the daemon writes it while it lives
+DESIRED = "meant.json"  # what was started and not stopped; only the daemon writes it while it lives
 DISABLED = "disabled.json"  # what does not come back with the daemon; read when it starts
 
 # sun_path holds 103 bytes on macOS and 107 on Linux, and supervisord first binds a name with its pid behind it.
@@ -25,7 +25,7 @@ _SECONDS = 10.0
 _WRONG_DAEMON, _SHUTDOWN = 10, 6  # supervisor.xmlrpc.Faults BAD_NAME and SHUTDOWN_STATE
 
 
-class NobodyAnswers(Exception):
+class DaemonNotRunning(Exception):
     """No daemon of ours listens there, or it is about to end."""
 
 
@@ -73,7 +73,7 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
         with open(folder / SOCKET, "rb") as file:
             path = os.fsdecode(file.read())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NobodyAnswers from error
+        raise DaemonNotRunning from error
     except OSError as error:
         raise ManagerError(f"cannot read {folder / SOCKET}: {error.strerror}", target=str(folder)) from error
     asked = json.dumps({"daemon": daemon_id(folder), "names": list(names)})
@@ -85,7 +85,7 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     try:
         head, _, answer = _exchange(path, request).partition(b"\r\n\r\n")
     except (FileNotFoundError, ConnectionError, NotADirectoryError) as error:
-        raise NobodyAnswers from error
+        raise DaemonNotRunning from error
     except TimeoutError as error:
         raise ManagerError(
             f"supervisord did not answer within {_SECONDS:g} s on {path}",
@@ -114,7 +114,7 @@ def _exchange(path: str, request: bytes) -> bytes:
 def _answer(head: str, body: str, folder: Path) -> Any:
     begin, end = body.find("<string>"), body.rfind("</string>")
     if not head:  # it ended before it could answer
-        raise NobodyAnswers
+        raise DaemonNotRunning
     if " 200 " not in head.partition("\r\n")[0] + " " or begin < 0 or end < 0:
         raise ManagerError(
             f"supervisord failed: {head.partition(chr(13))[0]}", target=str(folder), hint=f"read {folder / LOG}"
@@ -122,6 +122,6 @@ def _answer(head: str, body: str, folder: Path) -> Any:
     text = body[begin + len("<string>") : end].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     if "<fault>" in body:
         if any(f"<int>{code}</int>" in body for code in (_WRONG_DAEMON, _SHUTDOWN)):
-            raise NobodyAnswers
+            raise DaemonNotRunning
         raise ManagerError(f"supervisord refused: {text}", target=str(folder), hint=f"read {folder / LOG}")
     return json.loads(text)

@@ -28,11 +28,11 @@ from supervisor.options import (  # type: ignore[import-untyped]
 from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
 from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
-from hermes_profiles.changes.state_files import hold, own_folder, sign, write_runtime
+from hermes_profiles.changes.state_files import acquire_lock, own_folder, write_pid, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError
 
-from .client import DISABLED, LOCK, MEANT, PROGRAMS, SOCKET, names_in
-from .process import Gateway, GatewayConfig
+from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, names_in
+from .process import GatewayConfig, SupervisedGateway
 from .render import Delays
 from .rpc import seen
 
@@ -119,13 +119,13 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
             return
         self._kept = set(self.meant)
         try:
-            write_runtime(Path(self.here) / MEANT, json.dumps(sorted(self.meant)).encode())
+            write_runtime(Path(self.here) / DESIRED, json.dumps(sorted(self.meant)).encode())
         except HermesProfilesError as error:
             self.logger.critical(f"cannot keep what is meant to run: {error}")
 
     def remember(self) -> None:
         """Take over what the last daemon wrote down."""
-        self.meant = names_in(Path(self.here) / MEANT)
+        self.meant = names_in(Path(self.here) / DESIRED)
         self._kept = set(self.meant)
 
     def openhttpservers(self, supervisord: Any) -> None:
@@ -186,12 +186,12 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
 class GatewayDaemon(Supervisor):  # type: ignore[misc]
     """supervisord, which brings back what was meant to run, and stops all gateways at once when it ends."""
 
-    def gateways(self) -> Iterator[Gateway]:
+    def gateways(self) -> Iterator[SupervisedGateway]:
         """Yield the processes; each is in a group of its own."""
         for group in list(self.process_groups.values()):
             yield from group.processes.values()
 
-    def gateway(self, name: str) -> Gateway | None:
+    def gateway(self, name: str) -> SupervisedGateway | None:
         """Return the process of a program."""
         group = self.process_groups.get(name)
         return None if group is None else group.processes.get(name)
@@ -199,7 +199,7 @@ class GatewayDaemon(Supervisor):  # type: ignore[misc]
     def runforever(self) -> None:
         """Queue what was meant to run when the last daemon ended, unless it was disabled; then do all the rest."""
         here = Path(self.options.here)
-        sign(self.options.held, here / LOCK)
+        write_pid(self.options.held, here / LOCK)
         self.options.remember()
         wanted = self.options.meant - names_in(here / DISABLED)
         for gateway in self.gateways():
@@ -237,7 +237,7 @@ class GatewayDaemon(Supervisor):  # type: ignore[misc]
 def main() -> None:
     """Run the daemon; the process that was started ends when the socket is open, or the start has failed."""
     lock = Path(sys.argv[-1]).parent / LOCK
-    held = hold(lock, wait=_LOCK_SECONDS)
+    held = acquire_lock(lock, wait=_LOCK_SECONDS)
     if held is None:
         sys.exit(f"another daemon holds {lock}")
     options = GatewayOptions()

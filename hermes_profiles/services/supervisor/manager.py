@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.lock import StateLock
-from hermes_profiles.changes.state_files import holder, own_folder, remove_runtime, write_runtime
+from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_runtime, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
@@ -23,13 +23,13 @@ from hermes_profiles.services.spec import INHERITED, ServiceSpec
 
 from .client import (
     CONF,
+    DESIRED,
     DISABLED,
     LOCK,
     LOG,
-    MEANT,
     PROGRAMS,
     SOCKET,
-    NobodyAnswers,
+    DaemonNotRunning,
     call,
     choose_socket,
     names_in,
@@ -144,8 +144,8 @@ class SupervisorManager:
         with StateLock(self._folder):
             try:
                 return _by_profile(services, self._ask("stop", services))
-            except NobodyAnswers:
-                self._drop(MEANT, services)
+            except DaemonNotRunning:
+                self._drop(DESIRED, services)
                 return {}
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
@@ -155,9 +155,9 @@ class SupervisorManager:
         with StateLock(self._folder):
             try:
                 reasons = _by_profile(services, self._ask("unload", services))
-            except NobodyAnswers:
+            except DaemonNotRunning:
                 reasons = {}
-                self._drop(MEANT, services)
+                self._drop(DESIRED, services)
             self._drop(DISABLED, [each for each in services if each.profile not in reasons])
             self._shut_down_if_empty()
         return reasons
@@ -184,7 +184,7 @@ class SupervisorManager:
     def _status(self) -> dict[str, Any] | None:
         try:
             told: dict[str, Any] = self._ask("getStatus", ())
-        except NobodyAnswers:
+        except DaemonNotRunning:
             return None
         return told
 
@@ -198,8 +198,8 @@ class SupervisorManager:
         while True:
             try:
                 return self._send(method, services)
-            except NobodyAnswers:
-                pid = holder(self._folder / LOCK)
+            except DaemonNotRunning:
+                pid = lock_holder(self._folder / LOCK)
                 if pid is None:
                     raise
             if time.monotonic() >= deadline:
@@ -215,11 +215,11 @@ class SupervisorManager:
         """Return the daemon's answer; it is started if it does not run."""
         try:
             return self._ask(method, services)
-        except NobodyAnswers:
+        except DaemonNotRunning:
             self._start_daemon()
         try:
             return self._ask(method, services)
-        except NobodyAnswers as error:
+        except DaemonNotRunning as error:
             raise self._no_daemon("it ended at once") from error
 
     def _start_daemon(self) -> None:
@@ -304,16 +304,16 @@ class SupervisorManager:
         try:
             if not self._ask("endIfEmpty", ())["ends"]:
                 return False
-        except NobodyAnswers:
+        except DaemonNotRunning:
             pass
         deadline = time.monotonic() + _PATIENCE
-        while holder(self._folder / LOCK) is not None:
+        while lock_holder(self._folder / LOCK) is not None:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL)
         for name in (CONF, SOCKET):
             remove_runtime(self._folder / name)
-        self._drop(MEANT, ())
+        self._drop(DESIRED, ())
         return True
 
 

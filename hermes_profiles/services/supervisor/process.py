@@ -29,14 +29,14 @@ class GatewayConfig(ProcessConfig):  # type: ignore[misc]
 
     boot_delay = 0.0
 
-    def make_process(self, group: Any = None) -> Gateway:
+    def make_process(self, group: Any = None) -> SupervisedGateway:
         """Return the process of this program."""
-        process = Gateway(self)
+        process = SupervisedGateway(self)
         process.group = group
         return process
 
 
-class Gateway(Subprocess):  # type: ignore[misc]
+class SupervisedGateway(Subprocess):  # type: ignore[misc]
     """The process of a program.
 
     Whatever waits for its next try is in supervisord's state BACKOFF, where its own `stop` works. `spawn` by anybody

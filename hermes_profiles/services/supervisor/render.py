@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.checksum import with_mark
+from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import checked
 
@@ -83,7 +83,7 @@ def render_program(spec: ServiceSpec) -> bytes:
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=3",
     ]
-    return with_mark(("\n".join(lines) + "\n").encode(), comment=";")
+    return add_checksum(("\n".join(lines) + "\n").encode(), comment=";")
 
 
 def render_daemon(socket: Path, delays: Delays | None = None) -> bytes:

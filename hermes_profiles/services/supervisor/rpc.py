@@ -18,7 +18,7 @@ from supervisor.states import (  # type: ignore[import-untyped]
 from supervisor.xmlrpc import Faults, RPCError  # type: ignore[import-untyped]
 
 from .client import PROGRAMS, daemon_id
-from .process import DOWN, Gateway
+from .process import DOWN, SupervisedGateway
 from .render import Delays
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FleetInterface:
         names = self._asked(request, changes=True)
         return json.dumps({name: reason for name in names if (reason := action(name)) is not None})
 
-    def _status(self, gateway: Gateway) -> dict[str, Any]:
+    def _status(self, gateway: SupervisedGateway) -> dict[str, Any]:
         name = gateway.config.name
         path = os.path.join(self._options.here, PROGRAMS, f"{name}.conf")
         return {

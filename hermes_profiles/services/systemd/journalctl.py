@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.run_command import batches, listed_environment, plain
+from hermes_profiles.services.run_command import batches, listed_environment, plain_message
 
 _FIELDS = (
     "MESSAGE",
@@ -37,7 +37,7 @@ class JournalEntry(NamedTuple):
     message: bytes
 
 
-class Journal:
+class JournalctlStream:
     """A running `journalctl` for some units, in one scope or both."""
 
     def __init__(self, process: Any, output: IO[bytes]) -> None:
@@ -70,7 +70,7 @@ class Journal:
             return ""
         said = (self._process.stderr.read() if self._process.stderr is not None else b"").decode("utf-8", "replace")
         lines = [line for line in said.splitlines() if line.strip() and not line.startswith(_HARMLESS)]
-        return plain(lines[0]) if lines else f"exit code {code}, and not a word"
+        return plain_message(lines[0]) if lines else f"exit code {code}, and not a word"
 
     def close(self) -> None:
         """End `journalctl`, whatever it is doing."""
@@ -90,7 +90,7 @@ def open_journal(
     until: float | None = None,
     backward: bool = False,
     follow: bool = False,
-) -> Journal:
+) -> JournalctlStream:
     """Return the journal of (unit, scope) pairs; times in epoch seconds, both included.
 
     Raises ManagerError when there is no `journalctl`.
@@ -117,14 +117,14 @@ def open_journal(
         )
     except OSError as error:
         raise ManagerError(
-            f"the journal cannot be read: `journalctl`: {plain(error.strerror or '')}",
+            f"the journal cannot be read: `journalctl`: {plain_message(error.strerror or '')}",
             target="journalctl",
             code="no-journal",
             hint="put the folder of `journalctl` on PATH",
         ) from error
     if follow:
         os.set_blocking(process.stdout.fileno(), False)
-    return Journal(process, process.stdout)
+    return JournalctlStream(process, process.stdout)
 
 
 def entry_of(line: bytes) -> JournalEntry | None:

@@ -12,11 +12,19 @@ from typing import NamedTuple
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
-from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, batches, listed_environment, plain, run
+from hermes_profiles.services.run_command import (
+    DEADLINE,
+    Finished,
+    Runner,
+    batches,
+    listed_environment,
+    plain_message,
+    run,
+)
 from hermes_profiles.services.spec import ServiceSpec
 
 from .show import PROPERTIES, blocks, status
-from .user_bus import OTHERWISE, Places, account_name, find_bus, lingers, no_bus
+from .user_bus import OTHERWISE, SystemdPaths, account_name, find_bus, lingers, no_bus
 
 # Up to here every unit is asked for by name, which makes systemd read the files of idle units too (about 4 ms each).
 # Above, only what is loaded and not idle is asked for, by a pattern, and the file system tells of the idle ones.
@@ -42,7 +50,7 @@ _LEGACY_WORDS = (
 )
 
 
-class Membership(NamedTuple):
+class UnitMembership(NamedTuple):
     """The unit a process belongs to, without `.service`, and whose it is: "user" or "system"."""
 
     unit: str
@@ -61,13 +69,13 @@ class SystemdManager:
         uid: int,
         *,
         runner: Runner = run,
-        places: Places | None = None,
+        places: SystemdPaths | None = None,
     ) -> None:
         self._user_home = user_home
         self._environment = environment
         self._uid = uid
         self._runner = runner
-        self._places = places or Places()
+        self._places = places or SystemdPaths()
         self._bus: dict[str, str] | None = None
         self._version: int | None = None
         self._seen_failed: dict[str, bool] = {}
@@ -154,7 +162,7 @@ class SystemdManager:
         folders = (self._user_home / ".config/systemd/user", self._places.system_units)
         return tuple(folder / _LEGACY for folder in folders if _starts_gateway(folder / _LEGACY))
 
-    def cgroup_unit(self, pid: int) -> Membership | None:
+    def cgroup_unit(self, pid: int) -> UnitMembership | None:
         """Return the gateway's unit that a process belongs to, None when it belongs to none; the kernel is asked."""
         try:
             lines = (self._places.proc / str(pid) / "cgroup").read_text(errors="replace").splitlines()
@@ -165,7 +173,7 @@ class SystemdManager:
             for part in reversed(parts):
                 if _MEMBER.fullmatch(part):
                     is_user = any(each.startswith("user@") for each in parts)
-                    return Membership(part.removesuffix(".service"), "user" if is_user else "system")
+                    return UnitMembership(part.removesuffix(".service"), "user" if is_user else "system")
         return None
 
     def version(self) -> int:
@@ -296,7 +304,7 @@ class SystemdManager:
             done = self._systemctl(verb, *options, "--", *map(_file_name, batch))
             if done.code == 0:
                 continue
-            complaints = {unit: plain(reason) for unit, reason in _COMPLAINT.findall(done.err)}
+            complaints = {unit: plain_message(reason) for unit, reason in _COMPLAINT.findall(done.err)}
             for each in batch:
                 reason = complaints.get(_file_name(each)) if complaints else done.complaint
                 if reason is not None:

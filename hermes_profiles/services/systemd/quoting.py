@@ -62,7 +62,7 @@ def check_spec(spec: ServiceSpec) -> None:
         checked(name + content, f"the variable {name!a}")
 
 
-def word(text: str) -> str:
+def quote_argument(text: str) -> str:
     """Return an argument of a command line (`ExecStart=` and its kin) as systemd must read it."""
     return _word(text, is_executable=False)
 
@@ -75,7 +75,7 @@ def command_line(words: tuple[str, ...]) -> str:
     """
     if any(character in words[0] for character in "\"'\\"):
         words = ("/bin/sh", "-c", 'exec "$@"', "hermes-gateway", *words)
-    return " ".join([_word(words[0], is_executable=True), *(word(each) for each in words[1:])])
+    return " ".join([_word(words[0], is_executable=True), *(quote_argument(each) for each in words[1:])])
 
 
 def _word(text: str, *, is_executable: bool) -> str:

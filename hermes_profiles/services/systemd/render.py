@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 
-from hermes_profiles.services.checksum import digest, with_mark
+from hermes_profiles.services.checksum import add_checksum, digest
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
 
-from .quoting import assignment, check_spec, command_line, directory, word
+from .quoting import assignment, check_spec, command_line, directory, quote_argument
 from .unit_file import meaning_of, parse_unit
 
 # The first version that knows RestartSteps= and RestartMaxDelaySec=; older ones complain of an unknown key.
@@ -125,7 +125,7 @@ def render_drop_in(spec: ServiceSpec, *, systemd_version: int = 252, base: bytes
         *_stopping(spec, base),
         *_limits(spec),
     ]
-    return with_mark(("\n".join(lines) + "\n").encode())
+    return add_checksum(("\n".join(lines) + "\n").encode())
 
 
 def _starting(spec: ServiceSpec) -> list[str]:
@@ -212,7 +212,7 @@ def _stop_mark(spec: ServiceSpec) -> str:
     )
     # ${MAINPID} is systemd's to fill in; it stays a word of its own, an empty one when the gateway is gone.
     before = command_line(("/bin/sh", "-c", script, "stop-mark"))
-    return f"{before} ${{MAINPID}} {word(str(spec.home))}"
+    return f"{before} ${{MAINPID}} {quote_argument(str(spec.home))}"
 
 
 def _limits(spec: ServiceSpec) -> list[str]:

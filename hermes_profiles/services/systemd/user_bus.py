@@ -14,7 +14,7 @@ from hermes_profiles.services.run_command import listed_environment
 OTHERWISE = "or use the bundled manager with `--manager supervisor`"
 
 
-class Places(NamedTuple):
+class SystemdPaths(NamedTuple):
     """Where systemd keeps what we look at; tests put folders of their own here."""
 
     runtime: Path = Path("/run/user")
@@ -32,7 +32,7 @@ def account_name(uid: int, environment: Mapping[str, str]) -> str:
         return environment.get("USER") or str(uid)
 
 
-def find_bus(environment: Mapping[str, str], uid: int, places: Places) -> dict[str, str] | None:
+def find_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> dict[str, str] | None:
     """Return the environment in which `systemctl --user` finds this user's manager, None when it listens nowhere.
 
     XDG_RUNTIME_DIR of the caller counts only while the folder is this user's: after `su` or `sudo -E` it is another's.
@@ -50,14 +50,14 @@ def find_bus(environment: Mapping[str, str], uid: int, places: Places) -> dict[s
     return None
 
 
-def lingers(account: str, places: Places) -> bool | None:
+def lingers(account: str, places: SystemdPaths) -> bool | None:
     """Return whether the user's services go on after the last logout; None where no systemd decides it."""
     if os.path.exists(places.linger / account):
         return True
     return False if os.path.exists(places.booted) else None
 
 
-def is_wsl(environment: Mapping[str, str], places: Places) -> bool:
+def is_wsl(environment: Mapping[str, str], places: SystemdPaths) -> bool:
     """Return whether this is the Windows Subsystem for Linux."""
     if environment.get("WSL_DISTRO_NAME"):
         return True
@@ -67,7 +67,7 @@ def is_wsl(environment: Mapping[str, str], places: Places) -> bool:
         return False
 
 
-def no_bus(environment: Mapping[str, str], uid: int, places: Places) -> ManagerError:
+def no_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> ManagerError:
     """Return the error that names why the user's systemd cannot be reached, and the one command that mends it."""
     account = account_name(uid, environment)
     caller = environment.get("SUDO_USER")

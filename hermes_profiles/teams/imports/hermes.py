@@ -15,7 +15,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import ChannelView, below, mapping
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import given
+from hermes_profiles.profiles.channels import effective_settings
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.teams.accounts import WEIXIN
 
@@ -59,7 +59,7 @@ class _Own(NamedTuple):
 
 
 def _own(files: HomeFiles, catalog: Catalog) -> _Own:
-    environment, config = given(files, catalog)
+    environment, config = effective_settings(files, catalog)
     places = (config.get("platforms"), below(config, "gateway").get("platforms"), config)
     blocks = [block for place in places if (block := below(mapping(place), WEIXIN))]
     view = ChannelView(catalog.channels[WEIXIN], environment, blocks)
@@ -104,7 +104,7 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
     for stem in stems:
         try:
             candidate = _candidate(folder, stem, notes)
-        except _Wrong as wrong:
+        except _InvalidAccountFile as wrong:
             if normalised(stem) == normalised(own.account_id):
                 left_out.append(LeftOut(printable(stem), f"{profile} itself uses it: it stays there"))
                 continue
@@ -132,25 +132,25 @@ def _stems(folder: Path) -> Iterator[str]:
             yield name.removesuffix(".json")
 
 
-class _Wrong(Exception):
+class _InvalidAccountFile(Exception):
     """Why one file is no account; no value of it is in the text."""
 
 
 def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
     path = folder / f"{stem}.json"
     if not is_account_id(stem):
-        raise _Wrong(f"{folder}/{printable(stem)}.json: this cannot be the id of an account")
+        raise _InvalidAccountFile(f"{folder}/{printable(stem)}.json: this cannot be the id of an account")
     try:
         document = read_json(path)
     except DocumentError as error:
-        raise _Wrong(error.problem.message) from None
+        raise _InvalidAccountFile(error.problem.message) from None
     data = document.data()
     if not isinstance(data, Mapping):
-        raise _Wrong(f"{path}:1: it holds no account")
+        raise _InvalidAccountFile(f"{path}:1: it holds no account")
 
-    def wrong(key: str, reason: str) -> _Wrong:
+    def wrong(key: str, reason: str) -> _InvalidAccountFile:
         entry = document.get((key,))
-        return _Wrong(f"{path}:{entry.line}: {reason}" if entry is not None else f"{path}: {reason}")
+        return _InvalidAccountFile(f"{path}:{entry.line}: {reason}" if entry is not None else f"{path}: {reason}")
 
     token = data.get("token")
     if reason := wrong_token(token):

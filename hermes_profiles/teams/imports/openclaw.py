@@ -43,7 +43,7 @@ SYNC, TOKENS = ".sync.json", ".context-tokens.json"
 _LOGIN = "hermes-profiles team add MEMBER --login"
 
 
-class Places(NamedTuple):
+class OpenClawPaths(NamedTuple):
     """Where an install keeps things. `state`: its ~/.openclaw; `folder`: the plugin's below it."""
 
     state: Path
@@ -55,17 +55,17 @@ class Places(NamedTuple):
         return self.folder / INDEX
 
 
-def places_of(path: Path) -> Places:
+def places_of(path: Path) -> OpenClawPaths:
     """Return the places that a user means with a state folder, the plugin's folder in it, or its accounts.json.
 
     Raises Failed when nothing of the kind is there.
     """
     if path.name == INDEX:
-        return Places(path.parent.parent, path.parent)
+        return OpenClawPaths(path.parent.parent, path.parent)
     if is_there(path / CHANNEL):
-        return Places(path, path / CHANNEL)
+        return OpenClawPaths(path, path / CHANNEL)
     if is_there(path / INDEX) or path.name == CHANNEL:
-        return Places(path.parent, path)
+        return OpenClawPaths(path.parent, path)
     what = "has no WeChat accounts of OpenClaw" if is_there(path) else "is not there"
     raise Failed(
         f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}",
@@ -78,13 +78,13 @@ def places_of(path: Path) -> Places:
 
 def read_openclaw(path: Path) -> Reading:
     """Return the accounts of an OpenClaw install. Raises Failed when its list of accounts cannot be read."""
-    return _Reader(places_of(path)).reading()
+    return _OpenClawReader(places_of(path)).reading()
 
 
-class _Reader:
+class _OpenClawReader:
     """Collects what is found; each account is read by itself, so that a broken one keeps no other back."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: OpenClawPaths) -> None:
         self.places = places
         self.accounts = places.folder / "accounts"
         self.found: list[Candidate] = []
@@ -155,7 +155,7 @@ class _Reader:
             return
         try:
             self._take(place, account_id)
-        except _Wrong as wrong:
+        except _InvalidAccount as wrong:
             self._refuse(shown_id, wrong.place, wrong.reason)
         except DocumentError as error:
             self._refuse(shown_id, f"{error.path}:{error.line}" if error.line else error.path, error.reason)
@@ -168,7 +168,7 @@ class _Reader:
         file, document = self._account_file(place, account_id)
         data = document.data()
         if not isinstance(data, Mapping):
-            raise _Wrong(f"{file}:1", "it holds no account")
+            raise _InvalidAccount(f"{file}:1", "it holds no account")
 
         def at(key: str) -> str:
             entry = document.get((key,))
@@ -176,12 +176,12 @@ class _Reader:
 
         token, base_url = data.get("token"), data.get("baseUrl")
         if reason := wrong_token(token):
-            raise _Wrong(at("token"), reason)
+            raise _InvalidAccount(at("token"), reason)
         if base_url is not None and not isinstance(base_url, str):
-            raise _Wrong(at("baseUrl"), "its base URL is no text")
+            raise _InvalidAccount(at("baseUrl"), "its base URL is no text")
         address = (base_url or "").strip() or BASE_URL
         if reason := wrong_url(address):
-            raise _Wrong(at("baseUrl"), reason)
+            raise _InvalidAccount(at("baseUrl"), reason)
         bot = self._bot(place, account_id, str(token).strip(), at("token"))
         user = text_at(data, "userId")
         if user and not is_user_id(user):
@@ -219,7 +219,7 @@ class _Reader:
         legacy = self.places.state / "credentials" / CHANNEL / "credentials.json"
         if is_there(legacy):
             return legacy, read_json(legacy)
-        raise _Wrong(place, f"its file {self.accounts / normalised(account_id)}.json is not there")
+        raise _InvalidAccount(place, f"its file {self.accounts / normalised(account_id)}.json is not there")
 
     def _bot(self, place: str, account_id: str, token: str, token_place: str) -> str:
         """Return the id as WeChat says it: Hermes tells messages to the bot from those to a group by it."""
@@ -234,7 +234,7 @@ class _Reader:
                 f"should no message come, scan its code again: `{_LOGIN}`",
             )
         if known is None:
-            raise _Wrong(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
+            raise _InvalidAccount(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
         return known
 
     def _allowed(self, account_id: str) -> Iterator[str]:
@@ -294,7 +294,7 @@ class _Reader:
                 self._note("older-file", message, printable(stem))
 
 
-class _Wrong(Exception):
+class _InvalidAccount(Exception):
     """Why one account cannot be taken, and where that stands."""
 
     def __init__(self, place: str, reason: str) -> None:

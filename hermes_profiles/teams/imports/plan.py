@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import names_somebody
 from hermes_profiles.model.errors import Problem, UsageProblem
@@ -25,7 +25,7 @@ from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 from .hermes import InUse, in_use
 from .model import Bad, Candidate, LeftOut, Reading
 from .names import names_for, read_names, renamed
-from .select import Choice, Holder, choose
+from .select import HeldAccounts, ImportSelection, select_accounts
 
 
 class TeamWish(NamedTuple):
@@ -88,7 +88,7 @@ def plan_import(layout: Layout, catalog: Catalog, team: Team, reading: Reading, 
     Raises UsageProblem for accounts that the user named and nobody has, DocumentError for a file of names that cannot
     be read.
     """
-    choice = choose(
+    choice = select_accounts(
         reading,
         _holders(layout, catalog, team),
         lambda each: marks_of(each.account, catalog),
@@ -108,7 +108,7 @@ def plan_import(layout: Layout, catalog: Catalog, team: Team, reading: Reading, 
     return Import(team, not read_teams(layout).by_name.get(team.name), new, choice.already, left_out, bad, notes)
 
 
-def _known(choice: Choice, reading: Reading) -> Sequence[str]:
+def _known(choice: ImportSelection, reading: Reading) -> Sequence[str]:
     """Return what accounts are called that are not brought in: a file may name them all the same."""
     found = [*reading.found, *(each for _, each in choice.already)]
     ids = [word for each in found for word in (each.account.id, each.listed, each.account.user)]
@@ -119,19 +119,19 @@ def _known(choice: Choice, reading: Reading) -> Sequence[str]:
     ]
 
 
-def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[Holder, ...]:
+def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[HeldAccounts, ...]:
     memberships = read_teams(layout).memberships
     found = []
     for profile in profile_names(layout):
         marks = frozenset(marks_held(layout, profile, {team.channel}, catalog))
         used = in_use(layout, profile, catalog) if team.channel == WEIXIN and marks else InUse()
         is_member = profile in memberships and memberships[profile].team == team.name
-        found.append(Holder(profile, marks, used.user, used.saved_at, is_member))
+        found.append(HeldAccounts(profile, marks, used.user, used.saved_at, is_member))
     return tuple(found)
 
 
 def build_import(
-    found: Import, world: World, command: tuple[str, ...]
+    found: Import, world: CloneContext, command: tuple[str, ...]
 ) -> tuple[ChangePlan | None, tuple[Problem, ...], Mapping[str, Sequence[str]]]:
     """Return the plan, None when nothing is to be brought in; the warnings of the lead's pool; and for each new
     member the providers it has to log in with by itself. Raises what `build_members` raises."""

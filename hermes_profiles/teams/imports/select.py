@@ -13,7 +13,7 @@ from .model import Bad, Candidate, LeftOut, Reading, moment, normalised
 TAKEN = "account-taken"
 
 
-class Holder(NamedTuple):
+class HeldAccounts(NamedTuple):
     """What one profile holds. `marks`: of its accounts; `user`: who scanned the code of its WeChat account, and
     `saved_at` when; `is_member`: it is in the team that accounts are brought into."""
 
@@ -24,7 +24,7 @@ class Holder(NamedTuple):
     is_member: bool = False
 
 
-class Choice(NamedTuple):
+class ImportSelection(NamedTuple):
     """What an import does: `new` are brought in, `already` are there (member, account)."""
 
     new: tuple[Candidate, ...]
@@ -34,15 +34,15 @@ class Choice(NamedTuple):
     notes: tuple[Problem, ...]
 
 
-def choose(
+def select_accounts(
     reading: Reading,
-    holders: Sequence[Holder],
+    holders: Sequence[HeldAccounts],
     marks_of: Callable[[Candidate], frozenset[str]],
     is_example: Callable[[Candidate], bool],
     *,
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
-) -> Choice:
+) -> ImportSelection:
     """Return what to bring in. Raises UsageProblem for an `only` or `skip` that means no account."""
     reading = _selected(reading, only, skip)
     sieve = _Sieve(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
@@ -52,7 +52,9 @@ def choose(
     rest = sieve.newest_of_user(rest)
     rest = sieve.with_own_token(rest)
     new = sieve.free(rest)
-    return Choice(tuple(new), tuple(sieve.already), tuple(sieve.left_out), tuple(sieve.bad), tuple(sieve.notes))
+    return ImportSelection(
+        tuple(new), tuple(sieve.already), tuple(sieve.left_out), tuple(sieve.bad), tuple(sieve.notes)
+    )
 
 
 def _called(candidate: Candidate) -> set[str]:
@@ -102,7 +104,7 @@ class _Sieve:
 
     def __init__(
         self,
-        holders: Sequence[Holder],
+        holders: Sequence[HeldAccounts],
         marks_of: Callable[[Candidate], frozenset[str]],
         bad: list[Bad],
         left_out: list[LeftOut],
@@ -209,7 +211,7 @@ class _Sieve:
                 rest.append(each)
         return rest
 
-    def _refuse_held(self, candidate: Candidate, holder: Holder, marks: frozenset[str]) -> None:
+    def _refuse_held(self, candidate: Candidate, holder: HeldAccounts, marks: frozenset[str]) -> None:
         how = "holds it" if marks <= holder.marks else "holds this account with another token, or its token"
         word = candidate.account.id or candidate.listed
         self._refuse(

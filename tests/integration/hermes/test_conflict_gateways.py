@@ -25,8 +25,8 @@ from free_ports import free_port
 from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
-from hermes_profiles.conflicts.decide import Live
-from hermes_profiles.conflicts.ledger import refresh
+from hermes_profiles.conflicts.decide import LiveGateway
+from hermes_profiles.conflicts.ledger import resolve_at_start
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
@@ -94,12 +94,12 @@ class Gateways:
         platforms = {"telegram": {"extra": extra}, "webhook": {"extra": {"host": "127.0.0.1"}}}
         (home / "config.yaml").write_text(f"model:\n  default: none/none\nplatforms: {json.dumps(platforms)}\n")
 
-    def live(self, names: Sequence[str]) -> Mapping[str, Live]:
-        return {name: Live(one.pid, coming=False) for name, one in self.running.items() if one.poll() is None}
+    def live(self, names: Sequence[str]) -> Mapping[str, LiveGateway]:
+        return {name: LiveGateway(one.pid, coming=False) for name, one in self.running.items() if one.poll() is None}
 
     def start(self, profile: str) -> tuple[str, ...]:
         """Take the step before a start, then start; returns what is masked once it is up."""
-        done = refresh(
+        done = resolve_at_start(
             self.layout, profile, catalog=CATALOG, environment=self.environment, live=self.live, now=time.time()
         )
         folder = overlay_folder(self.layout, profile)
@@ -224,7 +224,7 @@ def test_a_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> 
     gateways.polled_by("one")
     other = Layout(gateways.layout.user_home / "other", gateways.layout.user_home, sys.platform)
     shutil.copytree(gateways.layout.home("one"), other.home("two"), ignore=shutil.ignore_patterns("*.lock", "*.pid"))
-    done = refresh(
+    done = resolve_at_start(
         other, "two", catalog=CATALOG, environment=gateways.environment, live=lambda names: {}, now=time.time()
     )
     pid = gateways.running["one"].pid

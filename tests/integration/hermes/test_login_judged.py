@@ -11,7 +11,7 @@ from team_making import CATALOG, make_lead, make_team, team, weixin
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.changes.temp_home import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, temporary_home
 from hermes_profiles.changes.trash import steps_to_trash_found, trash_entries
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
@@ -20,7 +20,7 @@ from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.teams.accounts import Account
 from hermes_profiles.teams.create import NewMember
 from hermes_profiles.teams.login_result import (
-    Kind,
+    LoginKind,
     changed,
     for_another,
     holders_of,
@@ -48,7 +48,7 @@ def scanned(account_id: str = ID, *, user: str = "", secret: str = TOKEN) -> Acc
     return Account("weixin", account_id, {"WEIXIN_TOKEN": Secret(secret)}, user=user)
 
 
-def verdict(layout: Layout, member: str, account: Account) -> tuple[Kind, str | None]:
+def verdict(layout: Layout, member: str, account: Account) -> tuple[LoginKind, str | None]:
     holders = list(holders_of(layout, profile_names(layout), "weixin", CATALOG))
     kind, holder = judge(member, account, holders, CATALOG)
     return kind, holder.profile if holder is not None else None
@@ -57,25 +57,27 @@ def verdict(layout: Layout, member: str, account: Account) -> tuple[Kind, str | 
 @pytest.mark.parametrize(
     ("member", "account", "expected"),
     [
-        ("eve", scanned(), (Kind.NEW, None)),
-        ("eve", scanned(user="aunt@im.wechat"), (Kind.NEW, None)),
-        ("ann", scanned("b0f500000001@im.bot"), (Kind.RENEWED, "ann")),
-        ("ann", scanned(user="mum@im.wechat"), (Kind.RENEWED, "ann")),
-        ("ann", scanned(user="aunt@im.wechat"), (Kind.REPLACES, "ann")),
-        ("ann", scanned(), (Kind.REPLACES, "ann")),
-        ("eve", scanned("b0f500000001@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "ann")),
-        ("eve", scanned("b0f500000001-im-bot"), (Kind.ACCOUNT_OF_ANOTHER, "ann")),
-        ("eve", scanned(secret=canary("weixin2")), (Kind.ACCOUNT_OF_ANOTHER, "bob")),
-        ("ann", scanned("b0f500000002@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "bob")),
-        ("eve", scanned(user="dad@im.wechat"), (Kind.PERSON_OF_ANOTHER, "bob")),
-        ("ann", scanned(user="dad@im.wechat"), (Kind.PERSON_OF_ANOTHER, "bob")),
+        ("eve", scanned(), (LoginKind.NEW, None)),
+        ("eve", scanned(user="aunt@im.wechat"), (LoginKind.NEW, None)),
+        ("ann", scanned("b0f500000001@im.bot"), (LoginKind.RENEWED, "ann")),
+        ("ann", scanned(user="mum@im.wechat"), (LoginKind.RENEWED, "ann")),
+        ("ann", scanned(user="aunt@im.wechat"), (LoginKind.REPLACES, "ann")),
+        ("ann", scanned(), (LoginKind.REPLACES, "ann")),
+        ("eve", scanned("b0f500000001@im.bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "ann")),
+        ("eve", scanned("b0f500000001-im-bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "ann")),
+        ("eve", scanned(secret=canary("weixin2")), (LoginKind.ACCOUNT_OF_ANOTHER, "bob")),
+        ("ann", scanned("b0f500000002@im.bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "bob")),
+        ("eve", scanned(user="dad@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "bob")),
+        ("ann", scanned(user="dad@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "bob")),
         # The lead is no member, and its account is its own all the same.
-        ("eve", scanned("1ead0f5860fd@im.bot"), (Kind.ACCOUNT_OF_ANOTHER, "default")),
-        ("not-there-yet", scanned(user="mum@im.wechat"), (Kind.PERSON_OF_ANOTHER, "ann")),
-        ("not-there-yet", scanned(), (Kind.NEW, None)),
+        ("eve", scanned("1ead0f5860fd@im.bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "default")),
+        ("not-there-yet", scanned(user="mum@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "ann")),
+        ("not-there-yet", scanned(), (LoginKind.NEW, None)),
     ],
 )
-def test_whose_a_login_is(layout: Layout, member: str, account: Account, expected: tuple[Kind, str | None]) -> None:
+def test_whose_a_login_is(
+    layout: Layout, member: str, account: Account, expected: tuple[LoginKind, str | None]
+) -> None:
     assert verdict(layout, member, account) == expected
 
 
@@ -83,7 +85,7 @@ def test_an_account_of_the_same_person_is_known_by_the_account_in_use_alone(layo
     """Files of former accounts lie beside it, and say nothing of now."""
     stale = layout.home("bob") / "weixin/accounts/0ld0@im.bot.json"
     stale.write_text(json.dumps({"token": canary("old"), "user_id": "aunt@im.wechat"}))
-    assert verdict(layout, "eve", scanned(user="aunt@im.wechat")) == (Kind.NEW, None)
+    assert verdict(layout, "eve", scanned(user="aunt@im.wechat")) == (LoginKind.NEW, None)
 
 
 # --- what a set-up has left
@@ -187,25 +189,25 @@ def test_a_picture_tells_every_profile_that_changed(layout: Layout) -> None:
 
 
 def test_one_errand_at_a_time_and_nothing_is_left_of_it(layout: Layout) -> None:
-    with errand(layout, "ann") as place:
+    with temporary_home(layout, "ann") as place:
         make_scratch(place)
         assert place.stat().st_mode & 0o777 == 0o700
         (place / ".env").write_text(f"WEIXIN_TOKEN={TOKEN}\n")
-        with pytest.raises(Refused, match="at this for ann"), errand(layout, "ann"):
+        with pytest.raises(Refused, match="at this for ann"), temporary_home(layout, "ann"):
             pass
-        with errand(layout, "bob") as other:
+        with temporary_home(layout, "bob") as other:
             make_scratch(other)
         assert not other.exists() and place.exists()
     assert not place.exists()
 
 
 def test_what_a_broken_errand_left_is_there_for_the_next(layout: Layout) -> None:
-    with pytest.raises(RuntimeError), errand(layout, "ann") as place:
+    with pytest.raises(RuntimeError), temporary_home(layout, "ann") as place:
         make_scratch(place)
         (place / ".env").write_text("X=1\n")
         raise RuntimeError
     assert (place / ".env").exists()
-    with errand(layout, "ann") as place:
+    with temporary_home(layout, "ann") as place:
         make_scratch(place)
         assert not list(place.iterdir())
     (place / "into").mkdir(parents=True)

@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 from shim_stage import TOKEN, Said, Stage
 from test_conflict_gateways import answers, eventually
 
-from hermes_profiles.cli.hermes_args import SHARED, choose, parsed
+from hermes_profiles.cli.hermes_args import SHARED, dispatch, parsed
 from hermes_profiles.cli.profiles import COMMANDS
 
 pytestmark = pytest.mark.judge
@@ -174,12 +174,12 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
     for name, parser in found.items():
         positional = [f"x{number}" for number, _ in enumerate(parser["words"])]
         base = [name, *positional] if name else []
-        assert choose(["profile", *base]).program == ("profiles" if name in shared else "hermes"), name
+        assert dispatch(["profile", *base]).program == ("profiles" if name in shared else "hermes"), name
         for spellings, nargs in parser["options"]:
             for spelling in spellings:
                 given = ["value"] if nargs is None else []
                 for words in ([*base, spelling, *given], [*base[:1], spelling, *given, *base[1:]]):
-                    choice = choose(["profile", *words])
+                    choice = dispatch(["profile", *words])
                     if name not in shared:
                         assert choice.program == "hermes" and choice.words == ("profile", *words), words
                         continue
@@ -191,7 +191,7 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
         if name in shared:
             long = {each for spellings, _ in parser["options"] for each in spellings if each[:2] == "--"}
             assert long - {"--help"} == set(SHARED[name]), "what may be shortened is what argparse knows"
-            assert choose(["profile", name, *positional, "--not-an-option"]).program == "hermes"
+            assert dispatch(["profile", name, *positional, "--not-an-option"]).program == "hermes"
 
 
 def test_the_words_that_are_ours_alone_are_no_words_of_hermes() -> None:

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 from command_runner import GATEWAYS, REPOSITORY
 
-from hermes_profiles.awake.caffeinate import asserting, hold
+from hermes_profiles.awake.caffeinate import asserting, hold_caffeinate
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import Finished
 
@@ -108,13 +108,15 @@ def end(gateway: subprocess.Popen[bytes]) -> None:
 
 
 def test_without_a_gateway_it_ends_at_once_and_holds_nothing(mac: Mac) -> None:
-    hold(mac.live, ("-i",), mac.environment, grace=600)
+    hold_caffeinate(mac.live, ("-i",), mac.environment, grace=600)
     assert mac.asked == []
 
 
 def test_it_holds_for_one_gateway_then_for_the_next_and_ends_after_the_last(mac: Mac) -> None:
     first, second = mac.gateway(), mac.gateway()
-    thread = Thread(target=hold, args=(mac.live, ("-i", "-m"), mac.environment), kwargs={"grace": 1, "look": 0.02})
+    thread = Thread(
+        target=hold_caffeinate, args=(mac.live, ("-i", "-m"), mac.environment), kwargs={"grace": 1, "look": 0.02}
+    )
     thread.start()
     until(lambda: mac.asked == [f"-i -m -w {first.pid}"])
     end(first)
@@ -130,7 +132,9 @@ def test_it_holds_for_one_gateway_then_for_the_next_and_ends_after_the_last(mac:
 
 def test_a_gateway_that_restarts_is_waited_for_and_the_host_stays_awake_meanwhile(mac: Mac) -> None:
     first = mac.gateway()
-    thread = Thread(target=hold, args=(mac.live, ("-i",), mac.environment), kwargs={"grace": 60, "look": 0.02})
+    thread = Thread(
+        target=hold_caffeinate, args=(mac.live, ("-i",), mac.environment), kwargs={"grace": 60, "look": 0.02}
+    )
     thread.start()
     until(lambda: len(mac.asked) == 1)
     end(first)
@@ -153,10 +157,10 @@ def test_a_caffeinate_that_does_not_work_is_told_and_not_tried_for_ever(mac: Mac
     mac.gateway()
     mac.broken.touch()
     with pytest.raises(ManagerError, match=r"ends at once.*64"):
-        hold(mac.live, ("-i",), mac.environment)
+        hold_caffeinate(mac.live, ("-i",), mac.environment)
     assert len(mac.asked) == 1
     with pytest.raises(ManagerError, match="cannot run caffeinate"):
-        hold(mac.live, ("-i",), {"PATH": str(mac.folder)})
+        hold_caffeinate(mac.live, ("-i",), {"PATH": str(mac.folder)})
 
 
 def _hold(mac: Mac, *words: str) -> subprocess.Popen[bytes]:

@@ -29,7 +29,7 @@ from changes_world import (
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.journal import Entry, Journal, Status
+from hermes_profiles.changes.journal import ChangeEntry, Journal, Status
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_from_trash_files, trash_entries
 from hermes_profiles.model.errors import HermesProfilesError
@@ -114,7 +114,7 @@ def _check_healthy(world: World, before: Picture, old: Picture, new: Picture, jo
     assert strays(world) == []
 
 
-def _check_journal_tells_the_truth(entries: tuple[Entry, ...], is_new: bool, job: str) -> None:
+def _check_journal_tells_the_truth(entries: tuple[ChangeEntry, ...], is_new: bool, job: str) -> None:
     made = [entry for entry in entries if entry.status is not Status.ROLLED_BACK]
     if job.startswith("undo"):
         assert [entry.status for entry in made] == ([Status.DONE, Status.UNDONE] if is_new else [Status.DONE])

@@ -22,7 +22,7 @@ from hermes_profiles.changes.plan import (
     MoveTree,
     PublishTree,
     ReplaceFile,
-    Screen,
+    SecretScreen,
     Signature,
     WriteFile,
 )
@@ -46,7 +46,7 @@ class Word:
         return self.value in data
 
 
-def plan_copy(world: World, source: Path, screen: Screen | None = None) -> ChangePlan:
+def plan_copy(world: World, source: Path, screen: SecretScreen | None = None) -> ChangePlan:
     entry = CopyFile("copy", source, Signature.of(os.lstat(source)), False)
     return ChangePlan(
         ("clone",), "clone", (PublishTree(world.layout.home("bert"), (entry,), screen),), 0, ("bert",)

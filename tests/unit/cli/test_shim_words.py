@@ -14,13 +14,13 @@ from command_runner import COMMAND, Done
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.cli.hermes_args import choose, chosen_profile
+from hermes_profiles.cli.hermes_args import chosen_profile, dispatch
 
 SCRIPT = "#!/bin/sh\nprintf 'real'\nprintf ' <%s>' \"$@\"\nprintf '\\n'\nexit {code}\n"
 
 
 def words_of(line: str) -> tuple[str, tuple[str, ...]]:
-    choice = choose(line.split())
+    choice = dispatch(line.split())
     return choice.program, choice.words
 
 
@@ -95,7 +95,7 @@ def test_who_gets_which_words(line: str, program: str, words: str) -> None:
     "-p work profile doctor night", "gateways stop night -p work",
 ])  # fmt: skip
 def test_words_that_contradict_each_other_reach_nobody(line: str) -> None:
-    choice = choose(line.split())
+    choice = dispatch(line.split())
     assert choice.program == "none" and choice.problem is not None and "work" in choice.problem.message
 
 
@@ -104,9 +104,9 @@ def test_a_second_profile_is_an_error_and_no_other_target() -> None:
 
 
 def test_an_unsafe_clone_is_told_of() -> None:
-    choice = choose(["profile", "create", "b", "--clone", "--new-option"])
+    choice = dispatch(["profile", "create", "b", "--clone", "--new-option"])
     assert choice.program == "hermes" and choice.note is not None and "bots" in choice.note
-    assert choose(["profile", "create", "b", "--new-option"]).note is None
+    assert dispatch(["profile", "create", "b", "--new-option"]).note is None
 
 
 _PIECES = ["-p", "--profile", "--profile=a", "--profile=", "a", "B!", "--", "-m", "-c", "-x", "-z"]

@@ -10,7 +10,7 @@ from cli_world import World, picture
 from command_runner import Runner
 from team_world import LEAD_TOKEN, POOL, make_member, make_team, weixin
 
-from hermes_profiles.cli.hermes_args import choose
+from hermes_profiles.cli.hermes_args import dispatch
 
 
 @pytest.fixture
@@ -316,6 +316,6 @@ def test_findings_about_a_shared_file_are_told_once(world: World) -> None:
     ("-p ann profile team", "team"),
 ])  # fmt: skip
 def test_words_of_the_shim_mean_the_profile_that_is_named(line: str, words: str) -> None:
-    choice = choose(line.split())
+    choice = dispatch(line.split())
     assert choice.program == "profiles" and " ".join(choice.words) == words
     assert choice.must_exist == (line.split()[line.split().index("-p") + 1] if "-p" in line else None)

@@ -18,7 +18,7 @@ from clone_world import FRESH_KEY, PORT, Link, assert_private, canary, clone, le
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangedMeanwhile
-from hermes_profiles.clone.plan import CloneRequest, World, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
@@ -196,7 +196,7 @@ def test_what_cannot_be_read_stops_the_clone_or_stays_behind(name: str):
 
 
 def plan_for(layout: Layout, policy: ClonePolicy | None = None):  # type: ignore[no-untyped-def]
-    world = World(layout, {}, load_catalog(), lambda: PORT, lambda: FRESH_KEY)
+    world = CloneContext(layout, {}, load_catalog(), lambda: PORT, lambda: FRESH_KEY)
     return build_clone(CloneRequest("default", "copy", policy=policy or ClonePolicy()), world)
 
 

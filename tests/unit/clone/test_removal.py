@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
-from hermes_profiles.clone.strip.plan import Removal, Wish, plan_removal
+from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -45,7 +45,7 @@ def make(tmp_path: Path, files: Files, name: str = "work") -> Layout:
 def plan(
     layout: Layout, *channels: str, profile: str = "work", environment: Mapping[str, str] | None = None, **more: Any
 ) -> Removal:
-    wish = Wish(
+    wish = StripRequest(
         frozenset(channels), **{name: frozenset(v) if not isinstance(v, bool) else v for name, v in more.items()}
     )
     return plan_removal(

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hermes_profiles.conflicts.decide import Live, LiveLock, Mask, decide
-from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, forget, record, refresh
+from hermes_profiles.conflicts.decide import LiveGateway, LiveLock, Mask, assign_channels
+from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, drop_pending, resolve_at_start, save_decision
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
@@ -30,7 +30,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings
 
 CATALOG = load_catalog()
-COMING = Live(None, coming=True)
+COMING = LiveGateway(None, coming=True)
 
 
 class Fleet:
@@ -39,7 +39,7 @@ class Fleet:
     def __init__(self, folder: Path, bots: Mapping[str, str]) -> None:
         self.layout = Layout(folder / "root", folder)
         self.environment = {"HERMES_GATEWAY_LOCK_DIR": str(folder / "locks")}
-        self.states: dict[str, Live] = {}
+        self.states: dict[str, LiveGateway] = {}
         self.listening: dict[int, int | None] = {}
         self.now = 1000.0
         for name, bot in bots.items():
@@ -51,7 +51,7 @@ class Fleet:
         (home / ".env").write_text(env)
         (home / "config.yaml").write_text(config)
 
-    def live(self, names: Sequence[str]) -> Mapping[str, Live]:
+    def live(self, names: Sequence[str]) -> Mapping[str, LiveGateway]:
         return {name: state for name, state in self.states.items() if name in names}
 
     def ears(self, ports: Collection[int]) -> Mapping[int, int | None]:
@@ -59,7 +59,7 @@ class Fleet:
 
     def refresh(self, name: str, **more: Any) -> Refreshed:
         self.now += 1
-        return refresh(
+        return resolve_at_start(
             self.layout, name, catalog=CATALOG, environment=self.environment, live=self.live, now=self.now,
             listening=self.ears, **more,
         )  # fmt: skip
@@ -67,13 +67,13 @@ class Fleet:
     def start(self, name: str, pid: int, **more: Any) -> tuple[str, ...]:
         self.states[name] = COMING
         done = self.refresh(name, **more)
-        self.states[name] = Live(pid, coming=False)
+        self.states[name] = LiveGateway(pid, coming=False)
         return tuple(mask.channel for mask in done.masks)
 
     def decide(self, *names: str, owners: Sequence[str] = ()) -> None:
         held = {name: holdings(self.layout.home(name), catalog=CATALOG) for name in names}
-        masks = decide(starting=names, holdings=held, live=self.states, owners=owners)
-        record(self.layout, masks, held, now=self.now, live=self.live)
+        masks = assign_channels(starting=names, holdings=held, live=self.states, owners=owners)
+        save_decision(self.layout, masks, held, now=self.now, live=self.live)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_an_earlier_one_that_is_queued_is_left_its_bot_and_a_later_one_is_not(pa
 
 
 def test_a_gateway_that_was_started_without_us_counts_by_its_files(pair: Fleet) -> None:
-    pair.states["b"] = Live(2, coming=False)
+    pair.states["b"] = LiveGateway(2, coming=False)
     assert pair.start("a", 1) == ("telegram",)
 
 
@@ -140,7 +140,7 @@ def test_ports_and_listeners(tmp_path: Path) -> None:
     assert [mask.reason for mask in fleet.refresh("a").masks] == [
         "platform 'api_server' disabled: port 8642 already in use by another process"
     ]
-    fleet.states["a"] = Live(1, coming=False)
+    fleet.states["a"] = LiveGateway(1, coming=False)
     assert fleet.refresh("a").masks == (), "it may be the gateway itself that listens"
     fleet.states.clear()
     fleet.listening = {3000: None}
@@ -178,7 +178,7 @@ def test_a_decision_to_mask_nothing_is_abided_by(pair: Fleet) -> None:
     """`hermes-gateways start --on-conflict ignore`."""
     pair.start("b", 2)
     held = {"a": holdings(pair.layout.home("a"), catalog=CATALOG)}
-    record(pair.layout, {"a": ()}, held, now=pair.now, live=pair.live)
+    save_decision(pair.layout, {"a": ()}, held, now=pair.now, live=pair.live)
     assert pair.start("a", 1) == ()
     assert pair.start("a", 3) == ("telegram",)
 
@@ -188,7 +188,7 @@ def test_a_decision_holds_the_bot_for_a_start_that_is_still_to_come_until_it_is_
     fleet.decide("b")
     assert fleet.start("a", 1) == ("telegram",)
     fleet.states.clear()
-    forget(fleet.layout, ("b",))
+    drop_pending(fleet.layout, ("b",))
     assert fleet.start("a", 2) == ()
     fleet.decide("b")
     assert [mask.owner for mask in fleet.refresh("c").masks] == ["a"], "forgetting is for starts, not for who runs"
@@ -329,7 +329,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES))
     def comes_up(self, name: str) -> None:
         if name in self._in(up=False, ready=True):
-            self.fleet.states[name] = Live(next(self.pids), coming=False)
+            self.fleet.states[name] = LiveGateway(next(self.pids), coming=False)
 
     @rule(name=st.sampled_from(NAMES))
     def crashes(self, name: str) -> None:
@@ -350,8 +350,8 @@ class Interleavings(RuleBasedStateMachine):
             return
         held = {name: holdings(self.fleet.layout.home(name), catalog=CATALOG) for name in self.NAMES}
         masked = {name: ["telegram"] for name, has in self.has.items() if not has}
-        masks = decide(starting=idle, holdings=held, live=self.fleet.states, owners=(owner,), masked=masked)
-        record(self.fleet.layout, masks, held, now=self.fleet.now, live=self.fleet.live)
+        masks = assign_channels(starting=idle, holdings=held, live=self.fleet.states, owners=(owner,), masked=masked)
+        save_decision(self.fleet.layout, masks, held, now=self.fleet.now, live=self.fleet.live)
         for name in idle:
             self.fleet.states[name] = COMING
 

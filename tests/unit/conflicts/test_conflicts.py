@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.conflicts.decide import Live, LiveLock, decide, running_conflicts, without
+from hermes_profiles.conflicts.decide import LiveGateway, LiveLock, assign_channels, running_conflicts, without
 from hermes_profiles.credentials.identities import Identity, PortClaim
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 
-UP = Live(100, coming=False)
+UP = LiveGateway(100, coming=False)
 
 
 def bot(name: str, channel: str = "telegram") -> Identity:
     return Identity(channel, name * 32, "token")
 
 
-def held(*things: Identity | PortClaim) -> Holdings:
+def held(*things: Identity | PortClaim) -> ClaimedResources:
     identities = tuple(one for one in things if isinstance(one, Identity))
     ports = tuple(one for one in things if isinstance(one, PortClaim))
-    return Holdings(identities, ports, channels=tuple(sorted({one.channel for one in things})))
+    return ClaimedResources(identities, ports, channels=tuple(sorted({one.channel for one in things})))
 
 
 def api(port: int = 8642, bind: str = "127.0.0.1") -> PortClaim:
@@ -38,7 +38,7 @@ def masked(found: object, profile: str) -> list[str]:
 
 
 def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() -> None:
-    found = decide(starting=("a", "b"), holdings=BOTH, live={})
+    found = assign_channels(starting=("a", "b"), holdings=BOTH, live={})
     assert found["a"] == ()
     (mask,) = found["b"]
     assert mask.reason == "platform 'telegram' disabled: token already in use by profile 'a'"
@@ -46,41 +46,41 @@ def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() 
 
 
 def test_who_runs_keeps_it_against_an_earlier_one() -> None:
-    found = decide(starting=("a",), holdings=BOTH, live={"b": UP})
+    found = assign_channels(starting=("a",), holdings=BOTH, live={"b": UP})
     assert [(mask.owner, mask.owner_pid) for mask in found["a"]] == [("b", 100)]
 
 
 def test_a_running_gateway_whose_own_overlay_masks_the_channel_does_not_own_it() -> None:
-    assert decide(starting=("a",), holdings=BOTH, live={"b": UP}, masked={"b": ("telegram",)})["a"] == ()
+    assert assign_channels(starting=("a",), holdings=BOTH, live={"b": UP}, masked={"b": ("telegram",)})["a"] == ()
 
 
 def test_one_that_is_coming_counts_as_running_and_one_that_is_down_does_not() -> None:
-    coming, down = Live(None, coming=True), Live(None, coming=False)
-    assert masked(decide(starting=("a",), holdings=BOTH, live={"b": coming}), "a") == ["telegram"]
-    assert masked(decide(starting=("a",), holdings=BOTH, live={"b": down}), "a") == []
+    coming, down = LiveGateway(None, coming=True), LiveGateway(None, coming=False)
+    assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": coming}), "a") == ["telegram"]
+    assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": down}), "a") == []
 
 
 def test_the_named_owner_wins_among_those_that_start_and_never_over_one_that_runs_on() -> None:
-    assert masked(decide(starting=("a", "b"), holdings=BOTH, live={}, owners=("b",)), "a") == ["telegram"]
-    assert masked(decide(starting=("b",), holdings=BOTH, live={"a": UP}, owners=("b",)), "b") == ["telegram"]
+    assert masked(assign_channels(starting=("a", "b"), holdings=BOTH, live={}, owners=("b",)), "a") == ["telegram"]
+    assert masked(assign_channels(starting=("b",), holdings=BOTH, live={"a": UP}, owners=("b",)), "b") == ["telegram"]
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
-    found = decide(starting=("a", "b"), holdings=BOTH, live={"a": UP}, locks=(lock,), owners=("b",))
+    found = assign_channels(starting=("a", "b"), holdings=BOTH, live={"a": UP}, locks=(lock,), owners=("b",))
     assert (masked(found, "a"), masked(found, "b")) == (["telegram"], []), "a is restarted, too"
 
 
 def test_of_several_that_are_restarted_the_one_with_the_channel_keeps_it() -> None:
-    live = {"a": Live(1, coming=False), "b": Live(2, coming=False)}
-    assert masked(decide(starting=("a", "b"), holdings=BOTH, live=live, masked={"a": ("telegram",)}), "a") == [
+    live = {"a": LiveGateway(1, coming=False), "b": LiveGateway(2, coming=False)}
+    assert masked(assign_channels(starting=("a", "b"), holdings=BOTH, live=live, masked={"a": ("telegram",)}), "a") == [
         "telegram"
     ]
     lock = LiveLock("telegram", ("x" * 32)[:16], 2)
-    found = decide(starting=("a", "b"), holdings=BOTH, live=live, locks=(lock,))
+    found = assign_channels(starting=("a", "b"), holdings=BOTH, live=live, locks=(lock,))
     assert (masked(found, "a"), masked(found, "b")) == (["telegram"], [])
 
 
 def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 4711)
-    found = decide(starting=("a", "b"), holdings=BOTH, live={}, locks=(lock,))
+    found = assign_channels(starting=("a", "b"), holdings=BOTH, live={}, locks=(lock,))
     for profile in ("a", "b"):
         (mask,) = found[profile]
         assert mask.reason == (
@@ -88,25 +88,28 @@ def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
         )
         assert (mask.owner, mask.owner_pid) == (None, 4711)
     elsewhere = [LiveLock("telegram", ("y" * 32)[:16], 4711), LiveLock("discord", ("x" * 32)[:16], 4711)]
-    assert masked(decide(starting=("a",), holdings=BOTH, live={}, locks=elsewhere), "a") == []
+    assert masked(assign_channels(starting=("a",), holdings=BOTH, live={}, locks=elsewhere), "a") == []
 
 
 def test_the_lock_of_a_profile_that_runs_on_counts_whatever_its_files_say_now() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
-    found = decide(starting=("a",), holdings={**BOTH, "b": held()}, live={"b": UP}, locks=(lock,))
+    found = assign_channels(starting=("a",), holdings={**BOTH, "b": held()}, live={"b": UP}, locks=(lock,))
     assert [mask.owner for mask in found["a"]] == ["b"]
 
 
 def test_a_profile_is_not_in_its_own_way() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     one = held(bot("x"), api())
-    assert decide(starting=("a",), holdings={"a": one}, live={"a": UP}, locks=(lock,), listening={8642: 100})["a"] == ()
-    assert decide(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={8642: None})["a"] == ()
+    assert (
+        assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, locks=(lock,), listening={8642: 100})["a"]
+        == ()
+    )
+    assert assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={8642: None})["a"] == ()
 
 
 def test_ports_are_treated_alike() -> None:
     homes = {"a": held(api()), "b": held(api()), "c": held(api(8643))}
-    found = decide(starting=("a", "b", "c"), holdings=homes, live={})
+    found = assign_channels(starting=("a", "b", "c"), holdings=homes, live={})
     assert [mask.reason for mask in found["b"]] == [
         "platform 'api_server' disabled: port 8642 already in use by profile 'a'"
     ]
@@ -118,14 +121,14 @@ def test_ports_are_treated_alike() -> None:
 ])  # fmt: skip
 def test_addresses_decide_whether_ports_meet(first: str, second: str, clash: bool) -> None:
     homes = {"a": held(api(bind=first)), "b": held(api(bind=second))}
-    assert bool(decide(starting=("a", "b"), holdings=homes, live={})["b"]) is clash
+    assert bool(assign_channels(starting=("a", "b"), holdings=homes, live={})["b"]) is clash
 
 
 @pytest.mark.parametrize(("pid", "words"), [
     (100, "profile 'b'"), (4711, "process 4711, which is no profile of this root"), (None, "another process"),
 ])  # fmt: skip
 def test_whoever_listens_now_has_the_port(pid: int | None, words: str) -> None:
-    found = decide(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
+    found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
     assert [mask.reason for mask in found["a"]] == [
         f"platform 'api_server' disabled: port 8642 already in use by {words}"
     ]
@@ -134,7 +137,7 @@ def test_whoever_listens_now_has_the_port(pid: int | None, words: str) -> None:
 def test_what_is_masked_holds_nothing_so_the_next_one_may_have_the_rest() -> None:
     webhook = PortClaim("telegram", 8443, "*")
     homes = {"a": held(bot("x")), "b": held(bot("x"), webhook), "c": held(bot("y"), webhook)}
-    found = decide(starting=("a", "b", "c"), holdings=homes, live={})
+    found = assign_channels(starting=("a", "b", "c"), holdings=homes, live={})
     assert (masked(found, "b"), masked(found, "c")) == (["telegram"], [])
 
 
@@ -143,7 +146,7 @@ def test_only_the_shared_channel_is_masked_and_each_once() -> None:
         "a": held(bot("x"), bot("w", "weixin"), bot("v", "weixin")),
         "b": held(bot("y"), bot("w", "weixin"), bot("v", "weixin"), api()),
     }
-    assert masked(decide(starting=("a", "b"), holdings=homes, live={}), "b") == ["weixin"]
+    assert masked(assign_channels(starting=("a", "b"), holdings=homes, live={}), "b") == ["weixin"]
 
 
 names = st.sampled_from("abcd")
@@ -158,11 +161,11 @@ things = st.one_of(
     st.sets(names), st.lists(names, max_size=2, unique=True),
 )  # fmt: skip
 def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
-    homes: dict[str, Holdings], up: set[str], owners: list[str]
+    homes: dict[str, ClaimedResources], up: set[str], owners: list[str]
 ) -> None:
-    live = {name: Live(10 + number, coming=False) for number, name in enumerate(sorted(up & set(homes)))}
+    live = {name: LiveGateway(10 + number, coming=False) for number, name in enumerate(sorted(up & set(homes)))}
     starting = tuple(sorted(set(homes) - set(live)))
-    found = decide(starting=starting, holdings=homes, live=live, owners=owners)
+    found = assign_channels(starting=starting, holdings=homes, live=live, owners=owners)
     has = {name: without(homes[name], masked(found, name)) for name in starting}
     before = {place for name in live for one in homes[name].identities for place in [one.place]}
     for first, second in itertools.combinations(starting, 2):
@@ -172,13 +175,13 @@ def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
         assert not before & {one.place for one in has[name].identities}
         for mask in found[name]:
             assert mask.owner in homes and mask.owner != name
-            has_it = has.get(mask.owner, Holdings())
+            has_it = has.get(mask.owner, ClaimedResources())
             channels = [one.channel for one in has_it.identities] + [one.channel for one in has_it.ports]
             assert mask.owner in live or mask.channel in channels
 
 
 def test_conflicts_among_gateways_that_run_are_told_apart() -> None:
-    live = {"a": Live(1, coming=False), "b": Live(2, coming=False), "c": Live(None, coming=True)}
+    live = {"a": LiveGateway(1, coming=False), "b": LiveGateway(2, coming=False), "c": LiveGateway(None, coming=True)}
     homes = {name: held(bot("x"), api()) for name in ("a", "b", "c", "d")}
     lock = LiveLock("telegram", ("x" * 32)[:16], 2)
     token, port = running_conflicts(holdings=homes, live=live, locks=(lock,))

@@ -15,12 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_profiles.conflicts.decide import LiveLock, Mask
-from hermes_profiles.conflicts.ownership import Decision, Evidence, Kind, Rivalry, Sureness, decide_owners
+from hermes_profiles.conflicts.ownership import (
+    Confidence,
+    Decision,
+    SharedIdentity,
+    SharedKind,
+    UsageEvidence,
+    decide_owners,
+)
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair
 from hermes_profiles.conflicts.shared_identities import digest
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.gateways.model import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
@@ -31,29 +38,31 @@ DAY = 86400.0
 OLD = 1_790_000_000.0
 
 
-def rivalry(*holders: str, kind: Kind = Kind.IDENTITY, pairs: set[frozenset[str]] | None = None) -> Rivalry:
+def rivalry(
+    *holders: str, kind: SharedKind = SharedKind.IDENTITY, pairs: set[frozenset[str]] | None = None
+) -> SharedIdentity:
     def meets(one: str, other: str) -> tuple[str, ...]:
         return ("k",) if pairs is None or frozenset((one, other)) in pairs else ()
 
-    return Rivalry(kind, "telegram", "token", holders, meets)
+    return SharedIdentity(kind, "telegram", "token", holders, meets)
 
 
-def decide(evidence: Mapping[str, Evidence], named: tuple[str, ...] = (), **more: Any) -> Decision:
+def decide(evidence: Mapping[str, UsageEvidence], named: tuple[str, ...] = (), **more: Any) -> Decision:
     (decision,) = decide_owners(rivalry(*evidence, **more), evidence, named)
     return decision
 
 
 # One weaker than the one before it, each with how sure it makes us.
 STRENGTHS = [
-    (Evidence(locked=True, running=True, connected=True, born=9.0), Sureness.CERTAIN, "lock"),
-    (Evidence(running=True, connected=True, born=9.0), Sureness.LIKELY, "connected"),
-    (Evidence(running=True, born=9.0), Sureness.LIKELY, "its gateway runs"),
-    (Evidence(used_at=OLD + DAY, uses=("pairing",), born=9.0), Sureness.LIKELY, "(pairing)"),
-    (Evidence(used_at=OLD, uses=("sessions",), born=9.0), Sureness.LIKELY, "(sessions)"),
-    (Evidence(first=True, born=9.0), Sureness.GUESS, "default"),
-    (Evidence(born=1.0), Sureness.GUESS, "oldest"),
-    (Evidence(born=2.0), None, ""),
-    (Evidence(on=False, used_at=OLD + 9 * DAY, first=True, running=True), None, ""),
+    (UsageEvidence(locked=True, running=True, connected=True, born=9.0), Confidence.CERTAIN, "lock"),
+    (UsageEvidence(running=True, connected=True, born=9.0), Confidence.LIKELY, "connected"),
+    (UsageEvidence(running=True, born=9.0), Confidence.LIKELY, "its gateway runs"),
+    (UsageEvidence(used_at=OLD + DAY, uses=("pairing",), born=9.0), Confidence.LIKELY, "(pairing)"),
+    (UsageEvidence(used_at=OLD, uses=("sessions",), born=9.0), Confidence.LIKELY, "(sessions)"),
+    (UsageEvidence(first=True, born=9.0), Confidence.GUESS, "default"),
+    (UsageEvidence(born=1.0), Confidence.GUESS, "oldest"),
+    (UsageEvidence(born=2.0), None, ""),
+    (UsageEvidence(on=False, used_at=OLD + 9 * DAY, first=True, running=True), None, ""),
 ]
 
 
@@ -69,65 +78,69 @@ def test_the_stronger_evidence_wins_whoever_comes_first(place: int, turned: bool
 
 
 def test_a_channel_that_is_on_beats_a_copy_whatever_else_speaks_for_it():
-    decision = decide({"a": STRENGTHS[-1][0], "b": Evidence(born=99.0)}, kind=Kind.COPY)
+    decision = decide({"a": STRENGTHS[-1][0], "b": UsageEvidence(born=99.0)}, kind=SharedKind.COPY)
     assert (
         decision.owner == "b" and "off in the others" in decision.reason and "a used it as well" in decision.doubts[0]
     )
 
 
 def test_what_the_user_says_wins_and_what_speaks_against_it_is_told():
-    decision = decide({"a": STRENGTHS[0][0], "b": Evidence()}, ("b",))
-    assert (decision.owner, decision.reason, decision.sureness) == ("b", "you said so", Sureness.CERTAIN)
+    decision = decide({"a": STRENGTHS[0][0], "b": UsageEvidence()}, ("b",))
+    assert (decision.owner, decision.reason, decision.sureness) == ("b", "you said so", Confidence.CERTAIN)
     assert decision.doubts == ("a holds Hermes' lock of it now",)
-    decision = decide({"a": Evidence(running=True), "b": Evidence()}, ("b",))
+    decision = decide({"a": UsageEvidence(running=True), "b": UsageEvidence()}, ("b",))
     assert decision.doubts == ("the gateway of a runs with it",)
 
 
 def test_two_that_run_are_told():
-    decision = decide({"a": Evidence(running=True), "b": Evidence(running=True, connected=True)})
+    decision = decide({"a": UsageEvidence(running=True), "b": UsageEvidence(running=True, connected=True)})
     assert decision.owner == "b" and decision.doubts == ("the gateway of a runs with it, too",)
-    both = Evidence(running=True, connected=True)
+    both = UsageEvidence(running=True, connected=True)
     decision = decide({"a": both, "b": both})
     assert (
-        decision.owner == "a" and decision.sureness is Sureness.GUESS and "nothing tells who uses it" in decision.doubts
+        decision.owner == "a"
+        and decision.sureness is Confidence.GUESS
+        and "nothing tells who uses it" in decision.doubts
     )
 
 
 def test_who_is_its_equal_in_one_thing_is_asked_the_next():
-    runs = Evidence(running=True, connected=True)
-    decision = decide({"a": runs, "b": runs._replace(used_at=OLD, uses=("pairing",)), "c": Evidence(used_at=OLD + DAY)})
-    assert decision.owner == "b" and "(pairing)" in decision.reason and decision.sureness is Sureness.LIKELY
+    runs = UsageEvidence(running=True, connected=True)
+    decision = decide(
+        {"a": runs, "b": runs._replace(used_at=OLD, uses=("pairing",)), "c": UsageEvidence(used_at=OLD + DAY)}
+    )
+    assert decision.owner == "b" and "(pairing)" in decision.reason and decision.sureness is Confidence.LIKELY
 
 
 def test_times_that_a_copy_took_along_decide_nothing():
-    same = Evidence(used_at=OLD, uses=("pairing",))
+    same = UsageEvidence(used_at=OLD, uses=("pairing",))
     decision = decide({"a": same._replace(born=2.0), "b": same._replace(born=1.0, used_at=OLD + 0.5)})
-    assert decision.owner == "b" and "oldest" in decision.reason and decision.sureness is Sureness.GUESS
+    assert decision.owner == "b" and "oldest" in decision.reason and decision.sureness is Confidence.GUESS
 
 
 def test_of_a_login_the_root_is_the_owner_whoever_runs():
-    root, later = Evidence(first=True, used_at=OLD), Evidence(used_at=OLD + DAY, running=True, connected=True)
-    assert decide({"default": root, "b": later}, kind=Kind.LOGIN).owner == "default"
-    decision = decide({"b": Evidence(used_at=OLD), "c": later}, kind=Kind.LOGIN)
+    root, later = UsageEvidence(first=True, used_at=OLD), UsageEvidence(used_at=OLD + DAY, running=True, connected=True)
+    assert decide({"default": root, "b": later}, kind=SharedKind.LOGIN).owner == "default"
+    decision = decide({"b": UsageEvidence(used_at=OLD), "c": later}, kind=SharedKind.LOGIN)
     assert decision.owner == "c" and "refreshed it last" in decision.reason
 
 
 def test_one_in_the_middle_loses_or_the_two_around_it_do():
     pairs = {frozenset("ab"), frozenset("bc")}
-    middle = {"a": Evidence(), "b": Evidence(running=True), "c": Evidence()}
+    middle = {"a": UsageEvidence(), "b": UsageEvidence(running=True), "c": UsageEvidence()}
     assert [(d.owner, d.losers) for d in decide_owners(rivalry(*middle, pairs=pairs), middle)] == [("b", ("a", "c"))]
-    ends = {"a": Evidence(running=True), "b": Evidence(), "c": Evidence()}
+    ends = {"a": UsageEvidence(running=True), "b": UsageEvidence(), "c": UsageEvidence()}
     assert [(d.owner, d.losers) for d in decide_owners(rivalry(*ends, pairs=pairs), ends)] == [("a", ("b",))]
 
 
 EVIDENCE = st.builds(
-    Evidence, locked=st.booleans(), connected=st.booleans(), running=st.booleans(), on=st.booleans(),
+    UsageEvidence, locked=st.booleans(), connected=st.booleans(), running=st.booleans(), on=st.booleans(),
     used_at=st.sampled_from([0.0, OLD, OLD + DAY]), uses=st.just(("pairing",)), born=st.sampled_from([1.0, 2.0]),
 )  # fmt: skip
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), EVIDENCE, min_size=2), st.data())
-def test_afterwards_nobody_is_in_anybodys_way(evidence: dict[str, Evidence], data: st.DataObject):
+def test_afterwards_nobody_is_in_anybodys_way(evidence: dict[str, UsageEvidence], data: st.DataObject):
     every = [frozenset((one, other)) for one in evidence for other in evidence if one < other]
     pairs = data.draw(st.sets(st.sampled_from(every)))
     decisions = decide_owners(rivalry(*evidence, pairs=pairs), evidence)
@@ -311,7 +324,7 @@ def running(
 ) -> Gateway:
     process = Process(pid, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     masks = (Mask("telegram", "another has it"),) if masked else ()
-    return Gateway("work", state, pid, channels=(Channel("telegram", channel),), masks=masks, process=process)
+    return Gateway("work", state, pid, channels=(GatewayChannel("telegram", channel),), masks=masks, process=process)
 
 
 @pytest.mark.parametrize(("gateway", "locks", "expected"), [
@@ -331,7 +344,7 @@ def test_what_a_gateway_tells(tmp_path: Path, gateway: Gateway | None, locks: An
 
 def evidence(
     tmp_path: Path, files: Any, gateway: Gateway | None = None, locks: Any = (), profile: str = "work"
-) -> Evidence:
+) -> UsageEvidence:
     from hermes_profiles.profiles.channels import holdings
 
     place = scene(tmp_path, **{profile: files})

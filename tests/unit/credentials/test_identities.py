@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.identities import channels_of, held_by
+from hermes_profiles.credentials.identities import channels_of, claimed_identities
 
 CATALOG = load_catalog()
 TOKEN = {"TELEGRAM_BOT_TOKEN": "1:CANARY-telegram"}
@@ -49,4 +49,4 @@ def test_the_channels_of_a_profile(environment: dict[str, str], config: dict[str
 )
 def test_a_port_is_read_where_hermes_reads_it(environment: dict[str, str], block: dict[str, Any], port: int):
     config = {"platforms": {"api_server": {"enabled": True, **block}}}
-    assert [claim.port for claim in held_by(environment, config, CATALOG).ports] == [port]
+    assert [claim.port for claim in claimed_identities(environment, config, CATALOG).ports] == [port]

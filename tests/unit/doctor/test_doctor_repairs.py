@@ -14,14 +14,14 @@ from hermes_profiles.doctor.findings import (
     EditFile,
     Finding,
     Fix,
-    Found,
     MoveAway,
     RemoveFile,
     Repair,
+    ReportedFinding,
     Severity,
     TightenMode,
 )
-from hermes_profiles.doctor.fix_plan import Mending, mend
+from hermes_profiles.doctor.fix_plan import FixPlan, build_fix_plan
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 
@@ -32,13 +32,13 @@ def seen(path: Path) -> Signature:
     return Signature.of(path.lstat())
 
 
-def mended(world: DoctorWorld, *repairs: Repair) -> Mending:
+def mended(world: DoctorWorld, *repairs: Repair) -> FixPlan:
     check = Check("a.one", Severity.ERROR, "", lambda _: iter(()))
-    found = [Found(check, Finding("x", Fix("y"), ("work",), repairs=(each,)), "0") for each in repairs]
-    return mend(found, Layout(world.root, world.user), trash_id="20261121T100000Z-0000", deleted_at=NOW)
+    found = [ReportedFinding(check, Finding("x", Fix("y"), ("work",), repairs=(each,)), "0") for each in repairs]
+    return build_fix_plan(found, Layout(world.root, world.user), trash_id="20261121T100000Z-0000", deleted_at=NOW)
 
 
-def steps(mending: Mending) -> list[tuple[str, str]]:
+def steps(mending: FixPlan) -> list[tuple[str, str]]:
     rows: tuple[dict[str, Any], ...] = describe(mending.plan) if mending.plan is not None else ()
     return [(row["kind"], Path(row.get("target") or row["source"]).name) for row in rows]
 

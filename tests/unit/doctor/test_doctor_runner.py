@@ -16,7 +16,7 @@ from hermes_profiles.doctor import collect as examination
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.doctor.runner import choose, examine
+from hermes_profiles.doctor.runner import examine, select_checks
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
@@ -89,12 +89,12 @@ def test_fingerprints_outlive_lines_and_differ_by_subject_and_key() -> None:
 ])  # fmt: skip
 def test_checks_are_chosen_by_id_and_family(only: tuple[str, ...], skip: tuple[str, ...], wanted: list[str]) -> None:
     checks = (check("a.one"), check("a.two"), check("b.one"))
-    assert [each.id for each in choose(checks, only, skip)] == wanted
+    assert [each.id for each in select_checks(checks, only, skip)] == wanted
 
 
 def test_an_unknown_check_is_refused_with_its_neighbours() -> None:
     with pytest.raises(UsageProblem) as refused:
-        choose((check("a.one"), check("b.one")), (), ("c.one",))
+        select_checks((check("a.one"), check("b.one")), (), ("c.one",))
     assert "'c.one' is no check" in str(refused.value)
     assert "a.one, b.one" in str(refused.value.problem.hint)
 
@@ -205,7 +205,7 @@ def test_a_home_that_hangs_is_named_and_the_others_are_judged(
         return read(layout, name, *more)
 
     monkeypatch.setattr(examination, "read_profile_facts", slow)
-    monkeypatch.setattr(examination.Examination.__init__, "__kwdefaults__", {"home_limit": 0.3, "limit": 15.0})
+    monkeypatch.setattr(examination.FactCollector.__init__, "__kwdefaults__", {"home_limit": 0.3, "limit": 15.0})
     checks += [each for each in CHECKS if each.id == "general.unseen"]
     checks.append(Check("a.seen", Severity.INFO, "", lambda facts: (finding(name) for name in facts.profiles)))
     rows = world.findings()
@@ -220,7 +220,7 @@ def test_probes_that_fail_hide_nothing(world: DoctorWorld, monkeypatch: pytest.M
     def throw(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/some/place")
 
-    for name in ("look_at_tree", "look_at_rivals", "look_at_services", "look_at_runtime", "take_inventory"):
+    for name in ("look_at_tree", "look_at_rivals", "look_at_services", "look_at_runtime", "read_fleet_status"):
         monkeypatch.setattr(examination, name, throw)
     rows = [row for row in world.findings() if row["check"] == "general.unseen"]
     assert len(rows) == 5

@@ -21,7 +21,7 @@ from hermes_profiles.doctor.probes import databases
 from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 
 
@@ -31,7 +31,7 @@ def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:
     state = GatewayState.RUNNING if up else GatewayState.STOPPED
     gateway = Gateway(name, state, os.getpid() if up else None)
     files = HomeFiles(home, frozenset(), whole=True)
-    return ProfileFacts(name, home, files, Holdings(), listing, gateway=gateway)
+    return ProfileFacts(name, home, files, ClaimedResources(), listing, gateway=gateway)
 
 
 def look(home: Path, *, up: bool = False, budget: float = 5.0) -> DatabaseFacts:
@@ -158,7 +158,7 @@ def test_the_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wi
     if without == "_STEPS":
         monkeypatch.setattr(databases, "_STEPS", 10**9)
     else:
-        monkeypatch.setattr(databases._Look, "_interrupt", lambda self: None)
+        monkeypatch.setattr(databases._DatabaseReader, "_interrupt", lambda self: None)
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path)) as made:
         made.execute("PRAGMA journal_mode=OFF")
@@ -176,7 +176,7 @@ def test_the_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wi
 
 
 def test_the_small_ones_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    order, examined = [], databases._Look._examined
+    order, examined = [], databases._DatabaseReader._examined
     for rows, name in ((50, "state.db"), (500, "kanban.db"), (2, "projects.db")):
         database(tmp_path / name, rows=rows)
 
@@ -184,7 +184,7 @@ def test_the_small_ones_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         order.append((store.name, how))
         return examined(self, store, how)
 
-    monkeypatch.setattr(databases._Look, "_examined", noted)
+    monkeypatch.setattr(databases._DatabaseReader, "_examined", noted)
     assert look(tmp_path) == DatabaseFacts()
     assert order == [(name, "immutable=1") for name in ("projects.db", "state.db", "kanban.db")]
 
@@ -240,7 +240,7 @@ def test_a_search_index_that_cannot_be_checked_without_writing_is_no_damage(
     def connected(self: Any, path: Path, how: str) -> Iterator[Connection]:
         yield Connection()
 
-    monkeypatch.setattr(databases._Look, "_connected", connected)
+    monkeypatch.setattr(databases._DatabaseReader, "_connected", connected)
     database(tmp_path / "projects.db")
     assert look(tmp_path).damaged == ()
     assert len(look(tmp_path).damaged) == 1
@@ -381,7 +381,7 @@ def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
     """Nothing ends a read that hangs: the look goes on without it, and says so."""
     database(tmp_path / "projects.db", rows=2)
     database(tmp_path / "state.db")
-    examined = databases._Look._examined
+    examined = databases._DatabaseReader._examined
 
     def hangs(self: Any, store: Any, how: str) -> Any:
         if store.name == "state.db":
@@ -389,7 +389,7 @@ def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
         return examined(self, store, how)
 
     monkeypatch.setattr(databases, "_PATIENCE", 0.2)
-    monkeypatch.setattr(databases._Look, "_examined", hangs)
+    monkeypatch.setattr(databases._DatabaseReader, "_examined", hangs)
     started = time.monotonic()
     found = look(tmp_path, budget=0.1)
     assert time.monotonic() - started < 2

@@ -23,10 +23,10 @@ from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.fleet.outdated import code_of
 from hermes_profiles.gateways.hermes_files import PidRecord
-from hermes_profiles.gateways.model import Facts as Seen
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import Process, Usage
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 
 TOKEN = "7000000001:CANARY-telegram-token"
@@ -240,7 +240,7 @@ def test_whatever_the_manager_says_of_it(state: GatewayState, tmp_path: Path) ->
     process = Process(NOBODY, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     for doubtful, found in ((None, 1), (process, 0)):
         seen = Seen("a", record=PidRecord(NOBODY), doubtful=doubtful)
-        one = ProfileFacts("a", tmp_path, files, Holdings(), listing, gateway=Gateway("a", state, seen=seen))
+        one = ProfileFacts("a", tmp_path, files, ClaimedResources(), listing, gateway=Gateway("a", state, seen=seen))
         assert len(list(runtime.stale_pid(_Facts(one)))) == found  # type: ignore[arg-type]
 
 
@@ -294,7 +294,7 @@ def profile(name: str, usage: Usage, *, installed: bool | None = None) -> Profil
     state = GatewayState.RUNNING if installed is None else GatewayState.UNSUPERVISED
     gateway = Gateway(name, state, process.pid, usage=usage, process=process, service=service, settled=True, seen=seen)
     home = Path("/nowhere") / name
-    return ProfileFacts(name, home, HomeFiles(home, frozenset(), whole=True), Holdings(), {}, gateway=gateway)
+    return ProfileFacts(name, home, HomeFiles(home, frozenset(), whole=True), ClaimedResources(), {}, gateway=gateway)
 
 
 class _Facts:

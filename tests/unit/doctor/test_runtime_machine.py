@@ -16,7 +16,7 @@ from doctor_world import DoctorWorld
 from runtime_cases import NOBODY, aged, database, pid_record
 from test_runtime_databases import seen
 
-from hermes_profiles.changes.journal import Entry, Journal
+from hermes_profiles.changes.journal import ChangeEntry, Journal
 from hermes_profiles.doctor.checks import machine
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.doctor.probes.databases import DatabaseFacts
@@ -228,7 +228,7 @@ def test_a_change_that_is_at_work_now_was_not_cut_short(world: DoctorWorld) -> N
 
 
 def test_a_journal_that_cannot_be_read_hides_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Journal) -> tuple[Entry, ...]:
+    def refuse(self: Journal) -> tuple[ChangeEntry, ...]:
         raise PermissionError(errno.EACCES, "Permission denied", "journal")
 
     monkeypatch.setattr(Journal, "begun", refuse)
@@ -245,7 +245,7 @@ def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
     from hermes_profiles.doctor import fix_plan
 
     path = world.write("work", "gateway.pid", pid_record(NOBODY))
-    mend = fix_plan.mend
+    mend = fix_plan.build_fix_plan
 
     def later(*words: object, **more: object) -> object:
         plan = mend(*words, **more)  # type: ignore[arg-type]

@@ -19,16 +19,16 @@ from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.doctor.probes.services import ServiceFacts
 from hermes_profiles.doctor.probes.teams import TeamFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import NOTHING_MANAGED, Holdings
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
-from hermes_profiles.profiles.tree_walk import Kind
+from hermes_profiles.profiles.tree_walk import EntryKind
 
 ALICE, ROOT, BOB = 1000, 0, 1001
 USERS = {ALICE: "alice", ROOT: "root", BOB: "bob"}
 HOME = Path("/home/alice/.hermes/profiles/work")
 
 
-def fact(path: str | Path, *, uid: int = ALICE, mode: int = 0o600, kind: Kind = Kind.FILE) -> FileFact:
+def fact(path: str | Path, *, uid: int = ALICE, mode: int = 0o600, kind: EntryKind = EntryKind.FILE) -> FileFact:
     return FileFact(HOME / path, kind, mode, uid, 1, 0.0, Signature(1, 1, 1, 1, 1, mode))
 
 
@@ -36,12 +36,12 @@ def facts(
     *files: FileFact, uid: int = ALICE, home_uid: int = ALICE, root_uid: int = ALICE, tree: Mapping[str, object] = {},
     disabled: bool = False,
 ) -> Facts:  # fmt: skip
-    home = fact("", uid=home_uid, mode=0o755, kind=Kind.FOLDER)
+    home = fact("", uid=home_uid, mode=0o755, kind=EntryKind.FOLDER)
     listing = {str(each.path.relative_to(HOME)): each for each in files}
     reader = HomeFiles(HOME)
     for name in (".env", ".op.env", "config.yaml", "gateway.json"):
         reader.absent(name)
-    profile = ProfileFacts("work", HOME, reader, Holdings(), listing, disabled=disabled)
+    profile = ProfileFacts("work", HOME, reader, ClaimedResources(), listing, disabled=disabled)
     around = TreeFacts(root=home._replace(uid=root_uid), homes={"work": home}, ways={"work": 0o077}, users=USERS)
     return Facts(
         Layout(HOME.parent.parent, Path("/home/alice")), load_catalog(), {}, uid, 0.0, "default", {"work": profile},
@@ -72,8 +72,8 @@ def test_a_disabled_profile_counts_less() -> None:
 
 @pytest.mark.parametrize("seen", [
     facts(fact(".env")),
-    facts(fact("plugins", uid=ROOT, kind=Kind.LINK)),
-    facts(fact("profiles", uid=BOB, kind=Kind.FOLDER)),
+    facts(fact("plugins", uid=ROOT, kind=EntryKind.LINK)),
+    facts(fact("profiles", uid=BOB, kind=EntryKind.FOLDER)),
     facts(fact(".env", uid=BOB), home_uid=BOB, root_uid=BOB, uid=ALICE),  # somebody else's root, looked at by alice
     facts(fact("state.db", uid=BOB, mode=0o660), tree={"meant_for_group": True}),
 ], ids=["own", "link", "profiles", "another's root", "shared on purpose"])  # fmt: skip

@@ -22,7 +22,7 @@ from hermes_profiles.services.launchd.render import render_plist
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.spec import Program
 from hermes_profiles.services.systemd.manager import SystemdManager
-from hermes_profiles.services.systemd.user_bus import Places, account_name, no_bus
+from hermes_profiles.services.systemd.user_bus import SystemdPaths, account_name, no_bus
 
 UID = os.getuid()
 
@@ -32,7 +32,7 @@ class Machine:
 
     def __init__(self, world: DoctorWorld, folder: Path) -> None:
         self.world = world
-        self.places = Places(*(folder / name for name in ("run-user", "system", "linger", "booted", "proc")))
+        self.places = SystemdPaths(*(folder / name for name in ("run-user", "system", "linger", "booted", "proc")))
         for each in self.places:
             each.mkdir()
         bus = self.places.runtime / str(UID) / "systemd"

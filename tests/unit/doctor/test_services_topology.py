@@ -12,8 +12,8 @@ from test_services_managers import Machine
 from hermes_profiles.doctor.facts import Facts
 from hermes_profiles.doctor.findings import Finding, Severity
 from hermes_profiles.gateways.hermes_files import StateRecord
-from hermes_profiles.gateways.model import Facts as Seen
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import Process
 
 ASKED = "gateway:\n  multiplex_profiles: true\n"

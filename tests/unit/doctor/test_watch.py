@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hermes_profiles.doctor.timeouts import watched
+from hermes_profiles.doctor.timeouts import run_with_timeouts
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def stuck() -> Iterator[threading.Event]:
 
 
 def test_all_are_seen_in_order() -> None:
-    found = watched([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
+    found = run_with_timeouts([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
     assert found.seen == {number: number * 2 for number in range(50)} and not found.troubles
     assert list(found.seen) == list(range(50))
 
@@ -34,7 +34,7 @@ def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Even
         return name
 
     jobs = [(name, lambda name=name: look(name, hangs=name in "be")) for name in "abcdef"]
-    found = watched(jobs, limit=0.2)
+    found = run_with_timeouts(jobs, limit=0.2)
     assert list(found.seen) == ["a", "c", "d", "f"]
     assert {name: trouble.error for name, trouble in found.troubles.items()} == {"b": None, "e": None}
     stuck.set()
@@ -48,10 +48,10 @@ def test_one_that_throws_is_named() -> None:
     def throw() -> str:
         raise RuntimeError("no")
 
-    found = watched([("a", throw), ("b", lambda: "b")], limit=5)
+    found = run_with_timeouts([("a", throw), ("b", lambda: "b")], limit=5)
     assert found.seen == {"b": "b"}
     assert isinstance(found.troubles["a"].error, RuntimeError)
 
 
 def test_nothing_to_look_at() -> None:
-    assert watched([], limit=1) == ({}, {})
+    assert run_with_timeouts([], limit=1) == ({}, {})

@@ -7,7 +7,7 @@ from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.documents.yaml.paths import parsed_path, spelled, split_paths
+from hermes_profiles.documents.yaml.paths import parsed_path, path_text, split_paths
 from hermes_profiles.model.errors import UsageProblem
 
 
@@ -23,7 +23,7 @@ from hermes_profiles.model.errors import UsageProblem
 ])  # fmt: skip
 def test_a_path_is_read(text: str, path: tuple[str, ...]) -> None:
     assert parsed_path(text) == path
-    assert parsed_path(spelled(path)) == path
+    assert parsed_path(path_text(path)) == path
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_several_paths_stand_between_commas_and_a_quoted_comma_is_none() -> None
     st.lists(st.text(max_size=6) | st.sampled_from(["[0]", "a.b", '"', "\\", "'", "a b", "é"]), min_size=1, max_size=4)
 )
 def test_every_path_that_is_written_is_read_back(path: list[str]) -> None:
-    assert parsed_path(spelled(path)) == tuple(path)
+    assert parsed_path(path_text(path)) == tuple(path)

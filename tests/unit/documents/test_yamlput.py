@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from yaml_samples import documents
 
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.set_path import drop, put
-from hermes_profiles.documents.yaml.value import Value, meaning, scalar, with_value, word
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
+from hermes_profiles.documents.yaml.value import Value, canonical, parse_scalar, scalar, with_value
 from hermes_profiles.model.errors import DocumentError
 
 
 def listed(*texts: str) -> Value:
-    return Value("sequence", "seq", items=tuple((None, word(text)) for text in texts))
+    return Value("sequence", "seq", items=tuple((None, parse_scalar(text)) for text in texts))
 
 
 def mapped(**pairs: Value) -> Value:
@@ -26,46 +26,46 @@ def mapped(**pairs: Value) -> Value:
 
 
 def after(text: str, path: str, value: Value) -> str:
-    return put(YamlDocument.parse(text.encode()), tuple(path.split("/")), value).raw.decode()
+    return set_path(YamlDocument.parse(text.encode()), tuple(path.split("/")), value).raw.decode()
 
 
 @pytest.mark.parametrize(("before", "path", "value", "wanted"), [
-    ("a: 1  # one\nb: 2\n", "a", word("3"), "a: 3  # one\nb: 2\n"),
-    ("a: 'x'\n", "a", word("it's"), "a: 'it''s'\n"),
-    ("a: 'x'\n", "a", word("8"), "a: 8\n"),
+    ("a: 1  # one\nb: 2\n", "a", parse_scalar("3"), "a: 3  # one\nb: 2\n"),
+    ("a: 'x'\n", "a", parse_scalar("it's"), "a: 'it''s'\n"),
+    ("a: 'x'\n", "a", parse_scalar("8"), "a: 8\n"),
     ("a: 8\n", "a", scalar("str", "8"), 'a: "8"\n'),
     ("a: x\n", "a", scalar("str", "true"), 'a: "true"\n'),
-    ("a:\nb: 1\n", "a", word("x"), "a: x\nb: 1\n"),
-    ("a: &v x\nb: 1\n", "a", word("y"), "a: &v y\nb: 1\n"),
-    ("b: 1\r\n", "a", word("x"), "b: 1\r\na: x\r\n"),
-    ("b: 1", "a", word("x"), "b: 1\na: x"),
-    ("", "a/b", word("x"), "a:\n  b: x\n"),
-    ("# only a comment\n", "a", word("x"), "# only a comment\na: x\n"),
-    ("m:\n    b: 1\n# end\n", "m/c", word("x"), "m:\n    b: 1\n    c: x\n# end\n"),
-    ("m:\n    b: 1\n", "n/c", word("x"), "m:\n    b: 1\nn:\n    c: x\n"),
+    ("a:\nb: 1\n", "a", parse_scalar("x"), "a: x\nb: 1\n"),
+    ("a: &v x\nb: 1\n", "a", parse_scalar("y"), "a: &v y\nb: 1\n"),
+    ("b: 1\r\n", "a", parse_scalar("x"), "b: 1\r\na: x\r\n"),
+    ("b: 1", "a", parse_scalar("x"), "b: 1\na: x"),
+    ("", "a/b", parse_scalar("x"), "a:\n  b: x\n"),
+    ("# only a comment\n", "a", parse_scalar("x"), "# only a comment\na: x\n"),
+    ("m:\n    b: 1\n# end\n", "m/c", parse_scalar("x"), "m:\n    b: 1\n    c: x\n# end\n"),
+    ("m:\n    b: 1\n", "n/c", parse_scalar("x"), "m:\n    b: 1\nn:\n    c: x\n"),
     ("m: {b: 1}  # flow\n", "m/c", listed("1", "x"), "m: {b: 1, c: [1, x]}  # flow\n"),
-    ("m: {}\n", "m/c", word("x"), "m: {c: x}\n"),
-    ("m:\n  # nothing yet\nz: 1\n", "m/c", word("x"), "m:\n  c: x\n  # nothing yet\nz: 1\n"),
+    ("m: {}\n", "m/c", parse_scalar("x"), "m: {c: x}\n"),
+    ("m:\n  # nothing yet\nz: 1\n", "m/c", parse_scalar("x"), "m:\n  c: x\n  # nothing yet\nz: 1\n"),
     ("l: [a, b]  # both\n", "l", listed("c"), "l:  # both\n  - c\n"),
     ("l: x  # one\nz: 1\n", "l", listed("c", "d"), "l:  # one\n  - c\n  - d\nz: 1\n"),
     ("l:\n- a\n# between\n- b\nz: 1\n", "l", listed("c"), "l:\n- c\n# between\nz: 1\n"),
-    ("l:\n  - a\n  - b\nz: 1\n", "l", word("x"), "l: x\nz: 1\n"),
+    ("l:\n  - a\n  - b\nz: 1\n", "l", parse_scalar("x"), "l: x\nz: 1\n"),
     ("l:  # list\n  - a\nz: 1\n", "l", listed(), "l: []  # list\nz: 1\n"),
-    ("l:\n- a\nz: 1\n", "l", mapped(k=word("v")), "l:\n  k: v\nz: 1\n"),
-    ("l:\n  - a\n  - b\n", "l/[1]", word("c"), "l:\n  - a\n  - c\n"),
-    ("l:\n  - a\n  - b\n", "l/[2]", word("c"), "l:\n  - a\n  - b\n  - c\n"),
-    ("l: [a]\n", "l/[1]", word("c"), "l: [a, c]\n"),
-    ("l: []\n", "l/[0]", word("c"), "l: [c]\n"),
-    ("l:\n  - k: 1\n    j: 2\n", "l/[0]/j", word("3"), "l:\n  - k: 1\n    j: 3\n"),
-    ("l:\n  - k: 1\n", "l/[0]/j", word("3"), "l:\n  - k: 1\n    j: 3\n"),
+    ("l:\n- a\nz: 1\n", "l", mapped(k=parse_scalar("v")), "l:\n  k: v\nz: 1\n"),
+    ("l:\n  - a\n  - b\n", "l/[1]", parse_scalar("c"), "l:\n  - a\n  - c\n"),
+    ("l:\n  - a\n  - b\n", "l/[2]", parse_scalar("c"), "l:\n  - a\n  - b\n  - c\n"),
+    ("l: [a]\n", "l/[1]", parse_scalar("c"), "l: [a, c]\n"),
+    ("l: []\n", "l/[0]", parse_scalar("c"), "l: [c]\n"),
+    ("l:\n  - k: 1\n    j: 2\n", "l/[0]/j", parse_scalar("3"), "l:\n  - k: 1\n    j: 3\n"),
+    ("l:\n  - k: 1\n", "l/[0]/j", parse_scalar("3"), "l:\n  - k: 1\n    j: 3\n"),
     ("a: |\n  old\n  text\nb: 1\n", "a", scalar("str", "new\ntext\n"), "a: |\n  new\n  text\nb: 1\n"),
     ("b: 1\n", "a", mapped(p=scalar("str", "two\nlines\n")), "b: 1\na:\n  p: |\n    two\n    lines\n"),
     ("b: 1\n", "a", scalar("str", "# no comment"), 'b: 1\na: "# no comment"\n'),
-    ("b: 1\n", "key.with.dot", word("x"), "b: 1\nkey.with.dot: x\n"),
-    ("x: &x {k: 1}\nb: *x\n", "b", word("y"), "x: &x {k: 1}\nb: y\n"),
-    ("x: &x {k: 1}\nb: *x\n", "b/k", word("2"), "x: &x {k: 1}\nb: {<<: *x, k: 2}\n"),
-    ("x: &x {k: 1}\nb:\n  <<: *x\n", "b/k", word("2"), "x: &x {k: 1}\nb:\n  <<: *x\n  k: 2\n"),
-    ("a: 1\na: 2\n", "a", word("3"), "a: 1\na: 3\n"),
+    ("b: 1\n", "key.with.dot", parse_scalar("x"), "b: 1\nkey.with.dot: x\n"),
+    ("x: &x {k: 1}\nb: *x\n", "b", parse_scalar("y"), "x: &x {k: 1}\nb: y\n"),
+    ("x: &x {k: 1}\nb: *x\n", "b/k", parse_scalar("2"), "x: &x {k: 1}\nb: {<<: *x, k: 2}\n"),
+    ("x: &x {k: 1}\nb:\n  <<: *x\n", "b/k", parse_scalar("2"), "x: &x {k: 1}\nb:\n  <<: *x\n  k: 2\n"),
+    ("a: 1\na: 2\n", "a", parse_scalar("3"), "a: 1\na: 3\n"),
 ])  # fmt: skip
 def test_a_value_is_set_in_the_style_of_its_place(before: str, path: str, value: Value, wanted: str) -> None:
     assert after(before, path, value) == wanted
@@ -83,7 +83,7 @@ def test_a_value_is_set_in_the_style_of_its_place(before: str, path: str, value:
 ])  # fmt: skip
 def test_what_cannot_be_set_alone_is_refused_with_its_line(text: str, path: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason) as caught:
-        after(text, path, word("9"))
+        after(text, path, parse_scalar("9"))
     assert caught.value.line is not None or path == "l/[1]"
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_set_alone_is_refused_with_its_line(text: str, path: str,
     ("l:\n  - a\n  - b\n", "l/[0]", "l:\n  - b\n"),
 ])  # fmt: skip
 def test_a_path_is_taken_out(before: str, path: str, wanted: str) -> None:
-    assert drop(YamlDocument.parse(before.encode()), tuple(path.split("/"))).raw.decode() == wanted
+    assert delete_path(YamlDocument.parse(before.encode()), tuple(path.split("/"))).raw.decode() == wanted
 
 
 @pytest.mark.parametrize(("text", "path", "reason"), [
@@ -104,7 +104,7 @@ def test_a_path_is_taken_out(before: str, path: str, wanted: str) -> None:
 ])  # fmt: skip
 def test_what_others_use_stays(text: str, path: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason):
-        drop(YamlDocument.parse(text.encode()), tuple(path.split("/")))
+        delete_path(YamlDocument.parse(text.encode()), tuple(path.split("/")))
 
 
 @pytest.mark.parametrize(("text", "tag"), [
@@ -113,8 +113,8 @@ def test_what_others_use_stays(text: str, path: str, reason: str) -> None:
     ("22:30", "str"), ("1_000", "str"), ("0x1F", "str"), ("*/5 * * * *", "str"), ("<<", "str"), ("=", "str"),
 ])  # fmt: skip
 def test_a_bare_word_is_what_a_person_means(text: str, tag: str) -> None:
-    assert word(text).tag == tag
-    read = YamlDocument.parse(after("z: 1\n", "a", word(text)).encode()).get(("a",))
+    assert parse_scalar(text).tag == tag
+    read = YamlDocument.parse(after("z: 1\n", "a", parse_scalar(text)).encode()).get(("a",))
     assert read is not None and read.tag == tag and read.value == text
 
 
@@ -123,7 +123,7 @@ TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=("Cs",)), max_size=12),
 )
 VALUES = st.recursive(
-    st.builds(scalar, st.just("str"), TEXTS) | TEXTS.map(word),
+    st.builds(scalar, st.just("str"), TEXTS) | TEXTS.map(parse_scalar),
     lambda below: st.one_of(
         st.lists(below, max_size=3).map(lambda v: Value("sequence", "seq", items=tuple((None, one) for one in v))),
         st.dictionaries(TEXTS, below, max_size=3).map(
@@ -160,19 +160,19 @@ def test_any_path_of_any_file_becomes_any_value_and_nothing_else_changes(raw: by
     value = data.draw(VALUES)
     try:
         wanted = with_value(document.value(), path, value)
-        result = put(document, path, value)
+        result = set_path(document, path, value)
     except (LookupError, DocumentError) as error:
         event(f"refused: {re.sub('.*:.*?: ', '', str(error))[:40]}")
         return
     event("set")
     again = YamlDocument.parse(result.raw)
-    assert meaning(again.value()) == meaning(wanted)
+    assert canonical(again.value()) == canonical(wanted)
     at = again.value().at(path)
-    assert at is not None and meaning(at) == meaning(value)
+    assert at is not None and canonical(at) == canonical(value)
     old = document.get(path)
     if old is None or (old.kind == "scalar" and value.kind == "scalar"):
         assert comments(again) == comments(document)
-    assert put(again, path, value).raw == result.raw
+    assert set_path(again, path, value).raw == result.raw
 
 
 @examples
@@ -181,10 +181,10 @@ def test_what_was_added_can_be_taken_out_again(raw: bytes, data: Any) -> None:
     document = parsed(raw)
     value = data.draw(VALUES)
     try:
-        result = put(document, ("brand new",), value)
-        back = drop(result, ("brand new",))
+        result = set_path(document, ("brand new",), value)
+        back = delete_path(result, ("brand new",))
     except DocumentError as error:
         event(f"refused: {error.reason[:40]}")
         return
     event("set")
-    assert meaning(back.value()) == meaning(document.value()) and comments(back) == comments(document)
+    assert canonical(back.value()) == canonical(document.value()) and comments(back) == comments(document)

@@ -8,20 +8,22 @@ from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.fleet.accounts import Members, account_rows
-from hermes_profiles.gateways.model import Channel, Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
 from hermes_profiles.gateways.processes import Process
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.profiles.channels import ClaimedResources
 
 CATALOG = load_catalog()
 P = Process(9, 1.0, "S", 1, (), {})
 S = GatewayState
 
 
-def held(*keys: str, channel: str = "weixin") -> Holdings:
-    return Holdings(tuple(Identity(channel, key * 64, "token") for key in keys), channels=(channel,))
+def held(*keys: str, channel: str = "weixin") -> ClaimedResources:
+    return ClaimedResources(tuple(Identity(channel, key * 64, "token") for key in keys), channels=(channel,))
 
 
-def rows(gateways: dict[str, Gateway], holds: dict[str, Holdings], *locks: LiveLock) -> dict[str, tuple[str, str]]:
+def rows(
+    gateways: dict[str, Gateway], holds: dict[str, ClaimedResources], *locks: LiveLock
+) -> dict[str, tuple[str, str]]:
     members = Members({"anna": ("sales", "weixin")})
     called = {name: each._replace(accounts=dict.fromkeys(each.channels, f"id-{name}")) for name, each in holds.items()}
     found = account_rows(gateways, called, CATALOG, members=members, locks=locks)
@@ -35,7 +37,7 @@ def served(name: str, pid: int = 9) -> Gateway:
 
 
 def test_under_one_gateway_the_lock_is_the_truth_and_not_what_it_wrote() -> None:
-    lies = (Channel("weixin", "connected"),)
+    lies = (GatewayChannel("weixin", "connected"),)
     gateways = {
         "default": Gateway("default", S.RUNNING, 9, process=P, channels=lies),
         **{name: served(name)._replace(channels=lies) for name in ("anna", "bob", "carl")},
@@ -61,12 +63,21 @@ def test_a_channel_without_locks_is_called_served() -> None:
     assert (row.state, row.pid) == ("served", 9)
 
 
-@pytest.mark.parametrize(("gateway", "expected"), [
-    (Gateway("anna", S.RUNNING, 9, process=P, channels=(Channel("weixin", "connected"),)), ("connected", "")),
-    (Gateway("anna", S.RUNNING, 9, process=P, channels=(Channel("weixin", "masked", "why"),)), ("masked", "why")),
-    (Gateway("anna", S.RUNNING, 9, process=P), ("unknown", "")),
-    (Gateway("anna", S.STOPPED, channels=(Channel("weixin", "off"),)), ("off", "")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("gateway", "expected"),
+    [
+        (
+            Gateway("anna", S.RUNNING, 9, process=P, channels=(GatewayChannel("weixin", "connected"),)),
+            ("connected", ""),
+        ),
+        (
+            Gateway("anna", S.RUNNING, 9, process=P, channels=(GatewayChannel("weixin", "masked", "why"),)),
+            ("masked", "why"),
+        ),
+        (Gateway("anna", S.RUNNING, 9, process=P), ("unknown", "")),
+        (Gateway("anna", S.STOPPED, channels=(GatewayChannel("weixin", "off"),)), ("off", "")),
+    ],
+)
 def test_a_gateway_of_its_own_says_it_itself(gateway: Gateway, expected: tuple[str, str]) -> None:
     assert rows({"anna": gateway}, {"anna": held("a")}) == {"anna": expected}
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fleet_fakes import Nature, World, act, drive
 
-from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, Fleet
+from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, FleetExecutor
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.gateways.resolve import resolve
@@ -540,7 +540,7 @@ def test_a_manager_that_was_never_there_is_an_error_of_its_own() -> None:
     world = World(FIVE)
     world.unreachable_from = 0.0
     with pytest.raises(ManagerError):
-        Fleet(Verb.START, world, Pace()).run(FIVE, world.gateways())
+        FleetExecutor(Verb.START, world, RunOptions()).run(FIVE, world.gateways())
     assert ManagerError.exit_code is ExitCode.MANAGER and issubclass(ManagerError, HermesProfilesError)
 
 

@@ -18,13 +18,13 @@ import pytest
 from command_runner import Runner
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.backend import RealHands
-from hermes_profiles.fleet.executor import Fleet
+from hermes_profiles.fleet.backend import ServiceBackend
+from hermes_profiles.fleet.executor import FleetExecutor
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import Pace, Prepared
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import Proof, World, look, prove, survey
+from hermes_profiles.gateways.observe import ProcessMatch, SystemContext, match_process, observe_one, survey
 from hermes_profiles.gateways.processes import (
     LinuxProcesses,
     Process,
@@ -169,7 +169,7 @@ class Root:
         for name in profiles:
             self.layout.home(name).mkdir(parents=True, exist_ok=True)
         self.proc = proc
-        self.world = World(self.layout, None, proc.table)
+        self.world = SystemContext(self.layout, None, proc.table)
 
     def record(
         self, profile: str = "work", pid: int = 42, started: float | None = 1000, file: str = "gateway.pid"
@@ -178,8 +178,8 @@ class Root:
         (self.layout.home(profile) / file).write_text(json.dumps(content))
 
     def prove(self, profile: str = "work", pid: int = 42, started: float | None = 1000) -> str:
-        proof = prove(self.layout.home(profile), self.world, PidRecord(pid, started))
-        found = [name for name, value in zip(Proof._fields, proof, strict=True) if value is not None]
+        proof = match_process(self.layout.home(profile), self.world, PidRecord(pid, started))
+        found = [name for name, value in zip(ProcessMatch._fields, proof, strict=True) if value is not None]
         return " ".join(found) or "nobody"
 
     def home(self, profile: str = "work") -> str:
@@ -253,7 +253,7 @@ def test_the_wrapper_of_a_launch_agent_is_no_second_gateway(root: Root) -> None:
     root.proc.add(41, "/bin/sh -c wrapper hermes-gateway python -m hermes_cli.main -p work gateway run")
     root.proc.add(42, "python -m hermes_cli.main -p work gateway run", parent=41, HERMES_HOME=root.home())
     root.record()
-    assert look(root.world, "work").disagreement == ()
+    assert observe_one(root.world, "work").disagreement == ()
 
 
 @pytest.mark.parametrize("state", ["Z", "X"])
@@ -261,7 +261,7 @@ def test_a_zombie_is_no_gateway(root: Root, state: str) -> None:
     root.proc.add(state=state, HERMES_HOME=root.home())
     root.record()
     assert root.proc.table.look(42) is None and root.proc.table.gateways() == ()
-    assert look(root.world, "work").state is GatewayState.STALE
+    assert observe_one(root.world, "work").state is GatewayState.STALE
 
 
 @pytest.mark.parametrize(("words", "started", "proof"), [
@@ -281,11 +281,11 @@ def test_what_is_unproven_is_unknown_and_never_signalled(root: Root, monkeypatch
     root.proc.add()
     (root.proc.path / "42" / "environ").unlink()
     root.record()
-    gateway = look(root.world, "work")
+    gateway = observe_one(root.world, "work")
     assert (gateway.state, gateway.pid, gateway.process) == (GatewayState.UNKNOWN, 42, None)
     sent: list[int] = []
     monkeypatch.setattr("hermes_profiles.fleet.backend.end_process", lambda pid, *_, **__: sent.append(pid))
-    hands = RealHands(root.world, None, lambda names: dict.fromkeys(names, Prepared()), load_catalog())
+    hands = ServiceBackend(root.world, None, lambda names: dict.fromkeys(names, StartDecision()), load_catalog())
     hands.announce_stop(gateway)
     hands.end(gateway, kill=False)
     hands.end(gateway, kill=True)
@@ -330,10 +330,10 @@ def test_every_look_sees_who_holds_the_locks_then(root: Root) -> None:
     lock = root.layout.home("work") / "gateway.lock"
     lock.touch()
     root.proc.lock(lock, 42)
-    look(root.world, "work")
+    observe_one(root.world, "work")
     assert root.proc.table.lock_owner(lock) == 42
     root.proc.lock(lock, None)
-    look(root.world, "work")
+    observe_one(root.world, "work")
     assert root.proc.table.lock_owner(lock) is None
 
 
@@ -355,7 +355,7 @@ def test_a_copied_pid_file_does_not_make_one_gateway_two(root: Root) -> None:
     lock = root.layout.home("ops") / "gateway.lock"
     lock.touch()
     root.proc.lock(lock, 42)
-    look(root.world, "ops")
+    observe_one(root.world, "ops")
     assert (root.prove("ops"), root.prove("work")) == ("process", "doubtful")
 
 
@@ -364,7 +364,7 @@ def test_a_copied_pid_file_of_a_named_gateway_names_another(root: Root) -> None:
     root.record("ops")
     root.record("work")
     assert set(_running(root)) == {"ops"}
-    assert look(root.world, "work").state is GatewayState.STALE
+    assert observe_one(root.world, "work").state is GatewayState.STALE
 
 
 def test_a_home_behind_a_link_is_the_home(root: Root, isolated: Path) -> None:
@@ -472,8 +472,10 @@ class Real:
         for name in ("default", "work", "ops", "ops-2"):
             self.layout.home(name).mkdir(parents=True, exist_ok=True)
             (self.layout.home(name) / "config.yaml").write_text("model: m\n")
-        self.world = World(self.layout, None, processes_of(sys.platform))
-        self.hands = RealHands(self.world, None, lambda names: dict.fromkeys(names, Prepared()), load_catalog())
+        self.world = SystemContext(self.layout, None, processes_of(sys.platform))
+        self.hands = ServiceBackend(
+            self.world, None, lambda names: dict.fromkeys(names, StartDecision()), load_catalog()
+        )
 
     def record(
         self, profile: str, process: subprocess.Popen[bytes], *, off: float = 0, file: str = "gateway.pid"
@@ -484,8 +486,8 @@ class Real:
         (self.layout.home(profile) / file).write_text(json.dumps(content))
 
     def stop(self, *profiles: str, stop: float = 1.0) -> dict[str, OutcomeKind]:
-        pace = Pace(stop=stop)
-        done = Fleet(Verb.STOP, self.hands, pace).run(profiles, survey(self.world, profiles))
+        pace = RunOptions(stop=stop)
+        done = FleetExecutor(Verb.STOP, self.hands, pace).run(profiles, survey(self.world, profiles))
         return {each.profile: each.outcome for each in done}
 
 
@@ -563,7 +565,7 @@ def test_a_delete_ends_the_profiles_own_gateway_and_no_other(real: Real, start: 
 def test_a_gateway_started_by_hand_is_ended(real: Real, start: Start) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     real.record("ops", process)
-    gateway = look(real.world, "ops")
+    gateway = observe_one(real.world, "ops")
     assert (gateway.state, gateway.pid) == (GatewayState.UNSUPERVISED, process.pid)
     real.hands.end(gateway, kill=False)
     wait_for(lambda: not is_alive(process))
@@ -584,7 +586,7 @@ def test_one_that_is_suspended_is_seen_so(real: Real, start: Start) -> None:
     real.record("ops", process)
     process.send_signal(signal.SIGSTOP)
     wait_for(lambda: (seen := real.world.processes.look(process.pid)) is not None and seen.state == "T")
-    assert "suspended" in look(real.world, "ops").detail
+    assert "suspended" in observe_one(real.world, "ops").detail
 
 
 @linux
@@ -593,7 +595,7 @@ def test_who_really_holds_the_lock_is_proven_by_it(real: Real, start: Start) -> 
     lock.touch()
     process = start("chat", home=None, lock=lock)
     (real.layout.home("work") / "gateway.pid").write_text(str(process.pid))  # the old form: no start time
-    gateway = look(real.world, "work")
+    gateway = observe_one(real.world, "work")
     assert gateway.process is not None and gateway.process.pid == process.pid
     with open(lock) as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -603,7 +605,7 @@ def test_who_really_holds_the_lock_is_proven_by_it(real: Real, start: Start) -> 
 def test_a_held_lock_is_not_disturbed_by_a_look(real: Real, start: Start) -> None:
     lock = real.layout.home("work") / "gateway.lock"
     lock.touch()
-    look(real.world, "work")
+    observe_one(real.world, "work")
     with open(lock) as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert LinuxProcesses().lock_owner(lock) == os.getpid()
@@ -701,11 +703,11 @@ def test_a_killed_gateway_holds_no_lock_at_the_next_look(real: Real, start: Star
     process = start("-p", "work", "gateway", "run", home=real.layout.root, lock=lock)
     real.record("work", process)
     real.record("work", process, file="gateway.lock")
-    assert look(real.world, "work").process is not None
+    assert observe_one(real.world, "work").process is not None
     assert real.world.processes.lock_owner(lock) == process.pid
     process.kill()
     process.wait(10)
-    assert look(real.world, "work").process is None
+    assert observe_one(real.world, "work").process is None
     assert real.world.processes.lock_owner(lock) is None
 
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.conflicts.decide import Live, Mask
+from hermes_profiles.conflicts.decide import LiveGateway, Mask
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import (
     Inventory,
     ancestors,
-    lives,
+    live_gateways,
     masks_in_force,
     multiplexing_asked,
-    take_inventory,
+    read_fleet_status,
 )
 from hermes_profiles.gateways.model import Api, Gateway, GatewayState
-from hermes_profiles.gateways.observe import Known, World, look, survey
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext, observe_one, survey
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.layout import Layout
@@ -85,7 +85,7 @@ class Root:
         self.layout = Layout(user_home / ".hermes", user_home)
         self.table = Table()
         self.manager = Told()
-        self.world = World(self.layout, self.manager, self.table, lambda: NOW)  # type: ignore[arg-type]
+        self.world = SystemContext(self.layout, self.manager, self.table, lambda: NOW)  # type: ignore[arg-type]
         self.profiles = profiles
         for name in profiles:
             self.layout.home(name).mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def test_nobody_is_asked_about_no_profiles(root: Root) -> None:
 def test_without_a_manager_files_and_processes_tell(root: Root) -> None:
     root.runs("work", 42)
     root.world.manager = None
-    found = look(root.world, "work")
+    found = observe_one(root.world, "work")
     assert (found.state, found.pid, found.service) == (S.UNSUPERVISED, 42, None)
 
 
@@ -150,7 +150,7 @@ def test_a_manager_that_cannot_be_reached_is_an_error(root: Root, monkeypatch: p
 def test_a_unit_of_another_root_is_not_ours(root: Root, home: str) -> None:
     """Two roots of one account share names: what runs under that name is neither told of nor stopped."""
     root.manager.statuses = {"work": status(pid=77, home=home, restarts=5)}
-    found = look(root.world, "work")
+    found = observe_one(root.world, "work")
     assert found.state is S.STOPPED and found.service == ServiceStatus(False, False, A.INACTIVE, home=home)
     assert found.disagreement == (f"the service of this name belongs to another root: {home}",)
 
@@ -160,13 +160,15 @@ def test_a_unit_that_says_our_home_in_other_words_is_ours(root: Root, isolated: 
     (isolated / "link").symlink_to(root.layout.root)
     for home in (root.home("work"), str(isolated / "link" / "profiles" / "work"), None):
         root.manager.statuses = {"work": status(pid=42, home=home)}
-        assert look(root.world, "work").state is S.RUNNING
+        assert observe_one(root.world, "work").state is S.RUNNING
 
 
 def test_the_services_have_hermes_names(root: Root) -> None:
     assert [each.path.name for each in root.world.services(root.profiles)] == [
-        "hermes-gateway.service", "hermes-gateway-ops.service", "hermes-gateway-work.service"
-    ]  # fmt: skip
+        "hermes-gateway.service",
+        "hermes-gateway-ops.service",
+        "hermes-gateway-work.service",
+    ]
 
 
 # -- whom a process serves
@@ -176,23 +178,21 @@ def test_further_gateways_of_a_home_are_told(root: Root) -> None:
     root.runs("work", 42)
     root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
     root.manager.statuses = {"work": status(pid=42)}
-    found = look(root.world, "work")
-    assert (found.state, found.pid, found.disagreement) == (
-        S.RUNNING, 42, ("this home has further gateways: PID 50",)
-    )  # fmt: skip
+    found = observe_one(root.world, "work")
+    assert (found.state, found.pid, found.disagreement) == (S.RUNNING, 42, ("this home has further gateways: PID 50",))
 
 
 def test_a_gateway_that_has_taken_no_pid_file_yet_is_on_its_way(root: Root) -> None:
     root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
     root.manager.statuses = {"work": status(pid=50)}
-    found = look(root.world, "work")
+    found = observe_one(root.world, "work")
     assert (found.state, found.pid) == (S.DEGRADED, 50) and found.process is not None  # an hour is no back-off
 
 
 def test_the_managers_process_is_shown_while_none_is_proven(root: Root) -> None:
     root.table.add(60, "sh", "wrapper")
     root.manager.statuses = {"work": status(pid=60, since=NOW - 1)}
-    assert (look(root.world, "work").state, look(root.world, "work").pid) == (S.STARTING, 60)
+    assert (observe_one(root.world, "work").state, observe_one(root.world, "work").pid) == (S.STARTING, 60)
 
 
 # -- multiplexer
@@ -202,7 +202,7 @@ def test_the_profiles_of_a_multiplexer_are_served(root: Root) -> None:
     root.runs("default", 9, served_profiles=["default", "work"])
     root.manager.statuses = {"default": status(pid=9)}
     assert root.states() == {"default": "running", "ops": "stopped", "work": "served"}
-    assert look(root.world, "work").pid == 9
+    assert observe_one(root.world, "work").pid == 9
 
 
 @pytest.mark.parametrize("why", ["gone", "another process wrote it", "none served", "recycled"])
@@ -227,7 +227,7 @@ def test_an_own_gateway_counts_before_the_multiplexer(root: Root) -> None:
     root.runs("default", 9, served_profiles=["work"])
     root.runs("work", 42)
     root.manager.statuses = {"work": status(pid=42)}
-    found = look(root.world, "work")
+    found = observe_one(root.world, "work")
     assert (found.state, found.pid) == (S.RUNNING, 42) and "multiplexer (PID 9)" in found.disagreement[0]
 
 
@@ -243,10 +243,11 @@ def test_only_gateways_that_are_up_are_asked(root: Root) -> None:
         asked.append(list(facts))
         return {"work": Api("127.0.0.1", 8642, False, "refused")}
 
-    known = Known(
-        channels={"work": ("telegram",), "ops": ("discord",)}, masks=lambda name, _: (Mask("telegram", f"of {name}"),),
+    known = ObservationHints(
+        channels={"work": ("telegram",), "ops": ("discord",)},
+        masks=lambda name, _: (Mask("telegram", f"of {name}"),),
         ask=ask,
-    )  # fmt: skip
+    )
     found = survey(root.world, root.profiles, known)
     assert asked == [["work"]]
     assert found["work"].state is S.DEGRADED and found["work"].api == Api("127.0.0.1", 8642, False, "refused")
@@ -277,21 +278,28 @@ def test_who_lives_and_who_is_coming() -> None:
         "down": Gateway("down", S.STOPPED, service=status(A.INACTIVE)),
         "served": Gateway("served", S.SERVED, 9),
     }
-    assert lives(gateways) == {
-        "up": Live(42, False), "coming": Live(None, True), "loops": Live(None, True), "queued": Live(None, True)
-    }  # fmt: skip
+    assert live_gateways(gateways) == {
+        "up": LiveGateway(42, False),
+        "coming": LiveGateway(None, True),
+        "loops": LiveGateway(None, True),
+        "queued": LiveGateway(None, True),
+    }
 
 
-@pytest.mark.parametrize(("env", "config", "environment", "expected"), [
-    ("", "", {}, None), ("GATEWAY_MULTIPLEX_PROFILES=true\n", "", {}, True),
-    ("GATEWAY_MULTIPLEX_PROFILES=true\r\n", "", {}, True),
-    ("PRICE='5$' # five\nexport GATEWAY_MULTIPLEX_PROFILES=\"true\" # all\n", "", {}, True),
-    ("", "gateway:\n  multiplex_profiles: true\n", {}, True),
-    ("GATEWAY_MULTIPLEX_PROFILES=false\n", "gateway:\n  multiplex_profiles: true\n", {}, False),
-    ("", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, True),
-    ("GATEWAY_MULTIPLEX_PROFILES=0\n", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, False),
-    ("A='never closed\n", "gateway:\n  multiplex_profiles: true\n", {}, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "config", "environment", "expected"),
+    [
+        ("", "", {}, None),
+        ("GATEWAY_MULTIPLEX_PROFILES=true\n", "", {}, True),
+        ("GATEWAY_MULTIPLEX_PROFILES=true\r\n", "", {}, True),
+        ("PRICE='5$' # five\nexport GATEWAY_MULTIPLEX_PROFILES=\"true\" # all\n", "", {}, True),
+        ("", "gateway:\n  multiplex_profiles: true\n", {}, True),
+        ("GATEWAY_MULTIPLEX_PROFILES=false\n", "gateway:\n  multiplex_profiles: true\n", {}, False),
+        ("", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, True),
+        ("GATEWAY_MULTIPLEX_PROFILES=0\n", "", {"GATEWAY_MULTIPLEX_PROFILES": "1"}, False),
+        ("A='never closed\n", "gateway:\n  multiplex_profiles: true\n", {}, True),
+    ],
+)
 def test_multiplexing_is_asked_for_in_any_spelling_of_the_files(
     root: Root, env: str, config: str, environment: dict[str, str], expected: bool | None
 ) -> None:
@@ -301,11 +309,11 @@ def test_multiplexing_is_asked_for_in_any_spelling_of_the_files(
 
 
 def inventory(root: Root, *, ask_api: bool = False) -> Inventory:
-    def seen(names: Sequence[str], known: Known) -> dict[str, Gateway]:
+    def seen(names: Sequence[str], known: ObservationHints) -> dict[str, Gateway]:
         return survey(root.world, names, known)
 
     environment = {"HOME": str(root.layout.user_home)}
-    return take_inventory(seen, root.world, root.profiles, catalog=CATALOG, ask_api=ask_api, environment=environment)
+    return read_fleet_status(seen, root.world, root.profiles, catalog=CATALOG, ask_api=ask_api, environment=environment)
 
 
 def test_an_inventory_names_conflicts_of_those_that_run(root: Root) -> None:

@@ -11,7 +11,15 @@ import pytest
 
 from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.gateways.hermes_files import ChannelRecord, Heartbeat, PidRecord, StateRecord
-from hermes_profiles.gateways.model import ALIVE, Api, Channel, Facts, GatewayState, epoch_of, exit_meaning
+from hermes_profiles.gateways.model import (
+    ALIVE,
+    Api,
+    GatewayChannel,
+    GatewayFacts,
+    GatewayState,
+    epoch_of,
+    exit_meaning,
+)
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
@@ -42,7 +50,7 @@ def wrote(state: str = "running", pid: int = 42, *, reason: str = "", busy: int 
     return StateRecord(pid, 1000.0, state, reason, busy, entries, ())
 
 
-def facts(uptime: float = UP, **more: Any) -> Facts:
+def facts(uptime: float = UP, **more: Any) -> GatewayFacts:
     """Facts of a profile; with a process, it has been up for `uptime` seconds."""
     given: dict[str, Any] = {
         "profile": "work",
@@ -53,12 +61,12 @@ def facts(uptime: float = UP, **more: Any) -> Facts:
     if more.get("process") is not None:
         given |= {"record": RECORD, "usage": Usage(90_000_000, 20, 1024, uptime), "started_at": NOW - uptime}
         given |= {"service": service(pid=more["process"].pid), "runtime": wrote()}
-    return Facts(**(given | more))
+    return GatewayFacts(**(given | more))
 
 
 class Row(NamedTuple):
     name: str
-    facts: Facts
+    facts: GatewayFacts
     state: GatewayState
     detail: str = ""
     told: tuple[str, ...] = ()
@@ -321,11 +329,11 @@ def test_channels_tell_what_this_run_wrote() -> None:
         masks=(Mask("weixin", "weixin disabled: token already in use by profile 'a'", "a"),),
     ))  # fmt: skip
     assert found.channels == (
-        Channel("discord", "retrying", "token in use", at(7)),
-        Channel("irc", "unknown", "", at(5)),
-        Channel("slack", "unknown"),
-        Channel("telegram", "connected", "", at(5)),
-        Channel("weixin", "masked", "weixin disabled: token already in use by profile 'a'"),
+        GatewayChannel("discord", "retrying", "token in use", at(7)),
+        GatewayChannel("irc", "unknown", "", at(5)),
+        GatewayChannel("slack", "unknown"),
+        GatewayChannel("telegram", "connected", "", at(5)),
+        GatewayChannel("weixin", "masked", "weixin disabled: token already in use by profile 'a'"),
     )
 
 
@@ -343,9 +351,11 @@ def test_an_entry_whose_time_cannot_be_read_counts(since: str | None) -> None:
 
 def test_channels_of_a_gateway_that_is_not_there() -> None:
     runtime = wrote(telegram=("connected", "", 5))
-    assert resolve(facts(runtime=runtime, enabled_channels=("telegram",))).channels == (Channel("telegram", "off"),)
+    assert resolve(facts(runtime=runtime, enabled_channels=("telegram",))).channels == (
+        GatewayChannel("telegram", "off"),
+    )
     served = resolve(facts(served_by=9, runtime=runtime, enabled_channels=("telegram",)))
-    assert served.channels == (Channel("telegram", "served"),)
+    assert served.channels == (GatewayChannel("telegram", "served"),)
 
 
 def test_restarts_and_the_last_exit_are_the_managers_word() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.logs.follow import Live, Meant
+from hermes_profiles.logs.follow import LogFollower, Meant
 from hermes_profiles.logs.records import Cut
-from hermes_profiles.logs.sources import Source
-from hermes_profiles.logs.tail import Tail
+from hermes_profiles.logs.sources import LogSource
+from hermes_profiles.logs.tail import LogTail
 
 
 def line(number: int) -> str:
@@ -31,7 +31,7 @@ class Log:
         if before:
             self.path.write_text(before)
         self.now = os.stat(folder).st_mtime
-        self.tail = Tail(self.path, self.now, from_end=from_end)
+        self.tail = LogTail(self.path, self.now, from_end=from_end)
         self.written: list[str] = []
         self.seen: list[str] = []
         self.count = 0
@@ -330,7 +330,7 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int)
     """However long a busy machine lets us wait between two looks."""
     now = [1_795_281_600.0]
     logs = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
-    live = Live(Meant([Source(path.stem, path.name, path) for path in logs], []), {}, clock=lambda: now[0])
+    live = LogFollower(Meant([LogSource(path.stem, path.name, path) for path in logs], []), {}, clock=lambda: now[0])
     told: list[float] = []
     for number in range(300):
         now[0] += 0.01
@@ -353,7 +353,7 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int)
 def test_a_clock_of_another_zone_holds_nothing_back(tmp_path: Path, hours: int) -> None:
     now = [1_795_281_600.0]
     path = tmp_path / "a.log"
-    live = Live(Meant([Source("a", "a.log", path)], []), {}, clock=lambda: now[0])
+    live = LogFollower(Meant([LogSource("a", "a.log", path)], []), {}, clock=lambda: now[0])
     import time
 
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now[0] + hours * 3600))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.logs.deduplicate import Originals
+from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter, pattern_of
-from hermes_profiles.logs.follow import Live, Meant
+from hermes_profiles.logs.follow import LogFollower, Meant
 from hermes_profiles.logs.history import Past
 from hermes_profiles.logs.records import Cut, Level
-from hermes_profiles.logs.sources import Source
+from hermes_profiles.logs.sources import LogSource
 
 START = 1_795_281_600.0  # a full minute
 
@@ -26,9 +26,9 @@ def line(second: float, text: str, level: str = "INFO") -> str:
     return f"{stamp(second)} {level} gateway.run: {text}\n"
 
 
-def source(folder: Path, profile: str, name: str = "gateway.log") -> Source:
+def source(folder: Path, profile: str, name: str = "gateway.log") -> LogSource:
     (folder / profile).mkdir(exist_ok=True)
-    return Source(profile, name, folder / profile / name)
+    return LogSource(profile, name, folder / profile / name)
 
 
 def texts(past: Past, count: int | None = None) -> list[str]:
@@ -36,7 +36,7 @@ def texts(past: Past, count: int | None = None) -> list[str]:
 
 
 @pytest.fixture
-def three(tmp_path: Path) -> list[Source]:
+def three(tmp_path: Path) -> list[LogSource]:
     """Three profiles that speak in turn, twice a second, and one of them over four files."""
     found = [source(tmp_path, name) for name in ("a", "b", "c")]
     for rank, each in enumerate(found):
@@ -50,7 +50,7 @@ def three(tmp_path: Path) -> list[Source]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 250, 300, 1000])
-def test_the_last_of_all_together_come_in_order(three: list[Source], count: int) -> None:
+def test_the_last_of_all_together_come_in_order(three: list[LogSource], count: int) -> None:
     wanted = [str(number) for number in range(300)][300 - min(count, 300) :]
     assert texts(Past(three, [], Filter()), count) == wanted
 
@@ -59,14 +59,14 @@ def test_the_last_of_all_together_come_in_order(three: list[Source], count: int)
 @pytest.mark.parametrize("until", [None, 0.0, 60.0, 140.1])
 @pytest.mark.parametrize("count", [None, 10_000])
 def test_a_span_of_time_is_all_there_is_in_it(
-    three: list[Source], since: float | None, until: float | None, count: int | None
+    three: list[LogSource], since: float | None, until: float | None, count: int | None
 ) -> None:
     wanted = Filter(START + since if since is not None else None, START + until if until is not None else None)
     expected = [str(n) for n in range(300) if (since or 0) <= n / 2 <= (1e9 if until is None else until)]
     assert texts(Past(three, [], wanted), count) == expected
 
 
-def test_what_is_wanted_is_counted_not_what_is_read(three: list[Source]) -> None:
+def test_what_is_wanted_is_counted_not_what_is_read(three: list[LogSource]) -> None:
     wanted = Filter(pattern=pattern_of("^..?$"))
     assert texts(Past(three, [], wanted), 5) == ["95", "96", "97", "98", "99"]
 
@@ -148,7 +148,7 @@ def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "a" / "errors.log").write_text(
         line(1, "careful", "WARNING") + line(1.5, "no model", "ERROR").replace("gateway.run", "agent.loop")
     )
-    past = Past([log, errors], [], Filter(), originals={"a": Originals(log.path.parent)})
+    past = Past([log, errors], [], Filter(), originals={"a": StderrDeduplicator(log.path.parent)})
     found = past.last(10)
     assert [entry.record.text for entry in found] == ["careful", "no model\nBus error", "fine"]
     assert found[1].time == START + 1.5, "the time of its twin in errors.log"
@@ -158,12 +158,12 @@ def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
 def test_a_copy_is_told_where_there_is_no_original(tmp_path: Path) -> None:
     errors = source(tmp_path, "a", "gateway.error.log")
     errors.path.write_text("WARNING gateway.run: careful\n")
-    past = Past([errors], [], Filter(level=Level.WARNING), originals={"a": Originals(errors.path.parent)})
+    past = Past([errors], [], Filter(level=Level.WARNING), originals={"a": StderrDeduplicator(errors.path.parent)})
     assert texts(past, 10) == ["careful"]
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "missing"])
-def test_what_cannot_be_read_is_a_problem_and_the_others_are_told(three: list[Source], what: str) -> None:
+def test_what_cannot_be_read_is_a_problem_and_the_others_are_told(three: list[LogSource], what: str) -> None:
     path = three[1].path
     path.unlink()
     if what == "folder":
@@ -223,7 +223,7 @@ def test_a_file_that_seems_older_than_its_last_record_is_told_in_its_place(tmp_p
 def test_who_follows_hears_what_was_written_since_and_history_does_not(tmp_path: Path, turned: int) -> None:
     one = source(tmp_path, "a")
     one.path.write_text(line(1, "before"))
-    live = Live(Meant([one], []), {})
+    live = LogFollower(Meant([one], []), {})
     for number in range(turned):
         if number:
             os.rename(f"{one.path}.1", f"{one.path}.2")

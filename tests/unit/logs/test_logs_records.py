@@ -7,13 +7,13 @@ import time
 import pytest
 
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
-from hermes_profiles.logs.records import Level, Record, decode, iso_time, records_in
+from hermes_profiles.logs.records import Level, LogRecord, decode, iso_time, records_in
 from hermes_profiles.model.errors import UsageProblem
 
 HEAD = "2026-11-21 17:20:44,138 INFO gateway.run: "
 
 
-def records(*lines: str) -> list[Record]:
+def records(*lines: str) -> list[LogRecord]:
     return [*records_in(lines)]
 
 
@@ -140,12 +140,12 @@ def test_levels_and_patterns_that_are_none_are_said() -> None:
     (None, True, True), (Level.INFO, True, False),
 ])  # fmt: skip
 def test_a_level_means_that_and_above(level: Level | None, is_errors: bool, taken: bool) -> None:
-    record = Record(None, level, None, "x")
+    record = LogRecord(None, level, None, "x")
     assert Filter(level=Level.WARNING).takes(record, is_errors=is_errors) is taken
 
 
 def test_a_pattern_is_looked_for_in_every_line_and_in_the_logger() -> None:
-    record = Record(None, None, "gateway.run", "one\ntwo")
+    record = LogRecord(None, None, "gateway.run", "one\ntwo")
     assert all(Filter(pattern=pattern_of(text)).takes(record) for text in ("^two$", "gateway", "one"))
     assert not Filter(pattern=pattern_of("TWO")).takes(record)
     assert Filter(pattern=pattern_of("TWO", ignore_case=True)).takes(record)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.identities import held_by
+from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.multiplex.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
-from hermes_profiles.multiplex.facts import ProfileFacts
-from hermes_profiles.multiplex.model import Weight
-from hermes_profiles.profiles.channels import Holdings
+from hermes_profiles.multiplex.facts import MultiplexFacts
+from hermes_profiles.multiplex.model import IssueSeverity
+from hermes_profiles.profiles.channels import ClaimedResources
 
 CATALOG = load_catalog()
 ON = {
@@ -25,18 +25,18 @@ ON = {
 }
 
 
-def profile(name: str, channel: str = "", config: dict[str, Any] | None = None, **env: str) -> ProfileFacts:
+def profile(name: str, channel: str = "", config: dict[str, Any] | None = None, **env: str) -> MultiplexFacts:
     variables = {**(ON[channel] if channel else {}), **env}
-    held = held_by(variables, config or {}, CATALOG, home="/h")
-    held_by_profile = Holdings(held.identities, held.ports, channels=held.channels)
-    return ProfileFacts(name, Path("/h") / name, variables, variables, {}, config or {}, held_by_profile)
+    held = claimed_identities(variables, config or {}, CATALOG, home="/h")
+    held_by_profile = ClaimedResources(held.identities, held.ports, channels=held.channels)
+    return MultiplexFacts(name, Path("/h") / name, variables, variables, {}, config or {}, held_by_profile)
 
 
-def judged(*profiles: ProfileFacts) -> Access:
+def judged(*profiles: MultiplexFacts) -> Access:
     return judge_access({each.name: each for each in profiles}, CATALOG)
 
 
-def written(*profiles: ProfileFacts) -> dict[str, dict[str, str]]:
+def written(*profiles: MultiplexFacts) -> dict[str, dict[str, str]]:
     """Return profile → variable → value of what is written; nothing may stand in the way."""
     access = judged(*profiles)
     assert access.limits == ()
@@ -54,7 +54,7 @@ def extra(**values: Any) -> dict[str, Any]:
 # Hermes' own judgement of a direct message on WeChat, in a few lines: the adapter's, then the gateway's.
 
 
-def lets_in(one: ProfileFacts, process: dict[str, str], user: str) -> bool:
+def lets_in(one: MultiplexFacts, process: dict[str, str], user: str) -> bool:
     """Return whether a served profile answers a person on WeChat (gateway/platforms/weixin.py, authz_mixin.py)."""
 
     def own(name: str) -> str:
@@ -86,7 +86,7 @@ def lets_in(one: ProfileFacts, process: dict[str, str], user: str) -> bool:
     return "*" in together or user in together
 
 
-def after(default: ProfileFacts, one: ProfileFacts) -> tuple[ProfileFacts, dict[str, str], Access]:
+def after(default: MultiplexFacts, one: MultiplexFacts) -> tuple[MultiplexFacts, dict[str, str], Access]:
     """Return a member with what is written for it, the environment of the one gateway, and what stands in the way."""
     access = judged(default, one)
     own = {each.key[0]: each.value for each in access.isolations if each.profile == one.name}
@@ -168,7 +168,7 @@ def test_people_of_an_allowed_group_are_not_locked_out_silently() -> None:
     default = profile("default", GATEWAY_ALLOWED_USERS="boss")
     member = profile("anna", "weixin", extra(dm_policy="pairing", group_policy="allowlist", group_allow_from=["g"]))
     (limit,) = judged(default, member).limits
-    assert (limit.profile, limit.code, limit.weight) == ("anna", "inherited-access", Weight.REFUSE)
+    assert (limit.profile, limit.code, limit.weight) == ("anna", "inherited-access", IssueSeverity.REFUSE)
     assert "hermes-profiles env unset default GATEWAY_ALLOWED_USERS" in (limit.hint or "")
 
 
@@ -188,9 +188,9 @@ def test_an_adapter_that_asks_the_process_alone_is_refused_or_decided() -> None:
         each for each in judged(profile("default", DISCORD_ALLOWED_USERS="2"), friend).limits
         if "DISCORD_ALLOWED_USERS" in each.message
     ]  # fmt: skip
-    assert limit.code == "foreign-access" and limit.weight is Weight.REFUSE
+    assert limit.code == "foreign-access" and limit.weight is IssueSeverity.REFUSE
     (limit,) = judged(profile("default"), friend).limits
-    assert (limit.code, limit.weight) == ("unread-access", Weight.DECIDE)
+    assert (limit.code, limit.weight) == ("unread-access", IssueSeverity.DECIDE)
     same = profile("default", DISCORD_ALLOWED_USERS="1")
     assert judged(same, friend).limits == ()
     (limit,) = judged(profile("default", WECOM_DM_POLICY="allowlist"), profile("anna", "wecom")).limits
@@ -213,7 +213,9 @@ def test_an_open_policy_would_keep_the_whole_gateway_down(
     found = list(open_without_opt_in(facts))
     assert bool(found) is refused
     for limit in found:
-        assert limit.weight is Weight.REFUSE and limit.profile == "anna" and "hermes-profiles" in (limit.hint or "")
+        assert (
+            limit.weight is IssueSeverity.REFUSE and limit.profile == "anna" and "hermes-profiles" in (limit.hint or "")
+        )
 
 
 def test_what_a_config_turns_into_variables() -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.conflicts.multiplex_masks import spared
+from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.approvals import carry_back, carry_there
-from hermes_profiles.multiplex.enable import There, plan_there
+from hermes_profiles.multiplex.enable import EnablePlan, plan_there
 from hermes_profiles.multiplex.facts import multiplex_setting, read_facts
 from hermes_profiles.multiplex.limits import judge_limits, switched_off
-from hermes_profiles.multiplex.model import Weight
+from hermes_profiles.multiplex.model import IssueSeverity
 
 CATALOG = load_catalog()
 
@@ -45,13 +45,13 @@ class Root:
             self.names.append(name)
         return home
 
-    def plan(self) -> There:
+    def plan(self) -> EnablePlan:
         return plan_there(self.layout, read_facts(self.layout, self.names, CATALOG, {}), CATALOG)
 
     def codes(self, *, without_notes: bool = True) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         for limit in self.plan().limits:
-            if not (without_notes and limit.weight is Weight.NOTE):
+            if not (without_notes and limit.weight is IssueSeverity.NOTE):
                 found.setdefault(limit.profile, set()).add(limit.code)
                 assert limit.hint, limit
         return found
@@ -65,13 +65,17 @@ def root(tmp_path: Path) -> Root:
 WEIXIN = "WEIXIN_TOKEN=CANARY-token-of-{}\nWEIXIN_ACCOUNT_ID={}@im.bot\n"
 
 
-@pytest.mark.parametrize(("env", "listens"), [
-    ("WEBHOOK_ENABLED=true\n", True), ("API_SERVER_KEY=CANARY-0123456789abcdef\n", True),
-    ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\nFEISHU_CONNECTION_MODE=webhook\n", True),
-    ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\n", False),
-    ("LINE_CHANNEL_ACCESS_TOKEN=CANARYline\nLINE_CHANNEL_SECRET=CANARYline2\n", True),
-    (WEIXIN.format("a", "a"), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "listens"),
+    [
+        ("WEBHOOK_ENABLED=true\n", True),
+        ("API_SERVER_KEY=CANARY-0123456789abcdef\n", True),
+        ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\nFEISHU_CONNECTION_MODE=webhook\n", True),
+        ("FEISHU_APP_ID=cli_x\nFEISHU_APP_SECRET=CANARYfeishu\n", False),
+        ("LINE_CHANNEL_ACCESS_TOKEN=CANARYline\nLINE_CHANNEL_SECRET=CANARYline2\n", True),
+        (WEIXIN.format("a", "a"), False),
+    ],
+)
 def test_listeners_of_others_than_default(root: Root, env: str, listens: bool) -> None:
     root.add("anna", env=env)
     assert ("port-binding" in root.codes().get("anna", ())) is listens
@@ -117,15 +121,20 @@ def test_what_default_switches_on_for_everybody_is_switched_off_for_others(root:
 
 def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root) -> None:
     root.add(
-        "anna", env=WEIXIN.format("a", "a"), meta="disabled: true\nservice:\n  memory: 512M\n",
+        "anna",
+        env=WEIXIN.format("a", "a"),
+        meta="disabled: true\nservice:\n  memory: 512M\n",
         jobs=json.dumps({"jobs": [{"id": 1, "enabled": True}, {"id": 2, "state": "paused"}, {"id": 3}]}),
-    )  # fmt: skip
+    )
     (root.layout.home("anna") / "plugins" / "x").mkdir(parents=True)
     found = {each.code: each.weight for each in root.plan().limits if each.profile == "anna"}
     assert found == {
-        "jobs": Weight.DECIDE, "switched-off": Weight.DECIDE, "service-options": Weight.NOTE, "parts": Weight.NOTE,
-        "pairing-codes": Weight.NOTE,
-    }  # fmt: skip
+        "jobs": IssueSeverity.DECIDE,
+        "switched-off": IssueSeverity.DECIDE,
+        "service-options": IssueSeverity.NOTE,
+        "parts": IssueSeverity.NOTE,
+        "pairing-codes": IssueSeverity.NOTE,
+    }
     assert any("2 scheduled jobs" in each.message for each in root.plan().limits)
     root.add("bob", meta="disabled: true\n")
     assert "bob" not in root.codes(), "it has nobody to be served to"
@@ -138,7 +147,9 @@ def test_two_with_one_account_or_one_port(root: Root) -> None:
     root.add("bob", env="WHATSAPP_ENABLED=true\n")
     root.add("anna", env="WHATSAPP_ENABLED=true\n")
     facts = read_facts(root.layout, root.names, CATALOG, {})
-    assert [each.code for each in judge_limits(facts, CATALOG) if each.weight is Weight.REFUSE] == ["same-account"]
+    assert [each.code for each in judge_limits(facts, CATALOG) if each.weight is IssueSeverity.REFUSE] == [
+        "same-account"
+    ]
 
 
 def test_the_variable_that_overrules_the_setting(root: Root) -> None:
@@ -148,11 +159,15 @@ def test_the_variable_that_overrules_the_setting(root: Root) -> None:
     assert root.codes() == {}
 
 
-@pytest.mark.parametrize(("config", "path", "said"), [
-    ("", ("gateway", "multiplex_profiles"), None), ("gateway: {}\n", ("gateway", "multiplex_profiles"), None),
-    ("multiplex_profiles: false\ngateway: {multiplex_profiles: true}\n", ("multiplex_profiles",), False),
-    ("gateway:\n  multiplex_profiles: true\n", ("gateway", "multiplex_profiles"), True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "path", "said"),
+    [
+        ("", ("gateway", "multiplex_profiles"), None),
+        ("gateway: {}\n", ("gateway", "multiplex_profiles"), None),
+        ("multiplex_profiles: false\ngateway: {multiplex_profiles: true}\n", ("multiplex_profiles",), False),
+        ("gateway:\n  multiplex_profiles: true\n", ("gateway", "multiplex_profiles"), True),
+    ],
+)
 def test_where_the_setting_stands(root: Root, config: str, path: tuple[str, ...], said: object) -> None:
     root.add("default", config=config)
     assert multiplex_setting(root.layout.home("default")) == (path, said)
@@ -177,9 +192,9 @@ def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None
         "default": (Mask("weixin", "platform 'weixin' disabled: token already in use by process 9"), Mask("slack", "x"))
     }
     root.add("anna", env=WEIXIN.format("a", "a"))
-    assert spared(root.layout, mine, CATALOG, {}) == (mine, [])
+    assert without_shared_masks(root.layout, mine, CATALOG, {}) == (mine, [])
     root.add("default", config="gateway:\n  multiplex_profiles: true\n")
-    kept, (problem,) = spared(root.layout, mine, CATALOG, {})
+    kept, (problem,) = without_shared_masks(root.layout, mine, CATALOG, {})
     assert [mask.channel for mask in kept["default"]] == ["slack"] and "for anna, too" in problem.message
 
 

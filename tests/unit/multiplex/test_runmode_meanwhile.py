@@ -6,23 +6,23 @@ import pytest
 from test_runmode_access import CATALOG, extra, lets_in, profile
 
 from hermes_profiles.multiplex.access import judge_access
-from hermes_profiles.multiplex.busy_messages import heard_meanwhile, judge_meanwhile, with_heard
-from hermes_profiles.multiplex.facts import ProfileFacts
+from hermes_profiles.multiplex.busy_messages import allowlists_for_busy_messages, busy_message_issues, with_heard
+from hermes_profiles.multiplex.facts import MultiplexFacts
 from hermes_profiles.multiplex.limits import judge_limits
-from hermes_profiles.multiplex.model import Weight
+from hermes_profiles.multiplex.model import IssueSeverity
 
 ADDRESSES = {"WEIXIN_BASE_URL": "https://a.example", "WEIXIN_CDN_BASE_URL": "https://c.example"}
 
 
-def told(*profiles: ProfileFacts) -> list[tuple[str, Weight]]:
-    return [(each.code, each.weight) for each in judge_meanwhile({one.name: one for one in profiles})]
+def told(*profiles: MultiplexFacts) -> list[tuple[str, IssueSeverity]]:
+    return [(each.code, each.weight) for each in busy_message_issues({one.name: one for one in profiles})]
 
 
-def ann(**env: str) -> ProfileFacts:
+def ann(**env: str) -> MultiplexFacts:
     return profile("ann", "weixin", **env)
 
 
-NOTE = [("unheard-meanwhile", Weight.NOTE)]
+NOTE = [("unheard-meanwhile", IssueSeverity.NOTE)]
 
 
 def test_a_list_of_its_own_is_all_that_counts() -> None:
@@ -56,15 +56,15 @@ def test_who_is_let_in_by_nobody_loses_nothing() -> None:
 @pytest.mark.parametrize("channel", ["weixin", "telegram", "discord", "wecom"])
 def test_an_account_of_defaults_own_on_a_members_channel_is_for_a_person_to_decide(channel: str) -> None:
     found = told(profile("default", channel, **ADDRESSES), profile("ann", channel))
-    assert found == [("answers-for-others", Weight.DECIDE)]
+    assert found == [("answers-for-others", IssueSeverity.DECIDE)]
     assert told(profile("default", channel, **ADDRESSES), profile("ann")) == []
 
 
 def test_a_wechat_account_of_defaults_own_needs_all_its_addresses() -> None:
     for missing in ADDRESSES:
         env = {name: value for name, value in ADDRESSES.items() if name != missing}
-        (limit,) = judge_meanwhile({"default": profile("default", "weixin", **env)})
-        assert limit.weight is Weight.REFUSE and missing in limit.message
+        (limit,) = busy_message_issues({"default": profile("default", "weixin", **env)})
+        assert limit.weight is IssueSeverity.REFUSE and missing in limit.message
     config = extra(base_url="https://a.example", cdn_base_url="https://c.example")
     assert told(profile("default", "weixin", config)) == []
 
@@ -77,16 +77,16 @@ def test_many_members_are_one_line_and_the_whole_judgement_has_it() -> None:
     assert "m0, m1, m2 and 27 more" in limit.message and "mum" not in limit.message
 
 
-def heard(one: ProfileFacts, *others: ProfileFacts) -> str | None:
+def heard(one: MultiplexFacts, *others: MultiplexFacts) -> str | None:
     """Return the list that one profile gets; whoever is let in is heard then, and nobody else is let in."""
     facts = {each.name: each for each in (profile("default"), one, *others)}
-    found = heard_meanwhile(facts)
+    found = allowlists_for_busy_messages(facts)
     after = with_heard(facts, found)
     assert all(each.file == ".env" and each.key == ("WEIXIN_ALLOWED_USERS",) for each in found)
     assert "mum" not in repr(found) + "".join(each.why for each in found)
     if found:
-        assert [each for each in judge_meanwhile(after) if each.code == "unheard-meanwhile"] == []
-        assert not judge_access(after, CATALOG).limits and not heard_meanwhile(after)
+        assert [each for each in busy_message_issues(after) if each.code == "unheard-meanwhile"] == []
+        assert not judge_access(after, CATALOG).limits and not allowlists_for_busy_messages(after)
     for person in ("mum", "dad", "kid", "stranger"):
         before, process = lets_in(one, dict(one.environment), person), dict(after["default"].environment)
         assert before is lets_in(after[one.name], process, person), person
@@ -109,7 +109,9 @@ def test_a_list_in_config_comes_into_the_own_environment() -> None:
 def test_whom_a_profile_let_in_by_pairing_is_listed() -> None:
     carl = profile("carl", "weixin")._replace(approved={"weixin": ("kid",), "telegram": ("other",)})
     facts = {"default": profile("default"), "carl": carl}
-    assert [each.value for each in heard_meanwhile(facts)] == ["kid"]
-    assert [each.profile for each in heard_meanwhile({**facts, "default": carl._replace(name="default")})] == ["carl"]
+    assert [each.value for each in allowlists_for_busy_messages(facts)] == ["kid"]
+    assert [
+        each.profile for each in allowlists_for_busy_messages({**facts, "default": carl._replace(name="default")})
+    ] == ["carl"]
     for odd in ("a b", "x\ny", "#", "'q'", "*", ""):
-        assert not heard_meanwhile({"carl": carl._replace(approved={"weixin": ("kid", odd)})}), odd
+        assert not allowlists_for_busy_messages({"carl": carl._replace(approved={"weixin": ("kid", odd)})}), odd

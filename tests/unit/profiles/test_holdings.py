@@ -12,7 +12,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
-from hermes_profiles.profiles.channels import Holdings, Managed, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
 
 CATALOG = load_catalog()
 TOKEN = "7100:CANARY-telegram"
@@ -22,7 +22,7 @@ def key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def look(home: Path, files: dict[str, Any], **more: Any) -> Holdings:
+def look(home: Path, files: dict[str, Any], **more: Any) -> ClaimedResources:
     home.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = home / name
@@ -31,7 +31,7 @@ def look(home: Path, files: dict[str, Any], **more: Any) -> Holdings:
     return holdings(home, catalog=CATALOG, **more)
 
 
-def keys(found: Holdings) -> set[tuple[str, str]]:
+def keys(found: ClaimedResources) -> set[tuple[str, str]]:
     return {one.place for one in found.identities}
 
 

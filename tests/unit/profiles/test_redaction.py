@@ -12,11 +12,11 @@ import pytest
 from command_runner import CANARY
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.backend import RealHands, last_log_lines
-from hermes_profiles.fleet.executor import Fleet
+from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
+from hermes_profiles.fleet.executor import FleetExecutor
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import Pace, Prepared
-from hermes_profiles.gateways.observe import World, look, survey
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
+from hermes_profiles.gateways.observe import SystemContext, observe_one, survey
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import redacted, secrets_of
 from hermes_profiles.services.manager import Activity, ManagerKind, Service, ServiceStatus
@@ -173,9 +173,9 @@ class Lame:
 
 def start(home: Path, manager: Lame) -> Any:
     layout = Layout(home.parent.parent, home.parent.parent.parent)
-    world = World(layout, manager)  # type: ignore[arg-type]
-    hands = RealHands(world, manager, lambda names: dict.fromkeys(names, Prepared()), CATALOG)  # type: ignore[arg-type]
-    (found,) = Fleet(Verb.START, hands, Pace()).run(("work",), survey(world, ("work",)))
+    world = SystemContext(layout, manager)  # type: ignore[arg-type]
+    hands = ServiceBackend(world, manager, lambda names: dict.fromkeys(names, StartDecision()), CATALOG)  # type: ignore[arg-type]
+    (found,) = FleetExecutor(Verb.START, hands, RunOptions()).run(("work",), survey(world, ("work",)))
     return found
 
 
@@ -201,7 +201,7 @@ def test_the_reason_a_gateway_wrote_is_shown_without_secrets(home: Path) -> None
     found = start(home, Lame())
     assert "the token `<TELEGRAM_BOT_TOKEN>` was rejected" in found.detail
     layout = Layout(home.parent.parent, home.parent.parent.parent)
-    assert CANARY not in repr(look(World(layout), "work"))
+    assert CANARY not in repr(observe_one(SystemContext(layout), "work"))
 
 
 def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
     for length in range(16 * 1024 - 60, 16 * 1024 + 60):
         path.write_text(f"{SECRET}" + "x" * (length - len(SECRET)) + "\nlast\n")
         (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
-        found = redacted(last_log_lines(World(layout), "work"), secrets_of(home, CATALOG))
+        found = redacted(last_log_lines(SystemContext(layout), "work"), secrets_of(home, CATALOG))
         assert found[-1] == "last" and all(line.startswith("<WEIXIN_TOKEN>") for line in found[:-1])
 
 
@@ -232,4 +232,4 @@ def test_a_line_that_a_manager_cut_is_not_shown(home: Path) -> None:
 def test_which_log_is_shown(home: Path, files: dict[str, Any], expected: tuple[str, ...]) -> None:
     for name, content in files.items():
         (home / "logs" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert last_log_lines(World(Layout(home.parent.parent, home)), "work") == expected
+    assert last_log_lines(SystemContext(Layout(home.parent.parent, home)), "work") == expected

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.services.detect import Choice, describe, detect
+from hermes_profiles.services.detect import ManagerChoice, describe, detect
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
-from hermes_profiles.services.systemd.user_bus import Places
+from hermes_profiles.services.systemd.user_bus import SystemdPaths
 
 UID = os.getuid()
 
@@ -24,7 +24,7 @@ class Machine:
         self.root = self.home / ".hermes"
         self.state = self.root / "profiles/.hermes-profiles"
         self.state.mkdir(parents=True)
-        self.places = Places(
+        self.places = SystemdPaths(
             folder / "run-user", folder / "etc-system", folder / "linger", folder / "booted", folder / "proc"
         )
         for each in self.places:
@@ -41,7 +41,7 @@ class Machine:
             wanted=wanted, which=lambda name: f"/bin/{name}" if name in self.programs else None, places=self.places,
         )  # fmt: skip
 
-    def describe(self, wanted: ManagerKind | None = None) -> Choice:
+    def describe(self, wanted: ManagerKind | None = None) -> ManagerChoice:
         return describe(
             platform=self.platform, environment=self.environment, user_home=self.home, uid=UID, state=self.state,
             wanted=wanted, places=self.places,
@@ -109,7 +109,7 @@ def test_a_broken_systemd_is_never_replaced_by_another_manager(machine: Machine,
 @pytest.mark.parametrize("wanted", list(ManagerKind))
 def test_the_manager_that_the_user_names_is_taken(machine: Machine, wanted: ManagerKind) -> None:
     assert machine.detect(wanted).kind is wanted
-    assert machine.describe(wanted) == Choice(wanted, "asked for with --manager")
+    assert machine.describe(wanted) == ManagerChoice(wanted, "asked for with --manager")
 
 
 @pytest.mark.parametrize(("wanted", "program"), [

@@ -17,7 +17,7 @@ from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, spec_of
 from test_systemd_unit import LAUNCHER, NEWER, UNIT
 
-from hermes_profiles.services.checksum import with_mark
+from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.drift import Drift, DriftCode, compare
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark, render_plist
 from hermes_profiles.services.manager import ManagerKind
@@ -131,7 +131,7 @@ def test_a_drop_in_with_other_variables_is_outdated_and_they_are_named_without_c
 def test_new_words_in_the_comments_of_a_drop_in_change_nothing() -> None:
     def reworded(text: str) -> str:
         plain = re.sub(r"# mark: .*\n", "", text).replace("# Revive it,", "# Start it again,")
-        return with_mark(plain.encode()).decode()
+        return add_checksum(plain.encode()).decode()
 
     assert _unit(drop_in=reworded).code is DriftCode.SAME_MEANING
 
@@ -341,13 +341,13 @@ def test_a_program_of_supervisord_is_judged_by_its_mark_and_its_home() -> None:
     )
 
     def drift(installed: bytes, wanted: str = text) -> Drift:
-        ours = [(PROGRAM, with_mark(wanted.encode(), comment=";"), 0o644)]
+        ours = [(PROGRAM, add_checksum(wanted.encode(), comment=";"), 0o644)]
         return compare(ManagerKind.SUPERVISOR, {PROGRAM: installed}, ours, spec_of())
 
-    marked = with_mark(text.encode(), comment=";")
+    marked = add_checksum(text.encode(), comment=";")
     assert drift(marked).code is DriftCode.SAME
     assert drift(marked, text.replace("false", "true")).code is DriftCode.OUTDATED
-    assert drift(with_mark(text.replace("; ours", "; other").encode(), comment=";")).code is DriftCode.SAME_MEANING
+    assert drift(add_checksum(text.replace("; ours", "; other").encode(), comment=";")).code is DriftCode.SAME_MEANING
     edited = marked.replace(b',PATH="', f',SLACK_TOKEN="{CANARY}",PATH="'.encode()).replace(
         b"run\n", b"run --token " + CANARY.encode() + b"\n"
     )

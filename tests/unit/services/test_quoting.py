@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from sample_specs import AWKWARD, folder_names, spec_of
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.checksum import has_mark, mark_fits, with_mark
+from hermes_profiles.services.checksum import add_checksum, checksum_matches, has_mark
 from hermes_profiles.services.systemd.quoting import (
     assignment,
     checked,
     command_line,
     directory,
+    quote_argument,
     split,
     unspecified,
-    word,
 )
 from hermes_profiles.services.systemd.render import render_drop_in, render_unit
 
@@ -34,7 +34,7 @@ from hermes_profiles.services.systemd.render import render_drop_in, render_unit
     ("back\\slash", '"back\\\\slash"'),
 ])  # fmt: skip
 def test_a_word_is_quoted_when_it_needs_it(text: str, written: str) -> None:
-    assert word(text) == written
+    assert quote_argument(text) == written
 
 
 def test_a_dollar_stays_single_in_the_executable_and_is_doubled_in_arguments() -> None:
@@ -102,12 +102,12 @@ def test_what_no_definition_can_spell_is_refused_with_its_place(text: str) -> No
 
 @given(st.binary(max_size=80))
 def test_a_mark_fits_until_one_byte_changes(rest: bytes) -> None:
-    content = with_mark(b"# first\n" + rest)
-    assert has_mark(content) and mark_fits(content)
-    assert not mark_fits(content + b" ")
-    assert not mark_fits(content.replace(b"# first", b"# other"))
+    content = add_checksum(b"# first\n" + rest)
+    assert has_mark(content) and checksum_matches(content)
+    assert not checksum_matches(content + b" ")
+    assert not checksum_matches(content.replace(b"# first", b"# other"))
 
 
 def test_a_mark_can_be_a_comment_of_supervisord() -> None:
-    assert mark_fits(with_mark(b"; first\n[program:x]\n", comment=";"))
-    assert not mark_fits(b"; first\n[program:x]\n") and not has_mark(b"; first\n[program:x]\n")
+    assert checksum_matches(add_checksum(b"; first\n[program:x]\n", comment=";"))
+    assert not checksum_matches(b"; first\n[program:x]\n") and not has_mark(b"; first\n[program:x]\n")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from supervisor.options import ServerOptions, UnhosedConfigParser
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.checksum import mark_fits
+from hermes_profiles.services.checksum import checksum_matches
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 from hermes_profiles.services.supervisor.render import (
@@ -76,7 +76,7 @@ def test_supervisord_reads_back_every_path_and_word(home: str, log: str, python:
     words = shlex.split(program.command)
     assert words[:2] == ["/bin/sh", "-c"] and tuple(words[4:]) == spec.pinned_command
     assert shlex.join(spec.prestart) + "; exec " in words[2]
-    assert mark_fits(content)
+    assert checksum_matches(content)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

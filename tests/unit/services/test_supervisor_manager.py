@@ -12,14 +12,21 @@ from typing import Any
 import pytest
 from supervisor.states import ProcessStates
 
-from hermes_profiles.changes.state_files import hold, holder, own_folder, remove_runtime, sign, write_runtime
+from hermes_profiles.changes.state_files import (
+    acquire_lock,
+    lock_holder,
+    own_folder,
+    remove_runtime,
+    write_pid,
+    write_runtime,
+)
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.supervisor import client, process
 from hermes_profiles.services.supervisor.client import choose_socket, daemon_id, names_in
 from hermes_profiles.services.supervisor.manager import SupervisorManager
-from hermes_profiles.services.supervisor.process import Gateway
+from hermes_profiles.services.supervisor.process import SupervisedGateway
 from hermes_profiles.services.supervisor.render import Delays
 
 
@@ -100,9 +107,9 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
 ) -> None:
     folder = tmp_path / "state" / "supervisor"
     folder.mkdir(parents=True)
-    held = hold(folder / "daemon.lock", wait=0)
+    held = acquire_lock(folder / "daemon.lock", wait=0)
     assert held is not None
-    sign(held, folder / "daemon.lock")
+    write_pid(held, folder / "daemon.lock")
     monkeypatch.setattr("hermes_profiles.services.supervisor.manager._PATIENCE", 0.1)
     with pytest.raises(ManagerError, match=f"process {os.getpid()}.*cannot be reached"):
         _manager(tmp_path).daemon_pid()
@@ -175,14 +182,14 @@ def test_a_runtime_file_that_cannot_be_placed_leaves_no_draft(tmp_path: Path) ->
 
 def test_a_lock_has_one_holder_and_looking_takes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    assert holder(path) is None
-    held = hold(path, wait=0)
+    assert lock_holder(path) is None
+    held = acquire_lock(path, wait=0)
     assert held is not None
-    sign(held, path)
-    assert holder(path) == str(os.getpid()) and hold(path, wait=0.1) is None
+    write_pid(held, path)
+    assert lock_holder(path) == str(os.getpid()) and acquire_lock(path, wait=0.1) is None
     os.close(held)
-    assert holder(path) is None
-    again = hold(path, wait=0)
+    assert lock_holder(path) is None
+    again = acquire_lock(path, wait=0)
     assert again is not None
     os.close(again)
 
@@ -213,7 +220,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def _gateway(delays: Delays) -> Any:
     config = SimpleNamespace(name="work", exitcodes=[0, 78], startsecs=0, options=Options(delays))
-    return Gateway(config)  # type: ignore[arg-type]
+    return SupervisedGateway(config)  # type: ignore[arg-type]
 
 
 def _run(gateway: Any, clock: SimpleNamespace, seconds: float, status: int) -> float:

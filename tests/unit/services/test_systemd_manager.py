@@ -16,7 +16,7 @@ from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.run_command import Finished, batches, run
 from hermes_profiles.services.systemd.manager import SystemdManager
 from hermes_profiles.services.systemd.show import blocks, environment
-from hermes_profiles.services.systemd.user_bus import Places, account_name
+from hermes_profiles.services.systemd.user_bus import SystemdPaths, account_name
 
 UID = os.getuid()
 
@@ -28,7 +28,7 @@ class World:
         self.home = folder / "user"
         self.units = self.home / ".config/systemd/user"
         self.units.mkdir(parents=True)
-        self.places = Places(
+        self.places = SystemdPaths(
             folder / "run-user", folder / "etc-system", folder / "linger", folder / "booted", folder / "proc"
         )
         for each in self.places:

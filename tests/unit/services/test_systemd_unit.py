@@ -17,7 +17,7 @@ from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 from systemd_live import run_under_systemd
 
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.services.checksum import digest, mark_fits
+from hermes_profiles.services.checksum import checksum_matches, digest
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec
 from hermes_profiles.services.systemd.render import render_drop_in, render_unit, render_unit_unquoted
 from hermes_profiles.services.systemd.unit_file import meaning_of, parse_unit, seconds
@@ -203,7 +203,7 @@ TimeoutStopSec=60
 def test_the_drop_in_of_a_profile() -> None:
     base = render_unit(spec_of())
     content = render_drop_in(spec_of(), base=base)
-    assert mark_fits(content)
+    assert checksum_matches(content)
     text = re.sub(r"(?<=mark: sha256:)[0-9a-f]+", "MARK", content.decode()).replace(digest(base), "BASE")
     text = re.sub(r'(?<=/bin/sh -c ")for n in .* done;', "CLEAN", text)
     text = text.replace(" ".join(spec_of().pinned_command), "GATEWAY")

@@ -17,7 +17,7 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import parsed_path
-from hermes_profiles.documents.yaml.value import Value, meaning, with_value, word
+from hermes_profiles.documents.yaml.value import Value, canonical, parse_scalar, with_value
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.settings.files import (
@@ -102,7 +102,7 @@ def test_what_begins_like_yaml_and_is_none_is_refused_without_repeating_it(text:
 
 def test_a_file_that_is_not_there_is_made_private(layout: Layout) -> None:
     file = settings_file(layout, "work", CONFIG)
-    changed(layout, file, with_setting(file, ("model", "default"), word("gpt-5")).raw, private=False)
+    changed(layout, file, with_setting(file, ("model", "default"), parse_scalar("gpt-5")).raw, private=False)
     path = layout.home("work") / CONFIG
     assert path.read_text() == "model:\n  default: gpt-5\n" and stat.S_IMODE(path.stat().st_mode) == 0o600
     undo(layout)
@@ -204,7 +204,7 @@ def test_any_sequence_leaves_all_other_paths_and_comments_and_undoes_to_the_same
 
 
 def _assert_only_this(before: YamlDocument, after: YamlDocument, keys: tuple[str, ...], value: Value | None) -> None:
-    assert meaning(YamlDocument.parse(after.raw).value()) == meaning(with_value(before.value(), keys, value))
+    assert canonical(YamlDocument.parse(after.raw).value()) == canonical(with_value(before.value(), keys, value))
     old = before.get(keys)
     gone = set()
     if old is not None and (old.kind != "scalar" or value is None):

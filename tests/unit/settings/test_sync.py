@@ -10,7 +10,7 @@ import pytest
 from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.documents.yaml.paths import split_paths
-from hermes_profiles.documents.yaml.value import plain
+from hermes_profiles.documents.yaml.value import to_json
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.settings.diff import Difference, compare
@@ -217,7 +217,7 @@ def rows(layout: Layout, a: str = "work", b: str = "night") -> dict[tuple[str, s
 def test_what_differs_is_told_and_secrets_only_as_such(layout: Layout) -> None:
     found = rows(layout)
     one = found["config", "model.default"]
-    assert (one.a and plain(one.a), one.b and plain(one.b)) == ("gpt-5", "gpt-4")
+    assert (one.a and to_json(one.a), one.b and to_json(one.b)) == ("gpt-5", "gpt-4")
     assert found["config", "toolsets"].a is not None and found["config", "model.base_url"].in_a is False
     secret = found["config", "providers.x.api_key"]
     assert secret.hidden and secret.a is secret.b is None and secret.in_a and not secret.in_b

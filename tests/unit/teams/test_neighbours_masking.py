@@ -15,7 +15,7 @@ from multiplex_world import MultiplexWorld
 from team_world import make_team, weixin
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.logs.secrets import Masks
+from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import secrets_around, secrets_of
 
@@ -45,14 +45,14 @@ def test_a_token_that_stands_in_an_account_file_alone_is_known(runner: Runner) -
     make_team(world, ("anna",))
     token = only_in_its_file(world.home("anna"), "anna")
     assert token in secrets_of(world.home("anna")) and token in secrets_of(world.home("anna"), CATALOG)
-    masks = Masks(Layout(world.root, world.user), CATALOG)
+    masks = SecretCache(Layout(world.root, world.user), CATALOG)
     assert token not in masks.redactor.redact(f"polling with {token}")
 
 
 def test_a_new_account_is_masked_from_the_next_look_on(runner: Runner) -> None:
     world = World(runner)
     make_team(world, ("anna",))
-    masks = Masks(Layout(world.root, world.user), CATALOG)
+    masks = SecretCache(Layout(world.root, world.user), CATALOG)
     masks.refresh()
     path = world.home("anna") / "weixin/accounts/new.json"
     path.write_text('{"token": "CANARYnewaccountCANARY12345"}')
@@ -94,7 +94,7 @@ def test_thirty_members_with_keys_are_masked_soon_enough(runner: Runner) -> None
     for name in names:
         with open(world.home(name) / ".env", "a") as file:
             file.writelines(f"SERVICE_{number}_API_KEY=CANARY{name}key{number}0123456789\n" for number in range(20))
-    masks = Masks(Layout(world.root, world.user), CATALOG)
+    masks = SecretCache(Layout(world.root, world.user), CATALOG)
     started = time.perf_counter()
     redactor = masks.redactor
     built = time.perf_counter() - started

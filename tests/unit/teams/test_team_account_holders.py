@@ -8,7 +8,7 @@ import pytest
 from clone_world import canary
 from team_making import CATALOG, make_lead, make_team, team, weixin, world
 
-from hermes_profiles.documents.yaml.value import plain
+from hermes_profiles.documents.yaml.value import to_json
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -41,7 +41,7 @@ def test_what_a_weixin_account_becomes() -> None:
         "WEIXIN_TOKEN": TOKEN, "WEIXIN_BASE_URL": "https://x.example/ ", "WEIXIN_ALLOWED_USERS": "mum,dad",
         "WEIXIN_ACCOUNT_ID": ID,
     }  # fmt: skip
-    assert {path[1:]: plain(value) for path, value in entries.settings.items()} == {
+    assert {path[1:]: to_json(value) for path, value in entries.settings.items()} == {
         ("weixin", "enabled"): True, ("weixin", "extra", "dm_policy"): "allowlist",
         ("weixin", "extra", "group_policy"): "disabled",
     }  # fmt: skip

@@ -25,7 +25,7 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
 from hermes_profiles.teams.model import read_teams
-from hermes_profiles.teams.quick_drift import Glance, Lead
+from hermes_profiles.teams.quick_drift import LeadSnapshot, ProfileSnapshot
 
 SCALARS = st.sampled_from(["a", "gpt-5", "${SLACK_TEAM_ID}", 1, 2.5, True, False, None, "", "friend"])
 LISTS = st.lists(SCALARS, max_size=2)
@@ -174,12 +174,14 @@ def _solid(value: Any) -> Any:
 def may_differ(world: SyncWorld) -> bool:
     teams = read_teams(world.layout)
 
-    def seen(name: str) -> Glance:
+    def seen(name: str) -> ProfileSnapshot:
         files = HomeFiles(world.home(name), CATALOG.known_names)
         held = holdings(world.home(name), catalog=CATALOG)
-        return Glance(files.sections("config.yaml", EVERYTHING), files.environment((".env",)), held.channels)
+        return ProfileSnapshot(files.sections("config.yaml", EVERYTHING), files.environment((".env",)), held.channels)
 
-    return Lead(teams.require("family"), seen("default"), CATALOG).may_differ(seen("ann"), teams.memberships["ann"])
+    return LeadSnapshot(teams.require("family"), seen("default"), CATALOG).may_differ(
+        seen("ann"), teams.memberships["ann"]
+    )
 
 
 # --- variables

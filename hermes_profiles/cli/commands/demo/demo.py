@@ -19,7 +19,7 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Json
-from hermes_profiles.clone.plan import CloneRequest, World, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
@@ -79,7 +79,7 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
     for name in CLONES:
         homes = [layout.home(other) for other in profile_names(layout)]
         claimed = declared_ports(homes) | default_ports(catalog)
-        world = World(layout, {}, catalog, lambda taken=claimed: free_port(taken), lambda: os.urandom(32).hex())  # type: ignore[misc]
+        world = CloneContext(layout, {}, catalog, lambda taken=claimed: free_port(taken), lambda: os.urandom(32).hex())  # type: ignore[misc]
         plan, report = build_clone(CloneRequest("default", name), world)
         apply(plan, layout=layout)
         reports.append(report.as_data(dry_run=False))

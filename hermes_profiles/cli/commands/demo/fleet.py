@@ -12,13 +12,13 @@ from typing import Any
 from hermes_profiles.cli.commands.gateway.status import gateway_lines, look_at
 from hermes_profiles.cli.framework import output
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.install_services import Writer
-from hermes_profiles.operations.run_fleet import Act
+from hermes_profiles.operations.install_services import ServiceInstaller
+from hermes_profiles.operations.run_fleet import FleetCommand
 
 from .fake_bot_api import Bot
 
@@ -69,7 +69,7 @@ def _session(root: Path, sandbox: Path) -> FleetSession:
 
 
 def _install(session: FleetSession, names: tuple[str, ...], python: str | None) -> None:
-    writer = Writer(session, ServiceOptions(python=python))
+    writer = ServiceInstaller(session, ServiceOptions(python=python))
     writer.write("install", names, session.manager, named=True, load=True, dry_run=False)
 
 
@@ -80,7 +80,9 @@ def _uninstall(session: FleetSession, names: tuple[str, ...]) -> None:
 
 
 def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = Act(session, verb, Pace(settle=_SETTLE)).on(names, (), None).result.data["outcomes"]
+    rows: list[dict[str, Any]] = (
+        FleetCommand(session, verb, RunOptions(settle=_SETTLE)).on(names, (), None).result.data["outcomes"]
+    )
     return rows
 
 

@@ -19,7 +19,7 @@ from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.render.awake import limits, lines, on_words
 from hermes_profiles.cli.render.clone import dry_run_lines
-from hermes_profiles.gateways.observe import World
+from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.operations.context import Answer, run
@@ -71,7 +71,7 @@ def awake(
                 f"{action!r} is none of: {', '.join(ACTIONS)}", target=action, hint="say `hermes-gateways awake on`"
             )
         warnings = session.recover(dry_run=dry_run or action == "status")
-        switch = Switch(session, warnings, dry_run=dry_run)
+        switch = AwakeRun(session, warnings, dry_run=dry_run)
         if action == "on":
             chosen = _ways(switch.due, given, lid=lid, linger=linger)
             return switch.on(chosen, linger=linger, force=force)
@@ -108,7 +108,7 @@ def _ways(manager: Manager, given: dict[str, bool], *, lid: bool, linger: bool) 
     return (*WHAT, LID) if lid else WHAT
 
 
-class Switch:
+class AwakeRun:
     """One run of the command; which manager it is about, and what is told."""
 
     def __init__(self, session: FleetSession, warnings: list[Problem], *, dry_run: bool) -> None:
@@ -128,11 +128,11 @@ class Switch:
             return self.due
         return manager_of(ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD, self._session)
 
-    def _world(self, manager: Manager) -> World:
+    def _world(self, manager: Manager) -> SystemContext:
         check: Callable[[], None] | None = getattr(manager, "check", None)
         if check is not None:
             check()
-        return World(self._session.layout, manager, processes_of(sys.platform))
+        return SystemContext(self._session.layout, manager, processes_of(sys.platform))
 
     def on(self, ways: tuple[str, ...], *, linger: bool, force: bool) -> Answer:
         """Switch it on. Raises Refused or ManagerError, before anything is written, where it cannot work."""
@@ -163,9 +163,9 @@ class Switch:
         if not isinstance(manager, SystemdManager):
             return Programs()
         from hermes_profiles.awake.inhibit import check_may_hold
-        from hermes_profiles.services.systemd.user_bus import Places, is_wsl
+        from hermes_profiles.services.systemd.user_bus import SystemdPaths, is_wsl
 
-        if is_wsl(self._session.environment, Places()):
+        if is_wsl(self._session.environment, SystemdPaths()):
             raise Refused(
                 "Windows decides when this machine sleeps: nothing inside WSL can keep it awake",
                 code="wsl",
@@ -213,7 +213,7 @@ class Switch:
     def _is_there(self, manager: Manager) -> bool:
         return any(path.exists() for path in fleet_awake.paths(manager))
 
-    def _look(self, world: World) -> Wakefulness:
+    def _look(self, world: SystemContext) -> Wakefulness:
         is_systemd = world.manager is not None and world.manager.kind is ManagerKind.SYSTEMD
         return fleet_awake.wakefulness(
             world, self._session.look(profile_names(self._session.layout)) if is_systemd else {}

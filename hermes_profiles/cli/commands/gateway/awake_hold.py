@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.awake.caffeinate import GRACE, LOOK, hold
+from hermes_profiles.awake.caffeinate import GRACE, LOOK, hold_caffeinate
 from hermes_profiles.awake.render import CAFFEINATE
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.gateways.processes import processes_of
@@ -39,7 +39,7 @@ def awake_hold(
         for each in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, _end)
         flags = [flag for name, flag in CAFFEINATE.items() if given[name]]
-        hold(live, flags, session.environment, grace=grace, look=look)
+        hold_caffeinate(live, flags, session.environment, grace=grace, look=look)
         return Answer(Result(("awake-hold",), {}), lambda: ())
 
     run(("awake-hold",), session, body)

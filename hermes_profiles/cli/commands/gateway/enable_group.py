@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.reset import reset_gateway
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ENABLE
@@ -21,7 +21,7 @@ from hermes_profiles.model.errors import ExitCode, NotFound, Result, UsageProble
 from hermes_profiles.multiplex import saved_state as records
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE, Act, answer_of
+from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand, answer_of
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
 
@@ -84,7 +84,7 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
         for name in selection.profiles
     ]
     if now:
-        stopped = Act(session, Verb.STOP, Pace()).over(selection)
+        stopped = FleetCommand(session, Verb.STOP, RunOptions()).over(selection)
         if stopped.result.errors:
             return stopped
     answer = answer_of(_verb(kind), outcomes, session.problems, dry_run=False)
@@ -219,7 +219,7 @@ def _require_service(session: FleetSession, selection: Selection) -> None:
 def _with_start(
     session: FleetSession, cleared: Answer, outcomes: Sequence[Outcome], ready: Sequence[str], timeout: float
 ) -> Answer:
-    started = Act(session, Verb.START, Pace(settle=timeout)).over(Selection(tuple(ready), named=True))
+    started = FleetCommand(session, Verb.START, RunOptions(settle=timeout)).over(Selection(tuple(ready), named=True))
     rows = {row["profile"]: row for row in started.result.data["outcomes"]}
     merged = []
     for each in outcomes:

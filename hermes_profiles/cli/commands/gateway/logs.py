@@ -14,13 +14,13 @@ from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, Names
 from hermes_profiles.cli.framework.options import Home
 from hermes_profiles.cli.render.logs import LogView
-from hermes_profiles.gateways.observe import World, served_by_default
-from hermes_profiles.logs.deduplicate import Originals
+from hermes_profiles.gateways.observe import SystemContext, served_by_default
+from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
-from hermes_profiles.logs.follow import Live, Meant
-from hermes_profiles.logs.history import Entry, Past
+from hermes_profiles.logs.follow import LogFollower, Meant
+from hermes_profiles.logs.history import Past, TimedRecord
 from hermes_profiles.logs.records import Level
-from hermes_profiles.logs.secrets import Masks
+from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import sources_of, units_of
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
@@ -145,14 +145,14 @@ class _Show:
         self._excluded = excluded
         self._group = group
         self._wanted = wanted
-        self._world = World(session.layout)
+        self._world = SystemContext(session.layout)
         selection = session.selection(names, excluded, group)
         self._profiles: tuple[str, ...] = selection.profiles
         self._is_fixed = selection.named and group is None
-        self._masks = Masks(session.layout, session.catalog)
+        self._masks = SecretCache(session.layout, session.catalog)
         self._view = LogView(session.existing, self._masks, as_json=session.as_json)
         self._view.widen_for(self._profiles)
-        self._originals: dict[str, Originals] = {}
+        self._originals: dict[str, StderrDeduplicator] = {}
         self._told: set[str] = set()
         for problem in session.problems:
             self._warn(problem.message, problem.hint)
@@ -160,7 +160,7 @@ class _Show:
     def run(self, count: int | None, *, follow: bool) -> None:
         """Print what there is, and with `follow` what comes. Raises OSError when it cannot be written."""
         meant = self._meant()
-        live = Live(meant, self._session.environment) if follow else None
+        live = LogFollower(meant, self._session.environment) if follow else None
         try:
             past = Past(meant.sources, meant.units, self._wanted, self._session.environment, originals=self._originals)
             if live is not None:
@@ -175,7 +175,7 @@ class _Show:
             if live is not None:
                 live.close()
 
-    def _follow(self, live: Live) -> None:
+    def _follow(self, live: LogFollower) -> None:
         news = time.monotonic()
         while True:
             entries, has_more = live.look()
@@ -194,7 +194,7 @@ class _Show:
                 live.follow(self._meant())
             time.sleep(0 if has_more else _BUSY if entries else _IDLE)
 
-    def _takes_live(self, entry: Entry) -> bool:
+    def _takes_live(self, entry: TimedRecord) -> bool:
         known = self._originals.get(entry.profile)
         if entry.record.is_copy and known is not None and known.have(entry.record):
             return False
@@ -206,7 +206,7 @@ class _Show:
         profiles = self._with_server()
         for profile in profiles:
             if profile not in self._originals:
-                self._originals[profile] = Originals(layout.home(profile) / "logs")
+                self._originals[profile] = StderrDeduplicator(layout.home(profile) / "logs")
         return Meant(
             [source for profile in profiles for source in sources_of(self._world, profile)],
             [unit for profile in profiles for unit in units_of(self._world, profile)],

@@ -14,8 +14,8 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.conflicts.decide import Live
-from hermes_profiles.fleet.status import lives
+from hermes_profiles.conflicts.decide import LiveGateway
+from hermes_profiles.fleet.status import live_gateways
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -39,7 +39,7 @@ def prestart(
         if boot_delay > 0 and _manager_age() < _YOUNG:
             output.note(f"{name}: waits {boot_delay:g} s, so that not all gateways start at once")
             time.sleep(boot_delay)
-        found = ledger.refresh(
+        found = ledger.resolve_at_start(
             session.layout,
             name,
             catalog=session.catalog,
@@ -56,8 +56,8 @@ def prestart(
     run(("prestart",), session, body)
 
 
-def _live(session: FleetSession, names: Sequence[str]) -> Mapping[str, Live]:
-    return lives(session.look(names))
+def _live(session: FleetSession, names: Sequence[str]) -> Mapping[str, LiveGateway]:
+    return live_gateways(session.look(names))
 
 
 def _manager_age() -> float:

@@ -16,15 +16,15 @@ from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerNa
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.install_services import THERE, Writer
-from hermes_profiles.operations.run_fleet import SETTLE, Act, answer_of, outcome_table
+from hermes_profiles.operations.install_services import THERE, ServiceInstaller
+from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand, answer_of, outcome_table
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
@@ -88,7 +88,7 @@ def install(
     """Write a service for every profile and load it; a second run changes nothing."""
     session = FleetSession(home, json, manager_option=manager)
     options = _options(memory, cpu, env, log_dir, python)._replace(enable=enable)
-    writer = Writer(session, options, boot_stagger, force=force)
+    writer = ServiceInstaller(session, options, boot_stagger, force=force)
 
     def body() -> Answer:
         if system and start:
@@ -105,7 +105,7 @@ def install(
         ready = [name for name in ready if name not in session.disabled]
         if not start or dry_run or not ready:
             return answer
-        act = Act(session, Verb.START, Pace(settle=timeout), force=force)
+        act = FleetCommand(session, Verb.START, RunOptions(settle=timeout), force=force)
         return _started(answer, act.over(Selection(tuple(ready), named=False)))
 
     run(("install",), session, body)
@@ -154,7 +154,7 @@ def stage(
 ) -> None:
     """Write the services' files and load nothing."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = Writer(session, _options(memory, cpu, env, log_dir, python), boot_stagger, force=force)
+    writer = ServiceInstaller(session, _options(memory, cpu, env, log_dir, python), boot_stagger, force=force)
 
     def body() -> Answer:
         names = session.selection(profiles or (), excluded or (), group)
@@ -218,7 +218,7 @@ def print_service(
 ) -> None:
     """Print the files of a profile's service, for any manager, on any platform."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = Writer(session, _options(memory, cpu, env, log_dir, python))
+    writer = ServiceInstaller(session, _options(memory, cpu, env, log_dir, python))
 
     def body() -> Answer:
         (name,) = session.selection((profile,), (), None).profiles
@@ -248,7 +248,7 @@ def _path(given: str | None) -> str | None:
     return given if given in (None, NONE) else os.path.abspath(os.path.expanduser(str(given)))
 
 
-def _system_units(writer: Writer, profiles: Sequence[str]) -> Answer:
+def _system_units(writer: ServiceInstaller, profiles: Sequence[str]) -> Answer:
     """Return the system units, and the commands that only an administrator can run."""
     from hermes_profiles.services.naming import drop_in, system_unit
     from hermes_profiles.services.systemd.render import render_drop_in, render_unit

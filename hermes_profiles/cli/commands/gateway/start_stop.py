@@ -21,11 +21,11 @@ from hermes_profiles.cli.framework.fleet_options import (
 )
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE, Act
+from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand
 
 
 @examples(
@@ -50,8 +50,8 @@ def start(
 ) -> None:
     """Make sure that gateways run; one that does is left alone."""
     session = FleetSession(home, json, manager_option=manager)
-    pace = Pace(jobs=jobs, settle=timeout)
-    act = Act(session, Verb.START, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run)
+    pace = RunOptions(jobs=jobs, settle=timeout)
+    act = FleetCommand(session, Verb.START, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run)
     run(("start",), session, lambda: act.on(profiles or (), excluded or (), group))
 
 
@@ -79,8 +79,8 @@ def stop(
 ) -> None:
     """Stop gateways, so that nothing revives them and nothing counts as failed."""
     session = FleetSession(home, json, manager_option=manager)
-    pace = Pace(jobs=jobs, stop=timeout)
-    act = Act(session, Verb.STOP, pace, force=force, dry_run=dry_run)
+    pace = RunOptions(jobs=jobs, stop=timeout)
+    act = FleetCommand(session, Verb.STOP, pace, force=force, dry_run=dry_run)
     run(("stop",), session, lambda: act.on(profiles or (), excluded or (), group))
 
 
@@ -125,8 +125,8 @@ def restart(
             )
         return act.on(profiles or (), excluded or (), group)
 
-    pace = Pace(jobs=jobs, rolling=rolling, settle=timeout)
-    act = Act(
+    pace = RunOptions(jobs=jobs, rolling=rolling, settle=timeout)
+    act = FleetCommand(
         session,
         Verb.RESTART,
         pace,

@@ -12,7 +12,7 @@ from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.render.accounts import account_lines, accounts_of
-from hermes_profiles.fleet.status import Inventory, take_inventory
+from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.operations.context import Answer, command_at, run
@@ -62,9 +62,9 @@ def status(
             if interval is not None:
                 raise UsageProblem("`--interval` is for `--watch`", target="--interval", hint="say both, or none")
             return look(session)
-        from hermes_profiles.cli.render.watch import watched
+        from hermes_profiles.cli.render.watch import watch_fleet
 
-        return watched(session, look, 2.0 if interval is None else interval)
+        return watch_fleet(session, look, 2.0 if interval is None else interval)
 
     run(("status",), session, body)
 
@@ -101,7 +101,7 @@ def look_at(
     accounts: bool = True,
 ) -> tuple[dict[str, Any], Inventory]:
     """Return what `status` answers for some profiles, and what it was made from; `accounts`: a row for each, too."""
-    inventory = take_inventory(
+    inventory = read_fleet_status(
         session.look,
         session.world,
         profiles,

@@ -13,8 +13,8 @@ from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_path
-from hermes_profiles.documents.yaml.paths import parsed_path, spelled
-from hermes_profiles.documents.yaml.value import Value, block_lines, flow, plain, scalar
+from hermes_profiles.documents.yaml.paths import parsed_path, path_text
+from hermes_profiles.documents.yaml.value import Value, block_lines, flow, scalar, to_json
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
@@ -76,10 +76,10 @@ def get(
             mark = fingerprint(value.text, any_key(session.layout))
         data = {
             "profile": name,
-            "path": spelled(keys),
+            "path": path_text(keys),
             "file": str(file.path),
             "line": entry.line if entry else None,
-            "value": plain(shown),
+            "value": to_json(shown),
             "secret": secret,
             "fingerprint": mark,
         }
@@ -100,7 +100,7 @@ def _given_value(
     session: Session, name: str, keys: tuple[str, ...], words: list[str] | None, *, as_text: bool
 ) -> Value:
     """Return the value to set, from the words of the command or from where secrets come. Raises UsageProblem."""
-    path = spelled(keys)
+    path = path_text(keys)
     how = f"`hermes-profiles config set {name} {shlex.quote(path)}` asks for it; in a script pipe it in"
     if words and len(words) > 1:
         raise UsageProblem("more than one value was given", code="bad-value", hint="put quotes around it: 'a value'")
@@ -182,7 +182,7 @@ def _changed(
     dry_run: bool,
 ) -> Answer:
     """Return the answer of `set` and `unset`, which have changed the file unless it is a dry run."""
-    verb, path, name = "set" if new is not None else "unset", spelled(keys), file.profile
+    verb, path, name = "set" if new is not None else "unset", path_text(keys), file.profile
     before = file.config().value().at(keys)
     after = with_setting(file, keys, new)
     old, was_secret = masked(before, keys, session) if before is not None else (None, False)
@@ -195,8 +195,8 @@ def _changed(
         "path": path,
         "file": str(file.path),
         "line": entry.line if entry else None,
-        "before": plain(old) if old is not None else None,
-        "after": plain(shown) if shown is not None else None,
+        "before": to_json(old) if old is not None else None,
+        "after": to_json(shown) if shown is not None else None,
         "secret": secret,
         "outcome": verb if step is not None else "same",
     }
@@ -231,7 +231,7 @@ def _sharing(
         session.catalog,
         channels=(role.channel,) if role.channel and role.is_identity else (),
         port=number if keys[-1].endswith("port") else None,
-        remedy=f"hermes-profiles config unset {{profile}} {spelled(keys)}",
+        remedy=f"hermes-profiles config unset {{profile}} {path_text(keys)}",
     )
 
 

@@ -65,7 +65,7 @@ All = Annotated[
 ]
 
 
-class _Wish(NamedTuple):
+class _CreateRequest(NamedTuple):
     """What the words of the command ask for."""
 
     name: str
@@ -120,7 +120,7 @@ def create(
         scope = Scope.ALL if clone_all else Scope.AGENT
         return _make(
             session,
-            _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("create",)),
+            _CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("create",)),
         )
 
     run(("create",), session, body)
@@ -158,7 +158,7 @@ def clone(
         scope = Scope.ALL if clone_all else Scope.AGENT
         return _make(
             session,
-            _Wish(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("clone",)),
+            _CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("clone",)),
         )
 
     run(("clone",), session, body)
@@ -183,7 +183,7 @@ def _policy(
     return ClonePolicy(mode, frozenset(keep or ()), frozenset(drop or ()), api_server, skip)
 
 
-def _make(session: Session, wish: _Wish) -> Answer:
+def _make(session: Session, wish: _CreateRequest) -> Answer:
     layout = session.layout
     name = check_new_name(wish.name)
     target = layout.home(name)
@@ -213,7 +213,7 @@ def _make(session: Session, wish: _Wish) -> Answer:
     return Answer(Result(wish.command, data, warnings=warnings), lambda: report_lines(data))
 
 
-def _fresh(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
+def _fresh(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
     from hermes_profiles.profiles.create import build_fresh
 
     plan = build_fresh(
@@ -243,8 +243,8 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.clone.plan import CloneRequest, World, build_clone
+def _clone(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
+    from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
     from hermes_profiles.profiles.plugin_channels import catalog_for
     from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
@@ -253,7 +253,7 @@ def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
     source_home = require(layout, source)
     catalog = catalog_for(layout, session.environment, homes=(source_home,))
     homes = [layout.home(other) for other in profile_names(layout)]
-    world = World(
+    world = CloneContext(
         layout=layout,
         environment=session.environment,
         catalog=catalog,
@@ -274,7 +274,7 @@ def _clone(session: Session, wish: _Wish, name: str) -> tuple[ChangePlan, dict[s
 
 
 def _with_alias(
-    session: Session, wish: _Wish, name: str, plan: ChangePlan, data: dict[str, Any], warnings: list[Problem]
+    session: Session, wish: _CreateRequest, name: str, plan: ChangePlan, data: dict[str, Any], warnings: list[Problem]
 ) -> ChangePlan:
     if not wish.alias:
         return plan

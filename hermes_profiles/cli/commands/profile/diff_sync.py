@@ -11,7 +11,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.documents.yaml.paths import split_paths
-from hermes_profiles.documents.yaml.value import Value, plain
+from hermes_profiles.documents.yaml.value import Value, to_json
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.apply import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
@@ -72,8 +72,8 @@ def _row(each: Difference) -> dict[str, Any]:
     return {
         "place": each.place,
         "key": each.key,
-        "a": plain(each.a) if each.a else None,
-        "b": plain(each.b) if each.b else None,
+        "a": to_json(each.a) if each.a else None,
+        "b": to_json(each.b) if each.b else None,
         "secret": each.hidden,
         "identity": each.role.is_identity,
         "class": str(each.role.key_class) if each.role.key_class else None,

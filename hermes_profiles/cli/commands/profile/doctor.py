@@ -11,10 +11,10 @@ from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.render.doctor import check_lines, report_lines
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.doctor.runner import choose
+from hermes_profiles.doctor.runner import select_checks
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.context import Answer, run
-from hermes_profiles.operations.doctor import Diagnosis
+from hermes_profiles.operations.doctor import DoctorRun
 from hermes_profiles.operations.fleet_context import FleetSession
 
 Checks = list[str] | None
@@ -51,11 +51,11 @@ def doctor(
     session = FleetSession(home, json, manager_option=manager)
 
     def body() -> Answer:
-        checks = choose(CHECKS, only or (), skip or ())
+        checks = select_checks(CHECKS, only or (), skip or ())
         if list_them:
             rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
             return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
-        diagnosis = Diagnosis(session, checks, profiles or ())
+        diagnosis = DoctorRun(session, checks, profiles or ())
         result = diagnosis.mend(yes=yes, dry_run=dry_run) if fix else diagnosis.look()
         result.exit_code = diagnosis.exit_code(result, strict=strict)
         data: dict[str, Any] = result.data

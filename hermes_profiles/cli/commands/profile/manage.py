@@ -14,7 +14,7 @@ from hermes_profiles.changes.filesystem import taken
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, describe
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
-from hermes_profiles.changes.undo_plan import choose, plan_undo
+from hermes_profiles.changes.undo_plan import plan_undo, select_change
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
@@ -26,9 +26,9 @@ from hermes_profiles.operations import team_warnings
 from hermes_profiles.operations.apply import carry_out
 from hermes_profiles.operations.context import Answer, Session, require_yes, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.multiplexer import told, unserved_warning
-from hermes_profiles.operations.profile_services import Going, Renaming
-from hermes_profiles.operations.undo import Undoing
+from hermes_profiles.operations.multiplexer import summary_lines, unserved_warning
+from hermes_profiles.operations.profile_services import ProfileRemoval, ProfileRename
+from hermes_profiles.operations.undo import ServiceUndo
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
@@ -50,7 +50,7 @@ def answer(
 
     def text() -> list[str]:
         lines = dry_run_lines(plan.summary, data["plan"]) if plan is not None and "plan" in data else (line,)
-        return [*lines, *told(data, errors)]
+        return [*lines, *summary_lines(data, errors)]
 
     code = ExitCode.FAILED if errors else ExitCode.OK
     return Answer(Result((command,), data, list(dict.fromkeys(warnings)), list(errors), code), text)
@@ -109,7 +109,7 @@ def rename(
         source_home = require(session.layout, source)
         if os.path.lexists(session.layout.home(target)):
             raise taken(str(session.layout.home(target)))  # before its gateway is stopped
-        going = Renaming(session, source, target, source_home)
+        going = ProfileRename(session, source, target, source_home)
         plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
         data: dict[str, Any] = {
             "profile": target,
@@ -163,7 +163,7 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
         target = require(session.layout, name)
         team_warnings.check_may_go(session.layout, name)
         team = team_warnings.membership_of(session.layout, name)
-        going = Going(session, "delete", name)
+        going = ProfileRemoval(session, "delete", name)
         if not dry_run:
             require_yes(
                 f"move the profile {name} ({target}) to the trash",
@@ -334,14 +334,14 @@ def undo(
 def _undo(session: FleetSession, change: str | None, *, dry_run: bool) -> Answer:
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
-    entry = choose(Journal(layout.state), change)
+    entry = select_change(Journal(layout.state), change)
     if is_switch(Journal(layout.state), entry):  # the gateways are as much of it as the files
         from hermes_profiles.cli.commands.team.run_mode import undo_switch
 
         return undo_switch(session, entry, dry_run=dry_run)
     data: dict[str, Any] = {"undone": entry.id, "summary": entry.summary, "dry_run": dry_run}
     plan = plan_undo(entry, layout)
-    undoing = Undoing(session, plan, entry.profiles)
+    undoing = ServiceUndo(session, plan, entry.profiles)
     data |= undoing.data
     if dry_run:
         data["plan"] = list(describe(plan))

@@ -17,7 +17,7 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.repair import Repairing
+from hermes_profiles.operations.repair import RepairRun
 from hermes_profiles.profiles.listing import require
 
 
@@ -53,7 +53,7 @@ def repair(
         named = session.selection(profiles or (), (), None).profiles if profiles else session.existing
         wanted = _channels(channel, session.catalog)
         asked = Asked(_owners(owner or (), session), wanted, frozenset(named))
-        result = Repairing(session, asked).run(yes=yes, dry_run=dry_run)
+        result = RepairRun(session, asked).run(yes=yes, dry_run=dry_run)
         result.warnings[:0] = warnings
         data = result.data
         return Answer(result, lambda: report_lines(data))

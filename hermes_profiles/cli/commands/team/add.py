@@ -15,7 +15,7 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.render.team import account_words, next_lines, next_steps, team_row
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.operations.add_members import is_served, made, world_of
@@ -27,7 +27,7 @@ from hermes_profiles.teams.account_holders import account_held
 from hermes_profiles.teams.accounts import Account, shortened
 from hermes_profiles.teams.bind_account import Bound, bind
 from hermes_profiles.teams.create import NewMember, check_accounts, check_channel, check_led, check_variables
-from hermes_profiles.teams.join import adopt
+from hermes_profiles.teams.join import plan_join
 from hermes_profiles.teams.model import Team, Teams, read_teams
 from hermes_profiles.teams.sync import When
 
@@ -178,7 +178,7 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
         )
 
 
-class _Work(NamedTuple):
+class _JoinExisting(NamedTuple):
     """What is done to a profile that is there; no plan: nothing is to do."""
 
     plan: ChangePlan | None = None
@@ -229,22 +229,24 @@ def _changed(
     )
 
 
-def _work(world: World, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords) -> _Work:
+def _work(
+    world: CloneContext, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords
+) -> _JoinExisting:
     layout, now = world.layout, utc_now()
     when = When(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     if name not in team.members:
-        found = adopt(world, teams, team, name, account, when, allowed=words.allowed)
-        return _Work(found.plan, found.bound, found.changes, found.to_trash, found.warnings)
+        found = plan_join(world, teams, team, name, account, when, allowed=words.allowed)
+        return _JoinExisting(found.plan, found.bound, found.changes, found.to_trash, found.warnings)
     if account is None and words.allow is None:
-        return _Work()
+        return _JoinExisting()
     bound = bind(layout, team, name, account, world.catalog, when, allowed=words.allowed)
     what = "bind an account to" if account is not None else "change who may talk to"
     command = ("team", "add", team.name, name)
     plan = ChangePlan(command, f"{what} {name} of team {team.name}", bound.steps, profiles=(name,))
-    return _Work(plan if bound.steps else None, bound, to_trash=bound.to_trash)
+    return _JoinExisting(plan if bound.steps else None, bound, to_trash=bound.to_trash)
 
 
-def _row(session: Session, name: str, work: _Work, held: str) -> dict[str, Any]:
+def _row(session: Session, name: str, work: _JoinExisting, held: str) -> dict[str, Any]:
     bound = work.bound
     return {
         "profile": name,
@@ -257,7 +259,7 @@ def _row(session: Session, name: str, work: _Work, held: str) -> dict[str, Any]:
     }
 
 
-def _lines(data: Mapping[str, Any], team: Team, work: _Work, *, joins: bool) -> Iterator[str]:
+def _lines(data: Mapping[str, Any], team: Team, work: _JoinExisting, *, joins: bool) -> Iterator[str]:
     (row,) = data["members"]
     who = f"{row['profile']} of team {team.name}"
     if joins:

@@ -15,7 +15,7 @@ from hermes_profiles.changes.trash import steps_to_trash_files, trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.render.team_import import data_of, errors_of, exit_code_of, import_lines
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
@@ -149,7 +149,7 @@ def _import(session: Session, words: _Words, *, chosen: bool) -> Answer:
         )
     catalog = catalog_for(layout, session.environment, homes=(require(layout, team.lead),) if team.lead else ())
     found = plan_import(layout, catalog, team, _reading(session, words, team, catalog), words.accounts)
-    world = World(layout, session.environment, catalog, lambda: 0, lambda: os.urandom(32).hex())
+    world = CloneContext(layout, session.environment, catalog, lambda: 0, lambda: os.urandom(32).hex())
     plan, advice, logins = build_import(found, world, (*COMMAND, words.kind, words.source))
     if plan is not None and words.kind == "hermes":
         plan = _with_moves(session, plan, words.source, [each for _, each in found.new])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
-from hermes_profiles.changes.temp_home import clear_scratch, errand, make_scratch
+from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, temporary_home
 from hermes_profiles.changes.trash import steps_to_trash_found
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.render.team import team_row
@@ -25,10 +25,10 @@ from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.teams.accounts import Account, shortened
 from hermes_profiles.teams.login_result import (
-    Holder,
+    AccountHolder,
     Judgement,
-    Kind,
-    Login,
+    LoginKind,
+    NewLogin,
     changed,
     for_another,
     holders_of,
@@ -76,8 +76,8 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
     No profile changes meanwhile. What is not taken goes to the trash. Raises Refused for an account that another
     profile has, and when the person does not agree; Failed when there was no login; KeyboardInterrupt for Ctrl-C.
     """
-    with errand(session.layout, member) as place:
-        work = _Work(session, team, member, catalog, place)
+    with temporary_home(session.layout, member) as place:
+        work = _LoginRun(session, team, member, catalog, place)
         warnings = [*work.put_away_former()]
         make_scratch(place)
         profiles = profile_names(session.layout)
@@ -106,7 +106,7 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
         yield LoggedIn(target, account, (*warnings, *_policy_warnings(session, target, account, login)))
 
 
-class _Work:
+class _LoginRun:
     """One login: what is asked, and what becomes of a login that is not taken."""
 
     def __init__(self, session: Session, team: Team, member: str, catalog: Catalog, place: Path) -> None:
@@ -130,7 +130,7 @@ class _Work:
                 f"see what is there with `hermes-profiles trash list`; `hermes-profiles restore {where}` takes it back",
             )
 
-    def account_of(self, login: Login, code: int, *, pressed: bool) -> Account:
+    def account_of(self, login: NewLogin, code: int, *, pressed: bool) -> Account:
         """Return the account of a login that came to its end."""
         member, where = self._member, ""
         if login.account is not None and login.is_whole and not pressed:
@@ -151,16 +151,16 @@ class _Work:
             hint=f"try again: `hermes-profiles team add {member} --team {self._team.name} --login`",
         )
 
-    def agreed(self, login: Login, account: Account, verdict: Judgement) -> str:
+    def agreed(self, login: NewLogin, account: Account, verdict: Judgement) -> str:
         """Return the profile that gets the account: where it is not plain, whoever the person at the terminal says."""
         kind, holder = verdict
         new, channel = shortened(account.id), self._team.channel
-        if holder is None or kind is Kind.NEW:
+        if holder is None or kind is LoginKind.NEW:
             return self._member
-        if kind is Kind.RENEWED:
+        if kind is LoginKind.RENEWED:
             output.note(f"the login renews the account of {self._member}: {new}")
             return self._member
-        if kind is Kind.REPLACES:
+        if kind is LoginKind.REPLACES:
             question = (
                 f"{self._member} answers for {shortened(holder.account)} now, the login is {new}, another account"
             )
@@ -174,7 +174,7 @@ class _Work:
             return holder.profile
         raise self._refused(login, f"{what}; {self._member} does not get it", "account-taken", holder.profile)
 
-    def _says(self, login: Login, question: str) -> str:
+    def _says(self, login: NewLogin, question: str) -> str:
         try:
             return output.ask(question)
         except KeyboardInterrupt:
@@ -187,7 +187,7 @@ class _Work:
         """Return the profile that a login in the trash is kept for: the member, where there is one."""
         return self._member if self._member in profile_names(self._session.layout) else otherwise or self._team.lead
 
-    def _refused(self, login: Login, message: str, code: str, about: str) -> Refused:
+    def _refused(self, login: NewLogin, message: str, code: str, about: str) -> Refused:
         where = self._put_away(login, self._keeper(about), "a login that was not taken")
         clear_scratch(self._place)
         again = f"`hermes-profiles team add {about} --team {self._team.name} --login`"
@@ -201,7 +201,7 @@ class _Work:
         kept = f"; it is in the trash: {where}" if where else ""
         return Refused(f"{message}{kept}", target=about, code=code, hint=hint)
 
-    def _put_away(self, login: Login, profile: str, reason: str) -> str:
+    def _put_away(self, login: NewLogin, profile: str, reason: str) -> str:
         """Move the files of a login to the trash and return the id of the entry, "" when there are none."""
         if not login.files:
             return ""
@@ -215,9 +215,9 @@ class _Work:
         return f"{trash_id}-{profile}"
 
 
-def _whose(kind: Kind, holder: Holder, new: str, channel: str) -> str:
+def _whose(kind: LoginKind, holder: AccountHolder, new: str, channel: str) -> str:
     who = holder.profile
-    if kind is Kind.ACCOUNT_OF_ANOTHER:
+    if kind is LoginKind.ACCOUNT_OF_ANOTHER:
         return f"the login is the {channel} account of {who}, {new}: the token that {who} has may hold no longer"
     return (
         f"whoever scanned is the person behind the {channel} account of {who}, {shortened(holder.account)}: that one "
@@ -255,7 +255,7 @@ def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:
         )
 
 
-def _policy_warnings(session: Session, member: str, account: Account, login: Login) -> Iterator[Problem]:
+def _policy_warnings(session: Session, member: str, account: Account, login: NewLogin) -> Iterator[Problem]:
     """Yield what a person should know of who gets in."""
     policy = account.policies.get("dm_policy", "")
     hint = f"say who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"

@@ -19,8 +19,8 @@ from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.operations.apply import carry_out
 from hermes_profiles.operations.context import Answer, require_yes, run
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.multiplexer import told
-from hermes_profiles.operations.profile_services import Going
+from hermes_profiles.operations.multiplexer import summary_lines
+from hermes_profiles.operations.profile_services import ProfileRemoval
 from hermes_profiles.operations.team_warnings import check_may_go
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import active_profile, require
@@ -103,7 +103,7 @@ def _trash(
     layout = session.layout
     for name in names:  # a member may lead a team of its own
         check_may_go(layout, name)
-    going = Going(session, "remove", *names)
+    going = ProfileRemoval(session, "remove", *names)
     if not dry_run:
         who = f"the profile {names[0]} ({layout.home(names[0])})" if len(names) == 1 else f"{len(names)} profiles"
         words = " ".join(("--team", team.name, "--all") if dissolve else names)
@@ -163,14 +163,14 @@ def _answer(team: Team, data: dict[str, Any], warnings: list[Problem], errors: l
     def text() -> Iterator[str]:
         if "plan" in data:
             yield from dry_run_lines(summary, data["plan"])
-            yield from told(data, errors)
+            yield from summary_lines(data, errors)
             return
         for row in data["members"]:
             yield _line(team, row)
         if data["dissolved"]:
             lead = f"; {team.lead} is a profile like any other" if team.lead else ""
             yield f"there is no team {team.name} any more{lead}"
-        yield from told(data, errors)
+        yield from summary_lines(data, errors)
 
     code = ExitCode.FAILED if errors else ExitCode.OK
     return Answer(Result(("team", "remove"), data, list(dict.fromkeys(warnings)), list(errors), code), text)

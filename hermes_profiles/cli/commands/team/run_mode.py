@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.journal import Entry, Journal
+from hermes_profiles.changes.journal import ChangeEntry, Journal
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, describe
 from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.cli.framework import output
@@ -24,7 +24,7 @@ from hermes_profiles.cli.render.run_mode import (
     written,
 )
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
-from hermes_profiles.fleet.protocols import Pace
+from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.fleet.status import ancestors, multiplexing_asked
@@ -35,16 +35,16 @@ from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, Usa
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state as records
 from hermes_profiles.multiplex.disable import plan_back
-from hermes_profiles.multiplex.enable import VARIABLE, There, plan_there
+from hermes_profiles.multiplex.enable import VARIABLE, EnablePlan, plan_there
 from hermes_profiles.multiplex.facts import read_facts
-from hermes_profiles.multiplex.model import Limit, Weight
-from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, Phase, led_to
+from hermes_profiles.multiplex.model import Issue, IssueSeverity
+from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, SwitchPhase, led_to
 from hermes_profiles.multiplex.services import gateway_limits, has_own, is_up
-from hermes_profiles.multiplex.switch import Done, NotUp, Switch, apply_plan
+from hermes_profiles.multiplex.switch import Done, RunModeSwitch, StartFailed, apply_plan
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession, other_managers
-from hermes_profiles.operations.install_services import THERE, Writer
-from hermes_profiles.operations.run_fleet import DRY_RUN, SETTLE, Act
+from hermes_profiles.operations.install_services import THERE, ServiceInstaller
+from hermes_profiles.operations.run_fleet import DRY_RUN, SETTLE, FleetCommand
 from hermes_profiles.profiles.profile import environment_of
 from hermes_profiles.teams.model import read_teams
 
@@ -100,7 +100,7 @@ def run_mode(
     run(COMMAND, session, body)
 
 
-def undo_switch(session: FleetSession, entry: Entry, *, dry_run: bool) -> Answer:
+def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> Answer:
     """Take back a switch of the run mode: its files as an undo does, services as the other way does.
 
     Raises Refused when a file was changed since, or when the switch was only a part of the way.
@@ -205,11 +205,11 @@ class RunMode:
         data = {"mode": MULTIPLEX, "changed": True, "dry_run": False, **written(there)}
         return self._answered(data, done, f"one gateway, that of {DEFAULT}, serves all profiles now")
 
-    def _is_there(self, gateways: dict[str, Gateway], there: There) -> bool:
+    def _is_there(self, gateways: dict[str, Gateway], there: EnablePlan) -> bool:
         """Return whether nothing is left to do: all is written, one gateway runs, and no service of another's would
         start."""
         record = records.read(self._session.layout)
-        if there.steps or (record is not None and record.phase is not Phase.THERE):
+        if there.steps or (record is not None and record.phase is not SwitchPhase.THERE):
             return False
         named = [gateway for name, gateway in gateways.items() if name != DEFAULT]
         return is_up(gateways[DEFAULT]) and all(
@@ -217,7 +217,7 @@ class RunMode:
             for each in named
         )
 
-    def _around(self, gateways: dict[str, Gateway]) -> Iterator[Limit]:
+    def _around(self, gateways: dict[str, Gateway]) -> Iterator[Issue]:
         """Yield what of gateways, services and managers stands in the way."""
         session = self._session
         yield from gateway_limits(gateways, disabled=session.disabled, above=ancestors())
@@ -225,29 +225,29 @@ class RunMode:
             for name in session.existing:
                 path = other.service(session.world.service_name(name), name).path
                 if path.exists():
-                    yield Limit(
+                    yield Issue(
                         name,
                         "another-manager",
                         f"{name} has a service under {other.kind}, too: {path}",
-                        Weight.REFUSE,
+                        IssueSeverity.REFUSE,
                         str(path),
                         f"remove it with `hermes-gateways uninstall {name} --manager {other.kind}`",
                     )
 
-    def _check(self, limits: Sequence[Limit]) -> None:
+    def _check(self, limits: Sequence[Issue]) -> None:
         """Raise Refused for what stands in the way; the rest is noted."""
-        weights = {Weight.REFUSE} if self._yes else {Weight.REFUSE, Weight.DECIDE}
+        weights = {IssueSeverity.REFUSE} if self._yes else {IssueSeverity.REFUSE, IssueSeverity.DECIDE}
         blocking = [each for each in limits if each.weight in weights]
         self._notes = [each.problem for each in limits if each not in blocking]
         if blocking:
             raise InTheWay(self._mode_wanted, blocking)
 
-    def _check_quietly(self, there: There) -> None:
+    def _check_quietly(self, there: EnablePlan) -> None:
         notes = self._notes
         self._check(there.limits)
         self._notes = list(dict.fromkeys([*notes, *self._notes]))
 
-    def _planned_there(self, there: There, gateways: dict[str, Gateway]) -> Answer:
+    def _planned_there(self, there: EnablePlan, gateways: dict[str, Gateway]) -> Answer:
         stopped = [name for name, each in gateways.items() if name != DEFAULT and has_own(each) and is_up(each)]
         disabled = [
             name
@@ -333,13 +333,13 @@ class RunMode:
             if name != DEFAULT and name not in session.disabled and not has_own(each) and facts[name].held.channels
         ]
 
-    def _unserved(self, bare: Sequence[str]) -> Iterator[Limit]:
+    def _unserved(self, bare: Sequence[str]) -> Iterator[Issue]:
         for name in bare if not self._install else ():
-            yield Limit(
+            yield Issue(
                 name,
                 "no-service",
                 f"{name} has no service of its own, and would be served by nobody",
-                Weight.DECIDE,
+                IssueSeverity.DECIDE,
                 hint="have services written and started for such profiles with `--install`, or leave them out with "
                 "`--yes`",
             )
@@ -375,12 +375,12 @@ class RunMode:
             self._session.environment,
             manager_option=self._session.manager_option,
         )
-        writer = Writer(fresh, ServiceOptions())
+        writer = ServiceInstaller(fresh, ServiceOptions())
         answer = writer.write("install", names, manager, named=True, load=True, dry_run=False)
         rows = {row["profile"]: row for row in answer.result.data["outcomes"]}
         ready = [name for name in names if rows[name]["outcome"] in THERE]
         if ready:
-            act = Act(fresh, Verb.START, Pace(settle=self._timeout))
+            act = FleetCommand(fresh, Verb.START, RunOptions(settle=self._timeout))
             started = act.over(Selection(tuple(ready), named=False))
             rows |= {row["profile"]: row for row in started.result.data["outcomes"]}
         return [
@@ -390,7 +390,7 @@ class RunMode:
 
     # Both
 
-    def _carried_out(self, what: Callable[[Switch], Done]) -> Done:
+    def _carried_out(self, what: Callable[[RunModeSwitch], Done]) -> Done:
         session = self._session
         live = output.LiveLines() if not session.as_json else None
 
@@ -399,7 +399,7 @@ class RunMode:
                 detail = f" ({outcome.detail})" if outcome.detail else ""
                 live.drop(outcome.profile, f"{outcome.profile}: {outcome.outcome}{detail}")
 
-        switch = Switch(
+        switch = RunModeSwitch(
             session.world,
             session.require_manager(),
             session.existing,
@@ -410,7 +410,7 @@ class RunMode:
         )
         try:
             return what(switch)
-        except NotUp as error:
+        except StartFailed as error:
             for line in error.log if not session.as_json else ():
                 output.note(f"  {line}")
             raise

@@ -13,7 +13,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.clone.plan import World
+from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.operations.apply import carry_out, change_row, change_words, closing_lines
 from hermes_profiles.operations.context import Answer, Session, run
@@ -21,7 +21,7 @@ from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.model import Team, Teams, read_teams
-from hermes_profiles.teams.overrides import Ownership, parsed_ownership
+from hermes_profiles.teams.overrides import Override, parsed_ownership
 from hermes_profiles.teams.sync import MemberSync, TeamSync, When, plan_team_sync
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a team; all teams without it.")]
@@ -107,7 +107,7 @@ def _chosen(teams: Teams, name: str | None) -> tuple[Team, ...]:
     return tuple(teams.by_name.values()) if name is None else (teams.require(name),)
 
 
-def _check_members(chosen: Sequence[Team], asked: Sequence[Ownership]) -> None:
+def _check_members(chosen: Sequence[Team], asked: Sequence[Override]) -> None:
     members = [member for team in chosen for member in team.members]
     for each in asked:
         if each.member not in members:
@@ -119,11 +119,13 @@ def _check_members(chosen: Sequence[Team], asked: Sequence[Ownership]) -> None:
             )
 
 
-def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequence[Ownership]) -> TeamSync:
+def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequence[Override]) -> TeamSync:
     layout = session.layout
     homes = {layout.home(team.lead) for team in chosen if team.lead}
     catalog = catalog_for(layout, session.environment, homes=tuple(sorted(homes)))
-    world = World(layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex())
+    world = CloneContext(
+        layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
+    )
     now = utc_now()
     when = When(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     return plan_team_sync(world, teams, chosen, when, own=asked)
