@@ -127,7 +127,7 @@ def _page(program: Command) -> Iterator[str]:
     yield f".SH SYNOPSIS\n.B {_bare(name)}\n.I COMMAND\n[\\fIWORD\\fR...] [\\fIOPTION\\fR...]"
     yield f".SH DESCRIPTION\n{_paragraphs(DESCRIPTION[name])}"
     leaves = [command for command in program.walk() if not command.commands]
-    shared = _shared_options(leaves)
+    shared = shared_options(leaves)
     yield ".SH COMMON OPTIONS\nMost commands take these; each command says which."
     yield from (line for option in shared for line in _option(option))
     yield from (line for option in program.options for line in _option(option))
@@ -144,7 +144,7 @@ def _page(program: Command) -> Iterator[str]:
     yield f".SH SEE ALSO\n.BR {_bare(other)} (1),\n.BR systemd.unit (5),\n.BR launchctl (1)"
 
 
-def _shared_options(leaves: list[Command]) -> list[Option]:
+def shared_options(leaves: list[Command]) -> list[Option]:
     counted = Counter((option.names, option.help) for command in leaves for option in command.options)
     first = {(option.names, option.help): option for command in leaves for option in command.options}
     return [first[key] for key, count in sorted(counted.items()) if count >= _SHARED * len(leaves)]

@@ -1,4 +1,4 @@
-"""A picture of a terminal: what commands really wrote to one, drawn as SVG by Rich. Nothing in it is fetched."""
+"""Draw the real output of commands in a terminal as SVG, with Rich. The SVG loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox import Sandbox
 
 WIDTH = 108
 _HEIGHT = 40
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 _CELL = 12.2  # the width of a character in Rich's pictures
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _FONTS = 'ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
@@ -26,10 +26,11 @@ _FRAME = re.compile(rb"\x1b\[H|\x1b\[2J|\x1b\[\?1049[hl]")
 _TEXT = re.compile(r'<text class="tour-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>', re.DOTALL)
 
 
-def filmed(sandbox: Sandbox, line: str, *, seconds: float = 0, keys: bytes = b"q") -> str:
-    """Return what a line of shell writes to a terminal, colours and all.
+def film(sandbox: Sandbox, line: str, *, seconds: float = 0, keys: bytes = b"q") -> str:
+    """Return the output of a shell line in a terminal, with its colours.
 
-    With `seconds`, it is a program that redraws: its last whole screen after that time; `keys` end it.
+    With `seconds`, the line is a program that redraws: return its last complete screen after that time, then send
+    `keys` to end it.
     """
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", _HEIGHT, WIDTH, 0, 0))
@@ -38,38 +39,38 @@ def filmed(sandbox: Sandbox, line: str, *, seconds: float = 0, keys: bytes = b"q
         start_new_session=True,
     ) as process:  # fmt: skip
         os.close(slave)
-        written = _read(master, until=time.monotonic() + (seconds or _PATIENCE))
+        written = _read(master, until=time.monotonic() + (seconds or _TIMEOUT))
         if seconds:
             os.write(master, keys)
-            _read(master, until=time.monotonic() + _PATIENCE)
-        process.wait(_PATIENCE)
+            _read(master, until=time.monotonic() + _TIMEOUT)
+        process.wait(_TIMEOUT)
     os.close(master)
     frames = [frame for frame in _FRAME.split(written) if frame.strip()] if seconds else [written]
-    # The last one may be half drawn when the time is up.
+    # The last frame may be incomplete when the time is up.
     return (frames[-2] if len(frames) > 2 else frames[-1]).decode("utf-8", "replace").replace("\r\n", "\n").rstrip()
 
 
 def _read(master: int, until: float) -> bytes:
     os.set_blocking(master, False)
-    written = b""
+    output = b""
     while time.monotonic() < until:
         try:
-            piece = os.read(master, 65536)
+            chunk = os.read(master, 65536)
         except BlockingIOError:
             time.sleep(0.05)
             continue
-        except OSError as error:  # Linux says so when the last writer has closed the terminal
+        except OSError as error:  # Linux: the last writer has closed the terminal
             if error.errno != errno.EIO:
                 raise
             break
-        if not piece:
+        if not chunk:
             break
-        written += piece
-    return written
+        output += chunk
+    return output
 
 
 def draw(title: str, shots: Sequence[tuple[str, str]], shown: Callable[[str], str]) -> str:
-    """Return the SVG of some commands and what they wrote; its `desc` has the same as plain text."""
+    """Return the SVG of commands and their output; its `desc` element has the same as plain text."""
     from rich.console import Console
     from rich.terminal_theme import MONOKAI
     from rich.text import Text
@@ -90,7 +91,7 @@ def draw(title: str, shots: Sequence[tuple[str, str]], shown: Callable[[str], st
 
 
 def _template() -> str:
-    """Return Rich's own template without the fonts that it would fetch."""
+    """Return Rich's SVG template without its web fonts."""
     from rich._export_format import CONSOLE_SVG_FORMAT
 
     plain = _FONT_FACE.sub("", CONSOLE_SVG_FORMAT.replace("{{", "{").replace("}}", "}"))
@@ -104,9 +105,9 @@ def _trimmed(text: str) -> str:
 
 
 def text_of(svg: str) -> str:
-    """Return the text that is drawn in a picture: its lines, from top to bottom, every word in its column."""
+    """Return the text that an SVG draws: its lines from top to bottom, each word in its column."""
     lines: dict[float, str] = {}
-    for x, y, text in sorted(_TEXT.findall(svg), key=lambda found: (float(found[1]), float(found[0]))):
+    for x, y, text in sorted(_TEXT.findall(svg), key=lambda match: (float(match[1]), float(match[0]))):
         before = lines.get(float(y), "").ljust(round(float(x) / _CELL))
         lines[float(y)] = before + html.unescape(text).replace("\xa0", " ").strip("\n")
     return _trimmed("\n".join(lines.values())).rstrip()

@@ -1,10 +1,11 @@
-"""Record the tour of README.md: real commands, real Hermes, real gateways, in a sandbox that is gone afterwards.
+"""Record the console blocks of the README and the docs from real commands: `python tour/record.py [--check] [NAME ...]`.
 
-    python tour/record.py [--check]
+Run it with a Python that has hermes-profiles and hermes-agent (`pip install '.[agent]'`). It runs the commands of TOUR in a
+temporary home, with real Hermes and real gateways, and writes their output into every console block below a
+`<!-- tour: NAME -->` line, and the picture docs/tutorial/terminal.svg. With names, only the scenes that contain these blocks
+run. `--check` writes nothing, prints the differences other than numbers, and exits 1 when there are any.
 
-Run it with a Python that has hermes-profiles and hermes-agent (`pip install '.[agent]'`). It writes the console blocks
-that stand below a `<!-- tour: NAME -->` in README.md, and the picture tour/terminal.svg. `--check` writes nothing, and
-shows what would change in more than numbers. A new step is one more line in TOUR.
+To add a block, add a Block to TOUR and its marker to a page.
 """
 
 from __future__ import annotations
@@ -18,36 +19,42 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+REPOSITORY = FOLDER.parent
+sys.path[:0] = [str(FOLDER), str(REPOSITORY)]
 
-from picture import draw, filmed  # noqa: E402
-from sandbox import Sandbox, sandbox, write_fleet, write_source  # noqa: E402
+from picture import draw, film  # noqa: E402
+from sandbox import Sandbox, sandbox, write_fleet, write_openclaw, write_settings, write_source, write_team  # noqa: E402
 
-README = FOLDER.parent / "README.md"
-PICTURE = FOLDER / "terminal.svg"
+PICTURE = REPOSITORY / "docs/tutorial/terminal.svg"
 TITLE = "Three gateways, one bot: the live table and the logs of all"
-_BLOCK = re.compile(r"(<!-- tour: (\w+) -->\n```console\n)(.*?)(```\n)", re.DOTALL)
-_TOLD = ("warning: ", "error: ", "hint: ")  # of stderr; the rest is progress
+_BLOCK = re.compile(r"(<!-- tour: ([\w-]+) -->\n```console\n)(.*?)(```\n)", re.DOTALL)
+_SHOWN_OF_STDERR = ("warning: ", "error: ", "hint: ")  # the rest is progress
 
 
 class Block(NamedTuple):
-    """One console block of README.md: its name there, and its commands."""
+    """A console block: its name in the pages, and its commands."""
 
     name: str
     lines: tuple[str, ...]
 
 
 class Film(NamedTuple):
-    """The picture: its commands, and for how many seconds to watch one that does not end (0: until it ends)."""
+    """The picture: its commands, each with the seconds to watch it (0: until it ends)."""
 
     lines: tuple[tuple[str, float], ...]
 
 
+class Hidden(NamedTuple):
+    """Commands between two blocks that no page shows."""
+
+    lines: tuple[str, ...]
+
+
 class Scene(NamedTuple):
-    """A world, and what is recorded in it, one after another."""
+    """A prepared home, and the parts that are recorded in it, in order."""
 
     prepare: Callable[[Sandbox, str], None]
-    parts: tuple[Block | Film, ...]
+    parts: tuple[Block | Film | Hidden, ...]
 
 
 TOUR = (
@@ -68,16 +75,60 @@ TOUR = (
         ),
     ),
     Scene(
+        write_settings,
+        (
+            Block("diff", ("hermes-profiles diff default work",)),
+            Block(
+                "sync",
+                (
+                    "hermes-profiles sync --from default --to all --keys model,toolsets --env OPENAI_API_KEY --dry-run",
+                ),
+            ),
+            Block(
+                "settings",
+                (
+                    "hermes-profiles config set work agent.max_turns 40",
+                    "hermes-profiles env set work TELEGRAM_BOT_TOKEN < token.txt",
+                ),
+            ),
+        ),
+    ),
+    Scene(
+        write_team,
+        (
+            Block(
+                "team",
+                (
+                    "hermes-profiles team create family --lead default --channel weixin --members mum,dad",
+                    "hermes-profiles team add mum --account-id b0f5860fdecb@im.bot --allow wxid_dad < token.txt",
+                    "hermes-profiles team add dad --account-id b0f5860fdecb@im.bot < token.txt",
+                ),
+            ),
+            Hidden(
+                (
+                    "hermes-profiles config set default model.default gpt-6",
+                    "rm .hermes/profiles/dad/skills && mkdir .hermes/profiles/dad/skills",
+                )
+            ),
+            Block("drift", ("hermes-profiles team check", "hermes-profiles team sync")),
+        ),
+    ),
+    Scene(
+        write_openclaw,
+        (Block("import", ("hermes-profiles team import openclaw ~/.openclaw --skip-bad",)),),
+    ),
+    Scene(
         write_fleet,
         (
+            Block("fight", ("hermes-profiles repair --dry-run",)),
             Block(
                 "fleet",
                 (
                     "hermes-gateways install --start",
                     "hermes-gateways status",
-                    "hermes-gateways logs --since 5m --grep 'enabled|onnected'",
                 ),
             ),
+            Block("logs", ("hermes-gateways logs --since 5m --grep 'enabled|onnected'",)),
             Film(
                 (
                     ("hermes-gateways status --watch", 4),
@@ -113,11 +164,16 @@ TOUR = (
 )
 
 
+def pages() -> list[Path]:
+    """Return every page that can have recorded blocks: both READMEs and the docs."""
+    return [*sorted(REPOSITORY.glob("README*.md")), *sorted((REPOSITORY / "docs").rglob("*.md"))]
+
+
 def record(scenes: Sequence[Scene] = TOUR) -> tuple[dict[str, str], str]:
-    """Return what each block says, by its name, and the picture (empty when these scenes have none)."""
+    """Return the content of each block by name, and the picture (empty when these scenes have none)."""
     from hermes_profiles.cli.commands.demo.fake_bot_api import Bot
 
-    said: dict[str, str] = {}
+    blocks: dict[str, str] = {}
     picture = ""
     with sandbox() as world, Bot() as bot:
         for scene in scenes:
@@ -125,61 +181,90 @@ def record(scenes: Sequence[Scene] = TOUR) -> tuple[dict[str, str], str]:
             scene.prepare(world, bot.url)
             for part in scene.parts:
                 if isinstance(part, Film):
-                    shots = [(line, filmed(world, line, seconds=seconds)) for line, seconds in part.lines]
+                    shots = [(line, film(world, line, seconds=seconds)) for line, seconds in part.lines]
                     picture = draw(TITLE, shots, world.shown)
+                elif isinstance(part, Hidden):
+                    for line in part.lines:
+                        world.prepare(line)
                 else:
-                    said[part.name] = "\n".join(_told(world, line) for line in part.lines)
-    return said, picture
+                    blocks[part.name] = "\n".join(_output(world, line) for line in part.lines)
+    return blocks, picture
 
 
-def _told(world: Sandbox, line: str) -> str:
+def _output(world: Sandbox, line: str) -> str:
     done = world.run(line)
-    notes = [note for note in done.stderr.splitlines(keepends=True) if note.startswith(_TOLD)]
+    notes = [note for note in done.stderr.splitlines(keepends=True) if note.startswith(_SHOWN_OF_STDERR)]
     return world.shown(f"$ {line}\n{done.stdout}{''.join(notes)}")
 
 
-def with_blocks(text: str, said: Mapping[str, str]) -> str:
-    """Return README's text with these blocks in it; raises SystemExit when it has no place for one of them."""
-    missing = set(said) - {name for name, _ in blocks_of(text)}
-    if missing:
-        raise SystemExit(f"README.md has no `<!-- tour: {sorted(missing)[0]} -->` above a console block")
-    return _BLOCK.sub(lambda found: found[1] + said.get(found[2], found[3]) + found[4], text)
+def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
+    """Return a page with its blocks replaced by these."""
+    return _BLOCK.sub(lambda match: match[1] + blocks.get(match[2], match[3]) + match[4], text)
 
 
 def blocks_of(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, content) of the recorded blocks of README's text."""
-    for found in _BLOCK.finditer(text):
-        yield found[2], found[3]
+    """Yield (name, content) of the recorded blocks of a page."""
+    for match in _BLOCK.finditer(text):
+        yield match[2], match[3]
 
 
-def likeness(text: str) -> list[str]:
-    """Return text without what differs from run to run: numbers, fingerprints, names of changes, column widths."""
+def without_place(texts: Sequence[str], blocks: Mapping[str, str]) -> list[str]:
+    """Return the names of blocks that no page has a marker for."""
+    placed = {name for text in texts for name, _ in blocks_of(text)}
+    return sorted(set(blocks) - placed)
+
+
+def comparable(text: str) -> list[str]:
+    """Return the lines without what differs from run to run: numbers, fingerprints, change ids, column widths."""
     text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{4}|\b(?=[a-f]*\d)[0-9a-f]{8}\b", "ID", text)
     return [re.sub(r"\d+", "0", " ".join(line.split())) for line in text.splitlines()]
 
 
-def differences(text: str, said: Mapping[str, str]) -> list[str]:
-    """Return in what README's blocks differ from a fresh recording, numbers aside."""
-    found: list[str] = []
+def differences(page: str, text: str, blocks: Mapping[str, str]) -> list[str]:
+    """Return a diff of a page's blocks against a fresh recording, numbers ignored."""
+    lines: list[str] = []
     for name, content in blocks_of(text):
-        if name in said:
-            found += difflib.unified_diff(likeness(content), likeness(said[name]), f"README {name}", "now", lineterm="")
-    return found
+        if name in blocks:
+            old, new = comparable(content), comparable(blocks[name])
+            lines += difflib.unified_diff(old, new, f"{page} {name}", "recorded now", lineterm="")
+    return lines
+
+
+def scenes_with(names: Sequence[str]) -> tuple[Scene, ...]:
+    """Return the scenes that contain blocks of these names, all without names; raises SystemExit for an unknown one."""
+    known = {part.name for scene in TOUR for part in scene.parts if isinstance(part, Block)}
+    if unknown := sorted(set(names) - known):
+        raise SystemExit(f"no block is called {unknown[0]!r}; blocks: {', '.join(sorted(known))}")
+    return tuple(
+        scene
+        for scene in TOUR
+        if not names or any(isinstance(part, Block) and part.name in names for part in scene.parts)
+    )
 
 
 def main() -> None:
-    """Record, and write; with `--check`, only compare."""
+    """Record and write; with `--check`, record and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the tour is out of date")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="blocks to record (default: all)")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a block is out of date")
     options = parser.parse_args()
-    text = README.read_text(encoding="utf-8")
-    said, picture = record()
+    blocks, picture = record(scenes_with(options.names))
+    texts = {path: path.read_text(encoding="utf-8") for path in pages()}
+    if missing := without_place(list(texts.values()), blocks):
+        raise SystemExit(f"no page has the line `<!-- tour: {missing[0]} -->` above a console block")
     if options.check:
-        found = differences(text, said)
+        found = [
+            line
+            for path, text in texts.items()
+            for line in differences(str(path.relative_to(REPOSITORY)), text, blocks)
+        ]
         sys.stdout.write("\n".join([*found, ""]))
         raise SystemExit(1 if found else 0)
-    README.write_text(with_blocks(README.read_text(encoding="utf-8"), said), encoding="utf-8")
-    PICTURE.write_text(picture, encoding="utf-8")
+    for path, text in texts.items():
+        if (new := with_blocks(text, blocks)) != text:
+            path.write_text(new, encoding="utf-8")
+    if picture:
+        PICTURE.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
