@@ -44,7 +44,9 @@ _CLASS = {
 def pages() -> dict[str, str]:
     """Return the text of every generated page, by its path below docs/."""
     manual = _manual()
-    texts = {f"reference/{program.program}.md": _lines(_program(program, manual)) for program in command_tree.programs()}
+    texts = {
+        f"reference/{program.program}.md": _lines(_program(program, manual)) for program in command_tree.programs()
+    }
     texts["reference/environment.md"] = _lines(_environment(manual))
     texts["reference/exit-codes.md"] = _lines(_exit_codes(manual))
     texts["reference/catalogue.md"] = _lines(_catalogue())
@@ -66,7 +68,8 @@ def with_check_lines(text: str) -> str:
 def _manual() -> Any:
     """Return man/generate.py as a module: it has the texts that both kinds of pages share."""
     spec = importlib.util.spec_from_file_location("generate_manual", FOLDER.parent / "man/generate.py")
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise SystemExit("cannot load man/generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -77,7 +80,7 @@ def _manual() -> Any:
 
 def _program(program: Command, manual: Any) -> Iterator[str]:
     yield f"{_NOTE}\n# `{program.program}`\n\n{program.summary}\n"
-    yield f"{_text(manual.DESCRIPTION[program.program])}\n"
+    yield _text(manual.DESCRIPTION[program.program]).replace("`(1)", "`") + "\n"
     leaves = [command for command in program.walk() if not command.commands]
     shared = manual.shared_options(leaves)
     yield "## Common options\n\nMost commands take these; each command names those that it takes.\n"
@@ -157,8 +160,8 @@ def _catalogue() -> Iterator[str]:
     yield f"{_NOTE}\n# Catalogue of channels and keys\n"
     yield (
         "What the program knows about each channel: its variables, ports and files. The classes are explained in "
-        "[the clone policy](../explanation/clone-policy.md#classes-of-keys). `hermes-profiles catalog CHANNEL` prints one "
-        "channel, with your own additions.\n"
+        "[the clone policy](../explanation/clone-policy.md#classes-of-keys). `hermes-profiles catalog CHANNEL` prints "
+        "one channel, with your own additions.\n"
     )
     yield "| channel | two gateways with one identity | why |\n|---|---|---|"
     for channel in catalog.channels.values():
@@ -174,13 +177,15 @@ def _catalogue() -> Iterator[str]:
 
 def _channel(channel: Channel) -> Iterator[str]:
     yield f"## {channel.name}\n\n{channel.why}\n"
-    yield f"- Set up: {_code(channel.set_up)}"
+    yield f"- Set up: {_code(channel.set_up.format(profile='NAME'))}"
     if channel.enable_sets:
         sets = " or ".join(" + ".join(map(_code, sorted(names))) for names in channel.enable_sets)
         yield f"- Switched on by: {sets}"
     for port in channel.ports:
         change = ", ".join(map(_code, (*port.env, *(f"platforms.{channel.name}.{'.'.join(p)}" for p in port.config))))
-        yield f"- Port: {port.default or 'any free one'} on {_code(port.bind)}" + (f", changed by {change}" if change else "")
+        yield f"- Port: {port.default or 'any free one'} on {_code(port.bind)}" + (
+            f", changed by {change}" if change else ""
+        )
     if channel.state:
         yield f"- Files: {', '.join(map(_code, channel.state))}"
     if channel.since:

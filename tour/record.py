@@ -1,8 +1,8 @@
-"""Record the console blocks of the README and the docs from real commands: `python tour/record.py [--check] [NAME ...]`.
+"""Record the console blocks of the README and the docs: `python tour/record.py [--check] [NAME ...]`.
 
-Run it with a Python that has hermes-profiles and hermes-agent (`pip install '.[agent]'`). It runs the commands of TOUR in a
-temporary home, with real Hermes and real gateways, and writes their output into every console block below a
-`<!-- tour: NAME -->` line, and the picture docs/tutorial/terminal.svg. With names, only the scenes that contain these blocks
+Run it with a Python that has hermes-profiles and hermes-agent (`pip install '.[agent]'`). It runs the commands of TOUR
+in a temporary home, with real Hermes and real gateways. It writes their output into every console block below a
+`<!-- tour: NAME -->` line, and the picture docs/tutorial/terminal.svg. With names, only the scenes with these blocks
 run. `--check` writes nothing, prints the differences other than numbers, and exits 1 when there are any.
 
 To add a block, add a Block to TOUR and its marker to a page.
@@ -80,9 +80,7 @@ TOUR = (
             Block("diff", ("hermes-profiles diff default work",)),
             Block(
                 "sync",
-                (
-                    "hermes-profiles sync --from default --to all --keys model,toolsets --env OPENAI_API_KEY --dry-run",
-                ),
+                ("hermes-profiles sync --from default --to all --keys model,toolsets --env OPENAI_API_KEY --dry-run",),
             ),
             Block(
                 "settings",

@@ -128,7 +128,7 @@ class Sandbox:
         target.write_text(content, encoding="utf-8")
 
     def shown(self, text: str) -> str:
-        """Return text with the paths of /home/ada; raises SystemExit if it has a secret or another path of this machine."""
+        """Return text with the paths of /home/ada. Raises SystemExit for a secret or another path of this machine."""
         text = text.replace(str(self.home), SHOWN).replace(sys.prefix, f"{SHOWN}/venv")
         for word in (CANARY, str(Path(__file__).parent.parent)):
             if word in text:

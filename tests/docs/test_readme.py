@@ -1,0 +1,48 @@
+"""The READMEs: short, two set-up commands, links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY
+from pages import ALL, NAMES, anchors_of, blocks_of, links_of, text_of
+
+READMES = [name for name in NAMES if name.startswith("README")]
+MOST_LINES = 150
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_readme_is_short(name: str) -> None:
+    assert len(text_of(name).splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_readme_has_exactly_two_set_up_commands(name: str) -> None:
+    lines = [line for block in blocks_of(text_of(name), "sh") for line in block.splitlines() if "pip" in line]
+    assert len(lines) == 2
+    demo, tests = lines
+    assert demo.endswith("hermes-profiles demo") and "[agent]" in demo
+    assert "pytest" in tests and "[agent,test]" in tests
+    assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip install ") for line in lines)
+
+
+def test_readme_begins_with_the_problem_and_the_picture() -> None:
+    first_screen = text_of("README.md").split("## A second agent", maxsplit=1)[0]
+    assert len(first_screen.splitlines()) <= 30
+    assert re.search(r"!\[[^\]]{40,}\]\(docs/tutorial/terminal\.svg\)", first_screen)
+
+
+@pytest.mark.parametrize("page", ALL, ids=NAMES)
+def test_page_links_lead_to_files_and_anchors(page: Path) -> None:
+    broken = []
+    for link in links_of(page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        if "://" in path:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+        assert target.is_relative_to(REPOSITORY)
+    assert broken == []
