@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_runner import REPOSITORY, Runner
 
+import hermes_profiles
 from hermes_profiles.cli.completion import command_tree
 from hermes_profiles.cli.completion.command_tree import Command
 from hermes_profiles.model.errors import ExitCode
@@ -29,9 +30,9 @@ SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EX
             "SEE ALSO")  # fmt: skip
 # Examples that need more than a folder and a fake manager: which file runs them, and how it says so.
 RUN_ELSEWHERE = {
-    "hermes-gateways awake on": ("services/live_awake_script.py", 'awake("on"'),
-    "hermes-gateways status --watch": ("cli/test_status_watch.py", '"status", "--watch"'),
-    "hermes-gateways logs -f": ("cli/test_logs_command.py", '"logs", "-f"'),
+    "hermes-gateways awake on": ("support/live_awake_script.py", 'awake("on"'),
+    "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
+    "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
 }
 # Who sets these means Hermes or the system, not us.
 _READ = {"env", "environment", "environ"}
@@ -144,7 +145,7 @@ def test_every_exit_code_and_every_place_is_told() -> None:
 
 
 def test_every_variable_of_ours_that_is_read_anywhere_is_in_the_manual() -> None:
-    package = Path(command_tree.__file__).parents[1]
+    package = Path(hermes_profiles.__file__).parent
     text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     found = set(re.findall(r"\bHERMES_PROFILES_[A-Z_]*[A-Z]\b", text))
     assert {"HERMES_PROFILES_DEBUG", "HERMES_PROFILES_MANAGER"} <= found
@@ -157,8 +158,8 @@ def test_every_variable_of_ours_that_is_read_anywhere_is_in_the_manual() -> None
 def _folders_and_homes(package: Path) -> set[str]:
     """Return the variables that say where something lies, which the program reads from its own environment."""
     found = set()
-    for room in ("model", "changes", "profiles", "services", "fleet", "cli"):
-        for path in (package / room).rglob("*.py"):
+    for room in sorted(package.iterdir()):
+        for path in room.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if not isinstance(node, ast.Call | ast.Subscript):
                     continue
