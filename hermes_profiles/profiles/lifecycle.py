@@ -43,7 +43,7 @@ def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str,
 
     The folder is the commit point; aliases, the sticky profile and links of others into its pool follow it.
     """
-    from hermes_profiles.teams.relink import followers
+    from hermes_profiles.teams.links import followers
 
     steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
     existing = aliases_of(layout, old)
@@ -85,7 +85,7 @@ def plan_restore(
 
     Where its team's lead has got another name since, its links follow; so do those of members to a lead that gets one.
     """
-    from hermes_profiles.teams.relink import relinked_when_back
+    from hermes_profiles.teams.links import relinked_when_back
 
     steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *relinked_when_back(layout, entry.home, name)]
     why = obstacle(layout, name, name, environment)

@@ -38,7 +38,7 @@ from .account_holders import check_accounts
 from .accounts import Account, AccountEntries, account_entries
 from .model import Membership, Team, Teams, membership_values, read_teams, team_values
 from .pool import Pool, blocks_of, read_pool
-from .terms import link_target
+from .shares import link_target
 
 __all__ = [
     "MemberReport",

@@ -19,7 +19,7 @@ from hermes_profiles.documents.yaml.value import Value, canonical
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.settings.changes import Path
 
-from .terms import NOTED_BY_HERMES, POLICY, own_paths
+from .shares import NOTED_BY_HERMES, POLICY, own_paths
 
 
 class Kept:

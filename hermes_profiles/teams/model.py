@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.model.errors import NotFound, UsageProblem
+from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.profiles.listing import profile_names
@@ -170,3 +170,32 @@ def check_team_name(name: str) -> str:
             code="bad-name",
             hint="see the teams there are with `hermes-profiles team list`",
         ) from None
+
+
+def fault_of(team: Team, teams: Teams) -> Problem | None:
+    """Return why a team cannot be synced, None when it can."""
+    leads = teams.leads.get(team.name, ())
+    if not team.lead:
+        return Problem(
+            "no-lead",
+            f"no profile leads the team {team.name} any more: what its members share is not there",
+            team.name,
+            "bring its lead back (`hermes-profiles restore`, `hermes-profiles trash list`), or let the "
+            f"members go on alone: `hermes-profiles team remove --team {team.name} --all --keep-profile`",
+        )
+    if len(leads) > 1:
+        return Problem(
+            "two-leads",
+            f"{' and '.join(leads)} both say that they lead the team {team.name}",
+            team.name,
+            f"take the team out of the profile.yaml of the one that does not: `teams:`, `{team.name}:`",
+        )
+    of = teams.memberships.get(team.lead)
+    if of is not None:
+        return Problem(
+            "lead-is-member",
+            f"{team.lead} leads the team {team.name} and is a member of {of.team} itself: what it has is not its own",
+            team.lead,
+            f"let it leave the other team: `hermes-profiles team remove {team.lead} --keep-profile`",
+        )
+    return None

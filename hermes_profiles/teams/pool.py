@@ -24,8 +24,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_document, walk
 
 from .model import Team
-from .shares import Share, linked_paths
-from .terms import POLICY, is_there
+from .shares import POLICY, Share, is_there, linked_paths
 
 _ENV_FILES, _CONFIG_FILES = (".env", ".op.env"), ("config.yaml", "gateway.json")
 _STORES = ("providers", "credential_pool")

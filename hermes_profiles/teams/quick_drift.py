@@ -15,8 +15,7 @@ from hermes_profiles.credentials.rules.environment import SourceFacts, judge_nam
 from hermes_profiles.documents.entries import TreeEntry
 
 from .model import Membership, Team
-from .shares import Share
-from .terms import NOTED_BY_HERMES, POLICY, own_paths
+from .shares import NOTED_BY_HERMES, POLICY, Share, own_paths
 
 Path = tuple[str, ...]
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")

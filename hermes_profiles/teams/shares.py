@@ -6,10 +6,16 @@ a link, utils.py `atomic_replace` writes through links). config.yaml and `.env` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from pathlib import Path
 
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 
 
 class Share(StrEnum):
@@ -43,6 +49,14 @@ def linked_paths(share: Iterable[Share]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for each in share for path in LINKS[each]))
 
 
+# Members hold no port: 0.19.0 skips a profile that does when one gateway serves all, and N free ports are N too many.
+POLICY = ClonePolicy(api_server=False)
+# All paths of a home that can be links into a pool.
+POOL = linked_paths(Share)
+# Hermes 0.19.0 notes here what a profile's users were told already (agent/onboarding.py): the gateway writes it.
+NOTED_BY_HERMES = (("onboarding", "seen"),)
+
+
 def shares_in(text: str) -> tuple[Share, ...]:
     """Return the parts that a text names, in the order of `Share`; words it does not know are passed over."""
     named = {word.strip() for word in text.split(",")}
@@ -64,3 +78,26 @@ def check_shares(text: str) -> tuple[Share, ...]:
             hint=f"say some of {', '.join(Share)}, or none; the default is `--share {','.join(DEFAULT_SHARES)}`",
         )
     return tuple(each for each in Share if each in named)
+
+
+def own_paths(own: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of config.yaml among what a member keeps for itself; what is none is passed over."""
+    for text in own:
+        try:
+            yield parsed_path(text)
+        except UsageProblem:
+            continue
+
+
+def is_there(home: Path, path: str) -> bool:
+    """Return whether a home has what a link is to lead to: a file for a file, a folder for a folder."""
+    return os.path.isfile(home / path) if path.endswith(".md") else os.path.isdir(home / path)
+
+
+def link_target(layout: Layout, lead: str, member: str, path: str) -> str:
+    """Return the text of a member's link: relative, so that a root can be moved, whatever `profiles` is a link to."""
+    profiles = os.path.realpath(layout.profiles)
+    there = os.path.realpath(layout.root) if lead == DEFAULT else os.path.join(profiles, lead)
+    home = layout.home(member)
+    here = os.path.realpath(home) if os.path.isdir(home) else os.path.join(profiles, member)
+    return os.path.relpath(os.path.join(there, path), here)

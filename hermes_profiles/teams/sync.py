@@ -34,9 +34,8 @@ from hermes_profiles.settings.changes import SyncChange, comment_warning, settin
 from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_write, settings_file
 
 from .drift import ConfigComparison, kept_by, variable_differences, with_variables_of
-from .errors import fault_of
 from .links import LinkChange, link_changes
-from .model import TEAM, Membership, Team, Teams, membership_in, membership_values
+from .model import TEAM, Membership, Team, Teams, fault_of, membership_in, membership_values
 from .overrides import Override, with_ownership
 from .pool import Pool, read_pool
 from .pool_copies import PoolLink

@@ -84,7 +84,7 @@ def look_at_teams(around: DoctorContext, profiles: Mapping[str, ProfileFacts], *
     teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
         return TeamFacts()
-    from hermes_profiles.teams.errors import fault_of
+    from hermes_profiles.teams.model import fault_of
 
     faults = {name: fault for name, team in teams.by_name.items() if (fault := fault_of(team, teams)) is not None}
     whole = [team for name, team in teams.by_name.items() if name not in faults and team.lead in profiles]
@@ -159,8 +159,7 @@ class _MemberComparison:
 
     def _doubtful(self, team: Team) -> Iterator[str]:
         from hermes_profiles.teams.quick_drift import LeadSnapshot
-        from hermes_profiles.teams.shares import linked_paths
-        from hermes_profiles.teams.terms import is_there, link_target
+        from hermes_profiles.teams.shares import is_there, link_target, linked_paths
 
         layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
         if not members:
@@ -188,7 +187,7 @@ class _MemberComparison:
 
 
 def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
-    from hermes_profiles.teams.terms import POOL
+    from hermes_profiles.teams.shares import POOL
 
     if profile.home.is_symlink():
         return True

@@ -24,8 +24,7 @@ from hermes_profiles.teams.accounts import Account
 from hermes_profiles.teams.create import NewMember, build_members
 from hermes_profiles.teams.model import read_teams
 from hermes_profiles.teams.pool import read_pool
-from hermes_profiles.teams.shares import Share
-from hermes_profiles.teams.terms import link_target
+from hermes_profiles.teams.shares import Share, link_target
 
 
 @pytest.fixture

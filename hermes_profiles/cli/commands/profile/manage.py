@@ -32,7 +32,7 @@ from hermes_profiles.operations.undo import ServiceUndo
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
-from hermes_profiles.teams.relink import followers
+from hermes_profiles.teams.links import followers
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
