@@ -172,7 +172,7 @@ def check_team_name(name: str) -> str:
         ) from None
 
 
-def fault_of(team: Team, teams: Teams) -> Problem | None:
+def team_fault(team: Team, teams: Teams) -> Problem | None:
     """Return why a team cannot be synced, None when it can."""
     leads = teams.leads.get(team.name, ())
     if not team.lead:

@@ -23,9 +23,7 @@ from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
 
 from .model import read_membership
-from .shares import Share, linked_paths
-
-POOL = linked_paths(Share)
+from .shares import POOL
 
 
 class PoolLink(NamedTuple):

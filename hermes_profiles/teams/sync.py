@@ -35,7 +35,7 @@ from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_
 
 from .drift import ConfigComparison, kept_by, variable_differences, with_variables_of
 from .links import LinkChange, link_changes
-from .model import TEAM, Membership, Team, Teams, fault_of, membership_in, membership_values
+from .model import TEAM, Membership, Team, Teams, membership_in, membership_values, team_fault
 from .overrides import Override, with_ownership
 from .pool import Pool, read_pool
 from .pool_copies import PoolLink
@@ -101,7 +101,7 @@ def plan_team_sync(
     faults: list[Problem] = []
     warnings: list[Problem] = []
     for team in chosen:
-        fault = fault_of(team, teams)
+        fault = team_fault(team, teams)
         try:
             pool = read_pool(team, world, with_warnings=with_warnings) if fault is None else None
         except HermesProfilesError as error:

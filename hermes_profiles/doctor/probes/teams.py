@@ -16,7 +16,7 @@ from hermes_profiles.doctor.facts import ProfileFacts
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
-from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, teams_in
+from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, team_fault, teams_in
 
 if TYPE_CHECKING:
     from hermes_profiles.multiplex.access import Access
@@ -84,9 +84,7 @@ def look_at_teams(around: DoctorContext, profiles: Mapping[str, ProfileFacts], *
     teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
         return TeamFacts()
-    from hermes_profiles.teams.model import fault_of
-
-    faults = {name: fault for name, team in teams.by_name.items() if (fault := fault_of(team, teams)) is not None}
+    faults = {name: fault for name, team in teams.by_name.items() if (fault := team_fault(team, teams)) is not None}
     whole = [team for name, team in teams.by_name.items() if name not in faults and team.lead in profiles]
     names = dict.fromkeys(name for team in whole for name in (team.lead, *team.members) if name in profiles)
     secrets = {name: _secrets(profiles[name], around) for name in names}
