@@ -10,32 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
 from hermes_profiles.profiles.channels import ClaimedResources
-
-
-class Mask(NamedTuple):
-    """A channel that is switched off for one run, and why; `owner`: the profile that has it, None for a process that
-    is no profile of this root."""
-
-    channel: str
-    reason: str
-    owner: str | None = None
-    owner_pid: int | None = None
-
-
-class LiveGateway(NamedTuple):
-    """A gateway that is up (`pid`), or on its way (`coming`: queued in its manager, activating, between two tries)."""
-
-    pid: int | None
-    coming: bool
-
-
-class LiveLock(NamedTuple):
-    """One of Hermes' own lock files whose process is alive; `digest`: the 16 digits of its name."""
-
-    channel: str
-    digest: str
-    pid: int
 
 
 class RunningConflict(NamedTuple):

@@ -20,13 +20,14 @@ from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, wr
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
 from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
 from hermes_profiles.profiles.listing import profile_names, read_regular
 
-from .decide import LiveGateway, LiveLock, Mask, assign_channels, without
+from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.fleet.status import multiplexing_asked
+from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import holdings
 from hermes_profiles.profiles.listing import profile_names
-
-from .decide import Mask
 
 
 def without_shared_masks(

@@ -8,19 +8,20 @@ are. A managed directory that is in use already is carried over, since the varia
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
+from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.listing import read_regular
-
-from .decide import Mask
 
 MACHINE_WIDE = Path("/etc/hermes")
 _LARGEST = 16 * 1024 * 1024
@@ -49,6 +50,14 @@ def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
         return tuple(masks_from(data["masks"]))
     except (OSError, ValueError, KeyError, TypeError):
         return ()
+
+
+def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
+    """Return what is switched off in a running gateway: only one that was started with our overlay obeys it."""
+    given = (process.variables or {}).get("HERMES_MANAGED_DIR", "")
+    if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
+        return ()
+    return masks_of(layout, profile)
 
 
 def masks_from(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mask]:

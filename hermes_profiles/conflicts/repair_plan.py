@@ -10,13 +10,12 @@ from typing import NamedTuple
 from hermes_profiles.clone.strip.plan import StripRequest
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.environment import API_SERVER
-from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.shared_logins import shares_nous
 
-from .decide import LiveLock
 from .ownership import Decision, SharedIdentity, SharedKind, UsageEvidence, decide_owners
 from .shared_identities import ProfileIdentities, port_rivalries, possession, rivalries
 from .usage_evidence import born, evidence_of

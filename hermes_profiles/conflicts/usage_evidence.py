@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.hermes_files import state_record
-from hermes_profiles.gateways.model import Gateway, epoch_of
+from hermes_profiles.gateways.model import Gateway, LiveLock, epoch_of
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, walk
 
-from .decide import LiveLock
 from .ownership import UsageEvidence
 
 _LARGEST = 4 * 1024 * 1024

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.teams.accounts import shortened
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.conflicts.decide import LiveGateway, Mask, assign_channels
+from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import ObservationHints, SystemContext, survey
+from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, Mask
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
+from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, holdings
 
 from .protocols import StartDecision
-from .status import live_gateways, masks_in_force, multiplexing_asked
 
 
 class ConflictRule(StrEnum):

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.conflicts.decide import LiveGateway, Mask, RunningConflict, running_conflicts
-from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
+from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
+from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways import health
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
-from hermes_profiles.gateways.observe import ObservationHints, SystemContext
-from hermes_profiles.gateways.processes import Process
-from hermes_profiles.gateways.topology import Topology, configured, topology
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
+from hermes_profiles.gateways.topology import Topology, multiplexing_asked, topology
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import ClaimedResources, holdings
-from hermes_profiles.profiles.profile import environment_of, read_sections
+from hermes_profiles.profiles.profile import environment_of
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
@@ -94,20 +90,6 @@ def read_fleet_status(
     )
 
 
-def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
-    """Return what is switched off in a running gateway: only one that was started with our overlay obeys it."""
-    given = (process.variables or {}).get("HERMES_MANAGED_DIR", "")
-    if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
-        return ()
-    return masks_of(layout, profile)
-
-
-def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
-    """Return whether the default profile asks for one gateway for all, None when nothing says so."""
-    config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
-    return configured(config, {**environment, **environment_of(home)})
-
-
 def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:
     claim = next((each for each in held.ports if each.channel == "api_server"), None)
     if claim is None or any(mask.channel == "api_server" for mask in facts.masks):
@@ -133,6 +115,10 @@ def _ask(
     places = _places(seen, held)
     dead = {name for name in places if _said(seen[name]) == "fatal"}
     remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
+    if not places and not remote:
+        return {}
+    from hermes_profiles.gateways import health  # loads sockets
+
     local = {n: health.Endpoint(p.host, p.port) for n, p in places.items() if n not in dead and n not in remote}
     answers = health.ask_all(local)
     who: dict[str, health.Detailed] = {}
@@ -207,41 +193,9 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedRes
                 )
 
 
-def live_gateways(gateways: Mapping[str, Gateway]) -> dict[str, LiveGateway]:
-    """Return who runs and who is on the way, for decisions about channels. One that a multiplexer serves has no
-    process of its own."""
-    found = {}
-    for name, gateway in gateways.items():
-        service = gateway.service
-        coming = gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING) or bool(
-            service is not None and (service.queued or service.waiting)
-        )
-        pid = gateway.process.pid if gateway.process is not None else None
-        if pid is not None or coming:
-            found[name] = LiveGateway(pid, coming)
-    return found
-
-
 def _sentence(conflict: RunningConflict) -> str:
     who = " and ".join(conflict.profiles)
     if conflict.what.startswith("port "):
         return f"{who} both want {conflict.what} ({conflict.channel})"
     holder = f"; {conflict.holder} has it now" if conflict.holder else ""
     return f"{who} run with the same {conflict.what} of {conflict.channel}{holder}"
-
-
-def ancestors(pid: int | None = None) -> frozenset[int]:
-    """Return the pids this process descends from: ending one of them would end us."""
-    found, current = set(), os.getppid() if pid is None else pid
-    while current > 1 and current not in found:
-        found.add(current)
-        current = _parent(current)
-    return frozenset(found)
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0

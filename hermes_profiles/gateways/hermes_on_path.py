@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from hermes_profiles.integration.shim.script import is_shim, recorded_in
 from hermes_profiles.profiles.listing import read_regular
+
+from .shim_header import is_shim, recorded_in
 
 LARGEST = 64 * 1024
 

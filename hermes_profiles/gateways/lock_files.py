@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.profiles.listing import read_regular
 
+from .model import LiveLock
 from .processes import STOPPED, Processes, same_start
 
 _LARGEST = 65536

@@ -8,7 +8,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
@@ -40,6 +39,31 @@ ALIVE = frozenset(
         GatewayState.UNSUPERVISED,
     }
 )
+
+
+class Mask(NamedTuple):
+    """A channel that is switched off for one run, and why; `owner`: the profile that has it, None for a process that
+    is no profile of this root."""
+
+    channel: str
+    reason: str
+    owner: str | None = None
+    owner_pid: int | None = None
+
+
+class LiveGateway(NamedTuple):
+    """A gateway that is up (`pid`), or on its way (`coming`: queued in its manager, activating, between two tries)."""
+
+    pid: int | None
+    coming: bool
+
+
+class LiveLock(NamedTuple):
+    """One of Hermes' own lock files whose process is alive; `digest`: the 16 digits of its name."""
+
+    channel: str
+    digest: str
+    pid: int
 
 
 class GatewayChannel(NamedTuple):

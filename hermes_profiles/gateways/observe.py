@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
@@ -18,9 +17,10 @@ from hermes_profiles.services.manager import Activity, Manager, Service, Service
 from hermes_profiles.services.naming import ServiceName, service_name
 
 from .hermes_files import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
-from .model import Api, Gateway, GatewayFacts
+from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway, Mask
 from .processes import Process, Processes, Usage, home_of, processes_of, same_start
 from .resolve import resolve
+from .topology import multiplexing_asked
 
 
 class BackgroundQuery:
@@ -272,6 +272,21 @@ def _by_home(world: SystemContext) -> Mapping[str, tuple[Process, ...]]:
     return found
 
 
+def live_gateways(gateways: Mapping[str, Gateway]) -> dict[str, LiveGateway]:
+    """Return who runs and who is on the way, for decisions about channels. One that a multiplexer serves has no
+    process of its own."""
+    found = {}
+    for name, gateway in gateways.items():
+        service = gateway.service
+        coming = gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING) or bool(
+            service is not None and (service.queued or service.waiting)
+        )
+        pid = gateway.process.pid if gateway.process is not None else None
+        if pid is not None or coming:
+            found[name] = LiveGateway(pid, coming)
+    return found
+
+
 def served_by_default(world: SystemContext, profiles: Sequence[str]) -> tuple[str, ...]:
     """Return those of some profiles that the live gateway of default serves; no manager is asked."""
     found = _multiplexer(world)
@@ -298,8 +313,6 @@ def _multiplexer(world: SystemContext) -> tuple[Process, StateRecord] | None:
 def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
     """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
     whom an earlier one served in the file, and writes its own pid beside it."""
-    from hermes_profiles.fleet.status import multiplexing_asked
-
     started = world.processes.epoch(process)
     try:
         changed = os.stat(home / "config.yaml").st_mtime

@@ -364,6 +364,23 @@ def same_start(first: float | None, second: float | None, *, platform: str) -> b
     return abs(first - second) <= (0 if platform == "linux" else 100)
 
 
+def ancestors(pid: int | None = None) -> frozenset[int]:
+    """Return the pids this process descends from: ending one of them would end us."""
+    found, current = set(), os.getppid() if pid is None else pid
+    while current > 1 and current not in found:
+        found.add(current)
+        current = _parent_of(current)
+    return frozenset(found)
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 def _bytes(path: str) -> bytes | None:
     try:
         with open(path, "rb", buffering=0) as file:

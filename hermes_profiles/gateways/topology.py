@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from hermes_profiles.model.truthy import is_truthy
+from hermes_profiles.profiles.profile import environment_of, read_sections
 
 from .model import Gateway, GatewayState
 
@@ -40,6 +42,12 @@ def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> boo
         if "multiplex_profiles" in place:
             return is_truthy(place["multiplex_profiles"])
     return None
+
+
+def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
+    """Return whether the default profile asks for one gateway for all, None when nothing says so."""
+    config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
+    return configured(config, {**environment, **environment_of(home)})
 
 
 def topology(

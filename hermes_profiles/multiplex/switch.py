@@ -16,7 +16,6 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.state_files import remove_empty, write_runtime
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
@@ -30,7 +29,7 @@ from hermes_profiles.fleet.start_guard import Launch
 from hermes_profiles.gateways.hermes_files import STATE_FILE, state_record
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT

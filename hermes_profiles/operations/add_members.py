@@ -8,7 +8,7 @@ from typing import Any
 
 from hermes_profiles.cli.render.team import members_lines, next_steps, pool_row, report_row, team_row
 from hermes_profiles.clone.plan import CloneContext
-from hermes_profiles.fleet.status import multiplexing_asked
+from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require

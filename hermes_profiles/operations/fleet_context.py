@@ -140,7 +140,7 @@ class FleetSession(Session):
 
     def served(self, profiles: Sequence[str]) -> dict[str, str]:
         """Return those of some profiles that a multiplexer serves, with the reason why they need no service."""
-        from hermes_profiles.fleet.status import multiplexing_asked
+        from hermes_profiles.gateways.topology import multiplexing_asked
         from hermes_profiles.model.names import DEFAULT
 
         gateways = self.look(profiles)

@@ -14,11 +14,10 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.render.repair import plan_lines
 from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.credentials.catalog.catalog import KeyClass
-from hermes_profiles.fleet.status import masks_in_force
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints

@@ -16,10 +16,10 @@ from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.start_guard import ConflictRule, Launch
-from hermes_profiles.fleet.status import ancestors
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.manager import Manager
 

@@ -11,8 +11,8 @@ from hermes_profiles.awake import status
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
-from hermes_profiles.fleet.status import multiplexing_asked
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import note_renamed

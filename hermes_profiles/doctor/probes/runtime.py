@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts import FileFact, ProfileFacts
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
+from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.profiles.listing import read_regular
 
 from .databases import DatabaseFacts, look_at_databases

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder
 from hermes_profiles.gateways.hermes_on_path import real_hermes
+from hermes_profiles.gateways.shim_header import Recorded
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_script, program_of, signature
 from hermes_profiles.profiles.tree_walk import read_document
 
-from .script import Recorded, shim_script
+from .script import shim_script
 from .shell_rc import Edited, block_in, is_as_written, path_line, with_block, without_block
 from .status import Shim, find_shim, start_files
 

@@ -8,14 +8,12 @@ environment that a shell script sets is handed on changed.
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from typing import NamedTuple
+
+from hermes_profiles.gateways.shim_header import MARK, SHEBANG, Recorded, recorded_in
 
 BYPASS = "HERMES_PROFILES_SHIM"
 HANDED_OVER = "from-hermes"
-_FIRST = "#!/bin/sh"
-_MARK = "# hermes-profiles shim "
 _VERSION = "1"
 
 _BODY = r"""
@@ -87,22 +85,13 @@ exec "$_hps_found" "$@"
 """
 
 
-class Recorded(NamedTuple):
-    """What one shim knows: our program, the `hermes` that was first on PATH when it was installed (None: there was
-    none), and the folders that were made for it and for the lines in start files."""
-
-    program: str
-    hermes: str | None
-    made: tuple[str, ...] = ()
-
-
 def shim_script(recorded: Recorded) -> bytes:
     """Return the text of the shim."""
     body = _BODY
-    for name, text in (("FIRST", _FIRST), ("MARK", _MARK), ("BYPASS", BYPASS), ("HANDED_OVER", HANDED_OVER)):
+    for name, text in (("FIRST", SHEBANG), ("MARK", MARK), ("BYPASS", BYPASS), ("HANDED_OVER", HANDED_OVER)):
         body = body.replace(f"@{name}@", text)
     head = (
-        f"{_FIRST}\n{_MARK}{_VERSION}\n"
+        f"{SHEBANG}\n{MARK}{_VERSION}\n"
         "# Hands `profile`, `gateways` and `doctor` to hermes-profiles and all the rest to Hermes Agent.\n"
         f"# Put here by `hermes-profiles shim install`; `hermes-profiles shim remove` takes it away. {BYPASS}=off\n"
         "# hands everything to Hermes Agent.\n"
@@ -111,28 +100,6 @@ def shim_script(recorded: Recorded) -> bytes:
         f"_hps_real={shlex.quote(recorded.hermes or '')}\n"
     )
     return os.fsencode(head + body)
-
-
-def is_shim(beginning: bytes) -> bool:
-    """Return whether a file that begins like this is a shim of ours, of this version or another."""
-    lines = beginning.split(b"\n", 2)
-    return len(lines) > 2 and lines[0] == _FIRST.encode() and lines[1].startswith(_MARK.encode())
-
-
-def recorded_in(raw: bytes) -> Recorded | None:
-    """Return what a shim knows; None when it is none, or does not say."""
-    if not is_shim(raw):
-        return None
-    found = {}
-    for name, pattern in (("made", rb"# made: (.*)"), ("ours", rb"_hps_ours=(.*)"), ("real", rb"_hps_real=(.*)")):
-        match = re.search(rb"^" + pattern + rb"$", raw, re.MULTILINE)
-        try:
-            found[name] = shlex.split(os.fsdecode(match.group(1))) if match else []
-        except ValueError:  # a quote without its end: somebody wrote in it
-            found[name] = []
-    if len(found["ours"]) != 1:
-        return None
-    return Recorded(found["ours"][0], next(iter(found["real"]), None) or None, tuple(found["made"]))
 
 
 def is_current(raw: bytes) -> bool:

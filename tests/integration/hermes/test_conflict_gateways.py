@@ -25,11 +25,11 @@ from free_ports import free_port
 from hermes_judge import environment, far_folder
 from real_hermes import hermes_python
 
-from hermes_profiles.conflicts.decide import LiveGateway
 from hermes_profiles.conflicts.ledger import resolve_at_start
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings

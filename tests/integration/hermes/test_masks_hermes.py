@@ -15,9 +15,9 @@ import pytest
 from hermes_judge import environment
 from real_hermes import hermes_python
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.conflicts.overlay import Overlay, compose
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
+from hermes_profiles.gateways.model import Mask
 from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge

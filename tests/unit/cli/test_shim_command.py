@@ -12,7 +12,8 @@ import pytest
 from cli_world import World, picture
 from command_runner import Done
 
-from hermes_profiles.integration.shim.script import Recorded, shim_script
+from hermes_profiles.gateways.shim_header import Recorded
+from hermes_profiles.integration.shim.script import shim_script
 from hermes_profiles.profiles.alias import alias_script
 
 BASHRC = b"# mine\nalias ll='ls -l'"  # without a line end

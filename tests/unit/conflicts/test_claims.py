@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hermes_profiles.conflicts.decide import LiveGateway, LiveLock, Mask, assign_channels
+from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, drop_pending, resolve_at_start, save_decision
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
@@ -372,16 +373,16 @@ _RACER = """
 import sys, time
 from pathlib import Path
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.conflicts.ledger import refresh
-from hermes_profiles.conflicts.decide import Live
+from hermes_profiles.conflicts.ledger import resolve_at_start
+from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.model.layout import Layout
 folder, name, seen = Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(",")
 catalog = load_catalog()
 def live(names):
     print("looking", flush=True)
     sys.stdin.readline()
-    return {one: Live(None, coming=True) for one in seen}
-done = refresh(
+    return {one: LiveGateway(None, coming=True) for one in seen}
+done = resolve_at_start(
     Layout(folder / "root", folder), name, catalog=catalog, now=time.time(), live=live,
     environment={"HERMES_GATEWAY_LOCK_DIR": str(folder / "locks")}, listening=lambda ports: {},
 )

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.conflicts.overlay import (
     Overlay,
     compose,
@@ -23,6 +22,7 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.gateways.model import Mask
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.conflicts.decide import LiveLock, Mask
 from hermes_profiles.conflicts.ownership import (
     Confidence,
     Decision,
@@ -27,7 +26,7 @@ from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_rep
 from hermes_profiles.conflicts.shared_identities import digest
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock, Mask
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.fleet.accounts import Members, account_rows
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.profiles.channels import ClaimedResources
 

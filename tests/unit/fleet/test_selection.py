@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
-from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState, Mask
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import ExitCode, NotFound, UsageProblem
 from hermes_profiles.services.manager import Activity, ServiceStatus

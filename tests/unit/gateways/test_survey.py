@@ -9,21 +9,13 @@ from typing import Any
 
 import pytest
 
-from hermes_profiles.conflicts.decide import LiveGateway, Mask
-from hermes_profiles.conflicts.overlay import overlay_folder
+from hermes_profiles.conflicts.overlay import masks_in_force, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.status import (
-    Inventory,
-    ancestors,
-    live_gateways,
-    masks_in_force,
-    multiplexing_asked,
-    read_fleet_status,
-)
-from hermes_profiles.gateways.model import Api, Gateway, GatewayState
-from hermes_profiles.gateways.observe import ObservationHints, SystemContext, observe_one, survey
-from hermes_profiles.gateways.processes import Process, Usage
-from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.fleet.status import Inventory, read_fleet_status
+from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway, Mask
+from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, observe_one, survey
+from hermes_profiles.gateways.processes import Process, Usage, ancestors
+from hermes_profiles.gateways.topology import Topology, multiplexing_asked
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
@@ -260,10 +252,10 @@ def test_a_mask_counts_only_for_a_process_that_was_started_with_it(root: Root) -
     for given, wanted in ((str(folder), True), ("/elsewhere", False), ("", False)):
         process = Process(42, 1.0, "S", 1, RUN, {"HERMES_MANAGED_DIR": given})
         calls: list[str] = []
-        import hermes_profiles.fleet.status as inventory
+        from hermes_profiles.conflicts import overlay
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(inventory, "masks_of", lambda _, name, calls=calls: calls.append(name) or ())
+            patch.setattr(overlay, "masks_of", lambda _, name, calls=calls: calls.append(name) or ())
             masks_in_force(root.layout, "work", process)
         assert bool(calls) is wanted
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hermes_profiles.conflicts.decide import Mask
 from hermes_profiles.gateways.hermes_files import ChannelRecord, Heartbeat, PidRecord, StateRecord
 from hermes_profiles.gateways.model import (
     ALIVE,
@@ -17,6 +16,7 @@ from hermes_profiles.gateways.model import (
     GatewayChannel,
     GatewayFacts,
     GatewayState,
+    Mask,
     epoch_of,
     exit_meaning,
 )

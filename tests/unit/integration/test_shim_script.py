@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
-from hermes_profiles.integration.shim.script import Recorded, is_current, is_shim, recorded_in, shim_script
+from hermes_profiles.gateways.shim_header import Recorded, is_shim, recorded_in
+from hermes_profiles.integration.shim.script import is_current, shim_script
 
 _SHELLS = {
     "dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"], "zsh": ["zsh", "--emulate", "sh"],

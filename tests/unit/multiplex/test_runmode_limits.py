@@ -186,7 +186,7 @@ def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> Non
 
 
 def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
-    from hermes_profiles.conflicts.decide import Mask
+    from hermes_profiles.gateways.model import Mask
 
     mine = {
         "default": (Mask("weixin", "platform 'weixin' disabled: token already in use by process 9"), Mask("slack", "x"))

@@ -14,8 +14,8 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.conflicts.decide import LiveGateway
-from hermes_profiles.fleet.status import live_gateways
+from hermes_profiles.gateways.model import LiveGateway
+from hermes_profiles.gateways.observe import live_gateways
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession

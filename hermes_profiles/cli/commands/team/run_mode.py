@@ -27,10 +27,10 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
-from hermes_profiles.fleet.status import ancestors, multiplexing_asked
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import ALWAYS
+from hermes_profiles.gateways.processes import ancestors
+from hermes_profiles.gateways.topology import ALWAYS, multiplexing_asked
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state as records

@@ -1,0 +1,45 @@
+"""The first lines of the `hermes` shim: how a shim of this project is recognised, and what it records. Pure.
+
+The text itself is `integration/shim/script.py`. This part is here because finding the real `hermes` needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from typing import NamedTuple
+
+SHEBANG = "#!/bin/sh"
+MARK = "# hermes-profiles shim "
+
+
+class Recorded(NamedTuple):
+    """What one shim knows: our program, the `hermes` that was first on PATH when it was installed (None: there was
+    none), and the folders that were made for it and for the lines in start files."""
+
+    program: str
+    hermes: str | None
+    made: tuple[str, ...] = ()
+
+
+def is_shim(beginning: bytes) -> bool:
+    """Return whether a file that begins like this is a shim of ours, of this version or another."""
+    lines = beginning.split(b"\n", 2)
+    return len(lines) > 2 and lines[0] == SHEBANG.encode() and lines[1].startswith(MARK.encode())
+
+
+def recorded_in(raw: bytes) -> Recorded | None:
+    """Return what a shim knows; None when it is none, or does not say."""
+    if not is_shim(raw):
+        return None
+    found = {}
+    for name, pattern in (("made", rb"# made: (.*)"), ("ours", rb"_hps_ours=(.*)"), ("real", rb"_hps_real=(.*)")):
+        match = re.search(rb"^" + pattern + rb"$", raw, re.MULTILINE)
+        try:
+            found[name] = shlex.split(os.fsdecode(match.group(1))) if match else []
+        except ValueError:  # a quote without its end: somebody wrote in it
+            found[name] = []
+    if len(found["ours"]) != 1:
+        return None
+    return Recorded(found["ours"][0], next(iter(found["real"]), None) or None, tuple(found["made"]))
