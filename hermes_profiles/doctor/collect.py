@@ -7,8 +7,15 @@ from functools import partial
 from typing import TypeVar
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
-from hermes_profiles.doctor.probes.files import TreeFacts, look_at_tree
-from hermes_profiles.doctor.probes.live_identities import RivalFacts, look_at_rivals
+from hermes_profiles.doctor.facts.files import TreeFacts
+from hermes_profiles.doctor.facts.identities import RivalFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.runtime import RuntimeFacts
+from hermes_profiles.doctor.facts.services import ServiceFacts
+from hermes_profiles.doctor.facts.snapshot import Facts, ProbeTrouble
+from hermes_profiles.doctor.facts.teams import TeamFacts
+from hermes_profiles.doctor.probes.files import look_at_tree
+from hermes_profiles.doctor.probes.live_identities import look_at_rivals
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
@@ -16,11 +23,10 @@ from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.listing import active_profile, profile_names
 
 from .context import DoctorContext
-from .facts import Facts, ProbeTrouble, ProfileFacts
 from .probes.homes import read_profile_facts
-from .probes.runtime import RuntimeFacts, look_at_runtime
-from .probes.services import ServiceFacts, look_at_services
-from .probes.teams import TeamFacts, look_at_teams
+from .probes.runtime import look_at_runtime
+from .probes.services import look_at_services
+from .probes.teams import look_at_teams
 from .timeouts import ProbeFailure, run_with_timeouts
 
 Seen = TypeVar("Seen")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.secret import Secret
 
 if TYPE_CHECKING:
-    from .facts import Facts
+    pass
 
 
 class Severity(StrEnum):
@@ -121,50 +121,3 @@ class Finding(NamedTuple):
     subject: Secret[str] | None = None
     repairs: tuple[Repair, ...] = ()
     severity: Severity | None = None
-
-
-class Check(NamedTuple):
-    """One thing to look for; `id` is stable: `<family>.<name>`. `title` says what is wrong when it is found."""
-
-    id: str
-    severity: Severity
-    title: str
-    run: Callable[[Facts], Iterator[Finding]]
-
-    @property
-    def family(self) -> str:
-        """Return the group of checks it belongs to."""
-        return self.id.partition(".")[0]
-
-
-class ReportedFinding(NamedTuple):
-    """A finding of a check, ready to be told. `fingerprint`: 8 digits under the key of the root, the same in every run
-    for the same thing."""
-
-    check: Check
-    finding: Finding
-    fingerprint: str
-
-    @property
-    def severity(self) -> Severity:
-        """Return how much it hurts."""
-        return self.finding.severity or self.check.severity
-
-    @property
-    def automatic(self) -> bool:
-        """Return whether `--fix` mends it."""
-        return bool(self.finding.repairs)
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the finding as the command contract has it."""
-        one = self.finding
-        return {
-            "check": self.check.id,
-            "severity": str(self.severity),
-            "profiles": list(one.profiles),
-            "channel": one.channel,
-            "message": one.message,
-            "evidence": [each._asdict() for each in one.evidence],
-            "fingerprint": self.fingerprint,
-            "fix": {"text": one.fix.text, "command": one.fix.command or None, "automatic": self.automatic},
-        }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder
 from hermes_profiles.changes.trash import steps_to_trash_files
+from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -23,7 +24,6 @@ from .findings import (
     RemoveService,
     RenameFolder,
     Repair,
-    ReportedFinding,
     TightenMode,
 )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.identities import Identity, Origin, PortClaim, origins_of
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.documents.line_numbers import env_line, yaml_line
 from hermes_profiles.profiles.channels import effective_settings, onepassword_variables, stored_in
 
-from .facts import Facts, ProfileFacts
 from .findings import Evidence
 
 # So many places of one finding have their line; to look for each in a root of a thousand takes seconds.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hermes_profiles.doctor.runner import Check
+
 from .checks import (
     access,
     cloned_state,
@@ -24,7 +26,7 @@ from .checks import (
     unreadable,
     variables,
 )
-from .findings import Check, Severity
+from .findings import Severity
 from .runner import FAILED
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO

@@ -2,13 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret, fingerprint
 
-from .facts import Facts
-from .findings import ORDER, Check, Finding, Fix, ReportedFinding, Severity
+from .findings import ORDER, Finding, Fix, Severity
+
+
+class Check(NamedTuple):
+    """One thing to look for; `id` is stable: `<family>.<name>`. `title` says what is wrong when it is found."""
+
+    id: str
+    severity: Severity
+    title: str
+    run: Callable[[Facts], Iterator[Finding]]
+
+    @property
+    def family(self) -> str:
+        """Return the group of checks it belongs to."""
+        return self.id.partition(".")[0]
+
+
+class ReportedFinding(NamedTuple):
+    """A finding of a check, ready to be told. `fingerprint`: 8 digits under the key of the root, the same in every run
+    for the same thing."""
+
+    check: Check
+    finding: Finding
+    fingerprint: str
+
+    @property
+    def severity(self) -> Severity:
+        """Return how much it hurts."""
+        return self.finding.severity or self.check.severity
+
+    @property
+    def automatic(self) -> bool:
+        """Return whether `--fix` mends it."""
+        return bool(self.finding.repairs)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the finding as the command contract has it."""
+        one = self.finding
+        return {
+            "check": self.check.id,
+            "severity": str(self.severity),
+            "profiles": list(one.profiles),
+            "channel": one.channel,
+            "message": one.message,
+            "evidence": [each._asdict() for each in one.evidence],
+            "fingerprint": self.fingerprint,
+            "fix": {"text": one.fix.text, "command": one.fix.command or None, "automatic": self.automatic},
+        }
+
 
 FAILED = Check("general.check-failed", Severity.ERROR, "a check failed", lambda _: iter(()))
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
-from hermes_profiles.documents.yaml.fast_reader import glance_sections
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
 from hermes_profiles.model.errors import DocumentError
-from hermes_profiles.profiles.home_files import EVERYTHING
 
 _YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
-from hermes_profiles.documents.yaml.fast_reader import glance_sections
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
 from hermes_profiles.model.errors import DocumentError, Problem
 
 from .listing import read_regular
@@ -20,16 +20,6 @@ from .listing import read_regular
 LARGEST = 16 * 1024 * 1024
 # The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).
 ENVIRONMENT_FILES = (".op.env", ".env")
-
-
-class _Everything(frozenset[str]):
-    """Holds every name there could be."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-EVERYTHING: Collection[str] = _Everything()
 
 
 class HomeFiles:

@@ -18,6 +18,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
@@ -26,7 +27,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.channels import channels_in
-from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document

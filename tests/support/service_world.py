@@ -19,7 +19,7 @@ from doctor_world import NAMES, DoctorWorld
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.gateways.observe import SystemContext, survey

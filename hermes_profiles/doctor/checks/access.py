@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.model.truthy import is_truthy
 

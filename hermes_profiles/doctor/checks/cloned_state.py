@@ -11,7 +11,8 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import names, plural
 from hermes_profiles.model.names import DEFAULT

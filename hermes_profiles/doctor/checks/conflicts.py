@@ -8,7 +8,8 @@ from shlex import quote
 
 from hermes_profiles.credentials.identities import Identity, claimed_identities, credentials_in
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import Sources
 from hermes_profiles.doctor.wording import LOST, identity_label, names, plural, process

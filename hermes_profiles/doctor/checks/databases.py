@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from shlex import quote
 from urllib.parse import quote as in_uri
 
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.databases import Unchecked
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
-from hermes_profiles.doctor.probes.databases import Unchecked
 
 _NOT_SAID = 40
 _LOST = {

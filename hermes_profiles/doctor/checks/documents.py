@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy

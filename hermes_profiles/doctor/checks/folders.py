@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.doctor.facts import Facts, FileFact
+from hermes_profiles.doctor.facts.profile import FileFact
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
 from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind

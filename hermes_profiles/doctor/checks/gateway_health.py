@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.hermes_files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, epoch_of

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.identities import Grant
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
-from hermes_profiles.doctor.probes.single_use_logins import Grant
 from hermes_profiles.doctor.wording import names, plural
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.machine import Disk
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.doctor.probes.machine import Disk
 
 _MB, _GB = 1024**2, 1024**3
 _ONE_LOG, _ALL_LOGS = 50 * _MB, 100 * _MB

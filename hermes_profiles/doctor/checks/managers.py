@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.services import USER
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix
-from hermes_profiles.doctor.probes.service_files import USER
 from hermes_profiles.model.errors import Problem
 
 _COMMAND = re.compile(r"`([^`]+)`")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.services import SYSTEM, Definition, Leftover
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RemoveService, Repair, Severity
-from hermes_profiles.doctor.probes.service_files import SYSTEM, Definition, Leftover
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.services.manager import Activity, ManagerKind
 

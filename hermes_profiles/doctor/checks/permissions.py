@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.tree_walk import EntryKind

@@ -7,10 +7,11 @@ from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
 from hermes_profiles.credentials.identities import PortClaim
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.identities import Listener
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.locate import Sources
-from hermes_profiles.doctor.probes.listening_ports import Listener
 from hermes_profiles.doctor.wording import LOST, names, plural, process
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.names import DEFAULT

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
 from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE
 from hermes_profiles.gateways.model import GatewayFacts as Seen

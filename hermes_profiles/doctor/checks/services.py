@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, InstallService, ReloadManager, Repair
-from hermes_profiles.doctor.probes.service_files import SYSTEM, USER, Definition
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.drift import DriftCode
 from hermes_profiles.services.manager import ManagerKind

@@ -10,7 +10,8 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import is_example
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.profiles.channels import legacy_blocks, merged
 

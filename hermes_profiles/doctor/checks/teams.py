@@ -8,9 +8,10 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.rules.config import dotted
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
+from hermes_profiles.doctor.facts.teams import Stray
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
-from hermes_profiles.doctor.probes.teams import Stray
 from hermes_profiles.doctor.wording import names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.model.names import DEFAULT

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.identities import is_example
-from hermes_profiles.doctor.facts import Facts, ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.model.errors import DocumentError

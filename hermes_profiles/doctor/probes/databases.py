@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.databases import BadRows, Damage, DatabaseFacts, Unchecked
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -53,42 +54,6 @@ _MOST_ROWS = 50
 _CORRUPT, _NO_DATABASE, _INTERRUPTED = 11, 26, 9
 _REASONS = {5: "it is locked", 6: "it is locked", 10: "it cannot be read", 23: "it may not be read"}
 _STEPS = 5000
-
-
-class Damage(NamedTuple):
-    """A database that cannot be trusted, and how that shows."""
-
-    profile: str
-    file: str
-    how: str
-
-
-class BadRows(NamedTuple):
-    """Rows of a database that are not the JSON they should be."""
-
-    profile: str
-    file: str
-    table: str
-    number: int
-
-
-class Unchecked(NamedTuple):
-    """A database that could not be looked through. `suspect`: what was seen of it looks damaged."""
-
-    profile: str
-    file: str
-    size: int
-    why: str
-    suspect: bool = False
-
-
-class DatabaseFacts(NamedTuple):
-    """What was seen. `in_wal_mode`: profile → its databases that are in WAL mode."""
-
-    damaged: tuple[Damage, ...] = ()
-    bad_rows: tuple[BadRows, ...] = ()
-    unchecked: tuple[Unchecked, ...] = ()
-    in_wal_mode: Mapping[str, tuple[str, ...]] = {}
 
 
 class _Store(NamedTuple):

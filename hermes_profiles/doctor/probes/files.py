@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.rules.files import is_document_copy
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.files import Schema, TreeFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
@@ -19,7 +19,7 @@ from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .homes import file_fact
-from .scripts import Script, alias_scripts, handmade_services
+from .scripts import alias_scripts, handmade_services
 
 # Files whose place is a link are judged by what it leads to.
 _LINKED = (".env", ".op.env", "auth.json", "config.yaml", "gateway.json", "webhook_subscriptions.json")
@@ -37,41 +37,6 @@ _LARGEST_COPY = 1024 * 1024
 _MOST_FILES = 500
 _SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
 _LARGEST_SOURCE = 8 * 1024 * 1024
-
-
-class Schema(NamedTuple):
-    """The schema of config.yaml that the installed Hermes writes, and the source file that says so."""
-
-    version: int
-    source: Path
-
-
-class TreeFacts(NamedTuple):
-    """What was seen around the homes.
-
-    `root`, `homes`: what a link leads to; `ways`: profile → the permission bits (group, others) with which somebody
-    else gets into its home at all; `meant_for_group`: the machine shares files with a group on purpose (NixOS,
-    containers); `targets`: profile → file → what a link in its place leads to; `opened`: profile → further files that
-    somebody else could read, with the beginning of JSON files; `copies`: profile → stray copies of documents;
-    `below`: what lies beside the profiles; `in_use`: those folders of it in which a gateway left its pid; `staging`:
-    half-made profiles; `active`: the file of the sticky profile;
-    `scripts`: aliases, and services written by hand; `users`: names of owners; `schema`: None when no Hermes was found.
-    """
-
-    root: FileFact | None = None
-    homes: Mapping[str, FileFact] = {}
-    ways: Mapping[str, int] = {}
-    meant_for_group: bool = False
-    targets: Mapping[str, Mapping[str, FileFact]] = {}
-    opened: Mapping[str, Mapping[str, tuple[FileFact, bytes]]] = {}
-    copies: Mapping[str, Mapping[str, bytes]] = {}
-    below: tuple[FileFact, ...] = ()
-    in_use: frozenset[Path] = frozenset()
-    staging: tuple[FileFact, ...] = ()
-    active: FileFact | None = None
-    scripts: tuple[Script, ...] = ()
-    users: Mapping[int, str] = {}
-    schema: Schema | None = None
 
 
 def look_at_tree(around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None) -> TreeFacts:

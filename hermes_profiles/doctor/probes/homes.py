@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed, holdings
 from hermes_profiles.profiles.home_files import HomeFiles

@@ -5,23 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import NamedTuple
+
+from hermes_profiles.doctor.facts.identities import Listener
 
 _LISTENS = "0A"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _DEEPEST = 64
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
-
-
-class Listener(NamedTuple):
-    """Who listens on a port. `bind`: the address, `*` for all; `pid`: None when this user may not see it; `profile`:
-    whose gateway that is or descends from, None for nobody's of this root; `program`: what the system calls it."""
-
-    port: int
-    bind: str
-    pid: int | None
-    profile: str | None
-    program: str = ""
 
 
 def listeners_on(

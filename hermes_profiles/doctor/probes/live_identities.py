@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.identities import HeldLock, Link, Listener, ManagedLayer, RivalFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
@@ -19,8 +19,8 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-from .listening_ports import Listener, listeners_on
-from .single_use_logins import Grant, read_grants
+from .listening_ports import listeners_on
+from .single_use_logins import read_grants
 
 # What of a home must be the profile's own: sessions of channels, who may talk to it, and the files with identities.
 OWN = (
@@ -40,47 +40,6 @@ OWN = (
     "platforms/matrix",
     "platforms/pairing",
 )
-
-
-class HeldLock(NamedTuple):
-    """One of Hermes' own locks whose process is alive. `profile`: whose gateway that is, None for no profile of this
-    root; `home`: the home it serves, None when that cannot be seen."""
-
-    channel: str
-    digest: str
-    pid: int
-    profile: str | None
-    home: str | None
-
-
-class Link(NamedTuple):
-    """A link in a home in place of what must be its own; `target`: where it ends, all links followed."""
-
-    profile: str
-    name: str
-    target: str
-
-
-class ManagedLayer(NamedTuple):
-    """The machine-wide folder that lies over the files of every profile, and its two files."""
-
-    folder: Path
-    env: Secret[bytes]
-    config: Secret[bytes]
-
-
-class RivalFacts(NamedTuple):
-    """`listeners`: on ports that profiles ask for; `grants`: single-use logins that more than one profile has;
-    `inherited`: profile → the variables of our catalogue that its live gateway was started with; `homes`: where each
-    home of the root is, links followed (the homes that a link or a path may point into)."""
-
-    locks: tuple[HeldLock, ...] = ()
-    listeners: tuple[Listener, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    links: tuple[Link, ...] = ()
-    inherited: Mapping[str, Mapping[str, Secret[str]]] = {}
-    managed: ManagedLayer | None = None
-    homes: Mapping[str, str] = {}
 
 
 def look_at_rivals(

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
+from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
@@ -21,32 +21,6 @@ MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST = 4 * 1024 * 1024
 _LIMIT = 2.0
 _ESCAPE = re.compile(r"\\([0-7]{3})")
-
-
-class Disk(NamedTuple):
-    """The file system of some homes. `place`: one of their folders; `free`, `size`: bytes that a user may still write,
-    and all there are; `inodes_free`, `inodes`: 0 of 0 where it does not count them."""
-
-    place: str
-    profiles: tuple[str, ...]
-    free: int
-    size: int
-    inodes_free: int = 0
-    inodes: int = 0
-
-
-class Mount(NamedTuple):
-    """Where a file system is mounted, and its type."""
-
-    place: str
-    kind: str
-
-
-class MachineFacts(NamedTuple):
-    """What was seen. `mounts`: profile → the file system of its home, for those that were asked about."""
-
-    disks: tuple[Disk, ...] = ()
-    mounts: Mapping[str, Mount] = {}
 
 
 def look_at_machine(

@@ -11,58 +11,25 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.runtime import Interrupted, LockFolder, RuntimeFacts
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.profiles.listing import read_regular
 
-from .databases import DatabaseFacts, look_at_databases
-from .machine import MachineFacts, look_at_machine
+from .databases import look_at_databases
+from .machine import look_at_machine
 
 DRAIN = ".drain_request.json"
 STARTS = "gateway-starts.log"
 STORM_WINDOW = 120.0
 _LARGEST = 64 * 1024
 _MOST_LOCKS = 10_000
-
-
-class LockFolder(NamedTuple):
-    """Where gateways keep their locks of identities. `writable`: whether we may make and remove files there;
-    `immovable`: names of locks that are no files, so that no gateway can take them over."""
-
-    path: Path
-    writable: bool = True
-    immovable: frozenset[str] = frozenset()
-
-
-class Interrupted(NamedTuple):
-    """A change of ours that was begun and never ended; `id` "" and the reason in `summary` when the journal cannot be
-    read."""
-
-    id: str
-    summary: str
-    file: str
-
-
-class RuntimeFacts(NamedTuple):
-    """What was seen. `drains`: profile → whether its drain request counts; `starts`: profile → how many starts its
-    gateway had in the last two minutes, 0 ones left out; `newer`: profile → what changed below its running gateway;
-    `holders`: live locks, looked at when a gateway says that a token is in use."""
-
-    drains: Mapping[str, bool] = {}
-    starts: Mapping[str, int] = {}
-    newer: Mapping[str, InstalledCode] = {}
-    locks: LockFolder | None = None
-    holders: tuple[LiveLock, ...] = ()
-    interrupted: tuple[Interrupted, ...] = ()
-    databases: DatabaseFacts = DatabaseFacts()
-    machine: MachineFacts = MachineFacts()
 
 
 def look_at_runtime(

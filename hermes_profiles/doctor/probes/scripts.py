@@ -6,9 +6,8 @@ import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from hermes_profiles.doctor.facts import FileFact
+from hermes_profiles.doctor.facts.files import Script
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.listing import alias_target, read_regular
@@ -20,20 +19,6 @@ _LARGEST = 256 * 1024
 _MOST = 5000
 # As units and property lists write it.
 _HOME = re.compile(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*["']?\s*(?=[\n<,]|$)""")
-
-
-class Script(NamedTuple):
-    """One file. `profile`: whom it starts, None when that cannot be told; `text`: all of it; `is_alias`: a file of the
-    alias folder; `exact`: an alias in the very form that Hermes and this program write."""
-
-    fact: FileFact
-    profile: str | None
-    text: bytes
-    is_alias: bool = False
-    exact: bool = False
-
-    def __repr__(self) -> str:
-        return f"Script({str(self.fact.path)!r})"
 
 
 def alias_scripts(layout: Layout) -> Iterator[Script]:

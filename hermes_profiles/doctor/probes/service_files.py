@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.context import DoctorContext
+from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Leftover, ServiceFiles
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.checksum import has_mark
@@ -26,67 +27,7 @@ _BEGINNINGS = {
     ManagerKind.LAUNCHD: (LABEL, "com.hermes.gateway"),
     ManagerKind.SUPERVISOR: (UNIT,),
 }
-LEGACY = ("hermes.service", "com.hermes.gateway.plist")
 _NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z0-9_-]*))?")
-SYSTEM, USER = "system", "user"
-
-
-class Definition(NamedTuple):
-    """One service that runs, or would run, a gateway of this root.
-
-    `unit`: its name, or the label, without ending; `profile`: whom it runs, None when that is a home below the root
-    that is no profile's; `home_text`: that home; `has_home`: whether it is there; `is_own_name`: the name is the one
-    that Hermes gives this profile's service; `is_ours`: we have written (a part of) it; `works`: the programs it names
-    → whether they can be run; `has_directory`: whether the folder it starts in is there; `files`: what goes when it
-    goes; `enabled`: as files tell; `status`: what its manager says, None when it was not asked or is out of reach;
-    `strangers`: homes of other roots that a part of it names.
-    """
-
-    manager: ManagerKind
-    scope: str
-    unit: str
-    path: Path
-    profile: str | None
-    home_text: str
-    has_home: bool
-    is_own_name: bool
-    is_ours: bool
-    said: ParsedDefinition
-    works: Mapping[str, bool]
-    has_directory: bool
-    files: tuple[tuple[Path, Signature], ...]
-    enabled: bool
-    strangers: tuple[str, ...] = ()
-    status: ServiceStatus | None = None
-    contents: Mapping[Path, bytes] = {}
-
-    def __repr__(self) -> str:
-        return f"Definition({self.path})"
-
-    @property
-    def is_legacy(self) -> bool:
-        """Return whether it has a name that only old releases gave."""
-        return self.path.name in LEGACY
-
-
-class Leftover(NamedTuple):
-    """A link or a drop-in of ours whose unit is gone; `profile`: whose it was, None when nothing says so."""
-
-    unit: str
-    profile: str | None
-    path: Path
-    signature: Signature
-    is_link: bool
-
-
-class ServiceFiles(NamedTuple):
-    """What lies there. `blockers`: profile → definition of its service's name that runs a home which is gone;
-    `clashes`: unit → profiles that all get this one, where they are several, those behind a link first."""
-
-    definitions: tuple[Definition, ...] = ()
-    leftovers: tuple[Leftover, ...] = ()
-    blockers: Mapping[str, Definition] = {}
-    clashes: Mapping[str, tuple[str, ...]] = {}
 
 
 class _HomeOwner(NamedTuple):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.services import USER, Definition, Need, ServiceFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
-from hermes_profiles.model.errors import HermesProfilesError, Problem
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.services.drift import Drift, compare
@@ -18,56 +18,10 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind,
 from hermes_profiles.services.parse_definition import with_programs_of
 from hermes_profiles.services.spec import ServiceSpec
 
-from .service_files import USER, Definition, Leftover, Search, can_be_asked, service_of, with_status
+from .service_files import Search, can_be_asked, service_of, with_status
 
 # Hermes 0.19.0 (tools/mcp_tool.py, `_resolve_stdio_command`) looks for these in more places than PATH.
 _NODE = ("node", "npm", "npx")
-
-
-class Need(NamedTuple):
-    """A program that a profile's configuration needs and its service does not find; `found`: where the shell finds it;
-    `at`: the path in config.yaml; `cured`: a service written today would find it."""
-
-    tool: str
-    found: str
-    at: tuple[str, ...]
-    cured: bool
-
-
-class ServiceFacts(NamedTuple):
-    """What was seen.
-
-    `manager`: the one that is due; `definitions`: all services of this root; `leftovers`, `blockers`, `clashes`: see
-    `Found`; `drifts`: profile → how its service stands to the one we would write; `needs`: profile → programs that its
-    service does not find; `unreachable`: why the manager cannot be asked; `linger`: whether services outlive the last
-    session, None where nothing decides that; `multiplexing`: what the default profile asks for; `serves`: the profiles
-    that the live default gateway serves, None when it is not alive.
-    """
-
-    manager: ManagerKind | None = None
-    definitions: tuple[Definition, ...] = ()
-    leftovers: tuple[Leftover, ...] = ()
-    blockers: Mapping[str, Definition] = {}
-    clashes: Mapping[str, tuple[str, ...]] = {}
-    drifts: Mapping[str, Drift] = {}
-    needs: Mapping[str, tuple[Need, ...]] = {}
-    unreachable: tuple[Problem, ...] = ()
-    linger: bool | None = None
-    multiplexing: bool | None = None
-    serves: tuple[str, ...] | None = None
-    by_profile: Mapping[str, tuple[Definition, ...]] = {}
-
-    def of(self, profile: str) -> tuple[Definition, ...]:
-        """Return all services of one profile."""
-        return self.by_profile.get(profile, ())
-
-    def main(self, profile: str) -> Definition | None:
-        """Return the service of a profile that fleet commands mean, None without one."""
-        return next((each for each in self.of(profile) if self.is_main(each)), None)
-
-    def is_main(self, found: Definition) -> bool:
-        """Return whether a definition is the one that fleet commands mean."""
-        return found.manager is self.manager and found.scope == USER and found.is_own_name
 
 
 def look_at_services(

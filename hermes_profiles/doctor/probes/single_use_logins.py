@@ -6,11 +6,12 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.logins import is_kept_in_step
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.identities import Grant
+from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -24,17 +25,6 @@ _TOKENS = "mcp-tokens"
 _FILES = {".anthropic_oauth.json": "anthropic", "honcho.json": "honcho"}
 _SHORTEST = 12
 _DEEPEST = 6
-
-
-class Grant(NamedTuple):
-    """One place of a login: `provider`: who it is for, `mcp:NAME` for a tool server; `digest`: of its refresh token;
-    `path`: where in the file."""
-
-    provider: str
-    digest: Secret[str]
-    profile: str
-    file: str
-    path: tuple[str, ...]
 
 
 def read_grants(

@@ -8,19 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.teams import Mode, Stray, TeamFacts
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, team_fault, teams_in
 
 if TYPE_CHECKING:
-    from hermes_profiles.multiplex.access import Access
-    from hermes_profiles.multiplex.approvals import Carried
     from hermes_profiles.settings.changes import SyncChange
     from hermes_profiles.teams.quick_drift import ProfileSnapshot
 
@@ -40,39 +39,6 @@ _LARGEST = 1024 * 1024
 # Folders of a pool in which nobody writes by hand; and so many files of one pool are looked into.
 _SKIPPED = frozenset({"__pycache__", ".git", "node_modules", ".venv"})
 _MOST_FILES = 5000
-
-
-class Stray(NamedTuple):
-    """A secret of one profile where others read it: whose, the name of its key, the file and its line."""
-
-    owner: str
-    key: str
-    path: Path
-    line: int
-
-
-class Mode(NamedTuple):
-    """What one gateway for all does with these profiles: what it would take from the default's environment, and the
-    approvals that it does not read."""
-
-    access: Access
-    approvals: tuple[Carried, ...]
-
-
-class TeamFacts(NamedTuple):
-    """What was seen. `faults`: team → why it has no pool; `drifted`: member → what is not as its lead's; `unclear`:
-    profile → why that cannot be told; `followed`: team with several leads → those its members' links lead to;
-    `exposed`: team → secrets in its pool; `foreign`: profile → secrets of others in
-    its home; `mode`: None unless one gateway is to serve all."""
-
-    teams: Teams = Teams({}, {})
-    faults: Mapping[str, Problem] = {}
-    drifted: Mapping[str, tuple[SyncChange, ...]] = {}
-    unclear: Mapping[str, Problem] = {}
-    followed: Mapping[str, tuple[str, ...]] = {}
-    exposed: Mapping[str, tuple[Stray, ...]] = {}
-    foreign: Mapping[str, tuple[Stray, ...]] = {}
-    mode: Mode | None = None
 
 
 # Secret of a profile → (profile, name of the key).

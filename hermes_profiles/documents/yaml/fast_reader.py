@@ -29,6 +29,17 @@ _BEFORE_VALUE = re.compile(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
 _NONE = object()
 
 
+class _Everything(frozenset[str]):
+    """A collection that contains every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+# The wanted keys of a caller that reads the whole document.
+EVERYTHING: Collection[str] = _Everything()
+
+
 def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | None:
     """Return the values of the wanted top-level keys as `YamlDocument.data()` would, or None when it is not plain.
 

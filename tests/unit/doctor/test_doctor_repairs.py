@@ -9,19 +9,9 @@ import pytest
 from doctor_world import DoctorWorld
 
 from hermes_profiles.changes.plan import Signature, describe
-from hermes_profiles.doctor.findings import (
-    Check,
-    EditFile,
-    Finding,
-    Fix,
-    MoveAway,
-    RemoveFile,
-    Repair,
-    ReportedFinding,
-    Severity,
-    TightenMode,
-)
+from hermes_profiles.doctor.findings import EditFile, Finding, Fix, MoveAway, RemoveFile, Repair, Severity, TightenMode
 from hermes_profiles.doctor.fix_plan import FixPlan, build_fix_plan
+from hermes_profiles.doctor.runner import Check, ReportedFinding
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 

@@ -13,10 +13,10 @@ from doctor_world import DoctorWorld
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor import collect as examination
-from hermes_profiles.doctor.facts import Facts
-from hermes_profiles.doctor.findings import Check, Evidence, Finding, Fix, Severity, TightenMode
+from hermes_profiles.doctor.facts.snapshot import Facts
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.doctor.runner import examine, select_checks
+from hermes_profiles.doctor.runner import Check, examine, select_checks
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 

@@ -16,9 +16,10 @@ import pytest
 from doctor_world import DoctorWorld
 from runtime_cases import database, responses
 
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.databases import DatabaseFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.probes import databases
-from hermes_profiles.doctor.probes.databases import KNOWN, DatabaseFacts, look_at_databases
+from hermes_profiles.doctor.probes.databases import KNOWN, look_at_databases
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.profiles.channels import ClaimedResources

@@ -18,9 +18,9 @@ from doctor_world import DoctorWorld
 from runtime_cases import NOBODY, aged, pid_record
 
 from hermes_profiles.doctor.checks import gateway_health, runtime
-from hermes_profiles.doctor.facts import ProfileFacts
+from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.probes.homes import list_home
-from hermes_profiles.doctor.probes.runtime import RuntimeFacts
 from hermes_profiles.fleet.outdated import code_of
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState

@@ -18,10 +18,12 @@ from test_runtime_databases import seen
 
 from hermes_profiles.changes.journal import ChangeEntry, Journal
 from hermes_profiles.doctor.checks import machine
+from hermes_profiles.doctor.facts.databases import DatabaseFacts
+from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
+from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.findings import Finding
-from hermes_profiles.doctor.probes.databases import DatabaseFacts
-from hermes_profiles.doctor.probes.machine import Disk, MachineFacts, Mount, look_at_machine, mount_of, mount_table
-from hermes_profiles.doctor.probes.runtime import RuntimeFacts, drain_counts, machine_epoch
+from hermes_profiles.doctor.probes.machine import look_at_machine, mount_of, mount_table
+from hermes_profiles.doctor.probes.runtime import drain_counts, machine_epoch
 from hermes_profiles.model.layout import Layout
 
 MB, GB = 1024**2, 1024**3

@@ -11,13 +11,14 @@ import pytest
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.checks import permissions
-from hermes_profiles.doctor.facts import Facts, FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.files import TreeFacts
+from hermes_profiles.doctor.facts.identities import RivalFacts
+from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.doctor.facts.runtime import RuntimeFacts
+from hermes_profiles.doctor.facts.services import ServiceFacts
+from hermes_profiles.doctor.facts.snapshot import Facts
+from hermes_profiles.doctor.facts.teams import TeamFacts
 from hermes_profiles.doctor.findings import Severity, TightenMode
-from hermes_profiles.doctor.probes.files import TreeFacts
-from hermes_profiles.doctor.probes.live_identities import RivalFacts
-from hermes_profiles.doctor.probes.runtime import RuntimeFacts
-from hermes_profiles.doctor.probes.services import ServiceFacts
-from hermes_profiles.doctor.probes.teams import TeamFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles

@@ -9,7 +9,7 @@ from doctor_world import DoctorWorld
 from service_world import found_in, look
 from test_services_managers import Machine
 
-from hermes_profiles.doctor.facts import Facts
+from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Severity
 from hermes_profiles.gateways.hermes_files import StateRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState

@@ -21,9 +21,10 @@ from team_sync_world import CATALOG, KEY, LEAD_TOKEN, SyncWorld, make_sync_world
 from hermes_profiles.changes.apply import apply, recover, undo
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.profiles.channels import holdings
-from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.teams.model import read_teams
 from hermes_profiles.teams.quick_drift import LeadSnapshot, ProfileSnapshot
 

@@ -1,7 +1,4 @@
-"""The snapshot that checks judge: what was seen of every profile, of services, processes and the machine.
-
-Everything was read before the first check runs; a check touches nothing.
-"""
+"""Facts of one profile: its documents, its files with modes, and its gateway."""
 
 from __future__ import annotations
 
@@ -10,25 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.doctor.findings import Evidence
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
-from hermes_profiles.fleet.status import Inventory
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, Managed
-from hermes_profiles.profiles.home_files import EVERYTHING, HomeFiles
+from hermes_profiles.profiles.channels import ClaimedResources
+from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind
-
-from .findings import Evidence
 
 if TYPE_CHECKING:
     from hermes_profiles.changes.plan import Signature
-    from hermes_profiles.doctor.probes.files import TreeFacts
-    from hermes_profiles.doctor.probes.live_identities import RivalFacts
-
-    from .probes.runtime import RuntimeFacts
-    from .probes.services import ServiceFacts
-    from .probes.teams import TeamFacts
 
 
 class FileFact(NamedTuple):
@@ -113,32 +101,3 @@ class ProfileFacts:
         raw = self.files.raw(file)
         find = json_line if file.endswith(".json") else yaml_line
         return self.at(file, ".".join(path).replace(".[", "["), find(raw, path) if raw else None)
-
-
-class ProbeTrouble(NamedTuple):
-    """A look that failed: what was looked at, whose (None: the machine's), and why."""
-
-    what: str
-    profile: str | None
-    reason: str
-
-
-class Facts(NamedTuple):
-    """All that was seen. `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: what the
-    machine-wide managed folder sets; `inventory`: None when the fleet could not be looked at."""
-
-    layout: Layout
-    catalog: Catalog
-    environment: Mapping[str, str]
-    uid: int
-    now: float
-    active: str
-    profiles: Mapping[str, ProfileFacts]
-    inventory: Inventory | None
-    managed: Managed
-    tree: TreeFacts
-    rivals: RivalFacts
-    services: ServiceFacts
-    runtime: RuntimeFacts
-    teams: TeamFacts
-    troubles: tuple[ProbeTrouble, ...] = ()

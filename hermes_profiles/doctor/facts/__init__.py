@@ -1,0 +1,1 @@
+"""Value types of everything a doctor run observes; probes fill them, checks read them."""
