@@ -25,7 +25,7 @@ from hermes_profiles.model.errors import DocumentError
 pytestmark = pytest.mark.judge
 
 KNOWN = load_catalog().known_names
-READERS = REPOSITORY / "tests" / "documents" / "hermes_readers.py"
+READERS = REPOSITORY / "tests" / "support" / "hermes_readers.py"
 ENVS = (
     b"A_B=x # c\n", b"export\tTELEGRAM_BOT_TOKEN=v\n", b"'TELEGRAM_BOT_TOKEN'=v\n", b"A=1\nB=${A}x\n",
     b"A='${B}'\nB=1\n",

@@ -247,15 +247,15 @@ def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
     from hermes_profiles.doctor import fix_plan
 
     path = world.write("work", "gateway.pid", pid_record(NOBODY))
-    mend = fix_plan.build_fix_plan
+    build = fix_plan.build_fix_plan
 
-    def later(*words: object, **more: object) -> object:
-        plan = mend(*words, **more)  # type: ignore[arg-type]
+    def later(*args: object, **options: object) -> object:
+        plan = build(*args, **options)  # type: ignore[arg-type]
         path.unlink()
         path.write_text(pid_record(os.getpid(), 7.0))
         return plan
 
-    monkeypatch.setattr(fix_plan, "mend", later)
+    monkeypatch.setattr(fix_plan, "build_fix_plan", later)
     done = world.doctor("--fix", "--yes", "--only", "runtime.stale-pid", "--json")
     assert done.code == 1 and json.loads(path.read_text())["start_time"] == 7.0
 
