@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import members_lines, next_steps, pool_row, report_row, team_row
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.gateways.topology import multiplexing_asked
@@ -18,7 +19,7 @@ from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import read_pool
 
 from .apply import carry_out
-from .context import Answer, Session
+from .context import Session
 
 
 def world_of(session: Session, lead: str) -> CloneContext:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.fingerprint_key import any_key
+from hermes_profiles.cli.framework.run import require_yes
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import Check, ReportedFinding, examine
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 
-from .context import command_at, is_debugging, require_yes, user_home
+from .context import command_at, is_debugging, user_home
 from .fleet_context import FleetSession, no_root, other_managers
 
 if TYPE_CHECKING:

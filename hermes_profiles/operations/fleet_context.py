@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -23,7 +23,6 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from .context import Session, user_home
 
 if TYPE_CHECKING:
-    from hermes_profiles.gateways.model import GatewayChannel
     from hermes_profiles.services.spec import ServiceSpec
 
 
@@ -230,44 +229,3 @@ def has_services(session: Session) -> bool:
         except OSError:
             continue
     return (session.layout.state / "supervisor").is_dir()
-
-
-def gateway_row(gateway: Gateway, session: FleetSession) -> dict[str, Any]:
-    """Return one gateway as the command contract's `status` has it."""
-    service, name = gateway.service, session.world.service_name(gateway.profile)
-    manager = session.world.manager or session.due
-    path = manager.service(name, gateway.profile).path
-    # Without an answer of the manager the file is all that is known.
-    installed = service.installed if service is not None else session.world.manager is None and path.exists()
-    return {
-        "profile": gateway.profile,
-        "state": str(gateway.state),
-        "detail": gateway.detail,
-        "pid": gateway.pid,
-        "uptime_s": round(gateway.usage.uptime) if gateway.usage.uptime is not None else None,
-        "rss_bytes": gateway.usage.rss,
-        "open_files": gateway.usage.open_files,
-        "open_files_limit": gateway.usage.open_files_limit,
-        "restarts": gateway.restarts,
-        "last_exit": gateway.last_exit,
-        "disabled": session.meta[gateway.profile][0],
-        "groups": list(session.meta[gateway.profile][1]),
-        "service": {
-            "manager": session.manager_kind,
-            "name": name.label if manager.kind is ManagerKind.LAUNCHD else name.unit,
-            "path": str(path),
-            "scope": service.scope if service else None,
-            "installed": installed,
-            "enabled": bool(service and service.enabled),
-            "active": str(service.activity) if service else None,
-        },
-        "channels": [channel_row(each) for each in gateway.channels],
-        "masked_channels": [mask.channel for mask in gateway.masks],
-        "api": gateway.api._asdict() if gateway.api is not None else None,
-        "disagreement": list(gateway.disagreement),
-    }
-
-
-def channel_row(channel: GatewayChannel) -> dict[str, Any]:
-    """Return one channel of a gateway as the command contract has it."""
-    return {"name": channel.name, "state": channel.state, "detail": channel.detail or None, "since": channel.since}

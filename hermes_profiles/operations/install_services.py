@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.changes.state_files import make_folder
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
@@ -19,7 +20,6 @@ from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
-from .context import Answer
 from .fleet_context import FleetSession
 from .run_fleet import answer_of
 

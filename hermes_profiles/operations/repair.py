@@ -12,6 +12,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.run import require_yes
 from hermes_profiles.cli.render.repair import plan_lines
 from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
@@ -28,7 +29,7 @@ from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
-from .context import from_os_error, require_yes
+from .context import from_os_error
 from .fleet_context import FleetSession
 
 # So many profiles are named in the journal's summary.

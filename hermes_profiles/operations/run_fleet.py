@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend
 from hermes_profiles.fleet.executor import POLL, FleetExecutor
@@ -23,7 +24,6 @@ from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.services.manager import Manager
 
-from .context import Answer
 from .fleet_context import FleetSession
 
 SETTLE = 90.0

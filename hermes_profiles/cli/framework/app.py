@@ -9,8 +9,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hermes_profiles import __version__
+from hermes_profiles.cli.framework.run import internal_fault
 from hermes_profiles.model.errors import ExitCode, Problem, Result
-from hermes_profiles.operations.context import internal_fault, is_debugging
+from hermes_profiles.operations.context import is_debugging
 
 from . import output
 from .examples import epilog as epilog_of

@@ -7,13 +7,13 @@ from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode, Refused, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.enable import EnablePlan
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
-from hermes_profiles.operations.context import Answer
 
 
 class InTheWay(Refused):

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hermes_profiles.cli.commands.gateway.status import channel_text, dash, size_text, span_text
+from hermes_profiles.cli.framework.format import dash, size_text, span_text
 from hermes_profiles.cli.framework.live_table import HINT, View, check_terminal, tally, watch
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.logs.last_line import last_line
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, UsageProblem
-from hermes_profiles.operations.context import Answer, from_os_error
+from hermes_profiles.operations.context import from_os_error
 from hermes_profiles.operations.fleet_context import FleetSession
+
+from .gateways import channel_text
 
 Look = Callable[[FleetSession], Answer]
 

@@ -341,18 +341,21 @@ def test_three_hundred_looks_keep_nothing(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     script = """
 import json, os, sys, threading
-from hermes_profiles.cli import fleet_watch
-from hermes_profiles.cli.commands import fleet_view
+from hermes_profiles.cli.commands.gateway.status import status_result
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.render import watch
+from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.fleet_status import fleet_status
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 def look(session):
-    data, inventory = fleet_view.look_at(session, session.existing)
-    return fleet_view._answer("status", session, data, inventory, 0, None)
+    status = fleet_status(session, session.existing)
+    return Answer(status_result("status", status, status_data(status), 0))
 session = FleetSession()
-view, seen = fleet_watch._view(session, look(session).result, 2.0), []
+view, seen = watch._view(session, look(session).result, 2.0), []
 for number in range(300):
-    view = fleet_watch._again(session, look, view, 2.0)
+    view = watch._again(session, look, view, 2.0)
     assert len(view.rows) == 3 and not view.notes, view.notes
     if number in (99, 299):
         seen.append((rss(), len(os.listdir("/proc/self/fd")), threading.active_count()))

@@ -19,11 +19,12 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.profile import read_profile

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.cli.commands.gateway.status import gateway_lines, look_at
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.render.gateways import gateway_lines, status_data
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import find_installation
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.fleet_status import fleet_status
 from hermes_profiles.operations.install_services import ServiceInstaller
 from hermes_profiles.operations.run_fleet import FleetCommand
 
@@ -42,12 +43,12 @@ def run_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, An
             output.note("demo: starting real gateways, this takes a few seconds")
             _install(session, names, python)
             started = _act(session, Verb.START, names)
-            before = look_at(_session(root, sandbox), names)[0]
+            before = status_data(fleet_status(_session(root, sandbox), names))
             for name in names[:2]:
                 _share(root / "profiles" / name, f"{bot.url}/{name}/bot")
             output.note(f"demo: {names[0]} and {names[1]} hold one bot now; restarting")
             restarted = _act(_session(root, sandbox), Verb.RESTART, names)
-            after = look_at(_session(root, sandbox), names)[0]
+            after = status_data(fleet_status(_session(root, sandbox), names))
             pollers = bot.pollers()
         finally:
             stopped = _act(_session(root, sandbox), Verb.STOP, names)

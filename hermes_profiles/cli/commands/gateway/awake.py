@@ -17,12 +17,12 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.awake import limits, lines, on_words
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession, manager_of
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names

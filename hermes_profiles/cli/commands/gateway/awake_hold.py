@@ -11,9 +11,10 @@ import typer
 from hermes_profiles.awake.caffeinate import GRACE, LOOK, hold_caffeinate
 from hermes_profiles.awake.render import CAFFEINATE
 from hermes_profiles.cli.framework.options import Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 
 from .awake import Disk, Display, Idle, System
 

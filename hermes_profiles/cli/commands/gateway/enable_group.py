@@ -12,6 +12,7 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.reset import reset_gateway
@@ -19,7 +20,6 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ENABLE
 from hermes_profiles.model.errors import ExitCode, NotFound, Result, UsageProblem
 from hermes_profiles.multiplex import saved_state as records
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand, answer_of
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta

@@ -13,6 +13,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, Names
 from hermes_profiles.cli.framework.options import Home
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.gateways.observe import SystemContext, served_by_default
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
@@ -24,7 +25,7 @@ from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import sources_of, units_of
 from hermes_profiles.model.errors import ExitCode, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.operations.context import Answer, command_at, run
+from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta

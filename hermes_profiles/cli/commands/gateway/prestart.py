@@ -13,11 +13,11 @@ import typer
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.options import Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.observe import live_gateways
 from hermes_profiles.model.errors import Problem, Result
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 
 # A manager this young was started by a boot or a login, together with all its services.

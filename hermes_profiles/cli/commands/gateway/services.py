@@ -14,6 +14,7 @@ from hermes_profiles.changes.plan import describe
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
@@ -21,7 +22,6 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.install_services import THERE, ServiceInstaller
 from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand, answer_of, outcome_table

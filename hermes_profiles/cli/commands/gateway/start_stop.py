@@ -20,10 +20,10 @@ from hermes_profiles.cli.framework.fleet_options import (
     Timeout,
 )
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand
 

@@ -9,8 +9,9 @@ import typer
 
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result, UsageProblem
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 
 # Where a wheel has the scripts of completions/, ready to be printed.
 _SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "scripts")

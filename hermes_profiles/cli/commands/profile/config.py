@@ -12,6 +12,7 @@ from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.prompt import read_value
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_path
 from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value, block_lines, flow, scalar, to_json
@@ -19,7 +20,7 @@ from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.operations.apply import HIDDEN, carry_out, closing_lines, one_line
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.team_warnings import setting_warnings
 from hermes_profiles.settings.files import (
     CONFIG,

@@ -12,12 +12,13 @@ from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.clone import no_alias_warning, report_lines
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, check_new_name
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
 from hermes_profiles.profiles.listing import profile_names, require
 

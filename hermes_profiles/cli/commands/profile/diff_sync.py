@@ -10,12 +10,13 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, to_json
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.apply import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.team_warnings import sync_warnings
 from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.settings.changes import SyncChange

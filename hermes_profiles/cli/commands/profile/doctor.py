@@ -9,11 +9,11 @@ import typer
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.doctor import check_lines, report_lines
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import select_checks
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.doctor import DoctorRun
 from hermes_profiles.operations.fleet_context import FleetSession
 

@@ -12,13 +12,14 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.prompt import read_value
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.operations.apply import carry_out, closing_lines
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.team_warnings import variable_warnings
 from hermes_profiles.settings.files import (
     ENV,

@@ -13,6 +13,7 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
 from hermes_profiles.credentials.policy import ClonePolicy
@@ -22,7 +23,7 @@ from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.listing import require
 
 

@@ -11,10 +11,10 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.profiles.listing import active_profile, aliases, profile_names, require
 from hermes_profiles.profiles.profile import Profile, read_profile

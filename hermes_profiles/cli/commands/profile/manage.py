@@ -18,13 +18,14 @@ from hermes_profiles.changes.undo_plan import plan_undo, select_change
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes, run
 from hermes_profiles.cli.render.clone import dry_run_lines, no_alias_warning
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.multiplex.saved_state import is_switch, note_renamed
 from hermes_profiles.operations import team_warnings
 from hermes_profiles.operations.apply import carry_out
-from hermes_profiles.operations.context import Answer, Session, require_yes, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.multiplexer import summary_lines, unserved_warning
 from hermes_profiles.operations.profile_services import ProfileRemoval, ProfileRename

@@ -10,12 +10,12 @@ import typer
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.repair import report_lines
 from hermes_profiles.conflicts.repair_plan import Asked
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.repair import RepairRun
 from hermes_profiles.profiles.listing import require

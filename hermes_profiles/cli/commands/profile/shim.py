@@ -14,6 +14,7 @@ import typer
 from hermes_profiles import __version__
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
@@ -24,7 +25,7 @@ from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells,
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem, Result, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.apply import carry_out
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 
 PROGRAM = "hermes-profiles"
 

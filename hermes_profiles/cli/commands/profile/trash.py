@@ -13,8 +13,9 @@ from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes, run
 from hermes_profiles.model.errors import NotFound, Result
-from hermes_profiles.operations.context import Answer, Session, require_yes, run
+from hermes_profiles.operations.context import Session
 
 
 def _row(entry: TrashEntry) -> dict[str, Any]:

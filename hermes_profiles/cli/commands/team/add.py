@@ -14,13 +14,14 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.team import account_words, next_lines, next_steps, team_row
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.operations.add_members import is_served, made, world_of
 from hermes_profiles.operations.apply import carry_out, change_row, change_words
-from hermes_profiles.operations.context import Answer, Session, command_at, run
+from hermes_profiles.operations.context import Session, command_at
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.account_holders import account_held

@@ -8,12 +8,13 @@ import typer
 
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.team import list_lines, show_lines, team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
 from hermes_profiles.operations.add_members import made
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.profile import META, read_sections
 from hermes_profiles.teams.account_holders import account_held
 from hermes_profiles.teams.accounts import WEIXIN, shortened

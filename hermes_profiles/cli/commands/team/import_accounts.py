@@ -14,13 +14,14 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_to_trash_files, trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.team_import import data_of, errors_of, exit_code_of, import_lines
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.operations.apply import carry_out
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for

@@ -13,12 +13,13 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, temporary_home
 from hermes_profiles.changes.trash import steps_to_trash_found
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.operations.context import Answer, Session
+from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.hermes_setup import run_setup
 from hermes_profiles.profiles.channels import CONFIG
 from hermes_profiles.profiles.home_files import HomeFiles

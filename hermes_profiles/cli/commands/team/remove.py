@@ -13,11 +13,11 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.commands.profile.manage import script_warnings
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes, run
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.model.errors import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.operations.apply import carry_out
-from hermes_profiles.operations.context import Answer, require_yes, run
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.multiplexer import summary_lines
 from hermes_profiles.operations.profile_services import ProfileRemoval

@@ -15,6 +15,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName, Timeout
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.run_mode import (
     InTheWay,
     plan_lines,
@@ -41,7 +42,6 @@ from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, SwitchPhase, led_to
 from hermes_profiles.multiplex.services import gateway_limits, has_own, is_up
 from hermes_profiles.multiplex.switch import Done, RunModeSwitch, StartFailed, apply_plan
-from hermes_profiles.operations.context import Answer, run
 from hermes_profiles.operations.fleet_context import FleetSession, other_managers
 from hermes_profiles.operations.install_services import THERE, ServiceInstaller
 from hermes_profiles.operations.run_fleet import DRY_RUN, SETTLE, FleetCommand

@@ -13,10 +13,11 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.operations.apply import carry_out, change_row, change_words, closing_lines
-from hermes_profiles.operations.context import Answer, Session, run
+from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.settings.changes import SyncChange

@@ -1,0 +1,97 @@
+"""Runs the body of a command: prints its answer, turns errors into messages and exit codes, confirms."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, Result
+from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is_debugging
+
+from . import output
+
+# A command of this program in a text.
+_COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
+
+
+@dataclass
+class Answer:
+    """What a command body returns: the result, and its lines when text is wanted."""
+
+    result: Result
+    text: Callable[[], Iterable[str]] | None = None
+
+
+def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) -> NoReturn:
+    """Run a command body, print its answer and exit with its code; errors become messages, never tracebacks.
+
+    HERMES_PROFILES_DEBUG=1 lets tracebacks through.
+    """
+    result, lines = _carry_out(command, session, body)
+    if session.home_option:
+        result.errors = [error._replace(hint=_at_home(error.hint, session.home_option)) for error in result.errors]
+        result.warnings = [each._replace(hint=_at_home(each.hint, session.home_option)) for each in result.warnings]
+        lines = tuple(_at_home(line, session.home_option) or "" for line in lines)
+    raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines))
+
+
+def _carry_out(
+    command: tuple[str, ...], session: Session, body: Callable[[], Answer]
+) -> tuple[Result, tuple[str, ...]]:
+    try:
+        answer = body()
+        wanted = answer.text is not None and not session.as_json
+        return answer.result, tuple(answer.text() if wanted and answer.text is not None else ())
+    except HermesProfilesError as error:
+        if is_debugging():
+            raise
+        return _failure(command, error.problem, error.exit_code), ()
+    except KeyboardInterrupt:
+        problem = Problem("interrupted", "interrupted; nothing was left half-made")
+        return _failure(command, problem, ExitCode.INTERRUPTED), ()
+    except OSError as error:
+        if is_debugging():
+            raise
+        return _failure(command, from_os_error(error), ExitCode.FAILED), ()
+    except Exception as error:
+        if is_debugging():
+            raise
+        return _failure(command, internal_fault(error), ExitCode.FAILED), ()
+
+
+def _at_home(text: str | None, home: str) -> str | None:
+    """Return a text whose commands work on the same home: without the option they would act on another root."""
+    if text is None or "`hermes-" not in text:
+        return text
+    option = f" --home {shlex.quote(home)}`"
+    return _COMMAND.sub(lambda match: match[0] if "--home" in match[0] else match[0][:-1] + option, text)
+
+
+def internal_fault(error: Exception) -> Problem:
+    """Return what to say of an error nobody foresaw; its text is left out, for it may hold a value."""
+    return Problem(
+        "internal",
+        f"a fault of this program: {type(error).__name__}",
+        None,
+        f"run again with {DEBUG}=1 and report what it prints",
+    )
+
+
+def _failure(command: tuple[str, ...], problem: Problem, code: ExitCode) -> Result:
+    return Result(command, errors=[problem], exit_code=code)
+
+
+def require_yes(question: str, expected: str, *, yes: bool, hint: str) -> None:
+    """Return when the user agreed: with `--yes`, or by typing the expected word on a terminal.
+
+    Raises Refused when nobody can be asked or the word differs.
+    """
+    if yes:
+        return
+    if not output.is_interactive():
+        raise Refused(f"{question}: there is no terminal to ask on", code="not-confirmed", hint=hint)
+    if output.ask(f"{question}; type {expected!r} to go on: ") != expected:
+        raise Refused("not confirmed, nothing changed", code="not-confirmed", hint=hint)

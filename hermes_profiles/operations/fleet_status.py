@@ -1,0 +1,171 @@
+"""The status of a fleet: every gateway with its service, the conflicts between them, their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
+from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
+from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.multiplex.saved_state import is_unfinished
+from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.profiles.profile import META
+from hermes_profiles.services.manager import ManagerKind
+
+from .fleet_context import FleetSession
+
+_LARGEST = 1024 * 1024
+_UP = (
+    GatewayState.RUNNING,
+    GatewayState.STARTING,
+    GatewayState.DEGRADED,
+    GatewayState.SERVED,
+    GatewayState.UNSUPERVISED,
+)
+
+
+class ServiceStatus(NamedTuple):
+    """The service of one gateway; `active` and `scope` are None when no manager reported them."""
+
+    manager: str | None
+    name: str
+    path: Path
+    scope: str | None
+    installed: bool
+    enabled: bool
+    active: str | None
+
+
+class GatewayStatus(NamedTuple):
+    """One gateway with its service and what `disable` and `group` set for its profile."""
+
+    gateway: Gateway
+    service: ServiceStatus
+    disabled: bool
+    groups: tuple[str, ...]
+
+    @property
+    def profile(self) -> str:
+        """Return the name of the profile."""
+        return self.gateway.profile
+
+    @property
+    def state(self) -> GatewayState:
+        """Return the state of the gateway."""
+        return self.gateway.state
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether a gateway that should run does not: it has a service and is not disabled."""
+        return self.service.installed and not self.disabled and self.state not in _UP
+
+
+class FleetStatus(NamedTuple):
+    """The status of a fleet. `errors`: why the service manager did not answer."""
+
+    topology: Topology
+    unfinished_switch: bool
+    manager: str | None
+    gateways: tuple[GatewayStatus, ...]
+    conflicts: tuple[Conflict, ...]
+    accounts: tuple[AccountRow, ...]
+    warnings: tuple[Problem, ...]
+    errors: tuple[Problem, ...]
+
+
+def fleet_status(
+    session: FleetSession,
+    profiles: Sequence[str],
+    *,
+    ask_api: bool = True,
+    in_detail: bool = False,
+    accounts: bool = True,
+) -> FleetStatus:
+    """Return the status of these profiles' gateways.
+
+    `ask_api`: query the API servers; `in_detail`: query their identity too; `accounts`: include the accounts.
+    """
+    inventory = read_fleet_status(
+        session.look,
+        session.world,
+        profiles,
+        catalog=session.catalog,
+        ask_api=ask_api,
+        environment=session.environment,
+        in_detail=in_detail,
+    )
+    return FleetStatus(
+        inventory.topology,
+        is_unfinished(session.layout),
+        session.manager_kind,
+        tuple(_gateway_status(session, inventory.gateways[name]) for name in profiles),
+        tuple(inventory.conflicts),
+        tuple(_accounts(session, inventory)) if accounts else (),
+        tuple(dict.fromkeys([*session.problems, *inventory.warnings])),
+        tuple(dict.fromkeys(session.manager_problems)),
+    )
+
+
+def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:
+    service, name = gateway.service, session.world.service_name(gateway.profile)
+    manager = session.world.manager or session.due
+    path = manager.service(name, gateway.profile).path
+    # Without an answer of the manager the file is all that is known.
+    installed = service.installed if service is not None else session.world.manager is None and path.exists()
+    disabled, groups = session.meta[gateway.profile]
+    return GatewayStatus(
+        gateway,
+        ServiceStatus(
+            session.manager_kind,
+            name.label if manager.kind is ManagerKind.LAUNCHD else name.unit,
+            path,
+            service.scope if service else None,
+            installed,
+            bool(service and service.enabled),
+            str(service.activity) if service else None,
+        ),
+        disabled,
+        groups,
+    )
+
+
+def _accounts(session: FleetSession, inventory: Inventory) -> tuple[AccountRow, ...]:
+    """Return the accounts of the profiles that were looked at. Locks are read only under a multiplexer, teams only
+    where a profile tells of one."""
+    world, layout, catalog = session.world, session.layout, session.catalog
+    is_shared = any(gateway.state is GatewayState.SERVED for gateway in inventory.gateways.values())
+    locks = (
+        live_locks(
+            session.environment, layout.user_home, catalog=catalog, processes=world.processes, platform=layout.platform
+        )
+        if is_shared
+        else ()
+    )
+
+    return account_rows(
+        inventory.gateways, inventory.holdings, catalog, members=_members(layout, session.existing), locks=locks
+    )
+
+
+def _members(layout: Layout, profiles: Sequence[str]) -> Members:
+    """Return who is in which team; nothing is parsed where no profile says that it is in one."""
+    if not any(_tells_of_team(layout, name) for name in profiles):
+        return NO_MEMBERS
+    from hermes_profiles.teams.model import read_teams
+
+    teams = read_teams(layout, profiles)
+    found = {name: teams.of(name) for name in teams.memberships}
+    return Members({name: (team.name, team.channel) for name, team in found.items() if team is not None})
+
+
+def _tells_of_team(layout: Layout, profile: str) -> bool:
+    try:
+        return b"team" in read_regular(layout.home(profile) / META, _LARGEST)
+    except OSError:
+        return False
