@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.conflicts.decide import LiveLock
 from hermes_profiles.fleet.outdated import InstalledCode
+from hermes_profiles.gateways.model import LiveLock
 
 from .databases import DatabaseFacts
 from .machine import MachineFacts
