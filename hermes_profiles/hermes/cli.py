@@ -1,0 +1,73 @@
+"""The command line of Hermes 0.19.0: its module, subcommands and options (hermes_cli/main.py, hermes_cli/subcommands)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PROGRAM = "hermes"
+MODULE = "hermes_cli.main"
+# How a process of Hermes can be started: arguments of the interpreter, or endings of the program's path
+# (gateway/status.py, `_gateway_command_subcommand`).
+ENTRIES = (MODULE, "hermes_cli/main.py", PROGRAM)
+ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
+GATEWAY_ENTRIES = ("gateway.run", "gateway/run.py", "hermes-gateway")
+GATEWAY_ENTRY_PATHS = ("/gateway/run.py", "/hermes-gateway")
+# An alias cannot have the name of one of these.
+SUBCOMMANDS = frozenset(
+    [
+        "chat",
+        "model",
+        "gateway",
+        "setup",
+        "whatsapp",
+        "login",
+        "logout",
+        "status",
+        "cron",
+        "doctor",
+        "dump",
+        "config",
+        "pairing",
+        "skills",
+        "tools",
+        "mcp",
+        "sessions",
+        "insights",
+        "version",
+        "update",
+        "uninstall",
+        "profile",
+        "plugins",
+        "honcho",
+        "acp",
+    ]
+)
+# Options before the subcommand that take a value: the argument after them is no `-p`.
+OPTIONS_WITH_VALUE = frozenset(
+    (
+        "-z",
+        "--oneshot",
+        "-m",
+        "--model",
+        "--provider",
+        "-t",
+        "--toolsets",
+        "-r",
+        "--resume",
+        "-s",
+        "--skills",
+        "--usage-file",
+    )
+)
+OPTIONS_WITH_OPTIONAL_VALUE = frozenset(("-c", "--continue"))
+# `hermes profile COMMAND` and its long options; any unambiguous beginning of one is accepted (argparse).
+PROFILE_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "list": (),
+    "use": (),
+    "create": ("--clone", "--clone-all", "--clone-from", "--no-alias", "--no-skills", "--description"),
+    "delete": ("--yes",),
+    "show": (),
+    "alias": ("--remove", "--name"),
+    "rename": (),
+}
+CLONE_OPTIONS = ("--clone", "--clone-all", "--all", "--clone-from")

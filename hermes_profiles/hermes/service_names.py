@@ -1,0 +1,17 @@
+"""Names of the services that Hermes 0.19.0 installs (hermes_cli/gateway.py)."""
+
+from __future__ import annotations
+
+# Base names; `-SUFFIX` follows for a named profile (`_profile_suffix`, `get_service_name`, `get_launchd_label`).
+UNIT = "hermes-gateway"
+LABEL = "ai.hermes.gateway"
+# Names of older releases.
+LEGACY_UNIT_FILE = "hermes.service"
+LEGACY_LABEL = "com.hermes.gateway"
+LEGACY_FILES = (LEGACY_UNIT_FILE, f"{LEGACY_LABEL}.plist")
+SUFFIX_DIGITS = 8  # of sha256(home), for a home that is no profile of the default root
+
+# Folders of the definitions. Hermes does not read XDG_CONFIG_HOME here.
+USER_UNITS = ".config/systemd/user"  # below the user's home folder
+SYSTEM_UNITS = "/etc/systemd/system"
+LAUNCH_AGENTS = "Library/LaunchAgents"  # below the home folder of the account
