@@ -13,6 +13,9 @@ import re
 import sys
 from typing import Any, NoReturn
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, ROOT_FOLDER
+
 _COMMANDS = {
     "profiles": "Create, clone and care for profiles; a clone never carries an identity",
     "gateways": "Run the gateways of all profiles as one fleet",
@@ -78,9 +81,9 @@ def given_environment() -> dict[str, str]:
 
 
 def _without_dotenv(environment: dict[str, str]) -> dict[str, str]:
-    home = environment.get("HERMES_HOME") or os.path.join(os.path.expanduser("~"), ".hermes")
+    home = environment.get(HERMES_HOME) or os.path.join(os.path.expanduser("~"), ROOT_FOLDER)
     names: set[str] = set()
-    for file in (".env", ".op.env"):
+    for file in (ENV_FILE, OP_ENV_FILE):
         try:
             with open(os.path.join(home, file), encoding="utf-8", errors="replace") as text:
                 names.update(_SET.findall(text.read()))

@@ -30,22 +30,33 @@ from hermes_profiles.credentials.rules.environment import (
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.environment import API_SERVER_KEY, API_SERVER_PORT, HERMES_HOME
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    HONCHO_FILE,
+    LEGACY_CONFIG_FILE,
+    NO_SKILLS_MARKER,
+    OP_ENV_FILE,
+    PROFILE_FILE,
+)
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_MARKER, NO_SKILLS_NOTE, describe_profile
+from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_NOTE, describe_profile
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.teams.model import without_teams
 from hermes_profiles.teams.pool_copies import SharedPool
 
 from .files import FileCopier
 from .report import CloneReport, RedactedPlace
-from .source import HONCHO, LeftBehind, SourceProfile, offer_to_skip, read_source
+from .source import LeftBehind, SourceProfile, offer_to_skip, read_source
 from .warnings import add_advice
 
 # An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
-_NEVER_MASKED = frozenset({"HERMES_HOME"})
+_NEVER_MASKED = frozenset({HERMES_HOME})
 
 
 class CloneRequest(NamedTuple):
@@ -180,26 +191,26 @@ class _CloneBuilder:
         if env is not None:
             rulings = self.found.env[env.path]
             self._add_document(
-                ".env",
+                ENV_FILE,
                 lambda: rewrite_env(env, rulings, self.values, policy=policy, assigned=assigned, masked=masked),
                 environment=True,
             )
-        if ".env" not in self.entries:
+        if ENV_FILE not in self.entries:
             lines = [
                 *(f"{name}={value}\n" for name, value in assigned.items()),
                 *(f"{name}=\n" for name in masked),
             ]
             # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
-            self.entries[".env"] = WriteFile(".env", Secret((ENV_HEADER + "".join(lines)).encode()))
+            self.entries[ENV_FILE] = WriteFile(ENV_FILE, Secret((ENV_HEADER + "".join(lines)).encode()))
         if op_env is not None:
             op_rulings = self.found.env[op_env.path]
             self._add_document(
-                ".op.env",
+                OP_ENV_FILE,
                 lambda: rewrite_env(op_env, op_rulings, self.values, policy=policy, assigned={}),
                 environment=True,
             )
-        self._add_tree("config.yaml", documents.config, self.found.config)
-        self._add_tree("gateway.json", documents.gateway, self.found.gateway)
+        self._add_tree(CONFIG_FILE, documents.config, self.found.config)
+        self._add_tree(LEGACY_CONFIG_FILE, documents.gateway, self.found.gateway)
         self._add_logins()
 
     def _add_tree(self, name: str, document: YamlDocument | JsonDocument | None, judgement: ConfigJudgement) -> None:
@@ -215,17 +226,19 @@ class _CloneBuilder:
         document, removals = documents.auth, self.found.auth
         honcho = documents.honcho
         if honcho is not None:
-            self._add_document(HONCHO, lambda: rewrite_logins(honcho, self.found.honcho, self.values, policy=policy))
+            self._add_document(
+                HONCHO_FILE, lambda: rewrite_logins(honcho, self.found.honcho, self.values, policy=policy)
+            )
         if document is not None and self.source.name == DEFAULT and policy.channels is not Channels.CLONE:
             # A profile without a row of its own uses the root's: nothing to copy, nobody to log in again.
-            self.report.left_behind.append(LeftBehind("auth.json", "a profile without logins uses those of the root"))
+            self.report.left_behind.append(LeftBehind(AUTH_FILE, "a profile without logins uses those of the root"))
             document = None
         elif document is not None:
             again |= {row.login_again for row in removals if row.login_again}
         self.report.login_again = sorted(again)
         if document is not None:
             own = document
-            self._add_document("auth.json", lambda: rewrite_logins(own, removals, self.values, policy=policy))
+            self._add_document(AUTH_FILE, lambda: rewrite_logins(own, removals, self.values, policy=policy))
 
     def _add_document(self, name: str, make: Callable[[], Rewrite], *, environment: bool = False) -> None:
         """Add one rewritten document; one that cannot be edited with certainty stays behind if the user said so."""
@@ -252,8 +265,8 @@ class _CloneBuilder:
         if not self.found.facts.api_server_on or not policy.api_server or policy.channels is Channels.CLONE:
             return {}
         makers = {
-            "API_SERVER_PORT": lambda: str(self.world.pick_port()),
-            "API_SERVER_KEY": self.world.fresh_key,
+            API_SERVER_PORT: lambda: str(self.world.pick_port()),
+            API_SERVER_KEY: self.world.fresh_key,
         }
         wanted = [name for name in API_SERVER_ASSIGNED if name not in policy.keep and name not in policy.drop]
         return {name: makers[name]() for name in wanted}
@@ -281,14 +294,14 @@ class _CloneBuilder:
         return tuple(masked)
 
     def _add_own_files(self) -> None:
-        if "profile.yaml" in self.entries or self.request.description is not None:
+        if PROFILE_FILE in self.entries or self.request.description is not None:
             self._add_about()
         if not self.request.skills:
             self.entries[NO_SKILLS_MARKER] = WriteFile(NO_SKILLS_MARKER, Secret(NO_SKILLS_NOTE))
 
     def _add_about(self) -> None:
         """Add profile.yaml: a clone is in no team and leads none."""
-        name, entry = "profile.yaml", self.entries.pop("profile.yaml", None)
+        name, entry = PROFILE_FILE, self.entries.pop(PROFILE_FILE, None)
         own = entry.content.reveal() if isinstance(entry, WriteFile) else None
         before = own if own is not None or entry is None else read_document(self.source.home / name)
         try:

@@ -12,6 +12,7 @@ from hermes_profiles.credentials.rules.files import DOCUMENTS, FileRules, Scope,
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk
 
@@ -19,7 +20,6 @@ _MOST_STATE_FILES = 64
 _MOST_STATE_BYTES = 256 * 1024
 _DEEPEST_STATE = 3
 # Settings of the memory provider; a full copy takes them without the logins in them.
-HONCHO = "honcho.json"
 SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
 
 Document = TypeVar("Document")
@@ -55,13 +55,13 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
     """
     reader = _DocumentReader(home, skip=rules.policy.skip_unreadable)
     known = rules.catalog.known_names
-    env = reader.read(".env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
-    op_env = reader.read(".op.env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
-    config = reader.read("config.yaml", lambda raw, path: YamlDocument.parse(raw, path=path))
-    gateway = reader.read("gateway.json", _json)
-    auth = reader.read("auth.json", _json)
-    honcho = reader.read(HONCHO, _json) if rules.scope is Scope.ALL else None
-    taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO,) if honcho is not None else ())}
+    env = reader.read(ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
+    op_env = reader.read(OP_ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
+    config = reader.read(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path))
+    gateway = reader.read(LEGACY_CONFIG_FILE, _json)
+    auth = reader.read(AUTH_FILE, _json)
+    honcho = reader.read(HONCHO_FILE, _json) if rules.scope is Scope.ALL else None
+    taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO_FILE,) if honcho is not None else ())}
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
     kept: set[str] = set()

@@ -11,6 +11,7 @@ from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
 from hermes_profiles.credentials.rules.config import dotted, is_kept_by_user
 from hermes_profiles.credentials.rules.environment import API_SERVER, judge_name
 from hermes_profiles.documents.entries import truthy
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 
 from .report import CloneReport
@@ -50,7 +51,7 @@ def _bitwarden(source: SourceProfile) -> Iterator[Problem]:
         yield Problem(
             "bitwarden",
             "Bitwarden hands every secret of its project to the clone too; none can be filtered",
-            "config.yaml",
+            CONFIG_FILE,
             "move the channels' secrets to a project of their own",
         )
 
@@ -66,7 +67,7 @@ def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Proble
             yield Problem(
                 "source-path",
                 f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
-                "config.yaml",
+                CONFIG_FILE,
                 f"to change it: `hermes -p {report.profile} config set {name} PATH`",
             )
 
@@ -77,7 +78,7 @@ def _dangling_references(report: CloneReport, found: Classification) -> Iterator
         yield Problem(
             "dangling-reference",
             f"config.yaml refers to ${{{name}}}, which stays behind",
-            "config.yaml",
+            CONFIG_FILE,
             f"if only a tool needs it, clone again with `--keep {name}`",
         )
 
@@ -139,7 +140,7 @@ def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) ->
         yield f"set up {', '.join(channels)} with accounts of its own: {command}"
     if found.config.switch_off:
         blocks = ", ".join(dotted((*place.block, "enabled")) for place in found.config.switch_off)
-        yield f"then switch on what you have set up, by `true` at {blocks} in {report.path / 'config.yaml'}"
+        yield f"then switch on what you have set up, by `true` at {blocks} in {report.path / CONFIG_FILE}"
     for provider in report.login_again:
         words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
         yield f"log in with {provider} again: hermes -p {report.profile} {words}"

@@ -22,6 +22,7 @@ from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
 from hermes_profiles.gateways.processes import Processes, processes_of
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
@@ -305,10 +306,10 @@ def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: 
             home = layout.home(profile)
             raise Refused(
                 f"{mask.reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; "
-                f"{home / 'gateway.json'} switches it on, and Hermes reads no config.yaml here to lay a mask over",
+                f"{home / LEGACY_CONFIG_FILE} switches it on, and Hermes reads no config.yaml here to lay a mask over",
                 target=profile,
                 code="conflict",
-                hint=f"mend or make that file: `touch {home / 'config.yaml'}`",
+                hint=f"mend or make that file: `touch {home / CONFIG_FILE}`",
             )
 
 
@@ -327,7 +328,7 @@ def _write_overlay(
         masks, catalog=catalog, managed_env=env, managed_config=config, on=own.channels, spellings=own.spellings
     )
     folder = overlay_folder(layout, profile)
-    for name, content in ((".env", overlay.env), ("config.yaml", overlay.config)):
+    for name, content in ((ENV_FILE, overlay.env), (CONFIG_FILE, overlay.config)):
         if content:
             write_runtime(folder / name, content, 0o600)
         else:

@@ -17,13 +17,15 @@ from typing import Any
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.gateways.model import Mask
 from hermes_profiles.gateways.processes import Process
+from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.listing import read_regular
 
-MACHINE_WIDE = Path("/etc/hermes")
+MACHINE_WIDE = Path(MACHINE_FOLDER)
 _LARGEST = 16 * 1024 * 1024
 _HEADER = "# Written by hermes-gateways before each start; masks.json beside it says which channels are off and why.\n"
 
@@ -54,7 +56,7 @@ def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
 
 def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
     """Return what is switched off in a running gateway: only one that was started with our overlay obeys it."""
-    given = (process.variables or {}).get("HERMES_MANAGED_DIR", "")
+    given = (process.variables or {}).get(HERMES_MANAGED_DIR, "")
     if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
         return ()
     return masks_of(layout, profile)
@@ -69,7 +71,7 @@ def masks_from(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mask]:
 def managed_folder(environment: Mapping[str, str], layout: Layout, *, machine_wide: Path = MACHINE_WIDE) -> Path | None:
     """Return the managed directory that Hermes would use without us, None without one: what HERMES_MANAGED_DIR names
     (unless that is an overlay of ours), else /etc/hermes. One that is named and missing hides /etc/hermes."""
-    named = environment.get("HERMES_MANAGED_DIR", "").strip()
+    named = environment.get(HERMES_MANAGED_DIR, "").strip()
     if named and layout.state / "overlays" not in Path(named).parents:
         return Path(named) if Path(named).is_dir() else None
     return machine_wide if machine_wide.is_dir() else None
@@ -80,7 +82,7 @@ def managed_files(folder: Path | None) -> tuple[bytes | None, bytes | None]:
 
     Raises Refused for one that is there and cannot be read: without it a policy of the machine would be lost.
     """
-    return (_file(folder / ".env"), _file(folder / "config.yaml")) if folder is not None else (None, None)
+    return (_file(folder / ENV_FILE), _file(folder / CONFIG_FILE)) if folder is not None else (None, None)
 
 
 def managed_values(folder: Path | None, catalog: Catalog) -> Managed:

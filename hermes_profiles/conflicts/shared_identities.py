@@ -21,17 +21,12 @@ from hermes_profiles.credentials.rules.logins import is_kept_in_step, judge_auth
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.credentials.value_index import secrets_in_json
 from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.hermes.environment import API_SERVER_KEY
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, HONCHO_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.channels import (
-    CONFIG,
-    ClaimedResources,
-    holdings,
-    legacy_blocks,
-    wanted_sections,
-    with_legacy,
-)
+from hermes_profiles.profiles.channels import ClaimedResources, holdings, legacy_blocks, wanted_sections, with_legacy
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind as FileKind
 from hermes_profiles.profiles.tree_walk import walk
@@ -40,7 +35,6 @@ from .ownership import SharedIdentity, SharedKind
 
 _MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
-_HONCHO = "honcho.json"
 # Shared between profiles on purpose, under a lock of its own.
 _SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
 
@@ -75,7 +69,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
     home = layout.home(profile)
     files = HomeFiles(home, catalog.known_names)
     held = holdings(home, catalog=catalog, files=files)
-    config = with_legacy(files.sections(CONFIG, wanted_sections(catalog)), legacy_blocks(files))
+    config = with_legacy(files.sections(CONFIG_FILE, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
     environment = files.environment()
     for channel, variable, path, value in credentials_in(environment, config, catalog):
@@ -98,7 +92,7 @@ def _api_key(environment: Mapping[str, str], config: Mapping[str, Any]) -> str:
     platforms = config.get("platforms")
     block = platforms.get(API_SERVER) if isinstance(platforms, Mapping) else None
     extra = block.get("extra") if isinstance(block, Mapping) else None
-    key = environment.get("API_SERVER_KEY") or (extra.get("key") if isinstance(extra, Mapping) else None)
+    key = environment.get(API_SERVER_KEY) or (extra.get("key") if isinstance(extra, Mapping) else None)
     return digest(key) if isinstance(key, str) and key else ""
 
 
@@ -135,21 +129,21 @@ def _logins(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[
     """Yield (provider or path, login) of every single-use login, but for rows that mirror one elsewhere."""
     found: dict[str, list[str]] = {}
     for name, judge in (
-        ("auth.json", partial(judge_auth, catalog=catalog, policy=ClonePolicy())),
-        (_HONCHO, partial(judge_honcho, policy=ClonePolicy())),
+        (AUTH_FILE, partial(judge_auth, catalog=catalog, policy=ClonePolicy())),
+        (HONCHO_FILE, partial(judge_honcho, policy=ClonePolicy())),
     ):
         document = _document(files, name)
         for removal in judge(document.entries) if document is not None else ():
             if document is not None and removal.login_again:
                 tokens = found.setdefault(removal.login_again, [])
                 tokens += _tokens_of_its_own(document, removal.entry.path, profile)
-    times = {name: _time(files, name) for name in ("auth.json", _HONCHO)}
+    times = {name: _time(files, name) for name in (AUTH_FILE, HONCHO_FILE)}
     for provider, tokens in found.items():
         if tokens:
-            yield provider, SingleUseLogin(frozenset(tokens), times[_HONCHO if provider == "honcho" else "auth.json"])
+            yield provider, SingleUseLogin(frozenset(tokens), times[HONCHO_FILE if provider == "honcho" else AUTH_FILE])
     for row in catalog.oauth_rows:
         path = row.path[0]
-        if len(row.path) != 1 or not row.single_use or path == _HONCHO or path in _SHARED_ON_PURPOSE:
+        if len(row.path) != 1 or not row.single_use or path == HONCHO_FILE or path in _SHARED_ON_PURPOSE:
             continue
         names = _below(files, path) if path.endswith("/") else (path,)
         for name in names:

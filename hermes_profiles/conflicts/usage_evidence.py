@@ -17,6 +17,14 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.hermes_files import state_record
 from hermes_profiles.gateways.model import Gateway, LiveLock, epoch_of
+from hermes_profiles.hermes.files import (
+    CHANNEL_DIRECTORY_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    PLATFORM_PAIRING_FOLDER,
+    PROFILE_FILE,
+    SOUL_FILE,
+)
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -28,8 +36,8 @@ from .ownership import UsageEvidence
 _LARGEST = 4 * 1024 * 1024
 _MOST_FILES = 2000
 _END_OF_TIME = 1e10
-_FIRST_FILES = ("config.yaml", ".env", "SOUL.md", "profile.yaml", *PROFILE_FOLDERS)
-_PAIRING = ("pairing", "platforms/pairing")
+_FIRST_FILES = (CONFIG_FILE, ENV_FILE, SOUL_FILE, PROFILE_FILE, *PROFILE_FOLDERS)
+_PAIRING = ("pairing", PLATFORM_PAIRING_FOLDER)
 
 
 class Use(NamedTuple):
@@ -96,7 +104,7 @@ def _uses(home: Path, profile: str, channel: str, catalog: Catalog) -> Iterator[
     rows = [each for each in _values(sessions) if isinstance(each, Mapping) and each.get("platform") == channel]
     if rows:
         yield Use("sessions", max(_epoch(each.get("updated_at")) for each in rows))
-    directory = _read(home / "channel_directory.json")
+    directory = _read(home / CHANNEL_DIRECTORY_FILE)
     chats = directory.get("platforms") if isinstance(directory, Mapping) else None
     if isinstance(directory, Mapping) and isinstance(chats, Mapping) and chats.get(channel):
         yield Use("directory of chats", _epoch(directory.get("updated_at")))

@@ -26,6 +26,7 @@ from hermes_profiles.credentials.rules.environment import (
     tool_channels,
 )
 from hermes_profiles.credentials.rules.logins import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.truthy import is_truthy
 
 from .policy import Channels, ClonePolicy, Ruling, Verdict
@@ -155,7 +156,7 @@ def _index(
     parts: dict[str, list[str]] = {}
 
     def add(name: str, value: str, key_class: KeyClass | None) -> None:
-        if name == "HERMES_HOME":
+        if name == HERMES_HOME:
             return  # a path, no identity: it stands in front of many honest ones
         setting = key_class in _SETTING_CLASSES
         if setting and policy.only is not None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, Port, Sharing
+from hermes_profiles.hermes.environment import GATEWAY_RELAY_ID, WEIXIN_ACCOUNT_ID, WEIXIN_TOKEN
+from hermes_profiles.hermes.files import AUTH_FILE, WHATSAPP_PLATFORM_SESSION_FOLDER, WHATSAPP_SESSION_FOLDER
 from hermes_profiles.model.truthy import is_truthy
 
 from .channel_settings import ChannelView, account_id, below, mapping
@@ -260,22 +262,22 @@ def _identities(
             for text in _texts(view.name, names, values):
                 yield Identity(view.name, _digest(text), noun), Origin(names)
     if view.name == "weixin":
-        account = view.value("WEIXIN_ACCOUNT_ID")
+        account = view.value(WEIXIN_ACCOUNT_ID)
         file = f"weixin/accounts/{account}.json"
         login = stored(file) if account and "/" not in account else None
         token = view.text(mapping(login).get("token"))
         # The stored token serves only where nothing else names one (gateway/platforms/weixin.py).
-        if not view.value("WEIXIN_TOKEN") and names_somebody([token], catalog):
+        if not view.value(WEIXIN_TOKEN) and names_somebody([token], catalog):
             yield Identity(view.name, _digest(token), "token"), Origin(file=file, path=("token",))
     elif view.name == "whatsapp":
         yield from _linked_device(view, stored, home)
     elif view.name == "photon" and not view.value("PHOTON_PROJECT_ID") and (project := _photon_login(stored)):
         yield (
             Identity(view.name, _digest(project)),
-            Origin(file="auth.json", path=("credential_pool", "photon_project")),
+            Origin(file=AUTH_FILE, path=("credential_pool", "photon_project")),
         )
-    elif view.name == "relay" and not view.value("GATEWAY_RELAY_ID") and (relay := view.path("extra.relay_id")):
-        yield Identity(view.name, _digest(relay)), Origin(("GATEWAY_RELAY_ID",), ("extra.relay_id",))
+    elif view.name == "relay" and not view.value(GATEWAY_RELAY_ID) and (relay := view.path("extra.relay_id")):
+        yield Identity(view.name, _digest(relay)), Origin((GATEWAY_RELAY_ID,), ("extra.relay_id",))
     elif view.name == "wecom_callback":
         yield from _apps(view)
 
@@ -339,7 +341,7 @@ def _linked_device(view: ChannelView, stored: Callable[[str], object], home: str
     the path, which is what Hermes' lock knows."""
     given = view.path("extra.session_path")
     # The old folder wins where it is in use (hermes_constants.py, `get_hermes_dir`).
-    folders = (given,) if given else ("whatsapp/session", "platforms/whatsapp/session")
+    folders = (given,) if given else (WHATSAPP_SESSION_FOLDER, WHATSAPP_PLATFORM_SESSION_FOLDER)
     for folder in folders:
         creds = stored(f"{folder}/creds.json")
         if not isinstance(creds, Mapping):
@@ -354,7 +356,7 @@ def _linked_device(view: ChannelView, stored: Callable[[str], object], home: str
 
 def _photon_login(stored: Callable[[str], object]) -> str:
     """Return the project of Photon that auth.json holds a login for (plugins/platforms/photon/auth.py)."""
-    pool = below(mapping(stored("auth.json")), "credential_pool").get("photon_project")
+    pool = below(mapping(stored(AUTH_FILE)), "credential_pool").get("photon_project")
     entry = mapping(pool[0]) if isinstance(pool, list) and pool else {}
     if not entry.get("project_secret"):
         return ""

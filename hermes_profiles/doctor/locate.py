@@ -9,15 +9,13 @@ from hermes_profiles.credentials.identities import Identity, Origin, PortClaim, 
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.documents.line_numbers import env_line, yaml_line
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, WEIXIN_ACCOUNTS_FOLDER
 from hermes_profiles.profiles.channels import effective_settings, onepassword_variables, stored_in
 
 from .findings import Evidence
 
 # So many places of one finding have their line; to look for each in a root of a thousand takes seconds.
 _LINES = 60
-_CONFIG = "config.yaml"
-_LEGACY = "gateway.json"
-_ACCOUNTS = "weixin/accounts"
 
 
 class Sources:
@@ -43,7 +41,7 @@ class Sources:
     def _of_origin(self, profile: ProfileFacts, channel: str, origin: Origin) -> Iterator[Evidence]:
         if origin.file:
             # The name of an account's file is the account itself.
-            file = _ACCOUNTS if origin.file.startswith(_ACCOUNTS) else origin.file
+            file = WEIXIN_ACCOUNTS_FOLDER if origin.file.startswith(WEIXIN_ACCOUNTS_FOLDER) else origin.file
             place = profile.at(file, ".".join(origin.path) or None)
             yield place._replace(file=file) if file.startswith("/") else place
             return
@@ -76,7 +74,7 @@ class Sources:
         managed = self._facts.managed
         layer = self._facts.rivals.managed
         if managed.environment.get(variable, "").strip() and layer is not None:
-            file = layer.folder / ".env"
+            file = layer.folder / ENV_FILE
             yield Evidence(None, str(file), env_line(layer.env.reveal(), variable), variable)
         elif variable in onepassword_variables(profile.config):
             yield self._at(profile, ("secrets", "onepassword", "env", variable))
@@ -90,13 +88,13 @@ class Sources:
             yield from self._in_blocks(profile, channel, path)
 
     def _in_blocks(self, profile: ProfileFacts, channel: str, path: str) -> Iterator[Evidence]:
-        legacy = profile.files.json(_LEGACY)
+        legacy = profile.files.json(LEGACY_CONFIG_FILE)
         places: tuple[tuple[Any, str | None, tuple[str, ...]], ...] = (
             (self._facts.managed.config, None, ("platforms",)),
-            (profile.config, _CONFIG, ("platforms",)),
-            (profile.config, _CONFIG, ("gateway", "platforms")),
-            (legacy, _LEGACY, ("platforms",)),
-            (profile.config, _CONFIG, ()),
+            (profile.config, CONFIG_FILE, ("platforms",)),
+            (profile.config, CONFIG_FILE, ("gateway", "platforms")),
+            (legacy, LEGACY_CONFIG_FILE, ("platforms",)),
+            (profile.config, CONFIG_FILE, ()),
         )
         for document, file, above in places:
             found = _path_in(document, above, self._facts.catalog.channel_of_config_key, channel, path)
@@ -104,7 +102,7 @@ class Sources:
                 yield self._at_machine(found) if file is None else self._at(profile, found, file)
                 return
 
-    def _at(self, profile: ProfileFacts, path: Sequence[str], file: str = _CONFIG) -> Evidence:
+    def _at(self, profile: ProfileFacts, path: Sequence[str], file: str = CONFIG_FILE) -> Evidence:
         self._lines -= 1
         return profile.at_path(path, file) if self._lines >= 0 else profile.at(file, ".".join(path))
 
@@ -112,7 +110,7 @@ class Sources:
         layer = self._facts.rivals.managed
         if layer is None:
             return Evidence(None, None, None, ".".join(path))
-        return Evidence(None, str(layer.folder / _CONFIG), yaml_line(layer.config.reveal(), path), ".".join(path))
+        return Evidence(None, str(layer.folder / CONFIG_FILE), yaml_line(layer.config.reveal(), path), ".".join(path))
 
 
 def _path_in(

@@ -13,6 +13,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.gateways.processes import Process
+from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER, PLANNED_STOP_FILE
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager, Service
 from hermes_profiles.services.signals import end_process
@@ -20,7 +21,6 @@ from hermes_profiles.services.signals import end_process
 from .protocols import StartDecision
 from .service_specs import stop_seconds
 
-STOP_MARKER = ".gateway-planned-stop.json"
 _LOG_LINES = 6
 _LOG_BYTES = 16 * 1024
 
@@ -108,13 +108,13 @@ def write_stop_marker(world: SystemContext, profile: str, process: Process) -> N
         "stopper_pid": os.getpid(),
         "written_at": datetime.now(UTC).isoformat(),
     }
-    write_runtime(home / STOP_MARKER, json.dumps(marker).encode(), 0o600)
+    write_runtime(home / PLANNED_STOP_FILE, json.dumps(marker).encode(), 0o600)
 
 
 def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:
     """Return the last lines of the gateway's own error log, or of its log; () when it has none."""
-    for name in ("errors.log", "gateway.error.log", "gateway.log"):
-        path = world.layout.home(profile) / "logs" / name
+    for name in (ERRORS_LOG, GATEWAY_ERROR_LOG, GATEWAY_LOG):
+        path = world.layout.home(profile) / LOGS_FOLDER / name
         try:
             with open(path, "rb") as file:
                 skipped = max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.hermes.files import LOGS_FOLDER
 
 from .outcomes import Outcome, OutcomeKind
 from .selection import Sorted
@@ -72,7 +73,7 @@ def code_of(python: Path) -> InstalledCode | None:
     checkout = venv.parent
     try:
         if (checkout / "hermes_cli").is_dir():
-            return InstalledCode((checkout / ".git" / "logs" / "HEAD").stat().st_mtime, "")
+            return InstalledCode((checkout / ".git" / LOGS_FOLDER / "HEAD").stat().st_mtime, "")
         found = [
             InstalledCode(path.stat().st_mtime, match.group(1))
             for path in islice(venv.glob("lib/python3*/site-packages/hermes_agent-*"), 8)

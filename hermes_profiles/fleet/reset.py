@@ -8,18 +8,26 @@ from pathlib import Path
 from hermes_profiles.changes.state_files import remove_runtime
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE, PidRecord, lock_record, pid_record, record_at
+from hermes_profiles.gateways.hermes_files import PidRecord, lock_record, pid_record, record_at
 from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, match_process, observe_one
 from hermes_profiles.gateways.processes import same_start
+from hermes_profiles.hermes.files import (
+    DRAIN_REQUEST_FILE,
+    LOCK_FILE,
+    PID_FILE,
+    PLANNED_STOP_FILE,
+    STARTS_FILE,
+    TAKEOVER_FILE,
+)
 
 from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
 
 # What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.
-_LEFTOVERS = (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_request.json", "gateway-starts.log")
+_LEFTOVERS = (PLANNED_STOP_FILE, TAKEOVER_FILE, DRAIN_REQUEST_FILE, STARTS_FILE)
 
 
 def reset_gateway(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.hermes.environment import HERMES_RESTART_DRAIN_TIMEOUT
+from hermes_profiles.hermes.files import CONFIG_FILE, GATEWAY_LOG, LOGS_FOLDER, PROFILE_FILE
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
@@ -73,7 +75,7 @@ def to_keep(options: ServiceOptions) -> Values:
 def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
     """Return the options of a profile: those given now over those kept with it. Raises Failed when what is kept cannot
     be read."""
-    section = read_sections(home / "profile.yaml", (_SECTION,), certain=True).get(_SECTION)
+    section = read_sections(home / PROFILE_FILE, (_SECTION,), certain=True).get(_SECTION)
     kept = section if isinstance(section, Mapping) else {}
     env = kept.get("env")
     names = {text.partition("=")[0] for text in given.variables}
@@ -125,10 +127,10 @@ def build_spec(
     home = Path(os.path.realpath(layout.home(profile)))
     options = kept_options(files_of or home, given)
     wanted = ("gateway", "agent", "systemd_watchdog_seconds")
-    config = read_sections((files_of or home) / "config.yaml", wanted, certain=True)
+    config = read_sections((files_of or home) / CONFIG_FILE, wanted, certain=True)
     inherited, variables = _variables(options.variables, files_of or home)
     account = pwd.getpwuid(os.getuid()) if layout.platform == "darwin" else None
-    folder = Path(options.log_folder) if options.log_folder is not None else home / "logs"
+    folder = Path(options.log_folder) if options.log_folder is not None else home / LOGS_FOLDER
     return ServiceSpec(
         profile=profile,
         home=home,
@@ -140,7 +142,7 @@ def build_spec(
         account_home=Path(account.pw_dir) if account is not None else world.user_home,
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
-        log=folder / (f"{profile}.log" if options.log_folder is not None else "gateway.log"),
+        log=folder / (f"{profile}.log" if options.log_folder is not None else GATEWAY_LOG),
         inherited=inherited,
         variables=variables,
         watchdog=_watchdog(config),
@@ -249,12 +251,12 @@ def _watchdog(config: Mapping[str, Any]) -> int:
 def _drain(config: Mapping[str, Any], environment: Mapping[str, str]) -> int:
     agent = config.get("agent")
     given = agent.get("restart_drain_timeout") if isinstance(agent, Mapping) else None
-    return max(0, _whole(environment.get("HERMES_RESTART_DRAIN_TIMEOUT") or given))
+    return max(0, _whole(environment.get(HERMES_RESTART_DRAIN_TIMEOUT) or given))
 
 
 def stop_seconds(home: Path) -> float:
     """Return how long the gateway of a home may take to stop: the time its service has, and a little more."""
-    config = read_sections(home / "config.yaml", ("agent",))
+    config = read_sections(home / CONFIG_FILE, ("agent",))
     drain = _drain(config, environment_of(home))
     return max(60, drain + 30) + _MARGIN
 

@@ -15,6 +15,7 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, Mask
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, holdings
@@ -141,7 +142,7 @@ class Launch:
             return StartDecision(
                 refusal=(
                     f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it is in "
-                    f"{home / 'gateway.json'}, and Hermes masks config.yaml only: `touch {home / 'config.yaml'}`"
+                    f"{home / LEGACY_CONFIG_FILE}, and Hermes masks config.yaml only: `touch {home / CONFIG_FILE}`"
                 )
             )
         reasons = "; ".join(mask.reason for mask in masks)

@@ -15,6 +15,7 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked, topology
+from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -123,7 +124,7 @@ def _ask(
     answers = health.ask_all(local)
     who: dict[str, health.Detailed] = {}
     for name in [name for name, answer in answers.items() if in_detail and answer.healthy]:
-        key = environment_of(home_of(name)).get("API_SERVER_KEY", "")
+        key = environment_of(home_of(name)).get(API_SERVER_KEY, "")
         if key:
             who[name] = health.ask_detailed(local[name], Secret(key))
             answers[name] = health.HealthAnswer(who[name].healthy, who[name].detail)
@@ -147,7 +148,7 @@ def _said(facts: GatewayFacts) -> str:
 
 
 def _health_url(home: Path) -> str:
-    return environment_of(home).get("GATEWAY_HEALTH_URL", "").strip()
+    return environment_of(home).get(GATEWAY_HEALTH_URL, "").strip()
 
 
 def _without_login(url: str) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
+from hermes_profiles.hermes.environment import GATEWAY_HEALTH_URL
 from hermes_profiles.model.secret import Secret
 
 TIMEOUT = 2.0
@@ -146,12 +147,12 @@ def ask_url(url: str, *, timeout: float) -> HealthAnswer:
     target = url if url.rstrip("/").endswith("/health") else url.rstrip("/") + "/health"
     try:
         with urlopen(Request(target), timeout=timeout) as answer:  # noqa: S310  the scheme was looked at
-            return _judged(int(answer.status), "GATEWAY_HEALTH_URL")
+            return _judged(int(answer.status), GATEWAY_HEALTH_URL)
     except HTTPError as error:
         with error:
-            return _judged(error.code, "GATEWAY_HEALTH_URL")
+            return _judged(error.code, GATEWAY_HEALTH_URL)
     except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none
-        return HealthAnswer(healthy=False, detail=_words(error, "GATEWAY_HEALTH_URL"))
+        return HealthAnswer(healthy=False, detail=_words(error, GATEWAY_HEALTH_URL))
 
 
 def _judged(status: int, what: str) -> HealthAnswer:

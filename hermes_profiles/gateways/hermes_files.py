@@ -12,12 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
 from hermes_profiles.profiles.listing import read_regular
 
-PID_FILE = "gateway.pid"
-LOCK_FILE = "gateway.lock"
-STATE_FILE = "gateway_state.json"
-HEARTBEAT_FILE = "state/gateway.heartbeat"
 _LARGEST = 1024 * 1024
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import read_regular
@@ -73,7 +74,7 @@ def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[tupl
     if importlib.util.find_spec("hermes_cli") is not None:
         yield Path(sys.executable), "the environment of this program"
     for venv in ("venv", ".venv"):
-        yield layout.root / "hermes-agent" / venv / "bin" / "python", str(layout.root / "hermes-agent")
+        yield layout.root / CHECKOUT_FOLDER / venv / "bin" / "python", str(layout.root / CHECKOUT_FOLDER)
 
 
 def interpreter_of(script: Path) -> Path | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR
 from hermes_profiles.profiles.listing import read_regular
 
 from .model import LiveLock
@@ -23,7 +24,7 @@ _DIGITS = 16
 
 def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
     """Return where the gateways of a user keep their locks."""
-    given = environment.get("HERMES_GATEWAY_LOCK_DIR")
+    given = environment.get(HERMES_GATEWAY_LOCK_DIR)
     if given:
         return Path(given)
     return Path(environment.get("XDG_STATE_HOME") or user_home / ".local" / "state") / "hermes" / "gateway-locks"

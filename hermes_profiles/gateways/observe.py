@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import CONFIG_FILE, LOCK_FILE, ROOT_FOLDER
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
@@ -174,7 +176,7 @@ def match_process(home: Path, world: SystemContext, record: PidRecord | None) ->
     judged = _by_words(process, record, home, world)
     # The lock decides where words do not. It is looked at last: the kernel stops all locking while /proc/locks is read,
     # which takes as long as all the rest (13 ms).
-    if judged.process is None and world.processes.lock_owner(home / "gateway.lock") == process.pid:
+    if judged.process is None and world.processes.lock_owner(home / LOCK_FILE) == process.pid:
         return ProcessMatch(process)
     return judged
 
@@ -206,9 +208,9 @@ def _has_our_root(process: Process, world: SystemContext) -> bool:
     The sticky profile of that moment decided which one. It wrote its pid and start time into its home: with the root,
     that is proof.
     """
-    given = (process.variables or {}).get("HERMES_HOME", "").strip()
+    given = (process.variables or {}).get(HERMES_HOME, "").strip()
     own = (process.variables or {}).get("HOME", "").strip() or str(world.user_home)
-    root = os.path.realpath(given) if given else os.path.join(os.path.realpath(own), ".hermes")
+    root = os.path.realpath(given) if given else os.path.join(os.path.realpath(own), ROOT_FOLDER)
     return root == os.path.realpath(world.layout.root)
 
 
@@ -315,7 +317,7 @@ def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
     whom an earlier one served in the file, and writes its own pid beside it."""
     started = world.processes.epoch(process)
     try:
-        changed = os.stat(home / "config.yaml").st_mtime
+        changed = os.stat(home / CONFIG_FILE).st_mtime
     except OSError:
         return False
     if started is None or started <= changed:

@@ -9,12 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from hermes_profiles.hermes.cli import MODULE
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
+from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+
 _DEAD = "ZX"
 STOPPED = "Tt"
 # A gateway's variables that tell its home.
-_WANTED = ("HERMES_HOME", "HOME", "HERMES_MANAGED_DIR")
+_WANTED = (HERMES_HOME, "HOME", HERMES_MANAGED_DIR)
 _INTERPRETER = re.compile(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
-_ENTRIES = ("hermes_cli.main", "hermes_cli/main.py", "hermes")
+_ENTRIES = (MODULE, "hermes_cli/main.py", "hermes")
 _ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
 _LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
 _DEDICATED = ("gateway.run", "gateway/run.py", "hermes-gateway")
@@ -169,15 +173,15 @@ def home_of(process: Process, *, user_home: Path) -> Path | None:
     """
     if process.variables is None:
         return None
-    given = process.variables.get("HERMES_HOME", "").strip()
+    given = process.variables.get(HERMES_HOME, "").strip()
     own = process.variables.get("HOME", "").strip() or str(user_home)
-    home = Path(os.path.realpath(given)) if given else Path(os.path.realpath(own)) / ".hermes"
+    home = Path(os.path.realpath(given)) if given else Path(os.path.realpath(own)) / ROOT_FOLDER
     named = profile_argument(process.argv)
-    is_profile = home.parent.name == "profiles"
+    is_profile = home.parent.name == PROFILES_FOLDER
     if named is None:
         return home if is_profile else None
-    root = home.parent.parent if is_profile else _native(home, Path(os.path.realpath(own)) / ".hermes")
-    return root if named == "default" else root / "profiles" / named
+    root = home.parent.parent if is_profile else _native(home, Path(os.path.realpath(own)) / ROOT_FOLDER)
+    return root if named == "default" else root / PROFILES_FOLDER / named
 
 
 def _native(home: Path, native: Path) -> Path:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
@@ -32,7 +34,7 @@ def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> boo
 
     `config`: its config.yaml; `environment`: what its `.env` sets; the variable wins.
     """
-    given = environment.get("GATEWAY_MULTIPLEX_PROFILES", "").strip().lower()
+    given = environment.get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
     if given in ("1", "true", "yes", "on"):
         return True
     if given in ("0", "false", "no", "off"):
@@ -46,7 +48,7 @@ def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> boo
 
 def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
     """Return whether the default profile asks for one gateway for all, None when nothing says so."""
-    config = read_sections(home / "config.yaml", ("gateway", "multiplex_profiles"))
+    config = read_sections(home / CONFIG_FILE, ("gateway", "multiplex_profiles"))
     return configured(config, {**environment, **environment_of(home)})
 
 

@@ -1,4 +1,4 @@
-"""The command line of Hermes 0.19.0: its module, subcommands and options (hermes_cli/main.py, hermes_cli/subcommands)."""
+"""The command line of Hermes 0.19.0: module, subcommands, options (hermes_cli/main.py, hermes_cli/subcommands)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States in gateway_state.json, and how long its neighbours stay valid. Hermes 0.19.0, gateway/status.py, gateway/run.py."""
+"""States in gateway_state.json, and lifetimes of the files beside it. Hermes 0.19.0, gateway/{status,run}.py."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG
+
 from .reader import open_log, records_backward
 from .records import LogRecord
-from .sources import GATEWAY_LOG
 from .tail import siblings
 
-ERRORS_LOG = "errors.log"
 # So far is looked for a twin.
 _AHEAD = 1_000
 # The time within which a gateway writes the record after its copy, and how long an answer is believed.

@@ -6,6 +6,7 @@ import os
 import stat
 from functools import lru_cache
 
+from hermes_profiles.hermes.files import GATEWAY_LOG, LOGS_FOLDER
 from hermes_profiles.model.layout import Layout
 
 from .records import decode, records_in
@@ -21,7 +22,7 @@ def last_line(layout: Layout, profile: str) -> str:
 
     Cheap enough to be asked once a second for every profile: 16 KiB are read.
     """
-    raw = _tail(os.path.join(layout.home(profile), "logs", "gateway.log"))
+    raw = _tail(os.path.join(layout.home(profile), LOGS_FOLDER, GATEWAY_LOG))
     begin, end = raw.find(b"\n") if len(raw) > _BYTES else -1, raw.rfind(b"\n")
     # Half a line may be half a secret, which nobody would recognise.
     lines = [decode(line) for line in raw[begin + 1 : end].split(b"\n")] if begin < end else []

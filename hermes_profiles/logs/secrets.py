@@ -7,14 +7,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    WEIXIN_ACCOUNTS_FOLDER,
+)
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.redact import ACCOUNTS, Redactor, secrets_of
+from hermes_profiles.profiles.redact import Redactor, secrets_of
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
 
-_FILES = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", ACCOUNTS)
+_FILES = (ENV_FILE, OP_ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, WEIXIN_ACCOUNTS_FOLDER)
 _SECONDS = 1.0
 _Seen = tuple[tuple[int, int, int] | None, ...]
 

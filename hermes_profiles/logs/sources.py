@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.hermes.files import GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
 
-GATEWAY_LOG = "gateway.log"
-ERROR_LOG = "gateway.error.log"
 _LARGEST = 1024 * 1024
 
 
@@ -32,7 +31,7 @@ class LogSource(NamedTuple):
     @property
     def is_errors(self) -> bool:
         """Return whether it holds what the gateway wrote to its standard error."""
-        return self.name == ERROR_LOG
+        return self.name == GATEWAY_ERROR_LOG
 
 
 class Unit(NamedTuple):
@@ -45,8 +44,11 @@ class Unit(NamedTuple):
 
 def sources_of(world: SystemContext, profile: str) -> list[LogSource]:
     """Return the files of a profile's gateway, whether they are there or not; none twice."""
-    logs = world.layout.home(profile) / "logs"
-    found = [LogSource(profile, GATEWAY_LOG, logs / GATEWAY_LOG), LogSource(profile, ERROR_LOG, logs / ERROR_LOG)]
+    logs = world.layout.home(profile) / LOGS_FOLDER
+    found = [
+        LogSource(profile, GATEWAY_LOG, logs / GATEWAY_LOG),
+        LogSource(profile, GATEWAY_ERROR_LOG, logs / GATEWAY_ERROR_LOG),
+    ]
     known = {os.path.realpath(each.path) for each in found}
     for path in _written_by_service(world, profile):
         real = os.path.realpath(path)

@@ -7,6 +7,9 @@ from os.path import join, normpath
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, PROFILES_FOLDER, ROOT_FOLDER
+
 from .names import DEFAULT
 
 # Folders of a fresh profile (Hermes 0.19.0, hermes_cli/profiles.py).
@@ -19,7 +22,7 @@ def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = No
     `env["PWD"]` must be the folder the process is in. `.` and `..` are taken out as text, so that
     `--home profiles/work/.` is still recognised as a profile's home.
     """
-    given = home if home else env.get("HERMES_HOME", "").strip()
+    given = home if home else env.get(HERMES_HOME, "").strip()
     if not given:
         return None
     if given == "~" or given.startswith("~/"):
@@ -53,15 +56,15 @@ class Layout(NamedTuple):
         """
         path = given_home(env, user_home=user_home, home=home)
         if path is None:
-            return cls(user_home / ".hermes", user_home, platform)
-        if path.parent.name == "profiles":
+            return cls(user_home / ROOT_FOLDER, user_home, platform)
+        if path.parent.name == PROFILES_FOLDER:
             return cls(path.parent.parent, user_home, platform)
         return cls(path, user_home, platform)
 
     @property
     def profiles(self) -> Path:
         """Return the folder that holds the named profiles."""
-        return self.root / "profiles"
+        return self.root / PROFILES_FOLDER
 
     def home(self, name: str) -> Path:
         """Return the home of a profile; `default` is the root itself."""
@@ -70,7 +73,7 @@ class Layout(NamedTuple):
     @property
     def active_profile(self) -> Path:
         """Return the sticky default: a text file with one profile name."""
-        return self.root / "active_profile"
+        return self.root / ACTIVE_PROFILE_FILE
 
     @property
     def alias_folder(self) -> Path:

@@ -14,19 +14,26 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import below, mapping
+from hermes_profiles.hermes.environment import (
+    GATEWAY_ALLOW_ALL_USERS,
+    GATEWAY_ALLOWED_USERS,
+    WEIXIN_DM_POLICY,
+    WEIXIN_GROUP_POLICY,
+)
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.names import DEFAULT
 
 from .facts import ENV, MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-ALL, USERS = "GATEWAY_ALLOW_ALL_USERS", "GATEWAY_ALLOWED_USERS"
+ALL, USERS = GATEWAY_ALLOW_ALL_USERS, GATEWAY_ALLOWED_USERS
 # A list that names nobody and counts as one: a blank one would not.
 NOBODY = ","
 _TRUE = frozenset({"true", "1", "yes"})
 # Adapters that judge by a policy of their own (gateway/run.py, `_OWN_POLICY_OPEN_ENV`): variables of the policies for
 # direct messages and groups, where there are any, and what they are when nobody says.
 _POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
-    "weixin": (("WEIXIN_DM_POLICY", "pairing"), ("WEIXIN_GROUP_POLICY", "disabled")),
+    "weixin": ((WEIXIN_DM_POLICY, "pairing"), (WEIXIN_GROUP_POLICY, "disabled")),
     "wecom": (("WECOM_DM_POLICY", "pairing"), ("WECOM_GROUP_POLICY", "pairing")),
     "yuanbao": (("YUANBAO_DM_POLICY", "pairing"), ("YUANBAO_GROUP_POLICY", "pairing")),
     "qqbot": (("", "pairing"), ("", "pairing")),
@@ -121,7 +128,7 @@ def open_without_opt_in(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
             if channel not in _POLICIES or opted_in or "open" not in policies(one, channel, process):
                 continue
             (variable, _), _ = _POLICIES[channel]
-            place = one.place(variable) if variable in one.scope else str(one.home / "config.yaml")
+            place = one.place(variable) if variable in one.scope else str(one.home / CONFIG_FILE)
             yield Issue(
                 name,
                 "open-policy",
@@ -254,7 +261,7 @@ class _Judge:
                 f"{name}: members of an allowed group of {channel} may talk to it and no longer could: default's "
                 f"{variable} counts for every profile that has none",
                 IssueSeverity.REFUSE,
-                str(self._one.home / "config.yaml"),
+                str(self._one.home / CONFIG_FILE),
                 f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
             )
         )

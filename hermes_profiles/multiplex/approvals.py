@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.hermes.files import APPROVED_ENDING
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import read_regular
 
 OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
-_ENDING = "-approved.json"
 _LARGEST = 16 * 1024 * 1024
 
 
@@ -35,7 +35,7 @@ class Carried(NamedTuple):
 
 def approved_people(home: Path, channel: str) -> tuple[str, ...]:
     """Return whom a profile let in by pairing, wherever either kind of gateway keeps them."""
-    places = (home / folder / f"{channel}{_ENDING}" for folder in (OWN, SERVED))
+    places = (home / folder / f"{channel}{APPROVED_ENDING}" for folder in (OWN, SERVED))
     return tuple(dict.fromkeys(person for place in places for person in _approved(place)))
 
 
@@ -48,7 +48,7 @@ def carry_there(profile: str, home: Path) -> tuple[Carried, ...]:
         if mine:
             together = {**mine, **theirs}  # the folder in use counts where both name somebody, as Hermes has it
             steps = (*_written(new, together), ReplaceFile(old, None, expected=signature(old)))
-            found.append(Carried(profile, name.removesuffix(_ENDING), len(mine), steps))
+            found.append(Carried(profile, name.removesuffix(APPROVED_ENDING), len(mine), steps))
     return tuple(found)
 
 
@@ -57,7 +57,7 @@ def carry_back(profile: str, home: Path, channels: Iterator[str] | tuple[str, ..
     are now, for somebody may have been let in or turned away since."""
     found = []
     for channel in channels:
-        old, new = home / SERVED / f"{channel}{_ENDING}", home / OWN / f"{channel}{_ENDING}"
+        old, new = home / SERVED / f"{channel}{APPROVED_ENDING}", home / OWN / f"{channel}{APPROVED_ENDING}"
         now = _approved(old)
         if not os.path.lexists(old):
             continue
@@ -68,7 +68,7 @@ def carry_back(profile: str, home: Path, channels: Iterator[str] | tuple[str, ..
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
+        return sorted(name for name in os.listdir(folder) if name.endswith(APPROVED_ENDING))
     except OSError:
         return []
 

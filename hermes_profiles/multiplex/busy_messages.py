@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.channel_settings import below, mapping
+from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_CDN_BASE_URL
+from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
 
 from .access import ALL, USERS, policies
@@ -25,7 +27,7 @@ _PERSON = re.compile(r"[\w@.:+/=|-]+")
 _TRUE = ("1", "true", "yes")
 _ASK_NOBODY = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 # Asked for without the profile's secrets where the settings do not have it (gateway/platforms/weixin.py, `__init__`).
-_WEIXIN = {"account_id": "WEIXIN_ACCOUNT_ID", "base_url": "WEIXIN_BASE_URL", "cdn_base_url": "WEIXIN_CDN_BASE_URL"}
+_WEIXIN = {"account_id": WEIXIN_ACCOUNT_ID, "base_url": WEIXIN_BASE_URL, "cdn_base_url": WEIXIN_CDN_BASE_URL}
 
 
 def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[PinnedSetting, ...]:
@@ -103,7 +105,7 @@ def _does_not_start(default: MultiplexFacts) -> Iterator[Issue]:
             "needs-address",
             f"default: its weixin has no {', '.join(missing)} of its own: the gateway of all would not start",
             IssueSeverity.REFUSE,
-            str(default.home / ".env"),
+            str(default.home / ENV_FILE),
             f"set it, the value is asked for: `hermes-profiles env set default {missing[0]}` (WeChat's files: "
             "https://novac2c.cdn.weixin.qq.com/c2c)",
         )

@@ -10,6 +10,8 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.set_path import set_path
 from hermes_profiles.documents.yaml.value import parse_scalar
+from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -30,8 +32,6 @@ from .facts import MultiplexFacts, multiplex_setting
 from .limits import judge_limits, switched_off
 from .model import Issue, IssueSeverity, PinnedSetting
 from .saved_state import COMMAND, MULTIPLEX, SavedState
-
-VARIABLE = "GATEWAY_MULTIPLEX_PROFILES"
 
 
 class EnablePlan(NamedTuple):
@@ -82,15 +82,18 @@ def plan_there(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Cat
 def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield a variable that says otherwise than config.yaml: it would win."""
     default = facts.get(DEFAULT)
-    if default is not None and default.environment.get(VARIABLE, "").strip().lower() in ("0", "false", "no", "off"):
-        yield Issue(
-            DEFAULT,
-            "overruled",
-            f"{VARIABLE} is off in {default.place(VARIABLE)}, and wins over config.yaml",
-            IssueSeverity.REFUSE,
-            default.place(VARIABLE),
-            f"take it out: `hermes-profiles env unset default {VARIABLE}`",
-        )
+    value = default.environment.get(GATEWAY_MULTIPLEX_PROFILES, "") if default is not None else ""
+    if default is None or value.strip().lower() not in multiplexing.OFF:
+        return
+    place = default.place(GATEWAY_MULTIPLEX_PROFILES)
+    yield Issue(
+        DEFAULT,
+        "overruled",
+        f"{GATEWAY_MULTIPLEX_PROFILES} is off in {place}, and wins over config.yaml",
+        IssueSeverity.REFUSE,
+        place,
+        f"take it out: `hermes-profiles env unset default {GATEWAY_MULTIPLEX_PROFILES}`",
+    )
 
 
 def _conversations(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:

@@ -16,6 +16,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.readers import read_splitlines
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, effective_settings, holdings
@@ -24,7 +25,7 @@ from hermes_profiles.profiles.profile import read_meta, read_sections
 
 from .approvals import approved_people
 
-ENV, CONFIG = ".env", "config.yaml"
+ENV, CONFIG = ENV_FILE, CONFIG_FILE
 
 
 class MultiplexFacts(NamedTuple):
@@ -139,7 +140,7 @@ def _scope(raw: bytes | None) -> dict[str, str]:
 
 def _jobs(files: HomeFiles) -> int:
     """Return how many scheduled jobs are on (cron/jobs.json, Hermes 0.19.0 cron/jobs.py)."""
-    data = files.json("cron/jobs.json")
+    data = files.json(JOBS_FILE)
     jobs = data.get("jobs") if isinstance(data, Mapping) else data
     rows = jobs if isinstance(jobs, list) else ()
     return sum(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import mapping
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
 
 from .busy_messages import busy_message_issues
@@ -159,7 +160,7 @@ def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
             "switched-off",
             f"{name}: it is switched off, and one gateway for all would serve it all the same",
             IssueSeverity.DECIDE,
-            str(one.home / "profile.yaml"),
+            str(one.home / PROFILE_FILE),
             f"see it with `hermes-profiles show {name}`",
         )
     if one.options:
@@ -168,7 +169,7 @@ def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
             "service-options",
             f"{name}: {', '.join(one.options)} of its service counts no more",
             IssueSeverity.NOTE,
-            str(one.home / "profile.yaml"),
+            str(one.home / PROFILE_FILE),
         )
     if one.parts:
         yield Issue(

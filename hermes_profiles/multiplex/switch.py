@@ -26,11 +26,12 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.start_guard import Launch
-from hermes_profiles.gateways.hermes_files import STATE_FILE, state_record
+from hermes_profiles.gateways.hermes_files import state_record
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.gateways.observe import SystemContext, survey
+from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

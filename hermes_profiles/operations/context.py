@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
@@ -74,7 +75,7 @@ class Session:
 
         home = given_home(self._environment, user_home=user_home(self.environment), home=self.home_option)
         if home is not None and home.parent == self.layout.profiles:
-            return home.name, "--home" if self.home_option else "HERMES_HOME"
+            return home.name, "--home" if self.home_option else HERMES_HOME
         sticky = active_profile(self.layout)
         return sticky, "the sticky default" if sticky != DEFAULT else "the default profile"
 

@@ -14,6 +14,7 @@ from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
+from hermes_profiles.hermes.service_names import LABEL
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
@@ -224,7 +225,7 @@ def has_services(session: Session) -> bool:
     for folder in folders:
         try:
             with os.scandir(folder) as scan:
-                if any(entry.name.startswith(("hermes-gateway", "ai.hermes.gateway")) for entry in scan):
+                if any(entry.name.startswith(("hermes-gateway", LABEL)) for entry in scan):
                     return True
         except OSError:
             continue

@@ -11,11 +11,11 @@ from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.profiles.profile import META
 from hermes_profiles.services.manager import ManagerKind
 
 from .fleet_context import FleetSession
@@ -166,6 +166,6 @@ def _members(layout: Layout, profiles: Sequence[str]) -> Members:
 
 def _tells_of_team(layout: Layout, profile: str) -> bool:
     try:
-        return b"team" in read_regular(layout.home(profile) / META, _LARGEST)
+        return b"team" in read_regular(layout.home(profile) / PROFILE_FILE, _LARGEST)
     except OSError:
         return False

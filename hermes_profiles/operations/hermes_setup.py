@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.home_files import HomeFiles
@@ -52,7 +53,7 @@ def run_setup(
     own = HomeFiles(layout.home(like), catalog.known_names).environment()
     given = {**environment, **own}
     given = {name: value for name, value in given.items() if not catalog.channels_of(name)}
-    given["HERMES_HOME"] = str(place)
+    given[HERMES_HOME] = str(place)
     try:
         code, pressed = in_foreground(
             [str(python), "-c", _SCRIPT, channel],

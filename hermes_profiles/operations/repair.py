@@ -22,6 +22,7 @@ from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -212,7 +213,7 @@ class RepairRun:
         for command, channels in commands.items():
             yield f"if {name} needs {', '.join(channels)}, set it up with an account of its own: {command}"
         if removal.report.disabled:
-            config = self._session.layout.home(name) / "config.yaml"
+            config = self._session.layout.home(name) / CONFIG_FILE
             yield f"then switch it on again in {config} ({', '.join(removal.report.disabled)}: enabled: true)"
         owners = {one.channel: one.owner for one in decisions if one.kind is SharedKind.LOGIN and name in one.losers}
         for provider in removal.report.logins:

@@ -7,9 +7,10 @@ from typing import Any
 
 from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.yaml.paths import path_text
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.profile import META, environment_of, read_sections
+from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.settings.files import SettingsFile
 from hermes_profiles.settings.sync import TargetSync
 from hermes_profiles.teams.drift import kept_by
@@ -50,7 +51,7 @@ def membership_of(layout: Layout, name: str) -> Team | None:
 
 def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...], raw: bytes) -> list[Problem]:
     """Return what a changed setting of config.yaml means for teams; `raw`: the file as it is afterwards."""
-    meta = read_sections(session.layout.home(file.profile) / META, (TEAM, TEAMS))
+    meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
     kept, _ = kept_by(file._replace(raw=raw).config(), None, _own(meta), session.catalog)
@@ -62,7 +63,7 @@ def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...]
 
 def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str], raw: bytes) -> list[Problem]:
     """Return what changed variables of `.env` mean for teams; `raw`: the file as it is afterwards."""
-    meta = read_sections(session.layout.home(file.profile) / META, (TEAM, TEAMS))
+    meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
     _, kept = kept_by(None, file._replace(raw=raw).env(session.catalog), _own(meta), session.catalog)
@@ -133,7 +134,7 @@ def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) 
         team = membership_of(session.layout, target.profile)
         if team is None or team.lead == source:
             continue
-        meta = read_sections(session.layout.home(target.profile) / META, (TEAM,))
+        meta = read_sections(session.layout.home(target.profile) / PROFILE_FILE, (TEAM,))
         for place, share in (("config", Share.CONFIG), ("env", Share.KEYS)):
             changed = [each.key for each in target.changes if each.place == place and each.action != "keep"]
             found += _told(session, target.profile, share, tuple(key for key in changed if key not in _own(meta)))

@@ -13,12 +13,13 @@ from hermes_profiles.fleet.attached_services import Attached, attached_to, check
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.service_names import LABEL
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
-from hermes_profiles.profiles.profile_yaml import FILE
 from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
@@ -69,7 +70,7 @@ class ServiceUndo:
         }
 
     def _find(self) -> Iterator[AffectedService]:
-        if not any(path.name.startswith(("hermes-gateway", "ai.hermes.gateway", "50-hermes")) for path in self._files):
+        if not any(path.name.startswith(("hermes-gateway", LABEL, "50-hermes")) for path in self._files):
             return
         session = self._session
         for manager in (session.due, *other_managers(session)):
@@ -119,7 +120,7 @@ class ServiceUndo:
                 yield attached_to(each.world, each.profile)
 
     def _with_new_options(self) -> list[str]:
-        return [name for name in self._names if self._session.layout.home(name) / FILE in self._files]
+        return [name for name in self._names if self._session.layout.home(name) / PROFILE_FILE in self._files]
 
     @contextmanager
     def down(self) -> Iterator[None]:

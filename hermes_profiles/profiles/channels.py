@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
 
 from .home_files import HomeFiles, sections_in
-
-CONFIG = "config.yaml"
 
 
 class ClaimedResources(NamedTuple):
@@ -146,7 +145,7 @@ def stored_in(files: HomeFiles) -> Callable[[str], object]:
     """Return what reads the JSON files of a home that name a remote party; each is read when a channel asks."""
 
     def read(path: str) -> object:
-        if path == "auth.json" and b"photon" not in (files.raw(path) or b""):
+        if path == AUTH_FILE and b"photon" not in (files.raw(path) or b""):
             return None
         return files.json(path)
 
@@ -156,10 +155,10 @@ def stored_in(files: HomeFiles) -> Callable[[str], object]:
 def _config(files: HomeFiles, catalog: Catalog) -> tuple[Mapping[str, Any], bool]:
     """Return config.yaml and whether Hermes reads one here (an empty file counts)."""
     before = len(files.problems)
-    raw = files.raw(CONFIG)
+    raw = files.raw(CONFIG_FILE)
     if not raw:
         return {}, raw is not None
-    config = files.sections(CONFIG, wanted_sections(catalog))
+    config = files.sections(CONFIG_FILE, wanted_sections(catalog))
     return config, len(files.problems) == before
 
 
@@ -191,6 +190,6 @@ def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
 
 def legacy_blocks(files: HomeFiles) -> Mapping[str, Any]:
     """Return the blocks of gateway.json, the base layer of older releases that 0.19.0 still reads."""
-    data = files.json("gateway.json")
+    data = files.json(LEGACY_CONFIG_FILE)
     platforms = data.get("platforms") if isinstance(data, Mapping) else None
     return platforms if isinstance(platforms, Mapping) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from hermes_profiles.changes.plan import ChangePlan, MakeFolder, PublishTree, TreeEntry, WriteFile
+from hermes_profiles.hermes.files import ENV_FILE, NO_SKILLS_MARKER, PROFILE_FILE
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.secret import Secret
 
@@ -12,7 +13,6 @@ ENV_HEADER = (
     "# Secrets of this profile alone: what is set here wins over the environment of the shell.\n"
     "# An empty NAME= keeps an inherited value out. Behaviour belongs in config.yaml.\n"
 )
-NO_SKILLS_MARKER = ".no-bundled-skills"
 NO_SKILLS_NOTE = b"No bundled skills in this profile. Delete this file to get them with the next `hermes update`.\n"
 
 
@@ -27,7 +27,7 @@ def describe_profile(existing: bytes | None, description: str) -> bytes:
         return f"description: {text}\ndescription_auto: false\n".encode()
     from hermes_profiles.documents.yaml.document import YamlDocument
 
-    document = YamlDocument.parse(existing, path="profile.yaml")
+    document = YamlDocument.parse(existing, path=PROFILE_FILE)
     return document.edit(insert=[(("description",), description.strip()), (("description_auto",), "false")])
 
 
@@ -39,9 +39,9 @@ def build_fresh(
     Hermes itself adds the bundled skills and SOUL.md at the first start.
     """
     entries: list[TreeEntry] = [MakeFolder(folder) for folder in PROFILE_FOLDERS]
-    entries.append(WriteFile(".env", Secret(ENV_HEADER.encode())))
+    entries.append(WriteFile(ENV_FILE, Secret(ENV_HEADER.encode())))
     if description is not None and description.strip():
-        entries.append(WriteFile("profile.yaml", Secret(describe_profile(None, description))))
+        entries.append(WriteFile(PROFILE_FILE, Secret(describe_profile(None, description))))
     if not skills:
         entries.append(WriteFile(NO_SKILLS_MARKER, Secret(NO_SKILLS_NOTE)))
     return ChangePlan(

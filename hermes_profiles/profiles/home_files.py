@@ -13,13 +13,14 @@ from typing import Any
 
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
+from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 
 from .listing import read_regular
 
 LARGEST = 16 * 1024 * 1024
 # The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).
-ENVIRONMENT_FILES = (".op.env", ".env")
+ENVIRONMENT_FILES = (OP_ENV_FILE, ENV_FILE)
 
 
 class HomeFiles:
@@ -73,7 +74,7 @@ class HomeFiles:
         for name in names:
             raw = self.raw(name)
             if raw:
-                known = self._known if name == ".env" else ()  # Hermes splits joined lines of no other file
+                known = self._known if name == ENV_FILE else ()  # Hermes splits joined lines of no other file
                 found.update(environment_in(raw, str(self.home / name), known, self.problems))
         return found
 

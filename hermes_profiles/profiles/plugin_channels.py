@@ -16,6 +16,7 @@ from hermes_profiles.credentials.catalog.catalog import (
     parse_plugin_channel,
     parse_user_catalog,
 )
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 
@@ -91,7 +92,7 @@ def _text(path: Path) -> str | None:
 
 def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
     """Yield folders of platform plugins that come with Hermes: the checkout in the root, or this environment."""
-    yield layout.root / "hermes-agent" / "plugins" / "platforms"
+    yield layout.root / CHECKOUT_FOLDER / "plugins" / "platforms"
     for entry in sys.path:
         if entry and os.path.isdir(os.path.join(entry, "hermes_cli")):
             yield Path(entry) / "plugins" / "platforms"
@@ -122,7 +123,7 @@ def plugin_channels(folder: Path, catalog: Catalog, problems: list[Problem] | No
 
 
 def _plugin_channel(folder: Path) -> Channel | None:
-    for file in ("plugin.yaml", "plugin.yml"):
+    for file in (PLUGIN_FILE, "plugin.yml"):
         text = _text(folder / file)
         if text is not None:
             return parse_plugin_channel(text, path=str(folder / file))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed
 
 from .listing import read_regular
@@ -23,7 +24,7 @@ def declared_ports(homes: Iterable[Path]) -> frozenset[int]:
 
 
 def _ports_of(home: Path) -> Iterator[int]:
-    for name in (".env", ".op.env", "config.yaml", "gateway.json"):
+    for name in (ENV_FILE, OP_ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE):
         try:
             content = read_regular(home / name, _LARGEST)
         except OSError:

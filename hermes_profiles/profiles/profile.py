@@ -8,15 +8,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 
-from .channels import CONFIG, channels_in, wanted_sections
+from .channels import channels_in, wanted_sections
 from .home_files import HomeFiles
 
-META = "profile.yaml"
 _ABOUT = ("description", "disabled", "groups")
 # The record of teams is read in teams/model.py, which builds on this module.
 _TEAMS = ("team", "teams")
@@ -46,9 +46,9 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     home = layout.home(name)
     files = HomeFiles(home, catalog.known_names)
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
-    config = files.sections(CONFIG, ("model", *wanted_sections(catalog)))
+    config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
     channels = channels_in(files, config, catalog)
-    meta = files.sections(META, (*_ABOUT, *_TEAMS))
+    meta = files.sections(PROFILE_FILE, (*_ABOUT, *_TEAMS))
     model, provider = _model(config)
     return Profile(
         name=name,
@@ -69,7 +69,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
 
 def environment_of(home: Path) -> Mapping[str, str]:
     """Return what a profile's `.env` sets; nothing when it cannot be read with certainty (doctor tells)."""
-    return HomeFiles(home).environment((".env",))
+    return HomeFiles(home).environment((ENV_FILE,))
 
 
 def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False) -> Mapping[str, Any]:
@@ -87,7 +87,7 @@ def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False)
 
 def read_meta(home: Path, files: HomeFiles | None = None) -> tuple[bool, tuple[str, ...]]:
     """Return (disabled, groups) of a profile, from its profile.yaml alone."""
-    meta = (files or HomeFiles(home)).sections(META, _ABOUT)
+    meta = (files or HomeFiles(home)).sections(PROFILE_FILE, _ABOUT)
     return meta.get("disabled") is True, _groups(meta.get("groups"))
 
 

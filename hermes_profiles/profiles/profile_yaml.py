@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
@@ -15,7 +16,6 @@ from .tree_walk import read_document
 if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument
 
-FILE = "profile.yaml"
 # Paths of keys → their new text, None to take one out.
 Values = Mapping[tuple[str, ...], str | None]
 
@@ -28,7 +28,7 @@ def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> 
     steps: list[Step] = []
     changed = []
     for profile, wanted in values.items():
-        path = layout.home(profile) / FILE
+        path = layout.home(profile) / PROFILE_FILE
         raw = read_document(path) or b""
         new = edited(raw, wanted, path=str(path))
         if new != raw:

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    WEIXIN_ACCOUNTS_FOLDER,
+)
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -23,7 +31,6 @@ if TYPE_CHECKING:
 _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
 # Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
-ACCOUNTS = "weixin/accounts"
 _MOST_ACCOUNTS = 100
 _TELLING = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
@@ -54,14 +61,14 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
     Without the catalogue the names alone tell what is a secret, and only what stands there literally is found.
     """
     found: dict[str, str] = {}
-    for file in (".op.env", ".env"):
+    for file in (OP_ENV_FILE, ENV_FILE):
         raw = _read(home / file)
         for name, value in (*_assignments(raw), *(_parsed(raw, file).items() if catalog is not None else ())):
             fact = catalog.lookup(name) if catalog is not None else None
             if (fact is not None and fact.secret) or _TELLING.search(name):
                 _note(found, name, value)
             _note_login(found, name, value)
-    for file in ("config.yaml", "gateway.json", "auth.json", *_account_files(home)):
+    for file in (CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, *_account_files(home)):
         raw = _read(home / file)
         for name, value in (*_pairs(raw), *(_leaves(_data(raw, file)) if catalog is not None else ())):
             if _TELLING.search(name):
@@ -84,10 +91,10 @@ def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None)
 def _account_files(home: Path) -> tuple[str, ...]:
     """Return the files of accounts below a home, whose token counts where `.env` has none."""
     try:
-        names = sorted(os.listdir(home / ACCOUNTS))[:_MOST_ACCOUNTS]
+        names = sorted(os.listdir(home / WEIXIN_ACCOUNTS_FOLDER))[:_MOST_ACCOUNTS]
     except OSError:
         return ()
-    return tuple(f"{ACCOUNTS}/{name}" for name in names if name.endswith(".json"))
+    return tuple(f"{WEIXIN_ACCOUNTS_FOLDER}/{name}" for name in names if name.endswith(".json"))
 
 
 def _note(found: dict[str, str], name: str, value: str) -> None:

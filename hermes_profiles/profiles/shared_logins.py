@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Mapping
 
+from hermes_profiles.hermes.environment import HERMES_SHARED_AUTH_DIR
+from hermes_profiles.hermes.files import NOUS_LOGIN_FILE
 from hermes_profiles.model.layout import Layout
 
 from .listing import read_regular
@@ -16,9 +18,9 @@ _LARGEST = 1024 * 1024
 def shares_nous(layout: Layout, environment: Mapping[str, str]) -> bool:
     """Return whether profiles share their login at Nous through the one store that is locked while it rotates: every
     copy is brought up to date from there first (0.19.0, hermes_cli/auth.py, `_merge_shared_nous_oauth_state`)."""
-    folder = environment.get("HERMES_SHARED_AUTH_DIR") or os.fspath(layout.root / "shared")
+    folder = environment.get(HERMES_SHARED_AUTH_DIR) or os.fspath(layout.root / "shared")
     try:
-        data = json.loads(read_regular(os.path.join(folder, "nous_auth.json"), _LARGEST))
+        data = json.loads(read_regular(os.path.join(folder, NOUS_LOGIN_FILE), _LARGEST))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and bool(data.get("refresh_token"))

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.service_names import LABEL
 from hermes_profiles.services.supervisor.client import PROGRAMS
 from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl
 
 from .manager import Manager, ManagerError, ManagerKind
-from .naming import LABEL, UNIT
+from .naming import UNIT
 
 Which = Callable[[str], str | None]
 _HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
@@ -140,7 +142,7 @@ def _plists(user_home: Path, root: Path) -> Iterator[Path]:
 
     for path in _files(user_home / "Library/LaunchAgents", LABEL, ".plist"):
         try:
-            home = plistlib.loads(_content(path))["EnvironmentVariables"]["HERMES_HOME"]
+            home = plistlib.loads(_content(path))["EnvironmentVariables"][HERMES_HOME]
         except (ValueError, KeyError, TypeError, ExpatError):
             continue
         if _belongs(str(home), root):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_SUPERVISED_CHILD
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.systemd.quoting import unspecified
@@ -71,7 +72,7 @@ _HERMES_CONSTANTS = {
     "StandardError": "journal",
 }
 _HERMES_VARIABLES = frozenset(
-    ("HOME", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", "HERMES_HOME", "HERMES_SUPERVISED_CHILD", "LD_LIBRARY_PATH")
+    ("HOME", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", HERMES_HOME, HERMES_SUPERVISED_CHILD, "LD_LIBRARY_PATH")
 )
 _HERMES_JOB = frozenset(
     (
@@ -180,7 +181,7 @@ def _base(
 ) -> _DriftVerdict:
     """Judge the base unit. Hermes writes it again and again, in words that vary with its version: meaning counts."""
     document, ours = parse_unit(base), parse_unit(wanted[0][1])
-    foreign = _foreign(document.environment().get("HERMES_HOME", ""), _claim(ManagerKind.SYSTEMD, base), spec)
+    foreign = _foreign(document.environment().get(HERMES_HOME, ""), _claim(ManagerKind.SYSTEMD, base), spec)
     if foreign:
         return foreign
     # Unquoted, an awkward path means something else to systemd. Hermes always writes it so; the drop-in mends it.
@@ -217,7 +218,7 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
     claim = _claim(kind, content)
     if kind is ManagerKind.SUPERVISOR:
         claim = unspecified(claim[1:-1])
-    foreign = _foreign(parse_unit(content).environment().get("HERMES_HOME", ""), claim, spec)
+    foreign = _foreign(parse_unit(content).environment().get(HERMES_HOME, ""), claim, spec)
     if foreign:
         return foreign
     if not checksum_matches(content):
@@ -252,7 +253,7 @@ def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
             return _DriftVerdict(DriftCode.OUTDATED, (f"Hermes wrote it without escaping: {error}",))
         return _foreign("", claim, spec) or _DriftVerdict(DriftCode.HAND_EDITED, (str(error),))
     ours = parse_plist(wanted)
-    foreign = _foreign(str(_variables(job).get("HERMES_HOME", "")), "", spec)
+    foreign = _foreign(str(_variables(job).get(HERMES_HOME, "")), "", spec)
     if foreign:
         return foreign
     if job == ours:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.service_names import LABEL
 from hermes_profiles.model.names import is_profile_folder_name
 
 UNIT = "hermes-gateway"
-LABEL = "ai.hermes.gateway"
 # The service that keeps the host awake while gateways run. What begins with `hermes-gateway` is a gateway for Hermes,
 # which restarts all of those after an update (`hermes_cli/main.py`).
 AWAKE_UNIT = "hermes-profiles-awake"
@@ -43,10 +44,10 @@ class ServiceName(NamedTuple):
 
 def service_name(home: Path, user_home: Path) -> ServiceName:
     """Return what Hermes calls the service of a home; both paths resolved (symbolic links followed)."""
-    default = _default_root(home, user_home / ".hermes")
+    default = _default_root(home, user_home / ROOT_FOLDER)
     if home == default:
         return ServiceName("", "")
-    if home.parent == default / "profiles" and (home.name == "default" or is_profile_folder_name(home.name)):
+    if home.parent == default / PROFILES_FOLDER and (home.name == "default" or is_profile_folder_name(home.name)):
         return ServiceName(home.name, home.name)
     import hashlib  # takes 4 ms to load, for a name that hardly anybody has
 
@@ -56,7 +57,7 @@ def service_name(home: Path, user_home: Path) -> ServiceName:
 def _default_root(home: Path, native: Path) -> Path:
     if home == native or native in home.parents:
         return native
-    return home.parent.parent if home.parent.name == "profiles" else home
+    return home.parent.parent if home.parent.name == PROFILES_FOLDER else home
 
 
 def user_unit(name: ServiceName, user_home: Path) -> Path:

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit, told_by
@@ -64,8 +65,8 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> ParsedDefinition:
     # Most often ours is the one that counts: it drops what was set before.
     variables = own[-1] if _begins_anew(documents[-1]) else unit.environment()
     spelled = _claimed([content, *drop_ins])
-    home = variables.get("HERMES_HOME", "").rstrip("/") or spelled
-    named = [each.get("HERMES_HOME", "").rstrip("/") for each in own]
+    home = variables.get(HERMES_HOME, "").rstrip("/") or spelled
+    named = [each.get(HERMES_HOME, "").rstrip("/") for each in own]
     helper = unit.command("ExecStartPre")
     told = _told(unit.command("ExecStart"), variables, home)
     is_same = len(documents) == 1 or told_by(base.command("ExecStart"))[0] == told.program
@@ -99,7 +100,7 @@ def _of_program(content: bytes) -> ParsedDefinition:
         words = tuple(shlex.split(command))
     except ValueError:
         words = ()
-    told = _told(words, variables, variables.get("HERMES_HOME", "").rstrip("/"))
+    told = _told(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
     return told._replace(directory=_unspelled(lines.get("directory", "")).rstrip("/"), helper=_helper(words))
 
 
@@ -115,7 +116,7 @@ def _of_plist(content: bytes) -> ParsedDefinition:
     given = job.get("ProgramArguments")
     words = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
     directory = job.get("WorkingDirectory")
-    told = _told(words, variables, variables.get("HERMES_HOME", "").rstrip("/"))
+    told = _told(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
     return told._replace(directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words))
 
 

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.services.systemd.quoting import split
 
 # The variables whose content is no secret.
-SHOWN = frozenset(("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "HERMES_HOME", "HERMES_MANAGED_DIR"))
+SHOWN = frozenset(("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", HERMES_HOME, HERMES_MANAGED_DIR))
 HIDDEN = "***"
 # How variables and settings are called; not how tokens look, base64 with a `=` behind it included.
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*|[a-z_]+")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.cli import MODULE
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR, HERMES_S6_SUPERVISED_CHILD
+from hermes_profiles.hermes.files import PROFILES_FOLDER
 from hermes_profiles.model.names import DEFAULT
 
 from .naming import ServiceName
@@ -63,7 +66,7 @@ INHERITED = (
 # time: without the flag, and with a root in HERMES_HOME, it then follows `active_profile` after all, in mid-flight
 # (seen with 0.19.0). Hermes lets this variable, made for its own containers, keep a supervised gateway where it is;
 # all else it does is to say "supervised", which is true.
-_NOT_STICKY = {"HERMES_S6_SUPERVISED_CHILD": "1"}
+_NOT_STICKY = {HERMES_S6_SUPERVISED_CHILD: "1"}
 
 
 class Program(NamedTuple):
@@ -117,7 +120,7 @@ class ServiceSpec(NamedTuple):
     def hermes_command(self) -> tuple[str, ...]:
         """Return the words of Hermes' own definition; for the default profile they name no profile."""
         profile = ("--profile", self.name.argument) if self.name.argument else ()
-        return (self.program.python, "-m", "hermes_cli.main", *profile, "gateway", "run")
+        return (self.program.python, "-m", MODULE, *profile, "gateway", "run")
 
     @property
     def pinned_command(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ class ServiceSpec(NamedTuple):
         """
         if not self.is_named:
             return self.hermes_command
-        return (self.program.python, "-m", "hermes_cli.main", "-p", self.profile, "gateway", "run")
+        return (self.program.python, "-m", MODULE, "-p", self.profile, "gateway", "run")
 
     @property
     def is_named(self) -> bool:
@@ -145,9 +148,9 @@ class ServiceSpec(NamedTuple):
             "LOGNAME": self.account,
             "PATH": ":".join(self.program.path),
             **({"VIRTUAL_ENV": self.program.venv} if self.program.venv else {}),
-            "HERMES_HOME": str(self.home),
-            "HERMES_MANAGED_DIR": str(self.overlay),
-            **({} if self.home.parent.name == "profiles" else _NOT_STICKY),
+            HERMES_HOME: str(self.home),
+            HERMES_MANAGED_DIR: str(self.overlay),
+            **({} if self.home.parent.name == PROFILES_FOLDER else _NOT_STICKY),
             **dict(self.variables),
         }
         return tuple(own.items())

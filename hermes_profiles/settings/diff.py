@@ -11,6 +11,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical, scalar
+from hermes_profiles.hermes.files import PROFILE_FILE, SOUL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings
@@ -21,7 +22,7 @@ from hermes_profiles.profiles.tree_walk import read_document
 from .files import CONFIG, ENV, settings_file, variables
 from .sharing_warnings import ONLY_ONE, shared_channels
 
-PERSONA, SKILLS, META = "SOUL.md", "skills", "profile.yaml"
+PERSONA, SKILLS, META = SOUL_FILE, "skills", PROFILE_FILE
 
 
 class Difference(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, account_id
 from hermes_profiles.credentials.identities import claimed_identities
+from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import effective_settings, stored_in
@@ -64,7 +65,7 @@ def marks_of(account: Account, catalog: Catalog) -> frozenset[str]:
     """Return what names an account, hashed: with one mark in common two accounts are the same."""
     environment = {name: value.reveal() for name, value in account.variables.items()}
     if account.channel == WEIXIN and account.id:
-        environment["WEIXIN_ACCOUNT_ID"] = account.id
+        environment[WEIXIN_ACCOUNT_ID] = account.id
     return frozenset(_marks(account.channel, environment, {}, catalog))
 
 
@@ -102,7 +103,7 @@ def _marks(
         environment, config, catalog, stored=stored, home=str(files.home) if files is not None else ""
     )
     yield from (f"{one.channel} {one.key}" for one in held.identities if one.channel == channel)
-    if channel == WEIXIN and (name := _view(channel, environment, config, catalog).value("WEIXIN_ACCOUNT_ID")):
+    if channel == WEIXIN and (name := _view(channel, environment, config, catalog).value(WEIXIN_ACCOUNT_ID)):
         # OpenClaw says `b0f5-im-bot` where WeChat says `b0f5@im.bot`.
         yield f"{WEIXIN} id {_SEPARATORS.sub('-', name.lower())}"
 

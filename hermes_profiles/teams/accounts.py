@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
@@ -89,13 +90,13 @@ def account_entries(account: Account) -> AccountEntries:
 
 def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[str, Secret[bytes]]:
     """Return the account's own file as Hermes 0.19.0 writes it, and complete the variables."""
-    token = variables.get("WEIXIN_TOKEN")
+    token = variables.get(WEIXIN_TOKEN)
     if token is None:
         raise _unusable(account, "it has no token")
     if _UNFIT.search(account.id) or account.id[:1] in ("", ".") or len(os.fsencode(account.id)) > _LONGEST_ID:
         raise _unusable(account, "its id cannot be the name of a file")
-    variables["WEIXIN_ACCOUNT_ID"] = Secret(account.id)
-    address = variables.get("WEIXIN_BASE_URL")
+    variables[WEIXIN_ACCOUNT_ID] = Secret(account.id)
+    address = variables.get(WEIXIN_BASE_URL)
     fields = {
         "token": token.reveal().strip(),
         "base_url": address.reveal().strip() if address is not None else "",

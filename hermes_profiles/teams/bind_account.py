@@ -11,6 +11,8 @@ from hermes_profiles.changes.plan import ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.documents.yaml.value import Value, scalar
+from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
+from hermes_profiles.hermes.files import WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -30,7 +32,7 @@ from .model import Team
 from .sync import When
 
 # What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
-_NOTES = (".json", ".sync.json", ".context-tokens.json")
+_NOTES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 
 
@@ -74,7 +76,7 @@ def bind(
     answered = account.answered if account is not None else ()
     kept = _allowed({name: value for name, value in before.items() if name not in answered}, team.channel)
     entries = _entries(account, team, allowed or kept)
-    former = before.get("WEIXIN_ACCOUNT_ID", "") if team.channel == WEIXIN and account is not None else ""
+    former = before.get(WEIXIN_ACCOUNT_ID, "") if team.channel == WEIXIN and account is not None else ""
     replaced = former if account is not None and former != account.id else ""
     if account is not None:
         stale = [name for name in before if _is_of_account(name, team.channel, catalog) or name in answered]

@@ -23,6 +23,7 @@ from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import check_new_name
@@ -30,7 +31,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
-from hermes_profiles.profiles.profile_yaml import FILE, edited
+from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, with_variable
 
@@ -197,7 +198,7 @@ def check_variables(account: Account, team: Team, catalog: Catalog) -> None:
 
 
 def _definition(team: Team, layout: Layout) -> ReplaceFile:
-    path = layout.home(team.lead) / FILE
+    path = layout.home(team.lead) / PROFILE_FILE
     content = edited(read_document(path) or b"", team_values(team), path=str(path))
     return ReplaceFile(path, Secret(content), 0o600, signature(path))
 
@@ -220,7 +221,7 @@ class _MemberBuilder:
         entries += [MakeFolder(folder) for folder in PROFILE_FOLDERS if folder not in pool.links]
         own = tuple(account.variables) if account is not None else ()
         documents = {**pool.documents, ENV: self._env(name, account), CONFIG: self._config(account)}
-        documents["profile.yaml"] = self._about(member, own)
+        documents[PROFILE_FILE] = self._about(member, own)
         entries += [WriteFile(path, Secret(content)) for path, content in documents.items()]
         if account is not None:
             entries += [WriteFile(path, content) for path, content in account.files.items()]
@@ -241,7 +242,7 @@ class _MemberBuilder:
         carried = tuple(each for each in self._pool.variables if each not in own)
         description = (member.description or "").strip()
         raw = describe_profile(None, description) if description else b""
-        return edited(raw, membership_values(Membership(self._pool.team.name, carried)), path=FILE)
+        return edited(raw, membership_values(Membership(self._pool.team.name, carried)), path=PROFILE_FILE)
 
     def _env(self, name: str, account: AccountEntries | None) -> bytes:
         # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.plan import CloneContext
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.profile_yaml import FILE, edited
+from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.files import CONFIG, ENV
@@ -114,7 +115,7 @@ def _steps(
     away = steps_to_trash_files(
         layout, profile, gone, trash_id=when.trash_id, deleted_at=when.deleted_at, reason=reason
     )
-    done = {step.path for step in files.values()} | {Path(os.path.realpath(home)) / FILE}
+    done = {step.path for step in files.values()} | {Path(os.path.realpath(home)) / PROFILE_FILE}
     others = [
         step
         for step in given
@@ -125,7 +126,7 @@ def _steps(
 
 def _record(layout: Layout, profile: str, steps: Sequence[Step], joined: Membership) -> ReplaceFile:
     """Return the step that writes the membership, whether the sync had anything to note or not."""
-    path = Path(os.path.realpath(layout.home(profile))) / FILE
+    path = Path(os.path.realpath(layout.home(profile))) / PROFILE_FILE
     noted = next((step for step in steps if isinstance(step, ReplaceFile) and step.path == path), None)
     raw = noted.content.reveal() if noted is not None and noted.content is not None else read_document(path) or b""
     values = membership_values(joined)

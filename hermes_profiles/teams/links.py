@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.profiles.profile import read_sections
 
 from .model import TEAM, TEAMS, membership_in, read_teams
 from .pool_copies import pool_links
@@ -111,7 +112,7 @@ def relinked_when_back(layout: Layout, place: Path, name: str) -> tuple[ReplaceF
 
     A member's links lead to whoever leads its team now; links of members to a lead lead to its name from now on.
     """
-    meta = read_sections(place / META, (TEAM, TEAMS))
+    meta = read_sections(place / PROFILE_FILE, (TEAM, TEAMS))
     membership = membership_in(meta)
     teams = read_teams(layout)
     steps: list[ReplaceFile] = []

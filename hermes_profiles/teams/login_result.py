@@ -10,9 +10,16 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import account_id, below, mapping
+from hermes_profiles.hermes.environment import (
+    WEIXIN_ACCOUNT_ID,
+    WEIXIN_BASE_URL,
+    WEIXIN_DM_POLICY,
+    WEIXIN_GROUP_POLICY,
+    WEIXIN_TOKEN,
+)
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import CONFIG
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import read_regular
 
@@ -20,9 +27,9 @@ from .account_holders import account_held, marks_held, marks_of
 from .accounts import WEIXIN, Account
 
 # Variables of the policies, and their keys in `platforms.weixin.extra`.
-POLICIES = {"WEIXIN_DM_POLICY": "dm_policy", "WEIXIN_GROUP_POLICY": "group_policy"}
+POLICIES = {WEIXIN_DM_POLICY: "dm_policy", WEIXIN_GROUP_POLICY: "group_policy"}
 ACCOUNTS = Path("weixin") / "accounts"
-_NOTES = (".sync.json", ".context-tokens.json")
+_NOTES = (WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _LARGEST = 1024 * 1024
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 # By profile and path; None for what cannot be read.
@@ -109,7 +116,7 @@ def read_login(place: Path, channel: str, catalog: Catalog) -> NewLogin:
     and `hermes_cli/gateway.py` (`_setup_weixin` writes the variables after that, one by one, the policies last).
     """
     files = HomeFiles(place, catalog.known_names)
-    values = files.environment((".env",))
+    values = files.environment((ENV_FILE,))
     mine = {name: value for name, value in values.items() if channel in catalog.channels_of(name)}
     other = tuple(sorted(name for name in values if name not in mine))
     there = {str(path.relative_to(place)): path for path in _files_of(place, channel)}
@@ -121,20 +128,20 @@ def read_login(place: Path, channel: str, catalog: Catalog) -> NewLogin:
     brought = {path: Secret(files.raw(path) or b"") for path in there}
     answered = tuple(sorted(mine))
     account = Account(channel, name, filled, files=brought, origin="the login", answered=answered) if is_on else None
-    kept = {**there, **({f"login-{channel}.env": place / ".env"} if filled else {})}
+    kept = {**there, **({f"login-{channel}.env": place / ENV_FILE} if filled else {})}
     return NewLogin(account, account is not None, other, kept)
 
 
 def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], there: Mapping[str, Path]) -> NewLogin:
-    name = mine.get("WEIXIN_ACCOUNT_ID", "").strip() or _newest(there)
+    name = mine.get(WEIXIN_ACCOUNT_ID, "").strip() or _newest(there)
     fields = _account_file(files, name)
     given_here = {
-        "WEIXIN_ACCOUNT_ID": name,
-        "WEIXIN_TOKEN": fields.get("token", ""),
-        "WEIXIN_BASE_URL": fields.get("base_url", ""),
+        WEIXIN_ACCOUNT_ID: name,
+        WEIXIN_TOKEN: fields.get("token", ""),
+        WEIXIN_BASE_URL: fields.get("base_url", ""),
         **{key: each for key, each in mine.items() if each.strip()},
     }
-    if not name or not given_here["WEIXIN_TOKEN"].strip():
+    if not name or not given_here[WEIXIN_TOKEN].strip():
         return NewLogin(None, is_whole=False, other=other, files=there)
     # A policy in `.env` would outdo config.yaml's, where members have theirs.
     policies = {key: given_here.pop(variable, "") for variable, key in POLICIES.items()}
@@ -149,7 +156,7 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
         policies={key: each for key, each in policies.items() if each},
         answered=answered,
     )
-    return NewLogin(account, "WEIXIN_GROUP_POLICY" in mine, other, there)
+    return NewLogin(account, WEIXIN_GROUP_POLICY in mine, other, there)
 
 
 def _newest(there: Mapping[str, Path]) -> str:
@@ -178,7 +185,7 @@ def picture(layout: Layout, profiles: Iterable[str]) -> Picture:
     found: dict[str, dict[str, int | None]] = {}
     for profile in profiles:
         home = layout.home(profile)
-        paths = (home / ".env", home / CONFIG, *_files_of(home, WEIXIN))
+        paths = (home / ENV_FILE, home / CONFIG_FILE, *_files_of(home, WEIXIN))
         found[profile] = {str(path.relative_to(home)): _number(path) for path in paths if os.path.lexists(path)}
     return found
 
@@ -205,7 +212,7 @@ def for_another(account: Account, layout: Layout, profile: str, catalog: Catalog
     fact = catalog.channels[account.channel]
     kept = {each.name for each in fact.keys if each.key_class in _OF_ACCOUNT}
     variables = {name: value for name, value in account.variables.items() if name in kept}
-    config = HomeFiles(layout.home(profile), catalog.known_names).sections(CONFIG, ("platforms",))
+    config = HomeFiles(layout.home(profile), catalog.known_names).sections(CONFIG_FILE, ("platforms",))
     extra = below(below(mapping(config.get("platforms")), account.channel), "extra")
     policies = (
         {key: str(extra[key]) for key in POLICIES.values() if extra.get(key)} if account.channel == WEIXIN else {}

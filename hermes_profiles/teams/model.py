@@ -11,11 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.profiles.profile import read_sections
 
 from .shares import DEFAULT_SHARES, Share, shares_in
 
@@ -85,7 +86,7 @@ def read_teams(layout: Layout, profiles: Iterable[str] | None = None) -> Teams:
     """Return the teams of a root; what cannot be read is passed over (doctor tells). Two leads of one team: the first
     by name has it."""
     names = profile_names(layout) if profiles is None else profiles
-    return teams_in({name: read_sections(layout.home(name) / META, (TEAM, TEAMS)) for name in names})
+    return teams_in({name: read_sections(layout.home(name) / PROFILE_FILE, (TEAM, TEAMS)) for name in names})
 
 
 def teams_in(metas: Mapping[str, Mapping[str, Any]]) -> Teams:
@@ -131,7 +132,7 @@ def list_items(value: object) -> tuple[str, ...]:
 
 def read_membership(home: Path) -> Membership | None:
     """Return the membership of the profile that lives in a home."""
-    return membership_in(read_sections(home / META, (TEAM,)))
+    return membership_in(read_sections(home / PROFILE_FILE, (TEAM,)))
 
 
 def team_values(team: Team) -> Values:

@@ -18,6 +18,7 @@ from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -26,7 +27,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_docu
 from .model import Team
 from .shares import POLICY, Share, is_there, linked_paths
 
-_ENV_FILES, _CONFIG_FILES = (".env", ".op.env"), ("config.yaml", "gateway.json")
+_ENV_FILES, _CONFIG_FILES = (ENV_FILE, OP_ENV_FILE), (CONFIG_FILE, LEGACY_CONFIG_FILE)
 _STORES = ("providers", "credential_pool")
 # So many places of one kind are named; the rest is counted.
 _NAMED = 10
@@ -71,7 +72,7 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
     links = tuple(path for path in linked_paths(team.share) if is_there(home, path))
     missing = tuple(path for path in linked_paths(team.share) if path not in links)
     warnings = (*exposed(home, links, values), *_advice(team, found)) if with_warnings else ()
-    variables = _carried(documents.get(".env", b""), found, world) if Share.KEYS in team.share else ()
+    variables = _carried(documents.get(ENV_FILE, b""), found, world) if Share.KEYS in team.share else ()
     again = tuple(_login_again(team, found, world.layout))
     left = tuple(
         dict.fromkeys(values.hide(row.name) for row in (*found.report.env_removed, *found.report.config_removed))
@@ -132,11 +133,11 @@ def _shared_documents(team: Team, found: CloneDocuments) -> Iterator[tuple[str, 
             yield name, entry.content.reveal()
     if Share.KEYS not in team.share:
         masked = "".join(f"{name}=\n" for name in found.report.masked)
-        yield ".env", masked.encode()
+        yield ENV_FILE, masked.encode()
 
 
 def _carried(raw: bytes, found: CloneDocuments, world: CloneContext) -> tuple[str, ...]:
-    document = EnvDocument.parse(raw, path=".env", known_keys=world.catalog.known_names)
+    document = EnvDocument.parse(raw, path=ENV_FILE, known_keys=world.catalog.known_names)
     given = document.environment()
     return tuple(name for name in dict.fromkeys(found.report.kept) if given.get(name))
 
@@ -148,8 +149,8 @@ def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[
         return
     channels = {removal.entry.path for removal in found.found.auth if removal.ruling.channel}
     rows = {path[1] for path in _login_rows(found.source.documents.auth) if path not in channels}
-    raw = read_document(layout.root / "auth.json")
-    root = JsonDocument.parse(raw, path=str(layout.root / "auth.json")) if raw else None
+    raw = read_document(layout.root / AUTH_FILE)
+    root = JsonDocument.parse(raw, path=str(layout.root / AUTH_FILE)) if raw else None
     yield from sorted(rows - {path[1] for path in _login_rows(root)})
 
 

@@ -12,13 +12,14 @@ from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, Repl
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.profile import read_sections
-from hermes_profiles.profiles.profile_yaml import FILE, edited
+from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .model import TEAM, TEAMS, Team, Teams
@@ -217,12 +218,12 @@ def _forgotten(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
     """Return the step that takes the team out of its lead's profile.yaml."""
     if not team.lead:
         return ()
-    others = set(read_sections(layout.home(team.lead) / FILE, (TEAMS,)).get(TEAMS) or ()) - {team.name}
+    others = set(read_sections(layout.home(team.lead) / PROFILE_FILE, (TEAMS,)).get(TEAMS) or ()) - {team.name}
     return _edited(layout, team.lead, (TEAMS, team.name) if others else (TEAMS,))
 
 
 def _edited(layout: Layout, profile: str, key: tuple[str, ...]) -> tuple[ReplaceFile, ...]:
-    path = layout.home(profile) / FILE
+    path = layout.home(profile) / PROFILE_FILE
     raw = read_document(path) or b""
     new = edited(raw, {key: None}, path=str(path))
     return (ReplaceFile(path, Secret(new), 0o600, signature(path)),) if new != raw else ()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.documents.yaml.paths import parsed_path
+from hermes_profiles.hermes.files import SOUL_FILE
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -35,7 +36,7 @@ DEFAULT_SHARES = (Share.SKILLS, Share.PERSONA, Share.CONFIG, Share.KEYS)
 # scripts and skins come with it.
 LINKS: Mapping[Share, tuple[str, ...]] = {
     Share.SKILLS: ("skills",),
-    Share.PERSONA: ("SOUL.md",),
+    Share.PERSONA: (SOUL_FILE,),
     Share.PLUGINS: ("plugins",),
     Share.KNOWLEDGE: ("knowledge", "preferences"),
     Share.CONFIG: ("plugins", "hooks", "scripts", "skins"),

@@ -22,13 +22,14 @@ from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.home_files import HomeFiles
-from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
@@ -205,7 +206,7 @@ class _Member:
         config, env = (settings_file(layout, name, file) for file in (CONFIG, ENV))
         for file in (config, env):
             check_may_write(layout, file)
-        meta = read_sections(layout.home(name) / META, (TEAM,), certain=True)
+        meta = read_sections(layout.home(name) / PROFILE_FILE, (TEAM,), certain=True)
         before = membership_in(meta) or Membership(self._shared.pool.team.name)
         state = _State(config, env, self._owning(before, config, env))
         for _ in range(_MOST_ROUNDS):
@@ -276,12 +277,12 @@ class _Member:
     def _about(self, before: Membership, after: Membership) -> Iterable[Step]:
         if before == after:
             return
-        path = Path(os.path.realpath(self._layout.home(self.name))) / META
+        path = Path(os.path.realpath(self._layout.home(self.name))) / PROFILE_FILE
         raw = read_document(path) or b""
         new = edited(raw, membership_values(after), path=str(path))
         if new != raw:
             if not self.changes:  # which variables came from the lead is noted anew, and nothing else
-                self.changes.append(SyncChange("own", META, "set", None, None, hidden=False))
+                self.changes.append(SyncChange("own", PROFILE_FILE, "set", None, None, hidden=False))
             yield ReplaceFile(path, Secret(new), 0o600, signature(path))
 
     def _replaced(self, before: SettingsFile, after: SettingsFile, *, private: bool) -> Iterable[Step]:

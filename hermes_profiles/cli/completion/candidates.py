@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+
 # A candidate and what to say of it.
 Word = tuple[str, str]
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -104,7 +106,7 @@ def _variable(word: str, at: int) -> tuple[str | None, int]:
 def _root(words: list[str | None], shell: str) -> str | None:
     """Return the root that the command would work on (model/layout.py has the rule), None when that cannot be told."""
     user = os.environ.get("HOME") or os.path.expanduser("~")
-    given: str | None = os.environ.get("HERMES_HOME", "").strip()
+    given: str | None = os.environ.get(HERMES_HOME, "").strip()
     for at, word in enumerate(words[:-1]):
         if word is not None and word.startswith("--home="):
             given = word.partition("=")[2]

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.clone.report import RedactedPlace
-from hermes_profiles.clone.source import HONCHO
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_config
@@ -19,6 +18,7 @@ from hermes_profiles.credentials.rules.config import ConfigJudgement
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.files import HONCHO_FILE
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -32,7 +32,7 @@ _SQLITE_NAMES = (".db", ".sqlite", ".sqlite3", "-wal", "-shm", "-journal")
 # What a gateway keeps writing, and what must stay as it was said.
 _RECORDS = ("sessions", "logs")
 _SNAPSHOTS = ("backups", "state-snapshots", "checkpoints")
-_OWN = (*DOCUMENTS, HONCHO)
+_OWN = (*DOCUMENTS, HONCHO_FILE)
 
 
 class Home(NamedTuple):

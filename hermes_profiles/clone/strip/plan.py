@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeVar
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.report import RedactedPlace
-from hermes_profiles.clone.source import HONCHO
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
@@ -32,6 +31,8 @@ from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -44,8 +45,8 @@ from .ports import NOTHING_NEW, Reassigned, reassign_ports
 from .report import KeptVariable, RemovalReport, Trashed
 
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
-_NEVER_MASKED = frozenset({"HERMES_HOME"})
-_SECRET_FILES = frozenset({".env", ".op.env", "auth.json", HONCHO})
+_NEVER_MASKED = frozenset({HERMES_HOME})
+_SECRET_FILES = frozenset({ENV_FILE, OP_ENV_FILE, AUTH_FILE, HONCHO_FILE})
 _MOST_STATE_BYTES = 256 * 1024
 
 Document = TypeVar("Document")
@@ -151,10 +152,10 @@ class _StripPlanner:
         op_env = documents.op_env
         if op_env is not None:
             rulings = found.env[op_env.path]
-            self._add(".op.env", rewrite_env(op_env, rulings, values, policy=policy, assigned={}))
+            self._add(OP_ENV_FILE, rewrite_env(op_env, rulings, values, policy=policy, assigned={}))
         for name, document, judgement, assigned in (
-            ("config.yaml", documents.config, found.config, self.new.config),
-            ("gateway.json", documents.gateway, found.gateway, self.new.gateway),
+            (CONFIG_FILE, documents.config, found.config, self.new.config),
+            (LEGACY_CONFIG_FILE, documents.gateway, found.gateway, self.new.gateway),
         ):
             if document is not None:
                 rewrite = rewrite_config(
@@ -164,8 +165,8 @@ class _StripPlanner:
             elif assigned:
                 self._make_config(assigned)
         for name, logins, removals in (
-            ("auth.json", documents.auth, found.auth),
-            (HONCHO, documents.honcho, found.honcho),
+            (AUTH_FILE, documents.auth, found.auth),
+            (HONCHO_FILE, documents.honcho, found.honcho),
         ):
             if logins is not None:
                 self._add(name, rewrite_logins(logins, removals, values, policy=policy))
@@ -176,15 +177,15 @@ class _StripPlanner:
         if env is not None:
             rulings = self.found.env[env.path]
             rewrite = rewrite_env(env, rulings, values, policy=self.policy, assigned=assigned, masked=masked)
-            self._add(".env", rewrite)
+            self._add(ENV_FILE, rewrite)
         elif assigned or masked:
             lines = [*(f"{name}={value}\n" for name, value in assigned.items()), *(f"{name}=\n" for name in masked)]
-            self.steps.append(ReplaceFile(self.home.path / ".env", Secret((ENV_HEADER + "".join(lines)).encode())))
+            self.steps.append(ReplaceFile(self.home.path / ENV_FILE, Secret((ENV_HEADER + "".join(lines)).encode())))
 
     def _make_config(self, assigned: Mapping[tuple[str, ...], str]) -> None:
-        document = YamlDocument.parse(b"", path="config.yaml")
+        document = YamlDocument.parse(b"", path=CONFIG_FILE)
         content = document.edit(insert=list(assigned.items()))
-        self.steps.append(ReplaceFile(self.home.path / "config.yaml", Secret(content)))
+        self.steps.append(ReplaceFile(self.home.path / CONFIG_FILE, Secret(content)))
 
     def _add(self, name: str, rewrite: Rewrite) -> None:
         before = self.opened[name]
@@ -204,12 +205,12 @@ class _StripPlanner:
     def _read(self) -> SourceDocuments:
         known = self.catalog.known_names
         return SourceDocuments(
-            env=self._open(".env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
-            op_env=self._open(".op.env", lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
-            config=self._open("config.yaml", lambda raw, path: YamlDocument.parse(raw, path=path)),
-            gateway=self._open("gateway.json", lambda raw, path: JsonDocument.parse(raw, path=path)),
-            auth=self._open("auth.json", lambda raw, path: JsonDocument.parse(raw, path=path)),
-            honcho=self._open(HONCHO, lambda raw, path: JsonDocument.parse(raw, path=path)),
+            env=self._open(ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
+            op_env=self._open(OP_ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
+            config=self._open(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path)),
+            gateway=self._open(LEGACY_CONFIG_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
+            auth=self._open(AUTH_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
+            honcho=self._open(HONCHO_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
             state_values=dict(self._state_values()),
         )
 

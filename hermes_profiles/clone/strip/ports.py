@@ -10,8 +10,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, Port
 from hermes_profiles.credentials.classifier import SourceDocuments
 from hermes_profiles.credentials.rules.config import channel_place, dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER
+from hermes_profiles.hermes.environment import API_SERVER_KEY
 
-_KEY = "API_SERVER_KEY"
 _NONE: Mapping[tuple[str, ...], str] = MappingProxyType({})
 
 
@@ -71,7 +71,7 @@ def reassign_ports(
             variables.update((name, number) for name in names)
     if API_SERVER in channels and fresh_key is not None:
         key = fresh_key()
-        variables[_KEY] = key
+        variables[API_SERVER_KEY] = key
         for target, of_gateway in ((config, False), (gateway, True)):
             target.update((path, key) for path in _api_keys(documents, catalog, of_gateway=of_gateway))
     return Reassigned(variables, config, gateway)

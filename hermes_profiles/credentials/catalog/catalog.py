@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
+from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING
+
 from . import load
 from .globs import GlobIndex, normal
 from .model import (
@@ -334,7 +336,7 @@ def channel_document(channel: Channel) -> dict[str, Any]:
 
 
 def _pairing_owner(name: str) -> str:
-    for ending in ("-approved.json", "-pending.json"):
+    for ending in (APPROVED_ENDING, PENDING_ENDING):
         if name.endswith(ending):
             return name.removesuffix(ending)
     channel, dash, _ = name.partition("-")

@@ -7,15 +7,23 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.hermes.environment import (
+    API_SERVER_CORS_ORIGINS,
+    API_SERVER_ENABLED,
+    API_SERVER_HOST,
+    API_SERVER_KEY,
+    API_SERVER_MODEL_NAME,
+    API_SERVER_PORT,
+)
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
 API_SERVER = "api_server"
-API_SERVER_ASSIGNED = ("API_SERVER_PORT", "API_SERVER_KEY")
+API_SERVER_ASSIGNED = (API_SERVER_PORT, API_SERVER_KEY)
 API_SERVER_KEPT = (
-    "API_SERVER_ENABLED",
-    "API_SERVER_HOST",
-    "API_SERVER_CORS_ORIGINS",
-    "API_SERVER_MODEL_NAME",
+    API_SERVER_ENABLED,
+    API_SERVER_HOST,
+    API_SERVER_CORS_ORIGINS,
+    API_SERVER_MODEL_NAME,
 )
 
 _CLASS_REASONS = {

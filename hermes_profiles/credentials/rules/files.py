@@ -8,11 +8,21 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    MEMORY_FILE,
+    OP_ENV_FILE,
+    SOUL_FILE,
+    USER_FILE,
+)
 
-ENV_FILES = (".env", ".op.env")
-DOCUMENTS = (*ENV_FILES, "config.yaml", "gateway.json", "auth.json")
+ENV_FILES = (ENV_FILE, OP_ENV_FILE)
+DOCUMENTS = (*ENV_FILES, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE)
 # What makes an agent what it is (persona, skills, curated memory, tools of its own).
-AGENT_FILES = ("SOUL.md", "memories/MEMORY.md", "memories/USER.md")
+AGENT_FILES = (SOUL_FILE, MEMORY_FILE, USER_FILE)
 AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
 _MADE_ANEW = "made anew when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"

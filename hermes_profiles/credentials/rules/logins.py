@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, OAuthRow
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.hermes.files import AUTH_FILE
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry
@@ -42,7 +43,7 @@ def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePoli
 
     A provider that the catalogue does not know is judged by what it holds; static API keys stay.
     """
-    rows = {row.path[1:]: row for row in catalog.oauth_rows if row.path[:1] == ("auth.json",)}
+    rows = {row.path[1:]: row for row in catalog.oauth_rows if row.path[:1] == (AUTH_FILE,)}
     removed: set[tuple[str, ...]] = set()
     for entry in entries:
         if any(entry.path[:size] in removed for size in range(1, len(entry.path) + 1)):

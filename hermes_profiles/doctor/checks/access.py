@@ -14,12 +14,20 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.hermes.environment import (
+    API_SERVER_ENABLED,
+    API_SERVER_HOST,
+    API_SERVER_KEY,
+    GATEWAY_ALLOW_ALL_USERS,
+    GATEWAY_ALLOWED_USERS,
+    NO_AUTHENTICATION,
+)
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.truthy import is_truthy
 
 from .settings import block_of, environment_of, lesser, listed, noted, shell_command, text_of, them
 
 _SHORTEST_KEY = 16
-_NO_AUTH = "INSECURE_NO_AUTH"
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
 # Hermes takes these three words here, not `on` (gateway/authz_mixin.py).
 _ALLOWS = frozenset({"true", "1", "yes"})
@@ -76,27 +84,27 @@ def _weakness(key: str, facts: Facts) -> str:
 
 def _at_key(profile: ProfileFacts) -> Evidence:
     """Return where the key of an API server stands, or what switches the server on."""
-    for name in ("API_SERVER_KEY", "API_SERVER_ENABLED"):
+    for name in (API_SERVER_KEY, API_SERVER_ENABLED):
         if name in profile.environment:
             return profile.at_variable(name)
     for path in (("platforms", "api_server", "extra", "key"), ("platforms", "api_server")):
         found = profile.at_path(path)
         if found.line is not None:
             return found
-    return profile.at("config.yaml")
+    return profile.at(CONFIG_FILE)
 
 
 def _api_servers(facts: Facts) -> Iterator[tuple[ProfileFacts, str, str]]:
     """Yield (profile, address, key) of the API servers that are on: any key switches one on, a placeholder too."""
     for profile in facts.profiles.values():
         environment = environment_of(facts, profile)
-        if "api_server" not in profile.held.channels and not environment.get("API_SERVER_KEY"):
+        if "api_server" not in profile.held.channels and not environment.get(API_SERVER_KEY):
             continue
         extra = _extra(profile, "api_server", facts)
-        by_environment = environment.get("API_SERVER_KEY") or is_truthy(environment.get("API_SERVER_ENABLED"))
-        key = (by_environment and environment.get("API_SERVER_KEY")) or text_of(extra.get("key"))
-        host = (by_environment and environment.get("API_SERVER_HOST")) or text_of(extra.get("host"))
-        yield profile, host or environment.get("API_SERVER_HOST", "").strip() or "127.0.0.1", str(key or "").strip()
+        by_environment = environment.get(API_SERVER_KEY) or is_truthy(environment.get(API_SERVER_ENABLED))
+        key = (by_environment and environment.get(API_SERVER_KEY)) or text_of(extra.get("key"))
+        host = (by_environment and environment.get(API_SERVER_HOST)) or text_of(extra.get("host"))
+        yield profile, host or environment.get(API_SERVER_HOST, "").strip() or "127.0.0.1", str(key or "").strip()
 
 
 def _extra(profile: ProfileFacts, channel: str, facts: Facts) -> Mapping[str, Any]:
@@ -157,7 +165,7 @@ def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
     open_ones = [
         str(name)
         for name, route in (routes.items() if isinstance(routes, Mapping) else ())
-        if isinstance(route, Mapping) and text_of(route.get("secret", everywhere)) in ("", _NO_AUTH)
+        if isinstance(route, Mapping) and text_of(route.get("secret", everywhere)) in ("", NO_AUTHENTICATION)
     ]
     if open_ones:
         which = f"routes {listed(open_ones)}" if len(open_ones) > 1 else f"route {open_ones[0]}"
@@ -246,10 +254,10 @@ def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> st
     for name in flags:
         if environment.get(name, "").lower() in _ALLOWS:
             return name
-    for name in (*(name for name in lists if "GROUP" not in name), "GATEWAY_ALLOWED_USERS"):
+    for name in (*(name for name in lists if "GROUP" not in name), GATEWAY_ALLOWED_USERS):
         if "*" in [each.strip() for each in environment.get(name, "").split(",")]:
             return name
     # The flag for all channels counts only where no list does.
-    listed_somebody = any(environment.get(name, "").strip() for name in (*lists, "GATEWAY_ALLOWED_USERS"))
-    name = "GATEWAY_ALLOW_ALL_USERS"
+    listed_somebody = any(environment.get(name, "").strip() for name in (*lists, GATEWAY_ALLOWED_USERS))
+    name = GATEWAY_ALLOW_ALL_USERS
     return name if environment.get(name, "").lower() in _ALLOWS and not listed_somebody else None

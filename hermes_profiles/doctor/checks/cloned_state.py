@@ -15,11 +15,11 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import names, plural
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, JOBS_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.truthy import is_truthy
 
-_JOBS = "cron/jobs.json"
 _IDENTITY = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _DEEPEST = 6
 
@@ -50,7 +50,7 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
             told,
             Fix(f"take them out of the copies, say {copy}", " && ".join(removals[:5])),
             profiles,
-            evidence=tuple(facts.profiles[name].at(_JOBS, ", ".join(shown[:5]) or None) for name in profiles),
+            evidence=tuple(facts.profiles[name].at(JOBS_FILE, ", ".join(shown[:5]) or None) for name in profiles),
             subject=Secret("\n".join(sorted(jobs))),
             severity=Severity.INFO if len(enabled) < 2 else None,
         )
@@ -59,7 +59,7 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
 def _jobs(profile: ProfileFacts) -> Iterator[str]:
     """Yield the ids of jobs that are on (Hermes 0.19.0, cron/jobs.py `load_jobs`: a mark at the start, control
     characters and a bare list are borne there, too)."""
-    raw = profile.files.raw(_JOBS)
+    raw = profile.files.raw(JOBS_FILE)
     if not raw or b'"id"' not in raw:
         return
     try:
@@ -82,7 +82,7 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
         owner = _owner(facts, link.target, link.profile)
         if owner is not None:
             place = facts.profiles[link.profile].at(link.name)
-            found.setdefault((link.profile, owner), []).append((place, link.name != "auth.json"))
+            found.setdefault((link.profile, owner), []).append((place, link.name != AUTH_FILE))
     for name, profile in facts.profiles.items():
         for place, path, is_session in _paths(facts, profile):
             owner = _owner(facts, os.path.normpath(path), name)
@@ -144,14 +144,14 @@ def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str,
         if path is not None and fact is not None and fact.channel is not None:
             yield profile.at_variable(name), path, fact.key_class in _IDENTITY
     gateway = profile.config.get("gateway")
-    legacy = profile.files.json("gateway.json")
+    legacy = profile.files.json(LEGACY_CONFIG_FILE)
     platforms, gateway_section = CONFIG_SECTIONS
     nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
     older = legacy.get("platforms") if isinstance(legacy, Mapping) else None
     for file, above, blocks in (
-        ("config.yaml", (platforms,), profile.config.get(platforms)),
-        ("config.yaml", (gateway_section, platforms), nested),
-        ("gateway.json", (platforms,), older),
+        (CONFIG_FILE, (platforms,), profile.config.get(platforms)),
+        (CONFIG_FILE, (gateway_section, platforms), nested),
+        (LEGACY_CONFIG_FILE, (platforms,), older),
     ):
         for key, settings in blocks.items() if isinstance(blocks, Mapping) else ():
             channel = facts.catalog.channel_of_config_key(str(key))

@@ -10,13 +10,20 @@ from hermes_profiles.doctor.facts.databases import Unchecked
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
+from hermes_profiles.hermes.files import (
+    DISCORD_DATABASE,
+    EVIDENCE_DATABASE,
+    RESPONSE_DATABASE,
+    RETAINDB_QUEUE,
+    STATE_DATABASE,
+)
 
 _NOT_SAID = 40
 _LOST = {
-    "response_store.db": "it only remembers conversations of the API server: with the gateway stopped, move it away",
-    "verification_evidence.db": "with the gateway stopped, move it away: Hermes makes a new one",
-    "retaindb_queue.db": "with the gateway stopped, move it away: Hermes makes a new one",
-    "gateway/discord_message_recovery.db": "with the gateway stopped, move it away: Hermes makes a new one",
+    RESPONSE_DATABASE: "it only remembers conversations of the API server: with the gateway stopped, move it away",
+    EVIDENCE_DATABASE: "with the gateway stopped, move it away: Hermes makes a new one",
+    RETAINDB_QUEUE: "with the gateway stopped, move it away: Hermes makes a new one",
+    DISCORD_DATABASE: "with the gateway stopped, move it away: Hermes makes a new one",
 }
 
 
@@ -24,7 +31,7 @@ def damaged(facts: Facts) -> Iterator[Finding]:
     """Yield databases that are damaged: what they hold cannot be trusted, and writes to them may fail."""
     for each in facts.runtime.databases.damaged:
         profile = facts.profiles[each.profile]
-        if each.file == "state.db" and each.how == "is damaged inside":
+        if each.file == STATE_DATABASE and each.how == "is damaged inside":
             text = "stop the gateway, then let Hermes repair it: it keeps a copy"
             fix = Fix(text, f"hermes-gateways stop {each.profile} && hermes -p {each.profile} sessions repair")
         else:
@@ -50,7 +57,7 @@ def rows(facts: Facts) -> Iterator[Finding]:
     for each in facts.runtime.databases.bad_rows:
         profile = facts.profiles[each.profile]
         many = "1 row" if each.number == 1 else f"{each.number} rows"
-        what = "conversation of the API server" if each.file == "response_store.db" else "chat"
+        what = "conversation of the API server" if each.file == RESPONSE_DATABASE else "chat"
         yield Finding(
             f"{many} of {each.table} in {each.file} of {each.profile} {'is' if each.number == 1 else 'are'} no JSON: "
             f"Hermes forgets {'that' if each.number == 1 else 'those'} {what}{'' if each.number == 1 else 's'}",

@@ -14,6 +14,16 @@ from typing import Any
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
+from hermes_profiles.hermes.environment import API_SERVER_PORT
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    JOBS_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    PROFILE_FILE,
+)
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
@@ -21,7 +31,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, shell_command, text_of
 
-_READ = (".env", ".op.env", "config.yaml", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json")
+_READ = (ENV_FILE, OP_ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, PROFILE_FILE, JOBS_FILE)
 _PLACE = re.compile(r":(\d+): ")
 _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
@@ -174,7 +184,7 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
             if not wanted.isdigit() or wanted == used:
                 continue
             extra = block_of(profile, "api_server", facts.catalog).get("extra")
-            is_set = environment_of(facts, profile).get("API_SERVER_PORT") or (
+            is_set = environment_of(facts, profile).get(API_SERVER_PORT) or (
                 isinstance(extra, Mapping) and extra.get("port") is not None
             )
             free = not any(
@@ -196,14 +206,14 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
                 (profile.name,),
                 "api_server",
                 (profile.at_path((*path, "port")),),
-                repairs=(EditFile(profile.home / "config.yaml", partial(_move_port, block=path)),) if can else (),
+                repairs=(EditFile(profile.home / CONFIG_FILE, partial(_move_port, block=path)),) if can else (),
                 severity=lesser(profile, Severity.WARNING),
             )
 
 
 def _used_port(profile: ProfileFacts, facts: Facts) -> str:
     extra = block_of(profile, "api_server", facts.catalog).get("extra")
-    text = environment_of(facts, profile).get("API_SERVER_PORT", "").strip()
+    text = environment_of(facts, profile).get(API_SERVER_PORT, "").strip()
     if not text.isdigit():
         text = text_of(extra.get("port")) if isinstance(extra, Mapping) else ""
     return text if text.isdigit() else "8642"
@@ -211,7 +221,7 @@ def _used_port(profile: ProfileFacts, facts: Facts) -> str:
 
 def _moves(profile: ProfileFacts, block: tuple[str, ...]) -> bool:
     try:
-        _move_port(profile.files.raw("config.yaml") or b"", "config.yaml", block=block)
+        _move_port(profile.files.raw(CONFIG_FILE) or b"", CONFIG_FILE, block=block)
     except DocumentError:
         return False
     return True
@@ -249,12 +259,12 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
                 f"gateway.json and config.yaml of {noted(profile)} do not agree about {listed(keys)}: config.yaml wins",
                 Fix(
                     "take these out of gateway.json, a file of older releases",
-                    shell_command('"${EDITOR:-vi}"', [profile.home / "gateway.json"]),
+                    shell_command('"${EDITOR:-vi}"', [profile.home / LEGACY_CONFIG_FILE]),
                 ),
                 (profile.name,),
                 next(iter(differing)) if len(differing) == 1 else None,
                 tuple(
-                    profile.at_path(("platforms", channel, *path), "gateway.json")
+                    profile.at_path(("platforms", channel, *path), LEGACY_CONFIG_FILE)
                     for channel, paths in differing.items()
                     for path in paths
                 ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.profile import FileFact
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE, LEGACY_CONFIG_FILE, ROOT_FOLDER
 from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -60,7 +61,7 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
         return None
     old = str(fact.path).encode()
     for profile in facts.profiles.values():
-        for file in (".env", "config.yaml", "gateway.json", "cron/jobs.json"):
+        for file in (ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, JOBS_FILE):
             if old in (profile.files.raw(file) or b""):
                 return None
     return target
@@ -109,7 +110,7 @@ def sticky_gone(facts: Facts) -> Iterator[Finding]:
 
 def orphan_alias(facts: Facts) -> Iterator[Finding]:
     """Find alias scripts of profiles that are gone. They mean the root of `~/.hermes`, whichever root is looked at."""
-    if facts.layout.root != facts.layout.user_home / ".hermes":
+    if facts.layout.root != facts.layout.user_home / ROOT_FOLDER:
         return
     gone: dict[str, list[FileFact]] = {}
     exact: dict[str, bool] = {}

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.hermes_files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, epoch_of
 from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import STOPPED
 from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
+from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
 
 _DEAF = frozenset({"retrying", "fatal", "disconnected", "paused"})
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")

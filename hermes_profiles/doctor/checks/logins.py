@@ -10,6 +10,7 @@ from hermes_profiles.doctor.facts.identities import Grant
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.wording import names, plural
+from hermes_profiles.hermes.files import AUTH_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 
@@ -68,6 +69,6 @@ def _command(facts: Facts, provider: str, profile: str, grants: list[Grant]) -> 
     if provider == "spotify":
         return f"{hermes} auth logout spotify && {hermes} auth spotify login"
     files = {grant.file for grant in grants if grant.profile == profile}
-    away = [f"rm {quote(str(facts.profiles[profile].home / file))}" for file in sorted(files - {"auth.json"})]
-    away += [f"{hermes} auth logout {quote(provider)}"] if "auth.json" in files else []
+    away = [f"rm {quote(str(facts.profiles[profile].home / file))}" for file in sorted(files - {AUTH_FILE})]
+    away += [f"{hermes} auth logout {quote(provider)}"] if AUTH_FILE in files else []
     return " && ".join([*away, f"{hermes} auth add {quote(provider)} --type oauth"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.services import SYSTEM, Definition, Leftover
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RemoveService, Repair, Severity
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.services.manager import Activity, ManagerKind
 
@@ -51,7 +52,7 @@ def _orphan(facts: Facts, found: Definition) -> Finding:
         f"the {where} {found.unit} is for {who} in {found.home_text}, which is gone{doing}",
         Fix(text, removal(facts, found)),
         profiles=(found.profile,) if found.profile is not None else (),
-        evidence=(Evidence(found.profile, str(found.path), None, "HERMES_HOME"),),
+        evidence=(Evidence(found.profile, str(found.path), None, HERMES_HOME),),
         subject=Secret(str(found.path)),
         repairs=repairs,
         severity=Severity.ERROR if can_start else Severity.WARNING,

@@ -9,6 +9,15 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    RESPONSE_DATABASE,
+    WEBHOOKS_FILE,
+)
 from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -27,15 +36,15 @@ from .settings import (
 
 # What Hermes itself keeps at 0600 (FACTS: gateway/platforms/api_server.py, hermes_cli/{config,auth,webhook}.py).
 _OWNER_ONLY = (
-    ".env",
-    ".op.env",
-    "auth.json",
-    "response_store.db",
+    ENV_FILE,
+    OP_ENV_FILE,
+    AUTH_FILE,
+    RESPONSE_DATABASE,
     "response_store.db-wal",
     "response_store.db-shm",
-    "webhook_subscriptions.json",
+    WEBHOOKS_FILE,
 )
-_DOCUMENTS = ("config.yaml", "gateway.json")
+_DOCUMENTS = (CONFIG_FILE, LEGACY_CONFIG_FILE)
 _LOOSE = 0o066
 _ASSIGNED = re.compile(rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)""")
 
@@ -84,7 +93,7 @@ def _is_telling(raw: bytes) -> bool:
 
 
 def _holds_secret(profile: ProfileFacts, path: str, facts: Facts) -> bool:
-    data = profile.config if path == "config.yaml" else legacy_blocks(profile.files)
+    data = profile.config if path == CONFIG_FILE else legacy_blocks(profile.files)
     return next(secret_paths(data, facts.catalog), None) is not None
 
 
@@ -185,7 +194,7 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: 
     what = "the alias script" if is_alias else "the service file"
     name = profile.name if profile is not None else None
     whose = f" of {noted(profile)}" if profile is not None else ""
-    home = profile.home / ".env" if profile is not None else ".env of its profile"
+    home = profile.home / ENV_FILE if profile is not None else ".env of its profile"
     return Finding(
         f"{what} {path.name}{whose} holds {listed(found)}: secrets belong in .env alone",
         Fix(

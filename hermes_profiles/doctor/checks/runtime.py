@@ -12,9 +12,25 @@ from shlex import quote
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
-from hermes_profiles.gateways.hermes_files import LOCK_FILE, PID_FILE
 from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.hermes.files import (
+    DRAIN_REQUEST_FILE,
+    LOCK_FILE,
+    NO_LAUNCHD_MARKER,
+    PID_FILE,
+    PLANNED_STOP_FILE,
+    RESTART_NOTIFY_FILE,
+    RESTART_PENDING_FILE,
+    STARTS_FILE,
+    TAKEOVER_FILE,
+    UPDATE_CLAIMED_FILE,
+    UPDATE_EXIT_CODE_FILE,
+    UPDATE_OUTPUT_FILE,
+    UPDATE_PENDING_FILE,
+    UPDATE_PROMPT_FILE,
+    UPDATE_RESPONSE_FILE,
+)
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 # Hermes obeys a marker for a minute; so long, and longer, whoever wrote it may still be at work.
@@ -25,22 +41,20 @@ _LONG_DRAIN = 3600.0
 _STORM = 5
 # In these a home has no gateway of its own: `resolve` says so only when no process is proven.
 _SETTLED = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED, GatewayState.SERVED})
-_DRAIN = ".drain_request.json"
 # Marker → from which age it is a leftover, and what it does at the next start, "" for nothing.
 _MARKERS = {
-    ".gateway-planned-stop.json": (_MARKER_AGE, ""),
-    ".gateway-takeover.json": (_MARKER_AGE, ""),
-    _DRAIN: (_REQUEST_AGE, ""),
-    ".restart_notify.json": (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
-    ".restart_pending.json": (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
-    ".update_pending.json": (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
-    ".update_pending.claimed.json": (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
-    ".update_prompt.json": (_NOTICE_AGE, ""),
-    ".update_response": (_NOTICE_AGE, ""),
-    ".update_output.txt": (_NOTICE_AGE, ""),
-    ".update_exit_code": (_NOTICE_AGE, ""),
+    PLANNED_STOP_FILE: (_MARKER_AGE, ""),
+    TAKEOVER_FILE: (_MARKER_AGE, ""),
+    DRAIN_REQUEST_FILE: (_REQUEST_AGE, ""),
+    RESTART_NOTIFY_FILE: (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
+    RESTART_PENDING_FILE: (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
+    UPDATE_PENDING_FILE: (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
+    UPDATE_CLAIMED_FILE: (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
+    UPDATE_PROMPT_FILE: (_NOTICE_AGE, ""),
+    UPDATE_RESPONSE_FILE: (_NOTICE_AGE, ""),
+    UPDATE_OUTPUT_FILE: (_NOTICE_AGE, ""),
+    UPDATE_EXIT_CODE_FILE: (_NOTICE_AGE, ""),
 }
-_MAC_MARKER = ".gateway-launchd-unsupported"
 
 
 def stale_pid(facts: Facts) -> Iterator[Finding]:
@@ -190,13 +204,13 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
     files, effects = [], []
     markers = dict(_MARKERS)
     if facts.layout.platform != "darwin":
-        markers[_MAC_MARKER] = (_MARKER_AGE, "")
+        markers[NO_LAUNCHD_MARKER] = (_MARKER_AGE, "")
     for name, (age, effect) in markers.items():
         file = profile.listing.get(name)
         if file is None or file.kind is EntryKind.FOLDER or facts.now - file.mtime <= age:
             continue
         files.append(file)
-        if name == _DRAIN and facts.runtime.drains.get(profile.name):
+        if name == DRAIN_REQUEST_FILE and facts.runtime.drains.get(profile.name):
             effect = "the next start refuses every message"
         effects.append(effect)
     if not files:
@@ -214,14 +228,14 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
 
 
 def _long_drain(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
-    file = profile.listing.get(_DRAIN)
+    file = profile.listing.get(DRAIN_REQUEST_FILE)
     if file is None or not facts.runtime.drains.get(profile.name) or facts.now - file.mtime < _LONG_DRAIN:
         return
     yield Finding(
         f"the gateway of {profile.name} has refused every message for more than an hour: it was asked to drain",
         Fix("when nobody waits for that any more, take the request back", f"rm {quote(str(file.path))}"),
         profiles=(profile.name,),
-        evidence=(profile.at(_DRAIN),),
+        evidence=(profile.at(DRAIN_REQUEST_FILE),),
     )
 
 
@@ -237,7 +251,7 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
                     f"hermes-gateways stop {name}",
                 ),
                 profiles=(name,),
-                evidence=(facts.profiles[name].at("gateway-starts.log"),),
+                evidence=(facts.profiles[name].at(STARTS_FILE),),
             )
 
 

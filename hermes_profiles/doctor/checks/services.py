@@ -9,6 +9,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, InstallService, ReloadManager, Repair
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.drift import DriftCode
 from hermes_profiles.services.manager import ManagerKind
@@ -114,7 +115,7 @@ def no_home(facts: Facts) -> Iterator[Finding]:
             f"the service that has the name of {profile}'s runs {found.home_text}, which is gone{_tries(found)}",
             Fix(f"have it run {facts.layout.home(profile)}", f"hermes-gateways install {profile} --force"),
             profiles=(profile,),
-            evidence=(Evidence(profile, str(found.path), None, "HERMES_HOME"),),
+            evidence=(Evidence(profile, str(found.path), None, HERMES_HOME),),
         )
 
 
@@ -128,7 +129,7 @@ def foreign(facts: Facts) -> Iterator[Finding]:
             "write the same file",
             Fix(f"decide which one it runs: this command gives it to {each.profile}", f"{_anew(each)} --force"),
             profiles=(each.profile or "",),
-            evidence=tuple(Evidence(each.profile, str(path), None, "HERMES_HOME") for path in each.contents),
+            evidence=tuple(Evidence(each.profile, str(path), None, HERMES_HOME) for path in each.contents),
         )
 
 

@@ -9,6 +9,7 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
 from hermes_profiles.gateways.resolve import CRASH_LOOP
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .services import broken
@@ -133,7 +134,7 @@ def disabled_but_enabled(facts: Facts) -> Iterator[Finding]:
             f"{profile.name} is disabled, but {doing}",
             Fix("switch it off altogether", f"hermes-gateways disable {profile.name}{now}"),
             profiles=(profile.name,),
-            evidence=(profile.at_path(("disabled",), "profile.yaml"), *_place(facts, profile)),
+            evidence=(profile.at_path(("disabled",), PROFILE_FILE), *_place(facts, profile)),
         )
 
 

@@ -14,6 +14,7 @@ from hermes_profiles.doctor.facts.teams import Stray
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
 from hermes_profiles.doctor.wording import names
 from hermes_profiles.documents.yaml.paths import parsed_path
+from hermes_profiles.hermes.files import ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.teams.model import TEAM, TEAMS, Team
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from hermes_profiles.multiplex.model import PinnedSetting
     from hermes_profiles.settings.changes import SyncChange
 
-_META = "profile.yaml"
 # So many keys, places and people are named; the rest is counted.
 _SHOWN = 4
 _MOST_PLACES = 10
@@ -70,7 +70,7 @@ def _places(facts: Facts, team: Team, member: str, changes: Iterable[SyncChange]
         elif change.place == "config":
             yield there.at_path(parsed_path(change.key))
         else:
-            yield mine.at_path((TEAM,), _META)
+            yield mine.at_path((TEAM,), PROFILE_FILE)
 
 
 def broken_link(facts: Facts) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def no_sync(facts: Facts) -> Iterator[Finding]:
             Fix(problem.hint or "put it right", _command_in(problem.hint)),
             (name,),
             None,
-            (profile.at_path((TEAM if name in facts.teams.teams.memberships else TEAMS,), _META),),
+            (profile.at_path((TEAM if name in facts.teams.teams.memberships else TEAMS,), PROFILE_FILE),),
         )
 
 
@@ -127,9 +127,11 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
     teams = facts.teams.teams
     for name, fault in facts.teams.faults.items():
         leads, members = teams.leads.get(name, ()), teams.by_name[name].members
-        evidence = [facts.profiles[lead].at_path((TEAMS, name), _META) for lead in leads]
+        evidence = [facts.profiles[lead].at_path((TEAMS, name), PROFILE_FILE) for lead in leads]
         evidence += [
-            facts.profiles[one].at_path((TEAM, "name"), _META) for one in (*members, *leads) if one in teams.memberships
+            facts.profiles[one].at_path((TEAM, "name"), PROFILE_FILE)
+            for one in (*members, *leads)
+            if one in teams.memberships
         ]
         repairs: tuple[EditFile, ...] = ()
         fix = Fix(fault.hint or "", _command_in(fault.hint))
@@ -149,7 +151,7 @@ def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[E
     """Return what is done about several leads: the one whose pool the members have links to is the true one."""
     followed = facts.teams.followed.get(team, ())
     others = [lead for lead in leads if lead not in followed]
-    paths = [facts.profiles[lead].home / _META for lead in others or leads[-1:]]
+    paths = [facts.profiles[lead].home / PROFILE_FILE for lead in others or leads[-1:]]
     if len(followed) != 1 or not others:
         words = "take the team out of the profile.yaml of whoever does not lead it"
         return Fix(words, f'"${{EDITOR:-vi}}" {quote(str(paths[0]))}'), ()
@@ -202,7 +204,7 @@ def foreign_secret(facts: Facts) -> Iterator[Finding]:
 
 def _variable_at(profile: ProfileFacts, stray: Stray) -> str | None:
     """Return the variable of `.env` on whose line a secret stands."""
-    if stray.path.name != ".env":
+    if stray.path.name != ENV_FILE:
         return None
     found = (name for name in profile.environment if profile.at_variable(name).line == stray.line)
     return next(found, None)
@@ -246,7 +248,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
                 Fix(limit.hint or "put it right", _command_in(limit.hint)),
                 (limit.profile,),
                 None,
-                (facts.profiles[limit.profile].at(".env"),),
+                (facts.profiles[limit.profile].at(ENV_FILE),),
             )
 
 

@@ -9,6 +9,7 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.model.names import DEFAULT
 
 
@@ -45,8 +46,8 @@ def _setting(facts: Facts) -> Evidence:
     default = facts.profiles.get(DEFAULT)
     if default is None:
         return Evidence(DEFAULT)
-    if "GATEWAY_MULTIPLEX_PROFILES" in default.environment:
-        return default.at_variable("GATEWAY_MULTIPLEX_PROFILES")
+    if GATEWAY_MULTIPLEX_PROFILES in default.environment:
+        return default.at_variable(GATEWAY_MULTIPLEX_PROFILES)
     if "multiplex_profiles" in default.config:
         return default.at_path(("multiplex_profiles",))
     return default.at_path(("gateway", "multiplex_profiles"))

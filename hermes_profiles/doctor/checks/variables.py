@@ -17,6 +17,7 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
@@ -27,7 +28,7 @@ from .settings import block_of, environment_of, is_real_secret, lesser, listed, 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.normalize import ReaderDifference
 
-_FILES = (".env", ".op.env")
+_FILES = (ENV_FILE, OP_ENV_FILE)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 # How channels name their credentials; a key of a tool (`NOTION_TOKEN`) is nobody's identity.
 _CREDENTIAL = re.compile(
@@ -61,7 +62,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
         from hermes_profiles.documents.dotenv.normalize import differences, settle
 
         # Of `.op.env` there is one reader: hermes_cli/env_loader.py.
-        found = differences(raw, known) if file == ".env" else ()
+        found = differences(raw, known) if file == ENV_FILE else ()
         if not found:
             continue
         path = str(profile.home / file)
@@ -138,7 +139,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
         for name, value in profile.environment.items():
             if facts.catalog.lookup(name) is None and _looks_secret(name, value, facts):
                 text = b"${" + name.encode("utf-8", "replace") + b"}"
-                if text not in (profile.files.raw("config.yaml") or b""):
+                if text not in (profile.files.raw(CONFIG_FILE) or b""):
                     found.setdefault(name, []).append(profile.at_variable(name))
     for name, places in found.items():
         owners = tuple(dict.fromkeys(each.profile for each in places if each.profile is not None))
@@ -206,14 +207,14 @@ def no_env(facts: Facts) -> Iterator[Finding]:
     """Find profiles without `.env`: the next `hermes update` gives them the default profile's, tokens included
     (hermes_cli/profiles.py, `backfill_profile_envs`)."""
     for name, profile in facts.profiles.items():
-        if name != DEFAULT and ".env" not in profile.listing and profile.listing:
+        if name != DEFAULT and ENV_FILE not in profile.listing and profile.listing:
             yield Finding(
                 f"{noted(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
                 " tokens included",
                 Fix("give it one of its own", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),
                 (name,),
-                evidence=(profile.at(".env"),),
-                repairs=(EditFile(profile.home / ".env", _fresh),),
+                evidence=(profile.at(ENV_FILE),),
+                repairs=(EditFile(profile.home / ENV_FILE, _fresh),),
             )
 
 

@@ -11,6 +11,7 @@ from hermes_profiles.doctor.findings import Evidence
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -66,7 +67,7 @@ class ProfileFacts:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """Return its config.yaml, {} when there is none or it is broken."""
-        return self.files.sections("config.yaml", EVERYTHING)
+        return self.files.sections(CONFIG_FILE, EVERYTHING)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
@@ -89,14 +90,14 @@ class ProfileFacts:
 
     def at_variable(self, name: str) -> Evidence:
         """Return where its environment files set a variable; without a line when only the environment does."""
-        for file in (".env", ".op.env"):
+        for file in (ENV_FILE, OP_ENV_FILE):
             raw = self.files.raw(file)
             line = env_line(raw, name) if raw else None
             if line is not None:
                 return self.at(file, name, line)
         return Evidence(self.name, None, None, name)
 
-    def at_path(self, path: Sequence[str], file: str = "config.yaml") -> Evidence:
+    def at_path(self, path: Sequence[str], file: str = CONFIG_FILE) -> Evidence:
         """Return where a path of config.yaml, or of a JSON file, stands."""
         raw = self.files.raw(file)
         find = json_line if file.endswith(".json") else yaml_line

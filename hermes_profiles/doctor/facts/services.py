@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
+from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.drift import Drift
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.parse_definition import ParsedDefinition
 
-LEGACY = ("hermes.service", "com.hermes.gateway.plist")
+LEGACY = (LEGACY_UNIT_FILE, "com.hermes.gateway.plist")
 
 
 SYSTEM, USER = "system", "user"

@@ -24,6 +24,17 @@ from urllib.parse import quote
 from hermes_profiles.doctor.facts.databases import BadRows, Damage, DatabaseFacts, Unchecked
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
+from hermes_profiles.hermes.files import (
+    DISCORD_DATABASE,
+    EVIDENCE_DATABASE,
+    EXECUTIONS_DATABASE,
+    KANBAN_DATABASE,
+    MEMORY_DATABASE,
+    PROJECTS_DATABASE,
+    RESPONSE_DATABASE,
+    RETAINDB_QUEUE,
+    STATE_DATABASE,
+)
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -38,18 +49,18 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 # Where Hermes keeps them, below a home.
 KNOWN = (
-    "state.db",
-    "response_store.db",
-    "memory_store.db",
-    "projects.db",
-    "kanban.db",
-    "cron/executions.db",
-    "verification_evidence.db",
-    "gateway/discord_message_recovery.db",
-    "retaindb_queue.db",
+    STATE_DATABASE,
+    RESPONSE_DATABASE,
+    MEMORY_DATABASE,
+    PROJECTS_DATABASE,
+    KANBAN_DATABASE,
+    EXECUTIONS_DATABASE,
+    EVIDENCE_DATABASE,
+    DISCORD_DATABASE,
+    RETAINDB_QUEUE,
 )
 # Columns that Hermes reads as JSON, and passes over, or throws away, when they are none.
-_JSON = {"response_store.db": ("responses", "data"), "state.db": ("gateway_routing", "entry_json")}
+_JSON = {RESPONSE_DATABASE: ("responses", "data"), STATE_DATABASE: ("gateway_routing", "entry_json")}
 _MOST_ROWS = 50
 _CORRUPT, _NO_DATABASE, _INTERRUPTED = 11, 26, 9
 _REASONS = {5: "it is locked", 6: "it is locked", 10: "it cannot be read", 23: "it may not be read"}
@@ -145,7 +156,7 @@ class _DatabaseReader:
                 continue  # opened once, and never written
             sides = {end: side for end in ("-wal", "-shm", "-journal") if (side := profile.listing.get(name + end))}
             # Every gateway of a root may write the board of tasks.
-            is_served = self._is_anyone_up if name == "kanban.db" else _is_up(profile)
+            is_served = self._is_anyone_up if name == KANBAN_DATABASE else _is_up(profile)
             store = _Store(profile.name, name, file, sides, is_served)
             seen = self._header(store)
             if seen is not None:

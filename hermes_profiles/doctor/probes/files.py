@@ -13,6 +13,22 @@ from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.fleet.status import Inventory
+from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED, HERMES_SKIP_CHMOD
+from hermes_profiles.hermes.files import (
+    ANTHROPIC_LOGIN_FILE,
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    HONCHO_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    PID_FILE,
+    SLACK_TOKENS_FILE,
+    WEBHOOKS_FILE,
+    WEIXIN_ACCOUNTS_FOLDER,
+    WHATSAPP_PLATFORM_SESSION_FOLDER,
+    WHATSAPP_SESSION_FOLDER,
+)
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.listing import read_regular
@@ -22,17 +38,17 @@ from .homes import file_fact
 from .scripts import alias_scripts, handmade_services
 
 # Files whose place is a link are judged by what it leads to.
-_LINKED = (".env", ".op.env", "auth.json", "config.yaml", "gateway.json", "webhook_subscriptions.json")
+_LINKED = (ENV_FILE, OP_ENV_FILE, AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, WEBHOOKS_FILE)
 # Where channels and tools keep what logs them in, and backups of it all.
 STATE_FOLDERS = (
-    "weixin/accounts",
-    "whatsapp/session",
-    "platforms/whatsapp/session",
+    WEIXIN_ACCOUNTS_FOLDER,
+    WHATSAPP_SESSION_FOLDER,
+    WHATSAPP_PLATFORM_SESSION_FOLDER,
     "mcp-tokens",
     "auth",
     "backups",
 )
-STATE_FILES = ("honcho.json", ".anthropic_oauth.json", "slack_tokens.json")
+STATE_FILES = (HONCHO_FILE, ANTHROPIC_LOGIN_FILE, SLACK_TOKENS_FILE)
 _LARGEST_COPY = 1024 * 1024
 _MOST_FILES = 500
 _SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
@@ -56,7 +72,7 @@ def look_at_tree(around: DoctorContext, profiles: Mapping[str, ProfileFacts], in
         {name: opened for name, one in profiles.items() if (opened := dict(_opened(one, ways.get(name, 0))))},
         {name: copies for name, one in profiles.items() if (copies := dict(_copies(one)))},
         tuple(each for each in below if not each.path.name.startswith(".")),
-        frozenset(each.path for each in below if file_fact(each.path / "gateway.pid") is not None),
+        frozenset(each.path for each in below if file_fact(each.path / PID_FILE) is not None),
         tuple(each for each in below if each.path.name.startswith(".")),
         file_fact(layout.active_profile),
         (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
@@ -93,7 +109,7 @@ def _through(mode: int) -> int:
 
 def _shares_with_group(around: DoctorContext) -> bool:
     """Return whether Hermes itself leaves modes alone here (hermes_cli/config.py, `_secure_file`)."""
-    names = ("HERMES_MANAGED", "HERMES_CONTAINER", "HERMES_SKIP_CHMOD")
+    names = (HERMES_MANAGED, HERMES_CONTAINER, HERMES_SKIP_CHMOD)
     return (
         any(around.environment.get(name) for name in names)
         or os.path.exists("/.dockerenv")
@@ -213,7 +229,7 @@ def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) 
 
 def _schema(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
     """Return the schema that the installed Hermes writes: its source is read as text, nothing of it runs."""
-    if not any("config.yaml" in profile.listing for profile in profiles.values()):
+    if not any(CONFIG_FILE in profile.listing for profile in profiles.values()):
         return None
     from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.errors import NotFound

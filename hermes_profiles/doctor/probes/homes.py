@@ -10,6 +10,15 @@ from pathlib import Path
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    JOBS_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    PROFILE_FILE,
+)
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed, holdings
 from hermes_profiles.profiles.home_files import HomeFiles
@@ -18,13 +27,13 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 
 # Read for every profile, so that no check has to open a file.
 DOCUMENTS = (
-    ".env",
-    ".op.env",
-    "config.yaml",
-    "gateway.json",
-    "auth.json",
-    "profile.yaml",
-    "cron/jobs.json",
+    ENV_FILE,
+    OP_ENV_FILE,
+    CONFIG_FILE,
+    LEGACY_CONFIG_FILE,
+    AUTH_FILE,
+    PROFILE_FILE,
+    JOBS_FILE,
 )
 # Folders of a home whose files are looked at one by one, besides the home itself.
 FOLDERS = ("cron", "state", "logs", "gateway", "backups", "whatsapp", "weixin", "platforms", "auth", "mcp-tokens")

@@ -15,6 +15,17 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    PLATFORM_PAIRING_FOLDER,
+    ROOT_FOLDER,
+    WEIXIN_ACCOUNTS_FOLDER,
+    WHATSAPP_SESSION_FOLDER,
+)
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -24,21 +35,21 @@ from .single_use_logins import read_grants
 
 # What of a home must be the profile's own: sessions of channels, who may talk to it, and the files with identities.
 OWN = (
-    ".env",
-    ".op.env",
-    "gateway.json",
-    "auth.json",
+    ENV_FILE,
+    OP_ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    AUTH_FILE,
     "whatsapp",
-    "whatsapp/session",
+    WHATSAPP_SESSION_FOLDER,
     "weixin",
-    "weixin/accounts",
+    WEIXIN_ACCOUNTS_FOLDER,
     "matrix",
     "pairing",
     "platforms",
     "platforms/whatsapp",
     "platforms/weixin",
     "platforms/matrix",
-    "platforms/pairing",
+    PLATFORM_PAIRING_FOLDER,
 )
 
 
@@ -87,9 +98,9 @@ class _LiveIdentityReader:
             return None, None
         told = home_of(process, user_home=self._around.user_home)
         if told is None:  # without `-p` the sticky profile of that moment decided; the root is told all the same
-            given = process.variables.get("HERMES_HOME", "").strip()
+            given = process.variables.get(HERMES_HOME, "").strip()
             own = process.variables.get("HOME", "").strip() or os.fspath(self._around.user_home)
-            told = Path(given or os.path.join(own, ".hermes"))
+            told = Path(given or os.path.join(own, ROOT_FOLDER))
             if os.path.realpath(told) == os.path.realpath(self._around.layout.root):
                 return "", None
         real = os.path.realpath(told)

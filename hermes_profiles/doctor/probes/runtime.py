@@ -20,13 +20,12 @@ from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
+from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
 from hermes_profiles.profiles.listing import read_regular
 
 from .databases import look_at_databases
 from .machine import look_at_machine
 
-DRAIN = ".drain_request.json"
-STARTS = "gateway-starts.log"
 STORM_WINDOW = 120.0
 _LARGEST = 64 * 1024
 _MOST_LOCKS = 10_000
@@ -39,8 +38,10 @@ def look_at_runtime(
     databases = look_at_databases(profiles)
     folder = lock_folder(around.environment, around.user_home)
     return RuntimeFacts(
-        drains={name: drain_counts(file.path) for name, file in _having(profiles, DRAIN)},
-        starts={name: count for name, file in _having(profiles, STARTS) if (count := recent_starts(file, around.now))},
+        drains={name: drain_counts(file.path) for name, file in _having(profiles, DRAIN_REQUEST_FILE)},
+        starts={
+            name: count for name, file in _having(profiles, STARTS_FILE) if (count := recent_starts(file, around.now))
+        },
         newer=_newer_code(profiles),
         locks=look_at_locks(folder),
         holders=_holders(around, profiles),

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hermes_profiles.doctor.facts.files import Script
+from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.listing import alias_target, read_regular
-from hermes_profiles.services.naming import AWAKE_LABEL, LABEL
+from hermes_profiles.services.naming import AWAKE_LABEL
 
 from .homes import file_fact
 
@@ -57,7 +58,7 @@ def _handmade(layout: Layout) -> Iterator[str]:
         elif entry.name.endswith(".service.d"):
             yield from (each.path for each in _scan(entry.path) if each.name.endswith(".conf"))
     for entry in _scan(layout.user_home / "Library" / "LaunchAgents"):
-        if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, AWAKE_LABEL, "com.hermes.gateway")):
+        if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, AWAKE_LABEL, LEGACY_LABEL)):
             yield entry.path
 
 

@@ -12,19 +12,21 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Leftover, ServiceFiles
+from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.checksum import has_mark
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.manager import Manager, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.naming import AWAKE_UNIT, LABEL, UNIT, ServiceName, drop_in
+from hermes_profiles.services.naming import AWAKE_UNIT, UNIT, ServiceName, drop_in
 from hermes_profiles.services.parse_definition import ParsedDefinition, parse_definition
 
 _LARGEST = 64 * 1024
 _ENDINGS = {ManagerKind.SYSTEMD: ".service", ManagerKind.LAUNCHD: ".plist", ManagerKind.SUPERVISOR: ".conf"}
 _BEGINNINGS = {
     ManagerKind.SYSTEMD: ("hermes",),
-    ManagerKind.LAUNCHD: (LABEL, "com.hermes.gateway"),
+    ManagerKind.LAUNCHD: (LABEL, LEGACY_LABEL),
     ManagerKind.SUPERVISOR: (UNIT,),
 }
 _NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z0-9_-]*))?")
@@ -121,7 +123,7 @@ class Search:
             unit=name,
             path=path,
             profile=owner.profile,
-            home_text=home or str(self._around.user_home / ".hermes"),
+            home_text=home or str(self._around.user_home / ROOT_FOLDER),
             has_home=owner.is_there,
             is_own_name=own is not None and name in (own.unit, own.label),
             is_ours=ours in parts or has_mark(content) or MARK.encode() in content,
@@ -138,15 +140,15 @@ class Search:
         """Return whose gateway a service runs: words count more than HERMES_HOME (SERVICES.md 1.5)."""
         if not home and scope == SYSTEM:  # some account's own
             return _HomeOwner(None, is_below=False, is_there=True)
-        given = os.path.realpath(home or self._around.user_home / ".hermes")
+        given = os.path.realpath(home or self._around.user_home / ROOT_FOLDER)
         if selected:
             root = os.path.dirname(os.path.dirname(given)) if _is_profile_path(given) else given
-            given = root if selected == DEFAULT else os.path.realpath(os.path.join(root, "profiles", selected))
+            given = root if selected == DEFAULT else os.path.realpath(os.path.join(root, PROFILES_FOLDER, selected))
         profile = self._homes.get(given)
         if profile is not None:
             return _HomeOwner(profile, is_below=True, is_there=True)
         is_there = not _is_gone(given)
-        if os.path.dirname(given) == os.path.join(self._root, "profiles"):
+        if os.path.dirname(given) == os.path.join(self._root, PROFILES_FOLDER):
             return _HomeOwner(os.path.basename(given), is_below=True, is_there=is_there)
         return _HomeOwner(None, is_below=given.startswith(self._root + "/"), is_there=is_there)
 
@@ -266,7 +268,7 @@ def _programs(said: ParsedDefinition) -> Iterator[str]:
 
 
 def _is_profile_path(home: str) -> bool:
-    return os.path.basename(os.path.dirname(home)) == "profiles"
+    return os.path.basename(os.path.dirname(home)) == PROFILES_FOLDER
 
 
 def _is_gone(path: str) -> bool:

@@ -10,6 +10,7 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.services import USER, Definition, Need, ServiceFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
@@ -165,7 +166,7 @@ def _service_path(around: DoctorContext, profile: ProfileFacts, found: Definitio
 
 def _tools(profile: ProfileFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield (program, where it is named) that the gateway will start: of MCP servers, and of the terminal."""
-    raw = profile.files.raw("config.yaml") or b""
+    raw = profile.files.raw(CONFIG_FILE) or b""
     if b"mcp_servers" not in raw and b"docker" not in raw:
         return
     servers = profile.config.get("mcp_servers")

@@ -12,17 +12,17 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.logins import is_kept_in_step
 from hermes_profiles.doctor.facts.identities import Grant
 from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.hermes.files import ANTHROPIC_LOGIN_FILE, AUTH_FILE, HONCHO_FILE
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.shared_logins import shares_nous
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-_AUTH = "auth.json"
 _STORES = ("providers", "credential_pool")
 _TOKENS = "mcp-tokens"
 # Files of one login each, beside auth.json.
-_FILES = {".anthropic_oauth.json": "anthropic", "honcho.json": "honcho"}
+_FILES = {ANTHROPIC_LOGIN_FILE: "anthropic", HONCHO_FILE: "honcho"}
 _SHORTEST = 12
 _DEEPEST = 6
 
@@ -31,7 +31,7 @@ def read_grants(
     layout: Layout, environment: Mapping[str, str], profiles: Mapping[str, ProfileFacts], catalog: Catalog
 ) -> tuple[Grant, ...]:
     """Return the places of logins that more than one profile has, each in a file of its own."""
-    single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (_AUTH,)}
+    single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (AUTH_FILE,)}
     places: dict[str, list[Grant]] = {}
     for profile in profiles.values():
         for grant in _grants(profile, single_use):
@@ -47,8 +47,8 @@ def read_grants(
 
 def _grants(profile: ProfileFacts, single_use: set[str]) -> Iterator[Grant]:
     files = profile.files
-    if b"refresh" in (files.raw(_AUTH) or b""):
-        yield from _of_auth(profile, files.json(_AUTH), single_use)
+    if b"refresh" in (files.raw(AUTH_FILE) or b""):
+        yield from _of_auth(profile, files.json(AUTH_FILE), single_use)
     for name, provider in _FILES.items():
         if _may_be_read(profile, name) and b"refresh" in (files.raw(name) or b""):
             yield from _tokens(profile, provider, name, files.json(name))
@@ -76,7 +76,7 @@ def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Itera
                 source, is_default = _mapping(entry).get("source"), profile.name == DEFAULT
                 if is_kept_in_step(store, provider, source, has_own=has_own, is_default=is_default):
                     continue
-                yield from _tokens(profile, provider, _AUTH, entry, (store, provider, *at))
+                yield from _tokens(profile, provider, AUTH_FILE, entry, (store, provider, *at))
 
 
 def _numbered(row: object) -> Iterator[tuple[tuple[str, ...], object]]:

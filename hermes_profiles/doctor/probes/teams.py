@@ -14,6 +14,15 @@ from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.teams import Mode, Stray, TeamFacts
+from hermes_profiles.hermes.files import (
+    CONFIG_FILE,
+    ENV_FILE,
+    LEGACY_CONFIG_FILE,
+    MEMORY_FILE,
+    OP_ENV_FILE,
+    PROFILE_FILE,
+    USER_FILE,
+)
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -23,16 +32,15 @@ if TYPE_CHECKING:
     from hermes_profiles.settings.changes import SyncChange
     from hermes_profiles.teams.quick_drift import ProfileSnapshot
 
-_META = "profile.yaml"
 # Files of a home, besides those of accounts, that are looked through for secrets of other profiles.
 _OWN_FILES = (
-    ".env",
-    ".op.env",
-    "config.yaml",
-    "gateway.json",
-    _META,
-    "memories/MEMORY.md",
-    "memories/USER.md",
+    ENV_FILE,
+    OP_ENV_FILE,
+    CONFIG_FILE,
+    LEGACY_CONFIG_FILE,
+    PROFILE_FILE,
+    MEMORY_FILE,
+    USER_FILE,
 )
 _ACCOUNTS = "weixin/accounts/"
 _LARGEST = 1024 * 1024
@@ -47,7 +55,7 @@ _Secrets = dict[bytes, tuple[str, str]]
 
 def look_at_teams(around: DoctorContext, profiles: Mapping[str, ProfileFacts], *, multiplexing: bool) -> TeamFacts:
     """Return what was seen of the teams of a root. `multiplexing`: one gateway serves all profiles, or is to."""
-    teams = teams_in({name: profile.files.sections(_META, (TEAM, TEAMS)) for name, profile in profiles.items()})
+    teams = teams_in({name: profile.files.sections(PROFILE_FILE, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
         return TeamFacts()
     faults = {name: fault for name, team in teams.by_name.items() if (fault := team_fault(team, teams)) is not None}
@@ -143,7 +151,7 @@ class _MemberComparison:
         from hermes_profiles.teams.quick_drift import ProfileSnapshot
 
         profile = self._profiles[name]
-        return ProfileSnapshot(profile.config, profile.files.environment((".env",)), profile.held.channels)
+        return ProfileSnapshot(profile.config, profile.files.environment((ENV_FILE,)), profile.held.channels)
 
     def _unread(self, *names: str) -> bool:
         """Return whether a file of one of these profiles could not be read: nothing is known then."""
@@ -163,7 +171,7 @@ def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
         elif path not in links or os.readlink(fact.path) != links[path]:
             return True
     return any(
-        profile.listing.get(name) and profile.listing[name].kind is EntryKind.LINK for name in (".env", "config.yaml")
+        profile.listing.get(name) and profile.listing[name].kind is EntryKind.LINK for name in (ENV_FILE, CONFIG_FILE)
     )
 
 

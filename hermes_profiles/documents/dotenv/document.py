@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, decode_loose
+from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 
 from .entries import EnvEntry, EnvReading, read_entries
@@ -54,7 +55,7 @@ class EnvDocument(TextDocument):
         self._lines_view = reading.lines
 
     @classmethod
-    def parse(cls, raw: bytes, *, path: str = ".env", known_keys: Collection[str] = ()) -> EnvDocument:
+    def parse(cls, raw: bytes, *, path: str = ENV_FILE, known_keys: Collection[str] = ()) -> EnvDocument:
         """Return the document. `known_keys` are the names at which Hermes splits joined lines.
 
         Raises DocumentError for UTF-32, an open quote, and a line with `=` that python-dotenv cannot parse.

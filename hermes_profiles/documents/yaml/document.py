@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from hermes_profiles.documents.entries import TreeEntry, plain_data, read_entries, truthy
 from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, TextSpan, decode_strict
 from hermes_profiles.documents.tree import Item, Node, shape, walk
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import DocumentError
 
 from .edit import EditPlan
@@ -36,7 +37,7 @@ class YamlDocument(TextDocument):
         self._by_path: dict[tuple[str, ...], list[TreeEntry]] | None = None
 
     @classmethod
-    def parse(cls, raw: bytes, *, path: str = "config.yaml") -> YamlDocument:
+    def parse(cls, raw: bytes, *, path: str = CONFIG_FILE) -> YamlDocument:
         """Return the document; an empty file is an empty mapping.
 
         Raises DocumentError with the line for what Hermes could not read: broken YAML, tabs as indentation, more

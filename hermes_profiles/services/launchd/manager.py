@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, launch_agent
@@ -144,7 +145,7 @@ class LaunchdManager:
                 self._where[service.name.label] = domain
                 details = job_details(done.out)
                 restarts = None if details.runs is None else max(0, details.runs - 1)
-                return status._replace(restarts=restarts, home=details.environment.get("HERMES_HOME"))
+                return status._replace(restarts=restarts, home=details.environment.get(HERMES_HOME))
         return status
 
     def _disabled(self) -> set[str]:

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.environment import HERMES_GATEWAY_EXTERNAL_SUPERVISOR
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import checked
 
 _FLEET = "hermes_profiles.services.supervisor.rpc:make_fleet"
-SUPERVISED = ("HERMES_GATEWAY_EXTERNAL_SUPERVISOR", "1")
+SUPERVISED = (HERMES_GATEWAY_EXTERNAL_SUPERVISOR, "1")
 SHELL_NAME = "hermes-gateway"  # $0 of the shell; the gateway's own words follow it
 
 # An expansion that leaves nothing behind: it stands where the reader would see a comment, or blanks to cut off.

@@ -17,6 +17,8 @@ from supervisor.states import (  # type: ignore[import-untyped]
 )
 from supervisor.xmlrpc import Faults, RPCError  # type: ignore[import-untyped]
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+
 from .client import PROGRAMS, daemon_id
 from .process import DOWN, SupervisedGateway
 from .render import Delays
@@ -96,7 +98,7 @@ class FleetInterface:
             "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits else None,
             "queued": gateway.queued,
             "stale": seen(path) != self._options.read.get(name),
-            "home": gateway.config.environment.get("HERMES_HOME", gateway.config.directory),
+            "home": gateway.config.environment.get(HERMES_HOME, gateway.config.directory),
         }
 
     def _start(self, name: str) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
@@ -40,7 +41,6 @@ _UNREACHABLE = re.compile(
 _COMPLAINT = re.compile(r"^Failed to [^:]*?([\w.@\\-]+\.service):? (.+)$", re.MULTILINE)
 _UNIT_NAME = re.compile(r"[\w.@\\-]+\.service")
 _MEMBER = re.compile(rf"{UNIT}(?:-[a-z0-9][a-z0-9_-]*)?\.service")
-_LEGACY = "hermes.service"
 _LEGACY_WORDS = (
     b"hermes_cli.main gateway",
     b"hermes_cli/main.py gateway",
@@ -160,7 +160,7 @@ class SystemdManager:
     def legacy_units(self) -> tuple[Path, ...]:
         """Return the units of old Hermes releases, `hermes.service`, that still start a gateway."""
         folders = (self._user_home / ".config/systemd/user", self._places.system_units)
-        return tuple(folder / _LEGACY for folder in folders if _starts_gateway(folder / _LEGACY))
+        return tuple(folder / LEGACY_UNIT_FILE for folder in folders if _starts_gateway(folder / LEGACY_UNIT_FILE))
 
     def cgroup_unit(self, pid: int) -> UnitMembership | None:
         """Return the gateway's unit that a process belongs to, None when it belongs to none; the kernel is asked."""

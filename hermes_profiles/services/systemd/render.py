@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import PLANNED_STOP_FILE
 from hermes_profiles.services.checksum import add_checksum, digest
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
 
@@ -19,7 +21,6 @@ KNOWS_BACK_OFF = 254
 # Hermes says READY once all channels were tried, and a dead one costs 30 s: five of them, and the overlay.
 _START_TIMEOUT = {"simple": 90, "notify": 300}
 # What `hermes gateway stop` writes before it stops a gateway; see `_stop_mark`.
-PLANNED_STOP = ".gateway-planned-stop.json"
 
 
 def render_unit(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None) -> bytes:
@@ -55,7 +56,7 @@ def render_unit_unquoted(spec: ServiceSpec, *, system_user: tuple[str, str] | No
 
 
 def _base_environment(spec: ServiceSpec, system_user: tuple[str, str] | None) -> list[tuple[str, str]]:
-    hermes = {"PATH", "VIRTUAL_ENV", "HERMES_HOME"}
+    hermes = {"PATH", "VIRTUAL_ENV", HERMES_HOME}
     wanted = hermes | {"HOME", "USER", "LOGNAME"} if system_user else hermes
     return [pair for pair in spec.environment if pair[0] in wanted]
 
@@ -206,7 +207,7 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
 
 def _stop_mark(spec: ServiceSpec) -> str:
     script = (
-        '[ -n "$1" ] || exit 0; umask 077; f=$2/' + PLANNED_STOP + "; "
+        '[ -n "$1" ] || exit 0; umask 077; f=$2/' + PLANNED_STOP_FILE + "; "
         'printf \'{"target_pid": %d, "stopper_pid": %d, "written_at": "%s"}\' '
         '"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$f.$$" && mv -f "$f.$$" "$f"'
     )

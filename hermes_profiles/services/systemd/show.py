@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 PROPERTIES = (
@@ -81,7 +82,7 @@ def status(block: Mapping[str, str], *, installed: bool) -> ServiceStatus:
         since=_epoch(block.get("StateChangeTimestamp", "")),
         reason=broken or ("" if result == "success" else result),
         stale_definition=block.get("NeedDaemonReload") == "yes",
-        home=environment(block.get("Environment", "")).get("HERMES_HOME"),
+        home=environment(block.get("Environment", "")).get(HERMES_HOME),
     )
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from hermes_profiles.hermes.cli import MODULE
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
 from .quoting import split, unspecified
@@ -183,7 +185,7 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
     program, is_launcher, words = _hermes_words(unit.command("ExecStart"))
     selected, words = _profile(words)
     environment = unit.environment()
-    home = environment.get("HERMES_HOME", "").rstrip("/")
+    home = environment.get(HERMES_HOME, "").rstrip("/")
     parent, _, name = home.rpartition("/")
     if not selected and parent.endswith("/profiles"):
         selected = name  # HERMES_HOME says it, more weakly than a word
@@ -222,7 +224,7 @@ def _hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
     words = unwrapped(words)
     if not words:
         return "", False, ()
-    if words[1:3] == ("-m", "hermes_cli.main"):
+    if words[1:3] == ("-m", MODULE):
         return words[0], False, words[3:]
     is_launcher = _LAUNCHER.search(words[0]) is not None
     return words[0], is_launcher, words[1:]

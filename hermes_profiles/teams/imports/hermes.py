@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import ChannelView, below, mapping
+from hermes_profiles.hermes.files import WEIXIN_ACCOUNTS_FOLDER, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import effective_settings
@@ -21,7 +22,6 @@ from hermes_profiles.teams.accounts import WEIXIN
 
 from .model import (
     BASE_URL,
-    FOLDER,
     ID,
     TOKEN,
     Bad,
@@ -39,7 +39,7 @@ from .model import (
 )
 from .read import is_there, names_in, read_json
 
-SUFFIXES = (".json", ".sync.json", ".context-tokens.json")
+SUFFIXES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 
 
 class InUse(NamedTuple):
@@ -72,7 +72,7 @@ def in_use(layout: Layout, profile: str, catalog: Catalog) -> InUse:
     account_id = _own(files, catalog).account_id
     if not is_account_id(account_id):
         return InUse(account_id)
-    stored = files.json(f"{FOLDER}/{account_id}.json")
+    stored = files.json(f"{WEIXIN_ACCOUNTS_FOLDER}/{account_id}.json")
     data = stored if isinstance(stored, Mapping) else {}
     return InUse(account_id, text_at(data, "user_id"), text_at(data, "saved_at"))
 
@@ -83,7 +83,7 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
     Raises Failed when it keeps none, DocumentError when what tells the one it uses cannot be read.
     """
     home = layout.home(profile)
-    folder = home / FOLDER
+    folder = home / WEIXIN_ACCOUNTS_FOLDER
     files = HomeFiles(home, catalog.known_names)
     own = _own(files, catalog)
     if files.problems:  # which account stays must be certain
@@ -121,7 +121,7 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
 
 def files_of(layout: Layout, profile: str, candidates: Iterator[Candidate]) -> tuple[Path, ...]:
     """Return the files of accounts that become members', where a profile keeps them."""
-    folder = layout.home(profile) / FOLDER
+    folder = layout.home(profile) / WEIXIN_ACCOUNTS_FOLDER
     paths = (folder / f"{each.listed}{suffix}" for each in candidates for suffix in SUFFIXES)
     return tuple(path for path in paths if is_there(path))
 
@@ -179,7 +179,7 @@ def _kept(folder: Path, stem: str, notes: list[Problem]) -> dict[str, bytes]:
         if not is_there(path):
             continue
         try:
-            kept[f"{FOLDER}/{stem}{suffix}"] = read_json(path).raw
+            kept[f"{WEIXIN_ACCOUNTS_FOLDER}/{stem}{suffix}"] = read_json(path).raw
         except DocumentError as error:
             message = f"{error.problem.message}: messages may come twice, or go unanswered once"
             notes.append(Problem("unreadable", message, str(path), error.problem.hint))

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account
 
 # Both OpenClaw's plugin (src/auth/accounts.ts) and Hermes 0.19.0 (gateway/platforms/weixin.py) take this one.
 BASE_URL = "https://ilinkai.weixin.qq.com"
-ID, TOKEN, URL = "WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "WEIXIN_BASE_URL"
-FOLDER = "weixin/accounts"
+ID, TOKEN, URL = WEIXIN_ACCOUNT_ID, WEIXIN_TOKEN, WEIXIN_BASE_URL
 # Becomes the name of a file, and a part of a lock's.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,119}")
 _SUFFIXES = (("-im-bot", "@im.bot"), ("-im-wechat", "@im.wechat"))

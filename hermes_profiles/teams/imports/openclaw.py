@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.hermes.files import WEIXIN_ACCOUNTS_FOLDER, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError, Problem
 
 from .model import (
     BASE_URL,
-    FOLDER,
     Bad,
     Candidate,
     LeftOut,
@@ -39,7 +39,7 @@ from .openclaw_config import NOTHING_SAID, read_config
 from .read import is_there, names_in, read_json, shown, told_of_modes
 
 CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
-SYNC, TOKENS = ".sync.json", ".context-tokens.json"
+SYNC, TOKENS = WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING
 _LOGIN = "hermes-profiles team add MEMBER --login"
 
 
@@ -263,7 +263,7 @@ class _OpenClawReader:
                 )
                 content = read(data)
                 if content is not None:
-                    files[f"{FOLDER}/{bot}{suffix}"] = content
+                    files[f"{WEIXIN_ACCOUNTS_FOLDER}/{bot}{suffix}"] = content
                     break
         return files
 

@@ -22,6 +22,8 @@ from hermes_profiles.cli.framework.options import Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.hermes.environment import HERMES_DISABLE_LAZY_INSTALLS, HERMES_HOME
+from hermes_profiles.hermes.files import ENV_FILE, ROOT_FOLDER
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.context import Session
@@ -71,7 +73,7 @@ def demo(
 
 
 def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
-    root = sandbox / ".hermes"
+    root = sandbox / ROOT_FOLDER
     root.mkdir(mode=0o700)
     write_demo_source(root)
     layout = Layout(root, sandbox, sys.platform)
@@ -105,7 +107,7 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
 def _row(layout: Layout, name: str, sandbox: Path) -> dict[str, Any]:
     home = layout.home(name)
     profile = read_profile(layout, name, catalog=load_catalog(), active="default", alias=None)
-    env = (home / ".env").read_text(encoding="utf-8")
+    env = (home / ENV_FILE).read_text(encoding="utf-8")
     port = next(
         (line.partition("=")[2] for line in env.splitlines() if line.startswith("API_SERVER_PORT=")),
         "8642 (default)",
@@ -126,9 +128,9 @@ def _ask_hermes(home: Path, sandbox: Path) -> str | None:
     shutil.copytree(home, judged, ignore=shutil.ignore_patterns("profiles"))  # its loaders may rewrite what they read
     environment = {
         "HOME": str(sandbox),
-        "HERMES_HOME": str(judged),
+        HERMES_HOME: str(judged),
         "PATH": os.environ.get("PATH", ""),
-        "HERMES_DISABLE_LAZY_INSTALLS": "1",
+        HERMES_DISABLE_LAZY_INSTALLS: "1",
     }
     try:
         done = subprocess.run(

@@ -15,6 +15,7 @@ from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import fleet_status
@@ -45,7 +46,7 @@ def run_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, An
             started = _act(session, Verb.START, names)
             before = status_data(fleet_status(_session(root, sandbox), names))
             for name in names[:2]:
-                _share(root / "profiles" / name, f"{bot.url}/{name}/bot")
+                _share(root / PROFILES_FOLDER / name, f"{bot.url}/{name}/bot")
             output.note(f"demo: {names[0]} and {names[1]} hold one bot now; restarting")
             restarted = _act(_session(root, sandbox), Verb.RESTART, names)
             after = status_data(fleet_status(_session(root, sandbox), names))
@@ -91,7 +92,7 @@ def _share(home: Path, bot: str) -> None:
     """Give a clone the token that another has, as copying a profile by hand does; the bot is a stand-in."""
     from hermes_profiles.changes.state_files import write_runtime
 
-    env, config = home / ".env", home / "config.yaml"
+    env, config = home / ENV_FILE, home / CONFIG_FILE
     # These keep Hermes from fetching libraries, and the adapter from asking anybody outside where Telegram is.
     lines = (
         f"TELEGRAM_BOT_TOKEN={TOKEN}",

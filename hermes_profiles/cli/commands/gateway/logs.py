@@ -16,6 +16,7 @@ from hermes_profiles.cli.framework.options import Home
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.gateways.observe import SystemContext, served_by_default
+from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.logs.follow import LogFollower, Meant
@@ -207,7 +208,7 @@ class _Show:
         profiles = self._with_server()
         for profile in profiles:
             if profile not in self._originals:
-                self._originals[profile] = StderrDeduplicator(layout.home(profile) / "logs")
+                self._originals[profile] = StderrDeduplicator(layout.home(profile) / LOGS_FOLDER)
         return Meant(
             [source for profile in profiles for source in sources_of(self._world, profile)],
             [unit for profile in profiles for unit in units_of(self._world, profile)],

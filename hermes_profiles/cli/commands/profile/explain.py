@@ -21,6 +21,7 @@ from hermes_profiles.credentials.rules.config import channel_place, judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import NotFound, Result
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.operations.context import Session
@@ -99,7 +100,7 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[
     for name in report.assigned:
         if name == thing or (channel and channel in catalog.channels_of(name)):
             yield {
-                "file": ".env",
+                "file": ENV_FILE,
                 "line": None,
                 "name": name,
                 "verdict": "assign",
@@ -109,11 +110,11 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[
         fact = catalog.lookup(name)
         if name == thing or (channel and fact is not None and fact.channel == channel):
             reason = "harmless behaviour" if fact is not None and fact.channel else "shareable"
-            yield {"file": ".env", "line": None, "name": name, "verdict": "keep", "reason": reason}
+            yield {"file": ENV_FILE, "line": None, "name": name, "verdict": "keep", "reason": reason}
     for name in report.masked:
         if name == thing or (channel and channel in catalog.channels_of(name)):
             yield {
-                "file": ".env",
+                "file": ENV_FILE,
                 "line": None,
                 "name": name,
                 "verdict": "mask",
@@ -188,7 +189,7 @@ def _of_config_path(thing: str, catalog: Catalog) -> dict[str, Any] | None:
     content: Any = "x"
     for part in reversed(thing.split(".")):
         content = {part: content}
-    entry = JsonDocument.parse(json_text(content).encode(), path="config.yaml").entries[-1]
+    entry = JsonDocument.parse(json_text(content).encode(), path=CONFIG_FILE).entries[-1]
     place = channel_place(entry.path, catalog)
     if place is not None and place.block == entry.path and place.known:
         return {"verdict": "keep", "reason": "but switched off", "channel": place.channel, "class": None}

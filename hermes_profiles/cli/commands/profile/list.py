@@ -13,6 +13,7 @@ from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, SKILL_FILE
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -154,7 +155,7 @@ def _show(session: FleetSession, given: str) -> Answer:
     row = profile_row(profile, session.glance((name,))[name], teams)
     row["members"] = {team.name: list(team.members) for team in teams.led_by(name)} if teams is not None else {}
     row["keys"] = list(_keys(home, session))
-    row["skills"] = sum(1 for _ in (home / "skills").rglob("SKILL.md")) if (home / "skills").is_dir() else 0
+    row["skills"] = sum(1 for _ in (home / "skills").rglob(SKILL_FILE)) if (home / "skills").is_dir() else 0
     return Answer(
         Result(("show",), row, warnings=[*session.problems, *session.manager_problems, *profile.problems]),
         lambda: _show_text(row),
@@ -173,7 +174,7 @@ def _keys(home: Path, session: FleetSession) -> Iterator[dict[str, Any]]:
     from hermes_profiles.model.errors import DocumentError
     from hermes_profiles.profiles.tree_walk import read_document
 
-    for file in (".env", ".op.env"):
+    for file in (ENV_FILE, OP_ENV_FILE):
         raw = read_document(home / file)
         if raw is None:
             continue

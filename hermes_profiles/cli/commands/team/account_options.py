@@ -13,6 +13,7 @@ from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
 from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
@@ -88,9 +89,9 @@ def _weixin(who: str, words: AccountWords) -> Account:
     name = (words.id or "").strip()
     hint = "in a script pipe it in: `hermes-profiles team add MEMBER --team TEAM --account-id ID < FILE`"
     token = read_value(f"token of the WeChat account {shortened(name)} for {who}", secret=True, hint=hint).strip()
-    variables = {"WEIXIN_TOKEN": Secret(token)}
+    variables = {WEIXIN_TOKEN: Secret(token)}
     if words.base_url is not None:
-        variables["WEIXIN_BASE_URL"] = Secret(words.base_url)
+        variables[WEIXIN_BASE_URL] = Secret(words.base_url)
     return Account(WEIXIN, name, variables, words.allowed, (words.user or "").strip(), iso(utc_now()))
 
 

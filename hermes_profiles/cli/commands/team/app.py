@@ -11,11 +11,12 @@ from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.cli.render.team import list_lines, show_lines, team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
 from hermes_profiles.operations.add_members import made
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.profile import META, read_sections
+from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.teams.account_holders import account_held
 from hermes_profiles.teams.accounts import WEIXIN, shortened
 from hermes_profiles.teams.create import NewMember
@@ -109,7 +110,7 @@ def show(team: TeamName, home: Home = None, json: Json = False) -> None:
         found = teams.require(team)
         rows = []
         for member in found.members:
-            about = read_sections(session.layout.home(member) / META, ("description",))
+            about = read_sections(session.layout.home(member) / PROFILE_FILE, ("description",))
             rows.append(
                 {
                     "profile": member,

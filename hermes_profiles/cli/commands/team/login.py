@@ -17,11 +17,11 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.topology import configured
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.hermes_setup import run_setup
-from hermes_profiles.profiles.channels import CONFIG
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.teams.accounts import Account, shortened
@@ -280,5 +280,5 @@ def _policy_warnings(session: Session, member: str, account: Account, login: New
 
 def _is_multiplexed(session: Session) -> bool:
     files = HomeFiles(session.layout.home(DEFAULT), session.catalog.known_names)
-    config = files.sections(CONFIG, ("gateway", "multiplex_profiles"))
+    config = files.sections(CONFIG_FILE, ("gateway", "multiplex_profiles"))
     return bool(configured(config, files.environment()))

@@ -32,11 +32,13 @@ from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.gateways.topology import ALWAYS, multiplexing_asked
+from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state as records
 from hermes_profiles.multiplex.disable import plan_back
-from hermes_profiles.multiplex.enable import VARIABLE, EnablePlan, plan_there
+from hermes_profiles.multiplex.enable import EnablePlan, plan_there
 from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, SwitchPhase, led_to
@@ -106,7 +108,7 @@ def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> 
     Raises Refused when a file was changed since, or when the switch was only a part of the way.
     """
     plan = plan_undo(entry, session.layout)
-    config = session.layout.home(DEFAULT) / "config.yaml"
+    config = session.layout.home(DEFAULT) / CONFIG_FILE
     if not any(isinstance(step, ReplaceFile) and step.path == config for step in plan.steps):
         raise Refused(
             f"{entry.id} took further profiles in and did not switch the run mode",
@@ -314,13 +316,13 @@ class RunMode:
                 code="no-such-mode",
                 hint="see how they run with `hermes-profiles team run-mode`",
             )
-        said = environment_of(session.layout.home(DEFAULT)).get(VARIABLE, "").strip().lower()
+        said = environment_of(session.layout.home(DEFAULT)).get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
         if said in ("1", "true", "yes", "on"):
             raise Refused(
-                f"{VARIABLE} is on in default's `.env`, and wins over config.yaml",
-                target=VARIABLE,
+                f"{GATEWAY_MULTIPLEX_PROFILES} is on in default's `.env`, and wins over config.yaml",
+                target=GATEWAY_MULTIPLEX_PROFILES,
                 code="overruled",
-                hint=f"take it out: `hermes-profiles env unset default {VARIABLE}`",
+                hint=f"take it out: `hermes-profiles env unset default {GATEWAY_MULTIPLEX_PROFILES}`",
             )
 
     def _without_service(self, gateways: dict[str, Gateway]) -> list[str]:
