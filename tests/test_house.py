@@ -232,16 +232,17 @@ def test_no_new_type_shows_what_it_holds() -> None:
 
 
 def test_plans_reports_and_documents_hide_values(runner: Runner) -> None:
-    from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+    from hermes_profiles.clone.plan import CloneContext, CloneRequest
     from hermes_profiles.credentials.catalog.catalog import load_catalog
     from hermes_profiles.model.layout import Layout
+    from hermes_profiles.operations.plan_clone import plan_clone
 
     root = runner.user_home / ".hermes"
     root.mkdir()
     (root / ".env").write_text("OPENAI_API_KEY=sk-CANARY-1\nTELEGRAM_BOT_TOKEN=7100:CANARY-telegram-token\n")
     (root / "config.yaml").write_text("platforms:\n  slack:\n    token: CANARY-slack-token\n")
     world = CloneContext(Layout(root, runner.user_home), {}, load_catalog(), lambda: 1, lambda: "CANARY-fresh")
-    plan, report = build_clone(CloneRequest("default", "work"), world)
+    plan, report = plan_clone(CloneRequest("default", "work"), world)
     assert "CANARY" not in repr(plan) + str(plan) + repr(report) + str(report)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
 from hermes_profiles.credentials.rewrite import rewrite_config
@@ -21,6 +22,17 @@ from .source import SKIP_HINT, LeftBehind, SourceProfile
 
 # Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
+
+
+class LinkedFiles(Protocol):
+    """Files that a profile reaches through links into another profile, as the clone gets them."""
+
+    @property
+    def values(self) -> ValueIndex:
+        """The values that must be in no file of the clone: those of the source and of the other profile."""
+
+    def entries(self, path: str) -> dict[str, TreeEntry] | None:
+        """Return the copies that take the place of a link, by path; None when the path is no such link."""
 
 
 class FileCopier:

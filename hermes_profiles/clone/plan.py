@@ -28,6 +28,7 @@ from hermes_profiles.credentials.rules.environment import (
     tool_channels,
 )
 from hermes_profiles.credentials.rules.files import FileRules, Scope
+from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.environment import API_SERVER_KEY, API_SERVER_PORT, HERMES_HOME
@@ -46,11 +47,10 @@ from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_NOTE, describe_profile
+from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
-from hermes_profiles.teams.model import without_teams
-from hermes_profiles.teams.pool_copies import SharedPool
 
-from .files import FileCopier
+from .files import FileCopier, LinkedFiles
 from .report import CloneReport, RedactedPlace
 from .source import LeftBehind, SourceProfile, offer_to_skip, read_source
 from .warnings import add_advice
@@ -84,7 +84,13 @@ class CloneContext(NamedTuple):
     fresh_key: Callable[[], str]
 
 
-def build_clone(request: CloneRequest, world: CloneContext) -> tuple[ChangePlan, CloneReport]:
+# Reads what the source has through links into another profile: given the report and the source's own removed values.
+LinkedFilesReader = Callable[[CloneRequest, CloneContext, CloneReport, ValueIndex], LinkedFiles]
+
+
+def build_clone(
+    request: CloneRequest, world: CloneContext, linked: LinkedFilesReader
+) -> tuple[ChangePlan, CloneReport]:
     """Return the plan and its report.
 
     Raises DocumentError or Failed when something cannot be read with certainty; nothing has been created then.
@@ -93,7 +99,7 @@ def build_clone(request: CloneRequest, world: CloneContext) -> tuple[ChangePlan,
     rules = FileRules(world.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, home, rules)
     classification = classify(source.documents, catalog=world.catalog, policy=request.policy)
-    builder = _CloneBuilder(request, world, rules, source, classification)
+    builder = _CloneBuilder(request, world, linked, rules, source, classification)
     entries = builder.build()
     target = world.layout.home(request.name)
     plan = ChangePlan(
@@ -117,7 +123,7 @@ class CloneDocuments(NamedTuple):
     report: CloneReport
 
 
-def build_documents(request: CloneRequest, world: CloneContext) -> CloneDocuments:
+def build_documents(request: CloneRequest, world: CloneContext, linked: LinkedFilesReader) -> CloneDocuments:
     """Return the documents of a clone without its files: of the source nothing else is read, or even listed.
 
     Raises what `build_clone` raises.
@@ -125,7 +131,7 @@ def build_documents(request: CloneRequest, world: CloneContext) -> CloneDocument
     rules = FileRules(world.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, world.layout.home(request.source), rules, files=False)
     found = classify(source.documents, catalog=world.catalog, policy=request.policy)
-    builder = _CloneBuilder(request, world, rules, source, found)
+    builder = _CloneBuilder(request, world, linked, rules, source, found)
     return CloneDocuments(builder.documents(), source, found, builder.report)
 
 
@@ -136,6 +142,7 @@ class _CloneBuilder:
         self,
         request: CloneRequest,
         world: CloneContext,
+        linked: LinkedFilesReader,
         rules: FileRules,
         source: SourceProfile,
         classification: Classification,
@@ -148,15 +155,8 @@ class _CloneBuilder:
             path=world.layout.home(request.name),
             left_behind=list(source.left_behind),
         )
-        self.shared = SharedPool(
-            world.layout,
-            request.source,
-            world.catalog,
-            self.report,
-            classification.values,
-            skip=request.policy.skip_unreadable,
-        )
-        self.values = self.shared.values
+        self.linked = linked(request, world, self.report, classification.values)
+        self.values = self.linked.values
         self.entries: dict[str, TreeEntry] = {}
 
     def build(self) -> tuple[TreeEntry, ...]:
@@ -166,7 +166,7 @@ class _CloneBuilder:
         self._add_documents()
         files = FileCopier(self.source, self.rules, self.values, self.world.layout, self.report)
         for item in self.source.items:
-            copies = self.shared.entries(item.path)
+            copies = self.linked.entries(item.path)
             self.entries.update(files.entries_for(item) if copies is None else copies)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())

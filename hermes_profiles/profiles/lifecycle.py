@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
@@ -38,13 +38,14 @@ def refuse_default(name: str, verb: str) -> None:
         )
 
 
-def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str, str]) -> tuple[ChangePlan, str | None]:
-    """Return the plan and why no alias of the new name is made (None: it is made, or there was none to follow).
+def plan_rename(
+    layout: Layout, old: str, new: str, *, environment: Mapping[str, str], links: Iterable[Step]
+) -> tuple[ChangePlan, str | None]:
+    """Return the plan, and why no alias of the new name is made (None: it is made, or there was no alias).
 
-    The folder is the commit point; aliases, the sticky profile and links of others into its pool follow it.
+    The move of the folder is the commit point. Aliases and the sticky profile follow it. `links`: the steps that make
+    links of other profiles lead to the new name.
     """
-    from hermes_profiles.teams.links import followers
-
     steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
     existing = aliases_of(layout, old)
     own = [path for path in existing if path.name == old]
@@ -62,7 +63,7 @@ def plan_rename(layout: Layout, old: str, new: str, *, environment: Mapping[str,
         steps.append(
             ReplaceFile(layout.active_profile, Secret(f"{new}\n".encode()), 0o644, signature(layout.active_profile))
         )
-    steps += [step for _, links in followers(layout, old, new) for step in links]
+    steps += links
     return ChangePlan(("rename", old, new), f"rename {old} to {new}", tuple(steps), profiles=(old, new)), why
 
 
@@ -79,15 +80,19 @@ def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, si
 
 
 def plan_restore(
-    layout: Layout, entry: TrashEntry, name: str, *, environment: Mapping[str, str], hermes: str | None
+    layout: Layout,
+    entry: TrashEntry,
+    name: str,
+    *,
+    environment: Mapping[str, str],
+    hermes: str | None,
+    links: Iterable[Step],
 ) -> tuple[ChangePlan, str | None]:
-    """Return the plan that brings a deleted profile back under a name, and why it gets no alias (None: it gets one).
+    """Return the plan that restores a deleted profile under a name, and why it gets no alias (None: it gets one).
 
-    Where its team's lead has got another name since, its links follow; so do those of members to a lead that gets one.
+    `links`: the steps that correct links of and to the profile when names have changed since it was deleted.
     """
-    from hermes_profiles.teams.links import relinked_when_back
-
-    steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *relinked_when_back(layout, entry.home, name)]
+    steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *links]
     why = obstacle(layout, name, name, environment)
     path = layout.alias_folder / name
     if why is None:

@@ -18,8 +18,8 @@ from .channels import channels_in, wanted_sections
 from .home_files import HomeFiles
 
 _ABOUT = ("description", "disabled", "groups")
-# The record of teams is read in teams/model.py, which builds on this module.
-_TEAMS = ("team", "teams")
+# A membership and the teams that the profile leads; teams/model.py reads what is in them.
+TEAM_SECTIONS = ("team", "teams")
 
 
 class Profile(NamedTuple):
@@ -48,7 +48,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
     channels = channels_in(files, config, catalog)
-    meta = files.sections(PROFILE_FILE, (*_ABOUT, *_TEAMS))
+    meta = files.sections(PROFILE_FILE, (*_ABOUT, *TEAM_SECTIONS))
     model, provider = _model(config)
     return Profile(
         name=name,
@@ -63,7 +63,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         channels=channels,
         problems=tuple(files.problems),
         groups=_groups(meta.get("groups")),
-        teams={key: meta[key] for key in _TEAMS if key in meta},
+        teams={key: meta[key] for key in TEAM_SECTIONS if key in meta},
     )
 
 

@@ -11,6 +11,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
 from .alias import signature
+from .profile import TEAM_SECTIONS
 from .tree_walk import read_document
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ def edited(raw: bytes, values: Values, *, path: str) -> bytes:
     if not set_to and not gone:
         return raw
     return document.edit(remove=gone, insert=set_to.items())
+
+
+def without_teams(raw: bytes, *, path: str) -> bytes:
+    """Return a profile.yaml without its membership and without the teams it leads; the rest stays byte for byte.
+
+    Raises DocumentError when that cannot be done with certainty.
+    """
+    return edited(raw, {(section,): None for section in TEAM_SECTIONS}, path=path) if b"team" in raw else raw
 
 
 def _text(document: YamlDocument, key: tuple[str, ...]) -> str | None:

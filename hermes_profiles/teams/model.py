@@ -16,14 +16,14 @@ from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.profile import read_sections
+from hermes_profiles.profiles.profile import TEAM_SECTIONS, read_sections
 
 from .shares import DEFAULT_SHARES, Share, shares_in
 
 if TYPE_CHECKING:
     from hermes_profiles.profiles.profile_yaml import Values
 
-TEAMS, TEAM = "teams", "team"
+TEAM, TEAMS = TEAM_SECTIONS
 
 
 class Membership(NamedTuple):
@@ -148,16 +148,6 @@ def membership_values(membership: Membership) -> Values:
         (TEAM, "env"): ", ".join(membership.env) or None,
         (TEAM, "own"): ", ".join(membership.own) or None,
     }
-
-
-def without_teams(raw: bytes, *, path: str) -> bytes:
-    """Return a profile.yaml that tells of no team, neither led nor shared; the rest stays byte for byte.
-
-    Raises DocumentError when it tells of one and cannot be edited with certainty.
-    """
-    from hermes_profiles.profiles.profile_yaml import edited  # `list` reads teams, and edits nothing
-
-    return edited(raw, {(TEAM,): None, (TEAMS,): None}, path=path) if b"team" in raw else raw
 
 
 def check_team_name(name: str) -> str:

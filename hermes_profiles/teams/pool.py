@@ -25,6 +25,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_document, walk
 
 from .model import Team
+from .pool_copies import SharedPool
 from .shares import POLICY, Share, is_there, linked_paths
 
 _ENV_FILES, _CONFIG_FILES = (ENV_FILE, OP_ENV_FILE), (CONFIG_FILE, LEGACY_CONFIG_FILE)
@@ -63,7 +64,7 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
     """
     home = world.layout.home(team.lead)
     try:
-        found = build_documents(CloneRequest(team.lead, team.lead, policy=POLICY), world)
+        found = build_documents(CloneRequest(team.lead, team.lead, policy=POLICY), world, SharedPool)
     except Failed as error:
         _offer_no_skip(error)
         raise

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature, TreeEntry
 from hermes_profiles.clone.files import FileCopier
+from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.clone.source import LeftBehind, read_source
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -126,9 +127,8 @@ class SharedPool:
     For a profile that is no member there is nothing. Raises what `PoolCopies` raises, unless such files are skipped.
     """
 
-    def __init__(
-        self, layout: Layout, profile: str, catalog: Catalog, report: CloneReport, own: ValueIndex, *, skip: bool
-    ) -> None:
+    def __init__(self, request: CloneRequest, context: CloneContext, report: CloneReport, own: ValueIndex) -> None:
+        layout, profile, catalog = context.layout, request.source, context.catalog
         self.values = own
         self._report = report
         self._links: dict[str, PoolLink] = {}
@@ -144,7 +144,7 @@ class SharedPool:
                     self._pools[owner] = PoolCopies(layout, owner, catalog, report, also=self.values)
                     self.values = self._pools[owner].values
             except Failed as error:
-                if not skip:
+                if not request.policy.skip_unreadable:
                     raise
                 self._reasons[owner] = error.problem.message
         report.warnings.append(

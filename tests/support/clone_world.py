@@ -22,12 +22,13 @@ from urllib.parse import quote, unquote_to_bytes
 from dotenv import dotenv_values
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.plan_clone import plan_clone
 
 FRESH_KEY = "f" * 64
 PORT = 18700
@@ -122,8 +123,8 @@ def clone(
     world = CloneContext(layout, dict(environment or {}), catalog or load_catalog(), lambda: port, lambda: FRESH_KEY)
     request = CloneRequest(source, name, scope, policy or ClonePolicy(), description, skills)
     before = picture(layout.home(source))
-    _, dry = build_clone(request, world)
-    plan, report = build_clone(request, world)
+    _, dry = plan_clone(request, world)
+    plan, report = plan_clone(request, world)
     data, shown = report.as_data(dry_run=False), dry.as_data(dry_run=True)
     assert shown.pop("dry_run") is True and {k: v for k, v in data.items() if k != "dry_run"} == shown
     apply(plan, layout=layout)

@@ -18,12 +18,13 @@ from clone_world import FRESH_KEY, PORT, Link, assert_private, canary, clone, le
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangedMeanwhile
-from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.plan_clone import plan_clone
 from hermes_profiles.profiles.tree_walk import walk
 
 TOKEN = canary("hostile")
@@ -197,7 +198,7 @@ def test_what_cannot_be_read_stops_the_clone_or_stays_behind(name: str):
 
 def plan_for(layout: Layout, policy: ClonePolicy | None = None):  # type: ignore[no-untyped-def]
     world = CloneContext(layout, {}, load_catalog(), lambda: PORT, lambda: FRESH_KEY)
-    return build_clone(CloneRequest("default", "copy", policy=policy or ClonePolicy()), world)
+    return plan_clone(CloneRequest("default", "copy", policy=policy or ClonePolicy()), world)
 
 
 def test_a_file_that_vanishes_or_changes_after_planning_stops_the_clone(tmp_path: Path):

@@ -20,13 +20,14 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import Json
 from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.hermes.environment import HERMES_DISABLE_LAZY_INSTALLS, HERMES_HOME
 from hermes_profiles.hermes.files import ENV_FILE, ROOT_FOLDER
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.context import Session
+from hermes_profiles.operations.plan_clone import plan_clone
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.profile import read_profile
@@ -83,7 +84,7 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
         homes = [layout.home(other) for other in profile_names(layout)]
         claimed = declared_ports(homes) | default_ports(catalog)
         world = CloneContext(layout, {}, catalog, lambda taken=claimed: free_port(taken), lambda: os.urandom(32).hex())  # type: ignore[misc]
-        plan, report = build_clone(CloneRequest("default", name), world)
+        plan, report = plan_clone(CloneRequest("default", name), world)
         apply(plan, layout=layout)
         reports.append(report.as_data(dry_run=False))
     rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]

@@ -245,7 +245,8 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _clone(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+    from hermes_profiles.clone.plan import CloneContext, CloneRequest
+    from hermes_profiles.operations.plan_clone import plan_clone
     from hermes_profiles.profiles.plugin_channels import catalog_for
     from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
@@ -270,7 +271,7 @@ def _clone(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePla
         skills=wish.skills,
         command=(*wish.command, source, name),
     )
-    plan, report = build_clone(request, world)
+    plan, report = plan_clone(request, world)
     return plan, report.as_data(dry_run=wish.dry_run), report.warnings
 
 

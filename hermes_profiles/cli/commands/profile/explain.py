@@ -75,14 +75,15 @@ def _explain(session: Session, thing: str, profile: str | None) -> Answer:
 
 def _rehearse(session: Session, name: str) -> tuple[CloneReport, Catalog]:
     """Return the report of a clone that is never made: explain cannot say anything else than clone does."""
-    from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
+    from hermes_profiles.clone.plan import CloneContext, CloneRequest
+    from hermes_profiles.operations.plan_clone import plan_clone
     from hermes_profiles.profiles.plugin_channels import catalog_for
 
     home = require(session.layout, name)
     catalog = catalog_for(session.layout, session.environment, homes=(home,))
     world = CloneContext(session.layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: "")
     request = CloneRequest(name, "explained", Scope.ALL, ClonePolicy(skip_unreadable=True))
-    return build_clone(request, world)[1], catalog
+    return plan_clone(request, world)[1], catalog
 
 
 def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[dict[str, Any]]:

@@ -33,7 +33,7 @@ from hermes_profiles.operations.undo import ServiceUndo
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
-from hermes_profiles.teams.links import followers
+from hermes_profiles.teams.links import followers, relinked_when_back
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
@@ -111,12 +111,16 @@ def rename(
         if os.path.lexists(session.layout.home(target)):
             raise taken(str(session.layout.home(target)))  # before its gateway is stopped
         going = ProfileRename(session, source, target, source_home)
-        plan, no_alias = lifecycle.plan_rename(session.layout, source, target, environment=session.environment)
+        relinked = followers(session.layout, source, target)
+        links = [step for _, steps in relinked for step in steps]
+        plan, no_alias = lifecycle.plan_rename(
+            session.layout, source, target, environment=session.environment, links=links
+        )
         data: dict[str, Any] = {
             "profile": target,
             "before": source,
             "path": str(session.layout.home(target)),
-            "followers": [name for name, _ in followers(session.layout, source, target)],
+            "followers": [name for name, _ in relinked],
         }
         warnings += script_warnings(session, source)
         if no_alias is not None:
@@ -219,7 +223,12 @@ def restore(
         target = check_new_name(entry.name if name is None else name)
         hermes = find_command("hermes", session.environment)
         plan, no_alias = lifecycle.plan_restore(
-            session.layout, entry, target, environment=session.environment, hermes=hermes
+            session.layout,
+            entry,
+            target,
+            environment=session.environment,
+            hermes=hermes,
+            links=relinked_when_back(session.layout, entry.home, target),
         )
         data: dict[str, Any] = {
             "profile": target,
