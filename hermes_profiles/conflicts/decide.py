@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.identities import Identity, PortClaim
-from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
+from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 
 
@@ -23,56 +24,44 @@ class RunningConflict(NamedTuple):
     holder: str | None = None
 
 
-class _ChannelOwner(NamedTuple):
-    """Who has something: a profile, or a process that is none of this root's."""
-
-    profile: str | None
-    pid: int | None
-
-    def __str__(self) -> str:
-        if self.profile is not None:
-            return f"profile '{self.profile}'"
-        return f"process {self.pid}, which is no profile of this root" if self.pid is not None else "another process"
-
-
 class _Reserved:
     """What is given away already."""
 
     def __init__(self) -> None:
-        self._identities: dict[tuple[str, str], _ChannelOwner] = {}
-        self._digests: dict[tuple[str, str], _ChannelOwner] = {}
-        self._ports: dict[int, list[tuple[PortClaim, _ChannelOwner]]] = {}
-        self._listening: dict[int, _ChannelOwner] = {}
+        self._identities: dict[tuple[str, str], ChannelOwner] = {}
+        self._digests: dict[tuple[str, str], ChannelOwner] = {}
+        self._ports: dict[int, list[tuple[PortClaim, ChannelOwner]]] = {}
+        self._listening: dict[int, ChannelOwner] = {}
 
-    def give(self, owner: _ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
+    def give(self, owner: ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
         """Note what an owner has; who came first keeps it."""
         for identity in identities:
             self._identities.setdefault(identity.place, owner)
         for claim in ports:
             self._ports.setdefault(claim.port, []).append((claim, owner))
 
-    def lock(self, lock: LiveLock, owner: _ChannelOwner) -> None:
+    def lock(self, lock: LiveLock, owner: ChannelOwner) -> None:
         """Note the holder of a lock file."""
         self._digests.setdefault((lock.channel, lock.digest), owner)
 
-    def listen(self, port: int, owner: _ChannelOwner) -> None:
+    def listen(self, port: int, owner: ChannelOwner) -> None:
         """Note who listens on a port."""
         self._listening.setdefault(port, owner)
 
-    def reason(self, profile: str, channel: str, held: ClaimedResources) -> tuple[str, _ChannelOwner] | None:
-        """Return why a profile cannot have a channel and who has it, None when it can."""
+    def mask(self, profile: str, channel: str, held: ClaimedResources) -> Mask | None:
+        """Return the mask of a channel that a profile cannot have, None when it can have the channel."""
         for identity in held.identities:
             if identity.channel == channel:
                 owner = self._digests.get((channel, identity.key[:16])) or self._identities.get(identity.place)
                 if owner is not None and owner.profile != profile:
-                    return f"{identity.noun} already in use by {owner}", owner
+                    return Mask(channel, MaskCause(identity.noun), owner)
         for claim in held.ports:
             if claim.channel == channel:
                 others = self._ports.get(claim.port, ())
                 owner = next((one for other, one in others if other.meets(claim) and one.profile != profile), None)
                 owner = owner or self._listening.get(claim.port)
                 if owner is not None and owner.profile != profile:
-                    return f"port {claim.port} already in use by {owner}", owner
+                    return Mask(channel, MaskCause.PORT, owner, claim.port)
         return None
 
 
@@ -100,7 +89,7 @@ def assign_channels(
     locked = {(profile_of[lock.pid], lock.channel) for lock in locks if lock.pid in profile_of}
     for lock in locks:
         if profile_of.get(lock.pid) not in begun:
-            taken.lock(lock, _ChannelOwner(profile_of.get(lock.pid), lock.pid))
+            taken.lock(lock, ChannelOwner(profile_of.get(lock.pid), lock.pid))
     _give_to_the_running(taken, holdings, {n: s for n, s in live.items() if n not in begun}, locked, masked)
     _give_ports(taken, listening or {}, profile_of, begun, holdings)
 
@@ -115,19 +104,18 @@ def assign_channels(
     found: dict[str, list[Mask]] = {name: [] for name in starting}
     for name, channel in sorted(queue, key=lambda pair: right(*pair)):
         held = holdings[name]
-        refused = taken.reason(name, channel, held)
-        if refused is None:
+        mask = taken.mask(name, channel, held)
+        if mask is None:
             taken.give(
-                _ChannelOwner(name, None),
+                ChannelOwner(name, None),
                 [one for one in held.identities if one.channel == channel],
                 [one for one in held.ports if one.channel == channel],
             )
         else:
-            why, owner = refused
-            text = f"platform '{channel}' disabled: {why}"
+            owner = mask.owner
             pid = owner.pid if owner.pid is not None else _pid(live, owner.profile)
-            found[name].append(Mask(channel, text, owner.profile, pid))
-    return {name: tuple(sorted(masks)) for name, masks in found.items()}
+            found[name].append(mask._replace(owner=ChannelOwner(owner.profile, pid)))
+    return {name: tuple(sorted(masks, key=lambda mask: mask.channel)) for name, masks in found.items()}
 
 
 def channels_held(held: ClaimedResources) -> tuple[str, ...]:
@@ -164,7 +152,7 @@ def _give_to_the_running(
             held = without(holdings.get(name, ClaimedResources()), masked.get(name, ()))
             away = [one for one in channels_held(held) if ((name, one) in locked) is not has_lock]
             held = without(held, away)
-            taken.give(_ChannelOwner(name, state.pid), held.identities, held.ports)
+            taken.give(ChannelOwner(name, state.pid), held.identities, held.ports)
 
 
 def _give_ports(
@@ -181,7 +169,7 @@ def _give_ports(
         profile = profile_of.get(pid) if pid is not None else None
         if profile in begun or (profile is None and port in leaving):
             continue  # its own, or a helper's that ends with it (the bridge of WhatsApp)
-        taken.listen(port, _ChannelOwner(profile, pid))
+        taken.listen(port, ChannelOwner(profile, pid))
 
 
 def running_conflicts(

@@ -20,7 +20,8 @@ from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, wr
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
+from hermes_profiles.gateways.masks import Mask, masks_from
+from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
@@ -30,7 +31,7 @@ from hermes_profiles.profiles.listing import profile_names, read_regular
 
 from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks
-from .overlay import compose, managed_files, managed_values, masks_from, masks_json, overlay_folder
+from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
 
 OnConflict = Literal["mask", "refuse", "ignore"]
 # How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).
@@ -284,7 +285,7 @@ def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:
 def _refused(profile: str, masks: Sequence[Mask]) -> Refused:
     first = masks[0]
     return Refused(
-        f"{profile}: {first.reason.replace(' disabled:', ':')}",
+        f"{profile}: {first.sentence('would be disabled')}",
         target=profile,
         code="conflict",
         hint=f"stop the owner, or start with that channel switched off: `hermes-gateways start {profile}`",
@@ -294,7 +295,7 @@ def _refused(profile: str, masks: Sequence[Mask]) -> Refused:
 def _ignored(profile: str, mask: Mask) -> Problem:
     return Problem(
         "conflict-ignored",
-        f"{mask.reason.replace(' disabled:', ' starts all the same, though its')}",
+        mask.sentence("is not disabled"),
         profile,
         f"have it masked: `hermes-gateways restart {profile} --on-conflict mask`",
     )
@@ -305,7 +306,7 @@ def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: 
         if mask.channel in own.unmaskable:
             home = layout.home(profile)
             raise Refused(
-                f"{mask.reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; "
+                f"{mask.sentence('cannot be disabled for this run alone')}; "
                 f"{home / LEGACY_CONFIG_FILE} switches it on, and Hermes reads no config.yaml here to lay a mask over",
                 target=profile,
                 code="conflict",
@@ -388,7 +389,7 @@ def _write(layout: Layout, claims: Mapping[str, Claim]) -> None:
         name: {
             "identities": [list(one) for one in claim.identities],
             "ports": [list(one) for one in claim.ports],
-            "masks": [mask._asdict() for mask in claim.masks],
+            "masks": [mask.as_data() for mask in claim.masks],
             "at": claim.at,
             "by": claim.by,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
@@ -32,7 +32,7 @@ def without_shared_masks(
     problems = [
         Problem(
             "not-masked",
-            f"{mask.reason.replace(' disabled:', ' is not disabled for default:')}; that would switch it "
+            f"{mask.sentence('is not disabled for default')}; that would switch it "
             f"off for {on[mask.channel]}, too, which default's gateway serves",
             DEFAULT,
             "see who is in whose way with `hermes-profiles doctor`",

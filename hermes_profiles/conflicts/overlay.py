@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
-from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.masks import Mask, masks_from
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
@@ -60,12 +60,6 @@ def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask
     if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
         return ()
     return masks_of(layout, profile)
-
-
-def masks_from(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mask]:
-    """Yield masks from their JSON rows."""
-    for row in rows:
-        yield Mask(str(row["channel"]), str(row["reason"]), row.get("owner"), row.get("owner_pid"))
 
 
 def managed_folder(environment: Mapping[str, str], layout: Layout, *, machine_wide: Path = MACHINE_WIDE) -> Path | None:
@@ -278,4 +272,4 @@ def _edited(document: Any, flags: Mapping[str, Any]) -> bytes | None:
 
 def masks_json(masks: Sequence[Mask], now: float) -> bytes:
     """Return masks.json: which channels are off and why, without a value."""
-    return (json.dumps({"at": now, "masks": [mask._asdict() for mask in masks]}, indent=1) + "\n").encode()
+    return (json.dumps({"at": now, "masks": [mask.as_data() for mask in masks]}, indent=1) + "\n").encode()

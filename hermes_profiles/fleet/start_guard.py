@@ -12,7 +12,8 @@ from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, Mask
+from hermes_profiles.gateways.masks import Mask
+from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
@@ -141,14 +142,15 @@ class Launch:
             home = self._world.layout.home(profile)
             return StartDecision(
                 refusal=(
-                    f"{stubborn[0].reason.replace(' disabled:', ' cannot be disabled for this run alone:')}; it is in "
+                    f"{stubborn[0].sentence('cannot be disabled for this run alone')}; it is in "
                     f"{home / LEGACY_CONFIG_FILE}, and Hermes masks config.yaml only: `touch {home / CONFIG_FILE}`"
                 )
             )
-        reasons = "; ".join(mask.reason for mask in masks)
         if self._rule is ConflictRule.REFUSE:
-            return StartDecision(refusal=reasons.replace(" disabled:", ":"))
-        return StartDecision(masked=tuple(mask.channel for mask in masks), remark=reasons)
+            return StartDecision(refusal="; ".join(mask.sentence("would be disabled") for mask in masks))
+        return StartDecision(
+            masked=tuple(mask.channel for mask in masks), remark="; ".join(mask.sentence() for mask in masks)
+        )
 
     def end(self, not_started: Sequence[str]) -> None:
         """Take back what was noted for starts that did not happen."""
@@ -167,7 +169,7 @@ def has_service(gateway: Gateway) -> bool:
 def _ignored(profile: str, mask: Mask) -> Problem:
     return Problem(
         "conflict",
-        f"{profile}: {mask.reason.replace(' disabled:', ' is not disabled, though its')}",
+        f"{profile}: {mask.sentence('is not disabled')}",
         profile,
         f"have it switched off: `hermes-gateways restart {profile}`",
     )

@@ -12,6 +12,7 @@ from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
 from .hermes_files import Heartbeat, PidRecord, StateRecord
+from .masks import Mask
 from .processes import Process, Usage
 
 
@@ -39,16 +40,6 @@ ALIVE = frozenset(
         GatewayState.UNSUPERVISED,
     }
 )
-
-
-class Mask(NamedTuple):
-    """A channel that is switched off for one run, and why; `owner`: the profile that has it, None for a process that
-    is no profile of this root."""
-
-    channel: str
-    reason: str
-    owner: str | None = None
-    owner_pid: int | None = None
 
 
 class LiveGateway(NamedTuple):

@@ -19,7 +19,8 @@ from hermes_profiles.services.manager import Activity, Manager, Service, Service
 from hermes_profiles.services.naming import ServiceName, service_name
 
 from .hermes_files import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
-from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway, Mask
+from .masks import Mask
+from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Processes, Usage, home_of, processes_of, same_start
 from .resolve import resolve
 from .topology import multiplexing_asked

@@ -244,7 +244,7 @@ def _is_of_this_run(facts: GatewayFacts, channel: ChannelRecord) -> bool:
 
 
 def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
-    masked = {mask.channel: mask.reason for mask in facts.masks}
+    masked = {mask.channel: mask.sentence() for mask in facts.masks}
     said = {each.name: each for each in _current_channels(facts)}
     rest = "off" if facts.process is None else "unknown"
     found = []

@@ -142,7 +142,7 @@ class FleetCommand:
             {
                 "profile": name,
                 "outcome": self._would(gateways[name]),
-                "detail": "; ".join((*_told(reasons, name), *(mask.reason for mask in decided.get(name, ())))),
+                "detail": "; ".join((*_told(reasons, name), *(mask.sentence() for mask in decided.get(name, ())))),
                 "pid": None,
                 "masked_channels": [mask.channel for mask in decided.get(name, ())],
                 "log": [],

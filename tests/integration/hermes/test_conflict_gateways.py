@@ -184,7 +184,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
     assert gateways.start("two") == shared
     gateways.polled_by("one")
     owner = gateways.running["one"].pid
-    assert [mask.reason for mask in masks_of(gateways.layout, "two")] == [
+    assert [mask.sentence() for mask in masks_of(gateways.layout, "two")] == [
         f"platform 'api_server' disabled: port {gateways.api_port} already in use by profile 'one'",
         "platform 'telegram' disabled: token already in use by profile 'one'",
     ]
@@ -228,7 +228,7 @@ def test_a_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> 
         other, "two", catalog=CATALOG, environment=gateways.environment, live=lambda names: {}, now=time.time()
     )
     pid = gateways.running["one"].pid
-    reasons = {mask.channel: mask.reason for mask in done.masks}
+    reasons = {mask.channel: mask.sentence() for mask in done.masks}
     assert reasons.pop("telegram") == (
         f"platform 'telegram' disabled: token already in use by process {pid}, which is no profile of this root"
     )

@@ -17,7 +17,7 @@ from real_hermes import hermes_python
 
 from hermes_profiles.conflicts.overlay import Overlay, compose
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
-from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.profiles.channels import holdings
 
 pytestmark = pytest.mark.judge
@@ -157,7 +157,7 @@ def laid(folder: Path, overlay: Overlay) -> Path:
 
 
 def mask(*channels: str) -> list[Mask]:
-    return [Mask(channel, f"platform '{channel}' disabled: for a test") for channel in channels]
+    return [Mask(channel) for channel in channels]
 
 
 RARER = ("scalar", "nested", "capitals", "own section")

@@ -22,7 +22,7 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 
@@ -30,7 +30,7 @@ CATALOG = load_catalog()
 
 
 def mask(channel: str) -> Mask:
-    return Mask(channel, f"platform '{channel}' disabled: token already in use by profile 'a'", "a", 7)
+    return Mask(channel, MaskCause.TOKEN, ChannelOwner("a", 7))
 
 
 def env(overlay: Overlay) -> dict[str, str]:

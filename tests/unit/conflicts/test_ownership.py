@@ -26,7 +26,8 @@ from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_rep
 from hermes_profiles.conflicts.shared_identities import digest
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock, Mask
+from hermes_profiles.gateways.masks import Mask
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
@@ -322,7 +323,7 @@ def running(
     pid: int = 77, channel: str = "connected", *, masked: bool = False, state: GatewayState = GatewayState.RUNNING
 ) -> Gateway:
     process = Process(pid, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
-    masks = (Mask("telegram", "another has it"),) if masked else ()
+    masks = (Mask("telegram"),) if masked else ()
     return Gateway("work", state, pid, channels=(GatewayChannel("telegram", channel),), masks=masks, process=process)
 
 

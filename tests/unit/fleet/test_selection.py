@@ -8,7 +8,8 @@ import pytest
 
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
-from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState, Mask
+from hermes_profiles.gateways.masks import Mask
+from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.model.errors import ExitCode, NotFound, UsageProblem
 from hermes_profiles.services.manager import Activity, ServiceStatus
@@ -196,7 +197,7 @@ def test_what_is_on_its_way_down_does_not_run_already() -> None:
 
 
 def test_one_that_runs_is_reported_with_its_pid_and_masks() -> None:
-    masks = (Mask("telegram", "taken by a"), Mask("weixin", "taken by b"))
+    masks = (Mask("telegram"), Mask("weixin"))
     found = sorted_out(START, gateway(S.DEGRADED, ACTIVE, masks=masks))
     assert found == Outcome("work", K.ALREADY_RUNNING, "is degraded", 42, ("telegram", "weixin"))
 

@@ -186,11 +186,9 @@ def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> Non
 
 
 def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
-    from hermes_profiles.gateways.model import Mask
+    from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 
-    mine = {
-        "default": (Mask("weixin", "platform 'weixin' disabled: token already in use by process 9"), Mask("slack", "x"))
-    }
+    mine = {"default": (Mask("weixin", MaskCause.TOKEN, ChannelOwner(pid=9)), Mask("slack"))}
     root.add("anna", env=WEIXIN.format("a", "a"))
     assert without_shared_masks(root.layout, mine, CATALOG, {}) == (mine, [])
     root.add("default", config="gateway:\n  multiplex_profiles: true\n")

@@ -49,7 +49,7 @@ def prestart(
             managed=managed,
         )
         warnings = [*session.problems, *session.manager_problems, *found.problems]
-        warnings += [Problem("masked", mask.reason, name) for mask in found.masks]
+        warnings += [Problem("masked", mask.sentence(), name) for mask in found.masks]
         data = {"profile": name, "masked_channels": [mask.channel for mask in found.masks]}
         return Answer(Result(("prestart",), data, warnings=warnings), lambda: ())
 

@@ -1,67 +1,31 @@
 """What is true of a gateway, row by row: manager × pid file × process × lock × served → state.
 
-A row is plain facts and the one answer they allow. What the lock proves is in `process` already (test_process_proof).
+A row is plain facts and the one answer they allow. What the lock proves is in `process` already (test_processes).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+from gateway_facts import NOW, RECORD, UP, at, facts, process, service, wrote
 
 from hermes_profiles.gateways.hermes_files import ChannelRecord, Heartbeat, PidRecord, StateRecord
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import (
     ALIVE,
     Api,
     GatewayChannel,
     GatewayFacts,
     GatewayState,
-    Mask,
     epoch_of,
     exit_meaning,
 )
-from hermes_profiles.gateways.processes import Process, Usage
+from hermes_profiles.gateways.processes import Usage
 from hermes_profiles.gateways.resolve import resolve
-from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerKind
 
 S, A = GatewayState, Activity
-NOW = 1_800_000_000.0
-UP = 3600.0
-RECORD = PidRecord(42, 1000.0)
-
-
-def at(ago: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(NOW - ago, UTC).isoformat()
-
-
-def process(pid: int = 42, *, state: str = "S", parent: int = 1, started: float = 1000.0) -> Process:
-    return Process(pid, started, state, parent, ("hermes", "-p", "work", "gateway", "run"), {})
-
-
-def service(activity: Activity = A.ACTIVE, pid: int | None = None, **more: Any) -> ServiceStatus:
-    return ServiceStatus(installed=True, enabled=True, activity=activity, pid=pid)._replace(**more)
-
-
-def wrote(state: str = "running", pid: int = 42, *, reason: str = "", busy: int = 0, **channels: Any) -> StateRecord:
-    """What the gateway wrote of itself; a channel is (state, message, seconds ago)."""
-    entries = tuple(ChannelRecord(name, each[0], "", each[1], at(each[2])) for name, each in channels.items())
-    return StateRecord(pid, 1000.0, state, reason, busy, entries, ())
-
-
-def facts(uptime: float = UP, **more: Any) -> GatewayFacts:
-    """Facts of a profile; with a process, it has been up for `uptime` seconds."""
-    given: dict[str, Any] = {
-        "profile": "work",
-        "manager": ManagerKind.SYSTEMD,
-        "service": service(A.INACTIVE),
-        "now": NOW,
-    }
-    if more.get("process") is not None:
-        given |= {"record": RECORD, "usage": Usage(90_000_000, 20, 1024, uptime), "started_at": NOW - uptime}
-        given |= {"service": service(pid=more["process"].pid), "runtime": wrote()}
-    return GatewayFacts(**(given | more))
 
 
 class Row(NamedTuple):
@@ -326,14 +290,14 @@ def test_channels_tell_what_this_run_wrote() -> None:
     )
     found = resolve(facts(
         process=P, runtime=runtime, enabled_channels=("slack", "telegram", "weixin"),
-        masks=(Mask("weixin", "weixin disabled: token already in use by profile 'a'", "a"),),
+        masks=(Mask("weixin", MaskCause.TOKEN, ChannelOwner("a")),),
     ))  # fmt: skip
     assert found.channels == (
         GatewayChannel("discord", "retrying", "token in use", at(7)),
         GatewayChannel("irc", "unknown", "", at(5)),
         GatewayChannel("slack", "unknown"),
         GatewayChannel("telegram", "connected", "", at(5)),
-        GatewayChannel("weixin", "masked", "weixin disabled: token already in use by profile 'a'"),
+        GatewayChannel("weixin", "masked", "platform 'weixin' disabled: token already in use by profile 'a'"),
     )
 
 

@@ -24,7 +24,8 @@ from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, drop_p
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import LiveGateway, LiveLock, Mask
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
+from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
@@ -90,9 +91,8 @@ def test_the_second_start_is_masked_and_its_overlay_says_so(pair: Fleet) -> None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE((folder / name).stat().st_mode) for name in os.listdir(folder)} == {0o600}
     (mask,) = masks_of(pair.layout, "a")
-    assert mask == Mask(
-        "telegram", "platform 'telegram' disabled: token already in use by profile 'b'", owner="b", owner_pid=2
-    )
+    assert mask == Mask("telegram", MaskCause.TOKEN, ChannelOwner("b", 2))
+    assert mask.sentence() == "platform 'telegram' disabled: token already in use by profile 'b'"
     assert "CANARY" not in (folder / "masks.json").read_text() + (pair.layout.state / "claims.json").read_text()
 
 
@@ -114,7 +114,7 @@ def test_an_owner_that_crashed_and_is_coming_again_keeps_its_bot(pair: Fleet) ->
 
 def test_an_earlier_one_that_is_queued_is_left_its_bot_and_a_later_one_is_not(pair: Fleet) -> None:
     pair.states = {"a": COMING, "b": COMING}
-    assert [mask.owner for mask in pair.refresh("b").masks] == ["a"]
+    assert [mask.owner.profile for mask in pair.refresh("b").masks] == ["a"]
     assert pair.refresh("a").masks == ()
 
 
@@ -138,7 +138,7 @@ def test_ports_and_listeners(tmp_path: Path) -> None:
     assert fleet.start("a", 1) == ("api_server",)
     fleet.states.clear()
     fleet.listening = {8642: None}
-    assert [mask.reason for mask in fleet.refresh("a").masks] == [
+    assert [mask.sentence() for mask in fleet.refresh("a").masks] == [
         "platform 'api_server' disabled: port 8642 already in use by another process"
     ]
     fleet.states["a"] = LiveGateway(1, coming=False)
@@ -192,7 +192,51 @@ def test_a_decision_holds_the_bot_for_a_start_that_is_still_to_come_until_it_is_
     drop_pending(fleet.layout, ("b",))
     assert fleet.start("a", 2) == ()
     fleet.decide("b")
-    assert [mask.owner for mask in fleet.refresh("c").masks] == ["a"], "forgetting is for starts, not for who runs"
+    assert [mask.owner.profile for mask in fleet.refresh("c").masks] == ["a"], (
+        "forgetting is for starts, not for who runs"
+    )
+
+
+# Written by the version before masks had a `cause`: their sentence was the only record of it.
+_OLD_MASKS = (
+    '[{"channel":"api_server","reason":"platform \'api_server\' disabled: port 8642 already in use by process 4711, '
+    'which is no profile of this root","owner":null,"owner_pid":4711},'
+    '{"channel":"telegram","reason":"platform \'telegram\' disabled: token already in use by profile \'b\'",'
+    '"owner":"b","owner_pid":2}]'
+)
+_OLD_LEDGER = (
+    '{"version":1,"profiles":{"b":{"identities":[["telegram",'
+    '"9ba8226ef8a69606c6557645eb8e06fae238730099365675cfada8180242ec42","token"]],"ports":[],"masks":[],'
+    f'"at":1001.0,"by":"service"}},"a":{{"identities":[],"ports":[],"masks":{_OLD_MASKS},"at":1002.0,"by":"start"}}}}}}'
+)
+_READ = (
+    Mask("api_server", MaskCause.PORT, ChannelOwner(None, 4711), 8642),
+    Mask("telegram", MaskCause.TOKEN, ChannelOwner("b", 2)),
+)
+
+
+def test_a_ledger_of_the_version_before_is_read_and_its_decision_is_used(pair: Fleet) -> None:
+    pair.write("a", "TELEGRAM_BOT_TOKEN=71:CANARY-token\nAPI_SERVER_KEY=CANARY-0123456789\n")
+    pair.layout.state.mkdir(parents=True)
+    (pair.layout.state / "claims.json").write_text(_OLD_LEDGER)
+    claims = claims_of(pair.layout)
+    assert claims["a"].masks == _READ and claims["b"].identities[0].noun == "token"
+    assert json.loads(_OLD_MASKS) == [
+        {name: value for name, value in mask.as_data().items() if name not in ("cause", "port")} for mask in _READ
+    ], "the sentence is the same"
+    pair.now = 1003.0
+    pair.states["b"] = LiveGateway(2, coming=False)
+    assert pair.start("a", 1) == ("api_server", "telegram")
+
+
+def test_an_overlay_of_the_version_before_is_read_and_an_unknown_sentence_is_a_mask_too(pair: Fleet) -> None:
+    folder = overlay_folder(pair.layout, "a")
+    folder.mkdir(parents=True)
+    (folder / "masks.json").write_text(f'{{"at": 1.0, "masks": {_OLD_MASKS}}}')
+    assert masks_of(pair.layout, "a") == _READ
+    for row in ('{"channel": "slack", "reason": "x"}', '{"channel": "slack", "cause": "later", "port": null}'):
+        (folder / "masks.json").write_text(f'{{"at": 1.0, "masks": [{row}]}}')
+        assert masks_of(pair.layout, "a") == (Mask("slack"),)
 
 
 def test_a_broken_ledger_is_an_empty_one(pair: Fleet) -> None:

@@ -1,97 +1,21 @@
-"""Counted before they start, one gateway or many, and who answers on a port."""
+"""API servers: `GET /health` on loopback and elsewhere, and `GET /health/detailed` with the key of the profile."""
 
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
-from typing import Any
 
 import pytest
+from gateway_facts import facts, process
 
-from hermes_profiles.fleet.memory_check import TYPICAL, available_memory, default_stagger, memory_warning
 from hermes_profiles.gateways import health
-from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import ALWAYS, Topology, configured, topology
-
-MB = 10**6
-
-# -- memory
-
-
-@pytest.mark.parametrize(("count", "running", "available", "fits"), [
-    (5, [], 5 * TYPICAL, True), (5, [], 5 * TYPICAL - 1, False), (0, [], 0, True),
-    (2, [100 * MB, 300 * MB], 400 * MB, True), (2, [100 * MB, 300 * MB], 400 * MB - 1, False),
-    (2, [None, 0, 300 * MB], 599 * MB, False), (2, [None, 0], 2 * TYPICAL, True),
-])  # fmt: skip
-def test_many_gateways_are_counted_before_they_start(
-    count: int, running: list[int | None], available: int, fits: bool
-) -> None:
-    assert (memory_warning(count, running, available=available) is None) is fits
-
-
-def test_the_warning_names_the_numbers_and_a_way_out() -> None:
-    found = memory_warning(10, [200 * MB], available=1000 * MB)
-    assert found is not None and found.code == "memory"
-    assert found.message == "10 gateways need about 2000 MB (200 MB each), 1000 MB are free"
-    assert found.hint is not None and "hermes-gateways" in found.hint
-
-
-def test_the_memory_of_this_machine_is_some() -> None:
-    assert available_memory() > 1 * MB
-
-
-@pytest.mark.parametrize(("count", "seconds"), [(0, 0.0), (1, 0.0), (8, 0.0), (9, 0.5), (20, 0.5), (40, 0.25)])
-def test_a_few_start_at_once_and_more_one_after_the_other(count: int, seconds: float) -> None:
-    assert default_stagger(count) == seconds
-
-
-def test_a_large_fleet_is_on_its_way_within_ten_seconds() -> None:
-    assert all(count * default_stagger(count) <= 10 + 1e-9 for count in range(2000))
-    assert all(later <= earlier for earlier, later in pairwise(default_stagger(count) for count in range(9, 500)))
-
-
-# -- topology
-
-
-@pytest.mark.parametrize(("config", "environment", "expected"), [
-    ({}, {}, None),
-    ({"gateway": {"multiplex_profiles": True}}, {}, True),
-    ({"gateway": {"multiplex_profiles": False}}, {}, False),
-    ({"multiplex_profiles": "yes"}, {}, True),
-    ({"multiplex_profiles": False, "gateway": {"multiplex_profiles": True}}, {}, False),
-    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": "0"}, False),
-    ({"gateway": {"multiplex_profiles": False}}, {"GATEWAY_MULTIPLEX_PROFILES": " TRUE "}, True),
-    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": "perhaps"}, True),
-    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": ""}, True),
-    ({"gateway": "on"}, {}, None), ({"gateway": None}, {}, None),
-])  # fmt: skip
-def test_whether_multiplexing_is_asked_for(
-    config: dict[str, Any], environment: dict[str, str], expected: bool | None
-) -> None:
-    assert configured(config, environment) is expected
-
-
-@pytest.mark.parametrize(("states", "asked", "version", "expected"), [
-    ((GatewayState.RUNNING, GatewayState.STOPPED), None, None, Topology.PER_PROFILE),
-    ((GatewayState.RUNNING, GatewayState.SERVED), None, None, Topology.MULTIPLEX),
-    ((GatewayState.RUNNING, GatewayState.SERVED), False, None, Topology.MULTIPLEX),
-    ((GatewayState.RUNNING,), True, None, Topology.MULTIPLEX),
-    ((GatewayState.RUNNING,), False, None, Topology.PER_PROFILE),
-    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, ALWAYS, Topology.MULTIPLEX),
-    ((), None, (0, 21, 3), Topology.PER_PROFILE), ((), None, (1, 0), Topology.MULTIPLEX),
-])  # fmt: skip
-def test_what_is_seen_counts_more_than_what_is_written(
-    states: tuple[GatewayState, ...], asked: bool | None, version: tuple[int, ...] | None, expected: Topology
-) -> None:
-    gateways = {str(number): Gateway(str(number), state) for number, state in enumerate(states)}
-    assert topology(gateways, asked=asked, version=version) is expected
-
-
-# -- health
+from hermes_profiles.gateways.model import Api
+from hermes_profiles.gateways.resolve import resolve
+from hermes_profiles.model.secret import Secret
 
 
 @contextmanager
@@ -222,3 +146,58 @@ def test_a_gateway_elsewhere_is_asked_at_its_address(path: str, asked: str) -> N
 def test_an_address_that_is_none_is_told_and_breaks_nothing(url: str) -> None:
     found = health.ask_url(url, timeout=0.2)
     assert not found.healthy and found.detail.startswith("GATEWAY_HEALTH_URL")
+
+
+# -- /health/detailed
+
+
+@contextmanager
+def gateway(answer: object, key: str = "CANARY-key") -> Iterator[health.Endpoint]:
+    """Serve `GET /health/detailed` to who has the key."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            allowed = self.headers.get("Authorization") == f"Bearer {key}" and self.path == "/health/detailed"
+            content = json.dumps(answer).encode() if allowed else b"{}"
+            self.send_response(200 if allowed else 401)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield health.Endpoint("127.0.0.1", found.server_address[1])
+        finally:
+            found.shutdown()
+            thread.join(10)
+
+
+def test_a_gateway_says_who_it_is_to_who_has_its_key() -> None:
+    checks = {"state_db": {"status": "ok"}, "model": {"status": "degraded"}, "disk": {"status": "ok"}}
+    with gateway({"pid": 42, "status": "degraded", "readiness": {"checks": checks}}) as place:
+        assert health.ask_detailed(place, Secret("CANARY-key")) == (True, "not well: model", 42)
+
+
+def test_a_refused_key_tells_that_the_port_is_somebody_elses() -> None:
+    with gateway({"pid": 42}) as place:
+        found = health.ask_detailed(place, Secret("CANARY-other"))
+    assert not found.healthy and found.pid is None and "refuses this profile's key" in found.detail
+    assert "CANARY" not in repr(found)
+
+
+@pytest.mark.parametrize("answer", [[], 7, {}, {"pid": "x", "readiness": {"checks": [1]}}, {"readiness": 5}])
+def test_an_answer_of_another_shape_says_nothing_of_the_pid(answer: object) -> None:
+    with gateway(answer) as place:
+        assert health.ask_detailed(place, Secret("CANARY-key")).pid is None
+
+
+def test_another_process_on_the_port_is_told() -> None:
+    own = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=42)))
+    other = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=43)))
+    assert not [text for text in own.disagreement if "port" in text]
+    assert "on port 8642 answers process 43, which is not this gateway" in other.disagreement

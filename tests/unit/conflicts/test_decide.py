@@ -42,13 +42,13 @@ def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() 
     found = assign_channels(starting=("a", "b"), holdings=BOTH, live={})
     assert found["a"] == ()
     (mask,) = found["b"]
-    assert mask.reason == "platform 'telegram' disabled: token already in use by profile 'a'"
-    assert (mask.owner, mask.owner_pid) == ("a", None)
+    assert mask.sentence() == "platform 'telegram' disabled: token already in use by profile 'a'"
+    assert (mask.owner.profile, mask.owner.pid) == ("a", None)
 
 
 def test_who_runs_keeps_it_against_an_earlier_one() -> None:
     found = assign_channels(starting=("a",), holdings=BOTH, live={"b": UP})
-    assert [(mask.owner, mask.owner_pid) for mask in found["a"]] == [("b", 100)]
+    assert [(mask.owner.profile, mask.owner.pid) for mask in found["a"]] == [("b", 100)]
 
 
 def test_a_running_gateway_whose_own_overlay_masks_the_channel_does_not_own_it() -> None:
@@ -84,10 +84,10 @@ def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
     found = assign_channels(starting=("a", "b"), holdings=BOTH, live={}, locks=(lock,))
     for profile in ("a", "b"):
         (mask,) = found[profile]
-        assert mask.reason == (
+        assert mask.sentence() == (
             "platform 'telegram' disabled: token already in use by process 4711, which is no profile of this root"
         )
-        assert (mask.owner, mask.owner_pid) == (None, 4711)
+        assert (mask.owner.profile, mask.owner.pid) == (None, 4711)
     elsewhere = [LiveLock("telegram", ("y" * 32)[:16], 4711), LiveLock("discord", ("x" * 32)[:16], 4711)]
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={}, locks=elsewhere), "a") == []
 
@@ -95,7 +95,7 @@ def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
 def test_the_lock_of_a_profile_that_runs_on_counts_whatever_its_files_say_now() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     found = assign_channels(starting=("a",), holdings={**BOTH, "b": held()}, live={"b": UP}, locks=(lock,))
-    assert [mask.owner for mask in found["a"]] == ["b"]
+    assert [mask.owner.profile for mask in found["a"]] == ["b"]
 
 
 def test_a_profile_is_not_in_its_own_way() -> None:
@@ -111,7 +111,7 @@ def test_a_profile_is_not_in_its_own_way() -> None:
 def test_ports_are_treated_alike() -> None:
     homes = {"a": held(api()), "b": held(api()), "c": held(api(8643))}
     found = assign_channels(starting=("a", "b", "c"), holdings=homes, live={})
-    assert [mask.reason for mask in found["b"]] == [
+    assert [mask.sentence() for mask in found["b"]] == [
         "platform 'api_server' disabled: port 8642 already in use by profile 'a'"
     ]
     assert found["a"] == found["c"] == ()
@@ -130,7 +130,7 @@ def test_addresses_decide_whether_ports_meet(first: str, second: str, clash: boo
 ])  # fmt: skip
 def test_whoever_listens_now_has_the_port(pid: int | None, words: str) -> None:
     found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
-    assert [mask.reason for mask in found["a"]] == [
+    assert [mask.sentence() for mask in found["a"]] == [
         f"platform 'api_server' disabled: port 8642 already in use by {words}"
     ]
 
@@ -175,10 +175,11 @@ def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
     for name in starting:
         assert not before & {one.place for one in has[name].identities}
         for mask in found[name]:
-            assert mask.owner in homes and mask.owner != name
-            has_it = has.get(mask.owner, ClaimedResources())
+            owner = mask.owner.profile
+            assert owner in homes and owner != name
+            has_it = has.get(owner, ClaimedResources())
             channels = [one.channel for one in has_it.identities] + [one.channel for one in has_it.ports]
-            assert mask.owner in live or mask.channel in channels
+            assert owner in live or mask.channel in channels
 
 
 def test_conflicts_among_gateways_that_run_are_told_apart() -> None:

@@ -12,7 +12,8 @@ import pytest
 from hermes_profiles.conflicts.overlay import masks_in_force, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
-from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway, Mask
+from hermes_profiles.gateways.masks import ChannelOwner, Mask
+from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, observe_one, survey
 from hermes_profiles.gateways.processes import Process, Usage, ancestors
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked
@@ -237,13 +238,13 @@ def test_only_gateways_that_are_up_are_asked(root: Root) -> None:
 
     known = ObservationHints(
         channels={"work": ("telegram",), "ops": ("discord",)},
-        masks=lambda name, _: (Mask("telegram", f"of {name}"),),
+        masks=lambda name, _: (Mask("telegram", owner=ChannelOwner(name)),),
         ask=ask,
     )
     found = survey(root.world, root.profiles, known)
     assert asked == [["work"]]
     assert found["work"].state is S.DEGRADED and found["work"].api == Api("127.0.0.1", 8642, False, "refused")
-    assert found["work"].masks == (Mask("telegram", "of work"),) and found["ops"].masks == ()
+    assert found["work"].masks == (Mask("telegram", owner=ChannelOwner("work")),) and found["ops"].masks == ()
     assert [each.state for each in found["ops"].channels] == ["off"]
 
 

@@ -1,0 +1,44 @@
+"""Whether one gateway serves all profiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.topology import ALWAYS, Topology, configured, topology
+
+
+@pytest.mark.parametrize(("config", "environment", "expected"), [
+    ({}, {}, None),
+    ({"gateway": {"multiplex_profiles": True}}, {}, True),
+    ({"gateway": {"multiplex_profiles": False}}, {}, False),
+    ({"multiplex_profiles": "yes"}, {}, True),
+    ({"multiplex_profiles": False, "gateway": {"multiplex_profiles": True}}, {}, False),
+    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": "0"}, False),
+    ({"gateway": {"multiplex_profiles": False}}, {"GATEWAY_MULTIPLEX_PROFILES": " TRUE "}, True),
+    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": "perhaps"}, True),
+    ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": ""}, True),
+    ({"gateway": "on"}, {}, None), ({"gateway": None}, {}, None),
+])  # fmt: skip
+def test_whether_multiplexing_is_asked_for(
+    config: dict[str, Any], environment: dict[str, str], expected: bool | None
+) -> None:
+    assert configured(config, environment) is expected
+
+
+@pytest.mark.parametrize(("states", "asked", "version", "expected"), [
+    ((GatewayState.RUNNING, GatewayState.STOPPED), None, None, Topology.PER_PROFILE),
+    ((GatewayState.RUNNING, GatewayState.SERVED), None, None, Topology.MULTIPLEX),
+    ((GatewayState.RUNNING, GatewayState.SERVED), False, None, Topology.MULTIPLEX),
+    ((GatewayState.RUNNING,), True, None, Topology.MULTIPLEX),
+    ((GatewayState.RUNNING,), False, None, Topology.PER_PROFILE),
+    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, ALWAYS, Topology.MULTIPLEX),
+    ((), None, (0, 21, 3), Topology.PER_PROFILE), ((), None, (1, 0), Topology.MULTIPLEX),
+])  # fmt: skip
+def test_what_is_seen_counts_more_than_what_is_written(
+    states: tuple[GatewayState, ...], asked: bool | None, version: tuple[int, ...] | None, expected: Topology
+) -> None:
+    gateways = {str(number): Gateway(str(number), state) for number, state in enumerate(states)}
+    assert topology(gateways, asked=asked, version=version) is expected
