@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.layout import Layout
 
-from ..model.layout import Layout
 from .cleanup import sweep
 from .disk_space import check_space, check_space_at
 from .errors import translated_errors, words_of

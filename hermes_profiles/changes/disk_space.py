@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.layout import Layout
 
-from ..model.layout import Layout
 from .filesystem import Files
 from .plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, WriteFile, bytes_to_write
 

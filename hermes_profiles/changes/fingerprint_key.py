@@ -6,8 +6,8 @@ import os
 import stat
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
+from hermes_profiles.model.layout import Layout
 
-from ..model.layout import Layout
 from .errors import words_of
 from .filesystem import Files
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from hermes_profiles.model.errors import Failed
-
-from ..model.secret import Secret
+from hermes_profiles.model.secret import Secret
 
 
 class ChangedMeanwhile(Failed):

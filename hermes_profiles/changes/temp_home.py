@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hermes_profiles.model.errors import Refused
+from hermes_profiles.model.layout import Layout
 
-from ..model.layout import Layout
 from .errors import translated_errors
 from .filesystem import Files
 from .state_files import acquire_lock, write_pid

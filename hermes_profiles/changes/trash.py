@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, NotFound, Refused
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.secret import Secret
 
-from ..model.layout import Layout
-from ..model.names import DEFAULT, is_profile_folder_name
-from ..model.secret import Secret
 from .cleanup import EMPTYING
 from .errors import translated_errors
 from .filesystem import Files, taken

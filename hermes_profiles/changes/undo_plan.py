@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 
 from hermes_profiles.model.errors import NotFound, Refused
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.secret import Secret
 
-from ..model.layout import Layout
-from ..model.names import DEFAULT
-from ..model.secret import Secret
 from .filesystem import Files
 from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
 from .plan import (

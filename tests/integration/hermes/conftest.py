@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cli_world import World
+from command_runner import Runner
 from real_hermes import hermes_python
 
 
@@ -22,3 +24,11 @@ def _hermes_installs_nothing() -> Iterator[None]:
     yield
     new = sorted(_libraries(python) - before)
     assert not new, f"HERMES_DISABLE_LAZY_INSTALLS=1 was missing: {', '.join(new)}"
+
+
+@pytest.fixture
+def world(runner: Runner) -> World:
+    """A user with a root whose default profile holds a bot."""
+    world = World(runner)
+    world.make()
+    return world

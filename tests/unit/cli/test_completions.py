@@ -143,7 +143,8 @@ def test_asking_for_words_imports_nothing_heavy(runner: Runner) -> None:
 
     code = (
         "import sys; before = set(sys.modules); sys.argv[1:] = ['__complete', 'fish', 'running', '']\n"
-        "from hermes_profiles.cli import ending, completing; completing.answer(sys.argv[2:])\n"
+        "from hermes_profiles.cli.framework import process_exit\n"
+        "from hermes_profiles.cli.completion import candidates; candidates.answer(sys.argv[2:])\n"
         "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
     )
     done = subprocess.run(

@@ -145,11 +145,11 @@ def test_a_lead_that_cannot_be_read_stops_it_with_file_and_reason(
 
 def test_a_killed_making_is_told_and_taken_back_or_finished_by_the_next_command(world: World) -> None:
     script = (
-        "import os, signal, sys\nfrom hermes_profiles.changes import files\n"
-        "real = files.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
+        "import os, signal, sys\nfrom hermes_profiles.changes import filesystem\n"
+        "real = filesystem.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
         "def operation(self, name, path):\n    left[0] -= 1\n"
         "    if left[0] == 0:\n        os.kill(os.getpid(), signal.SIGKILL)\n    return real(self, name, path)\n"
-        "files.Files.operation = operation\nfrom hermes_profiles.cli.profiles import main\nmain()\n"
+        "filesystem.Files.operation = operation\nfrom hermes_profiles.cli.profiles import main\nmain()\n"
     )
     import sys
 

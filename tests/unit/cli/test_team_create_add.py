@@ -303,11 +303,11 @@ def test_a_killed_joining_leaves_all_or_nothing(work: World) -> None:
     import sys
 
     script = (
-        "import os, signal, sys\nfrom hermes_profiles.changes import files\n"
-        "real = files.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
+        "import os, signal, sys\nfrom hermes_profiles.changes import filesystem\n"
+        "real = filesystem.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
         "def operation(self, name, path):\n    left[0] -= 1\n"
         "    if left[0] == 0:\n        os.kill(os.getpid(), signal.SIGKILL)\n    return real(self, name, path)\n"
-        "files.Files.operation = operation\nfrom hermes_profiles.cli.profiles import main\nmain()\n"
+        "filesystem.Files.operation = operation\nfrom hermes_profiles.cli.profiles import main\nmain()\n"
     )
     before = picture(work.root, without=(".hermes-profiles",))
     ends = set()
