@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.services.manager import ManagerError
-from hermes_profiles.services.naming import UNIT
 from hermes_profiles.services.run_command import shown
 from hermes_profiles.services.systemd.manager import SystemdManager
 from hermes_profiles.services.systemd.show import blocks

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.services.checksum import add_checksum, checksum_matches, has_mark
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
-from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, UNIT, ServiceName
+from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, ServiceName
 from hermes_profiles.services.systemd.quoting import checked, command_line
 from hermes_profiles.services.systemd.unit_file import parse_unit
 

@@ -12,38 +12,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
+from hermes_profiles.hermes import cli as hermes_cli
+from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 
-# Options of Hermes that take a value: what follows them is no `-p`.
-_TAKE_VALUE = frozenset(
-    (
-        "-z",
-        "--oneshot",
-        "-m",
-        "--model",
-        "--provider",
-        "-t",
-        "--toolsets",
-        "-r",
-        "--resume",
-        "-s",
-        "--skills",
-        "--usage-file",
-    )
-)
-_MAY_TAKE_VALUE = frozenset(("-c", "--continue"))
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-# `hermes profile …` of 0.19.0 that we have, too, with its long options: it takes any clear beginning of one.
-SHARED: Mapping[str, tuple[str, ...]] = {
-    "list": (),
-    "use": (),
-    "create": ("--clone", "--clone-all", "--clone-from", "--no-alias", "--no-skills", "--description"),
-    "delete": ("--yes",),
-    "show": (),
-    "alias": ("--remove", "--name"),
-    "rename": (),
-}
-_CLONES = ("--clone", "--clone-all", "--all", "--clone-from")
+_NAME = re.compile(PATTERN)
 
 
 class Dispatch(NamedTuple):
@@ -71,7 +44,9 @@ def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] |
         if word.startswith("--profile="):
             name = word.partition("=")[2]
             return (name, (*words[:index], *words[index + 1 :])) if _NAME.fullmatch(name) else None
-        takes = word in _TAKE_VALUE or (word in _MAY_TAKE_VALUE and following is not None and following[:1] != "-")
+        takes = word in hermes_cli.OPTIONS_WITH_VALUE or (
+            word in hermes_cli.OPTIONS_WITH_OPTIONAL_VALUE and following is not None and following[:1] != "-"
+        )
         index += 2 if takes and following is not None else 1
     return None, tuple(words)
 
@@ -105,14 +80,14 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
     from .profiles import COMMANDS
 
     subcommand = more[0] if more else ""
-    if is_hermes_word and subcommand in SHARED:
-        more = _spelled_out(more, SHARED[subcommand])
+    if is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
+        more = _spelled_out(more, hermes_cli.PROFILE_COMMANDS[subcommand])
     if subcommand == "team" and profile is not None:
         return Dispatch("profiles", _of_team(profile, more), must_exist=profile)
     given = parsed(COMMANDS, subcommand, more[1:])
-    if given is None and is_hermes_word and subcommand in SHARED:
+    if given is None and is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
         note = None
-        if subcommand == "create" and any(word.partition("=")[0] in _CLONES for word in more):
+        if subcommand == "create" and any(word.partition("=")[0] in hermes_cli.CLONE_OPTIONS for word in more):
             note = "Hermes itself gets this, for an option is its alone: its clones share the bots of their source"
         return Dispatch("hermes", tuple(words), note)
     if profile is None or given is None:

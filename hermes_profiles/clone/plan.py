@@ -41,9 +41,10 @@ from hermes_profiles.hermes.files import (
     NO_SKILLS_MARKER,
     OP_ENV_FILE,
     PROFILE_FILE,
+    PROFILE_FOLDERS,
 )
 from hermes_profiles.model.errors import DocumentError
-from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_NOTE, describe_profile

@@ -23,9 +23,11 @@ from hermes_profiles.hermes.files import (
     ENV_FILE,
     PLATFORM_PAIRING_FOLDER,
     PROFILE_FILE,
+    PROFILE_FOLDERS,
     SOUL_FILE,
 )
-from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
+from hermes_profiles.hermes.gateway_states import CONNECTED
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.listing import read_regular
@@ -66,7 +68,7 @@ def evidence_of(
     uses = sorted(_uses(home, profile, channel, catalog), key=lambda use: -use.at)
     return UsageEvidence(
         locked=pid is not None and not masked and _has_lock(pid, channel, held.identities, locks),
-        connected=alive and states.get(channel) == "connected",
+        connected=alive and states.get(channel) == CONNECTED,
         running=alive,
         on=channel in held.channels,
         used_at=uses[0].at if uses else 0.0,
@@ -110,7 +112,7 @@ def _uses(home: Path, profile: str, channel: str, catalog: Catalog) -> Iterator[
         yield Use("directory of chats", _epoch(directory.get("updated_at")))
     record = state_record(home)
     for each in record.channels if record is not None else ():
-        if each.name == channel and each.state == "connected" and each.since:
+        if each.name == channel and each.state == CONNECTED and each.since:
             yield Use("connected", epoch_of(each.since) or 0.0)
     try:
         times = list(_state_times(home, profile, channel, catalog))

@@ -76,7 +76,7 @@ class ChannelView:
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             return ""
         text = str(value).strip()
-        if "${" in text:  # 0.19.0 takes it as it stands, which logs nobody in; newer releases expand it
+        if "${" in text:  # 0.19.0 uses the text itself, which logs in to no account; later versions expand it
             text = re.sub(_REFERENCE, lambda match: self._env.get(match[1], "") or match[0], text)
         return text
 

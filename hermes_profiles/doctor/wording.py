@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 _NAMED = 4
-# What a running gateway says of a channel it has not got (Hermes 0.19.0, gateway/status.py).
-LOST = frozenset({"fatal", "retrying", "paused", "disconnected"})
 # What the remote party of a channel is called where Hermes speaks of a token or an identity in general.
 _NOUNS = {
     "email": "inbox",

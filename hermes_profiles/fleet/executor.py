@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
+from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
-from hermes_profiles.services.spec import RESTART_ME
 
 from .outcomes import Outcome, OutcomeKind, Verb
 from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision

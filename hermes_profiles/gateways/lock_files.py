@@ -13,13 +13,13 @@ from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR
+from hermes_profiles.hermes.files import LOCK_DIGITS, LOCK_ENDING, LOCKS_FOLDER
 from hermes_profiles.profiles.listing import read_regular
 
 from .model import LiveLock
 from .processes import STOPPED, Processes, same_start
 
 _LARGEST = 65536
-_DIGITS = 16
 
 
 def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
@@ -27,7 +27,7 @@ def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
     given = environment.get(HERMES_GATEWAY_LOCK_DIR)
     if given:
         return Path(given)
-    return Path(environment.get("XDG_STATE_HOME") or user_home / ".local" / "state") / "hermes" / "gateway-locks"
+    return Path(environment.get("XDG_STATE_HOME") or user_home / ".local" / "state") / LOCKS_FOLDER
 
 
 def live_locks(
@@ -46,9 +46,9 @@ def live_locks(
     channels = {channel.lock_scope: channel.name for channel in catalog.channels.values() if channel.lock_scope}
     found = []
     for name in names:
-        scope, dash, digest = name.removesuffix(".lock").rpartition("-")
+        scope, dash, digest = name.removesuffix(LOCK_ENDING).rpartition("-")
         channel = channels.get(scope)
-        if not dash or channel is None or not name.endswith(".lock") or len(digest) != _DIGITS:
+        if not dash or channel is None or not name.endswith(LOCK_ENDING) or len(digest) != LOCK_DIGITS:
             continue
         pid = _holder(folder / name, processes, platform)
         if pid is not None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
-from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
 
 from .hermes_files import Heartbeat, PidRecord, StateRecord
 from .masks import Mask

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from hermes_profiles.hermes.cli import MODULE
+from hermes_profiles.hermes.cli import ENTRIES, ENTRY_PATHS, GATEWAY_ENTRIES, GATEWAY_ENTRY_PATHS
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 
@@ -18,11 +18,7 @@ STOPPED = "Tt"
 # A gateway's variables that tell its home.
 _WANTED = (HERMES_HOME, "HOME", HERMES_MANAGED_DIR)
 _INTERPRETER = re.compile(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
-_ENTRIES = (MODULE, "hermes_cli/main.py", "hermes")
-_ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
 _LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
-_DEDICATED = ("gateway.run", "gateway/run.py", "hermes-gateway")
-_DEDICATED_PATHS = ("/gateway/run.py", "/hermes-gateway")
 
 
 class Process(NamedTuple):
@@ -87,7 +83,7 @@ def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
     the words wherever they stand. Good for a process that a record names; `starts_gateway` is for one that is found.
     """
     tokens = [word.replace("\\", "/") for word in argv]
-    if any(token in _DEDICATED or token.endswith(_DEDICATED_PATHS) for token in tokens):
+    if any(token in GATEWAY_ENTRIES or token.endswith(GATEWAY_ENTRY_PATHS) for token in tokens):
         return "run"
     at = next((i for i, word in enumerate(tokens) if _is_hermes(word)), None)
     return _after_gateway(tokens[at + 1 :]) if at is not None else None
@@ -102,13 +98,13 @@ def starts_gateway(argv: tuple[str, ...]) -> bool:
     words = _program([word.replace("\\", "/") for word in argv])
     if not words:
         return False
-    if words[0] in _DEDICATED or words[0].endswith(_DEDICATED_PATHS):
+    if words[0] in GATEWAY_ENTRIES or words[0].endswith(GATEWAY_ENTRY_PATHS):
         return True
     return _is_hermes(words[0]) and _after_gateway(words[1:]) in ("run", "restart")
 
 
 def _is_hermes(word: str) -> bool:
-    return word in _ENTRIES or word.endswith(_ENTRY_PATHS)
+    return word in ENTRIES or word.endswith(ENTRY_PATHS)
 
 
 def _after_gateway(words: list[str]) -> str | None:

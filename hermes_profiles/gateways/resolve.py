@@ -6,6 +6,7 @@ another process. Where sources differ, the answer names the difference (`disagre
 
 from __future__ import annotations
 
+from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import ChannelRecord, PidRecord, StateRecord
@@ -66,7 +67,7 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
         )
     record, runtime = facts.record, facts.runtime
     # A pid file of another process than the one that could not start is the newer story.
-    if runtime is not None and runtime.state == "startup_failed" and (record is None or record.pid == runtime.pid):
+    if runtime is not None and runtime.state == states.STARTUP_FAILED and (record is None or record.pid == runtime.pid):
         return GatewayState.FAILED, f"could not start{_colon(runtime.reason)}"
     if record is not None:
         return GatewayState.STALE, _stale_detail(facts, record)
@@ -91,7 +92,7 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
     trouble = _trouble(facts)
     if trouble:
         return GatewayState.DEGRADED, trouble
-    if facts.runtime is not None and facts.runtime.state == "draining":
+    if facts.runtime is not None and facts.runtime.state == states.DRAINING:
         return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
     return GatewayState.RUNNING, ""
 
@@ -104,7 +105,7 @@ def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, 
     if (facts.record is None or facts.record.pid != process.pid) and uptime < BACK_OFF + START_GRACE:
         words = "started too often, it may be waiting for its turn"
         return GatewayState.STARTING, f"process {process.pid} has taken no pid file after {uptime:.0f} s: {words}"
-    if runtime is not None and _is_current(facts, runtime) and runtime.state in ("stopped", "startup_failed"):
+    if runtime is not None and _is_current(facts, runtime) and runtime.state in states.ENDED:
         return GatewayState.DEGRADED, "it wrote that it has stopped, and is still there"
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
@@ -129,7 +130,7 @@ def _unsupervised_detail(facts: GatewayFacts) -> str:
 def _is_settled(facts: GatewayFacts) -> bool:
     """Return whether the process itself has written that it is up; an older one's word does not count."""
     runtime = facts.runtime
-    return runtime is not None and _is_current(facts, runtime) and runtime.state in ("running", "degraded", "draining")
+    return runtime is not None and _is_current(facts, runtime) and runtime.state in states.UP
 
 
 def _is_current(facts: GatewayFacts, runtime: StateRecord) -> bool:
@@ -140,7 +141,7 @@ def _is_current(facts: GatewayFacts, runtime: StateRecord) -> bool:
 
 
 def _starting_detail(facts: GatewayFacts) -> str:
-    slow = [each.name for each in _current_channels(facts) if each.state == "connecting"]
+    slow = [each.name for each in _current_channels(facts) if each.state == states.CONNECTING]
     return f"connecting {', '.join(slow)}" if slow else ""
 
 
@@ -152,8 +153,7 @@ def _trouble(facts: GatewayFacts) -> str:
     parked = [
         f"{each.name} {each.state}{_colon(each.message)}"
         for each in _current_channels(facts)
-        if each.state in ("retrying", "fatal", "disconnected", "paused")
-        or (each.state == "connecting" and (facts.usage.uptime or 0) > START_GRACE)
+        if each.state in states.LOST or (each.state == states.CONNECTING and (facts.usage.uptime or 0) > START_GRACE)
     ]
     if parked:
         return "; ".join(parked)
@@ -213,7 +213,7 @@ def _tries(facts: GatewayFacts, service: ServiceStatus) -> str:
 
 
 def _said(facts: GatewayFacts) -> str:
-    return facts.runtime.reason if facts.runtime and facts.runtime.state == "startup_failed" else ""
+    return facts.runtime.reason if facts.runtime and facts.runtime.state == states.STARTUP_FAILED else ""
 
 
 def _failure(facts: GatewayFacts, service: ServiceStatus) -> str:

@@ -11,15 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.version import facts_of
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
 from .model import Gateway, GatewayState
-
-# From here on Hermes knows no other way; before it, multiplexing is asked for.
-ALWAYS = (0, 21, 4)
 
 
 class Topology(StrEnum):
@@ -35,9 +34,9 @@ def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> boo
     `config`: its config.yaml; `environment`: what its `.env` sets; the variable wins.
     """
     given = environment.get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
-    if given in ("1", "true", "yes", "on"):
+    if given in multiplexing.ON:
         return True
-    if given in ("0", "false", "no", "off"):
+    if given in multiplexing.OFF:
         return False
     gateway = config.get("gateway")
     for place in (config, gateway if isinstance(gateway, Mapping) else {}):
@@ -63,4 +62,4 @@ def topology(
         return Topology.MULTIPLEX
     # Hermes' own guard looks at the setting alone: it refuses a named profile's gateway even where the running one was
     # started before the setting and serves nobody else.
-    return Topology.MULTIPLEX if asked or (version is not None and version >= ALWAYS) else Topology.PER_PROFILE
+    return Topology.MULTIPLEX if asked or facts_of(version).always_multiplexes else Topology.PER_PROFILE

@@ -94,3 +94,8 @@ UNCHECKED = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 def users_variable(channel: str) -> str:
     """Return the variable with the list of allowed users of a channel (gateway/authz_mixin.py)."""
     return "QQ_ALLOWED_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOWED_USERS"
+
+
+def allow_all_variable(channel: str) -> str:
+    """Return the variable that opens a channel to all users (gateway/authz_mixin.py)."""
+    return "QQ_ALLOW_ALL_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOW_ALL_USERS"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-DEFAULT = "default"  # the root itself
 PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 RESERVED = frozenset({"hermes", "default", "test", "tmp", "root", "sudo"})
 ALIAS_MARK = "hermes -p"  # a script with this text counts as an alias

@@ -9,17 +9,15 @@ class VersionFacts(NamedTuple):
     """Facts that differ between versions of Hermes.
 
     `since`: the first version they hold for; `always_multiplexes`: one gateway serves all profiles and no setting
-    changes that (gateway/config.py, `multiplex_profiles`); `expands_config_variables`: the gateway replaces `${NAME}`
-    in config.yaml (gateway/config.py, `load_gateway_config`).
+    changes that (gateway/config.py, `multiplex_profiles`).
     """
 
     since: tuple[int, int, int]
     always_multiplexes: bool
-    expands_config_variables: bool
 
 
-HERMES_0_19_0 = VersionFacts((0, 19, 0), always_multiplexes=False, expands_config_variables=False)
-HERMES_0_21_4 = VersionFacts((0, 21, 4), always_multiplexes=True, expands_config_variables=True)
+HERMES_0_19_0 = VersionFacts((0, 19, 0), always_multiplexes=False)
+HERMES_0_21_4 = VersionFacts((0, 21, 4), always_multiplexes=True)
 # Newest first: the first row whose version is not above the installed one holds.
 VERSIONS = (HERMES_0_21_4, HERMES_0_19_0)
 # The version the rest of this package describes, and the answer where the installed version is unknown.

@@ -15,6 +15,8 @@ from enum import IntEnum, IntFlag
 from functools import lru_cache
 from typing import NamedTuple
 
+from hermes_profiles.hermes.files import GATEWAY_LOGGERS
+
 
 class Level(IntEnum):
     """How grave a record is, as Python's logging counts."""
@@ -56,8 +58,6 @@ _HEAD = re.compile(
 )
 _BARE = re.compile(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
-# The loggers whose records, from INFO up, Hermes 0.19.0 writes to gateway.log (COMPONENT_PREFIXES).
-_GATEWAY_LOGGERS = ("gateway", "hermes_plugins", "plugins.platforms")
 # Escape sequences of terminals: colours, titles, cursor.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # A record is cut into several here: a log without any line that begins one must not fill the memory.
@@ -161,7 +161,7 @@ class Assembler:
         text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
         if head.re is _BARE:
             level = LEVELS[head[1]]
-            is_copy = level >= Level.INFO and head[3].startswith(_GATEWAY_LOGGERS)
+            is_copy = level >= Level.INFO and head[3].startswith(GATEWAY_LOGGERS)
             return LogRecord(None, level, head[3], text, head[2], is_copy)
         day, clock, fraction, zone, name, word, session, logger = head.groups()
         moment = _second(day, clock, zone)

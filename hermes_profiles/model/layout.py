@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT, USER_UNITS
 
 from .names import DEFAULT
-
-# Folders of a fresh profile (Hermes 0.19.0, hermes_cli/profiles.py).
-PROFILE_FOLDERS = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
 
 
 def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = None) -> Path | None:
@@ -84,9 +82,9 @@ class Layout(NamedTuple):
         """Return where Hermes 0.19.0 puts the gateway service of a profile: systemd user and system unit, launchd."""
         suffix = "" if name == DEFAULT else f"-{name}"
         if self.platform == "darwin":
-            return (self.user_home / "Library" / "LaunchAgents" / f"ai.hermes.gateway{suffix}.plist",)
-        unit = f"hermes-gateway{suffix}.service"
-        return (self.user_home / ".config" / "systemd" / "user" / unit, Path("/etc/systemd/system") / unit)
+            return (self.user_home / LAUNCH_AGENTS / f"{LABEL}{suffix}.plist",)
+        unit = f"{UNIT}{suffix}.service"
+        return (self.user_home / USER_UNITS / unit, Path(SYSTEM_UNITS) / unit)
 
     @property
     def state(self) -> Path:

@@ -7,41 +7,14 @@ from __future__ import annotations
 
 import re
 
+from hermes_profiles.hermes.cli import SUBCOMMANDS
+from hermes_profiles.hermes.profile_names import PATTERN, RESERVED
+
 from .errors import UsageProblem
 
 DEFAULT = "default"
-_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_PATTERN = re.compile(PATTERN)
 RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
-RESERVED = frozenset({"hermes", "default", "test", "tmp", "root", "sudo"})
-HERMES_SUBCOMMANDS = frozenset(
-    [
-        "chat",
-        "model",
-        "gateway",
-        "setup",
-        "whatsapp",
-        "login",
-        "logout",
-        "status",
-        "cron",
-        "doctor",
-        "dump",
-        "config",
-        "pairing",
-        "skills",
-        "tools",
-        "mcp",
-        "sessions",
-        "insights",
-        "version",
-        "update",
-        "uninstall",
-        "profile",
-        "plugins",
-        "honcho",
-        "acp",
-    ]
-)
 
 
 def is_profile_folder_name(name: str) -> bool:
@@ -96,7 +69,7 @@ def check_alias_name(name: str) -> str:
     Raises UsageProblem when it is malformed, reserved or a Hermes subcommand.
     """
     canon = check_new_name(name)
-    if canon in HERMES_SUBCOMMANDS:
+    if canon in SUBCOMMANDS:
         raise UsageProblem(
             f"the alias {canon!r} is a subcommand of hermes",
             target=name,

@@ -2,7 +2,7 @@
 
 Hermes 0.19.0 (gateway/authz_mixin.py, `_auth_env`) takes an allow-list from a served profile's own `.env`, and where
 that has none or a blank one, from the environment of the process: the default's. Adapters look there first and last
-(`os.getenv`), except those of `_OWN_READ`. And a list in config.yaml becomes a variable of the whole process
+(`os.getenv`), except those of `READ_PER_PROFILE`. And a list in config.yaml becomes a variable of the whole process
 (`_apply_yaml_config` of each adapter), whichever profile it stands in.
 """
 
@@ -14,86 +14,20 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import below, mapping
+from hermes_profiles.hermes import access as hermes_access
 from hermes_profiles.hermes.environment import (
     GATEWAY_ALLOW_ALL_USERS,
     GATEWAY_ALLOWED_USERS,
-    WEIXIN_DM_POLICY,
-    WEIXIN_GROUP_POLICY,
+    TRUTHY_ACCESS,
 )
-from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.names import DEFAULT
 
-from .facts import ENV, MultiplexFacts
+from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-ALL, USERS = GATEWAY_ALLOW_ALL_USERS, GATEWAY_ALLOWED_USERS
-# A list that names nobody and counts as one: a blank one would not.
-NOBODY = ","
-_TRUE = frozenset({"true", "1", "yes"})
-# Adapters that judge by a policy of their own (gateway/run.py, `_OWN_POLICY_OPEN_ENV`): variables of the policies for
-# direct messages and groups, where there are any, and what they are when nobody says.
-_POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
-    "weixin": ((WEIXIN_DM_POLICY, "pairing"), (WEIXIN_GROUP_POLICY, "disabled")),
-    "wecom": (("WECOM_DM_POLICY", "pairing"), ("WECOM_GROUP_POLICY", "pairing")),
-    "yuanbao": (("YUANBAO_DM_POLICY", "pairing"), ("YUANBAO_GROUP_POLICY", "pairing")),
-    "qqbot": (("", "pairing"), ("", "pairing")),
-    "whatsapp": (("WHATSAPP_DM_POLICY", "pairing"), ("WHATSAPP_GROUP_POLICY", "pairing")),
-}
-# Channels whose own variables of access reach the adapter of a served profile (gateway/config.py reads them by
-# `get_secret` into its settings): the process's count only where the profile's are blank.
-_OWN_READ = frozenset({"weixin", "yuanbao", "qqbot"})
-# Of these, the list of users in `.env` takes the place of `allow_from` in config.yaml.
-_LIST_IS_ADAPTERS = frozenset({"weixin", "qqbot"})
-# Beside those, what is asked of the gateway alone, which reads the profile's own first.
-_ASKED_OF_GATEWAY = frozenset(
-    {
-        "TELEGRAM_ALLOWED_USERS",
-        "TELEGRAM_GROUP_ALLOWED_USERS",
-        "TELEGRAM_ALLOW_ALL_USERS",
-        "SLACK_ALLOWED_USERS",
-        "WHATSAPP_ALLOW_ALL_USERS",
-        "WECOM_ALLOW_ALL_USERS",
-        "MATTERMOST_ALLOWED_USERS",
-        "MATTERMOST_ALLOW_ALL_USERS",
-    }
-)
-# Adapters that ask for the gateway-wide variables themselves.
-_ASK_FOR_ALL = frozenset({"discord", "feishu", "matrix", "email"})
 _ACCESS = re.compile(r"ALLOW|POLICY|GUEST|IGNORE|TRUST")
 _NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
-# Keys of config.yaml that become variables of the process: channel → (key, variable, whether `extra` counts, too).
-_BRIDGES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
-    "telegram": (
-        ("allow_from", "TELEGRAM_ALLOWED_USERS", False),
-        ("group_allow_from", "TELEGRAM_GROUP_ALLOWED_USERS", False),
-        ("group_allowed_chats", "TELEGRAM_GROUP_ALLOWED_CHATS", False),
-        ("allowed_chats", "TELEGRAM_ALLOWED_CHATS", False),
-        ("allowed_topics", "TELEGRAM_ALLOWED_TOPICS", False),
-        ("ignored_threads", "TELEGRAM_IGNORED_THREADS", False),
-        ("allow_bots", "TELEGRAM_ALLOW_BOTS", False),
-        ("guest_mode", "TELEGRAM_GUEST_MODE", False),
-    ),
-    "discord": (
-        ("allow_from", "DISCORD_ALLOWED_USERS", True),
-        ("allowed_channels", "DISCORD_ALLOWED_CHANNELS", False),
-        ("ignored_channels", "DISCORD_IGNORED_CHANNELS", False),
-    ),
-    "slack": (("allow_bots", "SLACK_ALLOW_BOTS", False), ("allowed_channels", "SLACK_ALLOWED_CHANNELS", False)),
-    "dingtalk": (("allowed_users", "DINGTALK_ALLOWED_USERS", True), ("allowed_chats", "DINGTALK_ALLOWED_CHATS", False)),
-    "matrix": (
-        ("allowed_users", "MATRIX_ALLOWED_USERS", False),
-        ("allowed_rooms", "MATRIX_ALLOWED_ROOMS", False),
-        ("ignore_user_patterns", "MATRIX_IGNORE_USER_PATTERNS", False),
-    ),
-    "mattermost": (("allowed_channels", "MATTERMOST_ALLOWED_CHANNELS", False),),
-    "feishu": (("allow_bots", "FEISHU_ALLOW_BOTS", False),),
-    "whatsapp": (
-        ("allow_from", "WHATSAPP_ALLOWED_USERS", False),
-        ("group_allow_from", "WHATSAPP_GROUP_ALLOWED_USERS", False),
-        ("dm_policy", "WHATSAPP_DM_POLICY", False),
-        ("group_policy", "WHATSAPP_GROUP_POLICY", False),
-    ),
-}
 
 
 class Access(NamedTuple):
@@ -124,15 +58,16 @@ def open_without_opt_in(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     process = _process(facts)
     for name, one in facts.items():
         for channel in one.held.channels:
-            opted_in = _is_true(process.get(ALL)) or _is_true(process.get(_all_of(channel)))
-            if channel not in _POLICIES or opted_in or "open" not in policies(one, channel, process):
+            opt_in = hermes_access.allow_all_variable(channel)
+            opted_in = _is_true(process.get(GATEWAY_ALLOW_ALL_USERS)) or _is_true(process.get(opt_in))
+            if channel not in hermes_access.POLICIES or opted_in or "open" not in policies(one, channel, process):
                 continue
-            (variable, _), _ = _POLICIES[channel]
+            (variable, _), _ = hermes_access.POLICIES[channel]
             place = one.place(variable) if variable in one.scope else str(one.home / CONFIG_FILE)
             yield Issue(
                 name,
                 "open-policy",
-                f"{name}: {channel} is open to everybody ({place}), and default does not set {_all_of(channel)}: the "
+                f"{name}: {channel} is open to everybody ({place}), and default does not set {opt_in}: the "
                 "gateway of all would not start",
                 IssueSeverity.REFUSE,
                 place,
@@ -149,7 +84,7 @@ def new_people(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     process = _process(facts)
     for name, one in facts.items():
         for channel in one.held.channels if name != DEFAULT else ():
-            if channel in _POLICIES and policies(one, channel, process)[0] == "pairing":
+            if channel in hermes_access.POLICIES and policies(one, channel, process)[0] == "pairing":
                 yield Issue(
                     name,
                     "pairing-codes",
@@ -165,8 +100,8 @@ def policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> t
     """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
     blocks = _blocks(one.config, channel)
     found = []
-    for (variable, otherwise), key in zip(_POLICIES[channel], ("dm_policy", "group_policy"), strict=True):
-        own = one.scope.get(variable, "").strip() if channel in _OWN_READ else ""
+    for (variable, otherwise), key in zip(hermes_access.POLICIES[channel], ("dm_policy", "group_policy"), strict=True):
+        own = one.scope.get(variable, "").strip() if channel in hermes_access.READ_PER_PROFILE else ""
         set_there = next((str(below(each, "extra")[key]) for each in blocks if below(each, "extra").get(key)), "")
         found.append((own or set_there or process.get(variable, "").strip() or otherwise).strip().lower())
     return found[0], found[1]
@@ -187,7 +122,7 @@ class _Judge:
     def isolations(self) -> list[PinnedSetting]:
         """Return what is to be written, by variable."""
         return [
-            PinnedSetting(self._one.name, ENV, (name,), value, why)
+            PinnedSetting(self._one.name, ENV_FILE, (name,), value, why)
             for name, (value, why) in sorted(self._written.items())
         ]
 
@@ -204,7 +139,7 @@ class _Judge:
                 and not _NO_ACCESS.search(fact.name)
             ]
             self._judge_lists(channel, names)
-            for name in (_all_of(channel), ALL):
+            for name in (hermes_access.allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS):
                 self._judge_switch(name)
             self._judge_policies(channel)
             if self._one.name != DEFAULT:
@@ -225,17 +160,19 @@ class _Judge:
     def _judge_lists(self, channel: str, names: Iterable[str]) -> None:
         """Keep the lists that the gateway asks for as they are."""
         users = next((name for name in names if name.endswith("_ALLOWED_USERS") and "_GROUP_" not in name), "")
-        lists = [name for name in names if name in _LISTS or name == users] + [USERS]
+        lists = [name for name in names if name in hermes_access.ADAPTER_LISTS or name == users] + [
+            GATEWAY_ALLOWED_USERS
+        ]
         changed = [name for name in lists if _list(self._before(name)) != _list(self._after(name))]
         if not changed:
             return
         had_none = not any(self._before(name) for name in lists)
         for name in changed:
-            self._write(name, self._before(name) or NOBODY)
+            self._write(name, self._before(name) or hermes_access.EMPTY_LIST)
         if users and not self._before(users) and (had_none or users in changed):
             self._write(users, self._users(channel, had_none=had_none))
-        _, group = policies(self._one, channel, {}) if channel in _POLICIES else ("", "")
-        if had_none and group == "allowlist" and not _is_true(self._before(ALL)):
+        _, group = policies(self._one, channel, {}) if channel in hermes_access.POLICIES else ("", "")
+        if had_none and group == "allowlist" and not _is_true(self._before(GATEWAY_ALLOW_ALL_USERS)):
             self._limit_groups(channel, changed)
 
     def _users(self, channel: str, *, had_none: bool) -> str:
@@ -245,12 +182,14 @@ class _Judge:
         neither. And a list of some channels is what their adapter goes by, too, in place of the one in config.yaml.
         """
         allowed = _listed(self._one.config, channel, "allow_from")
-        direct = policies(self._one, channel, {})[0] if channel in _POLICIES else ""
-        everywhere = _ids(self._before(USERS))
-        if direct == "allowlist" and (had_none or channel in _LIST_IS_ADAPTERS):
-            all_of_them = had_none or "*" in everywhere or _is_true(self._before(_all_of(channel)))
-            return ",".join(one for one in allowed if all_of_them or one in everywhere) or NOBODY
-        return "*" if had_none and _is_true(self._before(ALL)) else NOBODY
+        direct = policies(self._one, channel, {})[0] if channel in hermes_access.POLICIES else ""
+        everywhere = _ids(self._before(GATEWAY_ALLOWED_USERS))
+        if direct == "allowlist" and (had_none or channel in hermes_access.LIST_REPLACES_CONFIG):
+            all_of_them = (
+                had_none or "*" in everywhere or _is_true(self._before(hermes_access.allow_all_variable(channel)))
+            )
+            return ",".join(one for one in allowed if all_of_them or one in everywhere) or hermes_access.EMPTY_LIST
+        return "*" if had_none and _is_true(self._before(GATEWAY_ALLOW_ALL_USERS)) else hermes_access.EMPTY_LIST
 
     def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
         name, variable = self._one.name, next(iter(changed))
@@ -268,23 +207,26 @@ class _Judge:
 
     def _judge_policies(self, channel: str) -> None:
         """Keep policies that the adapter would take from the process where the profile says nothing."""
-        if channel not in _OWN_READ or self._one.name == DEFAULT:
+        if channel not in hermes_access.READ_PER_PROFILE or self._one.name == DEFAULT:
             return
         mine, theirs = policies(self._one, channel, {}), policies(self._one, channel, self._process)
-        for (variable, _), own, other in zip(_POLICIES[channel], mine, theirs, strict=True):
+        for (variable, _), own, other in zip(hermes_access.POLICIES[channel], mine, theirs, strict=True):
             if own != other:
                 self._write(variable, own)
-        for variable, key in _OWN_LISTS.get(channel, {}).items():
+        for variable, key in hermes_access.CONFIG_LISTS.get(channel, {}).items():
             inherits = self._process.get(variable, "").strip() and not self._one.scope.get(variable, "").strip()
             if inherits and variable not in self._written and not _has(self._one.config, channel, key):
-                self._write(variable, NOBODY)
+                self._write(variable, hermes_access.EMPTY_LIST)
 
     def _judge_adapter(self, channel: str, names: Iterable[str]) -> None:
         """Name what the adapter takes from the process, whatever the profile says."""
-        if channel in _OWN_READ:
+        if channel in hermes_access.READ_PER_PROFILE:
             return
-        asked = [name for name in names if name not in _ASKED_OF_GATEWAY]
-        for name in (*asked, *((ALL, USERS) if channel in _ASK_FOR_ALL else ())):
+        asked = [name for name in names if name not in hermes_access.READ_BY_GATEWAY_ALONE]
+        for name in (
+            *asked,
+            *((GATEWAY_ALLOW_ALL_USERS, GATEWAY_ALLOWED_USERS) if channel in hermes_access.READ_GATEWAY_LISTS else ()),
+        ):
             before, process = self._before(name), self._process.get(name, "").strip()
             if _same(name, before, process):
                 continue
@@ -318,22 +260,8 @@ class _Judge:
             )
 
     def _write(self, name: str, value: str) -> None:
-        whose = "has its own" if value not in (NOBODY, "false") else "lets in nobody by it"
+        whose = "has its own" if value not in (hermes_access.EMPTY_LIST, "false") else "lets in nobody by it"
         self._written[name] = (value, f"{name}: {self._one.name} {whose}, whatever the default's is")
-
-
-_LISTS = frozenset(
-    {
-        "TELEGRAM_GROUP_ALLOWED_USERS",
-        "TELEGRAM_GROUP_ALLOWED_CHATS",
-        "QQ_GROUP_ALLOWED_USERS",
-    }
-)
-# Variables of lists that only the adapter reads, and the key of `extra` that stands for each.
-_OWN_LISTS: Mapping[str, Mapping[str, str]] = {
-    "weixin": {"WEIXIN_GROUP_ALLOWED_USERS": "group_allow_from"},
-    "yuanbao": {"YUANBAO_DM_ALLOW_FROM": "dm_allow_from", "YUANBAO_GROUP_ALLOW_FROM": "group_allow_from"},
-}
 
 
 def _process(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
@@ -351,7 +279,7 @@ def _process(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
 def bridged(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of access that Hermes makes of a config.yaml."""
     found: dict[str, str] = {}
-    for channel, rows in _BRIDGES.items():
+    for channel, rows in hermes_access.CONFIG_VARIABLES.items():
         block = next(iter(_blocks(config, channel)), {})
         for key, variable, in_extra in rows:
             value = block.get(key)
@@ -397,11 +325,7 @@ def _list(text: str) -> tuple[bool, frozenset[str]]:
 
 
 def _is_true(text: str | None) -> bool:
-    return (text or "").strip().lower() in _TRUE
-
-
-def _all_of(channel: str) -> str:
-    return {"qqbot": "QQ_ALLOW_ALL_USERS"}.get(channel, f"{channel.upper()}_ALLOW_ALL_USERS")
+    return (text or "").strip().lower() in TRUTHY_ACCESS
 
 
 def _same(name: str, before: str, process: str) -> bool:

@@ -12,20 +12,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.channel_settings import below, mapping
-from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_CDN_BASE_URL
+from hermes_profiles.hermes.access import LIST_BEFORE_CONFIG, UNCHECKED, allow_all_variable, users_variable
+from hermes_profiles.hermes.environment import (
+    GATEWAY_ALLOW_ALL_USERS,
+    GATEWAY_ALLOWED_USERS,
+    TRUTHY_ACCESS,
+    WEIXIN_ACCOUNT_ID,
+    WEIXIN_BASE_URL,
+    WEIXIN_CDN_BASE_URL,
+)
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
 
-from .access import ALL, USERS, policies
-from .facts import ENV, MultiplexFacts
+from .access import policies
+from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-# Where a list in a profile's `.env` does what `allow_from` in its config.yaml does, and is read before it.
-_HEARD_BY_LIST = ("weixin",)
 # What the id of a person looks like; what else an approval names could not stand in a list.
 _PERSON = re.compile(r"[\w@.:+/=|-]+")
-_TRUE = ("1", "true", "yes")
-_ASK_NOBODY = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 # Asked for without the profile's secrets where the settings do not have it (gateway/platforms/weixin.py, `__init__`).
 _WEIXIN = {"account_id": WEIXIN_ACCOUNT_ID, "base_url": WEIXIN_BASE_URL, "cdn_base_url": WEIXIN_CDN_BASE_URL}
 
@@ -38,19 +42,19 @@ def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[P
     """
     found = []
     for name, one in facts.items():
-        for channel in _HEARD_BY_LIST if name != DEFAULT else ():
-            variable = f"{_prefix(channel)}_ALLOWED_USERS"
+        for channel in LIST_BEFORE_CONFIG if name != DEFAULT else ():
+            variable = users_variable(channel)
             own = _ids(one.environment.get(variable))
             people = _people(one, channel, own) if channel in one.held.channels else set()
             if people - own and all(map(_PERSON.fullmatch, people)):
                 why = f"{variable}: {name} lists whom it lets in already, for nothing else counts while its agent works"
-                found.append(PinnedSetting(name, ENV, (variable,), ",".join(sorted(people)), why))
+                found.append(PinnedSetting(name, ENV_FILE, (variable,), ",".join(sorted(people)), why))
     return tuple(found)
 
 
 def _people(one: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
     """Return whom a list may name that changes nothing else; nobody where no list can."""
-    if _hears_all(one, channel) or _ids(one.environment.get(USERS)):
+    if _hears_all(one, channel) or _ids(one.environment.get(GATEWAY_ALLOWED_USERS)):
         return set()
     direct, group = policies(one, channel, {})
     if direct == "allowlist" and not own and group != "allowlist":
@@ -77,7 +81,7 @@ def busy_message_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     others = [one for name, one in facts.items() if name != DEFAULT]
     for channel in dict.fromkeys(each for one in others for each in one.held.channels):
         served = [one for one in others if channel in one.held.channels]
-        if channel in _ASK_NOBODY:
+        if channel in UNCHECKED:
             continue
         if channel in default.held.channels:
             yield Issue(
@@ -112,7 +116,7 @@ def _does_not_start(default: MultiplexFacts) -> Iterator[Issue]:
 
 
 def _unheard(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel: str) -> Iterator[Issue]:
-    variable = f"{_prefix(channel)}_ALLOWED_USERS"
+    variable = users_variable(channel)
     unheard = [one for one in served if _drops_messages(one, default, channel, variable)]
     if unheard:
         yield Issue(
@@ -121,31 +125,29 @@ def _unheard(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel:
             f"what some people say to {_named(unheard)} on {channel} while their agent works is dropped: only the list "
             f"in {variable} of their own `.env` counts then",
             IssueSeverity.NOTE,
-            str(unheard[0].home / ENV),
+            str(unheard[0].home / ENV_FILE),
             f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
         )
 
 
 def _drops_messages(one: MultiplexFacts, default: MultiplexFacts, channel: str, variable: str) -> bool:
     """Return whether somebody may talk to a profile and is not heard while its agent works."""
-    lists = (_ids(one.environment.get(name)) for name in (variable, USERS))
+    lists = (_ids(one.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
     own = {person for each in lists for person in each}
     asked = one if own else default
     if _hears_all(one, channel) or (not own and _hears_all(default, channel)):
         return False
-    heard = {person for name in (variable, USERS) for person in _ids(asked.environment.get(name))}
+    heard = {person for name in (variable, GATEWAY_ALLOWED_USERS) for person in _ids(asked.environment.get(name))}
     return bool({*own, *_listed(one, channel), *one.approved.get(channel, ())} - heard)
 
 
-def _prefix(channel: str) -> str:
-    return {"qqbot": "QQ"}.get(channel, channel.upper())
-
-
 def _hears_all(one: MultiplexFacts, channel: str) -> bool:
-    prefix = _prefix(channel)
-    if any(one.environment.get(name, "").strip().lower() in _TRUE for name in (f"{prefix}_ALLOW_ALL_USERS", ALL)):
+    if any(
+        one.environment.get(name, "").strip().lower() in TRUTHY_ACCESS
+        for name in (allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS)
+    ):
         return True
-    return any("*" in _ids(one.environment.get(name)) for name in (f"{prefix}_ALLOWED_USERS", USERS))
+    return any("*" in _ids(one.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS))
 
 
 def _listed(one: MultiplexFacts, channel: str) -> set[str]:

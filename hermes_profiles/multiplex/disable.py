@@ -16,12 +16,13 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import parse_scalar
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret, fingerprint
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, settings_file, without_variables
+from hermes_profiles.settings.files import SettingsFile, settings_file, without_variables
 
 from .approvals import OWN, SERVED, carry_back
 from .facts import multiplex_setting
@@ -101,7 +102,7 @@ class _DisablePlanner:
     def run(self) -> None:
         """Collect the steps of all files."""
         for path, touched in self._touched.items():
-            if path.name == CONFIG or path.name == ENV or path.parent.name == SERVED.name:
+            if path.name == CONFIG_FILE or path.name == ENV_FILE or path.parent.name == SERVED.name:
                 self._restore(path, touched)
         self._switch_off()
         if self._record is None:
@@ -149,7 +150,7 @@ class _DisablePlanner:
     def _switch_off(self) -> None:
         """Have config.yaml say what it said, where its bytes could not be put back."""
         home = self._layout.home(DEFAULT)
-        file = self._file(DEFAULT, CONFIG)
+        file = self._file(DEFAULT, CONFIG_FILE)
         if file is None:
             return
         path, value = multiplex_setting(home)
@@ -168,12 +169,12 @@ class _DisablePlanner:
         if not self._layout.home(name).is_dir():
             return
         key = any_key(self._layout)
-        for file_name in (ENV, CONFIG):
+        for file_name in (ENV_FILE, CONFIG_FILE):
             marks = {place.partition(":")[2]: mark for place, mark in rows.items() if place.startswith(f"{file_name}:")}
             file = self._file(name, file_name) if marks else None
             if file is None or file.raw is None:
                 continue
-            if file_name == ENV:
+            if file_name == ENV_FILE:
                 self._add(file, self._without(file, marks, key), private=True)
             else:
                 self._add(file, self._without_settings(file, marks, key).raw, private=False)

@@ -12,18 +12,12 @@ from hermes_profiles.documents.yaml.set_path import set_path
 from hermes_profiles.documents.yaml.value import parse_scalar
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.model.truthy import is_truthy
-from hermes_profiles.settings.files import (
-    CONFIG,
-    ENV,
-    SettingsFile,
-    check_may_write,
-    settings_file,
-    with_variable,
-)
+from hermes_profiles.settings.files import SettingsFile, check_may_write, settings_file, with_variable
 
 from .access import judge_access, new_people, open_without_opt_in
 from .approvals import Carried, carry_there
@@ -111,7 +105,7 @@ def _conversations(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
 def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:
     if before is not None and is_truthy(before):
         return
-    file = settings_file(layout, DEFAULT, CONFIG)
+    file = settings_file(layout, DEFAULT, CONFIG_FILE)
     check_may_write(layout, file)
     step = file.replaced(set_path(file.config(), path, parse_scalar("true")).raw, private=False)
     if step is not None:
@@ -124,8 +118,8 @@ def _isolated(layout: Layout, isolations: Sequence[PinnedSetting], catalog: Cata
         mine = [each for each in isolations if (each.profile, each.file) == (profile, name)]
         file = settings_file(layout, profile, name)
         check_may_write(layout, file)
-        content = _with_variables(file, mine, catalog) if name == ENV else _with_settings(file, mine)
-        step = file.replaced(content, private=name == ENV)
+        content = _with_variables(file, mine, catalog) if name == ENV_FILE else _with_settings(file, mine)
+        step = file.replaced(content, private=name == ENV_FILE)
         if step is not None:
             yield step
 

@@ -25,8 +25,6 @@ from hermes_profiles.profiles.profile import read_meta, read_sections
 
 from .approvals import approved_people
 
-ENV, CONFIG = ENV_FILE, CONFIG_FILE
-
 
 class MultiplexFacts(NamedTuple):
     """One profile as both kinds of gateway read it.
@@ -57,7 +55,7 @@ class MultiplexFacts(NamedTuple):
 
     def place(self, variable: str) -> str:
         """Return where a variable stands; the `.env` where nothing tells."""
-        return self.places.get(variable, str(self.home / ENV))
+        return self.places.get(variable, str(self.home / ENV_FILE))
 
 
 def read_facts(
@@ -66,7 +64,7 @@ def read_facts(
     """Return profile → what is known of it. `environment`: of this command, which names a managed directory."""
     folder = managed_folder(environment, layout)
     managed = managed_values(folder, catalog)
-    place = str(folder / ENV) if folder is not None else ""
+    place = str(folder / ENV_FILE) if folder is not None else ""
     return {name: _read(layout, name, catalog, managed, place) for name in profiles}
 
 
@@ -82,16 +80,18 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     }
     kept, problems = _kept(home)
     served = dict(text.partition("=")[::2] for text in kept.variables if "=" in text)
-    places = {key: str(home / CONFIG) for key in scalars}
+    places = {key: str(home / CONFIG_FILE) for key in scalars}
     places |= dict.fromkeys(served, f"the service of {name}")
     places |= _places(home, files, catalog)
-    places |= {key: str(home / CONFIG) for key in environment if key not in places}  # a vault's, named in config.yaml
+    places |= {
+        key: str(home / CONFIG_FILE) for key in environment if key not in places
+    }  # a vault's, named in config.yaml
     places |= dict.fromkeys(managed.environment, managed_place)
     return MultiplexFacts(
         name,
         home,
         {**scalars, **served, **environment},
-        _scope(files.raw(ENV)),
+        _scope(files.raw(ENV_FILE)),
         places,
         config,
         held,
@@ -120,7 +120,7 @@ def _places(home: Path, files: HomeFiles, catalog: Catalog) -> dict[str, str]:
             continue
         path = str(home / name)
         try:
-            document = EnvDocument.parse(raw, path=path, known_keys=catalog.known_names if name == ENV else ())
+            document = EnvDocument.parse(raw, path=path, known_keys=catalog.known_names if name == ENV_FILE else ())
         except DocumentError:  # among the problems already
             continue
         found |= {each.name: f"{path}:{each.line}" for each in document.entries if not each.commented}
@@ -169,7 +169,7 @@ def multiplex_setting(home: Path) -> tuple[tuple[str, ...], object]:
 
     A key at the top level counts before the one under `gateway` (gateway/config.py, `GatewayConfig.from_dict`).
     """
-    config = read_sections(home / CONFIG, ("gateway", "multiplex_profiles"), certain=True)
+    config = read_sections(home / CONFIG_FILE, ("gateway", "multiplex_profiles"), certain=True)
     if config.get("multiplex_profiles") is not None:
         return ("multiplex_profiles",), config["multiplex_profiles"]
     gateway = config.get("gateway")

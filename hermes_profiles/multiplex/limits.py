@@ -10,36 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import mapping
-from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.environment import PROCESS_PREFIXES
+from hermes_profiles.hermes.files import CONFIG_FILE, JOBS_FILE, PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
 
 from .busy_messages import busy_message_issues
-from .facts import CONFIG, MultiplexFacts
+from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-# gateway/config.py, PORT_BINDING_PLATFORM_VALUES. feishu listens in one of its modes only.
-_BINDS = frozenset(
-    {
-        "webhook",
-        "api_server",
-        "msgraph_webhook",
-        "wecom_callback",
-        "bluebubbles",
-        "sms",
-        "whatsapp_cloud",
-        "line",
-    }
-)
-_BINDS_IN_MODE = frozenset({"feishu"})
-# Adapters that take the account from the environment of the process.
-_ENVIRONMENT = frozenset({"email", "teams"})
-# So do these, unless their settings stand in config.yaml.
-_ENVIRONMENT_UNLESS_CONFIGURED = frozenset({"irc", "ntfy", "simplex", "photon", "raft", "google_chat"})
-# Switched on in the default's environment, these start once more for every other profile, with the default's account.
-_START_FOR_ALL = ("email", "homeassistant", "irc", "line", "ntfy", "simplex", "sms", "whatsapp")
 _KEPT_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.TOOL_OR_PROVIDER_KEY)
-# Read from the process whoever is served (agent/secret_scope.py).
-_GLOBAL = ("HERMES_", "TERMINAL_")
 
 
 def judge_limits(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[Issue, ...]:
@@ -64,10 +44,10 @@ def switched_off(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple
     foreign = catalog.enabled_by(default.environment)
     found = []
     for name, one in facts.items():
-        for channel in _START_FOR_ALL if name != DEFAULT else ():
+        for channel in multiplexing.STARTED_FOR_EACH_PROFILE if name != DEFAULT else ():
             if channel in foreign and channel not in one.held.channels and not _is_off(one, channel):
                 why = f"{channel} is default's alone: it would start here too, with default's account"
-                found.append(PinnedSetting(name, CONFIG, ("platforms", channel, "enabled"), "false", why))
+                found.append(PinnedSetting(name, CONFIG_FILE, ("platforms", channel, "enabled"), "false", why))
     return tuple(found)
 
 
@@ -92,7 +72,7 @@ def _unread(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     """Yield credentials and keys that stand where a multiplexer does not look for them, or that it reads otherwise."""
     for name, value in sorted(one.environment.items()):
         fact = catalog.lookup(name)
-        if not value.strip() or name.startswith(_GLOBAL) or one.scope.get(name) == value:
+        if not value.strip() or name.startswith(PROCESS_PREFIXES) or one.scope.get(name) == value:
             continue
         if fact is None or fact.key_class not in _KEPT_CLASSES or not fact.known:
             continue
@@ -112,7 +92,9 @@ def _unread(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
 def _listeners(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     listening = {claim.channel for claim in one.held.ports}
     for channel in one.held.channels:
-        if channel not in _BINDS and not (channel in _BINDS_IN_MODE and channel in listening):
+        if channel not in multiplexing.LISTENERS and not (
+            channel in multiplexing.LISTENERS_IN_A_MODE and channel in listening
+        ):
             continue
         yield Issue(
             one.name,
@@ -128,7 +110,9 @@ def _listeners(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
 def _environment_accounts(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     by_variables = catalog.enabled_by(one.environment)
     for channel in one.held.channels:
-        is_meant = channel in _ENVIRONMENT or (channel in _ENVIRONMENT_UNLESS_CONFIGURED and channel in by_variables)
+        is_meant = channel in multiplexing.PROCESS_ACCOUNTS or (
+            channel in multiplexing.PROCESS_ACCOUNTS_UNLESS_CONFIGURED and channel in by_variables
+        )
         if is_meant:
             yield Issue(
                 one.name,
@@ -151,7 +135,7 @@ def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
             f"{name}: {one.jobs} scheduled job{'s' if one.jobs > 1 else ''} would not run: one gateway "
             "for all runs default's alone",
             IssueSeverity.DECIDE,
-            str(one.home / "cron" / "jobs.json"),
+            str(one.home / JOBS_FILE),
             f"see them with `hermes -p {name} cron list`",
         )
     if one.disabled and one.held.channels:
@@ -188,7 +172,7 @@ def _twice(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     told = set()
     for name, one in facts.items():
         wanted: list[tuple[str, object, str]] = [(each.channel, each.place, each.noun) for each in one.held.identities]
-        skipped = _BINDS if name != DEFAULT else frozenset()
+        skipped = multiplexing.LISTENERS if name != DEFAULT else frozenset()
         wanted += [
             (each.channel, ("port", each.port), f"port {each.port}")
             for each in one.held.ports
@@ -211,7 +195,7 @@ def _twice(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
 def _where(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
     """Return the place that switches a channel on."""
     names = _switches(one, channel, catalog)
-    return one.place(names[0]) if names else str(one.home / CONFIG)
+    return one.place(names[0]) if names else str(one.home / CONFIG_FILE)
 
 
 def _switches(one: MultiplexFacts, channel: str, catalog: Catalog) -> list[str]:

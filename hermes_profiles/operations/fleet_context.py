@@ -14,7 +14,7 @@ from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
-from hermes_profiles.hermes.service_names import LABEL
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT, USER_UNITS
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
@@ -221,11 +221,11 @@ def has_services(session: Session) -> bool:
     """Return whether any gateway service could be there, from file names alone: most roots of one profile have none,
     and then nobody needs to be asked."""
     home = user_home(session.environment)
-    folders = (home / ".config/systemd/user", home / "Library/LaunchAgents", Path("/etc/systemd/system"))
+    folders = (home / USER_UNITS, home / LAUNCH_AGENTS, Path(SYSTEM_UNITS))
     for folder in folders:
         try:
             with os.scandir(folder) as scan:
-                if any(entry.name.startswith(("hermes-gateway", LABEL)) for entry in scan):
+                if any(entry.name.startswith((UNIT, LABEL)) for entry in scan):
                     return True
         except OSError:
             continue

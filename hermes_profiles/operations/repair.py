@@ -23,6 +23,7 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints
 from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -203,7 +204,7 @@ class RepairRun:
         gateway = self._gateways[name]
         states = {each.name: each.state for each in gateway.channels}
         mine = {one.channel for one in decisions if one.owner == name}
-        return gateway.is_alive and any(states.get(channel, "connected") != "connected" for channel in mine)
+        return gateway.is_alive and any(states.get(channel, CONNECTED) != CONNECTED for channel in mine)
 
     def _set_up(self, name: str, removal: Removal, decisions: Sequence[Decision]) -> Iterator[str]:
         commands: dict[str, list[str]] = {}

@@ -16,10 +16,10 @@ from hermes_profiles.fleet.attached_services import Attached, attached_to, bring
 from hermes_profiles.fleet.install import ServiceInstallPlan, plan_installation, plan_writing
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
-from hermes_profiles.services.naming import UNIT
 from hermes_profiles.services.parse_definition import parse_definition, with_programs_of
 
 from .fleet_context import FleetSession, other_managers

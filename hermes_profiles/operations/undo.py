@@ -14,7 +14,7 @@ from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import PROFILE_FILE
-from hermes_profiles.hermes.service_names import LABEL
+from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import note_renamed
@@ -70,7 +70,7 @@ class ServiceUndo:
         }
 
     def _find(self) -> Iterator[AffectedService]:
-        if not any(path.name.startswith(("hermes-gateway", LABEL, "50-hermes")) for path in self._files):
+        if not any(path.name.startswith((UNIT, LABEL, "50-hermes")) for path in self._files):
             return
         session = self._session
         for manager in (session.due, *other_managers(session)):

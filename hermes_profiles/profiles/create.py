@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from hermes_profiles.changes.plan import ChangePlan, MakeFolder, PublishTree, TreeEntry, WriteFile
-from hermes_profiles.hermes.files import ENV_FILE, NO_SKILLS_MARKER, PROFILE_FILE
-from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
+from hermes_profiles.hermes.files import ENV_FILE, NO_SKILLS_MARKER, PROFILE_FILE, PROFILE_FOLDERS
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 
 ENV_HEADER = (

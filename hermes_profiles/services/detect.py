@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
-from hermes_profiles.hermes.service_names import LABEL
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT, USER_UNITS
 from hermes_profiles.services.supervisor.client import PROGRAMS
 from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl
 
 from .manager import Manager, ManagerError, ManagerKind
-from .naming import UNIT
 
 Which = Callable[[str], str | None]
 _HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
@@ -129,7 +128,7 @@ def _require(program: str, choice: ManagerChoice, environment: Mapping[str, str]
 
 def _units(user_home: Path, root: Path) -> Iterator[Path]:
     """Yield the systemd units that run a profile of a root."""
-    for path in _files(user_home / ".config/systemd/user", UNIT, ".service"):
+    for path in _files(user_home / USER_UNITS, UNIT, ".service"):
         found = _HOME.search(_content(path))
         if found and _belongs(os.fsdecode(found[1].replace(b"%%", b"%")), root):
             yield path
@@ -140,7 +139,7 @@ def _plists(user_home: Path, root: Path) -> Iterator[Path]:
     import plistlib
     from xml.parsers.expat import ExpatError
 
-    for path in _files(user_home / "Library/LaunchAgents", LABEL, ".plist"):
+    for path in _files(user_home / LAUNCH_AGENTS, LABEL, ".plist"):
         try:
             home = plistlib.loads(_content(path))["EnvironmentVariables"][HERMES_HOME]
         except (ValueError, KeyError, TypeError, ExpatError):

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
-from hermes_profiles.hermes.service_names import LABEL
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SUFFIX_DIGITS, SYSTEM_UNITS, UNIT, USER_UNITS
 from hermes_profiles.model.names import is_profile_folder_name
 
-UNIT = "hermes-gateway"
 # The service that keeps the host awake while gateways run. What begins with `hermes-gateway` is a gateway for Hermes,
 # which restarts all of those after an update (`hermes_cli/main.py`).
 AWAKE_UNIT = "hermes-profiles-awake"
@@ -51,7 +50,7 @@ def service_name(home: Path, user_home: Path) -> ServiceName:
         return ServiceName(home.name, home.name)
     import hashlib  # takes 4 ms to load, for a name that hardly anybody has
 
-    return ServiceName(hashlib.sha256(str(home).encode()).hexdigest()[:8], "")
+    return ServiceName(hashlib.sha256(str(home).encode()).hexdigest()[:SUFFIX_DIGITS], "")
 
 
 def _default_root(home: Path, native: Path) -> Path:
@@ -62,12 +61,12 @@ def _default_root(home: Path, native: Path) -> Path:
 
 def user_unit(name: ServiceName, user_home: Path) -> Path:
     """Return where Hermes puts the systemd user unit; it does not look at XDG_CONFIG_HOME."""
-    return user_home / ".config" / "systemd" / "user" / f"{name.unit}.service"
+    return user_home / USER_UNITS / f"{name.unit}.service"
 
 
 def system_unit(name: ServiceName) -> Path:
     """Return where the systemd system unit lies."""
-    return Path("/etc/systemd/system") / f"{name.unit}.service"
+    return Path(SYSTEM_UNITS) / f"{name.unit}.service"
 
 
 def drop_in(unit: Path) -> Path:
@@ -77,4 +76,4 @@ def drop_in(unit: Path) -> Path:
 
 def launch_agent(name: ServiceName, account_home: Path) -> Path:
     """Return where the LaunchAgent lies; `account_home` is the password file's, HOME may be a profile's."""
-    return account_home / "Library" / "LaunchAgents" / f"{name.label}.plist"
+    return account_home / LAUNCH_AGENTS / f"{name.label}.plist"

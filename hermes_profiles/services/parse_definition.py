@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit, told_by
@@ -25,7 +26,6 @@ _HELPER = re.compile(r"""('[^'\n]*'|[^\s;'"]+) -I -m hermes_profiles\.cli\.gatew
 _PLIST_HOME = re.compile(rb"<key>HERMES_HOME</key>\s*<string>([^<]*)</string>")
 # Letter by letter: Hermes escapes nothing, and of a path with a quote in it systemd reads nothing at all.
 _UNIT_HOME = re.compile(rb'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE)
-_SHELL_NAME = "hermes-gateway"  # $0 of our shell; the gateway's own words follow it
 
 
 class ParsedDefinition(NamedTuple):
@@ -130,7 +130,7 @@ def _unspelled(text: str) -> str:
 
 
 def _told(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> ParsedDefinition:
-    if len(words) > 4 and words[1] == "-c" and words[3] == _SHELL_NAME:
+    if len(words) > 4 and words[1] == "-c" and words[3] == UNIT:
         words = words[4:]
     program, is_launcher, selected = told_by(words)
     path = tuple(each for each in variables.get("PATH", "").split(":") if each)

@@ -8,13 +8,10 @@ from typing import NamedTuple
 from hermes_profiles.hermes.cli import MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR, HERMES_S6_SUPERVISED_CHILD
 from hermes_profiles.hermes.files import PROFILES_FOLDER
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.names import DEFAULT
 
 from .naming import ServiceName
-
-# Exit codes of `hermes gateway run` that a manager must know (Hermes 0.19.0, gateway/restart.py).
-RESTART_ME = 75
-FATAL_CONFIGURATION = 78
 
 # What a gateway inherits from its manager, if it is there; everything else is cut off, so that a token that a shell
 # or `systemctl --user import-environment` left behind never reaches a gateway (hermes-agent issue 75141).
@@ -167,7 +164,7 @@ class ServiceSpec(NamedTuple):
         No manager can do that itself: systemd only takes away by name, and what a user imported into its manager
         cannot be known when the unit is written. The shell becomes the gateway (`exec`), so the pid is the gateway's.
         """
-        return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', "hermes-gateway", *self.pinned_command)
+        return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.pinned_command)
 
 
 def clean_script(spec: ServiceSpec) -> str:

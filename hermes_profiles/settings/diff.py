@@ -11,7 +11,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical, scalar
-from hermes_profiles.hermes.files import PROFILE_FILE, SOUL_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, SKILLS_FOLDER, SOUL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import holdings
@@ -19,10 +19,8 @@ from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile import read_meta, read_sections
 from hermes_profiles.profiles.tree_walk import read_document
 
-from .files import CONFIG, ENV, settings_file, variables
+from .files import settings_file, variables
 from .sharing_warnings import ONLY_ONE, shared_channels
-
-PERSONA, SKILLS, META = SOUL_FILE, "skills", PROFILE_FILE
 
 
 class Difference(NamedTuple):
@@ -122,7 +120,7 @@ def _differences(place: str, in_a: Mapping[str, _Thing], in_b: Mapping[str, _Thi
 
 
 def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
-    root = settings_file(layout, name, CONFIG).config().value()
+    root = settings_file(layout, name, CONFIG_FILE).config().value()
     for path, value in _leaves(root, ()):
         if path:
             secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
@@ -140,24 +138,24 @@ def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
-    for entry in variables(settings_file(layout, name, ENV).env(catalog)):
+    for entry in variables(settings_file(layout, name, ENV_FILE).env(catalog)):
         yield entry.name, _Thing(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
 
 
 def _files(home: Path) -> Iterator[tuple[str, _Thing]]:
-    persona = read_document(home / PERSONA)
+    persona = read_document(home / SOUL_FILE)
     if persona is not None:
-        yield PERSONA, _Thing(scalar("str", f"{len(persona)} bytes"), content=persona)
-    for name in _folders(home / SKILLS):
-        yield f"{SKILLS}/{name}", _Thing(scalar("str", "there"))
+        yield SOUL_FILE, _Thing(scalar("str", f"{len(persona)} bytes"), content=persona)
+    for name in _folders(home / SKILLS_FOLDER):
+        yield f"{SKILLS_FOLDER}/{name}", _Thing(scalar("str", "there"))
     disabled, groups = read_meta(home)
-    meta = read_sections(home / META, ("description",))
+    meta = read_sections(home / PROFILE_FILE, ("description",))
     texts = {"description": str(meta.get("description") or "").strip(), "groups": ", ".join(sorted(groups))}
     for key, text in texts.items():
         if text:
-            yield f"{META}: {key}", _Thing(scalar("str", text))
+            yield f"{PROFILE_FILE}: {key}", _Thing(scalar("str", text))
     if disabled:
-        yield f"{META}: disabled", _Thing(scalar("bool", "true"))
+        yield f"{PROFILE_FILE}: disabled", _Thing(scalar("bool", "true"))
 
 
 def _folders(folder: Path) -> list[str]:

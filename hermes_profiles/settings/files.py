@@ -19,7 +19,6 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, parse_scalar, scalar
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -27,7 +26,6 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.profiles.tree_walk import read_document
 
-CONFIG, ENV = CONFIG_FILE, ENV_FILE
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

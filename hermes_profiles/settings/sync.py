@@ -19,14 +19,13 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 
 from .changes import Path, SyncChange, comment_warning, differences, setting_change, variable_change
 from .files import (
-    CONFIG,
-    ENV,
     SettingsFile,
     check_may_write,
     found_value,
@@ -70,7 +69,7 @@ def plan_sync(layout: Layout, request: SyncRequest, catalog: Catalog) -> Sync:
     Raises NotFound for a key that the source does not have, Refused for one that belongs to an identity or holds the
     value of one, DocumentError for a file that cannot be read or edited with certainty.
     """
-    config = settings_file(layout, request.source, CONFIG)
+    config = settings_file(layout, request.source, CONFIG_FILE)
     document = config.config()
     keys = _without_inner(request.keys)
     values = {key: found_value(config, document, key) for key in keys}
@@ -105,7 +104,7 @@ def _without_inner(keys: Iterable[Path]) -> tuple[Path, ...]:
 def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[str, str]:
     if not request.names:
         return {}
-    file = settings_file(layout, request.source, ENV)
+    file = settings_file(layout, request.source, ENV_FILE)
     document = file.env(catalog)
     found = {}
     for name in request.names:
@@ -192,7 +191,7 @@ class _Target:
 
     def take_settings(self, values: dict[Path, Value]) -> None:
         """Work out the new config.yaml."""
-        file = self._file(CONFIG)
+        file = self._file(CONFIG_FILE)
         document = file.config()
         for key, value in values.items():
             for action, path, after in list(differences(key, value, document.value().at(key))):
@@ -203,7 +202,7 @@ class _Target:
             self.warnings += shared_with_others(
                 self._layout,
                 self.name,
-                {CONFIG: document.raw},
+                {CONFIG_FILE: document.raw},
                 self._catalog,
                 channels=(),
                 remedy=f"hermes-profiles config unset {{profile}} {path_text(next(iter(values)))}",
@@ -237,7 +236,7 @@ class _Target:
 
     def take_variables(self, variables: dict[str, str]) -> None:
         """Work out the new `.env`."""
-        file = self._file(ENV)
+        file = self._file(ENV_FILE)
         started, changed = file, False
         for name, value in variables.items():
             entry = file.env(self._catalog).get(name)

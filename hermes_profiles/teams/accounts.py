@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
@@ -107,11 +108,6 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
     return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
 
 
-def callers_name(channel: str) -> str:
-    """Return the variable that lists who may talk on a channel (Hermes 0.19.0, gateway/authz_mixin.py)."""
-    return "QQ_ALLOWED_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOWED_USERS"
-
-
 def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
     """Return the variable that lists who may talk. Raises UsageProblem for what would let in everybody, or nobody."""
     names = tuple(dict.fromkeys(name.strip() for name in allowed))
@@ -123,7 +119,7 @@ def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[s
                 code="bad-allow",
                 hint="say the ids of people, with commas between them",
             )
-    return {callers_name(channel): Secret(",".join(names))}
+    return {users_variable(channel): Secret(",".join(names))}
 
 
 def _unusable(account: Account, why: str) -> UsageProblem:

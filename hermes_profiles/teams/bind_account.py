@@ -11,22 +11,17 @@ from hermes_profiles.changes.plan import ReplaceFile, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.documents.yaml.value import Value, scalar
+from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
-from hermes_profiles.hermes.files import WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.home_files import environment_in
-from hermes_profiles.settings.files import (
-    CONFIG,
-    ENV,
-    check_may_write,
-    settings_file,
-    without_variables,
-)
+from hermes_profiles.settings.files import check_may_write, settings_file, without_variables
 
-from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_name, callers_variable
+from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_variable
 from .create import with_account, with_variables
 from .model import Team
 from .sync import When
@@ -68,10 +63,10 @@ def bind(
     DocumentError for files that cannot be edited with certainty, Refused for a file that another profile reads too.
     """
     home = layout.home(member)
-    env, config = (settings_file(layout, member, name) for name in (ENV, CONFIG))
+    env, config = (settings_file(layout, member, name) for name in (ENV_FILE, CONFIG_FILE))
     for file in (env, config):
         check_may_write(layout, file)
-    raw = documents.get(ENV, env.raw or b"")
+    raw = documents.get(ENV_FILE, env.raw or b"")
     before = environment_in(raw, str(env.path), catalog.known_names, [])
     answered = account.answered if account is not None else ()
     kept = _allowed({name: value for name, value in before.items() if name not in answered}, team.channel)
@@ -83,7 +78,7 @@ def bind(
         raw, _ = without_variables(env._replace(raw=raw), set(stale) - set(entries.variables), catalog)
     raw = with_variables(raw, entries.variables, env.path, catalog)
     new = with_account(
-        documents.get(CONFIG, config.raw or b""), team.channel, entries.settings, catalog, path=str(config.path)
+        documents.get(CONFIG_FILE, config.raw or b""), team.channel, entries.settings, catalog, path=str(config.path)
     )
     gone = tuple(_notes(home, replaced)) if replaced else ()
     steps = (
@@ -114,7 +109,7 @@ def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> A
 
 
 def _allowed(before: Mapping[str, str], channel: str) -> tuple[str, ...]:
-    names = (name.strip() for name in before.get(callers_name(channel), "").split(","))
+    names = (name.strip() for name in before.get(users_variable(channel), "").split(","))
     return tuple(name for name in names if name and name != "*")
 
 

@@ -23,9 +23,9 @@ from hermes_profiles.credentials.identities import channels_on
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
-from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, PROFILE_FOLDERS
 from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
-from hermes_profiles.model.layout import PROFILE_FOLDERS, Layout
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import signature
@@ -33,7 +33,7 @@ from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
-from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, with_variable
+from hermes_profiles.settings.files import SettingsFile, with_variable
 
 from .account_holders import check_accounts
 from .accounts import Account, AccountEntries, account_entries
@@ -220,7 +220,7 @@ class _MemberBuilder:
         ]
         entries += [MakeFolder(folder) for folder in PROFILE_FOLDERS if folder not in pool.links]
         own = tuple(account.variables) if account is not None else ()
-        documents = {**pool.documents, ENV: self._env(name, account), CONFIG: self._config(account)}
+        documents = {**pool.documents, ENV_FILE: self._env(name, account), CONFIG_FILE: self._config(account)}
         documents[PROFILE_FILE] = self._about(member, own)
         entries += [WriteFile(path, Secret(content)) for path, content in documents.items()]
         if account is not None:
@@ -246,10 +246,10 @@ class _MemberBuilder:
 
     def _env(self, name: str, account: AccountEntries | None) -> bytes:
         # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
-        raw = self._pool.documents.get(ENV) or b""
+        raw = self._pool.documents.get(ENV_FILE) or b""
         raw = raw if raw.strip() else ENV_HEADER.encode()
         return (
-            with_variables(raw, account.variables, self._world.layout.home(name) / ENV, self._world.catalog)
+            with_variables(raw, account.variables, self._world.layout.home(name) / ENV_FILE, self._world.catalog)
             if account
             else raw
         )
@@ -258,8 +258,8 @@ class _MemberBuilder:
         key = tuple(account.settings.items()) if account is not None else None
         if key not in self._configs:
             settings = account.settings if account is not None else None
-            path = str(self._world.layout.home(self._pool.team.lead) / CONFIG)
-            raw = self._pool.documents.get(CONFIG, b"")
+            path = str(self._world.layout.home(self._pool.team.lead) / CONFIG_FILE)
+            raw = self._pool.documents.get(CONFIG_FILE, b"")
             channel = self._pool.team.channel
             self._configs[key] = with_account(raw, channel, settings, self._world.catalog, path=path)
         return self._configs[key]
@@ -268,7 +268,7 @@ class _MemberBuilder:
 def with_variables(raw: bytes, variables: Mapping[str, Secret[str]], path: Path, catalog: Catalog) -> bytes:
     """Return a `.env` with variables that every reader of Hermes sees as asked. Raises DocumentError."""
     for name, value in variables.items():
-        file = SettingsFile("", ENV, path, raw, None, 0o600)
+        file = SettingsFile("", ENV_FILE, path, raw, None, 0o600)
         raw = with_variable(file, name, value.reveal().strip(), catalog)
     return raw
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.plan import CloneContext
-from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -18,7 +18,6 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange
-from hermes_profiles.settings.files import CONFIG, ENV
 
 from .accounts import Account
 from .bind_account import Bound, bind
@@ -85,7 +84,7 @@ def _in_the_way(problem: Problem, team: Team, profile: str) -> Refused:
 
 def _documents(layout: Layout, profile: str, steps: Sequence[Step]) -> Iterator[tuple[str, ReplaceFile]]:
     """Yield the steps that write `.env` and config.yaml."""
-    real = {os.path.realpath(layout.home(profile) / name): name for name in (ENV, CONFIG)}
+    real = {os.path.realpath(layout.home(profile) / name): name for name in (ENV_FILE, CONFIG_FILE)}
     for step in steps:
         if isinstance(step, ReplaceFile) and str(step.path) in real:
             yield real[str(step.path)], step

@@ -22,7 +22,7 @@ from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, scalar
-from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -33,7 +33,7 @@ from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
-from hermes_profiles.settings.files import CONFIG, ENV, SettingsFile, check_may_write, settings_file
+from hermes_profiles.settings.files import SettingsFile, check_may_write, settings_file
 
 from .drift import ConfigComparison, kept_by, variable_differences, with_variables_of
 from .links import LinkChange, link_changes
@@ -134,7 +134,7 @@ def _synced(shared: _Shared, member: str, own: Sequence[Override], when: When) -
     try:
         return _Member(shared, member, [each for each in own if each.member == member], when).synced()
     except LookupError as error:
-        key, place = path_text(error.args[0]), shared.layout.home(member) / CONFIG
+        key, place = path_text(error.args[0]), shared.layout.home(member) / CONFIG_FILE
         problem = Problem(
             "in-the-way",
             f"{member} has something of its own below {key}, where its lead has a single value ({place})",
@@ -168,11 +168,13 @@ class _Shared:
         """Return what config.yaml of a member is to hold, None when it is not shared."""
         if Share.CONFIG not in self.pool.team.share:
             return None
-        return YamlDocument.parse(self.pool.documents.get(CONFIG, b""), path=f"{self.pool.team.lead}/{CONFIG}").value()
+        return YamlDocument.parse(
+            self.pool.documents.get(CONFIG_FILE, b""), path=f"{self.pool.team.lead}/{CONFIG_FILE}"
+        ).value()
 
     @cached_property
     def env(self) -> EnvDocument:
-        return self._env(self.pool.documents.get(ENV, b""), f"{self.pool.team.lead}/{ENV}")
+        return self._env(self.pool.documents.get(ENV_FILE, b""), f"{self.pool.team.lead}/{ENV_FILE}")
 
     def _env(self, raw: bytes, path: str) -> EnvDocument:
         return EnvDocument.parse(raw, path=path, known_keys=self.catalog.known_names)
@@ -203,7 +205,7 @@ class _Member:
     def synced(self) -> MemberSync:
         """Return what happens to this member."""
         layout, name = self._layout, self.name
-        config, env = (settings_file(layout, name, file) for file in (CONFIG, ENV))
+        config, env = (settings_file(layout, name, file) for file in (CONFIG_FILE, ENV_FILE))
         for file in (config, env):
             check_may_write(layout, file)
         meta = read_sections(layout.home(name) / PROFILE_FILE, (TEAM,), certain=True)
@@ -258,7 +260,7 @@ class _Member:
         files = HomeFiles(self._layout.home(self.name), self._catalog.known_names)
         for file in (state.config, state.env):
             files.expect(file.name, file.raw or b"")
-        return channels_in(files, files.sections(CONFIG, EVERYTHING), self._catalog)
+        return channels_in(files, files.sections(CONFIG_FILE, EVERYTHING), self._catalog)
 
     def _edited(self, file: SettingsFile, document: YamlDocument, comparison: ConfigComparison) -> SettingsFile:
         before = document.value()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
+from hermes_profiles.hermes.environment import SHORTEST_SECRET, TRUTHY
 from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING
 
 from . import load
@@ -57,10 +58,6 @@ __all__ = [
 
 # Owner of state that belongs to all channels at once (the lockout counters beside the pairing files).
 GATEWAY = "gateway"
-# Hermes 0.19.0 utils.py, TRUTHY_STRINGS.
-_TRUTHY = frozenset({"1", "true", "yes", "on"})
-# Hermes 0.19.0 hermes_cli/auth.py, has_usable_secret.
-_SHORTEST_SECRET = 4
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD")
 
 
@@ -160,7 +157,7 @@ class Catalog:
     def is_placeholder(self, value: str) -> bool:
         """Return whether Hermes refuses this value as a secret: exact words, or under 4 characters."""
         cleaned = value.strip()
-        return len(cleaned) < _SHORTEST_SECRET or cleaned.lower() in self.placeholders
+        return len(cleaned) < SHORTEST_SECRET or cleaned.lower() in self.placeholders
 
     def left_behind_reason(self, relative_path: str, *, is_default: bool) -> str | None:
         """Return why no copy may hold this file or folder, None when it may."""
@@ -175,7 +172,7 @@ class Catalog:
         """
         value = environment.get(name, "")
         if name.endswith("_ENABLED"):
-            return value.strip().lower() in _TRUTHY
+            return value.strip().lower() in TRUTHY
         if not value.strip():
             return value != ""
         fact = self._facts.get(name)

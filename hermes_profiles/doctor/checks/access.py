@@ -21,16 +21,15 @@ from hermes_profiles.hermes.environment import (
     GATEWAY_ALLOW_ALL_USERS,
     GATEWAY_ALLOWED_USERS,
     NO_AUTHENTICATION,
+    SHORTEST_API_KEY,
+    TRUTHY_ACCESS,
 )
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.truthy import is_truthy
 
 from .settings import block_of, environment_of, lesser, listed, noted, shell_command, text_of, them
 
-_SHORTEST_KEY = 16
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
-# Hermes takes these three words here, not `on` (gateway/authz_mixin.py).
-_ALLOWS = frozenset({"true", "1", "yes"})
 # Channels where everybody who finds the bot can write to it; in others one has to belong to a workspace first.
 _PUBLIC = frozenset(
     {
@@ -79,7 +78,7 @@ def _weakness(key: str, facts: Facts) -> str:
         return "is missing"
     if key.lower() in facts.catalog.placeholders:
         return "is a placeholder"
-    return f"has fewer than {_SHORTEST_KEY} characters" if len(key) < _SHORTEST_KEY else ""
+    return f"has fewer than {SHORTEST_API_KEY} characters" if len(key) < SHORTEST_API_KEY else ""
 
 
 def _at_key(profile: ProfileFacts) -> Evidence:
@@ -252,7 +251,7 @@ def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> st
     if not flags:
         return None  # whom it hears is decided elsewhere: a key, a signature
     for name in flags:
-        if environment.get(name, "").lower() in _ALLOWS:
+        if environment.get(name, "").lower() in TRUTHY_ACCESS:
             return name
     for name in (*(name for name in lists if "GROUP" not in name), GATEWAY_ALLOWED_USERS):
         if "*" in [each.strip() for each in environment.get(name, "").split(",")]:
@@ -260,4 +259,4 @@ def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> st
     # The flag for all channels counts only where no list does.
     listed_somebody = any(environment.get(name, "").strip() for name in (*lists, GATEWAY_ALLOWED_USERS))
     name = GATEWAY_ALLOW_ALL_USERS
-    return name if environment.get(name, "").lower() in _ALLOWS and not listed_somebody else None
+    return name if environment.get(name, "").lower() in TRUTHY_ACCESS and not listed_somebody else None

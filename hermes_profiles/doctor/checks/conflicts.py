@@ -12,8 +12,9 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import Sources
-from hermes_profiles.doctor.wording import LOST, identity_label, names, plural, process
+from hermes_profiles.doctor.wording import identity_label, names, plural, process
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy

@@ -10,7 +10,8 @@ from hermes_profiles.doctor.facts.profile import FileFact
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE, LEGACY_CONFIG_FILE, ROOT_FOLDER
-from hermes_profiles.model.names import DEFAULT, RESERVED, is_profile_folder_name
+from hermes_profiles.hermes.profile_names import RESERVED
+from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import listed, shell_command

@@ -14,8 +14,8 @@ from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import STOPPED
 from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
+from hermes_profiles.hermes.gateway_states import CONNECTING, LOST, PAUSED
 
-_DEAF = frozenset({"retrying", "fatal", "disconnected", "paused"})
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
 _TOLD_PID = re.compile(r"\(PID (\d{1,10})\)")
 _NEARLY_ALL = 0.8
@@ -39,8 +39,8 @@ def deaf(facts: Facts) -> Iterator[Finding]:
             continue
         up = seen.usage.uptime
         for channel in gateway.channels:
-            slow = channel.state == "connecting" and up is not None and up > START_GRACE
-            if channel.state in _DEAF or slow:
+            slow = channel.state == CONNECTING and up is not None and up > START_GRACE
+            if channel.state in LOST or slow:
                 yield _deaf(facts, profile, seen, channel)
 
 
@@ -51,7 +51,7 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: GatewayChann
         f"see what it says (`hermes-gateways logs {name} --level warning`), mend that, and restart it",
         f"hermes-gateways restart {name}",
     )
-    if channel.state == "paused":
+    if channel.state == PAUSED:
         fix = Fix(f"somebody paused it: send `/platform resume {channel.name}` to it, or restart it", fix.command)
     elif code.endswith("_lock"):
         holder, pid = _holder(facts, profile, channel)
@@ -67,7 +67,7 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: GatewayChann
         profiles=(name,),
         channel=channel.name,
         evidence=(profile.at(STATE_FILE, channel.name),),
-        severity=Severity.WARNING if channel.state == "paused" else None,
+        severity=Severity.WARNING if channel.state == PAUSED else None,
     )
 
 

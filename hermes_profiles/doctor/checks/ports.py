@@ -12,8 +12,9 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.locate import Sources
-from hermes_profiles.doctor.wording import LOST, names, plural, process
+from hermes_profiles.doctor.wording import names, plural, process
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT
 
 from .conflicts import are_served_together, repair, without

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE
+from hermes_profiles.hermes.service_names import LEGACY_FILES
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.drift import Drift
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.parse_definition import ParsedDefinition
-
-LEGACY = (LEGACY_UNIT_FILE, "com.hermes.gateway.plist")
-
 
 SYSTEM, USER = "system", "user"
 
@@ -54,7 +51,7 @@ class Definition(NamedTuple):
     @property
     def is_legacy(self) -> bool:
         """Return whether it has a name that only old releases gave."""
-        return self.path.name in LEGACY
+        return self.path.name in LEGACY_FILES
 
 
 class Leftover(NamedTuple):

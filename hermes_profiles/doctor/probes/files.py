@@ -21,6 +21,7 @@ from hermes_profiles.hermes.files import (
     ENV_FILE,
     HONCHO_FILE,
     LEGACY_CONFIG_FILE,
+    MANAGED_MARKER,
     OP_ENV_FILE,
     PID_FILE,
     SLACK_TOKENS_FILE,
@@ -113,7 +114,7 @@ def _shares_with_group(around: DoctorContext) -> bool:
     return (
         any(around.environment.get(name) for name in names)
         or os.path.exists("/.dockerenv")
-        or os.path.exists(around.layout.root / ".managed")
+        or os.path.exists(around.layout.root / MANAGED_MARKER)
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hermes_profiles.doctor.facts.files import Script
-from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, LEGACY_LABEL, USER_UNITS
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.listing import alias_target, read_regular
@@ -50,14 +50,14 @@ def handmade_services(layout: Layout, profiles: Collection[str]) -> Iterator[Scr
 
 
 def _handmade(layout: Layout) -> Iterator[str]:
-    for entry in _scan(layout.user_home / ".config" / "systemd" / "user"):
+    for entry in _scan(layout.user_home / USER_UNITS):
         if entry.name.startswith("hermes"):
             continue
         if entry.name.endswith(".service"):
             yield entry.path
         elif entry.name.endswith(".service.d"):
             yield from (each.path for each in _scan(entry.path) if each.name.endswith(".conf"))
-    for entry in _scan(layout.user_home / "Library" / "LaunchAgents"):
+    for entry in _scan(layout.user_home / LAUNCH_AGENTS):
         if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, AWAKE_LABEL, LEGACY_LABEL)):
             yield entry.path
 

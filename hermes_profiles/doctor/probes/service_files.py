@@ -13,13 +13,13 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Leftover, ServiceFiles
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
-from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL
+from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL, UNIT
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.checksum import has_mark
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.manager import Manager, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.naming import AWAKE_UNIT, UNIT, ServiceName, drop_in
+from hermes_profiles.services.naming import AWAKE_UNIT, ServiceName, drop_in
 from hermes_profiles.services.parse_definition import ParsedDefinition, parse_definition
 
 _LARGEST = 64 * 1024

@@ -17,9 +17,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.checksum import digest
-from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+from hermes_profiles.services.spec import ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import check_spec
 
 # A key of its own carries the content mark. launchd passes over keys it does not know, and plistlib and `plutil` keep
@@ -86,7 +88,7 @@ def render_plist(spec: ServiceSpec) -> bytes:
     check_spec(spec)
     job: dict[str, Any] = {
         "Label": spec.name.label,
-        "ProgramArguments": ["/bin/sh", "-c", wrapper(spec), "hermes-gateway", *spec.pinned_command],
+        "ProgramArguments": ["/bin/sh", "-c", wrapper(spec), UNIT, *spec.pinned_command],
         "WorkingDirectory": str(spec.home),
         "EnvironmentVariables": dict(spec.environment),
         "LimitLoadToSessionType": ["Aqua", "Background"],

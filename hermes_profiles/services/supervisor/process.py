@@ -15,9 +15,8 @@ from supervisor.options import ProcessConfig  # type: ignore[import-untyped]
 from supervisor.process import Subprocess  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates, SupervisorStates  # type: ignore[import-untyped]
 
-from hermes_profiles.services.spec import RESTART_ME
-
-from .render import SHELL_NAME
+from hermes_profiles.hermes.exit_codes import RESTART_ME
+from hermes_profiles.hermes.service_names import UNIT
 
 DOWN = (ProcessStates.STOPPED, ProcessStates.EXITED, ProcessStates.FATAL)
 # So often in a row is "restart me" obeyed at once; a gateway that says nothing else is in a loop.
@@ -77,7 +76,7 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
     def get_execv_args(self) -> tuple[str, list[str]]:
         """Return what is executed. Raises ProcessException also when the shell would not find the interpreter."""
         filename, words = super().get_execv_args()
-        if words[3:4] == [SHELL_NAME] and len(words) > 4:
+        if words[3:4] == [UNIT] and len(words) > 4:
             options = self.config.options
             try:
                 status = options.stat(words[4])

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_EXTERNAL_SUPERVISOR
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.checksum import add_checksum
-from hermes_profiles.services.spec import FATAL_CONFIGURATION, ServiceSpec, clean_script
+from hermes_profiles.services.spec import ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import checked
 
 _FLEET = "hermes_profiles.services.supervisor.rpc:make_fleet"
 SUPERVISED = (HERMES_GATEWAY_EXTERNAL_SUPERVISOR, "1")
-SHELL_NAME = "hermes-gateway"  # $0 of the shell; the gateway's own words follow it
 
 # An expansion that leaves nothing behind: it stands where the reader would see a comment, or blanks to cut off.
 _NOTHING = "%({}).0s"
@@ -57,7 +58,7 @@ def render_program(spec: ServiceSpec) -> bytes:
         _check(name, _PATTERN, "variable")
     exported = [(name, text) for name, text in told.environment if _quoted(text) is None]
     pairs = [f"{name}={quoted}" for name, text in told.environment if (quoted := _quoted(text)) is not None]
-    command = ("/bin/sh", "-c", _script(told, exported), SHELL_NAME, *told.pinned_command)
+    command = ("/bin/sh", "-c", _script(told, exported), UNIT, *told.pinned_command)
     lines = [
         f"; The gateway of profile {spec.profile}, run by hermes-profiles' own supervisord",
         f"[program:{spec.name.unit}]",

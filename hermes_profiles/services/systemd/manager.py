@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE
+from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE, UNIT, USER_UNITS
 from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.naming import UNIT, ServiceName, drop_in, system_unit, user_unit
+from hermes_profiles.services.naming import ServiceName, drop_in, system_unit, user_unit
 from hermes_profiles.services.run_command import (
     DEADLINE,
     Finished,
@@ -122,7 +122,7 @@ class SystemdManager:
         found = blocks(done.out)
         if done.code != 0 and not found:
             raise ManagerError(f"systemctl --user cannot show the services: {done.complaint}", target="systemd")
-        enabled = set() if few else _links(self._user_home / ".config/systemd/user")
+        enabled = set() if few else _links(self._user_home / USER_UNITS)
         system = _names(self._places.system_units)
         answer = {}
         for service in services:
@@ -159,7 +159,7 @@ class SystemdManager:
 
     def legacy_units(self) -> tuple[Path, ...]:
         """Return the units of old Hermes releases, `hermes.service`, that still start a gateway."""
-        folders = (self._user_home / ".config/systemd/user", self._places.system_units)
+        folders = (self._user_home / USER_UNITS, self._places.system_units)
         return tuple(folder / LEGACY_UNIT_FILE for folder in folders if _starts_gateway(folder / LEGACY_UNIT_FILE))
 
     def cgroup_unit(self, pid: int) -> UnitMembership | None:
@@ -246,7 +246,7 @@ class SystemdManager:
         asked = [each for each in services if each.profile not in failed]
         if not enabled:
             # systemd refuses to disable what has neither a file nor a link.
-            linked = _links(self._user_home / ".config/systemd/user")
+            linked = _links(self._user_home / USER_UNITS)
             asked = [each for each in asked if _kind(each.path) != "missing" or _file_name(each) in linked]
         read_again = False
         for batch in _batches(asked):

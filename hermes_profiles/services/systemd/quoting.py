@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.spec import ServiceSpec
 
@@ -74,7 +75,7 @@ def command_line(words: tuple[str, ...]) -> str:
     started by a shell that becomes it.
     """
     if any(character in words[0] for character in "\"'\\"):
-        words = ("/bin/sh", "-c", 'exec "$@"', "hermes-gateway", *words)
+        words = ("/bin/sh", "-c", 'exec "$@"', UNIT, *words)
     return " ".join([_word(words[0], is_executable=True), *(quote_argument(each) for each in words[1:])])
 
 

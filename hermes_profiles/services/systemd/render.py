@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.hermes.files import PLANNED_STOP_FILE
 from hermes_profiles.services.checksum import add_checksum, digest
-from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME, ServiceSpec
+from hermes_profiles.services.spec import ServiceSpec
 
 from .quoting import assignment, check_spec, command_line, directory, quote_argument
 from .unit_file import meaning_of, parse_unit

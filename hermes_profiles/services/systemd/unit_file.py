@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.hermes.cli import MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME
-from hermes_profiles.services.spec import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 
 from .quoting import split, unspecified
 

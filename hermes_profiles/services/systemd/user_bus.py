@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.service_names import SYSTEM_UNITS
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import listed_environment
 
@@ -18,7 +19,7 @@ class SystemdPaths(NamedTuple):
     """Where systemd keeps what we look at; tests put folders of their own here."""
 
     runtime: Path = Path("/run/user")
-    system_units: Path = Path("/etc/systemd/system")
+    system_units: Path = Path(SYSTEM_UNITS)
     linger: Path = Path("/var/lib/systemd/linger")
     booted: Path = Path("/run/systemd/system")
     proc: Path = Path("/proc")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import DocumentError, Problem, UsageProblem
-from hermes_profiles.model.names import RESERVED, RULE, check_new_name
+from hermes_profiles.model.names import RULE, check_new_name
 
 from .model import Bad, Candidate, normalised
 from .read import json_in, read_quietly, read_text

@@ -13,6 +13,9 @@ import pytest
 from cli_world import World, picture
 from real_hermes import hermes_python
 
+from hermes_profiles.hermes.cli import SUBCOMMANDS
+from hermes_profiles.hermes.profile_names import RESERVED
+
 pytestmark = pytest.mark.judge
 
 
@@ -159,10 +162,10 @@ def test_our_own_folder_is_no_profile_to_hermes_and_stays_when_it_updates(judged
 
 def test_names_are_accepted_and_refused_alike(judged: World) -> None:
     from hermes_profiles.model.errors import UsageProblem
-    from hermes_profiles.model.names import HERMES_SUBCOMMANDS, RESERVED, check_alias_name, check_new_name
+    from hermes_profiles.model.names import check_alias_name, check_new_name
 
     names = ["work", "Work", " work ", "a" * 64, "a" * 65, "-x", "_x", "a.b", "a b", "", ".", "../x", "9", "a\n", "é"]
-    names += [*RESERVED, *HERMES_SUBCOMMANDS]
+    names += [*RESERVED, *SUBCOMMANDS]
     script = """if True:
         import json, sys
         from hermes_cli.profiles import normalize_profile_name, validate_alias_name, validate_profile_name
@@ -187,7 +190,7 @@ def test_names_are_accepted_and_refused_alike(judged: World) -> None:
                 ours = True
             except UsageProblem:
                 ours = False
-            if check is check_alias_name and name in HERMES_SUBCOMMANDS:
+            if check is check_alias_name and name in SUBCOMMANDS:
                 assert not ours
             elif name not in stricter:
                 assert ours == theirs, (name, check.__name__, theirs)

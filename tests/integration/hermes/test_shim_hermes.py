@@ -18,8 +18,9 @@ from real_hermes import hermes_python
 from shim_stage import TOKEN, Said, Stage
 from test_conflict_gateways import answers, eventually
 
-from hermes_profiles.cli.hermes_args import SHARED, dispatch, parsed
+from hermes_profiles.cli.hermes_args import dispatch, parsed
 from hermes_profiles.cli.profiles import COMMANDS
+from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 
 pytestmark = pytest.mark.judge
 
@@ -169,8 +170,8 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
     """For every subcommand of 0.19.0 and every option, in each spelling: ours takes it, or Hermes gets all of it."""
     found = _profile_parser()
     assert {"list", "create", "export", "describe", "install"} <= set(found)
-    shared = {name for name in found if name in SHARED}
-    assert shared == set(SHARED), "each of these is really there"
+    shared = {name for name in found if name in PROFILE_COMMANDS}
+    assert shared == set(PROFILE_COMMANDS), "each of these is really there"
     for name, parser in found.items():
         positional = [f"x{number}" for number, _ in enumerate(parser["words"])]
         base = [name, *positional] if name else []
@@ -190,7 +191,7 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
                     assert given or spelling in ("-h", "--help") or True in taken.values(), f"{words}: it is a switch"
         if name in shared:
             long = {each for spellings, _ in parser["options"] for each in spellings if each[:2] == "--"}
-            assert long - {"--help"} == set(SHARED[name]), "what may be shortened is what argparse knows"
+            assert long - {"--help"} == set(PROFILE_COMMANDS[name]), "what may be shortened is what argparse knows"
             assert dispatch(["profile", name, *positional, "--not-an-option"]).program == "hermes"
 
 

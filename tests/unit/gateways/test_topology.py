@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import ALWAYS, Topology, configured, topology
+from hermes_profiles.gateways.topology import Topology, configured, topology
+from hermes_profiles.hermes.version import HERMES_0_21_4
 
 
 @pytest.mark.parametrize(("config", "environment", "expected"), [
@@ -34,7 +35,7 @@ def test_whether_multiplexing_is_asked_for(
     ((GatewayState.RUNNING, GatewayState.SERVED), False, None, Topology.MULTIPLEX),
     ((GatewayState.RUNNING,), True, None, Topology.MULTIPLEX),
     ((GatewayState.RUNNING,), False, None, Topology.PER_PROFILE),
-    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, ALWAYS, Topology.MULTIPLEX),
+    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, HERMES_0_21_4.since, Topology.MULTIPLEX),
     ((), None, (0, 21, 3), Topology.PER_PROFILE), ((), None, (1, 0), Topology.MULTIPLEX),
 ])  # fmt: skip
 def test_what_is_seen_counts_more_than_what_is_written(

@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.hermes.cli import SUBCOMMANDS
+from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.model.names import (
-    HERMES_SUBCOMMANDS,
-    RESERVED,
-    check_alias_name,
-    check_existing_name,
-    check_new_name,
-    is_profile_folder_name,
-)
+from hermes_profiles.model.names import check_alias_name, check_existing_name, check_new_name, is_profile_folder_name
 
 ALLOWED = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -42,7 +37,7 @@ def test_default_exists_and_is_never_made() -> None:
     assert not is_profile_folder_name("default")
 
 
-@pytest.mark.parametrize("name", sorted(HERMES_SUBCOMMANDS))
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
 def test_a_subcommand_of_hermes_is_a_profile_but_no_alias(name: str) -> None:
     assert check_new_name(name) == name
     with pytest.raises(UsageProblem, match="subcommand"):

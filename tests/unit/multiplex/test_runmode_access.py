@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import claimed_identities
-from hermes_profiles.multiplex.access import NOBODY, Access, bridged, judge_access, open_without_opt_in
+from hermes_profiles.hermes.access import EMPTY_LIST
+from hermes_profiles.multiplex.access import Access, bridged, judge_access, open_without_opt_in
 from hermes_profiles.multiplex.facts import MultiplexFacts
 from hermes_profiles.multiplex.model import IssueSeverity
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -139,7 +140,7 @@ def test_a_list_of_default_is_closed_for_who_has_none() -> None:
     paired = profile("bob", "weixin", extra(dm_policy="pairing"))
     assert written(default, listed, paired) == {
         "anna": {"GATEWAY_ALLOW_ALL_USERS": "false", "WEIXIN_ALLOWED_USERS": "aunt,friend"},
-        "bob": {"GATEWAY_ALLOW_ALL_USERS": "false", "WEIXIN_ALLOWED_USERS": NOBODY},
+        "bob": {"GATEWAY_ALLOW_ALL_USERS": "false", "WEIXIN_ALLOWED_USERS": EMPTY_LIST},
     }
 
 
@@ -157,7 +158,7 @@ def test_policies_of_default_do_not_become_anybody_elses() -> None:
                       WEIXIN_GROUP_ALLOWED_USERS="g1")  # fmt: skip
     found = written(default, profile("anna", "weixin"))
     assert found == {"anna": {
-        "WEIXIN_DM_POLICY": "pairing", "WEIXIN_GROUP_POLICY": "disabled", "WEIXIN_GROUP_ALLOWED_USERS": NOBODY,
+        "WEIXIN_DM_POLICY": "pairing", "WEIXIN_GROUP_POLICY": "disabled", "WEIXIN_GROUP_ALLOWED_USERS": EMPTY_LIST,
     }}  # fmt: skip
     assert written(default, profile("anna", "weixin", extra(
         dm_policy="allowlist", group_policy="disabled", group_allow_from=[], allow_from=[],
@@ -178,7 +179,7 @@ def test_a_list_in_one_config_is_not_a_variable_for_all() -> None:
     carl = profile("carl", "telegram")
     found = written(profile("default", "telegram"), anna, bob, carl)
     assert found["bob"] == {"TELEGRAM_ALLOWED_USERS": "3"}
-    assert found["carl"] == {"TELEGRAM_ALLOWED_USERS": NOBODY} == found["default"]
+    assert found["carl"] == {"TELEGRAM_ALLOWED_USERS": EMPTY_LIST} == found["default"]
     assert found["anna"] == {"TELEGRAM_ALLOWED_USERS": "1,2"}, "default's neutral list would count for it"
 
 

@@ -18,11 +18,10 @@ from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.documents.yaml.value import Value, canonical, parse_scalar, with_value
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.settings.files import (
-    CONFIG,
-    ENV,
     SettingsFile,
     check_may_write,
     checked_variable,
@@ -101,9 +100,9 @@ def test_what_begins_like_yaml_and_is_none_is_refused_without_repeating_it(text:
 
 
 def test_a_file_that_is_not_there_is_made_private(layout: Layout) -> None:
-    file = settings_file(layout, "work", CONFIG)
+    file = settings_file(layout, "work", CONFIG_FILE)
     changed(layout, file, with_setting(file, ("model", "default"), parse_scalar("gpt-5")).raw, private=False)
-    path = layout.home("work") / CONFIG
+    path = layout.home("work") / CONFIG_FILE
     assert path.read_text() == "model:\n  default: gpt-5\n" and stat.S_IMODE(path.stat().st_mode) == 0o600
     undo(layout)
     assert not path.exists()
@@ -111,9 +110,9 @@ def test_a_file_that_is_not_there_is_made_private(layout: Layout) -> None:
 
 @pytest.mark.parametrize(("private", "mode"), [(False, 0o644), (True, 0o600)])
 def test_a_file_keeps_its_mode_unless_a_secret_goes_in(layout: Layout, private: bool, mode: int) -> None:
-    path = write(layout, "work", CONFIG, "a: 1\n")
+    path = write(layout, "work", CONFIG_FILE, "a: 1\n")
     path.chmod(0o644)
-    changed(layout, settings_file(layout, "work", CONFIG), b"a: 2\n", private=private)
+    changed(layout, settings_file(layout, "work", CONFIG_FILE), b"a: 2\n", private=private)
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
@@ -121,27 +120,27 @@ def test_a_link_of_ones_own_is_followed_and_stays_a_link(layout: Layout, tmp_pat
     (tmp_path / "dotfiles").mkdir()
     real = tmp_path / "dotfiles" / "work.yaml"
     real.write_text("a: 1\n")
-    link = layout.home("work") / CONFIG
+    link = layout.home("work") / CONFIG_FILE
     link.symlink_to(real)
-    file = settings_file(layout, "work", CONFIG)
+    file = settings_file(layout, "work", CONFIG_FILE)
     check_may_write(layout, file)
     changed(layout, file, b"a: 2\n")
     assert link.is_symlink() and real.read_text() == "a: 2\n" and file.sharers == ()
 
 
 def test_a_link_to_a_file_that_another_profile_reads_is_refused(layout: Layout) -> None:
-    write(layout, "night", CONFIG, "a: 1\n")
-    (layout.home("work") / CONFIG).symlink_to(layout.home("night") / CONFIG)
+    write(layout, "night", CONFIG_FILE, "a: 1\n")
+    (layout.home("work") / CONFIG_FILE).symlink_to(layout.home("night") / CONFIG_FILE)
     with pytest.raises(Refused, match="which night reads too"):
-        check_may_write(layout, settings_file(layout, "work", CONFIG))
-    other = settings_file(layout, "night", CONFIG)
+        check_may_write(layout, settings_file(layout, "work", CONFIG_FILE))
+    other = settings_file(layout, "night", CONFIG_FILE)
     check_may_write(layout, other)
     assert ["work" in warning.message for warning in shared_file_warnings(other)] == [True]
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(layout: Layout) -> None:
-    path = write(layout, "work", CONFIG, "a: 1\n")
-    file = settings_file(layout, "work", CONFIG)
+    path = write(layout, "work", CONFIG_FILE, "a: 1\n")
+    file = settings_file(layout, "work", CONFIG_FILE)
     path.write_text("a: 1\nb: by somebody else\n")
     with pytest.raises(Exception, match="changed") as caught:
         changed(layout, file, b"a: 2\n")
@@ -150,13 +149,13 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(layout: Layout) -> Non
 
 
 def test_a_path_that_is_not_there_names_what_is(layout: Layout) -> None:
-    write(layout, "work", CONFIG, CONFIG_TEXT)
-    file = settings_file(layout, "work", CONFIG)
+    write(layout, "work", CONFIG_FILE, CONFIG_TEXT)
+    file = settings_file(layout, "work", CONFIG_FILE)
     with pytest.raises(NotFound) as caught:
         found_value(file, file.config(), ("model", "defualt"))
     assert "model holds: default, provider" in (caught.value.problem.hint or "")
     with pytest.raises(NotFound):
-        settings_file(layout, "nobody", CONFIG)
+        settings_file(layout, "nobody", CONFIG_FILE)
 
 
 PATHS = [
@@ -178,12 +177,12 @@ def test_any_sequence_leaves_all_other_paths_and_comments_and_undoes_to_the_same
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(Path(folder).resolve() / ".hermes", Path(folder))
         layout.home("work").mkdir(parents=True)
-        path = write(layout, "work", CONFIG, CONFIG_TEXT.replace("\n", "\r\n") if ends else CONFIG_TEXT)
+        path = write(layout, "work", CONFIG_FILE, CONFIG_TEXT.replace("\n", "\r\n") if ends else CONFIG_TEXT)
         seen = [path.read_bytes()]
         for text, given_value in steps:
             keys = parsed_path(text)
             value = parse_value(given_value, as_text=False) if given_value is not None else None
-            file = settings_file(layout, "work", CONFIG)
+            file = settings_file(layout, "work", CONFIG_FILE)
             before = file.config()
             try:
                 after = with_setting(file, keys, value)
@@ -225,8 +224,8 @@ ENV_TEXT = (
 
 
 def env_after(layout: Layout, content: str | bytes, name: str, value: str) -> bytes:
-    write(layout, "work", ENV, content)
-    return with_variable(settings_file(layout, "work", ENV), name, value, CATALOG)
+    write(layout, "work", ENV_FILE, content)
+    return with_variable(settings_file(layout, "work", ENV_FILE), name, value, CATALOG)
 
 
 @pytest.mark.parametrize(("content", "name", "value", "wanted"), [
@@ -254,9 +253,9 @@ def test_a_value_that_readers_would_read_differently_is_refused(layout: Layout, 
 
 
 def test_an_entry_that_one_reader_takes_for_part_of_another_is_refused(layout: Layout) -> None:
-    write(layout, "work", ENV, 'PEM="one\nTELEGRAM_BOT_TOKEN=CANARY\ntwo"\n')
+    write(layout, "work", ENV_FILE, 'PEM="one\nTELEGRAM_BOT_TOKEN=CANARY\ntwo"\n')
     with pytest.raises(DocumentError, match=r"\.env:\d+: readers disagree"):
-        without_variables(settings_file(layout, "work", ENV), ["TELEGRAM_BOT_TOKEN"], CATALOG)
+        without_variables(settings_file(layout, "work", ENV_FILE), ["TELEGRAM_BOT_TOKEN"], CATALOG)
 
 
 def test_a_bare_name_below_withdraws_nothing_unseen(layout: Layout) -> None:
@@ -265,8 +264,8 @@ def test_a_bare_name_below_withdraws_nothing_unseen(layout: Layout) -> None:
 
 
 def test_variables_are_taken_out_with_their_duplicates(layout: Layout) -> None:
-    write(layout, "work", ENV, "A=1\n# about b\nB=2\nA=3\n")
-    raw, gone = without_variables(settings_file(layout, "work", ENV), ["A", "NONE"], CATALOG)
+    write(layout, "work", ENV_FILE, "A=1\n# about b\nB=2\nA=3\n")
+    raw, gone = without_variables(settings_file(layout, "work", ENV_FILE), ["A", "NONE"], CATALOG)
     assert (raw, gone) == (b"# about b\nB=2\n", ("A",))
 
 
@@ -305,9 +304,9 @@ def test_any_variable_of_any_file(lines: list[str], name: str, end: str, data: A
         layout = Layout(Path(folder).resolve() / ".hermes", Path(folder))
         layout.home("work").mkdir(parents=True)
         content = end.join(lines).encode()
-        path = write(layout, "work", ENV, content)
+        path = write(layout, "work", ENV_FILE, content)
         value = data.draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12))
-        file = settings_file(layout, "work", ENV)
+        file = settings_file(layout, "work", ENV_FILE)
         try:
             raw = with_variable(file, name, value, CATALOG)
         except DocumentError:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import DocumentError
-from hermes_profiles.model.names import RESERVED, check_new_name
+from hermes_profiles.model.names import check_new_name
 from hermes_profiles.teams.imports.model import Candidate, weixin_account
 from hermes_profiles.teams.imports.names import Named, names_for, read_names, renamed, safe_name
 

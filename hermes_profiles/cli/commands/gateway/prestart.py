@@ -17,6 +17,7 @@ from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.observe import live_gateways
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.operations.fleet_context import FleetSession
 
@@ -74,7 +75,7 @@ def _manager_age() -> float:
             "sh",
             "dash",
             "bash",
-            "hermes-gateway",
+            UNIT,
         )
     ):
         process = processes.look(process.parent)

@@ -16,6 +16,7 @@ from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_path
 from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value, block_lines, flow, scalar, to_json
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
@@ -23,7 +24,6 @@ from hermes_profiles.operations.apply import HIDDEN, carry_out, closing_lines, o
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.team_warnings import setting_warnings
 from hermes_profiles.settings.files import (
-    CONFIG,
     SettingsFile,
     check_may_write,
     found_value,
@@ -67,7 +67,7 @@ def get(
 
     def body() -> Answer:
         name, keys = check_existing_name(profile), parsed_path(path) if path is not None else ()
-        file = settings_file(session.layout, name, CONFIG)
+        file = settings_file(session.layout, name, CONFIG_FILE)
         document = file.config()
         value = found_value(file, document, keys)
         shown, secret = (value, False) if reveal else masked(value, keys, session)
@@ -147,7 +147,7 @@ def set_value(
     def body() -> Answer:
         name, keys = check_existing_name(profile), parsed_path(path)
         warnings = session.recover(dry_run=dry_run)
-        file = settings_file(session.layout, name, CONFIG)
+        file = settings_file(session.layout, name, CONFIG_FILE)
         check_may_write(session.layout, file)
         new = _given_value(session, name, keys, value, as_text=string)
         return _changed(session, file, keys, new, warnings, dry_run=dry_run)
@@ -166,7 +166,7 @@ def unset(profile: Profile, path: Path, dry_run: DryRun = False, home: Home = No
     def body() -> Answer:
         name, keys = check_existing_name(profile), parsed_path(path)
         warnings = session.recover(dry_run=dry_run)
-        file = settings_file(session.layout, name, CONFIG)
+        file = settings_file(session.layout, name, CONFIG_FILE)
         check_may_write(session.layout, file)
         return _changed(session, file, keys, None, warnings, dry_run=dry_run)
 
@@ -228,7 +228,7 @@ def _sharing(
     return shared_with_others(
         session.layout,
         file.profile,
-        {CONFIG: raw},
+        {CONFIG_FILE: raw},
         session.catalog,
         channels=(role.channel,) if role.channel and role.is_identity else (),
         port=number if keys[-1].endswith("port") else None,

@@ -15,6 +15,7 @@ from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.credentials.secret_detection import role_of_name
 from hermes_profiles.documents.dotenv.document import EnvEntry
+from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import Problem, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
@@ -22,7 +23,6 @@ from hermes_profiles.operations.apply import carry_out, closing_lines
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.team_warnings import variable_warnings
 from hermes_profiles.settings.files import (
-    ENV,
     SettingsFile,
     check_may_write,
     checked_variable,
@@ -46,7 +46,7 @@ def list_variables(profile: Profile, home: Home = None, json: Json = False) -> N
     session = Session(home, json)
 
     def body() -> Answer:
-        file = settings_file(session.layout, check_existing_name(profile), ENV)
+        file = settings_file(session.layout, check_existing_name(profile), ENV_FILE)
         rows = list(_rows(session, file))
         data = {"profile": file.profile, "file": str(file.path), "variables": rows}
         cells = [
@@ -120,7 +120,7 @@ def set_variable(
             )
         variable = checked_variable(name)
         warnings = session.recover(dry_run=dry_run)
-        file = settings_file(session.layout, who, ENV)
+        file = settings_file(session.layout, who, ENV_FILE)
         check_may_write(session.layout, file)
         value = "" if empty else read_value(f"value of {variable} for {who}", secret=True, hint=how)
         return _set(session, file, variable, value, warnings, dry_run=dry_run)
@@ -155,7 +155,7 @@ def _set(
         warnings += shared_with_others(
             session.layout,
             file.profile,
-            {ENV: raw},
+            {ENV_FILE: raw},
             session.catalog,
             channels=session.catalog.channels_of(name) if role.is_identity else (),
             port=number,
@@ -207,7 +207,7 @@ def unset_variables(
         who = check_existing_name(profile)
         wanted = tuple(dict.fromkeys(checked_variable(name) for name in names))
         warnings = session.recover(dry_run=dry_run)
-        file = settings_file(session.layout, who, ENV)
+        file = settings_file(session.layout, who, ENV_FILE)
         check_may_write(session.layout, file)
         raw, gone = without_variables(file, wanted, session.catalog)
         absent = [name for name in wanted if name not in gone]

@@ -13,10 +13,11 @@ from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
 from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.teams.accounts import WEIXIN, Account, callers_name, shortened
+from hermes_profiles.teams.accounts import WEIXIN, Account, shortened
 from hermes_profiles.teams.model import Team
 
 _PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
@@ -43,7 +44,7 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     Raises UsageProblem for words that do not fit the team's channel, and when what was typed is no account.
     """
     _check_words(team, words)
-    if words.allow is not None and team.channel not in catalog.channels_of(callers_name(team.channel)):
+    if words.allow is not None and team.channel not in catalog.channels_of(users_variable(team.channel)):
         raise UsageProblem(
             f"nobody is let in by a list on {team.channel}",
             target="--allow",

@@ -31,9 +31,11 @@ from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import ancestors
-from hermes_profiles.gateways.topology import ALWAYS, multiplexing_asked
+from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.version import facts_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state as records
@@ -174,7 +176,7 @@ class RunMode:
         layout, environment = self._session.layout, self._session.environment
         version = installed_version(layout, environment)
         asked = multiplexing_asked(layout.home(DEFAULT), environment)
-        return MULTIPLEX if asked or (version is not None and version >= ALWAYS) else PROCESSES
+        return MULTIPLEX if asked or facts_of(version).always_multiplexes else PROCESSES
 
     def _unfinished_problem(self) -> Problem:
         return Problem(
@@ -309,7 +311,7 @@ class RunMode:
     def _refuse_always(self) -> None:
         session = self._session
         version = installed_version(session.layout, session.environment)
-        if version is not None and version >= ALWAYS:
+        if version is not None and facts_of(version).always_multiplexes:
             raise Refused(
                 f"Hermes {'.'.join(map(str, version))} serves all profiles by one gateway, and knows no other way",
                 target="hermes",
@@ -317,7 +319,7 @@ class RunMode:
                 hint="see how they run with `hermes-profiles team run-mode`",
             )
         said = environment_of(session.layout.home(DEFAULT)).get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
-        if said in ("1", "true", "yes", "on"):
+        if said in multiplexing.ON:
             raise Refused(
                 f"{GATEWAY_MULTIPLEX_PROFILES} is on in default's `.env`, and wins over config.yaml",
                 target=GATEWAY_MULTIPLEX_PROFILES,
