@@ -14,7 +14,7 @@ from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
-from hermes_profiles.teams.accounts import shortened
+from hermes_profiles.teams.accounts import short_id
 
 
 class AccountRow(NamedTuple):
@@ -84,7 +84,7 @@ def _rows(
                 _shared(gateway, identities, other, locks, catalog) if one_gateway else _own(gateway, channel)
             )
             yield AccountRow(
-                profile, team, channel, shortened(holds.accounts.get(channel, UNNAMED)), state, detail, gateway.pid
+                profile, team, channel, short_id(holds.accounts.get(channel, UNNAMED)), state, detail, gateway.pid
             )
 
 

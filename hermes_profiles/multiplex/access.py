@@ -33,34 +33,38 @@ _NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
 class Access(NamedTuple):
     """What is written so that access stays as it is, and what cannot be kept so."""
 
-    isolations: tuple[PinnedSetting, ...]
-    limits: tuple[Issue, ...]
+    pinned: tuple[PinnedSetting, ...]
+    issues: tuple[Issue, ...]
 
 
-def judge_access(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> Access:
+def check_access(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> Access:
     """Return how the access to each profile stays what it is, for all profiles that one gateway would serve."""
-    process = _process(facts)
-    isolations: list[PinnedSetting] = []
-    limits: list[Issue] = []
+    process = _process_environment(facts)
+    pinned: list[PinnedSetting] = []
+    issues: list[Issue] = []
     for name, one in facts.items():  # the default comes first: what is written for it is the process's
-        judge = _Judge(one, catalog, process)
-        judge.run()
-        isolations += judge.isolations
-        limits += judge.limits
+        check = _AccessCheck(one, catalog, process)
+        check.run()
+        pinned += check.pinned
+        issues += check.issues
         if name == DEFAULT:
-            process |= {each.key[0]: each.value for each in judge.isolations}
-    return Access(tuple(isolations), tuple(limits))
+            process |= {each.key[0]: each.value for each in check.pinned}
+    return Access(tuple(pinned), tuple(issues))
 
 
-def open_without_opt_in(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
+def open_policy_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield profiles for which the whole gateway would not start: a policy `open`, and the process has not opted in
     (gateway/run.py, `_own_policy_open_startup_violation`; a named profile's own opt-in is not looked at)."""
-    process = _process(facts)
+    process = _process_environment(facts)
     for name, one in facts.items():
         for channel in one.held.channels:
             opt_in = hermes_access.allow_all_variable(channel)
             opted_in = _is_true(process.get(GATEWAY_ALLOW_ALL_USERS)) or _is_true(process.get(opt_in))
-            if channel not in hermes_access.POLICIES or opted_in or "open" not in policies(one, channel, process):
+            if (
+                channel not in hermes_access.POLICIES
+                or opted_in
+                or "open" not in effective_policies(one, channel, process)
+            ):
                 continue
             (variable, _), _ = hermes_access.POLICIES[channel]
             place = one.place(variable) if variable in one.scope else str(one.home / CONFIG_FILE)
@@ -78,13 +82,13 @@ def open_without_opt_in(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
             )
 
 
-def new_people(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
+def pairing_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield, to be known, profiles that let new people in by pairing: the code they get is one of default's
     (gateway/run.py asks `self.pairing_store` for every profile), and approving it lets them in there alone."""
-    process = _process(facts)
+    process = _process_environment(facts)
     for name, one in facts.items():
         for channel in one.held.channels if name != DEFAULT else ():
-            if channel in hermes_access.POLICIES and policies(one, channel, process)[0] == "pairing":
+            if channel in hermes_access.POLICIES and effective_policies(one, channel, process)[0] == "pairing":
                 yield Issue(
                     name,
                     "pairing-codes",
@@ -96,7 +100,7 @@ def new_people(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
                 )
 
 
-def policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
+def effective_policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
     """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
     blocks = _blocks(one.config, channel)
     found = []
@@ -107,19 +111,19 @@ def policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> t
     return found[0], found[1]
 
 
-class _Judge:
+class _AccessCheck:
     """Judges one profile. `process`: the environment of the one gateway."""
 
     def __init__(self, one: MultiplexFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
         self._one = one
         self._catalog = catalog
         self._process = process
-        self._bridged = bridged(one.config)
+        self._bridged = bridged_variables(one.config)
         self._written: dict[str, tuple[str, str]] = {}
-        self.limits: list[Issue] = []
+        self.issues: list[Issue] = []
 
     @property
-    def isolations(self) -> list[PinnedSetting]:
+    def pinned(self) -> list[PinnedSetting]:
         """Return what is to be written, by variable."""
         return [
             PinnedSetting(self._one.name, ENV_FILE, (name,), value, why)
@@ -163,7 +167,7 @@ class _Judge:
         lists = [name for name in names if name in hermes_access.ADAPTER_LISTS or name == users] + [
             GATEWAY_ALLOWED_USERS
         ]
-        changed = [name for name in lists if _list(self._before(name)) != _list(self._after(name))]
+        changed = [name for name in lists if _parsed_list(self._before(name)) != _parsed_list(self._after(name))]
         if not changed:
             return
         had_none = not any(self._before(name) for name in lists)
@@ -171,7 +175,7 @@ class _Judge:
             self._write(name, self._before(name) or hermes_access.EMPTY_LIST)
         if users and not self._before(users) and (had_none or users in changed):
             self._write(users, self._users(channel, had_none=had_none))
-        _, group = policies(self._one, channel, {}) if channel in hermes_access.POLICIES else ("", "")
+        _, group = effective_policies(self._one, channel, {}) if channel in hermes_access.POLICIES else ("", "")
         if had_none and group == "allowlist" and not _is_true(self._before(GATEWAY_ALLOW_ALL_USERS)):
             self._limit_groups(channel, changed)
 
@@ -181,8 +185,8 @@ class _Judge:
         Without any list the gateway believes an adapter whose policy is a list, or lets everybody in; with one it does
         neither. And a list of some channels is what their adapter goes by, too, in place of the one in config.yaml.
         """
-        allowed = _listed(self._one.config, channel, "allow_from")
-        direct = policies(self._one, channel, {})[0] if channel in hermes_access.POLICIES else ""
+        allowed = _extra_list(self._one.config, channel, "allow_from")
+        direct = effective_policies(self._one, channel, {})[0] if channel in hermes_access.POLICIES else ""
         everywhere = _ids(self._before(GATEWAY_ALLOWED_USERS))
         if direct == "allowlist" and (had_none or channel in hermes_access.LIST_REPLACES_CONFIG):
             all_of_them = (
@@ -193,7 +197,7 @@ class _Judge:
 
     def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
         name, variable = self._one.name, next(iter(changed))
-        self.limits.append(
+        self.issues.append(
             Issue(
                 name,
                 "inherited-access",
@@ -209,13 +213,13 @@ class _Judge:
         """Keep policies that the adapter would take from the process where the profile says nothing."""
         if channel not in hermes_access.READ_PER_PROFILE or self._one.name == DEFAULT:
             return
-        mine, theirs = policies(self._one, channel, {}), policies(self._one, channel, self._process)
+        mine, theirs = effective_policies(self._one, channel, {}), effective_policies(self._one, channel, self._process)
         for (variable, _), own, other in zip(hermes_access.POLICIES[channel], mine, theirs, strict=True):
             if own != other:
                 self._write(variable, own)
         for variable, key in hermes_access.CONFIG_LISTS.get(channel, {}).items():
             inherits = self._process.get(variable, "").strip() and not self._one.scope.get(variable, "").strip()
-            if inherits and variable not in self._written and not _has(self._one.config, channel, key):
+            if inherits and variable not in self._written and not _has_extra(self._one.config, channel, key):
                 self._write(variable, hermes_access.EMPTY_LIST)
 
     def _judge_adapter(self, channel: str, names: Iterable[str]) -> None:
@@ -228,14 +232,14 @@ class _Judge:
             *((GATEWAY_ALLOW_ALL_USERS, GATEWAY_ALLOWED_USERS) if channel in hermes_access.READ_GATEWAY_LISTS else ()),
         ):
             before, process = self._before(name), self._process.get(name, "").strip()
-            if _same(name, before, process):
+            if _is_same_value(name, before, process):
                 continue
             self._limit_adapter(channel, name, before, process)
 
     def _limit_adapter(self, channel: str, name: str, before: str, process: str) -> None:
         own = self._one.name
         if process:
-            self.limits.append(
+            self.issues.append(
                 Issue(
                     own,
                     "foreign-access",
@@ -247,7 +251,7 @@ class _Judge:
                 )
             )
         else:
-            self.limits.append(
+            self.issues.append(
                 Issue(
                     own,
                     "unread-access",
@@ -264,19 +268,19 @@ class _Judge:
         self._written[name] = (value, f"{name}: {self._one.name} {whose}, whatever the default's is")
 
 
-def _process(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
+def _process_environment(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
     """Return the environment of the one gateway: the default's, and what config.yaml of anybody turns into variables
     that nobody had set before."""
     default = facts.get(DEFAULT)
     found = dict(default.environment) if default is not None else {}
     for one in facts.values():
-        for name, value in bridged(one.config).items():
+        for name, value in bridged_variables(one.config).items():
             if not found.get(name, "").strip():
                 found[name] = value
     return found
 
 
-def bridged(config: Mapping[str, Any]) -> dict[str, str]:
+def bridged_variables(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of access that Hermes makes of a config.yaml."""
     found: dict[str, str] = {}
     for channel, rows in hermes_access.CONFIG_VARIABLES.items():
@@ -297,7 +301,7 @@ def _blocks(config: Mapping[str, Any], channel: str) -> list[Mapping[str, Any]]:
     return [place[channel] for place in places if isinstance(place.get(channel), Mapping)]
 
 
-def _listed(config: Mapping[str, Any], channel: str, key: str) -> tuple[str, ...]:
+def _extra_list(config: Mapping[str, Any], channel: str, key: str) -> tuple[str, ...]:
     for block in _blocks(config, channel):
         value = below(block, "extra").get(key)
         if value:
@@ -305,7 +309,7 @@ def _listed(config: Mapping[str, Any], channel: str, key: str) -> tuple[str, ...
     return ()
 
 
-def _has(config: Mapping[str, Any], channel: str, key: str) -> bool:
+def _has_extra(config: Mapping[str, Any], channel: str, key: str) -> bool:
     return any(below(block, "extra").get(key) is not None for block in _blocks(config, channel))
 
 
@@ -319,7 +323,7 @@ def _ids(text: str | None) -> frozenset[str]:
     return frozenset(each.strip() for each in (text or "").split(",") if each.strip())
 
 
-def _list(text: str) -> tuple[bool, frozenset[str]]:
+def _parsed_list(text: str) -> tuple[bool, frozenset[str]]:
     """Return what a list is to Hermes: whether it is one at all, and who is on it."""
     return bool(text.strip()), _ids(text)
 
@@ -328,7 +332,7 @@ def _is_true(text: str | None) -> bool:
     return (text or "").strip().lower() in TRUTHY_ACCESS
 
 
-def _same(name: str, before: str, process: str) -> bool:
+def _is_same_value(name: str, before: str, process: str) -> bool:
     """Return whether two values of a variable mean the same."""
     if "ALLOW_ALL" in name:
         return _is_true(before) is _is_true(process)

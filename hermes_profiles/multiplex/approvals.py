@@ -24,7 +24,7 @@ OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
 _LARGEST = 16 * 1024 * 1024
 
 
-class Carried(NamedTuple):
+class MovedApprovals(NamedTuple):
     """The approvals of one channel of one profile: the steps, and how many `people` they let in."""
 
     profile: str
@@ -33,13 +33,13 @@ class Carried(NamedTuple):
     steps: tuple[ReplaceFile, ...]
 
 
-def approved_people(home: Path, channel: str) -> tuple[str, ...]:
+def approved_users(home: Path, channel: str) -> tuple[str, ...]:
     """Return whom a profile let in by pairing, wherever either kind of gateway keeps them."""
     places = (home / folder / f"{channel}{APPROVED_ENDING}" for folder in (OWN, SERVED))
     return tuple(dict.fromkeys(person for place in places for person in _approved(place)))
 
 
-def carry_there(profile: str, home: Path) -> tuple[Carried, ...]:
+def move_to_multiplexer(profile: str, home: Path) -> tuple[MovedApprovals, ...]:
     """Return how a named profile's approvals get to where a multiplexer asks for them; () when they are there."""
     found = []
     for name in _names(home / OWN):
@@ -48,11 +48,11 @@ def carry_there(profile: str, home: Path) -> tuple[Carried, ...]:
         if mine:
             together = {**mine, **theirs}  # the folder in use counts where both name somebody, as Hermes has it
             steps = (*_written(new, together), ReplaceFile(old, None, expected=signature(old)))
-            found.append(Carried(profile, name.removesuffix(APPROVED_ENDING), len(mine), steps))
+            found.append(MovedApprovals(profile, name.removesuffix(APPROVED_ENDING), len(mine), steps))
     return tuple(found)
 
 
-def carry_back(profile: str, home: Path, channels: Iterator[str] | tuple[str, ...]) -> tuple[Carried, ...]:
+def move_to_process(profile: str, home: Path, channels: Iterator[str] | tuple[str, ...]) -> tuple[MovedApprovals, ...]:
     """Return how approvals of these channels, carried once, get back to where a process of its own keeps them: as they
     are now, for somebody may have been let in or turned away since."""
     found = []
@@ -62,7 +62,7 @@ def carry_back(profile: str, home: Path, channels: Iterator[str] | tuple[str, ..
         if not os.path.lexists(old):
             continue
         steps = (*_written(new, {**_approved(new), **now}), ReplaceFile(old, None, expected=signature(old)))
-        found.append(Carried(profile, channel, len(now), steps))
+        found.append(MovedApprovals(profile, channel, len(now), steps))
     return tuple(found)
 
 

@@ -24,7 +24,7 @@ from hermes_profiles.hermes.environment import (
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
 
-from .access import policies
+from .access import effective_policies
 from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
@@ -45,24 +45,26 @@ def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[P
         for channel in LIST_BEFORE_CONFIG if name != DEFAULT else ():
             variable = users_variable(channel)
             own = _ids(one.environment.get(variable))
-            people = _people(one, channel, own) if channel in one.held.channels else set()
+            people = _allowlist_users(one, channel, own) if channel in one.held.channels else set()
             if people - own and all(map(_PERSON.fullmatch, people)):
                 why = f"{variable}: {name} lists whom it lets in already, for nothing else counts while its agent works"
                 found.append(PinnedSetting(name, ENV_FILE, (variable,), ",".join(sorted(people)), why))
     return tuple(found)
 
 
-def _people(one: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
+def _allowlist_users(one: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
     """Return whom a list may name that changes nothing else; nobody where no list can."""
-    if _hears_all(one, channel) or _ids(one.environment.get(GATEWAY_ALLOWED_USERS)):
+    if _is_open(one, channel) or _ids(one.environment.get(GATEWAY_ALLOWED_USERS)):
         return set()
-    direct, group = policies(one, channel, {})
+    direct, group = effective_policies(one, channel, {})
     if direct == "allowlist" and not own and group != "allowlist":
-        return _listed(one, channel)
+        return _allow_from(one, channel)
     return own | set(one.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
 
 
-def with_heard(facts: Mapping[str, MultiplexFacts], heard: Sequence[PinnedSetting]) -> Mapping[str, MultiplexFacts]:
+def with_allowlists(
+    facts: Mapping[str, MultiplexFacts], heard: Sequence[PinnedSetting]
+) -> Mapping[str, MultiplexFacts]:
     """Return the facts as they are once these lists are written."""
     changed = dict(facts)
     for each in heard:
@@ -77,7 +79,7 @@ def busy_message_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     default = facts.get(DEFAULT)
     if default is None:
         return
-    yield from _does_not_start(default)
+    yield from _missing_weixin_variables(default)
     others = [one for name, one in facts.items() if name != DEFAULT]
     for channel in dict.fromkeys(each for one in others for each in one.held.channels):
         served = [one for one in others if channel in one.held.channels]
@@ -87,18 +89,18 @@ def busy_message_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
             yield Issue(
                 DEFAULT,
                 "answers-for-others",
-                f"default has an account of {channel} of its own, as {_named(served)}: what is said to them while "
-                "their agent works would be lost, and a notice would go out through default's account",
+                f"default has an account of {channel} of its own, as {_profile_names(served)}: what is said to them "
+                "while their agent works would be lost, and a notice would go out through default's account",
                 IssueSeverity.DECIDE,
                 str(default.home),
                 "let a member have that account: `hermes-profiles team add NAME`, then take it from "
                 f"default with `hermes-profiles env unset default …`; see `hermes-profiles catalog {channel}`",
             )
         else:
-            yield from _unheard(default, served, channel)
+            yield from _dropped_messages(default, served, channel)
 
 
-def _does_not_start(default: MultiplexFacts) -> Iterator[Issue]:
+def _missing_weixin_variables(default: MultiplexFacts) -> Iterator[Issue]:
     if "weixin" not in default.held.channels:
         return
     extra = below(below(mapping(default.config.get("platforms")), "weixin"), "extra")
@@ -115,15 +117,15 @@ def _does_not_start(default: MultiplexFacts) -> Iterator[Issue]:
         )
 
 
-def _unheard(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel: str) -> Iterator[Issue]:
+def _dropped_messages(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel: str) -> Iterator[Issue]:
     variable = users_variable(channel)
     unheard = [one for one in served if _drops_messages(one, default, channel, variable)]
     if unheard:
         yield Issue(
             DEFAULT,
             "unheard-meanwhile",
-            f"what some people say to {_named(unheard)} on {channel} while their agent works is dropped: only the list "
-            f"in {variable} of their own `.env` counts then",
+            f"what some people say to {_profile_names(unheard)} on {channel} while their agent works is dropped: only "
+            f"the list in {variable} of their own `.env` counts then",
             IssueSeverity.NOTE,
             str(unheard[0].home / ENV_FILE),
             f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
@@ -135,13 +137,13 @@ def _drops_messages(one: MultiplexFacts, default: MultiplexFacts, channel: str, 
     lists = (_ids(one.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
     own = {person for each in lists for person in each}
     asked = one if own else default
-    if _hears_all(one, channel) or (not own and _hears_all(default, channel)):
+    if _is_open(one, channel) or (not own and _is_open(default, channel)):
         return False
     heard = {person for name in (variable, GATEWAY_ALLOWED_USERS) for person in _ids(asked.environment.get(name))}
-    return bool({*own, *_listed(one, channel), *one.approved.get(channel, ())} - heard)
+    return bool({*own, *_allow_from(one, channel), *one.approved.get(channel, ())} - heard)
 
 
-def _hears_all(one: MultiplexFacts, channel: str) -> bool:
+def _is_open(one: MultiplexFacts, channel: str) -> bool:
     if any(
         one.environment.get(name, "").strip().lower() in TRUTHY_ACCESS
         for name in (allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS)
@@ -150,7 +152,7 @@ def _hears_all(one: MultiplexFacts, channel: str) -> bool:
     return any("*" in _ids(one.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS))
 
 
-def _listed(one: MultiplexFacts, channel: str) -> set[str]:
+def _allow_from(one: MultiplexFacts, channel: str) -> set[str]:
     listed = below(below(mapping(one.config.get("platforms")), channel), "extra").get("allow_from")
     return set(_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")))
 
@@ -159,6 +161,6 @@ def _ids(text: str | None) -> set[str]:
     return {each.strip() for each in (text or "").split(",") if each.strip()}
 
 
-def _named(profiles: Sequence[MultiplexFacts]) -> str:
+def _profile_names(profiles: Sequence[MultiplexFacts]) -> str:
     names = [one.name for one in profiles]
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

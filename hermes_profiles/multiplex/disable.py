@@ -24,9 +24,9 @@ from hermes_profiles.model.secret import Secret, fingerprint
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.settings.files import SettingsFile, settings_file, without_variables
 
-from .approvals import OWN, SERVED, carry_back
+from .approvals import OWN, SERVED, move_to_process
 from .facts import multiplex_setting
-from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_switch, led_to
+from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_mode_switch, resulting_mode
 
 
 class DisablePlan(NamedTuple):
@@ -44,7 +44,7 @@ class WrittenFile(NamedTuple):
     left: FileIdentity | None
 
 
-def plan_back(layout: Layout, record: SavedState | None, catalog: Catalog, more: Iterable[Step] = ()) -> DisablePlan:
+def plan_disable(layout: Layout, record: SavedState | None, catalog: Catalog, more: Iterable[Step] = ()) -> DisablePlan:
     """Return the change that takes back what was written for one gateway for all; `more`: steps for services.
 
     Raises DocumentError for a file that cannot be edited with certainty.
@@ -54,18 +54,18 @@ def plan_back(layout: Layout, record: SavedState | None, catalog: Catalog, more:
     steps = (*builder.steps, *more)
     if not steps:
         return DisablePlan(None, tuple(builder.warnings))
-    profiles = tuple(dict.fromkeys((DEFAULT, *(record.isolated if record is not None else ()))))
+    profiles = tuple(dict.fromkeys((DEFAULT, *(record.pinned if record is not None else ()))))
     plan = ChangePlan((*COMMAND, PROCESSES), "have each profile run a gateway of its own", steps, profiles=profiles)
     return DisablePlan(plan, tuple(builder.warnings))
 
 
-def touched_by(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]:
+def written_files(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]:
     """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
     journal = Journal(layout.state)
     entries = journal.entries()
     found: dict[Path, WrittenFile] = {}
     for entry in reversed(entries):  # oldest first
-        if not _is_ours(journal, entry, record):
+        if not _is_enabling_change(journal, entry, record):
             continue
         for step in entry.steps:
             if step.kind not in (StepKind.REPLACE, StepKind.REMOVE):
@@ -79,11 +79,11 @@ def touched_by(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]:
     return found
 
 
-def _is_ours(journal: Journal, entry: ChangeEntry, record: SavedState) -> bool:
+def _is_enabling_change(journal: Journal, entry: ChangeEntry, record: SavedState) -> bool:
     """Return whether a change led to one gateway for all, since what was is kept."""
-    if entry.status is not Status.DONE or entry.started < record.since or not is_switch(journal, entry):
+    if entry.status is not Status.DONE or entry.started < record.since or not is_mode_switch(journal, entry):
         return False
-    return led_to(journal, entry) == MULTIPLEX
+    return resulting_mode(journal, entry) == MULTIPLEX
 
 
 class _DisablePlanner:
@@ -94,7 +94,7 @@ class _DisablePlanner:
         self._record = record
         self._catalog = catalog
         self._files = Files()
-        self._touched = touched_by(layout, record) if record is not None else {}
+        self._touched = written_files(layout, record) if record is not None else {}
         self._done: set[Path] = set()
         self.steps: list[Step] = []
         self.warnings: list[Problem] = []
@@ -107,7 +107,7 @@ class _DisablePlanner:
         self._switch_off()
         if self._record is None:
             return
-        for name, rows in self._record.isolated.items():
+        for name, rows in self._record.pinned.items():
             self._take_back(name, dict(rows))
         for name, channels in self._record.approvals.items():
             self._carry(name, channels)
@@ -230,5 +230,5 @@ class _DisablePlanner:
             if not files <= self._done:
                 self.steps = [step for step in self.steps if not (isinstance(step, ReplaceFile) and step.path in files)]
                 changed.append(channel)
-        for each in carry_back(name, home, tuple(changed)):
+        for each in move_to_process(name, home, tuple(changed)):
             self.steps += each.steps

@@ -19,11 +19,11 @@ from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.settings.files import SettingsFile, check_may_write, settings_file, with_variable
 
-from .access import judge_access, new_people, open_without_opt_in
-from .approvals import Carried, carry_there
-from .busy_messages import allowlists_for_busy_messages, with_heard
+from .access import check_access, open_policy_issues, pairing_issues
+from .approvals import MovedApprovals, move_to_multiplexer
+from .busy_messages import allowlists_for_busy_messages, with_allowlists
 from .facts import MultiplexFacts, multiplex_setting
-from .limits import judge_limits, switched_off
+from .limits import disabled_channels, limit_issues
 from .model import Issue, IssueSeverity, PinnedSetting
 from .saved_state import COMMAND, MULTIPLEX, SavedState
 
@@ -32,9 +32,9 @@ class EnablePlan(NamedTuple):
     """What the way to one gateway for all takes. `setting`: the path of config.yaml that is set, and what it said
     before (None: nothing); `steps`: of files, () when all is written already."""
 
-    limits: tuple[Issue, ...]
-    isolations: tuple[PinnedSetting, ...]
-    approvals: tuple[Carried, ...]
+    issues: tuple[Issue, ...]
+    pinned: tuple[PinnedSetting, ...]
+    approvals: tuple[MovedApprovals, ...]
     setting: tuple[tuple[str, ...], str | None]
     steps: tuple[Step, ...]
 
@@ -43,34 +43,36 @@ class EnablePlan(NamedTuple):
         steps = (*self.steps, *more)
         if not steps:
             return None
-        names = [*(each.profile for each in self.isolations), *(each.profile for each in self.approvals)]
+        names = [*(each.profile for each in self.pinned), *(each.profile for each in self.approvals)]
         profiles = dict.fromkeys((DEFAULT, *names))
         return ChangePlan((*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles))
 
 
-def plan_there(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> EnablePlan:
+def plan_enable(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> EnablePlan:
     """Return what one gateway for all these profiles takes, and what stands in its way.
 
     Raises DocumentError for a file that cannot be edited with certainty, Refused for one that others read, too.
     """
     heard = allowlists_for_busy_messages(facts)
-    facts = with_heard(facts, heard)
-    access = judge_access(facts, catalog)
-    isolations = (*heard, *access.isolations, *switched_off(facts, catalog))
+    facts = with_allowlists(facts, heard)
+    access = check_access(facts, catalog)
+    isolations = (*heard, *access.pinned, *disabled_channels(facts, catalog))
     limits = (
         *_overruled(facts),
-        *judge_limits(facts, catalog),
-        *open_without_opt_in(facts),
-        *access.limits,
-        *new_people(facts),
+        *limit_issues(facts, catalog),
+        *open_policy_issues(facts),
+        *access.issues,
+        *pairing_issues(facts),
         *_conversations(facts),
     )
-    carried = tuple(each for name, one in facts.items() if name != DEFAULT for each in carry_there(name, one.home))
+    moved = tuple(
+        each for name, one in facts.items() if name != DEFAULT for each in move_to_multiplexer(name, one.home)
+    )
     path, before = multiplex_setting(layout.home(DEFAULT))
     steps = [*_switch(layout, path, before), *_isolated(layout, isolations, catalog)]
-    steps += [step for each in carried for step in each.steps]
+    steps += [step for each in moved for step in each.steps]
     said = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
-    return EnablePlan(tuple(limits), isolations, carried, (path, said), tuple(steps))
+    return EnablePlan(tuple(limits), isolations, moved, (path, said), tuple(steps))
 
 
 def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
@@ -138,18 +140,18 @@ def _with_settings(file: SettingsFile, isolations: Iterable[PinnedSetting]) -> b
     return document.raw
 
 
-def recorded(record: SavedState, there: EnablePlan, layout: Layout) -> SavedState:
+def with_plan(record: SavedState, there: EnablePlan, layout: Layout) -> SavedState:
     """Return a record that knows of a plan, too: where something is written, and a keyed fingerprint of it, to tell
     later what somebody has changed since."""
     key = any_key(layout)
-    isolated = {name: dict(rows) for name, rows in record.isolated.items()}
-    for each in there.isolations:
+    isolated = {name: dict(rows) for name, rows in record.pinned.items()}
+    for each in there.pinned:
         mark = fingerprint(each.value, key)
         isolated.setdefault(each.profile, {})[f"{each.file}:{'.'.join(each.key)}"] = mark
     approvals = {name: list(rows) for name, rows in record.approvals.items()}
     for carried in there.approvals:
         approvals.setdefault(carried.profile, []).append(carried.channel)
     return record._replace(
-        isolated={name: tuple(rows.items()) for name, rows in isolated.items()},
+        pinned={name: tuple(rows.items()) for name, rows in isolated.items()},
         approvals={name: tuple(dict.fromkeys(rows)) for name, rows in approvals.items()},
     )

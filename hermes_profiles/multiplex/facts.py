@@ -23,7 +23,7 @@ from hermes_profiles.profiles.channels import ClaimedResources, Managed, effecti
 from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
 from hermes_profiles.profiles.profile import read_meta, read_sections
 
-from .approvals import approved_people
+from .approvals import approved_users
 
 
 class MultiplexFacts(NamedTuple):
@@ -100,7 +100,7 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
         options=_options(kept),
         parts=tuple(part for part in ("plugins", "hooks") if _is_own(layout, home / part)),
         problems=(*held.problems, *problems),
-        approved={channel: people for channel in held.channels if (people := approved_people(home, channel))},
+        approved={channel: people for channel in held.channels if (people := approved_users(home, channel))},
     )
 
 

@@ -22,21 +22,21 @@ from .model import Issue, IssueSeverity, PinnedSetting
 _KEPT_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
-def judge_limits(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[Issue, ...]:
+def limit_issues(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[Issue, ...]:
     """Return what one gateway for all these profiles would not do as their own gateways do."""
     others = {name: one for name, one in facts.items() if name != DEFAULT}
     found: list[Issue] = []
     for name, one in facts.items():
-        found += _unreadable(one)
-        found += _unread(one, catalog)
+        found += _unreadable_files(one)
+        found += _unread_variables(one, catalog)
         if name in others:
             found += _listeners(one, catalog)
             found += _environment_accounts(one, catalog)
-            found += _left_out(one)
-    return (*found, *_twice(facts), *busy_message_issues(facts))
+            found += _ignored_features(one)
+    return (*found, *_duplicate_accounts(facts), *busy_message_issues(facts))
 
 
-def switched_off(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[PinnedSetting, ...]:
+def disabled_channels(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[PinnedSetting, ...]:
     """Return what keeps a channel that the default's environment switches on from starting for everybody else."""
     default = facts.get(DEFAULT)
     if default is None:
@@ -56,7 +56,7 @@ def _is_off(one: MultiplexFacts, channel: str) -> bool:
     return block.get("enabled") is False
 
 
-def _unreadable(one: MultiplexFacts) -> Iterator[Issue]:
+def _unreadable_files(one: MultiplexFacts) -> Iterator[Issue]:
     for problem in one.problems:
         yield Issue(
             one.name,
@@ -68,7 +68,7 @@ def _unreadable(one: MultiplexFacts) -> Iterator[Issue]:
         )
 
 
-def _unread(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
+def _unread_variables(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
     """Yield credentials and keys that stand where a multiplexer does not look for them, or that it reads otherwise."""
     for name, value in sorted(one.environment.items()):
         fact = catalog.lookup(name)
@@ -102,7 +102,7 @@ def _listeners(one: MultiplexFacts, catalog: Catalog) -> Iterator[Issue]:
             f"{one.name}: its {channel} listens on a port, which only default may: the profile would be left out "
             "altogether, and a gateway of its own refused",
             IssueSeverity.REFUSE,
-            _where(one, channel, catalog),
+            _enabled_at(one, channel, catalog),
             _off_command(one, channel, catalog),
         )
 
@@ -120,12 +120,12 @@ def _environment_accounts(one: MultiplexFacts, catalog: Catalog) -> Iterator[Iss
                 f"{one.name}: the account of its {channel} would be default's, for that adapter asks the environment "
                 "of the process",
                 IssueSeverity.REFUSE,
-                _where(one, channel, catalog),
+                _enabled_at(one, channel, catalog),
                 _off_command(one, channel, catalog),
             )
 
 
-def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
+def _ignored_features(one: MultiplexFacts) -> Iterator[Issue]:
     """Yield what goes on without a multiplexer alone: for a person to decide, or to know."""
     name = one.name
     if one.jobs:
@@ -165,7 +165,7 @@ def _left_out(one: MultiplexFacts) -> Iterator[Issue]:
         )
 
 
-def _twice(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
+def _duplicate_accounts(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield accounts and ports that two profiles would have in one process: Hermes drops the second without a word, or
     both answer."""
     first: dict[object, str] = {}
@@ -192,13 +192,13 @@ def _twice(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
                 )
 
 
-def _where(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
+def _enabled_at(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
     """Return the place that switches a channel on."""
-    names = _switches(one, channel, catalog)
+    names = _enabling_variables(one, channel, catalog)
     return one.place(names[0]) if names else str(one.home / CONFIG_FILE)
 
 
-def _switches(one: MultiplexFacts, channel: str, catalog: Catalog) -> list[str]:
+def _enabling_variables(one: MultiplexFacts, channel: str, catalog: Catalog) -> list[str]:
     """Return the variables of a profile that switch a channel on."""
     sets: Iterable[frozenset[str]] = catalog.channels[channel].enable_sets
     wanted = {name for names in sets if all(one.environment.get(each, "").strip() for each in names) for name in names}
@@ -207,7 +207,7 @@ def _switches(one: MultiplexFacts, channel: str, catalog: Catalog) -> list[str]:
 
 def _off_command(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:
     """Return the command that switches a channel off in a profile: many start while their variables are set."""
-    names = _switches(one, channel, catalog)
+    names = _enabling_variables(one, channel, catalog)
     if names and not catalog.channels[channel].explicit_disable_wins:
         return f"take it out there: `hermes-profiles env unset {one.name} {' '.join(names)}`"
     return f"switch it off there: `hermes-profiles config set {one.name} platforms.{channel}.enabled false`"

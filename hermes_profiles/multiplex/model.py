@@ -22,7 +22,7 @@ class Issue(NamedTuple):
     profile: str
     code: str
     message: str
-    weight: IssueSeverity
+    severity: IssueSeverity
     place: str | None = None
     hint: str | None = None
 

@@ -45,7 +45,7 @@ class ServiceBefore(NamedTuple):
 
 class SavedState(NamedTuple):
     """What was. `since`: when it began (ISO time); `services`: profile → its service; `setting`: what config.yaml said
-    about multiplexing, None for nothing; `isolated`: profile → (`file:dotted.key`, keyed fingerprint of the value) of
+    about multiplexing, None for nothing; `pinned`: profile → (`file:dotted.key`, keyed fingerprint of the value) of
     what was written; `approvals`: profile → channels whose approvals were carried; `absent`: folders, relative to the
     root, that only a multiplexer makes and that were not there."""
 
@@ -53,12 +53,12 @@ class SavedState(NamedTuple):
     since: str
     services: Mapping[str, ServiceBefore]
     setting: str | None = None
-    isolated: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    pinned: Mapping[str, tuple[tuple[str, str], ...]] = {}
     approvals: Mapping[str, tuple[str, ...]] = {}
     absent: tuple[str, ...] = ()
 
 
-def now() -> str:
+def timestamp() -> str:
     """Return the time now as a record has it."""
     from datetime import UTC, datetime
 
@@ -67,34 +67,34 @@ def now() -> str:
     return iso(datetime.now(UTC))
 
 
-def path_of(layout: Layout) -> Path:
+def saved_state_path(layout: Layout) -> Path:
     """Return the file of the record."""
     return layout.state / "runmode.json"
 
 
-def is_switch(journal: Journal, entry: ChangeEntry) -> bool:
+def is_mode_switch(journal: Journal, entry: ChangeEntry) -> bool:
     """Return whether a change switched the run mode, or took such a switch back."""
-    return origin_of(journal, entry).command[:2] == COMMAND
+    return original_change(journal, entry).command[:2] == COMMAND
 
 
-def led_to(journal: Journal, entry: ChangeEntry) -> str:
+def resulting_mode(journal: Journal, entry: ChangeEntry) -> str:
     """Return the run mode that a switch, or an undo of one, led to."""
-    mode = origin_of(journal, entry).command[2]
+    mode = original_change(journal, entry).command[2]
     other = MULTIPLEX if mode == PROCESSES else PROCESSES
     return mode if entry.level % 2 == 0 else other
 
 
-def origin_of(journal: Journal, entry: ChangeEntry) -> ChangeEntry:
+def original_change(journal: Journal, entry: ChangeEntry) -> ChangeEntry:
     """Return the change that an undo, or an undo of an undo, is about in the end."""
     while entry.undo_of is not None and (above := journal.load(entry.undo_of)) is not None:
         entry = above
     return entry
 
 
-def read(layout: Layout) -> SavedState | None:
+def read_saved_state(layout: Layout) -> SavedState | None:
     """Return what is kept, None when nothing is. Raises Failed when it cannot be understood: nobody knows then what
     was."""
-    path = path_of(layout)
+    path = saved_state_path(layout)
     try:
         data = json.loads(read_regular(path, _LARGEST))
         return _parsed(data)
@@ -113,10 +113,10 @@ def read(layout: Layout) -> SavedState | None:
 
 def is_unfinished(layout: Layout) -> bool:
     """Return whether a switch was interrupted; cheap, and False when nothing is kept."""
-    if not path_of(layout).exists():
+    if not saved_state_path(layout).exists():
         return False
     try:
-        record = read(layout)
+        record = read_saved_state(layout)
     except Failed:
         return True
     return record is not None and record.phase is not SwitchPhase.THERE
@@ -134,18 +134,19 @@ def _parsed(data: Mapping[str, Any]) -> SavedState:
     )
 
 
-def write(layout: Layout, record: SavedState) -> None:
+def write_saved_state(layout: Layout, record: SavedState) -> None:
     """Keep a record. Raises Failed."""
     from hermes_profiles.changes.state_files import write_runtime
 
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
+    rows["isolated"] = rows.pop("pinned")
     rows["services"] = {name: list(was) for name, was in record.services.items()}
-    write_runtime(path_of(layout), json.dumps(rows, indent=1).encode(), 0o600)
+    write_runtime(saved_state_path(layout), json.dumps(rows, indent=1).encode(), 0o600)
 
 
 def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> None:
     """Note that somebody has switched profiles on or off meanwhile: the way back abides by it. Raises Failed."""
-    record = read(layout)
+    record = read_saved_state(layout)
     if record is None:
         return
     changed = {
@@ -154,12 +155,12 @@ def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> N
         if (was := record.services.get(name)) is not None and was.installed
     }
     if changed:
-        write(layout, record._replace(services={**record.services, **changed}))
+        write_saved_state(layout, record._replace(services={**record.services, **changed}))
 
 
 def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
     """Note that profiles have another name now (old → new): the way back finds them by it. Raises Failed."""
-    record = read(layout)
+    record = read_saved_state(layout)
     if record is None or not names:
         return
 
@@ -173,28 +174,28 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
     )
     changed = record._replace(
         services=followed(record.services),
-        isolated=followed(record.isolated),
+        pinned=followed(record.pinned),
         approvals=followed(record.approvals),
         absent=absent,
     )
     if changed != record:
-        write(layout, changed)
+        write_saved_state(layout, changed)
 
 
 def delete_saved_state(layout: Layout) -> None:
     """Take the record away: all is as it was. Raises Failed."""
     from hermes_profiles.changes.state_files import remove_runtime
 
-    remove_runtime(path_of(layout))
+    remove_runtime(saved_state_path(layout))
 
 
 @contextmanager
-def switching(layout: Layout) -> Iterator[None]:
+def switch_lock(layout: Layout) -> Iterator[None]:
     """Let nobody else switch meanwhile. Raises Refused when somebody does."""
     from hermes_profiles.changes.state_files import acquire_lock, write_pid
 
     path = layout.state / "runmode.lock"
-    write_folder(layout)
+    create_state_folder(layout)
     descriptor = acquire_lock(path, wait=0.0)
     if descriptor is None:
         raise Refused(
@@ -210,7 +211,7 @@ def switching(layout: Layout) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_folder(layout: Layout) -> None:
+def create_state_folder(layout: Layout) -> None:
     """Make our own folder, private. Raises Failed."""
     from hermes_profiles.changes.errors import translated_errors
     from hermes_profiles.changes.filesystem import Files

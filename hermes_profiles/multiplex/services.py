@@ -14,7 +14,7 @@ from .saved_state import ServiceBefore
 _COMING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
 
 
-def has_own(gateway: Gateway) -> bool:
+def has_service(gateway: Gateway) -> bool:
     """Return whether a service of its own is installed for a profile."""
     return gateway.service is not None and gateway.service.installed
 
@@ -35,17 +35,17 @@ def is_up(gateway: Gateway) -> bool:
     return gateway.process is not None or waits or gateway.state in _COMING
 
 
-def services_of(gateways: Mapping[str, Gateway]) -> dict[str, ServiceBefore]:
+def services_before(gateways: Mapping[str, Gateway]) -> dict[str, ServiceBefore]:
     """Return profile → its service as it is now."""
     return {
         name: ServiceBefore(
-            has_own(gateway), bool(gateway.service is not None and gateway.service.enabled), is_up(gateway)
+            has_service(gateway), bool(gateway.service is not None and gateway.service.enabled), is_up(gateway)
         )
         for name, gateway in gateways.items()
     }
 
 
-def gateway_limits(
+def gateway_issues(
     gateways: Mapping[str, Gateway], *, disabled: Collection[str], above: Collection[int]
 ) -> Iterator[Issue]:
     """Yield gateways that cannot be stopped and started again by their services, and a default that is switched off.

@@ -42,11 +42,11 @@ from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager
 
 from . import saved_state as records
-from .disable import plan_back
-from .enable import EnablePlan, plan_there, recorded
+from .disable import plan_disable
+from .enable import EnablePlan, plan_enable, with_plan
 from .facts import read_facts
 from .saved_state import SavedState, ServiceBefore, SwitchPhase
-from .services import has_own, is_up, services_of
+from .services import has_service, is_up, services_before
 
 # So long an account that was connected before may take to be connected again, once the one gateway says it is up.
 _ACCOUNTS = 20.0
@@ -54,10 +54,10 @@ _POLL = 0.2
 _LARGEST = 16 * 1024 * 1024
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 # A lock: channel and the digits of its file's name.
-Held = frozenset[tuple[str, str]]
+HeldLocks = frozenset[tuple[str, str]]
 
 
-class Done(NamedTuple):
+class SwitchResult(NamedTuple):
     """How it went: what became of each gateway, the change of files (None: none was due), and what else to say."""
 
     outcomes: tuple[Outcome, ...]
@@ -67,20 +67,23 @@ class Done(NamedTuple):
 
 @dataclass
 class RunModeSwitch:
-    """One run of the command. `told`: called with each outcome as it comes; `settle`: seconds a gateway may take."""
+    """One switch of the run mode.
+
+    `on_outcome`: called with each outcome as it arrives; `settle`: seconds that a gateway may take.
+    """
 
     world: SystemContext
     manager: Manager
     existing: Sequence[str]
     catalog: Catalog
     environment: Mapping[str, str]
-    told: Callable[[Outcome], None] = lambda _: None
+    on_outcome: Callable[[Outcome], None] = lambda _: None
     settle: float = 90.0
     warnings: list[Problem] = field(default_factory=list)
 
     # To one gateway for all
 
-    def there(self, write: Callable[[ChangePlan], str], check: Callable[[EnablePlan], None]) -> Done:
+    def enable(self, write: Callable[[ChangePlan], str], check: Callable[[EnablePlan], None]) -> SwitchResult:
         """Have one gateway serve all profiles. `write` makes the change of files; `check` raises what stands in the
         way, once more when all is quiet.
 
@@ -88,28 +91,29 @@ class RunModeSwitch:
         """
         layout = self.world.layout
         gateways = survey(self.world, self.existing)
-        held = self._held(gateways)
-        record = self._begun(gateways)
-        records.write(layout, record)
+        held = self._held_locks(gateways)
+        record = self._initial_record(gateways)
+        records.write_saved_state(layout, record)
         try:
-            outcomes = [*self._down(gateways)]
-            there = plan_there(layout, read_facts(layout, self.existing, self.catalog, self.environment), self.catalog)
-            check(there)
-            record = recorded(record._replace(setting=self._setting(record, there)), there, layout)
-            records.write(layout, record)
-            change = self._write_there(there, write)
-            outcomes.append(self._up(self._served(held)))
+            outcomes = [*self._stop_services(gateways)]
+            facts = read_facts(layout, self.existing, self.catalog, self.environment)
+            enable = plan_enable(layout, facts, self.catalog)
+            check(enable)
+            record = with_plan(record._replace(setting=self._original_setting(record, enable)), enable, layout)
+            records.write_saved_state(layout, record)
+            change = self._write_enabled(enable, write)
+            outcomes.append(self._start_multiplexer(self._unserved_check(held)))
         except BaseException as error:
-            self._returned(record, error)
+            self._roll_back(record, error)
             raise
-        records.write(layout, record._replace(phase=SwitchPhase.THERE))
-        return Done(tuple(outcomes), change, tuple(self.warnings))
+        records.write_saved_state(layout, record._replace(phase=SwitchPhase.THERE))
+        return SwitchResult(tuple(outcomes), change, tuple(self.warnings))
 
-    def _begun(self, gateways: Mapping[str, Gateway]) -> SavedState:
+    def _initial_record(self, gateways: Mapping[str, Gateway]) -> SavedState:
         """Return the record to begin with: what an earlier one knows was so before, whatever is now."""
         layout = self.world.layout
-        was = services_of(gateways)
-        earlier = records.read(layout)
+        was = services_before(gateways)
+        earlier = records.read_saved_state(layout)
         if earlier is not None:
             new = {name: each for name, each in was.items() if name not in earlier.services}
             return earlier._replace(phase=SwitchPhase.GOING, services={**earlier.services, **new})
@@ -119,36 +123,36 @@ class RunModeSwitch:
             for path in (*made, "profiles/default/pairing", "profiles/default")
             if not os.path.lexists(layout.root / path)
         ]
-        return SavedState(SwitchPhase.GOING, records.now(), was, absent=tuple(absent))
+        return SavedState(SwitchPhase.GOING, records.timestamp(), was, absent=tuple(absent))
 
-    def _setting(self, record: SavedState, there: EnablePlan) -> str | None:
+    def _original_setting(self, record: SavedState, enable: EnablePlan) -> str | None:
         """Return what config.yaml said first: on a second run it says what the first one wrote."""
-        return record.setting if record.isolated or record.setting is not None else there.setting[1]
+        return record.setting if record.pinned or record.setting is not None else enable.setting[1]
 
-    def _down(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+    def _stop_services(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Stop the named profiles' services, see them ended, and have them not come back at boot."""
-        mine = [name for name in self.existing if name != DEFAULT and has_own(gateways[name])]
+        mine = [name for name in self.existing if name != DEFAULT and has_service(gateways[name])]
         running = [name for name in mine if is_up(gateways[name])]
-        outcomes = self._drive(Verb.STOP, running, gateways) if running else ()
-        _check(outcomes, "does not stop")
+        outcomes = self._run_verb(Verb.STOP, running, gateways) if running else ()
+        _raise_failed(outcomes, "does not stop")
         enabled = [name for name in mine if (service := gateways[name].service) is not None and service.enabled]
-        self._enable(enabled, enabled=False)
+        self._set_enabled(enabled, enabled=False)
         return outcomes
 
-    def _write_there(self, there: EnablePlan, write: Callable[[ChangePlan], str]) -> str | None:
+    def _write_enabled(self, enable: EnablePlan, write: Callable[[ChangePlan], str]) -> str | None:
         default = survey(self.world, (DEFAULT,))[DEFAULT]
-        installation = None if has_own(default) else self._installation()
+        installation = None if has_service(default) else self._installation()
         steps = [
             ReplaceFile(path, Secret(content), mode, signature(path))
             for path, content, mode in (installation.files if installation is not None else ())
         ]
-        plan = there.plan(steps)
+        plan = enable.plan(steps)
         change = write(plan) if plan is not None else None
         services = self.world.services((DEFAULT,))
         if installation is not None:
-            _raise(self.manager.load(services, enable=True), "cannot be loaded")
+            _raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
         elif default.service is not None and not default.service.enabled:
-            self._enable((DEFAULT,), enabled=True)
+            self._set_enabled((DEFAULT,), enabled=True)
         return change
 
     def _installation(self) -> ServiceInstallPlan:
@@ -168,11 +172,11 @@ class RunModeSwitch:
             )
         return found
 
-    def _up(self, served: Callable[[int], str]) -> Outcome:
+    def _start_multiplexer(self, served: Callable[[int], str]) -> Outcome:
         """Start the one gateway, or start it anew, and see that it serves everybody."""
         gateways = survey(self.world, (DEFAULT,))
-        outcome = self._drive(Verb.RESTART, (DEFAULT,), gateways)[0]
-        _check((outcome,), "does not come up as the one for all")
+        outcome = self._run_verb(Verb.RESTART, (DEFAULT,), gateways)[0]
+        _raise_failed((outcome,), "does not come up as the one for all")
         deadline = time.monotonic() + min(_ACCOUNTS, self.settle)
         while True:
             missing = served(outcome.pid or 0)
@@ -182,30 +186,30 @@ class RunModeSwitch:
                 raise Failed(f"the one gateway does not serve everybody: {missing}", target=DEFAULT, code="unserved")
             time.sleep(_POLL)
 
-    def _served(self, held: Held) -> Callable[[int], str]:
+    def _unserved_check(self, held: HeldLocks) -> Callable[[int], str]:
         """Return what tells who is not served yet by the process of a pid, "" when all are: profiles by what it wrote,
         accounts that were connected before by their locks."""
         layout = self.world.layout
         named = [name for name in self.existing if name != DEFAULT]
 
         def look(pid: int) -> str:
-            told = state_record(layout.home(DEFAULT))
-            served = told.served if told is not None and told.pid == pid else ()
+            written = state_record(layout.home(DEFAULT))
+            served = written.served if written is not None and written.pid == pid else ()
             missing = [name for name in named if name not in served]
             if missing:
                 return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} left out"
-            lost = held - {(lock.channel, lock.digest) for lock in self._locks() if lock.pid == pid}
+            lost = held - {(lock.channel, lock.digest) for lock in self._live_locks() if lock.pid == pid}
             channels = ", ".join(sorted({channel for channel, _ in lost}))
             return f"{len(lost)} of the accounts that were connected are not: {channels}" if lost else ""
 
         return look
 
-    def _held(self, gateways: Mapping[str, Gateway]) -> Held:
+    def _held_locks(self, gateways: Mapping[str, Gateway]) -> HeldLocks:
         """Return the locks of accounts that gateways of this root have now."""
         pids = {gateway.process.pid for gateway in gateways.values() if gateway.process is not None}
-        return frozenset((lock.channel, lock.digest) for lock in self._locks() if lock.pid in pids)
+        return frozenset((lock.channel, lock.digest) for lock in self._live_locks() if lock.pid in pids)
 
-    def _locks(self) -> tuple[LiveLock, ...]:
+    def _live_locks(self) -> tuple[LiveLock, ...]:
         layout = self.world.layout
         return live_locks(
             self.environment,
@@ -217,11 +221,11 @@ class RunModeSwitch:
 
     # Back
 
-    def _returned(self, record: SavedState, error: BaseException) -> None:
+    def _roll_back(self, record: SavedState, error: BaseException) -> None:
         """Put all back after the one gateway did not come up, and say in the error how that went."""
-        log = self._log() if isinstance(error, Failed) else ()
+        log = self._last_log() if isinstance(error, Failed) else ()
         try:
-            done = self.back(record, apply_plan(self.world))
+            done = self.disable(record, apply_plan(self.world))
         except HermesProfilesError as second:
             raise Failed(
                 f"{error}; and not all is back as it was: {second}",
@@ -242,10 +246,10 @@ class RunModeSwitch:
             log=log,
         ) from error
 
-    def _log(self) -> tuple[str, ...]:
+    def _last_log(self) -> tuple[str, ...]:
         return redacted(last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog))
 
-    def back(self, record: SavedState | None, write: Callable[[ChangePlan], str]) -> Done:
+    def disable(self, record: SavedState | None, write: Callable[[ChangePlan], str]) -> SwitchResult:
         """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was
         switched on by hand, and services stay as they are.
 
@@ -254,36 +258,36 @@ class RunModeSwitch:
         layout = self.world.layout
         if record is not None:
             record = record._replace(phase=SwitchPhase.COMING_BACK)
-            records.write(layout, record)
+            records.write_saved_state(layout, record)
         services = record.services if record is not None else {}
         gateways = survey(self.world, self.existing)
         default, was = gateways[DEFAULT], services.get(DEFAULT)
         outcomes: list[Outcome] = []
         if is_up(default):
-            stopped = self._drive(Verb.STOP, (DEFAULT,), gateways)
-            _check(stopped, "does not stop")
+            stopped = self._run_verb(Verb.STOP, (DEFAULT,), gateways)
+            _raise_failed(stopped, "does not stop")
             outcomes += stopped
-        self._forget_served()
-        removal = self._removal(default, was)
-        plan = plan_back(layout, record, self.catalog, removal)
+        self._clear_served()
+        removal = self._removal_steps(default, was)
+        plan = plan_disable(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
         for relative in record.absent if record is not None else ():  # a multiplexer makes them, and nobody else
             remove_empty(layout.root / relative)
         if removal:
-            _raise(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
+            _raise_refused(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
         self._restore_enabled(gateways, services)
         off = {name for name in self.existing if read_meta(layout.home(name))[0]}
         due = [name for name in self.existing if name in services and services[name].up and name not in off]
         if was is None and is_up(default):
             due.insert(0, DEFAULT)
-        started = self._drive(Verb.START, due, survey(self.world, self.existing)) if due else ()
+        started = self._run_verb(Verb.START, due, survey(self.world, self.existing)) if due else ()
         if record is not None:
             records.delete_saved_state(layout)
         by_name = {each.profile: each for each in (*outcomes, *started)}
         ordered = tuple(by_name[name] for name in self.existing if name in by_name)
-        return Done(ordered, change, (*plan.warnings, *self.warnings))
+        return SwitchResult(ordered, change, (*plan.warnings, *self.warnings))
 
-    def _forget_served(self) -> None:
+    def _clear_served(self) -> None:
         """Take out of the default's state file whom it served and which channels were up: Hermes keeps both there for
         ever (SERVICES.md 4.1), and its next gateway, of that one profile, would be taken for a multiplexer."""
         path = self.world.layout.home(DEFAULT) / STATE_FILE
@@ -295,11 +299,11 @@ class RunModeSwitch:
             data.pop("platforms", None)
             write_runtime(path, json.dumps(data).encode(), 0o600)
 
-    def _removal(self, default: Gateway, was: ServiceBefore | None) -> tuple[Step, ...]:
+    def _removal_steps(self, default: Gateway, was: ServiceBefore | None) -> tuple[Step, ...]:
         """Return the steps that remove the default's service when there was none; it does not come back meanwhile."""
-        if was is None or was.installed or not has_own(default):
+        if was is None or was.installed or not has_service(default):
             return ()
-        self._enable((DEFAULT,), enabled=False)
+        self._set_enabled((DEFAULT,), enabled=False)
         plan = plan_removal("uninstall", {DEFAULT: service_files(self.world, default)})
         return plan.steps if plan is not None else ()
 
@@ -311,21 +315,21 @@ class RunModeSwitch:
                 if name in gateways
                 and was.installed
                 and was.enabled is enabled
-                and has_own(gateways[name])
+                and has_service(gateways[name])
                 and (service := gateways[name].service) is not None
                 and service.enabled is not enabled
             ]
-            self._enable(names, enabled=enabled)
+            self._set_enabled(names, enabled=enabled)
 
     # What both ways do
 
-    def _enable(self, names: Sequence[str], *, enabled: bool) -> None:
+    def _set_enabled(self, names: Sequence[str], *, enabled: bool) -> None:
         services = self.world.services(names)
         word = "enabled" if enabled else "disabled"
         if services:
-            _raise(self.manager.enable(services, enabled=enabled), f"cannot be {word}")
+            _raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {word}")
 
-    def _drive(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+    def _run_verb(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Carry a verb out for services. Raises KeyboardInterrupt when somebody pressed Ctrl-C."""
         launch = Launch(self.world, self.existing, self.catalog, self.environment)
         prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
@@ -336,7 +340,7 @@ class RunModeSwitch:
             prepare, pace = launch.prepare, pace._replace(stagger=default_stagger(len(names)))
             self.warnings += [each for each in launch.warnings if each not in self.warnings]
         hands = ServiceBackend(self.world, self.manager, prepare, self.catalog)
-        outcomes = FleetExecutor(verb, hands, pace, self.told).run(names, gateways)
+        outcomes = FleetExecutor(verb, hands, pace, self.on_outcome).run(names, gateways)
         if verb is not Verb.STOP:
             launch.end([each.profile for each in outcomes if each.outcome in _BAD])
         if any(each.outcome is OutcomeKind.INTERRUPTED for each in outcomes):
@@ -371,7 +375,7 @@ def apply_plan(world: SystemContext) -> Callable[[ChangePlan], str]:
     return lambda plan: apply(plan, layout=world.layout).change_id
 
 
-def _check(outcomes: Sequence[Outcome], what: str) -> None:
+def _raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
     """Raise Failed when a gateway did not do as it was told."""
     bad = [each for each in outcomes if each.outcome in _BAD]
     if bad:
@@ -383,7 +387,7 @@ def _check(outcomes: Sequence[Outcome], what: str) -> None:
         )
 
 
-def _raise(refused: Mapping[str, str], what: str) -> None:
+def _raise_refused(refused: Mapping[str, str], what: str) -> None:
     for name, reason in refused.items():
         raise Failed(
             f"the service of {name} {what}: {reason}",

@@ -13,7 +13,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.settings.files import SettingsFile
 from hermes_profiles.settings.sync import TargetSync
-from hermes_profiles.teams.drift import kept_by
+from hermes_profiles.teams.drift import own_settings
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
 from hermes_profiles.teams.shares import Share
 
@@ -54,7 +54,7 @@ def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...]
     meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
-    kept, _ = kept_by(file._replace(raw=raw).config(), None, _own(meta), session.catalog)
+    kept, _ = own_settings(file._replace(raw=raw).config(), None, _own(meta), session.catalog)
     if kept.covers(keys):
         return []
     key = path_text(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
@@ -66,7 +66,7 @@ def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str]
     meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
-    _, kept = kept_by(None, file._replace(raw=raw).env(session.catalog), _own(meta), session.catalog)
+    _, kept = own_settings(None, file._replace(raw=raw).env(session.catalog), _own(meta), session.catalog)
     membership = membership_in(meta)
     shared = [name for name in names if name not in kept and not role_of_name(name, session.catalog).is_identity]
     if membership is not None:  # what its lead does not have stays

@@ -16,7 +16,7 @@ from hermes_profiles.profiles.channels import effective_settings, stored_in
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 
-from .accounts import WEIXIN, Account, shortened
+from .accounts import WEIXIN, Account, short_id
 from .model import Team
 
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -33,7 +33,7 @@ def check_accounts(
     seen: dict[str, Account] = {}
     wanted = list(accounts)
     for account in wanted:
-        for mark in marks_of(account, catalog):
+        for mark in account_keys(account, catalog):
             other = seen.setdefault(mark, account)
             if other is not account:
                 places = "; ".join(dict.fromkeys(each.origin for each in (other, account) if each.origin))
@@ -44,13 +44,13 @@ def check_accounts(
     for profile in profile_names(layout):
         if profile in besides:
             continue
-        for mark in marks_held(layout, profile, {account.channel for account in wanted}, catalog):
+        for mark in held_account_keys(layout, profile, {account.channel for account in wanted}, catalog):
             if mark in seen:
                 raise _taken(seen[mark], f"is bound to the profile {profile} already", team, profile)
 
 
 def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
-    name = f"account {shortened(account.id)}" if account.id else "account"
+    name = f"account {short_id(account.id)}" if account.id else "account"
     return Refused(
         f"the {account.channel} {name} {how}: only one profile can answer for it",
         target=target,
@@ -61,23 +61,23 @@ def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
     )
 
 
-def marks_of(account: Account, catalog: Catalog) -> frozenset[str]:
+def account_keys(account: Account, catalog: Catalog) -> frozenset[str]:
     """Return what names an account, hashed: with one mark in common two accounts are the same."""
     environment = {name: value.reveal() for name, value in account.variables.items()}
     if account.channel == WEIXIN and account.id:
         environment[WEIXIN_ACCOUNT_ID] = account.id
-    return frozenset(_marks(account.channel, environment, {}, catalog))
+    return frozenset(_identity_keys(account.channel, environment, {}, catalog))
 
 
-def marks_held(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
+def held_account_keys(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
     """Yield the marks of the accounts that a profile's files name; what cannot be read names none (doctor tells)."""
     files = HomeFiles(layout.home(profile), catalog.known_names)
     environment, config = effective_settings(files, catalog)
     for channel in channels:
-        yield from _marks(channel, environment, config, catalog, files)
+        yield from _identity_keys(channel, environment, config, catalog, files)
 
 
-def account_held(layout: Layout, profile: str, channel: str, catalog: Catalog) -> str:
+def held_account_id(layout: Layout, profile: str, channel: str, catalog: Catalog) -> str:
     """Return the id of the account that a profile has on a channel, "" without one.
 
     An account whose secret alone names it has no id that can be shown: then it is UNNAMED.
@@ -85,10 +85,10 @@ def account_held(layout: Layout, profile: str, channel: str, catalog: Catalog) -
     files = HomeFiles(layout.home(profile), catalog.known_names)
     environment, config = effective_settings(files, catalog)
     name = account_id(catalog.channels[channel], _view(channel, environment, config, catalog).value)
-    return name or (UNNAMED if any(_marks(channel, environment, config, catalog, files)) else "")
+    return name or (UNNAMED if any(_identity_keys(channel, environment, config, catalog, files)) else "")
 
 
-def _marks(
+def _identity_keys(
     channel: str,
     environment: Mapping[str, str],
     config: Mapping[str, Any],

@@ -48,7 +48,7 @@ class Account(NamedTuple):
     answered: tuple[str, ...] = ()
 
 
-def shortened(account_id: str) -> str:
+def short_id(account_id: str) -> str:
     """Return an account's id short enough for a table, the same for the same id: `b0f5…decb` of
     `b0f5860fdecb@im.bot`."""
     name = account_id.partition("@")[0] or account_id
@@ -77,7 +77,7 @@ def account_entries(account: Account) -> AccountEntries:
     settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
     files = dict(account.files)
     if account.allowed:
-        variables |= callers_variable(account.channel, account.allowed)
+        variables |= allowlist_entry(account.channel, account.allowed)
     if account.channel == WEIXIN:
         files |= _weixin_file(account, variables)
         # Unset, both would be the default profile's under multiplex (gateway/platforms/weixin.py reads os.environ).
@@ -108,7 +108,7 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
     return {f"weixin/accounts/{account.id}.json": Secret(content.encode("utf-8", "surrogatepass"))}
 
 
-def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
+def allowlist_entry(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
     """Return the variable that lists who may talk. Raises UsageProblem for what would let in everybody, or nobody."""
     names = tuple(dict.fromkeys(name.strip() for name in allowed))
     for name in names:
@@ -125,7 +125,7 @@ def callers_variable(channel: str, allowed: Iterable[str]) -> dict[str, Secret[s
 def _unusable(account: Account, why: str) -> UsageProblem:
     where = f" ({account.origin})" if account.origin else ""
     return UsageProblem(
-        f"the {account.channel} account {shortened(account.id)!r} cannot be used: {why}{where}",
+        f"the {account.channel} account {short_id(account.id)!r} cannot be used: {why}{where}",
         target=account.origin or account.id,
         code="bad-account",
         hint=f"set it up again on {account.channel}",

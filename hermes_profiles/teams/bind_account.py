@@ -21,17 +21,17 @@ from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.settings.files import check_may_write, settings_file, without_variables
 
-from .accounts import WEIXIN, Account, AccountEntries, account_entries, callers_variable
-from .create import with_account, with_variables
+from .accounts import WEIXIN, Account, AccountEntries, account_entries, allowlist_entry
+from .create import with_account_settings, with_variables
 from .model import Team
-from .sync import When
+from .sync import TrashStamp
 
 # What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
 _NOTES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 
 
-class Bound(NamedTuple):
+class AccountBinding(NamedTuple):
     """What binding an account changes.
 
     `replaced`: the id of the account that was there, "" when none was or it is the same; `variables`: names that the
@@ -45,17 +45,17 @@ class Bound(NamedTuple):
     to_trash: tuple[str, ...]
 
 
-def bind(
+def plan_binding(
     layout: Layout,
     team: Team,
     member: str,
     account: Account | None,
     catalog: Catalog,
-    when: When,
+    when: TrashStamp,
     *,
     allowed: tuple[str, ...] = (),
     documents: Mapping[str, bytes] = MappingProxyType({}),
-) -> Bound:
+) -> AccountBinding:
     """Return what gives a member an account, in place of the one it has; without one, `allowed` alone.
 
     `documents`: bytes of `.env` and config.yaml that another part of the same plan has worked out. Who may talk stays
@@ -77,10 +77,10 @@ def bind(
         stale = [name for name in before if _is_of_account(name, team.channel, catalog) or name in answered]
         raw, _ = without_variables(env._replace(raw=raw), set(stale) - set(entries.variables), catalog)
     raw = with_variables(raw, entries.variables, env.path, catalog)
-    new = with_account(
+    new = with_account_settings(
         documents.get(CONFIG_FILE, config.raw or b""), team.channel, entries.settings, catalog, path=str(config.path)
     )
-    gone = tuple(_notes(home, replaced)) if replaced else ()
+    gone = tuple(_note_files(home, replaced)) if replaced else ()
     steps = (
         *(step for step in (env.replaced(raw, private=True), config.replaced(new, private=False)) if step is not None),
         *steps_to_trash_files(
@@ -91,10 +91,10 @@ def bind(
             deleted_at=when.deleted_at,
             reason=f"the former account of {member}",
         ),
-        *_written(home, entries),
+        *_file_steps(home, entries),
     )
     paths = tuple(str(path.relative_to(home)) for path in gone)
-    return Bound(steps, account.id if account is not None else "", replaced, tuple(entries.variables), paths)
+    return AccountBinding(steps, account.id if account is not None else "", replaced, tuple(entries.variables), paths)
 
 
 def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> AccountEntries:
@@ -105,7 +105,7 @@ def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> A
     settings: dict[tuple[str, ...], Value] = {}
     if team.channel == WEIXIN:
         settings["platforms", WEIXIN, "extra", "dm_policy"] = scalar("str", "allowlist")
-    return AccountEntries(callers_variable(team.channel, allowed), settings, {})
+    return AccountEntries(allowlist_entry(team.channel, allowed), settings, {})
 
 
 def _allowed(before: Mapping[str, str], channel: str) -> tuple[str, ...]:
@@ -118,13 +118,13 @@ def _is_of_account(name: str, channel: str, catalog: Catalog) -> bool:
     return fact is not None and fact.key_class in _OF_ACCOUNT and catalog.channels_of(name) == (channel,)
 
 
-def _notes(home: Path, account: str) -> Iterator[Path]:
+def _note_files(home: Path, account: str) -> Iterator[Path]:
     for ending in _NOTES:
         path = home / "weixin" / "accounts" / f"{account}{ending}"
         if "/" not in account and path.is_file():
             yield path
 
 
-def _written(home: Path, entries: AccountEntries) -> Iterator[ReplaceFile]:
+def _file_steps(home: Path, entries: AccountEntries) -> Iterator[ReplaceFile]:
     for name, content in entries.files.items():
         yield ReplaceFile(home / name, Secret(content.reveal()), 0o600, signature(home / name))

@@ -48,9 +48,9 @@ __all__ = [
     "build_members",
     "check_accounts",
     "check_channel",
-    "check_led",
+    "check_has_lead",
     "check_variables",
-    "with_account",
+    "with_account_settings",
     "with_variables",
 ]
 
@@ -144,7 +144,7 @@ def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
     return names
 
 
-def check_led(team: Team) -> None:
+def check_has_lead(team: Team) -> None:
     """Raise Refused for a team that no profile leads."""
     if not team.lead:
         raise Refused(
@@ -156,7 +156,7 @@ def check_led(team: Team) -> None:
 
 
 def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: bool) -> None:
-    check_led(team)
+    check_has_lead(team)
     require(layout, team.lead)
     teams: Teams = read_teams(layout)
     if define and team.name in teams.by_name:
@@ -261,7 +261,7 @@ class _MemberBuilder:
             path = str(self._world.layout.home(self._pool.team.lead) / CONFIG_FILE)
             raw = self._pool.documents.get(CONFIG_FILE, b"")
             channel = self._pool.team.channel
-            self._configs[key] = with_account(raw, channel, settings, self._world.catalog, path=path)
+            self._configs[key] = with_account_settings(raw, channel, settings, self._world.catalog, path=path)
         return self._configs[key]
 
 
@@ -273,7 +273,7 @@ def with_variables(raw: bytes, variables: Mapping[str, Secret[str]], path: Path,
     return raw
 
 
-def with_account(
+def with_account_settings(
     raw: bytes, channel: str, settings: Mapping[tuple[str, ...], Value] | None, catalog: Catalog, *, path: str
 ) -> bytes:
     """Return a config.yaml in which an account's settings stand and its channel is on.

@@ -22,7 +22,7 @@ from hermes_profiles.settings.changes import Path
 from .shares import NOTED_BY_HERMES, POLICY, own_paths
 
 
-class Kept:
+class OwnSettings:
     """What of a member's config.yaml is its own.
 
     `paths`: with all below them; a path into a list keeps the whole list. `secrets`: paths that hold a value of its
@@ -63,9 +63,9 @@ def _without_index(path: Path) -> Path:
     return path[:at]
 
 
-def kept_by(
+def own_settings(
     config: YamlDocument | None, env: EnvDocument | None, own: Collection[str], catalog: Catalog
-) -> tuple[Kept, frozenset[str]]:
+) -> tuple[OwnSettings, frozenset[str]]:
     """Return what of a member's documents is its own: in config.yaml, and the names of variables in `.env`, with those
     that their values are put together from.
 
@@ -73,7 +73,7 @@ def kept_by(
     """
     judged = classify(SourceDocuments(env, config=config), catalog=catalog, policy=POLICY)
     removed = [removal.entry.path for removal in judged.config.removals]
-    kept = Kept((*removed, *own_paths(own)), _secrets(config, judged), catalog)
+    kept = OwnSettings((*removed, *own_paths(own)), _secrets(config, judged), catalog)
     rulings = judged.env[env.path] if env is not None else ()
     # What only carries the prefix of a channel may have come from the lead, whose config.yaml refers to it.
     identities = (
@@ -110,7 +110,7 @@ def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Pa
 class ConfigComparison(NamedTuple):
     """Compares a member's config.yaml with what its lead shares. `on`: channels that are the member's to switch."""
 
-    kept: Kept
+    kept: OwnSettings
     on: frozenset[str]
 
     def differences(
@@ -210,7 +210,7 @@ def variable_differences(
             yield "remove", name
 
 
-def with_variables_of(
+def with_pool_variables(
     pool: EnvDocument, member: EnvDocument, changes: Iterable[tuple[str, str]], known: Collection[str]
 ) -> bytes:
     """Return a member's `.env` after these changes. Raises DocumentError where the readers of Hermes would not all see
@@ -226,7 +226,7 @@ def with_variables_of(
         append=[(name, plain.get(name, "")) for name in wanted if name not in there],
     )
     after = EnvDocument.parse(raw, path=member.path, known_keys=known)
-    as_written = list(_as_written(pool, after, (name for name in wanted if name not in plain)))
+    as_written = list(_verbatim_edits(pool, after, (name for name in wanted if name not in plain)))
     if as_written:
         after = EnvDocument.parse(after.edit(text_edits=as_written), path=after.path, known_keys=known)
     now = _Values.of(after)
@@ -237,7 +237,7 @@ def with_variables_of(
     return after.raw
 
 
-def _as_written(pool: EnvDocument, member: EnvDocument, names: Iterable[str]) -> Iterator[TextEdit]:
+def _verbatim_edits(pool: EnvDocument, member: EnvDocument, names: Iterable[str]) -> Iterator[TextEdit]:
     """Yield the edits that put values there just as they are written in the pool: over several lines, in odd quotes."""
     for name in names:
         entry, found = pool.get(name), member.get(name)

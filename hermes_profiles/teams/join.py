@@ -20,17 +20,17 @@ from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange
 
 from .accounts import Account
-from .bind_account import Bound, bind
+from .bind_account import AccountBinding, plan_binding
 from .model import TEAM, Membership, Team, Teams, membership_values
-from .sync import MemberSync, When, plan_team_sync
+from .sync import MemberSync, TrashStamp, plan_team_sync
 
 
-class Adoption(NamedTuple):
+class JoinPlan(NamedTuple):
     """A profile on its way into a team: what changes in it, the account it gets, and paths that go to the trash."""
 
     plan: ChangePlan
     changes: tuple[SyncChange, ...]
-    bound: Bound | None
+    bound: AccountBinding | None
     to_trash: tuple[str, ...]
     warnings: tuple[Problem, ...]
 
@@ -41,10 +41,10 @@ def plan_join(
     team: Team,
     profile: str,
     account: Account | None,
-    when: When,
+    when: TrashStamp,
     *,
     allowed: tuple[str, ...] = (),
-) -> Adoption:
+) -> JoinPlan:
     """Return the change that takes a profile into a team: what a sync makes of a member, its record, and its account.
 
     Its identities and all that is no part of the pool stay. Former settings, keys and files in whose place others
@@ -57,23 +57,23 @@ def plan_join(
         world, Teams(teams.by_name, {**teams.memberships, profile: joined}), (team._replace(members=(profile,)),), when
     )
     if sync.problems:
-        raise _in_the_way(sync.problems[0], team, profile)
+        raise _refused(sync.problems[0], team, profile)
     (member,) = sync.members
     files = dict(_documents(layout, profile, member.steps))
     bound = None
     if account is not None or allowed:
         documents = {name: step.content.reveal() for name, step in files.items() if step.content is not None}
-        bound = bind(layout, team, profile, account, world.catalog, when, allowed=allowed, documents=documents)
+        bound = plan_binding(layout, team, profile, account, world.catalog, when, allowed=allowed, documents=documents)
         files |= dict(_documents(layout, profile, bound.steps))
     steps, paths = _steps(layout, profile, team, member, bound, files, when)
-    steps = (*steps, _record(layout, profile, member.steps, joined))
+    steps = (*steps, _membership_step(layout, profile, member.steps, joined))
     plan = ChangePlan(
         ("team", "add", team.name, profile), f"take {profile} into team {team.name}", steps, profiles=(profile,)
     )
-    return Adoption(plan, member.changes, bound, paths, (*sync.warnings, *member.warnings))
+    return JoinPlan(plan, member.changes, bound, paths, (*sync.warnings, *member.warnings))
 
 
-def _in_the_way(problem: Problem, team: Team, profile: str) -> Refused:
+def _refused(problem: Problem, team: Team, profile: str) -> Refused:
     return Refused(
         f"{profile} cannot join the team {team.name}: {problem.message}",
         target=profile,
@@ -95,9 +95,9 @@ def _steps(
     profile: str,
     team: Team,
     member: MemberSync,
-    bound: Bound | None,
+    bound: AccountBinding | None,
     files: dict[str, ReplaceFile],
-    when: When,
+    when: TrashStamp,
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Return all steps but the record's, with one entry in the trash for everything that gives way, and its paths."""
     home = layout.home(profile)
@@ -123,7 +123,7 @@ def _steps(
     return (*away, *written, *others), tuple(str(path.relative_to(home)) for path in gone)
 
 
-def _record(layout: Layout, profile: str, steps: Sequence[Step], joined: Membership) -> ReplaceFile:
+def _membership_step(layout: Layout, profile: str, steps: Sequence[Step], joined: Membership) -> ReplaceFile:
     """Return the step that writes the membership, whether the sync had anything to note or not."""
     path = Path(os.path.realpath(layout.home(profile))) / PROFILE_FILE
     noted = next((step for step in steps if isinstance(step, ReplaceFile) and step.path == path), None)

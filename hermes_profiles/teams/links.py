@@ -50,18 +50,18 @@ def link_changes(
         seen = Signature.of(status) if status is not None else None
         if is_kept(path, own):
             if path in into_pools and seen is not None:  # what is written through the link is not its own
-                yield LinkChange(path, "own", _words(home / path, seen), None, seen)
+                yield LinkChange(path, "own", _description(home / path, seen), None, seen)
             continue
         if path not in links:
             gone = path in into_pools and (into_pools[path] == lead or not os.path.exists(home / path))
             if gone and seen is not None:
-                yield LinkChange(path, "remove", _words(home / path, seen), None, seen)
+                yield LinkChange(path, "remove", _description(home / path, seen), None, seen)
             continue
         _check_no_circle(layout.home(lead) / path, home)
         if into_pools.get(path) == lead and _is_same(home / path, layout.home(lead) / path):
             continue
         action = "add" if seen is None else "set" if stat.S_ISLNK(seen.mode) else "replace"
-        found = _words(home / path, seen) if seen is not None else ""
+        found = _description(home / path, seen) if seen is not None else ""
         yield LinkChange(path, action, found, link_target(layout, lead, member, path), seen)
 
 
@@ -84,7 +84,7 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _words(path: Path, seen: Signature) -> str:
+def _description(path: Path, seen: Signature) -> str:
     if stat.S_ISLNK(seen.mode):
         return f"a link to {os.readlink(path)}"
     return "a folder of its own" if stat.S_ISDIR(seen.mode) else "a file of its own"
@@ -101,13 +101,13 @@ def _check_no_circle(shared: Path, home: Path) -> None:
         )
 
 
-def followers(layout: Layout, old: str, new: str) -> tuple[tuple[str, tuple[ReplaceFile, ...]], ...]:
+def follower_steps(layout: Layout, old: str, new: str) -> tuple[tuple[str, tuple[ReplaceFile, ...]], ...]:
     """Return the profiles whose links lead into the pool of `old`, with the steps that have them lead to `new`."""
-    found = ((name, relinked(layout, name, new, instead_of=old)) for name in profile_names(layout) if name != old)
+    found = ((name, relink_steps(layout, name, new, instead_of=old)) for name in profile_names(layout) if name != old)
     return tuple((name, steps) for name, steps in found if steps)
 
 
-def relinked_when_back(layout: Layout, place: Path, name: str) -> tuple[ReplaceFile, ...]:
+def relink_restored(layout: Layout, place: Path, name: str) -> tuple[ReplaceFile, ...]:
     """Return the steps that make links right when a profile comes back under a name; `place`: where its home is now.
 
     A member's links lead to whoever leads its team now; links of members to a lead lead to its name from now on.
@@ -119,16 +119,16 @@ def relinked_when_back(layout: Layout, place: Path, name: str) -> tuple[ReplaceF
     if membership is not None:
         team = teams.by_name.get(membership.team)
         if team is not None and team.lead:
-            steps += relinked(layout, name, team.lead, at=place)
+            steps += relink_steps(layout, name, team.lead, at=place)
     led = meta.get(TEAMS)
     for team_name in led if isinstance(led, Mapping) else ():
         team = teams.by_name.get(str(team_name))
         for member in team.members if team is not None and not team.lead else ():
-            steps += relinked(layout, member, name)
+            steps += relink_steps(layout, member, name)
     return tuple(steps)
 
 
-def relinked(
+def relink_steps(
     layout: Layout, profile: str, lead: str, *, instead_of: str | None = None, at: Path | None = None
 ) -> tuple[ReplaceFile, ...]:
     """Return the steps that have a profile's links into a pool lead into that of `lead`.

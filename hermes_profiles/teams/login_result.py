@@ -23,7 +23,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import read_regular
 
-from .account_holders import account_held, marks_held, marks_of
+from .account_holders import account_keys, held_account_id, held_account_keys
 from .accounts import WEIXIN, Account
 
 # Variables of the policies, and their keys in `platforms.weixin.extra`.
@@ -33,7 +33,7 @@ _NOTES = (WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _LARGEST = 1024 * 1024
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 # By profile and path; None for what cannot be read.
-Picture = Mapping[str, Mapping[str, int | None]]
+AccountSnapshot = Mapping[str, Mapping[str, int | None]]
 
 
 class NewLogin(NamedTuple):
@@ -68,42 +68,42 @@ class LoginKind(StrEnum):
     PERSON_OF_ANOTHER = "person-of-another"
 
 
-class Judgement(NamedTuple):
+class LoginVerdict(NamedTuple):
     """`holder`: whose account it is, or would be replaced; None for a new one."""
 
     kind: LoginKind
     holder: AccountHolder | None
 
 
-def judge(member: str, account: Account, holders: Iterable[AccountHolder], catalog: Catalog) -> Judgement:
+def judge_login(member: str, account: Account, holders: Iterable[AccountHolder], catalog: Catalog) -> LoginVerdict:
     """Return what a login means for a member, from what every profile holds. Pure.
 
     An account is somebody's by its id or its secret. Another account of the same person is told apart: WeChat gives a
     person who scans again a new account, and the former one ends.
     """
-    marks = marks_of(account, catalog)
+    marks = account_keys(account, catalog)
     known = {each.profile: each for each in holders}
     own = known.pop(member, None)
     if own is not None and own.marks & marks:
-        return Judgement(LoginKind.RENEWED, own)
+        return LoginVerdict(LoginKind.RENEWED, own)
     other = next((each for each in known.values() if each.marks & marks), None)
     if other is not None:
-        return Judgement(LoginKind.ACCOUNT_OF_ANOTHER, other)
+        return LoginVerdict(LoginKind.ACCOUNT_OF_ANOTHER, other)
     if own is not None and account.user and own.user == account.user:
-        return Judgement(LoginKind.RENEWED, own)
+        return LoginVerdict(LoginKind.RENEWED, own)
     other = next((each for each in known.values() if account.user and each.user == account.user), None)
     if other is not None:
-        return Judgement(LoginKind.PERSON_OF_ANOTHER, other)
-    return Judgement(LoginKind.REPLACES, own) if own is not None else Judgement(LoginKind.NEW, None)
+        return LoginVerdict(LoginKind.PERSON_OF_ANOTHER, other)
+    return LoginVerdict(LoginKind.REPLACES, own) if own is not None else LoginVerdict(LoginKind.NEW, None)
 
 
-def holders_of(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[AccountHolder]:
+def account_holders(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[AccountHolder]:
     """Yield every profile with an account of a channel; what cannot be read holds none (doctor tells)."""
     for profile in profiles:
-        marks = frozenset(marks_held(layout, profile, (channel,), catalog))
+        marks = frozenset(held_account_keys(layout, profile, (channel,), catalog))
         if not marks:
             continue
-        name = account_held(layout, profile, channel, catalog)
+        name = held_account_id(layout, profile, channel, catalog)
         files = HomeFiles(layout.home(profile), catalog.known_names)
         fields = _account_file(files, name) if channel == WEIXIN else {}
         yield AccountHolder(profile, name, fields.get("user_id", ""), marks)
@@ -179,7 +179,7 @@ def _files_of(place: Path, channel: str) -> Iterator[Path]:
                 yield path
 
 
-def picture(layout: Layout, profiles: Iterable[str]) -> Picture:
+def snapshot_accounts(layout: Layout, profiles: Iterable[str]) -> AccountSnapshot:
     """Return what tells whether something changed that makes a profile somebody: a number of this process for the bytes
     of `.env`, config.yaml, and WeChat's accounts without what a running gateway notes beside them."""
     found: dict[str, dict[str, int | None]] = {}
@@ -197,7 +197,7 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def changed(before: Picture, after: Picture) -> tuple[tuple[str, str], ...]:
+def changed_files(before: AccountSnapshot, after: AccountSnapshot) -> tuple[tuple[str, str], ...]:
     """Return (profile, path) of all that two pictures differ in. Pure."""
     found = []
     for profile in sorted({*before, *after}):
@@ -206,7 +206,7 @@ def changed(before: Picture, after: Picture) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def for_another(account: Account, layout: Layout, profile: str, catalog: Catalog) -> Account:
+def rebind_account(account: Account, layout: Layout, profile: str, catalog: Catalog) -> Account:
     """Return an account as it is bound to another profile than the one that answered for it: who may talk there, and
     where it reports, stays that profile's."""
     fact = catalog.channels[account.channel]

@@ -27,7 +27,7 @@ class Override(NamedTuple):
         return "--own" if self.keep else "--not-own", f"{self.member}:{self.key}"
 
 
-def parsed_ownership(text: str, *, keep: bool) -> Override:
+def parse_override(text: str, *, keep: bool) -> Override:
     """Return what `MEMBER:KEY` says. Raises UsageProblem."""
     option = "--own" if keep else "--not-own"
     member, colon, key = text.partition(":")
@@ -57,7 +57,7 @@ def parsed_ownership(text: str, *, keep: bool) -> Override:
 LINKED = tuple(path if path.endswith(".md") else f"{path}/" for path in linked_paths(Share))
 
 
-def with_ownership(
+def apply_overrides(
     before: Membership, asked: Iterable[Override], variables: Collection[str], settings: Iterable[Value]
 ) -> Membership:
     """Return a membership after what was asked.

@@ -26,7 +26,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_docu
 
 from .model import Team
 from .pool_copies import SharedPool
-from .shares import POLICY, Share, is_there, linked_paths
+from .shares import POLICY, Share, linked_paths, pool_path_exists
 
 _ENV_FILES, _CONFIG_FILES = (ENV_FILE, OP_ENV_FILE), (CONFIG_FILE, LEGACY_CONFIG_FILE)
 _STORES = ("providers", "credential_pool")
@@ -66,13 +66,13 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
     try:
         found = build_documents(CloneRequest(team.lead, team.lead, policy=POLICY), world, SharedPool)
     except Failed as error:
-        _offer_no_skip(error)
+        _remove_skip_hint(error)
         raise
     values = found.found.values
     documents = dict(_shared_documents(team, found))
-    links = tuple(path for path in linked_paths(team.share) if is_there(home, path))
+    links = tuple(path for path in linked_paths(team.share) if pool_path_exists(home, path))
     missing = tuple(path for path in linked_paths(team.share) if path not in links)
-    warnings = (*exposed(home, links, values), *_advice(team, found)) if with_warnings else ()
+    warnings = (*exposed_identities(home, links, values), *_config_warnings(team, found)) if with_warnings else ()
     variables = _carried(documents.get(ENV_FILE, b""), found, world) if Share.KEYS in team.share else ()
     again = tuple(_login_again(team, found, world.layout))
     left = tuple(
@@ -81,7 +81,7 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
     return Pool(team, documents, variables, left, links, missing, values, again, _hidden(warnings, values))
 
 
-def exposed(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Problem]:
+def exposed_identities(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Problem]:
     """Yield a warning for each file below these paths of a lead that holds an identity of its own: members read it."""
     places = list(_places(home, paths, values)) if values else []
     for path, name in places[:_NAMED]:
@@ -106,7 +106,7 @@ def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tu
         if os.path.isfile(home / top):
             files: Iterable[str] = (top,)
         else:
-            files = (f"{top}/{item.path}" for item in walk(home / top, _is_looked_into) if item.kind is EntryKind.FILE)
+            files = (f"{top}/{item.path}" for item in walk(home / top, _is_searched) if item.kind is EntryKind.FILE)
         for path in files:
             try:
                 name = next(
@@ -123,7 +123,7 @@ def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tu
                 yield path, name
 
 
-def _is_looked_into(path: str) -> bool:
+def _is_searched(path: str) -> bool:
     return path.rpartition("/")[2] not in ("__pycache__", ".git", "node_modules", ".venv")
 
 
@@ -161,7 +161,7 @@ def _login_rows(document: JsonDocument | None) -> Iterator[tuple[str, ...]]:
             yield entry.path
 
 
-def _advice(team: Team, found: CloneDocuments) -> Iterator[Problem]:
+def _config_warnings(team: Team, found: CloneDocuments) -> Iterator[Problem]:
     """Yield what a person should know of the lead's configuration before others live by it."""
     config = found.source.documents.config
     if config is None or Share.CONFIG not in team.share:
@@ -193,7 +193,7 @@ def _hidden(problems: Iterable[Problem], values: ValueIndex) -> tuple[Problem, .
     )
 
 
-def _offer_no_skip(error: Failed) -> None:
+def _remove_skip_hint(error: Failed) -> None:
     """Take the option that a clone has and a team has not out of a hint."""
     hint = (error.problem.hint or "mend the file").replace("or leave it behind with `--skip-unreadable`", "")
     hint = hint.replace("or leave the file behind with `--skip-unreadable`", "").strip(" ;,")

@@ -26,7 +26,7 @@ from .model import TEAM, TEAMS, Team, Teams
 from .pool_copies import PoolCopies, PoolLink, pool_links
 
 
-class Left(NamedTuple):
+class RemovedMember(NamedTuple):
     """What becomes of one member. `copied`: paths that were links and are files of its own now; `gone`: links that led
     to nothing; `trash_id`: of the entry in the trash, None for a profile that stays."""
 
@@ -36,15 +36,15 @@ class Left(NamedTuple):
     trash_id: str | None = None
 
 
-class Offboarding(NamedTuple):
+class RemovalPlan(NamedTuple):
     """The change, what becomes of each member, and what is worth a warning; `plan` is None when nothing is to do."""
 
     plan: ChangePlan | None
-    left: tuple[Left, ...]
+    left: tuple[RemovedMember, ...]
     warnings: tuple[Problem, ...] = ()
 
 
-def members_of(teams: Teams, names: Sequence[str], team: str | None) -> tuple[Team, tuple[str, ...]]:
+def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tuple[Team, tuple[str, ...]]:
     """Return the team that these profiles are members of.
 
     Raises NotFound for a profile that is in no team or in another one, Refused for a lead and for members of more than
@@ -91,9 +91,9 @@ def _is_lead(name: str, led: Sequence[Team]) -> Refused:
     )
 
 
-def plan_to_trash(
+def plan_trash_members(
     layout: Layout, team: Team, members: Sequence[str], *, dissolve: bool, trash_id: str, deleted_at: str
-) -> Offboarding:
+) -> RemovalPlan:
     """Return the change that moves members to the trash, whole; their links go along as links.
 
     `dissolve`: the lead forgets the team too.
@@ -102,14 +102,14 @@ def plan_to_trash(
     for name in members:
         steps += plan_delete(layout, name, trash_id=trash_id, deleted_at=deleted_at).steps
     commit = 1 if members else 0
-    steps += _forgotten(layout, team) if dissolve else ()
-    left = tuple(Left(name, trash_id=f"{trash_id}-{name}") for name in members)
-    return Offboarding(_plan(team, members, steps, commit, dissolve=dissolve), left)
+    steps += _without_team(layout, team) if dissolve else ()
+    left = tuple(RemovedMember(name, trash_id=f"{trash_id}-{name}") for name in members)
+    return RemovalPlan(_plan(team, members, steps, commit, dissolve=dissolve), left)
 
 
-def plan_going_alone(
+def plan_keep_members(
     layout: Layout, team: Team, members: Sequence[str], catalog: Catalog, *, dissolve: bool
-) -> Offboarding:
+) -> RemovalPlan:
     """Return the change after which members are profiles of their own: links become copies of what the lead has now,
     without the values of its identities.
 
@@ -117,22 +117,22 @@ def plan_going_alone(
     """
     steps: list[Step] = []
     left = []
-    pools = Pools(layout, catalog)
+    pools = PoolCopyCache(layout, catalog)
     for name in members:
         copied: list[str] = []
         gone: list[str] = []
         for link in pool_links(layout, name):
-            made = tuple(in_place(layout, name, link, pools, team.lead or link.owner))
+            made = tuple(replace_link(layout, name, link, pools, team.lead or link.owner))
             steps += made
             (gone if _removes(made[-1]) else copied).append(link.path)
         steps += _edited(layout, name, (TEAM,))
-        left.append(Left(name, tuple(copied), tuple(gone)))
-    steps += _forgotten(layout, team) if dissolve else ()
+        left.append(RemovedMember(name, tuple(copied), tuple(gone)))
+    steps += _without_team(layout, team) if dissolve else ()
     plan = _plan(team, members, steps, 0, dissolve=dissolve, keep=True)
-    return Offboarding(plan, tuple(left), tuple(pools.told()))
+    return RemovalPlan(plan, tuple(left), tuple(pools.told()))
 
 
-class Pools:
+class PoolCopyCache:
     """The pools that are copied from, each read once however many members there are."""
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
@@ -193,8 +193,8 @@ def _plan(
     return ChangePlan(command, summary, tuple(steps), commit=commit, profiles=(*members, *lead))
 
 
-def in_place(
-    layout: Layout, profile: str, link: PoolLink, pools: Pools, owner: str
+def replace_link(
+    layout: Layout, profile: str, link: PoolLink, pools: PoolCopyCache, owner: str
 ) -> Iterator[ReplaceFile | PublishTree]:
     """Yield the steps that put a copy in the place of a link; one that takes it away when there is nothing to copy."""
     place = layout.home(profile) / link.path
@@ -214,7 +214,7 @@ def _below(entry: TreeEntry, folder: str) -> TreeEntry:
     return entry._replace(path=entry.path.removeprefix(f"{folder}/"))
 
 
-def _forgotten(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
+def _without_team(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
     """Return the step that takes the team out of its lead's profile.yaml."""
     if not team.lead:
         return ()

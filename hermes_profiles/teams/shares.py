@@ -90,7 +90,7 @@ def own_paths(own: Iterable[str]) -> Iterator[tuple[str, ...]]:
             continue
 
 
-def is_there(home: Path, path: str) -> bool:
+def pool_path_exists(home: Path, path: str) -> bool:
     """Return whether a home has what a link is to lead to: a file for a file, a folder for a folder."""
     return os.path.isfile(home / path) if path.endswith(".md") else os.path.isdir(home / path)
 

@@ -35,13 +35,13 @@ from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.settings.files import SettingsFile, check_may_write, settings_file
 
-from .drift import ConfigComparison, kept_by, variable_differences, with_variables_of
+from .drift import ConfigComparison, own_settings, variable_differences, with_pool_variables
 from .links import LinkChange, link_changes
 from .model import TEAM, Membership, Team, Teams, membership_in, membership_values, team_fault
-from .overrides import Override, with_ownership
+from .overrides import Override, apply_overrides
 from .pool import Pool, read_pool
 from .pool_copies import PoolLink
-from .remove import Pools, in_place
+from .remove import PoolCopyCache, replace_link
 from .shares import Share
 
 # What a sync changes can only in odd cases make something else a member's own; then it is looked at again.
@@ -77,7 +77,7 @@ class TeamSync(NamedTuple):
         return (*self.faults, *(each.problem for each in self.members if each.problem is not None))
 
 
-class When(NamedTuple):
+class TrashStamp(NamedTuple):
     """`trash_id`: of what goes to the trash, a new one; `deleted_at`: the time now, ISO."""
 
     trash_id: str
@@ -88,7 +88,7 @@ def plan_team_sync(
     world: CloneContext,
     teams: Teams,
     chosen: Sequence[Team],
-    when: When,
+    when: TrashStamp,
     *,
     own: Sequence[Override] = (),
     with_warnings: bool = True,
@@ -114,7 +114,7 @@ def plan_team_sync(
             continue
         warnings += pool.warnings
         shared = _Shared(world, pool)
-        found += [_synced(shared, member, own, when) for member in team.members]
+        found += [_sync_member(shared, member, own, when) for member in team.members]
     return TeamSync(_plan(chosen, found, own), tuple(found), tuple(faults), tuple(warnings))
 
 
@@ -130,7 +130,7 @@ def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Ove
     return ChangePlan(("team", "sync", *names, *words), summary, steps, profiles=profiles)
 
 
-def _synced(shared: _Shared, member: str, own: Sequence[Override], when: When) -> MemberSync:
+def _sync_member(shared: _Shared, member: str, own: Sequence[Override], when: TrashStamp) -> MemberSync:
     try:
         return _Member(shared, member, [each for each in own if each.member == member], when).synced()
     except LookupError as error:
@@ -153,7 +153,7 @@ class _Shared:
 
     def __init__(self, world: CloneContext, pool: Pool) -> None:
         self.world, self.pool = world, pool
-        self.copies = Pools(world.layout, world.catalog)
+        self.copies = PoolCopyCache(world.layout, world.catalog)
 
     @property
     def catalog(self) -> Catalog:
@@ -195,7 +195,7 @@ class _State(NamedTuple):
 class _Member:
     """One member of a team."""
 
-    def __init__(self, shared: _Shared, name: str, own: Sequence[Override], when: When) -> None:
+    def __init__(self, shared: _Shared, name: str, own: Sequence[Override], when: TrashStamp) -> None:
         self.name = name
         self._shared, self._layout, self._catalog = shared, shared.layout, shared.catalog
         self._ownership, self._when = own, when
@@ -233,7 +233,7 @@ class _Member:
             return before
         known = {entry.name for document in (self._shared.env, self._shared.env_of(env)) for entry in document.entries}
         values = [config.config().value(), *([self._shared.config] if self._shared.config is not None else [])]
-        after = with_ownership(before, self._ownership, known, values)
+        after = apply_overrides(before, self._ownership, known, values)
         for action, keys in (("keep", set(after.own) - set(before.own)), ("share", set(before.own) - set(after.own))):
             self.changes += [SyncChange("own", key, action, None, None, hidden=False) for key in sorted(keys)]
         return after
@@ -242,12 +242,12 @@ class _Member:
         """Return the files after one look at them."""
         env = self._shared.env_of(state.env)
         config = state.config.config()
-        kept, names = kept_by(config, env, state.membership.own, self._catalog)
+        kept, names = own_settings(config, env, state.membership.own, self._catalog)
         carried = tuple(name for name in self._shared.pool.variables if name not in names)
         gone = [name for name in state.membership.env if name not in carried and name not in names]
         changes = list(variable_differences(self._shared.env, env, carried, gone))
         if changes:
-            raw = with_variables_of(self._shared.env, env, changes, self._catalog.known_names)
+            raw = with_pool_variables(self._shared.env, env, changes, self._catalog.known_names)
             self.changes += [variable_change(name, action) for action, name in changes]
             state = state._replace(env=state.env._replace(raw=raw))
         if self._shared.config is not None:
@@ -317,7 +317,7 @@ class _Member:
         for each in found:
             if each.action == "own" and each.signature is not None:
                 link = PoolLink(each.path, pool.team.lead, "", each.signature)
-                yield from in_place(self._layout, self.name, link, self._shared.copies, pool.team.lead)
+                yield from replace_link(self._layout, self.name, link, self._shared.copies, pool.team.lead)
                 continue
             seen = None if each.action == "replace" else each.signature
             yield ReplaceFile(real / each.path, None, expected=seen, link=each.target)

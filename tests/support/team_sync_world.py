@@ -19,9 +19,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account
 from hermes_profiles.teams.create import NewMember, build_members
 from hermes_profiles.teams.model import Team, read_teams
-from hermes_profiles.teams.overrides import parsed_ownership
+from hermes_profiles.teams.overrides import parse_override
 from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
-from hermes_profiles.teams.sync import TeamSync, When, plan_team_sync
+from hermes_profiles.teams.sync import TeamSync, TrashStamp, plan_team_sync
 
 __all__ = ["SyncWorld", "account", "make_sync_world", "noon", "rows", "without_times"]
 
@@ -97,9 +97,9 @@ class SyncWorld:
     def plan(self, *names: str, own: Sequence[str] = (), not_own: Sequence[str] = ()) -> TeamSync:
         teams = read_teams(self.layout)
         chosen = [teams.require(name) for name in names] or list(teams.by_name.values())
-        asked = [parsed_ownership(each, keep=True) for each in own]
-        asked += [parsed_ownership(each, keep=False) for each in not_own]
-        when = When(f"20260301T120000Z-{next(_IDS):04d}", iso(NOON))
+        asked = [parse_override(each, keep=True) for each in own]
+        asked += [parse_override(each, keep=False) for each in not_own]
+        when = TrashStamp(f"20260301T120000Z-{next(_IDS):04d}", iso(NOON))
         return plan_team_sync(self.world, teams, chosen, when, own=asked)
 
     def sync(self, *names: str, own: Sequence[str] = (), not_own: Sequence[str] = ()) -> TeamSync:

@@ -33,7 +33,7 @@ class InTheWay(Refused):
                 "code": each.code,
                 "message": each.message,
                 "file": each.place,
-                "decidable": each.weight is IssueSeverity.DECIDE,
+                "decidable": each.severity is IssueSeverity.DECIDE,
                 "hint": each.hint,
             }
             for each in self.limits
@@ -41,7 +41,7 @@ class InTheWay(Refused):
         errors = [each.problem for each in self.limits]
         data = {"mode": self._mode, "changed": False, "limits": rows}
         result = Result(COMMAND, data, errors=errors, exit_code=ExitCode.REFUSED)
-        decidable = all(each.weight is IssueSeverity.DECIDE for each in self.limits)
+        decidable = all(each.severity is IssueSeverity.DECIDE for each in self.limits)
         lines = ["nothing was changed; `--yes` accepts all of this"] if decidable else ["nothing was changed"]
         return Answer(result, lambda: lines)
 
@@ -51,7 +51,7 @@ def written(there: EnablePlan) -> dict[str, Any]:
     return {
         "isolated": [
             {"profile": each.profile, "file": each.file, "key": ".".join(each.key), "why": each.why}
-            for each in there.isolations
+            for each in there.pinned
         ],
         "approvals": [
             {"profile": each.profile, "channel": each.channel, "people": each.people} for each in there.approvals

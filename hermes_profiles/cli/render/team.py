@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.operations.context import command_at
-from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.accounts import WEIXIN, short_id
 from hermes_profiles.teams.create import MemberReport
 from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import Pool
@@ -29,7 +29,7 @@ def report_row(report: MemberReport) -> dict[str, Any]:
     return {
         "profile": report.profile,
         "path": str(report.path),
-        "account": shortened(report.account) or None,
+        "account": short_id(report.account) or None,
         "own": list(report.variables),
         "carried": list(report.carried),
         "links": list(report.links),

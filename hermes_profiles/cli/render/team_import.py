@@ -8,14 +8,14 @@ from typing import Any
 from hermes_profiles.cli.framework import output
 from hermes_profiles.model.errors import ExitCode, Problem
 from hermes_profiles.teams.imports.model import Candidate
-from hermes_profiles.teams.imports.plan import Import
+from hermes_profiles.teams.imports.plan import ImportPlan
 from hermes_profiles.teams.imports.select import TAKEN
 
 _REFUSALS = (TAKEN, "exists")
 _STOP = "stop OpenClaw first: two programs on one account take each other's messages"
 
 
-def data_of(found: Import, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool) -> dict[str, Any]:
+def data_of(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool) -> dict[str, Any]:
     """Return what JSON says of an import."""
     team = found.team
     new = [] if found.bad else [_row(name, each, "imported") for name, each in found.new]
@@ -47,7 +47,7 @@ def _row(name: str, candidate: Candidate, outcome: str) -> dict[str, Any]:
     }
 
 
-def _next_steps(found: Import, kind: str, logins: Mapping[str, Sequence[str]]) -> list[str]:
+def _next_steps(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]]) -> list[str]:
     names = " ".join(name for name, _ in found.new)
     steps = [_STOP] if kind == "openclaw" else []
     for name, providers in logins.items():
@@ -57,7 +57,7 @@ def _next_steps(found: Import, kind: str, logins: Mapping[str, Sequence[str]]) -
     return steps
 
 
-def errors_of(found: Import) -> list[Problem]:
+def errors_of(found: ImportPlan) -> list[Problem]:
     """Return every account that cannot be brought in, and that therefore none was."""
     total = len(found.new) + len(found.already) + len({each.id or each.problem.message for each in found.bad})
     rest = len(found.new)
@@ -66,7 +66,7 @@ def errors_of(found: Import) -> list[Problem]:
     return [*(each.problem for each in found.bad), Problem("nothing-imported", what, None, hint)]
 
 
-def exit_code_of(found: Import) -> ExitCode:
+def exit_code_of(found: ImportPlan) -> ExitCode:
     """Return how an import ends that brings in nothing: refused when it is somebody's already, failed else."""
     return ExitCode.REFUSED if any(each.problem.code in _REFUSALS for each in found.bad) else ExitCode.FAILED
 

@@ -226,7 +226,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
     `.env` leaves blank, it takes from the default's environment."""
     mode = facts.teams.mode
     by_profile: dict[str, list[PinnedSetting]] = {}
-    for each in mode.access.isolations if mode is not None else ():
+    for each in mode.access.pinned if mode is not None else ():
         by_profile.setdefault(each.profile, []).append(each)
     for name, isolations in by_profile.items():
         profile = facts.profiles.get(name)
@@ -241,7 +241,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
             None,
             tuple(_inherited(facts, profile, each) for each in isolations[:_MOST_PLACES]),
         )
-    for limit in mode.access.limits if mode is not None else ():
+    for limit in mode.access.issues if mode is not None else ():
         if limit.profile in facts.profiles:
             yield Finding(
                 limit.message,

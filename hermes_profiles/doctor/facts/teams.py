@@ -11,7 +11,7 @@ from hermes_profiles.teams.model import Teams
 
 if TYPE_CHECKING:
     from hermes_profiles.multiplex.access import Access
-    from hermes_profiles.multiplex.approvals import Carried
+    from hermes_profiles.multiplex.approvals import MovedApprovals
     from hermes_profiles.settings.changes import SyncChange
 
 
@@ -29,7 +29,7 @@ class Mode(NamedTuple):
     approvals that it does not read."""
 
     access: Access
-    approvals: tuple[Carried, ...]
+    approvals: tuple[MovedApprovals, ...]
 
 
 class TeamFacts(NamedTuple):

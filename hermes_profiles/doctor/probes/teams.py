@@ -90,13 +90,15 @@ def _followed(around: DoctorContext, teams: Teams, faults: Mapping[str, Problem]
 
 def _mode(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Mode:
     from hermes_profiles.model.names import DEFAULT
-    from hermes_profiles.multiplex.access import judge_access
-    from hermes_profiles.multiplex.approvals import carry_there
+    from hermes_profiles.multiplex.access import check_access
+    from hermes_profiles.multiplex.approvals import move_to_multiplexer
     from hermes_profiles.multiplex.facts import read_facts
 
     facts = read_facts(around.layout, tuple(profiles), around.catalog, around.environment)
-    approvals = [each for name, one in profiles.items() if name != DEFAULT for each in carry_there(name, one.home)]
-    return Mode(judge_access(facts, around.catalog), tuple(approvals))
+    approvals = [
+        each for name, one in profiles.items() if name != DEFAULT for each in move_to_multiplexer(name, one.home)
+    ]
+    return Mode(check_access(facts, around.catalog), tuple(approvals))
 
 
 # --- members beside their lead
@@ -116,12 +118,12 @@ class _MemberComparison:
         if not doubtful:
             return
         from hermes_profiles.clone.plan import CloneContext
-        from hermes_profiles.teams.sync import When, plan_team_sync
+        from hermes_profiles.teams.sync import TrashStamp, plan_team_sync
 
         around = self._around
         world = CloneContext(around.layout, around.environment, around.catalog, pick_port=lambda: 0, fresh_key=str)
         chosen = (team._replace(members=doubtful),)
-        found = plan_team_sync(world, self._teams, chosen, When("doctor", ""), with_warnings=False)
+        found = plan_team_sync(world, self._teams, chosen, TrashStamp("doctor", ""), with_warnings=False)
         self.unclear |= dict.fromkeys((team.lead,), found.faults[0]) if found.faults else {}
         for each in found.members:
             if each.problem is not None:
@@ -131,7 +133,7 @@ class _MemberComparison:
 
     def _doubtful(self, team: Team) -> Iterator[str]:
         from hermes_profiles.teams.quick_drift import LeadSnapshot
-        from hermes_profiles.teams.shares import is_there, link_target, linked_paths
+        from hermes_profiles.teams.shares import link_target, linked_paths, pool_path_exists
 
         layout, members = self._around.layout, [name for name in team.members if name in self._profiles]
         if not members:
@@ -140,7 +142,7 @@ class _MemberComparison:
         links = {
             path: link_target(layout, team.lead, members[0], path)
             for path in linked_paths(team.share)
-            if is_there(layout.home(team.lead), path)
+            if pool_path_exists(layout.home(team.lead), path)
         }
         for name in members:
             differs = lead.may_differ(self._glance(name), self._teams.memberships[name])

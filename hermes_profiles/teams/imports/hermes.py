@@ -24,25 +24,25 @@ from .model import (
     BASE_URL,
     ID,
     TOKEN,
-    Bad,
     Candidate,
-    LeftOut,
-    Reading,
+    InvalidAccount,
+    SkippedAccount,
+    SourceAccounts,
     is_account_id,
     is_user_id,
-    normalised,
-    printable,
+    normalized_id,
+    printable_text,
     text_at,
+    token_problem,
+    url_problem,
     weixin_account,
-    wrong_token,
-    wrong_url,
 )
-from .read import is_there, names_in, read_json
+from .read import folder_names, path_exists, read_json
 
 SUFFIXES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 
 
-class InUse(NamedTuple):
+class ActiveAccount(NamedTuple):
     """The WeChat account that a profile uses: `id` and who scanned its code, when; "" for what is not known."""
 
     id: str = ""
@@ -50,7 +50,7 @@ class InUse(NamedTuple):
     saved_at: str = ""
 
 
-class _Own(NamedTuple):
+class _ProfileAccount(NamedTuple):
     account_id: str
     secret: str
 
@@ -58,26 +58,26 @@ class _Own(NamedTuple):
         return f"_Own({self.account_id})"
 
 
-def _own(files: HomeFiles, catalog: Catalog) -> _Own:
+def _profile_account(files: HomeFiles, catalog: Catalog) -> _ProfileAccount:
     environment, config = effective_settings(files, catalog)
     places = (config.get("platforms"), below(config, "gateway").get("platforms"), config)
     blocks = [block for place in places if (block := below(mapping(place), WEIXIN))]
     view = ChannelView(catalog.channels[WEIXIN], environment, blocks)
-    return _Own(view.value(ID), view.value(TOKEN))
+    return _ProfileAccount(view.value(ID), view.value(TOKEN))
 
 
-def in_use(layout: Layout, profile: str, catalog: Catalog) -> InUse:
+def active_account(layout: Layout, profile: str, catalog: Catalog) -> ActiveAccount:
     """Return which WeChat account a profile uses; what cannot be read is not known (doctor tells)."""
     files = HomeFiles(layout.home(profile), catalog.known_names)
-    account_id = _own(files, catalog).account_id
+    account_id = _profile_account(files, catalog).account_id
     if not is_account_id(account_id):
-        return InUse(account_id)
+        return ActiveAccount(account_id)
     stored = files.json(f"{WEIXIN_ACCOUNTS_FOLDER}/{account_id}.json")
     data = stored if isinstance(stored, Mapping) else {}
-    return InUse(account_id, text_at(data, "user_id"), text_at(data, "saved_at"))
+    return ActiveAccount(account_id, text_at(data, "user_id"), text_at(data, "saved_at"))
 
 
-def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
+def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> SourceAccounts:
     """Return the accounts that a profile keeps and does not use; the one it uses is left out, for it stays.
 
     Raises Failed when it keeps none, DocumentError when what tells the one it uses cannot be read.
@@ -85,7 +85,7 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
     home = layout.home(profile)
     folder = home / WEIXIN_ACCOUNTS_FOLDER
     files = HomeFiles(home, catalog.known_names)
-    own = _own(files, catalog)
+    own = _profile_account(files, catalog)
     if files.problems:  # which account stays must be certain
         code, message, target, hint = files.problems[0]
         raise Failed(message, target=target, code=code, hint=hint)
@@ -98,36 +98,38 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> Reading:
             hint=f"see what it holds with `hermes-profiles show {profile}`",
         )
     found: list[Candidate] = []
-    bad: list[Bad] = []
-    left_out: list[LeftOut] = []
+    bad: list[InvalidAccount] = []
+    left_out: list[SkippedAccount] = []
     notes: list[Problem] = []
     for stem in stems:
         try:
             candidate = _candidate(folder, stem, notes)
         except _InvalidAccountFile as wrong:
-            if normalised(stem) == normalised(own.account_id):
-                left_out.append(LeftOut(printable(stem), f"{profile} itself uses it: it stays there"))
+            if normalized_id(stem) == normalized_id(own.account_id):
+                left_out.append(SkippedAccount(printable_text(stem), f"{profile} itself uses it: it stays there"))
                 continue
             hint = "leave it out with `--skip-bad`, or take the file away"
-            bad.append(Bad(printable(stem), Problem("bad-account", str(wrong), printable(stem), hint)))
+            bad.append(
+                InvalidAccount(printable_text(stem), Problem("bad-account", str(wrong), printable_text(stem), hint))
+            )
             continue
         secret = candidate.account.variables[TOKEN].reveal()
-        if normalised(stem) == normalised(own.account_id) or secret == own.secret:
-            left_out.append(LeftOut(stem, f"{profile} itself uses it: it stays there"))
+        if normalized_id(stem) == normalized_id(own.account_id) or secret == own.secret:
+            left_out.append(SkippedAccount(stem, f"{profile} itself uses it: it stays there"))
         else:
             found.append(candidate)
-    return Reading(tuple(found), tuple(bad), tuple(left_out), tuple(notes))
+    return SourceAccounts(tuple(found), tuple(bad), tuple(left_out), tuple(notes))
 
 
-def files_of(layout: Layout, profile: str, candidates: Iterator[Candidate]) -> tuple[Path, ...]:
+def account_files(layout: Layout, profile: str, candidates: Iterator[Candidate]) -> tuple[Path, ...]:
     """Return the files of accounts that become members', where a profile keeps them."""
     folder = layout.home(profile) / WEIXIN_ACCOUNTS_FOLDER
     paths = (folder / f"{each.listed}{suffix}" for each in candidates for suffix in SUFFIXES)
-    return tuple(path for path in paths if is_there(path))
+    return tuple(path for path in paths if path_exists(path))
 
 
 def _stems(folder: Path) -> Iterator[str]:
-    for name in names_in(folder) if is_there(folder) else ():
+    for name in folder_names(folder) if path_exists(folder) else ():
         if name.endswith(".json") and not name.endswith(SUFFIXES[1:]) and not name.startswith("."):
             yield name.removesuffix(".json")
 
@@ -139,7 +141,7 @@ class _InvalidAccountFile(Exception):
 def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
     path = folder / f"{stem}.json"
     if not is_account_id(stem):
-        raise _InvalidAccountFile(f"{folder}/{printable(stem)}.json: this cannot be the id of an account")
+        raise _InvalidAccountFile(f"{folder}/{printable_text(stem)}.json: this cannot be the id of an account")
     try:
         document = read_json(path)
     except DocumentError as error:
@@ -153,10 +155,10 @@ def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
         return _InvalidAccountFile(f"{path}:{entry.line}: {reason}" if entry is not None else f"{path}: {reason}")
 
     token = data.get("token")
-    if reason := wrong_token(token):
+    if reason := token_problem(token):
         raise wrong("token", reason)
     address = text_at(data, "base_url") or BASE_URL
-    if reason := wrong_url(address):
+    if reason := url_problem(address):
         raise wrong("base_url", reason)
     user = text_at(data, "user_id")
     account = weixin_account(
@@ -166,17 +168,17 @@ def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
         user=user if is_user_id(user) else "",
         saved_at=text_at(data, "saved_at"),
         origin=str(path),
-        files=_kept(folder, stem, notes),
+        files=_conversation_files(folder, stem, notes),
     )
     return Candidate(account, stem)
 
 
-def _kept(folder: Path, stem: str, notes: list[Problem]) -> dict[str, bytes]:
+def _conversation_files(folder: Path, stem: str, notes: list[Problem]) -> dict[str, bytes]:
     """Return the notes about an account's conversations, byte for byte as they are."""
     kept = {}
     for suffix in SUFFIXES[1:]:
         path = folder / f"{stem}{suffix}"
-        if not is_there(path):
+        if not path_exists(path):
             continue
         try:
             kept[f"{WEIXIN_ACCOUNTS_FOLDER}/{stem}{suffix}"] = read_json(path).raw

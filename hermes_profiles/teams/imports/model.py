@@ -41,30 +41,30 @@ class Candidate(NamedTuple):
     is_off: str = ""
 
 
-class Bad(NamedTuple):
+class InvalidAccount(NamedTuple):
     """An account that cannot be brought in, and why. `id`: how its source calls it, "" when it does not say."""
 
     id: str
     problem: Problem
 
 
-class LeftOut(NamedTuple):
+class SkippedAccount(NamedTuple):
     """An account that nobody would want brought in, and why."""
 
     id: str
     reason: str
 
 
-class Reading(NamedTuple):
+class SourceAccounts(NamedTuple):
     """What was found: `bad` ones stop an import unless the user lets them go, `notes` are worth knowing."""
 
     found: tuple[Candidate, ...] = ()
-    bad: tuple[Bad, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    bad: tuple[InvalidAccount, ...] = ()
+    left_out: tuple[SkippedAccount, ...] = ()
     notes: tuple[Problem, ...] = ()
 
 
-def normalised(account_id: str) -> str:
+def normalized_id(account_id: str) -> str:
     """Return an id as OpenClaw writes it into the names of files (its plugin-sdk, `normalizeAccountId`)."""
     text = account_id.strip().lower()
     if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
@@ -72,7 +72,7 @@ def normalised(account_id: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", text).strip("-")[:64]
 
 
-def raw_id(account_id: str) -> str | None:
+def wechat_id(account_id: str) -> str | None:
     """Return an id as WeChat says it, which is how Hermes keeps it: `b0f5860fdecb@im.bot`, None when it is neither
     that nor what OpenClaw makes of it."""
     for suffix, end in _SUFFIXES:
@@ -83,7 +83,7 @@ def raw_id(account_id: str) -> str | None:
     return None
 
 
-def owner_of(token: str) -> str | None:
+def token_account_id(token: str) -> str | None:
     """Return the account that a token names (`b0f5860fdecb@im.bot:…`), None when it names none."""
     match = _OWNER.match(token)
     return match[1] if match else None
@@ -94,13 +94,13 @@ def is_account_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def printable(text: str, most: int = 60) -> str:
+def printable_text(text: str, most: int = 60) -> str:
     """Return a text of somebody else's fit for a message."""
     text = "".join(each if each.isprintable() else "\ufffd" for each in text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def wrong_token(token: object) -> str:
+def token_problem(token: object) -> str:
     """Return what is wrong with a token, "" when it can be one."""
     if token is None:
         return "it has no token"
@@ -114,7 +114,7 @@ def wrong_token(token: object) -> str:
     return "its token is longer than any token" if len(token) > _LONGEST_TOKEN else ""
 
 
-def wrong_url(url: str) -> str:
+def url_problem(url: str) -> str:
     """Return what is wrong with the address of WeChat's server, "" when a token may be sent there.
 
     Only to this machine itself may it go unencrypted.
@@ -158,11 +158,11 @@ def weixin_account(
     }
     talkers = tuple(dict.fromkeys(allowed)) or ((user,) if user else ())
     kept = {path: Secret(content) for path, content in (files or {}).items()}
-    when = saved_at if moment(saved_at) is not None else ""
+    when = saved_at if parse_time(saved_at) is not None else ""
     return Account(WEIXIN, account_id, variables, talkers, user, when, origin, kept)
 
 
-def moment(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Return a time as OpenClaw and Hermes write it, None when it is none."""
     try:
         found = datetime.fromisoformat(text)
@@ -171,14 +171,14 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-def cursor(data: object) -> bytes | None:
+def sync_file(data: object) -> bytes | None:
     """Return the file with where an account stands in its messages, as Hermes keeps it (OpenClaw's is the same),
     None when it says nothing."""
     place = data.get("get_updates_buf") if isinstance(data, Mapping) else None
     return json.dumps({"get_updates_buf": place}).encode() if isinstance(place, str) and place else None
 
 
-def context_tokens(data: object) -> bytes | None:
+def context_tokens_file(data: object) -> bytes | None:
     """Return the file with the context tokens of an account's conversations, None when there are none."""
     if not isinstance(data, Mapping):
         return None

@@ -12,7 +12,7 @@ from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import DocumentError, Problem, UsageProblem
 from hermes_profiles.model.names import RULE, check_new_name
 
-from .model import Bad, Candidate, normalised
+from .model import Candidate, InvalidAccount, normalized_id
 from .read import json_in, read_quietly, read_text
 from .rows import column_of_names
 
@@ -20,7 +20,7 @@ _LONGEST = 40
 _HINT = "each line is `ACCOUNT-ID NAME`; see the ids with `--dry-run`"
 
 
-class Named(NamedTuple):
+class NameEntry(NamedTuple):
     """A line of a file of names: the account's id, or its user's, and the name that its member gets."""
 
     place: str
@@ -28,7 +28,7 @@ class Named(NamedTuple):
     name: str
 
 
-def read_names(path: Path) -> tuple[Named, ...]:
+def read_names(path: Path) -> tuple[NameEntry, ...]:
     """Return what a file calls members: JSON, or lines of an id and a name with a comma, semicolon, tab or blank
     between; a first line may name the columns.
 
@@ -38,16 +38,16 @@ def read_names(path: Path) -> tuple[Named, ...]:
     raw = read_quietly(path)
     text = read_text(raw, str(path)).text
     rows = _json_rows(raw, str(path)) if text.lstrip()[:1] in ("{", "[") else _line_rows(text, str(path))
-    named: list[Named] = []
+    named: list[NameEntry] = []
     keys: dict[str, int] = {}
     names: dict[str, int] = {}
     for line, key, name in rows:
         checked = _checked(str(path), line, name)
-        for seen, word, what in ((keys, normalised(key) or key, "account"), (names, checked, "name")):
+        for seen, word, what in ((keys, normalized_id(key) or key, "account"), (names, checked, "name")):
             if word in seen:
                 raise DocumentError(str(path), line, f"this {what} stands in line {seen[word]} too", hint=_HINT)
             seen[word] = line
-        named.append(Named(f"{path}:{line}", key, checked))
+        named.append(NameEntry(f"{path}:{line}", key, checked))
     return tuple(named)
 
 
@@ -101,27 +101,29 @@ def _json_rows(raw: bytes, path: str) -> Iterator[tuple[int, str, str]]:
         yield line, account_id.strip(), name.strip()
 
 
-def renamed(
-    candidates: Sequence[Candidate], named: Sequence[Named], known: Sequence[str]
-) -> tuple[tuple[Candidate, ...], tuple[Bad, ...]]:
+def apply_names(
+    candidates: Sequence[Candidate], named: Sequence[NameEntry], known: Sequence[str]
+) -> tuple[tuple[Candidate, ...], tuple[InvalidAccount, ...]]:
     """Return the candidates with the names that a file gives them, and its lines that name no account.
 
     `known`: accounts that are not brought in, which a file may name all the same.
     """
-    others = {normalised(each) for each in known} | set(known)
-    wishes: dict[int, Named] = {}
+    others = {normalized_id(each) for each in known} | set(known)
+    wishes: dict[int, NameEntry] = {}
     bad = []
     for each in named:
         places = [
             number
             for number, candidate in enumerate(candidates)
-            if normalised(each.key) in (normalised(candidate.account.id), normalised(candidate.listed))
+            if normalized_id(each.key) in (normalized_id(candidate.account.id), normalized_id(candidate.listed))
             or each.key == candidate.account.user
         ]
-        if not places and each.key not in others and normalised(each.key) not in others:
-            bad.append(Bad("", _lost(each, "no account of this import has this id")))
+        if not places and each.key not in others and normalized_id(each.key) not in others:
+            bad.append(InvalidAccount("", _unmatched(each, "no account of this import has this id")))
         elif len(places) > 1 or (places and places[0] in wishes):
-            bad.append(Bad("", _lost(each, "several accounts have this id, or another line names this one")))
+            bad.append(
+                InvalidAccount("", _unmatched(each, "several accounts have this id, or another line names this one"))
+            )
         for place in places[:1]:
             wishes.setdefault(place, each)
     return tuple(
@@ -130,20 +132,20 @@ def renamed(
     ), tuple(bad)
 
 
-def _lost(named: Named, reason: str) -> Problem:
+def _unmatched(named: NameEntry, reason: str) -> Problem:
     hint = "see the ids with `--dry-run`, without `--names`"
     return Problem("bad-names", f"{named.place}: {reason}", named.place, hint)
 
 
-def names_for(
+def assign_names(
     candidates: Sequence[Candidate], is_taken: Callable[[str], bool]
-) -> tuple[tuple[tuple[str, Candidate], ...], tuple[Bad, ...]]:
+) -> tuple[tuple[tuple[str, Candidate], ...], tuple[InvalidAccount, ...]]:
     """Return each candidate with a name, and those whose own name another has; no name is given twice.
 
     A derived name is what people call the account, else the first part of its id, with `-2` behind it where that is
     taken: always the same for the same candidates and profiles.
     """
-    bad: list[Bad] = []
+    bad: list[InvalidAccount] = []
     given: dict[str, str] = {}  # name → where its account stands
     refused: set[int] = set()
     for number, each in enumerate(candidates):
@@ -151,13 +153,13 @@ def names_for(
             continue
         there = f"{given[each.name]} is to be called" if each.name in given else "there is a profile"
         if each.name in given or is_taken(each.name):
-            bad.append(Bad(each.listed, _taken(each, there)))
+            bad.append(InvalidAccount(each.listed, _taken(each, there)))
             refused.add(number)
         given.setdefault(each.name, each.account.origin)
     pairs = []
     for number, each in enumerate(candidates):
         if number not in refused:
-            name = each.name if each.is_exact else _free(each, lambda name: name in given or is_taken(name))
+            name = each.name if each.is_exact else _free_name(each, lambda name: name in given or is_taken(name))
             given.setdefault(name, each.account.origin)
             pairs.append((name, each))
     return tuple(pairs), tuple(bad)
@@ -168,7 +170,7 @@ def _taken(candidate: Candidate, there: str) -> Problem:
     return Problem("exists", f"{candidate.account.origin}: {there} {candidate.name} already", candidate.name, hint)
 
 
-def _free(candidate: Candidate, is_taken: Callable[[str], bool]) -> str:
+def _free_name(candidate: Candidate, is_taken: Callable[[str], bool]) -> str:
     bases = (safe_name(candidate.name), safe_name(candidate.account.id.partition("@")[0]), candidate.account.channel)
     base = next(each for each in bases if each and each not in RESERVED)
     number = 1

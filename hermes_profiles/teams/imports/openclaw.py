@@ -18,25 +18,25 @@ from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesEr
 
 from .model import (
     BASE_URL,
-    Bad,
     Candidate,
-    LeftOut,
-    Reading,
-    context_tokens,
-    cursor,
+    InvalidAccount,
+    SkippedAccount,
+    SourceAccounts,
+    context_tokens_file,
     is_account_id,
     is_user_id,
-    normalised,
-    owner_of,
-    printable,
-    raw_id,
+    normalized_id,
+    printable_text,
+    sync_file,
     text_at,
+    token_account_id,
+    token_problem,
+    url_problem,
+    wechat_id,
     weixin_account,
-    wrong_token,
-    wrong_url,
 )
-from .openclaw_config import NOTHING_SAID, read_config
-from .read import is_there, names_in, read_json, shown, told_of_modes
+from .openclaw_config import NO_ENTRIES, read_config
+from .read import folder_names, mode_warnings, path_exists, read_json, shell_quoted
 
 CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
 SYNC, TOKENS = WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING
@@ -55,18 +55,18 @@ class OpenClawPaths(NamedTuple):
         return self.folder / INDEX
 
 
-def places_of(path: Path) -> OpenClawPaths:
+def openclaw_paths(path: Path) -> OpenClawPaths:
     """Return the places that a user means with a state folder, the plugin's folder in it, or its accounts.json.
 
     Raises Failed when nothing of the kind is there.
     """
     if path.name == INDEX:
         return OpenClawPaths(path.parent.parent, path.parent)
-    if is_there(path / CHANNEL):
+    if path_exists(path / CHANNEL):
         return OpenClawPaths(path, path / CHANNEL)
-    if is_there(path / INDEX) or path.name == CHANNEL:
+    if path_exists(path / INDEX) or path.name == CHANNEL:
         return OpenClawPaths(path.parent, path)
-    what = "has no WeChat accounts of OpenClaw" if is_there(path) else "is not there"
+    what = "has no WeChat accounts of OpenClaw" if path_exists(path) else "is not there"
     raise Failed(
         f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}",
         target=str(path),
@@ -76,9 +76,9 @@ def places_of(path: Path) -> OpenClawPaths:
     )
 
 
-def read_openclaw(path: Path) -> Reading:
+def read_openclaw(path: Path) -> SourceAccounts:
     """Return the accounts of an OpenClaw install. Raises Failed when its list of accounts cannot be read."""
-    return _OpenClawReader(places_of(path)).reading()
+    return _OpenClawReader(openclaw_paths(path)).reading()
 
 
 class _OpenClawReader:
@@ -88,20 +88,20 @@ class _OpenClawReader:
         self.places = places
         self.accounts = places.folder / "accounts"
         self.found: list[Candidate] = []
-        self.bad: list[Bad] = []
-        self.left_out: list[LeftOut] = []
+        self.bad: list[InvalidAccount] = []
+        self.left_out: list[SkippedAccount] = []
         self.notes: list[Problem] = []
         self.used: dict[str, str] = {}  # normalised id → stem of the file it was read from
-        self.config = NOTHING_SAID
+        self.config = NO_ENTRIES
 
-    def reading(self) -> Reading:
+    def reading(self) -> SourceAccounts:
         listed = self._listed()
         self.config = read_config(self.places.state / "openclaw.json", self.notes)
         for place, account_id in listed:
             self._read(place, account_id)
         self._tell_unlisted()
-        self.notes += told_of_modes(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
-        return Reading(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
+        self.notes += mode_warnings(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
+        return SourceAccounts(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
 
     def _note(self, code: str, message: str, target: str, hint: str | None = None) -> None:
         self.notes.append(Problem(code, message, target, hint))
@@ -124,7 +124,7 @@ class _OpenClawReader:
                 self._note("no-id", f"{place}: this is no id; OpenClaw passes over it too", str(index))
                 continue
             account_id = each.strip()
-            known = normalised(account_id) or account_id
+            known = normalized_id(account_id) or account_id
             if known in seen:
                 self._note("listed-twice", f"{place}: this account is listed already ({seen[known]})", str(index))
                 continue
@@ -137,7 +137,7 @@ class _OpenClawReader:
         try:
             return read_json(index)
         except DocumentError as error:
-            if is_there(index):
+            if path_exists(index):
                 raise
             raise Failed(
                 f"{index}: {error.reason}; OpenClaw sees no account without it",
@@ -148,40 +148,40 @@ class _OpenClawReader:
 
     def _read(self, place: str, account_id: str) -> None:
         """Take one account, or take note of why not."""
-        shown_id = printable(account_id)
-        self.used[normalised(account_id)] = ""
+        shown_id = printable_text(account_id)
+        self.used[normalized_id(account_id)] = ""
         if not is_account_id(account_id):
             self._refuse(shown_id, place, "this cannot be the id of an account (letters, digits, . _ - @, up to 120)")
             return
         try:
             self._take(place, account_id)
-        except _InvalidAccount as wrong:
+        except _UnusableAccount as wrong:
             self._refuse(shown_id, wrong.place, wrong.reason)
         except DocumentError as error:
             self._refuse(shown_id, f"{error.path}:{error.line}" if error.line else error.path, error.reason)
 
     def _refuse(self, account_id: str, place: str, reason: str) -> None:
-        hint = f"scan its code again with `{_LOGIN}`, or leave it out with `--skip {shown(Path(account_id))}`"
-        self.bad.append(Bad(account_id, Problem("bad-account", f"{place}: {reason}", account_id, hint)))
+        hint = f"scan its code again with `{_LOGIN}`, or leave it out with `--skip {shell_quoted(Path(account_id))}`"
+        self.bad.append(InvalidAccount(account_id, Problem("bad-account", f"{place}: {reason}", account_id, hint)))
 
     def _take(self, place: str, account_id: str) -> None:
         file, document = self._account_file(place, account_id)
         data = document.data()
         if not isinstance(data, Mapping):
-            raise _InvalidAccount(f"{file}:1", "it holds no account")
+            raise _UnusableAccount(f"{file}:1", "it holds no account")
 
         def at(key: str) -> str:
             entry = document.get((key,))
             return f"{file}:{entry.line}" if entry is not None else str(file)
 
         token, base_url = data.get("token"), data.get("baseUrl")
-        if reason := wrong_token(token):
-            raise _InvalidAccount(at("token"), reason)
+        if reason := token_problem(token):
+            raise _UnusableAccount(at("token"), reason)
         if base_url is not None and not isinstance(base_url, str):
-            raise _InvalidAccount(at("baseUrl"), "its base URL is no text")
+            raise _UnusableAccount(at("baseUrl"), "its base URL is no text")
         address = (base_url or "").strip() or BASE_URL
-        if reason := wrong_url(address):
-            raise _InvalidAccount(at("baseUrl"), reason)
+        if reason := url_problem(address):
+            raise _UnusableAccount(at("baseUrl"), reason)
         bot = self._bot(place, account_id, str(token).strip(), at("token"))
         user = text_at(data, "userId")
         if user and not is_user_id(user):
@@ -213,18 +213,18 @@ class _OpenClawReader:
     def _account_file(self, place: str, account_id: str) -> tuple[Path, JsonDocument]:
         for stem in _stems(account_id):
             path = self.accounts / f"{stem}.json"
-            if is_there(path):
-                self.used[normalised(account_id)] = stem
+            if path_exists(path):
+                self.used[normalized_id(account_id)] = stem
                 return path, read_json(path)
         legacy = self.places.state / "credentials" / CHANNEL / "credentials.json"
-        if is_there(legacy):
+        if path_exists(legacy):
             return legacy, read_json(legacy)
-        raise _InvalidAccount(place, f"its file {self.accounts / normalised(account_id)}.json is not there")
+        raise _UnusableAccount(place, f"its file {self.accounts / normalized_id(account_id)}.json is not there")
 
     def _bot(self, place: str, account_id: str, token: str, token_place: str) -> str:
         """Return the id as WeChat says it: Hermes tells messages to the bot from those to a group by it."""
-        named, known = owner_of(token), raw_id(account_id)
-        if named is not None and normalised(named) == normalised(account_id):
+        named, known = token_account_id(token), wechat_id(account_id)
+        if named is not None and normalized_id(named) == normalized_id(account_id):
             return named  # in the letters it was given in
         if named is not None and known is not None:
             self._note(
@@ -234,7 +234,7 @@ class _OpenClawReader:
                 f"should no message come, scan its code again: `{_LOGIN}`",
             )
         if known is None:
-            raise _InvalidAccount(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
+            raise _UnusableAccount(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
         return known
 
     def _allowed(self, account_id: str) -> Iterator[str]:
@@ -256,7 +256,7 @@ class _OpenClawReader:
     def _files(self, account_id: str, bot: str) -> dict[str, bytes]:
         """Return the notes about the conversations so far, by their places in the member's home."""
         files = {}
-        for suffix, read in ((SYNC, cursor), (TOKENS, context_tokens)):
+        for suffix, read in ((SYNC, sync_file), (TOKENS, context_tokens_file)):
             for stem in _stems(account_id):
                 data = self._optional(
                     self.accounts / f"{stem}{suffix}", "messages may come twice, or go unanswered once"
@@ -268,7 +268,7 @@ class _OpenClawReader:
         return files
 
     def _optional(self, path: Path, otherwise: str) -> object:
-        if not is_there(path):
+        if not path_exists(path):
             return None
         try:
             return read_json(path).data()
@@ -278,7 +278,7 @@ class _OpenClawReader:
 
     def _tell_unlisted(self) -> None:
         try:
-            names = names_in(self.accounts) if is_there(self.accounts) else ()
+            names = folder_names(self.accounts) if path_exists(self.accounts) else ()
         except HermesProfilesError as error:
             self.notes.append(error.problem)
             return
@@ -286,15 +286,17 @@ class _OpenClawReader:
             stem = name.removesuffix(".json")
             if stem == name or name.endswith((SYNC, TOKENS)):
                 continue
-            used = self.used.get(normalised(stem))
+            used = self.used.get(normalized_id(stem))
             if used is None:
-                self.left_out.append(LeftOut(printable(stem), f"{INDEX} does not list it: OpenClaw does not use it"))
+                self.left_out.append(
+                    SkippedAccount(printable_text(stem), f"{INDEX} does not list it: OpenClaw does not use it")
+                )
             elif used and used != stem:
-                message = f"{self.accounts / printable(name)} is an older file of {used}: OpenClaw does not use it"
-                self._note("older-file", message, printable(stem))
+                message = f"{self.accounts / printable_text(name)} is an older file of {used}: OpenClaw does not use it"
+                self._note("older-file", message, printable_text(stem))
 
 
-class _InvalidAccount(Exception):
+class _UnusableAccount(Exception):
     """Why one account cannot be taken, and where that stands."""
 
     def __init__(self, place: str, reason: str) -> None:
@@ -304,8 +306,8 @@ class _InvalidAccount(Exception):
 
 def _stems(account_id: str) -> tuple[str, ...]:
     """Return what an account's files may be called, in the order the plugin tries them; last what is listed."""
-    name = normalised(account_id)
-    return tuple(dict.fromkeys((name, raw_id(name) or name, account_id)))
+    name = normalized_id(account_id)
+    return tuple(dict.fromkeys((name, wechat_id(name) or name, account_id)))
 
 
 def _safe(account_id: str) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError, Problem
 
-from .model import normalised, text_at
-from .read import is_there, read_quietly, read_text
+from .model import normalized_id, text_at
+from .read import path_exists, read_quietly, read_text
 
 _SECTION = ("channels", "openclaw-weixin")
 # The library reads some 100 kB a second; OpenClaw's own files have a few kB.
@@ -18,37 +18,37 @@ _LARGEST = 512 * 1024
 _LINE = re.compile(r"<string>:(\d+) ")
 
 
-class Said(NamedTuple):
+class AccountEntry(NamedTuple):
     """What is said of one account. `off`: the file and line that switch it off, "" when it is on."""
 
     name: str = ""
     off: str = ""
 
 
-class Config(NamedTuple):
+class OpenClawConfig(NamedTuple):
     """What is said of accounts, by their normalised ids; `rest` goes for those that have no block of their own."""
 
-    accounts: Mapping[str, Said]
-    rest: Said = Said()
+    accounts: Mapping[str, AccountEntry]
+    rest: AccountEntry = AccountEntry()
 
-    def of(self, account_id: str) -> Said:
+    def of(self, account_id: str) -> AccountEntry:
         """Return what is said of an account."""
-        return self.accounts.get(normalised(account_id), self.rest)
+        return self.accounts.get(normalized_id(account_id), self.rest)
 
 
-NOTHING_SAID = Config({})
+NO_ENTRIES = OpenClawConfig({})
 
 
-def read_config(path: Path, notes: list[Problem]) -> Config:
+def read_config(path: Path, notes: list[Problem]) -> OpenClawConfig:
     """Return what openclaw.json says, nothing when it is not there; one that cannot be read becomes a note."""
-    if not is_there(path):
-        return NOTHING_SAID
+    if not path_exists(path):
+        return NO_ENTRIES
     try:
         return _config(read_text(read_quietly(path, _LARGEST), str(path)).text, str(path), notes)
     except DocumentError as error:
         message = f"{error.problem.message}: names of accounts in it, and which are switched off, are not known"
         notes.append(Problem("unreadable", message, str(path), error.problem.hint))
-        return NOTHING_SAID
+        return NO_ENTRIES
 
 
 def _json5(text: str, path: str) -> object:
@@ -63,7 +63,7 @@ def _json5(text: str, path: str) -> object:
         raise DocumentError(path, line, "this is not JSON5", hint="mend it, then try again") from None
 
 
-def _config(text: str, path: str, notes: list[Problem]) -> Config:
+def _config(text: str, path: str, notes: list[Problem]) -> OpenClawConfig:
     data = _json5(text, path)
     section = _below(_below(data, _SECTION[0]), _SECTION[1])
     blocks = _below(section, "accounts")
@@ -71,14 +71,14 @@ def _config(text: str, path: str, notes: list[Problem]) -> Config:
         message = f"{path} takes in other files, which are not read: what they say of accounts is not known"
         notes.append(Problem("includes", message, path, "see which with `grep -n include`"))
 
-    def said(block: Mapping[str, object], key: str) -> Said:
+    def said(block: Mapping[str, object], key: str) -> AccountEntry:
         name = text_at(block, "name")
         line = len(f"{text[: max(text.find(key), 0)]}x".splitlines())
         off = f"{path}:{line}" if block.get("enabled") is False else ""
-        return Said("" if "${" in name else name, off)
+        return AccountEntry("" if "${" in name else name, off)
 
-    accounts = {normalised(name): said(_mapping(block), name) for name, block in blocks.items()}
-    return Config(accounts, said(section, _SECTION[1]))
+    accounts = {normalized_id(name): said(_mapping(block), name) for name, block in blocks.items()}
+    return OpenClawConfig(accounts, said(section, _SECTION[1]))
 
 
 def _below(data: object, key: str) -> Mapping[str, object]:

@@ -80,10 +80,10 @@ def _kind(mode: int) -> str:
 
 def unreadable(path: Path, reason: str) -> DocumentError:
     """Return the error of a file that cannot be read."""
-    return DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {shown(path)}`")
+    return DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {shell_quoted(path)}`")
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Return whether something has this path, a link that leads nowhere too."""
     try:
         os.lstat(path)
@@ -92,7 +92,7 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def names_in(folder: Path) -> tuple[str, ...]:
+def folder_names(folder: Path) -> tuple[str, ...]:
     """Return the names in a folder, sorted. Raises Failed when it cannot be listed."""
     try:
         descriptor = _opened(folder, _READ | os.O_DIRECTORY)
@@ -105,7 +105,7 @@ def names_in(folder: Path) -> tuple[str, ...]:
             f"{folder}: {_why(error)}",
             target=str(folder),
             code="unreadable-folder",
-            hint=f"look at it with `ls -ld {shown(folder)}`",
+            hint=f"look at it with `ls -ld {shell_quoted(folder)}`",
         ) from None
 
 
@@ -136,18 +136,18 @@ def open_to_others(path: Path) -> bool:
         return False
 
 
-def told_of_modes(paths: Iterator[Path]) -> tuple[Problem, ...]:
+def mode_warnings(paths: Iterator[Path]) -> tuple[Problem, ...]:
     """Return the warning that other users of this machine can read files with tokens, nothing when they cannot."""
     found = [path for path in paths if open_to_others(path)]
     if not found:
         return ()
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     message = f"other users of this machine can read {found[0]}{more}: tokens stand there"
-    hint = f"close it: `chmod 600 {' '.join(shown(path) for path in found[:12])}`"
+    hint = f"close it: `chmod 600 {' '.join(shell_quoted(path) for path in found[:12])}`"
     return (Problem("readable-by-others", message, str(found[0]), hint),)
 
 
-def shown(path: Path) -> str:
+def shell_quoted(path: Path) -> str:
     """Return a path as a shell takes it."""
     import shlex
 

@@ -20,10 +20,10 @@ from .model import (
     Candidate,
     is_account_id,
     is_user_id,
-    raw_id,
+    token_problem,
+    url_problem,
+    wechat_id,
     weixin_account,
-    wrong_token,
-    wrong_url,
 )
 
 COLUMNS = ("member", "account_id", "token", "base_url", "user_id", "allow", "saved_at", "description")
@@ -54,7 +54,7 @@ class Row(NamedTuple):
         return self.places.get(column, self.place)
 
 
-class WrongRow(Exception):
+class InvalidRow(Exception):
     """Why a row is no account, and where that stands. No field's text is in it."""
 
     def __init__(self, place: str, reason: str) -> None:
@@ -68,12 +68,12 @@ def column_of(called: str, channel: Channel) -> str | None:
     variable = called.upper()
     if variable.endswith("_ALLOWED_USERS") and variable in (f"{each}ALLOWED_USERS" for each in channel.prefixes):
         return "allow"
-    if variable in _brought(channel):
+    if variable in _account_variables(channel):
         return _VARIABLES.get(variable, variable) if channel.name == WEIXIN else variable
     return _COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", called.lower()))
 
 
-def _brought(channel: Channel) -> frozenset[str]:
+def _account_variables(channel: Channel) -> frozenset[str]:
     """Return the variables that a table may bring along: what names an account and logs it in, no policies."""
     classes = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
     named = {fact.name for fact in channel.keys if fact.key_class in classes}
@@ -91,7 +91,7 @@ def _missing(channel: Channel, given: Collection[str]) -> tuple[str, ...]:
 def candidate_of(row: Row, channel: Channel) -> tuple[Candidate, tuple[Problem, ...]]:
     """Return the account of a row, and what is worth knowing about it. Raises WrongRow."""
     if row.wrong:
-        raise WrongRow(row.place, row.wrong)
+        raise InvalidRow(row.place, row.wrong)
     make = _weixin if channel.name == WEIXIN else _other
     account = make(row, channel)
     notes: tuple[Problem, ...] = ()
@@ -113,27 +113,27 @@ def _name(row: Row) -> str:
         reason = (
             "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is no name for one: it is {RULE}"
         )
-        raise WrongRow(row.at("member"), f"what it calls the member {reason}") from None
+        raise InvalidRow(row.at("member"), f"what it calls the member {reason}") from None
 
 
 def _weixin(row: Row, channel: Channel) -> Account:
     given = _text(row, "account_id")
     if not given:
-        raise WrongRow(row.at("account_id"), "it has no account_id")
+        raise InvalidRow(row.at("account_id"), "it has no account_id")
     if not is_account_id(given):
-        raise WrongRow(row.at("account_id"), "its account_id cannot be one (letters, digits, . _ - @, up to 120)")
-    bot = raw_id(given) or (given if "@" in given else "")
+        raise InvalidRow(row.at("account_id"), "its account_id cannot be one (letters, digits, . _ - @, up to 120)")
+    bot = wechat_id(given) or (given if "@" in given else "")
     if not bot:
-        raise WrongRow(row.at("account_id"), "its account_id is none: WeChat's end in @im.bot")
+        raise InvalidRow(row.at("account_id"), "its account_id is none: WeChat's end in @im.bot")
     token = row.fields.get("token")
-    if reason := wrong_token(token):
-        raise WrongRow(row.at("token"), reason)
+    if reason := token_problem(token):
+        raise InvalidRow(row.at("token"), reason)
     base_url = _text(row, "base_url") or BASE_URL
-    if reason := wrong_url(base_url):
-        raise WrongRow(row.at("base_url"), reason)
+    if reason := url_problem(base_url):
+        raise InvalidRow(row.at("base_url"), reason)
     user = _text(row, "user_id")
     if user and not is_user_id(user):
-        raise WrongRow(row.at("user_id"), "its user_id cannot be one")
+        raise InvalidRow(row.at("user_id"), "its user_id cannot be one")
     account = weixin_account(
         bot,
         str(token),
@@ -151,22 +151,22 @@ def _other(row: Row, channel: Channel) -> Account:
     variables = _variables(row, channel)
     secrets = [fact.name for fact in channel.keys if fact.key_class is KeyClass.IDENTITY_CREDENTIAL]
     if "token" in row.fields and len(secrets) == 1:
-        if reason := wrong_token(row.fields["token"]):
-            raise WrongRow(row.at("token"), reason)
+        if reason := token_problem(row.fields["token"]):
+            raise InvalidRow(row.at("token"), reason)
         variables.setdefault(secrets[0], Secret(str(row.fields["token"]).strip()))
     if missing := _missing(channel, variables):
-        raise WrongRow(row.place, f"it has no {' and no '.join(missing)}")
+        raise InvalidRow(row.place, f"it has no {' and no '.join(missing)}")
     if not variables:
-        raise WrongRow(row.place, f"no account of {channel.name} can stand in a table: set it up by hand")
+        raise InvalidRow(row.place, f"no account of {channel.name} can stand in a table: set it up by hand")
     return Account(channel.name, "", variables, _allowed(row), origin=row.place)
 
 
 def _variables(row: Row, channel: Channel) -> dict[str, Secret[str]]:
     found = {}
     for column in row.fields:
-        if column in _brought(channel) and (value := _text(row, column)):
+        if column in _account_variables(channel) and (value := _text(row, column)):
             if not value.isprintable():
-                raise WrongRow(row.at(column), f"its {column} has line breaks or NULs")
+                raise InvalidRow(row.at(column), f"its {column} has line breaks or NULs")
             found[column] = Secret(value)
     return found
 
@@ -180,12 +180,12 @@ def _allowed(row: Row) -> tuple[str, ...]:
     elif given is None:
         texts = []
     else:
-        raise WrongRow(row.at("allow"), "who may talk is no list of ids")
+        raise InvalidRow(row.at("allow"), "who may talk is no list of ids")
     texts = [text for text in texts if text]
     if "*" in texts:
-        raise WrongRow(row.at("allow"), "`*` would let everybody in: name them")
+        raise InvalidRow(row.at("allow"), "`*` would let everybody in: name them")
     if not all(is_user_id(text) for text in texts):
-        raise WrongRow(row.at("allow"), "somebody who may talk has no id that could be one")
+        raise InvalidRow(row.at("allow"), "somebody who may talk has no id that could be one")
     return tuple(dict.fromkeys(texts))
 
 
@@ -195,7 +195,7 @@ def _text(row: Row, column: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise WrongRow(row.at(column), f"its {column} is no text")
+        raise InvalidRow(row.at(column), f"its {column} is no text")
     return str(value).strip()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Problem, UsageProblem
-from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.accounts import WEIXIN, short_id
 
-from .model import Bad, Candidate, LeftOut, Reading, moment, normalised
+from .model import Candidate, InvalidAccount, SkippedAccount, SourceAccounts, normalized_id, parse_time
 
 TAKEN = "account-taken"
 
@@ -29,13 +29,13 @@ class ImportSelection(NamedTuple):
 
     new: tuple[Candidate, ...]
     already: tuple[tuple[str, Candidate], ...]
-    left_out: tuple[LeftOut, ...]
-    bad: tuple[Bad, ...]
+    left_out: tuple[SkippedAccount, ...]
+    bad: tuple[InvalidAccount, ...]
     notes: tuple[Problem, ...]
 
 
 def select_accounts(
-    reading: Reading,
+    reading: SourceAccounts,
     holders: Sequence[HeldAccounts],
     marks_of: Callable[[Candidate], frozenset[str]],
     is_example: Callable[[Candidate], bool],
@@ -45,7 +45,7 @@ def select_accounts(
 ) -> ImportSelection:
     """Return what to bring in. Raises UsageProblem for an `only` or `skip` that means no account."""
     reading = _selected(reading, only, skip)
-    sieve = _Sieve(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
+    sieve = _AccountFilter(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
     rest = sieve.switched_on(reading.found, only)
     rest = sieve.with_tokens(rest, is_example)
     rest = sieve.each_once(rest)
@@ -57,18 +57,18 @@ def select_accounts(
     )
 
 
-def _called(candidate: Candidate) -> set[str]:
+def _account_names(candidate: Candidate) -> set[str]:
     ids = (candidate.listed, candidate.account.id)
-    return {each for each in (*ids, *map(normalised, ids), candidate.account.user) if each}
+    return {each for each in (*ids, *map(normalized_id, ids), candidate.account.user) if each}
 
 
-def _selected(reading: Reading, only: Sequence[str], skip: Sequence[str]) -> Reading:
-    names = [_called(each) for each in reading.found]
+def _selected(reading: SourceAccounts, only: Sequence[str], skip: Sequence[str]) -> SourceAccounts:
+    names = [_account_names(each) for each in reading.found]
     others = [*(each.id for each in reading.bad), *(each.id for each in reading.left_out)]
-    names += [{each, normalised(each)} for each in others]
+    names += [{each, normalized_id(each)} for each in others]
     for option, words in (("--only", only), ("--skip", skip)):
         for word in words:
-            if not any(_means(word, each) for each in names):
+            if not any(_matches(word, each) for each in names):
                 known = ", ".join(dict.fromkeys(each.account.id or each.listed for each in reading.found))
                 raise UsageProblem(
                     f"{option} {word}: no account has this id",
@@ -78,36 +78,36 @@ def _selected(reading: Reading, only: Sequence[str], skip: Sequence[str]) -> Rea
                 )
 
     def is_wanted(called: set[str]) -> bool:
-        is_named = not only or any(_means(word, called) for word in only)
-        return is_named and not any(_means(word, called) for word in skip)
+        is_named = not only or any(_matches(word, called) for word in only)
+        return is_named and not any(_matches(word, called) for word in skip)
 
     return reading._replace(
-        found=tuple(each for each in reading.found if is_wanted(_called(each))),
-        bad=tuple(each for each in reading.bad if is_wanted({each.id, normalised(each.id)})),
+        found=tuple(each for each in reading.found if is_wanted(_account_names(each))),
+        bad=tuple(each for each in reading.bad if is_wanted({each.id, normalized_id(each.id)})),
     )
 
 
-def _means(word: str, called: Collection[str]) -> bool:
-    return bool(word) and (word in called or normalised(word) in called)
+def _matches(word: str, called: Collection[str]) -> bool:
+    return bool(word) and (word in called or normalized_id(word) in called)
 
 
 def _latest(candidates: Sequence[Candidate]) -> Candidate | None:
     """Return the one that was saved last, None when nothing tells; one that does not say when is older."""
-    known = [(when, each) for each in candidates if (when := moment(each.account.saved_at)) is not None]
+    known = [(when, each) for each in candidates if (when := parse_time(each.account.saved_at)) is not None]
     last = max((when for when, _ in known), default=None)
     newest = [each for when, each in known if when == last]
     return newest[0] if len(newest) == 1 else None
 
 
-class _Sieve:
+class _AccountFilter:
     """Takes out what nobody should bring in, step by step, and keeps account of it."""
 
     def __init__(
         self,
         holders: Sequence[HeldAccounts],
         marks_of: Callable[[Candidate], frozenset[str]],
-        bad: list[Bad],
-        left_out: list[LeftOut],
+        bad: list[InvalidAccount],
+        left_out: list[SkippedAccount],
         notes: list[Problem],
     ) -> None:
         self.holders, self.bad, self.left_out, self.notes = holders, bad, left_out, notes
@@ -118,15 +118,15 @@ class _Sieve:
         origin = candidate.account.origin
         word = candidate.account.id or candidate.listed
         problem = Problem(code, f"{origin}: {message}" if origin else message, word, hint or _skip(word))
-        self.bad.append(Bad(candidate.listed, problem))
+        self.bad.append(InvalidAccount(candidate.listed, problem))
 
     def switched_on(self, candidates: Iterable[Candidate], only: Sequence[str]) -> list[Candidate]:
         """Return those that their source has switched on, or that the user named."""
         rest = []
         for each in candidates:
-            if each.is_off and not any(_means(word, _called(each)) for word in only):
+            if each.is_off and not any(_matches(word, _account_names(each)) for word in only):
                 reason = f"switched off there ({each.is_off}); `--only {each.account.id}` brings it in"
-                self.left_out.append(LeftOut(each.account.id, reason))
+                self.left_out.append(SkippedAccount(each.account.id, reason))
             else:
                 rest.append(each)
         return rest
@@ -144,7 +144,7 @@ class _Sieve:
     def each_once(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return each WeChat account once: what was saved last, or what all of them say."""
         rest = []
-        for group in _groups(candidates, lambda each: normalised(each.account.id)):
+        for group in _groups(candidates, lambda each: normalized_id(each.account.id)):
             tokens = {frozenset(self._marks_of(each)) for each in group}
             kept = _latest(group) or (group[0] if len(tokens) == 1 else None)
             if kept is not None:
@@ -179,7 +179,7 @@ class _Sieve:
                     )
                 elif each is not kept:
                     reason = f"its WeChat user scanned anew for {kept.account.id}: this one's token is dead"
-                    self.left_out.append(LeftOut(each.account.id, reason))
+                    self.left_out.append(SkippedAccount(each.account.id, reason))
             rest += [kept] if kept is not None else []
         return rest
 
@@ -227,15 +227,15 @@ class _Sieve:
         for holder in self.holders if account.channel == WEIXIN and account.user else ():
             if holder.user != account.user:
                 continue
-            here, there = moment(account.saved_at), moment(holder.saved_at)
+            here, there = parse_time(account.saved_at), parse_time(holder.saved_at)
             if here is not None and there is not None and here < there:
                 reason = f"its WeChat user scanned anew for {holder.profile}: this one's token is dead"
-                self.left_out.append(LeftOut(account.id, reason))
+                self.left_out.append(SkippedAccount(account.id, reason))
                 return True
             self.notes.append(
                 Problem(
                     "older-scan",
-                    f"{holder.profile} has an account of the same WeChat user as {shortened(account.id)}: "
+                    f"{holder.profile} has an account of the same WeChat user as {short_id(account.id)}: "
                     "one scan alone counts, the older one's token is dead",
                     holder.profile,
                     f"when {holder.profile} gets no messages any more: `hermes-profiles team remove {holder.profile}`",

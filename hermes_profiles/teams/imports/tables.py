@@ -14,9 +14,9 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.teams.accounts import WEIXIN
 
-from .model import Bad, Candidate, Reading, is_account_id
-from .read import json_in, read_quietly, read_text, told_of_modes
-from .rows import COLUMNS, Row, WrongRow, candidate_of, column_of
+from .model import Candidate, InvalidAccount, SourceAccounts, is_account_id
+from .read import json_in, mode_warnings, read_quietly, read_text
+from .rows import COLUMNS, InvalidRow, Row, candidate_of, column_of
 
 _DELIMITERS = (",", ";", "\t")
 _HELP = "a file is made like this: first line `member,account_id,token`, then one line for each account"
@@ -29,7 +29,7 @@ class _Header(NamedTuple):
     columns: tuple[str | None, ...]
 
 
-def read_csv(path: Path, channel: Channel) -> Reading:
+def read_csv(path: Path, channel: Channel) -> SourceAccounts:
     """Return the accounts of a CSV file: a first line that names columns, in any order, then one line for each.
 
     Commas, semicolons and tabs are told apart; byte order marks and the UTF-16 of spreadsheets are read. Raises
@@ -110,7 +110,7 @@ def _known(channel: Channel) -> str:
     return f"known are {', '.join(COLUMNS)}, and variables such as {channel.keys[0].name}"
 
 
-def read_json_table(path: Path, channel: Channel) -> Reading:
+def read_json_table(path: Path, channel: Channel) -> SourceAccounts:
     """Return the accounts of a JSON file: a list of objects, or such a list at `accounts`.
 
     Raises DocumentError when the file as a whole cannot be read.
@@ -156,9 +156,9 @@ def _json_rows(document: JsonDocument, channel: Channel) -> Iterator[Row | Probl
         yield Row(place, fields, places, f"two keys are the {twice}" if twice else "")
 
 
-def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> Reading:
+def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> SourceAccounts:
     found: list[Candidate] = []
-    bad: list[Bad] = []
+    bad: list[InvalidAccount] = []
     notes: list[Problem] = []
     for row in rows:
         if isinstance(row, Problem):
@@ -166,14 +166,16 @@ def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> Rea
             continue
         try:
             candidate, told = candidate_of(row, channel)
-        except WrongRow as wrong:
+        except InvalidRow as wrong:
             given = row.fields.get("account_id")  # shown only if it can be one: columns get mixed up
             account_id = given if isinstance(given, str) and is_account_id(given) and "@" in given else row.place
             hint = "mend it there, then try again; `--skip-bad` brings in the others"
-            bad.append(Bad(account_id, Problem("bad-account", f"{wrong.place}: {wrong.reason}", str(path), hint)))
+            bad.append(
+                InvalidAccount(account_id, Problem("bad-account", f"{wrong.place}: {wrong.reason}", str(path), hint))
+            )
             continue
         found.append(candidate)
         notes += told
     if not found and not bad:
         raise DocumentError(str(path), None, "no account stands in it", hint=_HELP)
-    return Reading(tuple(found), tuple(bad), (), (*notes, *told_of_modes(iter([path]))))
+    return SourceAccounts(tuple(found), tuple(bad), (), (*notes, *mode_warnings(iter([path]))))

@@ -21,12 +21,12 @@ from hermes_profiles.teams.accounts import Account
 from hermes_profiles.teams.create import NewMember
 from hermes_profiles.teams.login_result import (
     LoginKind,
-    changed,
-    for_another,
-    holders_of,
-    judge,
-    picture,
+    account_holders,
+    changed_files,
+    judge_login,
     read_login,
+    rebind_account,
+    snapshot_accounts,
 )
 
 TOKEN = canary("scanned")
@@ -49,8 +49,8 @@ def scanned(account_id: str = ID, *, user: str = "", secret: str = TOKEN) -> Acc
 
 
 def verdict(layout: Layout, member: str, account: Account) -> tuple[LoginKind, str | None]:
-    holders = list(holders_of(layout, profile_names(layout), "weixin", CATALOG))
-    kind, holder = judge(member, account, holders, CATALOG)
+    holders = list(account_holders(layout, profile_names(layout), "weixin", CATALOG))
+    kind, holder = judge_login(member, account, holders, CATALOG)
     return kind, holder.profile if holder is not None else None
 
 
@@ -165,7 +165,7 @@ def test_a_login_given_to_another_leaves_who_may_talk_there_alone(layout: Layout
         },
         policies={"dm_policy": "open"}, answered=("WEIXIN_TOKEN", "WEIXIN_ALLOWED_USERS"),
     )  # fmt: skip
-    found = for_another(account, layout, "ann", CATALOG)
+    found = rebind_account(account, layout, "ann", CATALOG)
     assert set(found.variables) == {"WEIXIN_TOKEN"} and found.answered == ("WEIXIN_TOKEN",)
     assert found.policies == {"dm_policy": "pairing", "group_policy": "disabled"}
 
@@ -174,13 +174,13 @@ def test_a_login_given_to_another_leaves_who_may_talk_there_alone(layout: Layout
 
 
 def test_a_picture_tells_every_profile_that_changed(layout: Layout) -> None:
-    before = picture(layout, profile_names(layout))
-    assert changed(before, picture(layout, profile_names(layout))) == ()
+    before = snapshot_accounts(layout, profile_names(layout))
+    assert changed_files(before, snapshot_accounts(layout, profile_names(layout))) == ()
     (layout.home("bob") / ".env").write_text("WEIXIN_TOKEN=CANARY-other\n")
     (layout.home("ann") / "weixin/accounts/new@im.bot.json").write_text("{}")
     (layout.home("eve") / "config.yaml").unlink()
     (layout.home("ann") / "weixin/accounts/b0f500000001@im.bot.sync.json").write_text("{}")  # its gateway's notes
-    assert changed(before, picture(layout, profile_names(layout))) == (
+    assert changed_files(before, snapshot_accounts(layout, profile_names(layout))) == (
         ("ann", "weixin/accounts/new@im.bot.json"), ("bob", ".env"), ("eve", "config.yaml")
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from team_cases import TEAM_CASES, edit, healthy, token
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.multiplex.enable import plan_there
+from hermes_profiles.multiplex.enable import plan_enable
 from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.profiles.listing import profile_names
 
@@ -70,7 +70,7 @@ def _carry_out(world: DoctorWorld, command: str) -> None:
         subprocess.run(words, check=True)
     elif words[1:3] == ["team", "run-mode"]:  # its files; starting the one gateway takes Hermes
         layout, catalog = Layout(world.root, world.user), load_catalog()
-        there = plan_there(layout, read_facts(layout, profile_names(layout), catalog, {}), catalog)
+        there = plan_enable(layout, read_facts(layout, profile_names(layout), catalog, {}), catalog)
         plan = there.plan()
         assert plan is not None
         apply(plan, layout=layout)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.hermes.access import EMPTY_LIST
-from hermes_profiles.multiplex.access import Access, bridged, judge_access, open_without_opt_in
+from hermes_profiles.multiplex.access import Access, bridged_variables, check_access, open_policy_issues
 from hermes_profiles.multiplex.facts import MultiplexFacts
 from hermes_profiles.multiplex.model import IssueSeverity
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -34,15 +34,15 @@ def profile(name: str, channel: str = "", config: dict[str, Any] | None = None, 
 
 
 def judged(*profiles: MultiplexFacts) -> Access:
-    return judge_access({each.name: each for each in profiles}, CATALOG)
+    return check_access({each.name: each for each in profiles}, CATALOG)
 
 
 def written(*profiles: MultiplexFacts) -> dict[str, dict[str, str]]:
     """Return profile → variable → value of what is written; nothing may stand in the way."""
     access = judged(*profiles)
-    assert access.limits == ()
+    assert access.issues == ()
     found: dict[str, dict[str, str]] = {}
-    for each in access.isolations:
+    for each in access.pinned:
         assert each.file == ".env"
         found.setdefault(each.profile, {})[each.key[0]] = each.value
     return found
@@ -90,8 +90,8 @@ def lets_in(one: MultiplexFacts, process: dict[str, str], user: str) -> bool:
 def after(default: MultiplexFacts, one: MultiplexFacts) -> tuple[MultiplexFacts, dict[str, str], Access]:
     """Return a member with what is written for it, the environment of the one gateway, and what stands in the way."""
     access = judged(default, one)
-    own = {each.key[0]: each.value for each in access.isolations if each.profile == one.name}
-    for_default = {each.key[0]: each.value for each in access.isolations if each.profile == "default"}
+    own = {each.key[0]: each.value for each in access.pinned if each.profile == one.name}
+    for_default = {each.key[0]: each.value for each in access.pinned if each.profile == "default"}
     process = {**default.environment, **for_default}
     return one._replace(scope={**one.scope, **own}), process, access
 
@@ -121,7 +121,7 @@ def test_nobody_gets_in_who_was_out_and_nobody_is_out_who_was_in(
     member = profile("anna", "weixin", extra(**settings_of), **mine)
     default = profile("default", "", **theirs)
     served, process, access = after(default, member)
-    assert access.limits == (), "direct messages can always be kept as they are"
+    assert access.issues == (), "direct messages can always be kept as they are"
     for person in PEOPLE:
         before = lets_in(member, dict(member.environment), person)
         assert lets_in(served, process, person) is before, (person, served.scope)
@@ -168,8 +168,8 @@ def test_policies_of_default_do_not_become_anybody_elses() -> None:
 def test_people_of_an_allowed_group_are_not_locked_out_silently() -> None:
     default = profile("default", GATEWAY_ALLOWED_USERS="boss")
     member = profile("anna", "weixin", extra(dm_policy="pairing", group_policy="allowlist", group_allow_from=["g"]))
-    (limit,) = judged(default, member).limits
-    assert (limit.profile, limit.code, limit.weight) == ("anna", "inherited-access", IssueSeverity.REFUSE)
+    (limit,) = judged(default, member).issues
+    assert (limit.profile, limit.code, limit.severity) == ("anna", "inherited-access", IssueSeverity.REFUSE)
     assert "hermes-profiles env unset default GATEWAY_ALLOWED_USERS" in (limit.hint or "")
 
 
@@ -186,15 +186,15 @@ def test_a_list_in_one_config_is_not_a_variable_for_all() -> None:
 def test_an_adapter_that_asks_the_process_alone_is_refused_or_decided() -> None:
     friend = profile("anna", "discord", DISCORD_ALLOWED_USERS="1", GATEWAY_ALLOW_ALL_USERS="false")
     (limit,) = [
-        each for each in judged(profile("default", DISCORD_ALLOWED_USERS="2"), friend).limits
+        each for each in judged(profile("default", DISCORD_ALLOWED_USERS="2"), friend).issues
         if "DISCORD_ALLOWED_USERS" in each.message
     ]  # fmt: skip
-    assert limit.code == "foreign-access" and limit.weight is IssueSeverity.REFUSE
-    (limit,) = judged(profile("default"), friend).limits
-    assert (limit.code, limit.weight) == ("unread-access", IssueSeverity.DECIDE)
+    assert limit.code == "foreign-access" and limit.severity is IssueSeverity.REFUSE
+    (limit,) = judged(profile("default"), friend).issues
+    assert (limit.code, limit.severity) == ("unread-access", IssueSeverity.DECIDE)
     same = profile("default", DISCORD_ALLOWED_USERS="1")
-    assert judged(same, friend).limits == ()
-    (limit,) = judged(profile("default", WECOM_DM_POLICY="allowlist"), profile("anna", "wecom")).limits
+    assert judged(same, friend).issues == ()
+    (limit,) = judged(profile("default", WECOM_DM_POLICY="allowlist"), profile("anna", "wecom")).issues
     assert limit.code == "foreign-access" and "WECOM_DM_POLICY" in limit.message
 
 
@@ -211,17 +211,21 @@ def test_an_open_policy_would_keep_the_whole_gateway_down(
     env: dict[str, str], config: dict[str, Any], theirs: dict[str, str], refused: bool
 ) -> None:
     facts = {"default": profile("default", **theirs), "anna": profile("anna", "weixin", config, **env)}
-    found = list(open_without_opt_in(facts))
+    found = list(open_policy_issues(facts))
     assert bool(found) is refused
     for limit in found:
         assert (
-            limit.weight is IssueSeverity.REFUSE and limit.profile == "anna" and "hermes-profiles" in (limit.hint or "")
+            limit.severity is IssueSeverity.REFUSE
+            and limit.profile == "anna"
+            and "hermes-profiles" in (limit.hint or "")
         )
 
 
 def test_what_a_config_turns_into_variables() -> None:
-    assert bridged({"telegram": {"allow_from": [1, "b"], "allow_bots": True}}) == {
+    assert bridged_variables({"telegram": {"allow_from": [1, "b"], "allow_bots": True}}) == {
         "TELEGRAM_ALLOWED_USERS": "1,b", "TELEGRAM_ALLOW_BOTS": "true",
     }  # fmt: skip
-    assert bridged({"platforms": {"discord": {"extra": {"allow_from": "x"}}}}) == {"DISCORD_ALLOWED_USERS": "x"}
-    assert bridged({"platforms": {"telegram": {"extra": {"allow_from": "x"}}}, "telegram": None}) == {}
+    assert bridged_variables({"platforms": {"discord": {"extra": {"allow_from": "x"}}}}) == {
+        "DISCORD_ALLOWED_USERS": "x"
+    }
+    assert bridged_variables({"platforms": {"telegram": {"extra": {"allow_from": "x"}}}, "telegram": None}) == {}

@@ -10,10 +10,10 @@ import pytest
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.multiplex.approvals import carry_back, carry_there
-from hermes_profiles.multiplex.enable import EnablePlan, plan_there
+from hermes_profiles.multiplex.approvals import move_to_multiplexer, move_to_process
+from hermes_profiles.multiplex.enable import EnablePlan, plan_enable
 from hermes_profiles.multiplex.facts import multiplex_setting, read_facts
-from hermes_profiles.multiplex.limits import judge_limits, switched_off
+from hermes_profiles.multiplex.limits import disabled_channels, limit_issues
 from hermes_profiles.multiplex.model import IssueSeverity
 
 CATALOG = load_catalog()
@@ -46,12 +46,12 @@ class Root:
         return home
 
     def plan(self) -> EnablePlan:
-        return plan_there(self.layout, read_facts(self.layout, self.names, CATALOG, {}), CATALOG)
+        return plan_enable(self.layout, read_facts(self.layout, self.names, CATALOG, {}), CATALOG)
 
     def codes(self, *, without_notes: bool = True) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for limit in self.plan().limits:
-            if not (without_notes and limit.weight is IssueSeverity.NOTE):
+        for limit in self.plan().issues:
+            if not (without_notes and limit.severity is IssueSeverity.NOTE):
                 found.setdefault(limit.profile, set()).add(limit.code)
                 assert limit.hint, limit
         return found
@@ -87,7 +87,7 @@ def test_listeners_of_others_than_default(root: Root, env: str, listens: bool) -
 def test_keys_outside_env_are_not_read(root: Root) -> None:
     root.add("anna", env="A=1\n", op="OPENAI_API_KEY=sk-CANARY-0123456789\n")
     assert root.codes() == {"anna": {"unread-variable"}}
-    (limit,) = [each for each in root.plan().limits if each.code == "unread-variable"]
+    (limit,) = [each for each in root.plan().issues if each.code == "unread-variable"]
     assert ".op.env:1" in (limit.place or "") and "CANARY" not in repr(limit)
     root.add("anna", env="OPENAI_API_KEY=sk-CANARY-0123456789\n", op="OPENAI_API_KEY=sk-CANARY-0123456789\n")
     assert root.codes() == {}
@@ -107,7 +107,7 @@ def test_what_default_switches_on_for_everybody_is_switched_off_for_others(root:
     root.add("default", env=mail + "NTFY_TOPIC=alerts-of-mine\n")
     root.add("anna", config="# mine\nplatforms:\n  email:\n    enabled: false\n")
     facts = read_facts(root.layout, root.names, CATALOG, {})
-    assert [(each.profile, each.key) for each in switched_off(facts, CATALOG)] == [
+    assert [(each.profile, each.key) for each in disabled_channels(facts, CATALOG)] == [
         ("anna", ("platforms", "ntfy", "enabled"))
     ]
     assert root.codes() == {}
@@ -127,7 +127,7 @@ def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root
         jobs=json.dumps({"jobs": [{"id": 1, "enabled": True}, {"id": 2, "state": "paused"}, {"id": 3}]}),
     )
     (root.layout.home("anna") / "plugins" / "x").mkdir(parents=True)
-    found = {each.code: each.weight for each in root.plan().limits if each.profile == "anna"}
+    found = {each.code: each.severity for each in root.plan().issues if each.profile == "anna"}
     assert found == {
         "jobs": IssueSeverity.DECIDE,
         "switched-off": IssueSeverity.DECIDE,
@@ -135,7 +135,7 @@ def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root
         "parts": IssueSeverity.NOTE,
         "pairing-codes": IssueSeverity.NOTE,
     }
-    assert any("2 scheduled jobs" in each.message for each in root.plan().limits)
+    assert any("2 scheduled jobs" in each.message for each in root.plan().issues)
     root.add("bob", meta="disabled: true\n")
     assert "bob" not in root.codes(), "it has nobody to be served to"
 
@@ -147,7 +147,7 @@ def test_two_with_one_account_or_one_port(root: Root) -> None:
     root.add("bob", env="WHATSAPP_ENABLED=true\n")
     root.add("anna", env="WHATSAPP_ENABLED=true\n")
     facts = read_facts(root.layout, root.names, CATALOG, {})
-    assert [each.code for each in judge_limits(facts, CATALOG) if each.weight is IssueSeverity.REFUSE] == [
+    assert [each.code for each in limit_issues(facts, CATALOG) if each.severity is IssueSeverity.REFUSE] == [
         "same-account"
     ]
 
@@ -178,11 +178,11 @@ def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> Non
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "weixin-approved.json").write_text(json.dumps(people))
     (tmp_path / "platforms/pairing/broken-approved.json").write_text("{")
-    (carried,) = carry_there("anna", tmp_path)
+    (carried,) = move_to_multiplexer("anna", tmp_path)
     written, removed = carried.steps
     assert (carried.channel, carried.people) == ("weixin", 2)
     assert json.loads(written.content.reveal()) == {"a": 1, "b": 2} and removed.removes  # type: ignore[union-attr]
-    assert carry_there("anna", tmp_path / "nowhere") == () == carry_back("anna", tmp_path, ("telegram",))
+    assert move_to_multiplexer("anna", tmp_path / "nowhere") == () == move_to_process("anna", tmp_path, ("telegram",))
 
 
 def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
@@ -202,5 +202,5 @@ def test_whom_pairing_let_in_is_listed_for_one_gateway(root: Root, folder: str) 
     home = root.add("anna", env=WEIXIN.format("a", "a"))
     (home / folder).mkdir(parents=True)
     (home / folder / "weixin-approved.json").write_text('{"mum": {"user_name": "x", "approved_at": 1.0}}')
-    written = {(each.profile, each.key[0]): each.value for each in root.plan().isolations}
+    written = {(each.profile, each.key[0]): each.value for each in root.plan().pinned}
     assert written == {("anna", "WEIXIN_ALLOWED_USERS"): "mum"}

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from test_runmode_access import CATALOG, extra, lets_in, profile
 
-from hermes_profiles.multiplex.access import judge_access
-from hermes_profiles.multiplex.busy_messages import allowlists_for_busy_messages, busy_message_issues, with_heard
+from hermes_profiles.multiplex.access import check_access
+from hermes_profiles.multiplex.busy_messages import allowlists_for_busy_messages, busy_message_issues, with_allowlists
 from hermes_profiles.multiplex.facts import MultiplexFacts
-from hermes_profiles.multiplex.limits import judge_limits
+from hermes_profiles.multiplex.limits import limit_issues
 from hermes_profiles.multiplex.model import IssueSeverity
 
 ADDRESSES = {"WEIXIN_BASE_URL": "https://a.example", "WEIXIN_CDN_BASE_URL": "https://c.example"}
 
 
 def told(*profiles: MultiplexFacts) -> list[tuple[str, IssueSeverity]]:
-    return [(each.code, each.weight) for each in busy_message_issues({one.name: one for one in profiles})]
+    return [(each.code, each.severity) for each in busy_message_issues({one.name: one for one in profiles})]
 
 
 def ann(**env: str) -> MultiplexFacts:
@@ -64,7 +64,7 @@ def test_a_wechat_account_of_defaults_own_needs_all_its_addresses() -> None:
     for missing in ADDRESSES:
         env = {name: value for name, value in ADDRESSES.items() if name != missing}
         (limit,) = busy_message_issues({"default": profile("default", "weixin", **env)})
-        assert limit.weight is IssueSeverity.REFUSE and missing in limit.message
+        assert limit.severity is IssueSeverity.REFUSE and missing in limit.message
     config = extra(base_url="https://a.example", cdn_base_url="https://c.example")
     assert told(profile("default", "weixin", config)) == []
 
@@ -73,7 +73,7 @@ def test_many_members_are_one_line_and_the_whole_judgement_has_it() -> None:
     config = extra(allow_from=["mum"])
     members = [profile(f"m{number}", "weixin", config) for number in range(30)]
     facts = {one.name: one for one in (profile("default"), *members)}
-    (limit,) = [each for each in judge_limits(facts, CATALOG) if each.code == "unheard-meanwhile"]
+    (limit,) = [each for each in limit_issues(facts, CATALOG) if each.code == "unheard-meanwhile"]
     assert "m0, m1, m2 and 27 more" in limit.message and "mum" not in limit.message
 
 
@@ -81,12 +81,12 @@ def heard(one: MultiplexFacts, *others: MultiplexFacts) -> str | None:
     """Return the list that one profile gets; whoever is let in is heard then, and nobody else is let in."""
     facts = {each.name: each for each in (profile("default"), one, *others)}
     found = allowlists_for_busy_messages(facts)
-    after = with_heard(facts, found)
+    after = with_allowlists(facts, found)
     assert all(each.file == ".env" and each.key == ("WEIXIN_ALLOWED_USERS",) for each in found)
     assert "mum" not in repr(found) + "".join(each.why for each in found)
     if found:
         assert [each for each in busy_message_issues(after) if each.code == "unheard-meanwhile"] == []
-        assert not judge_access(after, CATALOG).limits and not allowlists_for_busy_messages(after)
+        assert not check_access(after, CATALOG).issues and not allowlists_for_busy_messages(after)
     for person in ("mum", "dad", "kid", "stranger"):
         before, process = lets_in(one, dict(one.environment), person), dict(after["default"].environment)
         assert before is lets_in(after[one.name], process, person), person

@@ -13,7 +13,7 @@ from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.teams.imports.model import Candidate, weixin_account
-from hermes_profiles.teams.imports.names import Named, names_for, read_names, renamed, safe_name
+from hermes_profiles.teams.imports.names import NameEntry, apply_names, assign_names, read_names, safe_name
 
 
 def candidate(account_id: str, name: str = "", *, exact: bool = False, user: str = "") -> Candidate:
@@ -22,7 +22,7 @@ def candidate(account_id: str, name: str = "", *, exact: bool = False, user: str
 
 
 def named(*candidates: Candidate, taken: tuple[str, ...] = ()) -> list[str]:
-    pairs, bad = names_for(candidates, taken.__contains__)
+    pairs, bad = assign_names(candidates, taken.__contains__)
     assert bad == ()
     return [name for name, _ in pairs]
 
@@ -57,7 +57,7 @@ def test_a_name_that_was_asked_for_is_kept_from_derived_ones() -> None:
 
 
 def test_a_name_that_was_asked_for_and_is_taken_is_refused() -> None:
-    pairs, bad = names_for([candidate("x@im.bot", "mum", exact=True), candidate("y@im.bot", "mum", exact=True),
+    pairs, bad = assign_names([candidate("x@im.bot", "mum", exact=True), candidate("y@im.bot", "mum", exact=True),
                             candidate("z@im.bot", "dad", exact=True)], ("dad",).__contains__)  # fmt: skip
     assert [name for name, _ in pairs] == ["mum"]
     assert [each.problem.message for each in bad] == [
@@ -116,19 +116,23 @@ def test_what_is_no_name_is_told_with_its_line(tmp_path: Path, content: str, wor
 
 def test_a_name_finds_its_account_by_either_id_or_its_user() -> None:
     candidates = [candidate("a@im.bot"), candidate("b@im.bot"), candidate("c@im.bot", user="o9c@im.wechat")]
-    wishes = [Named("f:1", "a@im.bot", "one"), Named("f:2", "b-im-bot", "two"), Named("f:3", "o9c@im.wechat", "three")]
-    new, bad = renamed(candidates, wishes, ())
+    wishes = [
+        NameEntry("f:1", "a@im.bot", "one"),
+        NameEntry("f:2", "b-im-bot", "two"),
+        NameEntry("f:3", "o9c@im.wechat", "three"),
+    ]
+    new, bad = apply_names(candidates, wishes, ())
     assert [(each.name, each.is_exact) for each in new] == [("one", True), ("two", True), ("three", True)] and bad == ()
 
 
 def test_a_name_without_an_account_is_told_but_for_those_that_are_left_out() -> None:
-    wishes = [Named("f:1", "gone@im.bot", "one"), Named("f:2", "stale-im-bot", "two")]
-    new, bad = renamed([candidate("a@im.bot")], wishes, ("stale@im.bot",))
+    wishes = [NameEntry("f:1", "gone@im.bot", "one"), NameEntry("f:2", "stale-im-bot", "two")]
+    new, bad = apply_names([candidate("a@im.bot")], wishes, ("stale@im.bot",))
     assert [each.problem.message for each in bad] == ["f:1: no account of this import has this id"]
     assert not new[0].is_exact
 
 
 def test_two_lines_for_one_account_are_told() -> None:
-    wishes = [Named("f:1", "a@im.bot", "one"), Named("f:2", "o9@im.wechat", "two")]
-    new, bad = renamed([candidate("a@im.bot", user="o9@im.wechat")], wishes, ())
+    wishes = [NameEntry("f:1", "a@im.bot", "one"), NameEntry("f:2", "o9@im.wechat", "two")]
+    new, bad = apply_names([candidate("a@im.bot", user="o9@im.wechat")], wishes, ())
     assert new[0].name == "one" and bad[0].problem.message.startswith("f:2: ")

@@ -11,7 +11,7 @@ import pytest
 from openclaw_world import BASE, OpenClaw, token
 
 from hermes_profiles.model.errors import DocumentError, Failed
-from hermes_profiles.teams.imports.model import Reading, normalised
+from hermes_profiles.teams.imports.model import SourceAccounts, normalized_id
 from hermes_profiles.teams.imports.openclaw import read_openclaw
 
 MINE, OTHER = "o9mine@im.wechat", "o9other@im.wechat"
@@ -22,7 +22,7 @@ def claw(tmp_path: Path) -> OpenClaw:
     return OpenClaw(tmp_path / ".openclaw")
 
 
-def read(claw: OpenClaw) -> Reading:
+def read(claw: OpenClaw) -> SourceAccounts:
     """Read an install, and see that it is what it was."""
     before = claw.picture()
     try:
@@ -33,11 +33,11 @@ def read(claw: OpenClaw) -> Reading:
     return found
 
 
-def ids(reading: Reading) -> list[str]:
+def ids(reading: SourceAccounts) -> list[str]:
     return [each.account.id for each in reading.found]
 
 
-def problem(reading: Reading) -> str:
+def problem(reading: SourceAccounts) -> str:
     """Return the message of the one bad account; nothing else was taken."""
     assert reading.found == ()
     (bad,) = reading.bad
@@ -194,7 +194,7 @@ def test_no_list_of_accounts_at_all_is_refused(claw: OpenClaw) -> None:
 
 
 def test_an_empty_list_has_no_accounts(claw: OpenClaw) -> None:
-    assert read(claw) == Reading()
+    assert read(claw) == SourceAccounts()
 
 
 @pytest.mark.parametrize("encode", [
@@ -430,4 +430,4 @@ def test_a_configuration_in_several_files_is_told(claw: OpenClaw) -> None:
     ("a_b-", "a_b-"), ("ä" * 9, ""), ("a" * 70, "a" * 64),
 ])  # fmt: skip
 def test_ids_are_made_names_of_files_as_openclaw_makes_them(account_id: str, name: str) -> None:
-    assert normalised(account_id) == name
+    assert normalized_id(account_id) == name

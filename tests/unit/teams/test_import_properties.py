@@ -17,7 +17,7 @@ from openclaw_world import OpenClaw
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.teams.accounts import account_entries
-from hermes_profiles.teams.imports.model import Reading, normalised, raw_id
+from hermes_profiles.teams.imports.model import SourceAccounts, normalized_id, wechat_id
 from hermes_profiles.teams.imports.names import read_names
 from hermes_profiles.teams.imports.openclaw import read_openclaw
 from hermes_profiles.teams.imports.openclaw_config import read_config
@@ -47,7 +47,7 @@ damage = st.sampled_from([
 ])  # fmt: skip
 
 
-def said(reading: Reading) -> str:
+def said(reading: SourceAccounts) -> str:
     """Return all that a user may see of a reading."""
     problems = [*(each.problem for each in reading.bad), *reading.notes]
     found = [each.account._replace(user="", allowed=()) for each in reading.found]  # who people are is no secret
@@ -55,7 +55,7 @@ def said(reading: Reading) -> str:
     return " ".join(f"{each.message} {each.hint} {each.code}" for each in problems) + repr((found, names))
 
 
-def check(read: Callable[[], Reading]) -> None:
+def check(read: Callable[[], SourceAccounts]) -> None:
     """Read; what is found can be written, and what is not has a reason without a secret."""
     try:
         reading = read()
@@ -85,7 +85,7 @@ def test_whatever_an_install_holds(
             continue
         for suffix in (".json", ".sync.json", ".context-tokens.json"):
             claw.put(f"openclaw-weixin/accounts/{stem}{suffix}", how(json.dumps(content).encode()))
-        claw.put(f"credentials/openclaw-weixin-{normalised(stem)}-allowFrom.json", {"allowFrom": allowed})
+        claw.put(f"credentials/openclaw-weixin-{normalized_id(stem)}-allowFrom.json", {"allowFrom": allowed})
     claw.put("openclaw.json", {"channels": {"openclaw-weixin": config}})
     before = claw.picture()
     check(lambda: read_openclaw(claw.state))
@@ -141,6 +141,6 @@ def test_an_openclaw_json_that_is_none_is_a_note(tmp_path_factory: pytest.TempPa
 
 @given(st.text(max_size=80))
 def test_ids_come_back_from_the_names_of_files(word: str) -> None:
-    assert normalised(normalised(word)) == normalised(word)
-    known = raw_id(word)
-    assert known is None or normalised(known) == normalised(word)
+    assert normalized_id(normalized_id(word)) == normalized_id(word)
+    known = wechat_id(word)
+    assert known is None or normalized_id(known) == normalized_id(word)

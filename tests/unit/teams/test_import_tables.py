@@ -12,7 +12,7 @@ from openclaw_world import BASE
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.teams.accounts import account_entries
-from hermes_profiles.teams.imports.model import Reading
+from hermes_profiles.teams.imports.model import SourceAccounts
 from hermes_profiles.teams.imports.tables import read_csv, read_json_table
 
 WEIXIN, TELEGRAM, SLACK = (load_catalog().channels[name] for name in ("weixin", "telegram", "slack"))
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "accounts.csv"
 
 
-def csv_of(file: Path, content: str | bytes, channel: object = WEIXIN) -> Reading:
+def csv_of(file: Path, content: str | bytes, channel: object = WEIXIN) -> SourceAccounts:
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     file.chmod(0o600)
     found = read_csv(file, channel)  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ def csv_of(file: Path, content: str | bytes, channel: object = WEIXIN) -> Readin
     return found
 
 
-def json_of(file: Path, content: object, channel: object = WEIXIN) -> Reading:
+def json_of(file: Path, content: object, channel: object = WEIXIN) -> SourceAccounts:
     file.write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
     file.chmod(0o600)
     found = read_json_table(file, channel)  # type: ignore[arg-type]

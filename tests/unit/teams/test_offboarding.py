@@ -21,7 +21,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.teams.model import read_teams
 from hermes_profiles.teams.pool_copies import pool_links
-from hermes_profiles.teams.remove import members_of, plan_going_alone, plan_to_trash
+from hermes_profiles.teams.remove import plan_keep_members, plan_trash_members, require_members
 
 Plan = Callable[[Layout], ChangePlan]
 
@@ -40,7 +40,7 @@ def layout_of(world: World) -> Layout:
 def to_trash(*members: str, dissolve: bool = False) -> Plan:
     def plan(layout: Layout) -> ChangePlan:
         team = read_teams(layout).require("weixin")
-        found = plan_to_trash(
+        found = plan_trash_members(
             layout,
             team,
             members,
@@ -57,7 +57,7 @@ def to_trash(*members: str, dissolve: bool = False) -> Plan:
 def alone(*members: str, dissolve: bool = False) -> Plan:
     def plan(layout: Layout) -> ChangePlan:
         team = read_teams(layout).require("weixin")
-        found = plan_going_alone(layout, team, members, catalog_for(layout, {}), dissolve=dissolve)
+        found = plan_keep_members(layout, team, members, catalog_for(layout, {}), dissolve=dissolve)
         assert found.plan is not None
         return found.plan
 
@@ -107,7 +107,7 @@ def test_a_member_that_goes_alone_has_what_the_lead_has_now_and_shares_nothing(w
 def test_no_identity_of_the_lead_goes_with_who_goes_alone(world: World, place: str) -> None:
     (world.root / place).write_text(f"call: {LEAD_TOKEN}\n")
     layout = layout_of(world)
-    found = plan_going_alone(layout, read_teams(layout).by_name["weixin"], ("anna", "bert"), catalog_for(layout, {}),
+    found = plan_keep_members(layout, read_teams(layout).by_name["weixin"], ("anna", "bert"), catalog_for(layout, {}),
                              dissolve=False)  # fmt: skip
     assert found.plan is not None
     apply(found.plan, layout=layout)
@@ -152,7 +152,7 @@ def test_without_a_lead_what_leads_nowhere_goes(world: World) -> None:
     layout = layout_of(world)
     team = read_teams(layout).by_name["weixin"]
     assert team.lead == ""
-    found = plan_going_alone(layout, team, ("anna",), catalog_for(layout, {}), dissolve=True)
+    found = plan_keep_members(layout, team, ("anna",), catalog_for(layout, {}), dissolve=True)
     assert found.plan is not None and found.left[0].gone == ("SOUL.md",) and "skills" in found.left[0].copied
     apply(found.plan, layout=layout)
     assert not (world.home("anna") / "SOUL.md").is_symlink() and (world.home("anna") / "skills/greet").is_dir()
@@ -162,7 +162,7 @@ def test_the_pool_is_copied_from_who_leads_now(world: World) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     world.home("boss").rename(world.home("chef"))  # as `hermes profile rename` leaves it: the links lead nowhere
     layout = layout_of(world)
-    found = plan_going_alone(layout, read_teams(layout).by_name["sales"], ("carl",), catalog_for(layout, {}),
+    found = plan_keep_members(layout, read_teams(layout).by_name["sales"], ("carl",), catalog_for(layout, {}),
                              dissolve=False)  # fmt: skip
     assert found.plan is not None and found.left[0].gone == ()
     apply(found.plan, layout=layout)
@@ -227,7 +227,7 @@ def test_who_is_no_member_is_told_apart(world: World) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     layout = layout_of(world)
     teams = read_teams(layout)
-    assert members_of(teams, ("anna", "anna"), None) == (teams.by_name["weixin"], ("anna",))
+    assert require_members(teams, ("anna", "anna"), None) == (teams.by_name["weixin"], ("anna",))
     for names, team, kind, code in (
         (("default",), None, Refused, "is-lead"),
         (("nobody",), None, NotFound, "no-member"),
@@ -235,7 +235,7 @@ def test_who_is_no_member_is_told_apart(world: World) -> None:
         (("anna", "carl"), None, Refused, "two-teams"),
     ):
         with pytest.raises(kind) as caught:
-            members_of(teams, names, team)
+            require_members(teams, names, team)
         assert caught.value.problem.code == code and caught.value.problem.hint
 
 

@@ -12,7 +12,7 @@ from hermes_profiles.documents.yaml.value import to_json
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.teams.account_holders import account_held, check_accounts
+from hermes_profiles.teams.account_holders import check_accounts, held_account_id
 from hermes_profiles.teams.accounts import Account, account_entries
 from hermes_profiles.teams.create import NewMember, build_members
 
@@ -66,7 +66,7 @@ def test_an_id_that_is_no_file_name_is_refused(name: str) -> None:
 )
 def test_an_odd_id_that_is_one_works(layout: Layout, name: str) -> None:
     make_team(layout, NewMember("ann", weixin(1)._replace(id=name)))
-    assert account_held(layout, "ann", "weixin", CATALOG) == name
+    assert held_account_id(layout, "ann", "weixin", CATALOG) == name
     assert (layout.home("ann") / f"weixin/accounts/{name}.json").is_file()
 
 
@@ -171,5 +171,7 @@ def test_accounts_of_other_channels_have_one_holder_too(
 def test_what_a_profile_calls_its_account(layout: Layout) -> None:
     text = "SIGNAL_HTTP_URL=http://127.0.0.1:1\nSIGNAL_ACCOUNT=+4915112345\nTELEGRAM_BOT_TOKEN=7100000009:CANARYx\n"
     profile(layout, "eve", **{".env": f"{text}DISCORD_BOT_TOKEN=CANARY-discord-token\n"})
-    shown = {each: account_held(layout, "eve", each, CATALOG) for each in ("signal", "telegram", "discord", "weixin")}
+    shown = {
+        each: held_account_id(layout, "eve", each, CATALOG) for each in ("signal", "telegram", "discord", "weixin")
+    }
     assert shown == {"signal": "+4915112345", "telegram": "7100000009", "discord": "a token", "weixin": ""}

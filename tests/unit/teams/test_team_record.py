@@ -9,7 +9,7 @@ import pytest
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.profile_yaml import Values, edited
-from hermes_profiles.teams.accounts import shortened
+from hermes_profiles.teams.accounts import short_id
 from hermes_profiles.teams.model import (
     Membership,
     Team,
@@ -111,6 +111,6 @@ def test_shares() -> None:
 
 
 def test_an_account_is_shortened_for_a_table() -> None:
-    assert shortened("mum") == "mum" and shortened("mum-12@im.bot") == "mum-12"
-    assert shortened("b0f5860fdecb@im.bot") == "b0f5…decb" and shortened("@a") == "@a"
-    assert shortened("+491701234567") == "+491…4567"
+    assert short_id("mum") == "mum" and short_id("mum-12@im.bot") == "mum-12"
+    assert short_id("b0f5860fdecb@im.bot") == "b0f5…decb" and short_id("@a") == "@a"
+    assert short_id("+491701234567") == "+491…4567"

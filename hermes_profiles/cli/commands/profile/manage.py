@@ -22,7 +22,7 @@ from hermes_profiles.cli.framework.run import Answer, require_yes, run
 from hermes_profiles.cli.render.clone import dry_run_lines, no_alias_warning
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
-from hermes_profiles.multiplex.saved_state import is_switch, note_renamed
+from hermes_profiles.multiplex.saved_state import is_mode_switch, note_renamed
 from hermes_profiles.operations import team_warnings
 from hermes_profiles.operations.apply import carry_out
 from hermes_profiles.operations.context import Session
@@ -33,7 +33,7 @@ from hermes_profiles.operations.undo import ServiceUndo
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, foreign_scripts, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require
-from hermes_profiles.teams.links import followers, relinked_when_back
+from hermes_profiles.teams.links import follower_steps, relink_restored
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
@@ -111,7 +111,7 @@ def rename(
         if os.path.lexists(session.layout.home(target)):
             raise taken(str(session.layout.home(target)))  # before its gateway is stopped
         going = ProfileRename(session, source, target, source_home)
-        relinked = followers(session.layout, source, target)
+        relinked = follower_steps(session.layout, source, target)
         links = [step for _, steps in relinked for step in steps]
         plan, no_alias = lifecycle.plan_rename(
             session.layout, source, target, environment=session.environment, links=links
@@ -228,7 +228,7 @@ def restore(
             target,
             environment=session.environment,
             hermes=hermes,
-            links=relinked_when_back(session.layout, entry.home, target),
+            links=relink_restored(session.layout, entry.home, target),
         )
         data: dict[str, Any] = {
             "profile": target,
@@ -345,7 +345,7 @@ def _undo(session: FleetSession, change: str | None, *, dry_run: bool) -> Answer
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
     entry = select_change(Journal(layout.state), change)
-    if is_switch(Journal(layout.state), entry):  # the gateways are as much of it as the files
+    if is_mode_switch(Journal(layout.state), entry):  # the gateways are as much of it as the files
         from hermes_profiles.cli.commands.team.run_mode import undo_switch
 
         return undo_switch(session, entry, dry_run=dry_run)

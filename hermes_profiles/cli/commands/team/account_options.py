@@ -17,7 +17,7 @@ from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import DocumentError, UsageProblem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.teams.accounts import WEIXIN, Account, shortened
+from hermes_profiles.teams.accounts import WEIXIN, Account, short_id
 from hermes_profiles.teams.model import Team
 
 _PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
@@ -89,7 +89,7 @@ def _check_words(team: Team, words: AccountWords) -> None:
 def _weixin(who: str, words: AccountWords) -> Account:
     name = (words.id or "").strip()
     hint = "in a script pipe it in: `hermes-profiles team add MEMBER --team TEAM --account-id ID < FILE`"
-    token = read_value(f"token of the WeChat account {shortened(name)} for {who}", secret=True, hint=hint).strip()
+    token = read_value(f"token of the WeChat account {short_id(name)} for {who}", secret=True, hint=hint).strip()
     variables = {WEIXIN_TOKEN: Secret(token)}
     if words.base_url is not None:
         variables[WEIXIN_BASE_URL] = Secret(words.base_url)

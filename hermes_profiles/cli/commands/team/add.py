@@ -24,13 +24,13 @@ from hermes_profiles.operations.apply import carry_out, change_row, change_words
 from hermes_profiles.operations.context import Session, command_at
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.settings.changes import SyncChange
-from hermes_profiles.teams.account_holders import account_held
-from hermes_profiles.teams.accounts import Account, shortened
-from hermes_profiles.teams.bind_account import Bound, bind
-from hermes_profiles.teams.create import NewMember, check_accounts, check_channel, check_led, check_variables
+from hermes_profiles.teams.account_holders import held_account_id
+from hermes_profiles.teams.accounts import Account, short_id
+from hermes_profiles.teams.bind_account import AccountBinding, plan_binding
+from hermes_profiles.teams.create import NewMember, check_accounts, check_channel, check_has_lead, check_variables
 from hermes_profiles.teams.join import plan_join
 from hermes_profiles.teams.model import Team, Teams, read_teams
-from hermes_profiles.teams.sync import When
+from hermes_profiles.teams.sync import TrashStamp
 
 from .account_options import AccountWords, typed_account
 from .login import check_login, logged_in, would_log_in
@@ -97,7 +97,7 @@ def add(
         found = _team(teams, team)
         name = check_existing_name(member)
         words = AccountWords(account_id, base_url, user, allow, no_account)
-        check_led(found)
+        check_has_lead(found)
         _check_place(teams, found, name)
         catalog = world_of(session, found.lead).catalog
         check_channel(found.channel, catalog)
@@ -183,7 +183,7 @@ class _JoinExisting(NamedTuple):
     """What is done to a profile that is there; no plan: nothing is to do."""
 
     plan: ChangePlan | None = None
-    bound: Bound | None = None
+    bound: AccountBinding | None = None
     changes: tuple[SyncChange, ...] = ()
     to_trash: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -211,7 +211,7 @@ def _changed(
     check()
     joins = name not in team.members
     work = _work(world, teams, team, name, account, words)
-    held = "" if account is not None else shortened(account_held(layout, name, team.channel, world.catalog))
+    held = "" if account is not None else short_id(held_account_id(layout, name, team.channel, world.catalog))
     row = _row(session, name, work, held)
     server = DEFAULT if is_served(session) else name
     restart = command_at(f"hermes-gateways restart {server}", session.home_option)
@@ -234,13 +234,13 @@ def _work(
     world: CloneContext, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords
 ) -> _JoinExisting:
     layout, now = world.layout, utc_now()
-    when = When(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     if name not in team.members:
         found = plan_join(world, teams, team, name, account, when, allowed=words.allowed)
         return _JoinExisting(found.plan, found.bound, found.changes, found.to_trash, found.warnings)
     if account is None and words.allow is None:
         return _JoinExisting()
-    bound = bind(layout, team, name, account, world.catalog, when, allowed=words.allowed)
+    bound = plan_binding(layout, team, name, account, world.catalog, when, allowed=words.allowed)
     what = "bind an account to" if account is not None else "change who may talk to"
     command = ("team", "add", team.name, name)
     plan = ChangePlan(command, f"{what} {name} of team {team.name}", bound.steps, profiles=(name,))
@@ -252,8 +252,8 @@ def _row(session: Session, name: str, work: _JoinExisting, held: str) -> dict[st
     return {
         "profile": name,
         "path": str(session.layout.home(name)),
-        "account": (shortened(bound.account) if bound is not None else "") or held or None,
-        "replaced": shortened(bound.replaced) or None if bound is not None else None,
+        "account": (short_id(bound.account) if bound is not None else "") or held or None,
+        "replaced": short_id(bound.replaced) or None if bound is not None else None,
         "own": list(bound.variables) if bound is not None else [],
         "changes": [change_row(change) for change in work.changes],
         "to_trash": list(work.to_trash),

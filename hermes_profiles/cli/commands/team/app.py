@@ -17,8 +17,8 @@ from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
 from hermes_profiles.operations.add_members import made
 from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.profile import read_sections
-from hermes_profiles.teams.account_holders import account_held
-from hermes_profiles.teams.accounts import WEIXIN, shortened
+from hermes_profiles.teams.account_holders import held_account_id
+from hermes_profiles.teams.accounts import WEIXIN, short_id
 from hermes_profiles.teams.create import NewMember
 from hermes_profiles.teams.model import Team, check_team_name, read_teams
 from hermes_profiles.teams.shares import DEFAULT_SHARES, check_shares
@@ -139,7 +139,7 @@ def show(team: TeamName, home: Home = None, json: Json = False) -> None:
 def _account_of(session: Session, member: str, channel: str, catalog: Catalog) -> str | None:
     if channel not in catalog.channels:
         return None
-    return shortened(account_held(session.layout, member, channel, catalog)) or None
+    return short_id(held_account_id(session.layout, member, channel, catalog)) or None
 
 
 app = typer.Typer(

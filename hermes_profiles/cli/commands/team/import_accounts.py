@@ -27,10 +27,10 @@ from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.teams.accounts import WEIXIN
 from hermes_profiles.teams.create import check_accounts, check_channel
-from hermes_profiles.teams.imports.hermes import files_of, read_hermes
-from hermes_profiles.teams.imports.model import Candidate, Reading
+from hermes_profiles.teams.imports.hermes import account_files, read_hermes
+from hermes_profiles.teams.imports.model import Candidate, SourceAccounts
 from hermes_profiles.teams.imports.openclaw import read_openclaw
-from hermes_profiles.teams.imports.plan import AccountWish, TeamWish, build_import, plan_import, team_for
+from hermes_profiles.teams.imports.plan import AccountSelection, TeamRequest, build_import, plan_import, team_for
 from hermes_profiles.teams.imports.tables import read_csv, read_json_table
 from hermes_profiles.teams.model import Team, read_teams
 from hermes_profiles.teams.shares import check_shares
@@ -43,8 +43,8 @@ class _Words(NamedTuple):
 
     kind: str
     source: str
-    team: TeamWish
-    accounts: AccountWish
+    team: TeamRequest
+    accounts: AccountSelection
     dry_run: bool
 
 
@@ -111,15 +111,15 @@ def bring_in(
             )
         shares = check_shares(share) if share is not None else None
         leads = check_existing_name(lead) if lead is not None else None
-        wish = TeamWish(team or WEIXIN, leads, normalize(channel) if channel is not None else None, shares)
+        wish = TeamRequest(team or WEIXIN, leads, normalize(channel) if channel is not None else None, shares)
         path = Path(names).expanduser() if names is not None else None
-        accounts = AccountWish(_listed(only), _listed(skip), skip_bad, path)
+        accounts = AccountSelection(_listed(only), _listed(skip), skip_bad, path)
         return _import(session, _Words(kind, source, wish, accounts, dry_run), chosen=team is not None)
 
     run(COMMAND, session, body)
 
 
-def _reading(session: Session, words: _Words, team: Team, catalog: Catalog) -> Reading:
+def _reading(session: Session, words: _Words, team: Team, catalog: Catalog) -> SourceAccounts:
     """Return the accounts that are found. Raises what the readers raise."""
     check_channel(team.channel, catalog)
     if words.kind == "hermes":
@@ -193,7 +193,7 @@ def _with_moves(session: Session, plan: ChangePlan, profile: str, moved: list[Ca
     steps = steps_to_trash_files(
         layout,
         profile,
-        files_of(layout, profile, iter(moved)),
+        account_files(layout, profile, iter(moved)),
         trash_id=trash_id,
         deleted_at=now,
         reason="accounts that members of a team have now",

@@ -24,18 +24,18 @@ from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.hermes_setup import run_setup
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.teams.accounts import Account, shortened
+from hermes_profiles.teams.accounts import Account, short_id
 from hermes_profiles.teams.login_result import (
     AccountHolder,
-    Judgement,
     LoginKind,
+    LoginVerdict,
     NewLogin,
-    changed,
-    for_another,
-    holders_of,
-    judge,
-    picture,
+    account_holders,
+    changed_files,
+    judge_login,
     read_login,
+    rebind_account,
+    snapshot_accounts,
 )
 from hermes_profiles.teams.model import Team
 
@@ -82,7 +82,7 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
         warnings = [*work.put_away_former()]
         make_scratch(place)
         profiles = profile_names(session.layout)
-        before = picture(session.layout, profiles)
+        before = snapshot_accounts(session.layout, profiles)
         output.note(f"Hermes' own set-up of {team.channel} for {member}; Ctrl-C ends it, and {member} stays as it is")
         like = member if member in profiles else team.lead
         code, pressed = run_setup(
@@ -95,15 +95,15 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
             catalog=catalog,
         )
         login = read_login(place, team.channel, catalog)
-        warnings += _meanwhile(changed(before, picture(session.layout, profiles)))
+        warnings += _meanwhile(changed_files(before, snapshot_accounts(session.layout, profiles)))
         account = work.account_of(login, code, pressed=pressed)
         if words.allowed:
             account = account._replace(allowed=words.allowed, policies={**account.policies, "dm_policy": "allowlist"})
-        holders = list(holders_of(session.layout, profiles, team.channel, catalog))
-        verdict = judge(member, account, holders, catalog)
+        holders = list(account_holders(session.layout, profiles, team.channel, catalog))
+        verdict = judge_login(member, account, holders, catalog)
         target = work.agreed(login, account, verdict)
         if target != member:
-            account = for_another(account, session.layout, target, catalog)
+            account = rebind_account(account, session.layout, target, catalog)
         yield LoggedIn(target, account, (*warnings, *_policy_warnings(session, target, account, login)))
 
 
@@ -152,19 +152,17 @@ class _LoginRun:
             hint=f"try again: `hermes-profiles team add {member} --team {self._team.name} --login`",
         )
 
-    def agreed(self, login: NewLogin, account: Account, verdict: Judgement) -> str:
+    def agreed(self, login: NewLogin, account: Account, verdict: LoginVerdict) -> str:
         """Return the profile that gets the account: where it is not plain, whoever the person at the terminal says."""
         kind, holder = verdict
-        new, channel = shortened(account.id), self._team.channel
+        new, channel = short_id(account.id), self._team.channel
         if holder is None or kind is LoginKind.NEW:
             return self._member
         if kind is LoginKind.RENEWED:
             output.note(f"the login renews the account of {self._member}: {new}")
             return self._member
         if kind is LoginKind.REPLACES:
-            question = (
-                f"{self._member} answers for {shortened(holder.account)} now, the login is {new}, another account"
-            )
+            question = f"{self._member} answers for {short_id(holder.account)} now, the login is {new}, another account"
             if self._says(login, f"{question}; type {self._member!r} to put it in its place: ") == self._member:
                 return self._member
             raise self._refused(login, f"{question}: not confirmed", "not-confirmed", self._member)
@@ -221,7 +219,7 @@ def _whose(kind: LoginKind, holder: AccountHolder, new: str, channel: str) -> st
     if kind is LoginKind.ACCOUNT_OF_ANOTHER:
         return f"the login is the {channel} account of {who}, {new}: the token that {who} has may hold no longer"
     return (
-        f"whoever scanned is the person behind the {channel} account of {who}, {shortened(holder.account)}: that one "
+        f"whoever scanned is the person behind the {channel} account of {who}, {short_id(holder.account)}: that one "
         f"may have ended with it, and {new} is the one that holds"
     )
 

@@ -25,7 +25,7 @@ from hermes_profiles.operations.team_warnings import check_may_go
 from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.listing import active_profile, require
 from hermes_profiles.teams.model import Team, check_team_name, read_teams
-from hermes_profiles.teams.remove import Offboarding, members_of, plan_going_alone, plan_to_trash
+from hermes_profiles.teams.remove import RemovalPlan, plan_keep_members, plan_trash_members, require_members
 
 
 @examples(
@@ -87,7 +87,7 @@ def _chosen(
         return chosen, chosen.members
     for name in names:
         require(session.layout, name)
-    return members_of(teams, names, named)
+    return require_members(teams, names, named)
 
 
 def _trash(
@@ -115,7 +115,7 @@ def _trash(
         )
     now = utc_now()
     trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
-    found = plan_to_trash(layout, team, names, dissolve=dissolve, trash_id=trash_id, deleted_at=iso(now))
+    found = plan_trash_members(layout, team, names, dissolve=dissolve, trash_id=trash_id, deleted_at=iso(now))
     for name in names:
         warnings += script_warnings(session, name)
         if active_profile(layout) == name:
@@ -139,14 +139,14 @@ def _keep(
     dissolve: bool,
     dry_run: bool,
 ) -> Answer:
-    found = plan_going_alone(session.layout, team, names, session.catalog, dissolve=dissolve)
+    found = plan_keep_members(session.layout, team, names, session.catalog, dissolve=dissolve)
     data = _data(team, found, dissolve=dissolve, kept=True)
     carry_out(session, found.plan, data, dry_run=dry_run)
     summary = found.plan.summary if found.plan is not None else ""
     return _answer(team, data, [*warnings, *found.warnings, *session.problems], [], summary)
 
 
-def _data(team: Team, found: Offboarding, *, dissolve: bool, kept: bool) -> dict[str, Any]:
+def _data(team: Team, found: RemovalPlan, *, dissolve: bool, kept: bool) -> dict[str, Any]:
     return {
         "team": team.name,
         "lead": team.lead or None,

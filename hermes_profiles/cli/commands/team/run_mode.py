@@ -39,13 +39,13 @@ from hermes_profiles.hermes.version import facts_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state as records
-from hermes_profiles.multiplex.disable import plan_back
-from hermes_profiles.multiplex.enable import EnablePlan, plan_there
+from hermes_profiles.multiplex.disable import plan_disable
+from hermes_profiles.multiplex.enable import EnablePlan, plan_enable
 from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
-from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, SwitchPhase, led_to
-from hermes_profiles.multiplex.services import gateway_limits, has_own, is_up
-from hermes_profiles.multiplex.switch import Done, RunModeSwitch, StartFailed, apply_plan
+from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES, SwitchPhase, resulting_mode
+from hermes_profiles.multiplex.services import gateway_issues, has_service, is_up
+from hermes_profiles.multiplex.switch import RunModeSwitch, StartFailed, SwitchResult, apply_plan
 from hermes_profiles.operations.fleet_context import FleetSession, other_managers
 from hermes_profiles.operations.install_services import THERE, ServiceInstaller
 from hermes_profiles.operations.run_fleet import DRY_RUN, SETTLE, FleetCommand
@@ -118,7 +118,7 @@ def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> 
             code="partial",
             hint="have all as it was with `hermes-profiles team run-mode processes`",
         )
-    mode = led_to(Journal(session.layout.state), entry)
+    mode = resulting_mode(Journal(session.layout.state), entry)
     command = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
     try:
         return command.to_processes() if mode == MULTIPLEX else command.to_multiplex()
@@ -182,7 +182,7 @@ class RunMode:
         return Problem(
             "unfinished",
             "a switch of the run mode was interrupted: some gateways are down",
-            str(records.path_of(self._session.layout)),
+            str(records.saved_state_path(self._session.layout)),
             "go on with `hermes-profiles team run-mode multiplex`, or have all as it was with "
             "`hermes-profiles team run-mode processes`",
         )
@@ -195,24 +195,24 @@ class RunMode:
         session, layout = self._session, self._session.layout
         session.require_manager()
         gateways = session.look(session.existing)
-        there = plan_there(
+        there = plan_enable(
             layout, read_facts(layout, session.existing, session.catalog, session.environment), session.catalog
         )
-        self._check([*self._around(gateways), *there.limits])
+        self._check([*self._around(gateways), *there.issues])
         if self._is_there(gateways, there):
             data: dict[str, Any] = {"mode": MULTIPLEX, "changed": False, "dry_run": self._dry_run, "outcomes": []}
             return self._answer(data, f"one gateway, that of {DEFAULT}, serves all profiles already", (), ())
         if self._dry_run:
             return self._planned_there(there, gateways)
-        with records.switching(layout):
-            done = self._carried_out(lambda switch: switch.there(self._write, self._check_quietly))
+        with records.switch_lock(layout):
+            done = self._carried_out(lambda switch: switch.enable(self._write, self._check_quietly))
         data = {"mode": MULTIPLEX, "changed": True, "dry_run": False, **written(there)}
         return self._answered(data, done, f"one gateway, that of {DEFAULT}, serves all profiles now")
 
     def _is_there(self, gateways: dict[str, Gateway], there: EnablePlan) -> bool:
         """Return whether nothing is left to do: all is written, one gateway runs, and no service of another's would
         start."""
-        record = records.read(self._session.layout)
+        record = records.read_saved_state(self._session.layout)
         if there.steps or (record is not None and record.phase is not SwitchPhase.THERE):
             return False
         named = [gateway for name, gateway in gateways.items() if name != DEFAULT]
@@ -224,7 +224,7 @@ class RunMode:
     def _around(self, gateways: dict[str, Gateway]) -> Iterator[Issue]:
         """Yield what of gateways, services and managers stands in the way."""
         session = self._session
-        yield from gateway_limits(gateways, disabled=session.disabled, above=ancestors())
+        yield from gateway_issues(gateways, disabled=session.disabled, above=ancestors())
         for other in other_managers(session):
             for name in session.existing:
                 path = other.service(session.world.service_name(name), name).path
@@ -241,18 +241,18 @@ class RunMode:
     def _check(self, limits: Sequence[Issue]) -> None:
         """Raise Refused for what stands in the way; the rest is noted."""
         weights = {IssueSeverity.REFUSE} if self._yes else {IssueSeverity.REFUSE, IssueSeverity.DECIDE}
-        blocking = [each for each in limits if each.weight in weights]
+        blocking = [each for each in limits if each.severity in weights]
         self._notes = [each.problem for each in limits if each not in blocking]
         if blocking:
             raise InTheWay(self._mode_wanted, blocking)
 
     def _check_quietly(self, there: EnablePlan) -> None:
         notes = self._notes
-        self._check(there.limits)
+        self._check(there.issues)
         self._notes = list(dict.fromkeys([*notes, *self._notes]))
 
     def _planned_there(self, there: EnablePlan, gateways: dict[str, Gateway]) -> Answer:
-        stopped = [name for name, each in gateways.items() if name != DEFAULT and has_own(each) and is_up(each)]
+        stopped = [name for name, each in gateways.items() if name != DEFAULT and has_service(each) and is_up(each)]
         disabled = [
             name
             for name, each in gateways.items()
@@ -266,13 +266,13 @@ class RunMode:
             **written(there),
             "stops": stopped,
             "disables": disabled,
-            "installs": [] if has_own(gateways[DEFAULT]) else [DEFAULT],
+            "installs": [] if has_service(gateways[DEFAULT]) else [DEFAULT],
             "plan": list(describe(plan)) if plan is not None else [],
         }
         lines = [
             *would("stop", stopped),
             *would("keep from starting at boot", disabled),
-            *(f"{each.profile}: {each.why}" for each in there.isolations),
+            *(f"{each.profile}: {each.why}" for each in there.pinned),
             *(f"{each.profile}: carry over {each.people} approved on {each.channel}" for each in there.approvals),
             *would("install", data["installs"]),
             *plan_lines(plan),
@@ -289,20 +289,20 @@ class RunMode:
         session, layout = self._session, self._session.layout
         self._refuse_always()
         manager = session.require_manager()
-        record = records.read(layout)
+        record = records.read_saved_state(layout)
         if record is None and self._mode() == PROCESSES:
             data: dict[str, Any] = {"mode": PROCESSES, "changed": False, "dry_run": self._dry_run, "outcomes": []}
             return self._answer(data, "each profile runs a gateway of its own already", (), ())
         gateways = session.look(session.existing)
         bare = self._without_service(gateways)
         limits = [
-            each for each in gateway_limits(gateways, disabled=(), above=ancestors()) if each.code != "unsupervised"
+            each for each in gateway_issues(gateways, disabled=(), above=ancestors()) if each.code != "unsupervised"
         ]
         self._check([*limits, *self._unserved(bare)])
         if self._dry_run:
             return self._planned_back(bare)
-        with records.switching(layout):
-            done = self._carried_out(lambda switch: switch.back(record, self._write))
+        with records.switch_lock(layout):
+            done = self._carried_out(lambda switch: switch.disable(record, self._write))
         if self._install and bare:
             done = done._replace(outcomes=(*done.outcomes, *self._installed(bare, manager)))
         data = {"mode": PROCESSES, "changed": True, "dry_run": False}
@@ -334,7 +334,7 @@ class RunMode:
         return [
             name
             for name, each in gateways.items()
-            if name != DEFAULT and name not in session.disabled and not has_own(each) and facts[name].held.channels
+            if name != DEFAULT and name not in session.disabled and not has_service(each) and facts[name].held.channels
         ]
 
     def _unserved(self, bare: Sequence[str]) -> Iterator[Issue]:
@@ -349,8 +349,8 @@ class RunMode:
             )
 
     def _planned_back(self, bare: Sequence[str]) -> Answer:
-        record = records.read(self._session.layout)
-        back = plan_back(self._session.layout, record, self._session.catalog)
+        record = records.read_saved_state(self._session.layout)
+        back = plan_disable(self._session.layout, record, self._session.catalog)
         services = record.services if record is not None else {}
         data: dict[str, Any] = {
             "mode": PROCESSES,
@@ -394,7 +394,7 @@ class RunMode:
 
     # Both
 
-    def _carried_out(self, what: Callable[[RunModeSwitch], Done]) -> Done:
+    def _carried_out(self, what: Callable[[RunModeSwitch], SwitchResult]) -> SwitchResult:
         session = self._session
         live = output.LiveLines() if not session.as_json else None
 
@@ -422,7 +422,7 @@ class RunMode:
             if live is not None:
                 live.end()
 
-    def _answered(self, data: dict[str, Any], done: Done, line: str) -> Answer:
+    def _answered(self, data: dict[str, Any], done: SwitchResult, line: str) -> Answer:
         data["outcomes"] = [outcome.as_data() for outcome in done.outcomes]
         if done.change is not None:
             data["change"] = done.change

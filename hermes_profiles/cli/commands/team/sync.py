@@ -22,8 +22,8 @@ from hermes_profiles.profiles.lifecycle import later_than
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.model import Team, Teams, read_teams
-from hermes_profiles.teams.overrides import Override, parsed_ownership
-from hermes_profiles.teams.sync import MemberSync, TeamSync, When, plan_team_sync
+from hermes_profiles.teams.overrides import Override, parse_override
+from hermes_profiles.teams.sync import MemberSync, TeamSync, TrashStamp, plan_team_sync
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a team; all teams without it.")]
 
@@ -59,8 +59,8 @@ def sync(
 
     def body() -> Answer:
         asked = [
-            *(parsed_ownership(text, keep=True) for text in own or ()),
-            *(parsed_ownership(text, keep=False) for text in not_own or ()),
+            *(parse_override(text, keep=True) for text in own or ()),
+            *(parse_override(text, keep=False) for text in not_own or ()),
         ]
         warnings = session.recover(dry_run=dry_run)
         teams = read_teams(session.layout)
@@ -128,7 +128,7 @@ def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequ
         layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
     )
     now = utc_now()
-    when = When(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     return plan_team_sync(world, teams, chosen, when, own=asked)
 
 
