@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from hermes_profiles.credentials.holders import shared_identities, shared_ports
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
@@ -181,31 +182,15 @@ def running_conflicts(
 ) -> tuple[RunningConflict, ...]:
     """Return what gateways that run now contend for, masked channels left out: `status` says so, nobody is stopped."""
     up = {name: state.pid for name, state in live.items() if state.pid is not None}
-    holders: dict[tuple[str, str], list[str]] = {}
-    nouns: dict[tuple[str, str], str] = {}
-    ports: dict[int, list[tuple[str, PortClaim]]] = {}
-    for name in up:
-        held = without(holdings.get(name, ClaimedResources()), (masked or {}).get(name, ()))
-        for identity in held.identities:
-            holders.setdefault(identity.place, []).append(name)
-            nouns.setdefault(identity.place, identity.noun)
-        for claim in held.ports:
-            ports.setdefault(claim.port, []).append((name, claim))
+    held = {name: without(holdings.get(name, ClaimedResources()), (masked or {}).get(name, ())) for name in up}
     pid_of = {(lock.channel, lock.digest): lock.pid for lock in locks}
-    found: dict[tuple[str, tuple[str, ...]], RunningConflict] = {}
-    for (channel, key), names in holders.items():
-        if len(names) > 1:
-            pid = pid_of.get((channel, key[:16]))
-            holder = next((name for name in names if pid is not None and up[name] == pid), None)
-            found.setdefault(
-                (channel, tuple(names)), RunningConflict(channel, tuple(names), nouns[channel, key], holder)
-            )
-    for number, claims in ports.items():
-        names = [name for name, claim in claims if any(other.meets(claim) for whose, other in claims if whose != name)]
-        if names:
-            channel = claims[0][1].channel
-            found.setdefault(
-                (f"port {number}", tuple(names)),
-                RunningConflict(channel, tuple(dict.fromkeys(names)), f"port {number}"),
-            )
-    return tuple(found.values())
+    conflicts: dict[tuple[str, tuple[str, ...]], RunningConflict] = {}
+    for identity, names in shared_identities({name: each.identities for name, each in held.items()}):
+        pid = pid_of.get((identity.channel, identity.key[:16]))
+        holder = next((name for name in names if pid is not None and up[name] == pid), None)
+        conflicts.setdefault((identity.channel, names), RunningConflict(identity.channel, names, identity.noun, holder))
+    for port, claims in shared_ports({name: each.ports for name, each in held.items()}):
+        names = tuple(dict.fromkeys(name for name, _ in claims))
+        what = f"port {port}"
+        conflicts.setdefault((what, names), RunningConflict(claims[0][1].channel, names, what))
+    return tuple(conflicts.values())

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
+from hermes_profiles.credentials.holders import HolderIndex, shared_ports
 from hermes_profiles.credentials.identities import PortClaim, credentials_in
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.environment import API_SERVER
@@ -213,7 +213,7 @@ def rivalries(profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> tu
     for provider in sorted({name for each in profiles.values() for name in each.logins}):
         meets = partial(_same_login, provider, profiles)
         tokens = {name: each.logins[provider].tokens for name, each in profiles.items() if provider in each.logins}
-        for holders in _groups(_in_company(tokens), meets):
+        for holders in _groups(HolderIndex(tokens).sharing(), meets):
             found.append(SharedIdentity(SharedKind.LOGIN, provider, "login", holders, meets))
     return tuple(found)
 
@@ -224,7 +224,7 @@ def _of_channel(channel: str, profiles: Mapping[str, ProfileIdentities], catalog
         name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
         for name, each in profiles.items()
     }
-    for holders in _groups(_in_company(parts), meets):
+    for holders in _groups(HolderIndex(parts).sharing(), meets):
         on = [name for name in holders if channel in profiles[name].held.channels]
         kind = (
             SharedKind.IDENTITY
@@ -260,8 +260,10 @@ def _same_login(provider: str, profiles: Mapping[str, ProfileIdentities], one: s
 def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[SharedIdentity, ...]:
     """Return the ports that several profiles listen on; `claims`: profile → what its channels that stay listen on."""
     found = []
-    for port in sorted({claim.port for each in claims.values() for claim in each}):
-        mine = {name: here for name, each in claims.items() if (here := [one for one in each if one.port == port])}
+    for port, several in sorted(shared_ports(claims), key=lambda item: item[0]):
+        mine: dict[str, list[PortClaim]] = {}
+        for name, claim in several:
+            mine.setdefault(name, []).append(claim)
         meets = partial(_same_port, mine)
         for holders in _groups(tuple(mine), meets):
             channels = sorted({claim.channel for name in holders for claim in mine[name]})
@@ -272,12 +274,6 @@ def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[SharedIde
 def _same_port(claims: Mapping[str, Sequence[PortClaim]], one: str, other: str) -> tuple[str, ...]:
     meet = any(mine.meets(theirs) for mine in claims[one] for theirs in claims[other])
     return (str(claims[one][0].port),) if meet else ()
-
-
-def _in_company(parts: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """Return the profiles that have a part which another one has, too: of a thousand profiles hardly any."""
-    counts = Counter(part for each in parts.values() for part in set(each))
-    return tuple(name for name, each in parts.items() if any(counts[part] > 1 for part in each))
 
 
 def _groups(names: Sequence[str], meets: Callable[[str, str], tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:

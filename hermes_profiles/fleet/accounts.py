@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
+from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -64,7 +65,7 @@ def _rows(
     locks: Sequence[LiveLock],
 ) -> Iterator[AccountRow]:
     is_shared = any(gateway.state is GatewayState.SERVED for gateway in gateways.values())
-    first: dict[tuple[str, str], str] = {}
+    index = index_identities({name: held.get(name, ClaimedResources()).identities for name in gateways})
     for profile, gateway in gateways.items():
         mine: dict[str, list[Identity]] = {}
         holds = held.get(profile, ClaimedResources())
@@ -77,7 +78,7 @@ def _rows(
                 words = "no account is bound to it"
                 yield AccountRow(profile, team, channel, "", "missing", words)
                 continue
-            others = [first.setdefault(each.place, profile) for each in identities]
+            others = [index.first(identity.place) for identity in identities]
             other = next((name for name in others if name != profile), None)
             one_gateway = is_shared and (gateway.state is GatewayState.SERVED or profile == "default")
             state, detail = (

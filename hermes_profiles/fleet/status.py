@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
 from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.hermes_install import installed_version
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
@@ -183,10 +184,12 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedRes
     served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
     if not served:
         return
-    first: dict[tuple[str, str], str] = {}
-    for name in (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served)):
-        for identity in held.get(name, ClaimedResources()).identities:
-            other = first.setdefault(identity.place, name)
+    names = (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served))
+    identities = {name: held.get(name, ClaimedResources()).identities for name in names}
+    index = index_identities(identities)
+    for name in names:
+        for identity in identities[name]:
+            other = index.first(identity.place) or name
             if other != name:
                 words = f"{other} and {name} are served by one gateway with the same {identity.noun} of"
                 yield Conflict(

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import mapping
+from hermes_profiles.credentials.holders import HolderIndex
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import PROCESS_PREFIXES
 from hermes_profiles.hermes.files import CONFIG_FILE, JOBS_FILE, PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.channels import ClaimedResources
 
 from .busy_messages import busy_message_issues
 from .facts import MultiplexFacts
@@ -168,28 +170,32 @@ def _ignored_features(one: MultiplexFacts) -> Iterator[Issue]:
 def _duplicate_accounts(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     """Yield accounts and ports that two profiles would have in one process: Hermes drops the second without a word, or
     both answer."""
-    first: dict[object, str] = {}
-    told = set()
-    for name, one in facts.items():
-        wanted: list[tuple[str, object, str]] = [(each.channel, each.place, each.noun) for each in one.held.identities]
-        skipped = multiplexing.LISTENERS if name != DEFAULT else frozenset()
-        wanted += [
-            (each.channel, ("port", each.port), f"port {each.port}")
-            for each in one.held.ports
-            if each.channel not in skipped
-        ]
-        for channel, mark, noun in wanted:
-            other = first.setdefault(mark, name)
-            if other != name and (name, channel) not in told:
-                told.add((name, channel))
+    wanted = {name: tuple(_wanted(name, one.held)) for name, one in facts.items()}
+    index = HolderIndex({name: [mark for mark, _, _ in mine] for name, mine in wanted.items()})
+    for name, mine in wanted.items():
+        reported = set()
+        for mark, channel, noun in mine:
+            other = index.first(mark) or name
+            if other != name and channel not in reported:
+                reported.add(channel)
                 yield Issue(
                     name,
                     "same-account",
                     f"{other} and {name} have the same {noun} of {channel}: in one gateway only {other} would have it",
                     IssueSeverity.REFUSE,
-                    str(one.home),
+                    str(facts[name].home),
                     f"see where it stands with `hermes-profiles doctor {other} {name}`",
                 )
+
+
+def _wanted(name: str, held: ClaimedResources) -> Iterator[tuple[tuple[str, str], str, str]]:
+    """Yield (mark, channel, noun) of each account and port that a profile would have in the multiplexer."""
+    for identity in held.identities:
+        yield identity.place, identity.channel, identity.noun
+    skipped = multiplexing.LISTENERS if name != DEFAULT else frozenset()
+    for claim in held.ports:
+        if claim.channel not in skipped:
+            yield ("port", str(claim.port)), claim.channel, f"port {claim.port}"
 
 
 def _enabled_at(one: MultiplexFacts, channel: str, catalog: Catalog) -> str:

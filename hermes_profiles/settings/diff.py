@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.holders import shared_channels
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical, scalar
@@ -20,7 +21,7 @@ from hermes_profiles.profiles.profile import read_meta, read_sections
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .files import settings_file, variables
-from .sharing_warnings import ONLY_ONE, shared_channels
+from .sharing_warnings import ONLY_ONE
 
 
 class Difference(NamedTuple):
@@ -75,7 +76,7 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     mine, theirs = (holdings(require(layout, name), catalog=catalog) for name in (a, b))
     warnings: dict[str | None, Problem] = {
         channel: Problem("shared-identity", f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}", b, hint)
-        for channel, noun in shared_channels(mine.identities, theirs).items()
+        for channel, noun in shared_channels(mine.identities, theirs.identities).items()
     }
     for claim in mine.ports:
         if any(claim.meets(other) for other in theirs.ports):

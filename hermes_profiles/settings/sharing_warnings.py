@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.credentials.holders import shared_channels
+from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, holdings
@@ -54,16 +55,10 @@ def shared_with_others(
             hint = f"one of them must give it up: `{remedy.format(profile=other)}`"
             found += [
                 Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)
-                for channel, noun in shared_channels(identities, theirs).items()
+                for channel, noun in shared_channels(identities, theirs.identities).items()
             ]
             found += _port_problems(layout, other, ports, port, theirs)
     return found
-
-
-def shared_channels(mine: Collection[Identity], theirs: ClaimedResources) -> dict[str, str]:
-    """Return channel → what to call the party (token, session, …) for which two profiles speak both."""
-    places = {one.place for one in theirs.identities}
-    return {one.channel: one.noun for one in mine if one.place in places}
 
 
 def _port_problems(

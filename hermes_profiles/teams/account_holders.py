@@ -8,6 +8,7 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, account_id
+from hermes_profiles.credentials.holders import HolderIndex
 from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import Refused
@@ -30,13 +31,14 @@ def check_accounts(
 
     `besides`: profiles that do not count, because the account is to be theirs.
     """
-    seen: dict[str, Account] = {}
     wanted = list(accounts)
-    for account in wanted:
-        for mark in account_keys(account, catalog):
-            other = seen.setdefault(mark, account)
-            if other is not account:
-                places = "; ".join(dict.fromkeys(each.origin for each in (other, account) if each.origin))
+    keys = {number: account_keys(account, catalog) for number, account in enumerate(wanted)}
+    index = HolderIndex(keys)
+    for number, account in enumerate(wanted):
+        for key in keys[number]:
+            first = index.first(key)
+            if first is not None and wanted[first] is not account:
+                places = "; ".join(dict.fromkeys(each.origin for each in (wanted[first], account) if each.origin))
                 twice = f"is named twice{f' ({places})' if places else ''}"
                 raise _taken(account, twice, team, account.origin or account.id)
     if not wanted:
@@ -44,9 +46,9 @@ def check_accounts(
     for profile in profile_names(layout):
         if profile in besides:
             continue
-        for mark in held_account_keys(layout, profile, {account.channel for account in wanted}, catalog):
-            if mark in seen:
-                raise _taken(seen[mark], f"is bound to the profile {profile} already", team, profile)
+        for key in held_account_keys(layout, profile, {account.channel for account in wanted}, catalog):
+            if (first := index.first(key)) is not None:
+                raise _taken(wanted[first], f"is bound to the profile {profile} already", team, profile)
 
 
 def _taken(account: Account, how: str, team: Team, target: str) -> Refused:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from shlex import quote
 
+from hermes_profiles.credentials.holders import HolderIndex, SharedGroup, shared_groups
 from hermes_profiles.credentials.identities import Identity, claimed_identities, credentials_in
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
 from hermes_profiles.doctor.facts.profile import ProfileFacts
@@ -19,37 +20,16 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy
 
-Group = tuple[str, tuple[str, ...], tuple[Identity, ...]]
-
 
 def repair(channel: str, text: str) -> Fix:
     """Return the fix that looks for the owner of what several profiles have."""
     return Fix(text, f"hermes-profiles repair --channel {quote(channel)} --dry-run")
 
 
-def groups(facts: Facts) -> tuple[Group, ...]:
+def groups(facts: Facts) -> tuple[SharedGroup, ...]:
     """Return (channel, profiles, identities) of what several profiles hold whose channel is on; what is held by some
     of them alone is told with the larger group."""
-    holders: dict[tuple[str, str], list[str]] = {}
-    identity_at: dict[tuple[str, str], Identity] = {}
-    for name, profile in facts.profiles.items():
-        for identity in profile.held.identities:
-            holders.setdefault(identity.place, []).append(name)
-            identity_at.setdefault(identity.place, identity)
-    sets: dict[tuple[str, tuple[str, ...]], list[Identity]] = {}
-    for place, several in holders.items():
-        if len(set(several)) > 1:
-            sets.setdefault((place[0], tuple(dict.fromkeys(several))), []).append(identity_at[place])
-    found: dict[str, list[tuple[frozenset[str], tuple[str, ...], list[Identity]]]] = {}
-    for (channel, whose), identities in sorted(sets.items(), key=lambda item: -len(item[0][1])):
-        larger = next((one for one in found.get(channel, ()) if one[0].issuperset(whose)), None)
-        if larger is not None:
-            larger[2].extend(identities)
-        else:
-            found.setdefault(channel, []).append((frozenset(whose), whose, identities))
-    return tuple(
-        (channel, whose, tuple(identities)) for channel, sets in found.items() for _, whose, identities in sets
-    )
+    return shared_groups({name: profile.held.identities for name, profile in facts.profiles.items()})
 
 
 def shared_identity(facts: Facts) -> Iterator[Finding]:
@@ -147,23 +127,23 @@ def copied_credential(facts: Facts) -> Iterator[Finding]:
     told: dict[str, list[frozenset[str]]] = {}
     for channel, group, _ in groups(facts):
         told.setdefault(channel, []).append(frozenset(group))
-    copies: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+    places: dict[str, dict[tuple[str, str], tuple[str, str]]] = {name: {} for name in facts.profiles}
     accounts: dict[tuple[str, str], dict[str, str]] = {}
     for name, profile in facts.profiles.items():
         config = with_legacy(profile.config, legacy_blocks(profile.files))
         for channel, variable, path, value in credentials_in(profile.environment, config, facts.catalog):
             told_apart = with_account(channel, variable, value, profile.environment, facts.catalog)
-            copies.setdefault((channel, told_apart), {}).setdefault(name, (variable, path))
+            places[name].setdefault((channel, told_apart), (variable, path))
             accounts.setdefault((channel, name), {})[variable] = value
     merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
-    for (channel, value), places in copies.items():
-        whose = tuple(places)
-        if len(whose) < 2 or any(each.issuperset(whose) for each in told.get(channel, ())):
+    for (channel, value), whose in HolderIndex(places).shared():
+        if any(each.issuperset(whose) for each in told.get(channel, ())):
             continue
+        copies = {name: places[name][channel, value] for name in whose}
         dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
-        is_one_bot = any(variable in ONE_BOT for variable, _ in places.values())
+        is_one_bot = any(variable in ONE_BOT for variable, _ in copies.values())
         if is_one_bot or (dormant and not _have_accounts_of_their_own(channel, whose, accounts, facts)):
-            merged.setdefault((channel, whose), []).append((value, places))
+            merged.setdefault((channel, whose), []).append((value, copies))
     sources = Sources(facts)
     for (channel, whose), found in merged.items():
         yield _copied(facts, sources, channel, whose, found)

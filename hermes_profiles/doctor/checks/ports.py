@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
+from hermes_profiles.credentials.holders import shared_ports
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.doctor.facts.identities import Listener
 from hermes_profiles.doctor.facts.profile import ProfileFacts
@@ -19,24 +20,15 @@ from hermes_profiles.model.names import DEFAULT
 
 from .conflicts import are_served_together, repair, without
 
-Claims = list[tuple[str, PortClaim]]
+Claims = Sequence[tuple[str, PortClaim]]
 
 
 def shared_port(facts: Facts) -> Iterator[Finding]:
     """Yield ports that channels of several profiles would listen on."""
-    wanted: dict[int, Claims] = {}
-    for name, profile in facts.profiles.items():
-        for claim in profile.held.ports:
-            wanted.setdefault(claim.port, []).append((name, claim))
     sources = Sources(facts)
-    for port, claims in sorted(wanted.items()):
-        meeting = [
-            (name, claim)
-            for name, claim in claims
-            if any(other.meets(claim) for whose, other in claims if whose != name)
-        ]
-        if meeting:
-            yield _shared(facts, sources, port, meeting)
+    wanted = {name: profile.held.ports for name, profile in facts.profiles.items()}
+    for port, claims in sorted(shared_ports(wanted), key=lambda item: item[0]):
+        yield _shared(facts, sources, port, claims)
 
 
 def _shared(facts: Facts, sources: Sources, port: int, claims: Claims) -> Finding:
