@@ -1,0 +1,53 @@
+"""The reference: generated pages are up to date, and every error code, check and command is described."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter
+
+import pytest
+from command_runner import REPOSITORY
+from error_codes import collect
+from pages import DOCS, text_of
+
+from hermes_profiles.doctor.registry import CHECKS
+
+SPEC = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
+assert SPEC is not None and SPEC.loader is not None
+GENERATE = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(GENERATE)
+PAGES = GENERATE.pages()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_generated_page_is_up_to_date(name: str) -> None:
+    assert text_of(f"docs/{name}") == PAGES[name], "run python docs/generate.py"
+
+
+def test_error_codes_page_has_every_code_of_the_source_once() -> None:
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", text_of("docs/reference/error-codes.md"), re.MULTILINE)
+    described = Counter(code for row in rows for code in re.findall(r"`([a-z-]+)`", row))
+    described -= Counter(("code", "message", "target", "hint"))
+    used = collect()
+    assert sorted(set(used) - set(described)) == [], {code: used[code][:2] for code in set(used) - set(described)}
+    assert sorted(set(described) - set(used)) == [], "no code of the source"
+    assert max(described.values()) == 1
+
+
+def test_collect_finds_codes_given_by_keyword_position_default_and_constant() -> None:
+    used = collect()
+    assert {"exists", "refused", "usage", "bad-fingerprint-key", "default-profile", "no-accounts"} <= set(used)
+
+
+def test_checks_page_has_every_check_in_the_order_of_the_registry() -> None:
+    page = text_of("docs/reference/checks.md")
+    assert re.findall(r"^### (\S+)$", page, re.MULTILINE) == [check.id for check in CHECKS]
+
+
+@pytest.mark.parametrize("check", [check.id for check in CHECKS])
+def test_check_is_described_with_reason_fix_and_silence(check: str) -> None:
+    page = text_of("docs/reference/checks.md")
+    paragraph = page.partition(f"\n### {check}\n")[2].partition("\n#")[0]
+    assert re.search(r"^\*(?:error|warning|info)\*: ", paragraph, re.MULTILINE)
+    assert len(paragraph) > 200 and "Fix: " in paragraph and "Silence: " in paragraph
