@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from collections import Counter
 
@@ -11,6 +12,7 @@ from command_runner import REPOSITORY
 from error_codes import collect
 from pages import DOCS, text_of
 
+from hermes_profiles.cli.completion import command_tree
 from hermes_profiles.doctor.registry import CHECKS
 
 SPEC = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
@@ -38,6 +40,38 @@ def test_error_codes_page_has_every_code_of_the_source_once() -> None:
 def test_collect_finds_codes_given_by_keyword_position_default_and_constant() -> None:
     used = collect()
     assert {"exists", "refused", "usage", "bad-fingerprint-key", "default-profile", "no-accounts"} <= set(used)
+
+
+JSON = text_of("docs/reference/json.md")
+TREES = {tree.program: tree for tree in command_tree.programs()}
+
+
+def _sections(program: str) -> dict[str, str]:
+    """Return command → section of the page."""
+    part = JSON.partition(f"\n## {program}\n")[2].partition("\n## ")[0]
+    sections = re.findall(r"^### (.+)\n((?:(?!^### ).*\n)*)", part, re.MULTILINE)
+    return {name: text for heading, text in sections for name in heading.split(", ")}
+
+
+@pytest.mark.parametrize("program", TREES)
+def test_json_page_has_every_command_that_prints_json_and_no_other(program: str) -> None:
+    leaves = [command for command in TREES[program].walk() if not command.commands]
+    answering = {" ".join(leaf.path) for leaf in leaves if any("--json" in option.names for option in leaf.options)}
+    assert set(_sections(program)) == answering
+
+
+RECORDED = sorted((REPOSITORY / "tests").rglob("recorded/*.json"))
+
+
+@pytest.mark.skipif(not RECORDED, reason="there are no recorded answers")
+def test_json_page_has_every_top_level_key_of_recorded_answers() -> None:
+    missing = set()
+    for path in RECORDED:
+        for step in json.loads(path.read_text(encoding="utf-8"))["commands"]:
+            answer = step.get("answer")
+            if isinstance(answer, dict) and "schema" in answer:
+                missing |= {f"{' '.join(answer['command'])}: {key}" for key in answer["data"] if f"`{key}" not in JSON}
+    assert missing == set()
 
 
 def test_checks_page_has_every_check_in_the_order_of_the_registry() -> None:
