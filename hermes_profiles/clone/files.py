@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
-from hermes_profiles.credentials.rewrite import rewrite_config
-from hermes_profiles.credentials.rules.config import ConfigJudgement
+from hermes_profiles.credentials.edits import tree_edits
+from hermes_profiles.credentials.rewrite import rewrite_tree
+from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -109,10 +110,12 @@ class FileCopier:
             return None
         try:
             document = YamlDocument.parse(content, path=item.path)
-            rewrite = rewrite_config(document, (), ConfigJudgement(), self._values, policy=self._rules.policy)
+            kept = paths_kept_by_user(document.entries, self._rules.policy)
+            edits = tree_edits(document, TreeJudgement(kept=kept), self._values)
+            content = rewrite_tree(document, edits, self._values)
         except DocumentError:
             return None
-        return (rewrite.content, rewrite.redacted) if not rewrite.removed else None
+        return (content, edits.rows.redacted) if not edits.rows.removed else None
 
     def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
         if item.path in AGENT_FILES:

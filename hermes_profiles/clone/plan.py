@@ -5,7 +5,8 @@ Nothing is written here. The plan that `--dry-run` shows is the plan that is app
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import (
@@ -17,21 +18,18 @@ from hermes_profiles.changes.plan import (
     WriteFile,
 )
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.classifier import Classification, classify, source_environment
+from hermes_profiles.credentials.classifier import Classification, classify, variables_to_mask
+from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
-from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
-from hermes_profiles.credentials.rules.config import ConfigJudgement
-from hermes_profiles.credentials.rules.environment import (
-    API_SERVER_ASSIGNED,
-    SourceFacts,
-    judge_name,
-    tool_channels,
-)
+from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
+from hermes_profiles.credentials.rules.config import TreeJudgement
+from hermes_profiles.credentials.rules.environment import API_SERVER_ASSIGNED
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.hermes.environment import API_SERVER_KEY, API_SERVER_PORT, HERMES_HOME
+from hermes_profiles.hermes.environment import API_SERVER_KEY, API_SERVER_PORT
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
     CONFIG_FILE,
@@ -47,7 +45,7 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.create import ENV_HEADER, NO_SKILLS_NOTE, describe_profile
+from hermes_profiles.profiles.create import NO_SKILLS_NOTE, describe_profile, new_env
 from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
 
@@ -55,9 +53,6 @@ from .files import FileCopier, LinkedFiles
 from .report import CloneReport, RedactedPlace
 from .source import LeftBehind, SourceProfile, offer_to_skip, read_source
 from .warnings import add_advice
-
-# An empty HERMES_HOME in `.env` would send the clone's gateway to the default root.
-_NEVER_MASKED = frozenset({HERMES_HOME})
 
 
 class CloneRequest(NamedTuple):
@@ -183,83 +178,87 @@ class _CloneBuilder:
         return {name: entry for name, entry in self.entries.items() if isinstance(entry, WriteFile)}
 
     def _add_documents(self) -> None:
-        documents, policy = self.source.documents, self.request.policy
+        documents = self.source.documents
         assigned = self._assignments()
-        masked = self._masked(assigned)
+        masked = variables_to_mask(
+            documents,
+            self.found.facts,
+            self.world.environment,
+            catalog=self.world.catalog,
+            policy=self.request.policy,
+            assigned=assigned,
+        )
         self.report.assigned = {name: None if name.endswith("KEY") else value for name, value in assigned.items()}
         self.report.masked = list(masked)
-        env, op_env = documents.env, documents.op_env
-        if env is not None:
-            rulings = self.found.env[env.path]
-            self._add_document(
-                ENV_FILE,
-                lambda: rewrite_env(env, rulings, self.values, policy=policy, assigned=assigned, masked=masked),
-                environment=True,
-            )
+        self._add_env(ENV_FILE, documents.env, assigned, masked)
         if ENV_FILE not in self.entries:
-            lines = [
-                *(f"{name}={value}\n" for name, value in assigned.items()),
-                *(f"{name}=\n" for name in masked),
-            ]
             # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
-            self.entries[ENV_FILE] = WriteFile(ENV_FILE, Secret((ENV_HEADER + "".join(lines)).encode()))
-        if op_env is not None:
-            op_rulings = self.found.env[op_env.path]
-            self._add_document(
-                OP_ENV_FILE,
-                lambda: rewrite_env(op_env, op_rulings, self.values, policy=policy, assigned={}),
-                environment=True,
-            )
+            self.entries[ENV_FILE] = WriteFile(ENV_FILE, Secret(new_env(assigned, masked)))
+        self._add_env(OP_ENV_FILE, documents.op_env)
         self._add_tree(CONFIG_FILE, documents.config, self.found.config)
         self._add_tree(LEGACY_CONFIG_FILE, documents.gateway, self.found.gateway)
-        self._add_logins()
+        self._add_tree(HONCHO_FILE, documents.honcho, self.found.honcho)
+        self._add_auth(documents.auth)
 
-    def _add_tree(self, name: str, document: YamlDocument | JsonDocument | None, judgement: ConfigJudgement) -> None:
-        if document is not None:
-            policy = self.request.policy
-            self._add_document(
-                name, lambda: rewrite_config(document, judgement.removals, judgement, self.values, policy=policy)
-            )
-
-    def _add_logins(self) -> None:
-        policy, documents = self.request.policy, self.source.documents
-        again = {row.login_again for row in self.found.honcho if row.login_again}
-        document, removals = documents.auth, self.found.auth
-        honcho = documents.honcho
-        if honcho is not None:
-            self._add_document(
-                HONCHO_FILE, lambda: rewrite_logins(honcho, self.found.honcho, self.values, policy=policy)
-            )
-        if document is not None and self.source.name == DEFAULT and policy.channels is not Channels.CLONE:
-            # A profile without a row of its own uses the root's: nothing to copy, nobody to log in again.
+    def _add_auth(self, document: JsonDocument | None) -> None:
+        removals = self.found.honcho.removals
+        if document is None:
+            pass
+        elif self.source.name == DEFAULT and self.request.policy.channels is not Channels.CLONE:
+            # A profile without a row of its own uses the row of the root: nothing to copy, no new login.
             self.report.left_behind.append(LeftBehind(AUTH_FILE, "a profile without logins uses those of the root"))
-            document = None
-        elif document is not None:
-            again |= {row.login_again for row in removals if row.login_again}
-        self.report.login_again = sorted(again)
-        if document is not None:
-            own = document
-            self._add_document(AUTH_FILE, lambda: rewrite_logins(own, removals, self.values, policy=policy))
+        else:
+            removals += self.found.auth.removals
+            self._add_tree(AUTH_FILE, document, self.found.auth)
+        self.report.login_again = sorted({removal.login_again for removal in removals if removal.login_again})
 
-    def _add_document(self, name: str, make: Callable[[], Rewrite], *, environment: bool = False) -> None:
-        """Add one rewritten document; one that cannot be edited with certainty stays behind if the user said so."""
+    def _add_env(
+        self,
+        name: str,
+        document: EnvDocument | None,
+        assigned: Mapping[str, str] = MappingProxyType({}),
+        masked: Iterable[str] = (),
+    ) -> None:
+        if document is None:
+            return
+
+        def rewrite() -> tuple[bytes, EditRows]:
+            rulings = self.found.env[document.path]
+            edits = env_edits(document, rulings, self.values, assigned=assigned, masked=masked)
+            return rewrite_env(document, edits, self.values), edits.rows
+
+        rows = self._add_document(name, rewrite)
+        self.report.env_removed += [row._replace(file=name) for row in rows.removed]
+        self.report.kept += [key for key in rows.kept if key not in self.report.kept]
+
+    def _add_tree(self, name: str, document: YamlDocument | JsonDocument | None, judgement: TreeJudgement) -> None:
+        if document is None:
+            return
+
+        def rewrite() -> tuple[bytes, EditRows]:
+            edits = tree_edits(document, judgement, self.values)
+            return rewrite_tree(document, edits, self.values), edits.rows
+
+        rows = self._add_document(name, rewrite)
+        self.report.config_removed += [row._replace(file=name) for row in rows.removed]
+        self.report.disabled += [channel for channel in rows.disabled if channel not in self.report.disabled]
+
+    def _add_document(self, name: str, rewrite: Callable[[], tuple[bytes, EditRows]]) -> EditRows:
+        """Add one rewritten document and return its rows.
+
+        With `--skip-unreadable`, a document that cannot be edited with certainty stays behind, and there are no rows.
+        """
         try:
-            rewrite = make()
+            content, rows = rewrite()
         except DocumentError as error:
             if not self.request.policy.skip_unreadable:
                 offer_to_skip(error)
                 raise
             self.report.left_behind.append(LeftBehind(name, error.problem.message))
-            return
-        self.entries[name] = WriteFile(name, Secret(rewrite.content))
-        rows = [type(row)(row.name, name, row.line, row.ruling) for row in rewrite.removed]
-        if environment:
-            self.report.env_removed += rows
-            self.report.kept += [key for key in rewrite.kept if key not in self.report.kept]
-        else:
-            self.report.config_removed += rows
-        self.report.disabled += [channel for channel in rewrite.disabled if channel not in self.report.disabled]
-        self.report.redacted += [RedactedPlace(name, item.line, item.name) for item in rewrite.redacted]
+            return EditRows()
+        self.entries[name] = WriteFile(name, Secret(content))
+        self.report.redacted += [RedactedPlace(name, place.line, place.name) for place in rows.redacted]
+        return rows
 
     def _assignments(self) -> dict[str, str]:
         policy = self.request.policy
@@ -271,28 +270,6 @@ class _CloneBuilder:
         }
         wanted = [name for name in API_SERVER_ASSIGNED if name not in policy.keep and name not in policy.drop]
         return {name: makers[name]() for name in wanted}
-
-    def _masked(self, assigned: Mapping[str, str]) -> tuple[str, ...]:
-        """Return names of channel variables in the process environment that the clone must not inherit."""
-        policy, catalog = self.request.policy, self.world.catalog
-        if policy.channels is Channels.CLONE:
-            return ()
-        inherited = {name: value for name, value in self.world.environment.items() if value and catalog.lookup(name)}
-        own = self.source.documents.env
-        facts = self.found.facts
-        together = {**inherited, **source_environment(self.source.documents)}
-        on_tools = facts.tool_channels | tool_channels(together, catalog)
-        facts = SourceFacts(facts.references, on_tools, facts.api_server_on)
-        masked = []
-        for name in sorted(inherited):
-            fact = catalog.lookup(name)
-            ruling = judge_name(name, catalog=catalog, policy=policy, facts=facts)
-            if fact is None or not fact.known or ruling.keeps or name in assigned or name in _NEVER_MASKED:
-                continue
-            present = own.get(name) if own is not None else None
-            if present is None or any(present.values):  # an empty entry of the source masks it already
-                masked.append(name)
-        return tuple(masked)
 
     def _add_own_files(self) -> None:
         if PROFILE_FILE in self.entries or self.request.description is not None:

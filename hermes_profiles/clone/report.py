@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.credentials.rewrite import Removed
+from hermes_profiles.credentials.edits import Removed
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem
 

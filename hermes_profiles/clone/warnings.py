@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
-from hermes_profiles.credentials.rules.config import dotted, is_kept_by_user
+from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER, judge_name
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.hermes.files import CONFIG_FILE
@@ -95,14 +95,15 @@ def _conflicts(
                 continue
             ruling = judge_name(item.entry.name, catalog=catalog, policy=usual, facts=found.facts)
             exclusive = ruling.key_class in _EXCLUSIVE or ruling.verdict is Verdict.ASSIGN
-            if exclusive and not ruling.keeps and (everything or item.entry.name in policy.keep):
+            if exclusive and not ruling.keeps and (everything or item.ruling.by_user):
                 yield _conflict(ruling.channel or "gateway", item.entry.name, source.name, report.profile)
-    for document in (source.documents.config, source.documents.gateway):
+    documents = source.documents
+    for document, judgement in ((documents.config, found.config), (documents.gateway, found.gateway)):
         for entry in document.entries if document is not None else ():
             channel, key_class = catalog_place(entry.path, catalog)
             if not channel or not entry.value or dotted(entry.path) in policy.drop:
                 continue
-            if key_class in _EXCLUSIVE and (everything or is_kept_by_user(entry.path, policy)):
+            if key_class in _EXCLUSIVE and (everything or entry.path in judgement.kept):
                 yield _conflict(channel, dotted(entry.path), source.name, report.profile)
 
 

@@ -6,17 +6,18 @@ the values that must not reappear be searched for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.rules.config import (
-    ConfigJudgement,
+    EntryRemoval,
+    TreeJudgement,
     channel_place,
     dotted,
-    is_kept_by_user,
     judge_config,
+    paths_kept_by_user,
 )
 from hermes_profiles.credentials.rules.environment import (
     API_SERVER,
@@ -25,7 +26,7 @@ from hermes_profiles.credentials.rules.environment import (
     run_by_tools,
     tool_channels,
 )
-from hermes_profiles.credentials.rules.logins import AuthRemoval, judge_auth, judge_honcho, secrets_of_logins
+from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, secrets_of_logins
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.truthy import is_truthy
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.json_document import JsonDocument
     from hermes_profiles.documents.yaml.document import YamlDocument
 
+# An empty HERMES_HOME in `.env` would send the gateway to the default root.
+_NEVER_MASKED = frozenset({HERMES_HOME})
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 
 
@@ -74,17 +77,17 @@ class Classification(NamedTuple):
 
     facts: SourceFacts
     env: Mapping[str, tuple[EnvRuling, ...]]
-    config: ConfigJudgement
-    gateway: ConfigJudgement
-    auth: tuple[AuthRemoval, ...]
-    honcho: tuple[AuthRemoval, ...]
+    config: TreeJudgement
+    gateway: TreeJudgement
+    auth: TreeJudgement
+    honcho: TreeJudgement
     values: ValueIndex
 
 
 def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolicy) -> Classification:
     """Return the rulings on every key of the source and the index of its removed values."""
     facts = source_facts(documents, catalog)
-    nothing = ConfigJudgement()
+    nothing = TreeJudgement()
     config, gateway = nothing, nothing
     if documents.config is not None:
         config = judge_config(documents.config.entries, catalog=catalog, policy=policy, facts=facts)
@@ -98,11 +101,19 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         )
         for document in documents.env_files()
     }
-    auth = tuple(judge_auth(documents.auth.entries, catalog, policy)) if documents.auth is not None else ()
-    honcho = tuple(judge_honcho(documents.honcho.entries, policy)) if documents.honcho is not None else ()
+    auth, honcho = nothing, nothing
+    if documents.auth is not None:
+        auth = _logins(documents.auth, judge_auth(documents.auth.entries, catalog, policy), policy)
+    if documents.honcho is not None:
+        honcho = _logins(documents.honcho, judge_honcho(documents.honcho.entries, policy), policy)
+    trees = ((documents.config, config), (documents.gateway, gateway))
     logins = ((documents.auth, auth), (documents.honcho, honcho))
-    values = _index(documents, env, (config, gateway), logins, catalog, policy)
+    values = _index(documents, env, trees, logins, catalog, policy)
     return Classification(facts, env, config, gateway, auth, honcho, values)
+
+
+def _logins(document: JsonDocument, removals: Iterable[EntryRemoval], policy: ClonePolicy) -> TreeJudgement:
+    return TreeJudgement(removals=tuple(removals), kept=paths_kept_by_user(document.entries, policy))
 
 
 def source_facts(documents: SourceDocuments, catalog: Catalog) -> SourceFacts:
@@ -138,6 +149,37 @@ def source_environment(documents: SourceDocuments) -> dict[str, str]:
     return environment
 
 
+def variables_to_mask(
+    documents: SourceDocuments,
+    facts: SourceFacts,
+    environment: Mapping[str, str],
+    *,
+    catalog: Catalog,
+    policy: ClonePolicy,
+    assigned: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Return the variables of removed channels that a gateway would inherit from `environment`.
+
+    An empty entry in its `.env` masks each of them. `assigned`: names that get a value of their own there.
+    """
+    if policy.channels is Channels.CLONE:
+        return ()
+    inherited = {name: value for name, value in environment.items() if value}
+    on_tools = facts.tool_channels | tool_channels({**inherited, **source_environment(documents)}, catalog)
+    facts = facts._replace(tool_channels=on_tools)
+    masked = []
+    for name in sorted(inherited):
+        fact = catalog.lookup(name)
+        if fact is None or not fact.known or name in assigned or name in _NEVER_MASKED:
+            continue
+        if judge_name(name, catalog=catalog, policy=policy, facts=facts).keeps:
+            continue
+        present = documents.env.get(name) if documents.env is not None else None
+        if present is None or any(present.values):  # an empty entry masks it already
+            masked.append(name)
+    return tuple(masked)
+
+
 def secrets_in_state(text: str) -> tuple[str, ...]:
     """Return the strings of a channel's JSON state file that look like secrets: long ones under a telling name."""
     return secrets_in_json(text) or ()
@@ -146,8 +188,8 @@ def secrets_in_state(text: str) -> tuple[str, ...]:
 def _index(
     documents: SourceDocuments,
     env: Mapping[str, tuple[EnvRuling, ...]],
-    configs: Iterable[ConfigJudgement],
-    logins: Iterable[tuple[JsonDocument | None, Iterable[AuthRemoval]]],
+    trees: Sequence[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
+    logins: Iterable[tuple[JsonDocument | None, TreeJudgement]],
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> ValueIndex:
@@ -170,18 +212,18 @@ def _index(
                     add(item.entry.name, value, item.ruling.key_class)
         for name, value in _interpolation_sources(rulings, catalog):
             add(name, value, KeyClass.IDENTITY_CREDENTIAL)
-    for judgement in configs:
+    for _, judgement in trees:
         for name, found in judgement.values.items():
             for value, key_class in found:
                 add(name, value, key_class)
-    for document, removals in logins:
-        for path, value in secrets_of_logins(document.entries if document is not None else (), removals):
+    for login, judgement in logins:
+        for path, value in secrets_of_logins(login.entries if login is not None else (), judgement.removals):
             add(path, value, KeyClass.IDENTITY_CREDENTIAL)
     if policy.channels is not Channels.CLONE:
         for path, secrets in documents.state_values.items():
             for value in secrets:
                 add(path, value, KeyClass.IDENTITY_CREDENTIAL)
-    return ValueIndex(parts, spared=_kept_by_user(documents, env, catalog, policy))
+    return ValueIndex(parts, spared=_kept_values(env, trees, catalog, policy))
 
 
 def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -199,31 +241,34 @@ def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> It
                 yield item.entry.name, value
 
 
-def _kept_by_user(
-    documents: SourceDocuments,
+def _kept_values(
     env: Mapping[str, tuple[EnvRuling, ...]],
+    trees: Sequence[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> frozenset[str]:
-    """Return the values of keys the user asked to keep: they may stand wherever they stand."""
+    """Return the values that are not searched for: those of keys that the user keeps, or that others need."""
     kept: set[str] = set()
     for rulings in env.values():
         for item in rulings:
-            if item.entry.name in policy.keep:
+            if item.ruling.kept_by_user:
                 for value in item.entry.values:
                     kept.update(searchable_parts(value))
-    for document in (documents.config, documents.gateway):
-        for entry in document.entries if document is not None else ():
-            if entry.value and is_kept_by_user(entry.path, policy):
+    for document, judgement in trees:
+        for entry in document.entries if document is not None and judgement.kept else ():
+            if entry.value and entry.path in judgement.kept:
                 kept.update(searchable_parts(entry.value))
     if policy.only is not None:
-        for value in _needed_by_others(documents, env, catalog, policy):
+        for value in _needed_by_others([document for document, _ in trees], env, catalog, policy):
             kept.update(searchable_parts(value))
     return frozenset(kept)
 
 
 def _needed_by_others(
-    documents: SourceDocuments, env: Mapping[str, tuple[EnvRuling, ...]], catalog: Catalog, policy: ClonePolicy
+    trees: Iterable[YamlDocument | JsonDocument | None],
+    env: Mapping[str, tuple[EnvRuling, ...]],
+    catalog: Catalog,
+    policy: ClonePolicy,
 ) -> Iterator[str]:
     """Yield the values of known keys that stay in a profile which lives on: two accounts may have one password."""
     for rulings in env.values():
@@ -231,7 +276,7 @@ def _needed_by_others(
             fact = catalog.lookup(item.entry.name)
             if fact is not None and fact.known and item.ruling.keeps and not item.entry.commented:
                 yield from item.entry.values
-    for document in (documents.config, documents.gateway):
+    for document in trees:
         for entry in document.entries if document is not None else ():
             place = channel_place(entry.path, catalog)
             if place is None or not place.known or policy.concerns(place.channel):

@@ -54,17 +54,23 @@ class ClonePolicy(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """One verdict with its reason, as a person would say it."""
+    """One verdict with its reason. `by_user`: the user asked for it with `--keep` or `--drop`."""
 
     verdict: Verdict
     reason: str
     channel: str | None = None
     key_class: KeyClass | None = None
+    by_user: bool = False
 
     @property
     def keeps(self) -> bool:
         """Return whether the thing goes into the clone as it is."""
         return self.verdict is Verdict.KEEP
+
+    @property
+    def kept_by_user(self) -> bool:
+        """Return whether it stays because the user asked for it: then nothing in it is redacted either."""
+        return self.keeps and self.by_user
 
     @property
     def removes(self) -> bool:

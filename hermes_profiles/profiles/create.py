@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 
 from hermes_profiles.changes.plan import ChangePlan, MakeFolder, PublishTree, TreeEntry, WriteFile
 from hermes_profiles.hermes.files import ENV_FILE, NO_SKILLS_MARKER, PROFILE_FILE, PROFILE_FOLDERS
@@ -14,6 +15,12 @@ ENV_HEADER = (
     "# An empty NAME= keeps an inherited value out. Behaviour belongs in config.yaml.\n"
 )
 NO_SKILLS_NOTE = b"No bundled skills in this profile. Delete this file to get them with the next `hermes update`.\n"
+
+
+def new_env(assigned: Mapping[str, str], masked: Iterable[str] = ()) -> bytes:
+    """Return a new `.env`: the header, the assigned variables, and an empty entry for each masked one."""
+    lines = [*(f"{name}={value}\n" for name, value in assigned.items()), *(f"{name}=\n" for name in masked)]
+    return (ENV_HEADER + "".join(lines)).encode()
 
 
 def describe_profile(existing: bytes | None, description: str) -> bytes:
@@ -39,7 +46,7 @@ def build_fresh(
     Hermes itself adds the bundled skills and SOUL.md at the first start.
     """
     entries: list[TreeEntry] = [MakeFolder(folder) for folder in PROFILE_FOLDERS]
-    entries.append(WriteFile(ENV_FILE, Secret(ENV_HEADER.encode())))
+    entries.append(WriteFile(ENV_FILE, Secret(new_env({}))))
     if description is not None and description.strip():
         entries.append(WriteFile(PROFILE_FILE, Secret(describe_profile(None, description))))
     if not skills:

@@ -148,7 +148,7 @@ def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[
     where it has them (Hermes 0.19.0, hermes_cli/auth.py)."""
     if team.lead == DEFAULT:
         return
-    channels = {removal.entry.path for removal in found.found.auth if removal.ruling.channel}
+    channels = {removal.entry.path for removal in found.found.auth.removals if removal.ruling.channel}
     rows = {path[1] for path in _login_rows(found.source.documents.auth) if path not in channels}
     raw = read_document(layout.root / AUTH_FILE)
     root = JsonDocument.parse(raw, path=str(layout.root / AUTH_FILE)) if raw else None

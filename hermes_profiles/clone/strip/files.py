@@ -12,9 +12,10 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.edits import tree_edits
 from hermes_profiles.credentials.policy import ClonePolicy
-from hermes_profiles.credentials.rewrite import rewrite_config
-from hermes_profiles.credentials.rules.config import ConfigJudgement
+from hermes_profiles.credentials.rewrite import rewrite_tree
+from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -157,11 +158,13 @@ class HomeRedactor:
         if path.endswith((".yaml", ".yml")):
             try:
                 document = YamlDocument.parse(content, path=path)
-                rewrite = rewrite_config(document, (), ConfigJudgement(), self._values, policy=self._policy)
+                kept = paths_kept_by_user(document.entries, self._policy)
+                edits = tree_edits(document, TreeJudgement(kept=kept), self._values)
+                rewritten = rewrite_tree(document, edits, self._values)
             except DocumentError:
                 return self._values.redact_bytes(content)
-            gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in rewrite.removed)
-            return rewrite.content, gone + rewrite.redacted
+            gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in edits.rows.removed)
+            return rewritten, gone + edits.rows.redacted
         return self._values.redact_bytes(content)
 
     def _look_behind(self, item: TreeItem) -> None:

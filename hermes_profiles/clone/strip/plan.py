@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
@@ -22,30 +23,28 @@ from hermes_profiles.credentials.classifier import (
     classify,
     secrets_in_state,
     source_environment,
+    variables_to_mask,
 )
+from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
 from hermes_profiles.credentials.policy import ClonePolicy
-from hermes_profiles.credentials.rewrite import Rewrite, rewrite_config, rewrite_env, rewrite_logins
-from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
+from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
+from hermes_profiles.credentials.rules.config import TreeJudgement
 from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
-from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import holdings
-from hermes_profiles.profiles.create import ENV_HEADER
+from hermes_profiles.profiles.create import new_env
 from hermes_profiles.profiles.tree_walk import EntryKind, read_document, walk
 
 from .files import Home, HomeRedactor, state_of
 from .ports import NOTHING_NEW, Reassigned, reassign_ports
 from .report import KeptVariable, RemovalReport, Trashed
 
-# An empty HERMES_HOME in `.env` would send the gateway to the default root.
-_NEVER_MASKED = frozenset({HERMES_HOME})
 _SECRET_FILES = frozenset({ENV_FILE, OP_ENV_FILE, AUTH_FILE, HONCHO_FILE})
 _MOST_STATE_BYTES = 256 * 1024
 
@@ -147,58 +146,69 @@ class _StripPlanner:
 
     def rewrite_documents(self) -> None:
         """Add the replacement of every document that changes."""
-        documents, found, policy, values = self.documents, self.found, self.policy, self.found.values
-        self._rewrite_env(values)
-        op_env = documents.op_env
-        if op_env is not None:
-            rulings = found.env[op_env.path]
-            self._add(OP_ENV_FILE, rewrite_env(op_env, rulings, values, policy=policy, assigned={}))
-        for name, document, judgement, assigned in (
-            (CONFIG_FILE, documents.config, found.config, self.new.config),
-            (LEGACY_CONFIG_FILE, documents.gateway, found.gateway, self.new.gateway),
-        ):
-            if document is not None:
-                rewrite = rewrite_config(
-                    document, judgement.removals, judgement, values, policy=policy, assigned=assigned
-                )
-                self._add(name, rewrite)
-            elif assigned:
-                self._make_config(assigned)
-        for name, logins, removals in (
-            (AUTH_FILE, documents.auth, found.auth),
-            (HONCHO_FILE, documents.honcho, found.honcho),
-        ):
-            if logins is not None:
-                self._add(name, rewrite_logins(logins, removals, values, policy=policy))
-
-    def _rewrite_env(self, values: ValueIndex) -> None:
-        env, assigned, masked = self.documents.env, self.new.variables, self._masked()
+        documents, found, new = self.documents, self.found, self.new
+        masked = variables_to_mask(
+            documents,
+            found.facts,
+            self.environment,
+            catalog=self.catalog,
+            policy=self.policy,
+            assigned=new.variables,
+        )
         self.report.masked = list(masked)
-        if env is not None:
-            rulings = self.found.env[env.path]
-            rewrite = rewrite_env(env, rulings, values, policy=self.policy, assigned=assigned, masked=masked)
-            self._add(ENV_FILE, rewrite)
-        elif assigned or masked:
-            lines = [*(f"{name}={value}\n" for name, value in assigned.items()), *(f"{name}=\n" for name in masked)]
-            self.steps.append(ReplaceFile(self.home.path / ENV_FILE, Secret((ENV_HEADER + "".join(lines)).encode())))
+        if documents.env is not None:
+            self._rewrite_env(ENV_FILE, documents.env, new.variables, masked)
+        elif new.variables or masked:
+            self.steps.append(ReplaceFile(self.home.path / ENV_FILE, Secret(new_env(new.variables, masked))))
+        if documents.op_env is not None:
+            self._rewrite_env(OP_ENV_FILE, documents.op_env)
+        self._rewrite_tree(CONFIG_FILE, documents.config, found.config, new.config)
+        self._rewrite_tree(LEGACY_CONFIG_FILE, documents.gateway, found.gateway, new.gateway)
+        self._rewrite_tree(AUTH_FILE, documents.auth, found.auth)
+        self._rewrite_tree(HONCHO_FILE, documents.honcho, found.honcho)
+
+    def _rewrite_env(
+        self,
+        name: str,
+        document: EnvDocument,
+        assigned: Mapping[str, str] = MappingProxyType({}),
+        masked: Iterable[str] = (),
+    ) -> None:
+        values, rulings = self.found.values, self.found.env[document.path]
+        edits = env_edits(document, rulings, values, assigned=assigned, masked=masked)
+        self._add(name, rewrite_env(document, edits, values), edits.rows)
+
+    def _rewrite_tree(
+        self,
+        name: str,
+        document: YamlDocument | JsonDocument | None,
+        judgement: TreeJudgement,
+        assigned: Mapping[tuple[str, ...], str] = MappingProxyType({}),
+    ) -> None:
+        if document is not None:
+            values = self.found.values
+            edits = tree_edits(document, judgement, values, assigned=assigned)
+            self._add(name, rewrite_tree(document, edits, values), edits.rows)
+        elif assigned:
+            self._make_config(assigned)
 
     def _make_config(self, assigned: Mapping[tuple[str, ...], str]) -> None:
         document = YamlDocument.parse(b"", path=CONFIG_FILE)
         content = document.edit(insert=list(assigned.items()))
         self.steps.append(ReplaceFile(self.home.path / CONFIG_FILE, Secret(content)))
 
-    def _add(self, name: str, rewrite: Rewrite) -> None:
+    def _add(self, name: str, content: bytes, rows: EditRows) -> None:
         before = self.opened[name]
-        self.report.removed += [row._replace(file=name) for row in rewrite.removed]
-        self.report.disabled += [channel for channel in rewrite.disabled if channel not in self.report.disabled]
-        self.report.redacted += [RedactedPlace(name, item.line, item.name) for item in rewrite.redacted]
-        if rewrite.content != before.raw:
+        self.report.removed += [row._replace(file=name) for row in rows.removed]
+        self.report.disabled += [channel for channel in rows.disabled if channel not in self.report.disabled]
+        self.report.redacted += [RedactedPlace(name, place.line, place.name) for place in rows.redacted]
+        if content != before.raw:
             path = self.home.path / name
             if path.is_symlink():
                 words = f"{path} is a link to {os.path.realpath(path)}; {self.home.name} gets a file of its own there"
                 self.report.warnings.append(Problem("link-replaced", words, str(path)))
             mode = before.mode & 0o700 if name in _SECRET_FILES else before.mode
-            self.steps.append(ReplaceFile(path, Secret(rewrite.content), mode, before.signature))
+            self.steps.append(ReplaceFile(path, Secret(content), mode, before.signature))
 
     # what is read
 
@@ -248,23 +258,6 @@ class _StripPlanner:
             if readers & self.wish.channels and readers & staying:
                 self.report.kept.append(KeptVariable(name, tuple(sorted(readers & staying))))
         return frozenset(row.name for row in self.report.kept)
-
-    def _masked(self) -> tuple[str, ...]:
-        """Return the variables of these channels that a gateway would inherit from its environment."""
-        inherited = {name: value for name, value in self.environment.items() if value}
-        together = {**inherited, **source_environment(self.documents)}
-        on_tools = self.found.facts.tool_channels | tool_channels(together, self.catalog)
-        facts = SourceFacts(self.found.facts.references, on_tools, self.found.facts.api_server_on)
-        own, masked = self.documents.env, []
-        for name in sorted(inherited):
-            fact = self.catalog.lookup(name)
-            ruling = judge_name(name, catalog=self.catalog, policy=self.policy, facts=facts)
-            if fact is None or not fact.known or not ruling.removes or name in _NEVER_MASKED:
-                continue
-            present = own.get(name) if own is not None else None
-            if present is None or any(present.values):  # an empty entry masks it already
-                masked.append(name)
-        return tuple(masked)
 
 
 def _files_below(home: Path, path: str) -> Iterator[str]:

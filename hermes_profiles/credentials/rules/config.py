@@ -35,31 +35,37 @@ class ChannelPlace(NamedTuple):
     switchable: bool  # `enabled` counts here
 
 
-class ConfigRemoval(NamedTuple):
-    """One entry that stays behind, with everything below it."""
+class EntryRemoval(NamedTuple):
+    """One entry that is removed, with everything below it.
+
+    `login_again` names the provider of a single-use login.
+    """
 
     entry: TreeEntry
     ruling: Ruling
+    login_again: str | None = None
 
 
-class ConfigJudgement(NamedTuple):
+class TreeJudgement(NamedTuple):
     """What a clone does to one document.
 
     `removals`: entries to leave behind (no entry below another one in the list);
     `switch_off`: blocks whose `enabled` must read false, by path; `values`: dotted path → removed values;
     `references`: names that kept scalars use as `${NAME}`; `channels`: channels that have a block at all;
-    `staying`: origins of the entries that blocks of channels need which stay (they may share an anchor).
+    `staying`: origins of the entries that blocks of channels need which stay (they may share an anchor);
+    `kept`: paths that the user asked to keep, with everything below them.
     """
 
-    removals: tuple[ConfigRemoval, ...] = ()
+    removals: tuple[EntryRemoval, ...] = ()
     switch_off: tuple[ChannelPlace, ...] = ()
     values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = MappingProxyType({})
     references: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     staying: frozenset[int] = frozenset()
+    kept: frozenset[tuple[str, ...]] = frozenset()
 
     def __repr__(self) -> str:
-        return "ConfigJudgement(***)"
+        return "TreeJudgement(***)"
 
 
 def dotted(path: Sequence[str]) -> str:
@@ -89,9 +95,9 @@ def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
 
 def judge_config(
     entries: Sequence[TreeEntry], *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
-) -> ConfigJudgement:
+) -> TreeJudgement:
     """Return what a clone leaves behind of a document and which channels it switches off."""
-    removals: list[ConfigRemoval] = []
+    removals: list[EntryRemoval] = []
     removed: set[tuple[str, ...]] = set()
     blocks: dict[tuple[str, ...], ChannelPlace] = {}
     staying: set[int] = set()
@@ -103,18 +109,19 @@ def judge_config(
             staying.add(entry.origin)
         ruling = judge_path(entry, place, catalog=catalog, policy=policy, facts=facts)
         if ruling is not None and ruling.removes:
-            removals.append(ConfigRemoval(entry, ruling))
+            removals.append(EntryRemoval(entry, ruling))
             removed.add(entry.path)
         elif place is not None and place.block == entry.path and entry.kind == "mapping":
             blocks[place.block] = place
     switched = tuple(_blocks_to_switch_off(entries, blocks, policy, facts))
-    return ConfigJudgement(
+    return TreeJudgement(
         removals=tuple(removals),
         switch_off=switched,
         values=_values_below(entries, removals),
         references=frozenset(_references(entries, removed)),
         channels=frozenset(place.channel for place in blocks.values()),
         staying=frozenset(staying),
+        kept=paths_kept_by_user(entries, policy),
     )
 
 
@@ -124,9 +131,9 @@ def judge_path(
     """Return the ruling on one entry; None when what lies below it decides."""
     name = dotted(entry.path)
     if is_kept_by_user(entry.path, policy):
-        return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None)
+        return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None, by_user=True)
     if name in policy.drop:
-        return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None)
+        return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None, by_user=True)
     if policy.channels is Channels.CLONE or (place is not None and not policy.concerns(place.channel)):
         return None
     if place is not None and (len(entry.path) > len(place.block) or entry.kind != "scalar"):
@@ -147,6 +154,15 @@ def is_kept_by_user(path: Sequence[str], policy: ClonePolicy) -> bool:
     if _ENVIRONMENT_NAME.fullmatch(path[-1]) and path[-1] in policy.keep:
         return True
     return any(dotted(path[:size]) in policy.keep for size in range(1, len(path) + 1))
+
+
+def paths_kept_by_user(entries: Iterable[TreeEntry], policy: ClonePolicy) -> frozenset[tuple[str, ...]]:
+    """Return the paths of a document that `--keep` names, with everything below them."""
+    return (
+        frozenset(entry.path for entry in entries if is_kept_by_user(entry.path, policy))
+        if policy.keep
+        else frozenset()
+    )
 
 
 def _judge_in_block(
@@ -244,7 +260,7 @@ def _blocks_to_switch_off(
 
 
 def _values_below(
-    entries: Sequence[TreeEntry], removals: Sequence[ConfigRemoval]
+    entries: Sequence[TreeEntry], removals: Sequence[EntryRemoval]
 ) -> dict[str, tuple[tuple[str, KeyClass | None], ...]]:
     rulings = {removal.entry.path: removal.ruling for removal in removals}
     values: dict[str, list[tuple[str, KeyClass | None]]] = {}

@@ -78,9 +78,9 @@ def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: Sourc
     channel = fact.channel if fact else None
     key_class = fact.key_class if fact else None
     if name in policy.keep:
-        return Ruling(Verdict.KEEP, "you asked to keep it", channel, key_class)
+        return Ruling(Verdict.KEEP, "you asked to keep it", channel, key_class, by_user=True)
     if name in policy.drop:
-        return Ruling(Verdict.REMOVE, "you asked to drop it", channel, key_class)
+        return Ruling(Verdict.REMOVE, "you asked to drop it", channel, key_class, by_user=True)
     if name in policy.assign:
         return Ruling(Verdict.ASSIGN, "must be unique: the profile gets its own", channel, key_class)
     if fact is None:

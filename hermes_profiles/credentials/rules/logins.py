@@ -7,11 +7,13 @@ A refresh token works once. A copy of it logs the other profile out after the fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, OAuthRow
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.hermes.files import AUTH_FILE
+
+from .config import EntryRemoval
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry
@@ -30,15 +32,7 @@ _SEEDED = {"nous": "device_code", "openai-codex": "device_code", "xai-oauth": "d
 _BORROWED = "claude_code"
 
 
-class AuthRemoval(NamedTuple):
-    """A row that stays behind; `login_again` names the provider of a single-use login."""
-
-    entry: TreeEntry
-    ruling: Ruling
-    login_again: str | None = None
-
-
-def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[AuthRemoval]:
+def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[EntryRemoval]:
     """Yield the rows of auth.json that stay behind: channel identities, and single-use logins.
 
     A provider that the catalogue does not know is judged by what it holds; static API keys stay.
@@ -59,18 +53,18 @@ def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePoli
             yield removal
 
 
-def _known_row(entry: TreeEntry, row: OAuthRow, policy: ClonePolicy) -> AuthRemoval | None:
+def _known_row(entry: TreeEntry, row: OAuthRow, policy: ClonePolicy) -> EntryRemoval | None:
     if row.channel is not None:
         if policy.channels is Channels.CLONE or row.channel in policy.keep or not policy.concerns(row.channel):
             return None
         reason = f"the stored login of {row.channel}"
-        return AuthRemoval(entry, Ruling(Verdict.REMOVE, reason, row.channel, KeyClass.IDENTITY_CREDENTIAL))
+        return EntryRemoval(entry, Ruling(Verdict.REMOVE, reason, row.channel, KeyClass.IDENTITY_CREDENTIAL))
     if not row.single_use or not policy.takes_login(row.provider):
         return None
-    return AuthRemoval(entry, _single_use(row.provider), row.provider)
+    return EntryRemoval(entry, _single_use(row.provider), row.provider)
 
 
-def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) -> AuthRemoval | None:
+def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) -> EntryRemoval | None:
     """Return the removal of a login that holds a refresh token or says it is OAuth."""
     if not policy.takes_login(entry.path[1]):
         return None
@@ -79,7 +73,7 @@ def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) 
         if len(other.path) <= size or other.path[:size] != entry.path or not other.value:
             continue
         if "refresh" in other.path[-1].lower() or other.value.lower().startswith("oauth"):
-            return AuthRemoval(entry, _single_use(entry.path[1]), entry.path[1])
+            return EntryRemoval(entry, _single_use(entry.path[1]), entry.path[1])
     return None
 
 
@@ -98,7 +92,7 @@ def _single_use(provider: str) -> Ruling:
     return Ruling(Verdict.REMOVE, f"single-use login of {provider}: a copy would log the source out")
 
 
-def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[AuthRemoval]:
+def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[EntryRemoval]:
     """Yield what stays behind of honcho.json: grants with their access tokens, and the agent's own peer.
 
     A block without a grant keeps its static API key.
@@ -109,12 +103,12 @@ def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[
     for entry in entries:
         above, name = entry.path[:-1], entry.path[-1]
         if above in granted and name in ("oauth", "apiKey"):
-            yield AuthRemoval(entry, _single_use(_HONCHO), _HONCHO)
+            yield EntryRemoval(entry, _single_use(_HONCHO), _HONCHO)
         elif name == "aiPeer" and policy.only is None:
-            yield AuthRemoval(entry, Ruling(Verdict.REMOVE, "every agent is a peer of its own"))
+            yield EntryRemoval(entry, Ruling(Verdict.REMOVE, "every agent is a peer of its own"))
 
 
-def secrets_of_logins(entries: Sequence[TreeEntry], removals: Iterable[AuthRemoval]) -> Iterator[tuple[str, str]]:
+def secrets_of_logins(entries: Sequence[TreeEntry], removals: Iterable[EntryRemoval]) -> Iterator[tuple[str, str]]:
     """Yield (path, value) of what must not reappear: everything of a channel's login, of others the refresh tokens.
 
     An access token may stand in a shareable variable too; it grants nothing that outlives the day.

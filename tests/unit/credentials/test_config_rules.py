@@ -13,14 +13,14 @@ from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
-from hermes_profiles.credentials.rules.config import ConfigJudgement, channel_place, dotted, judge_config
+from hermes_profiles.credentials.rules.config import TreeJudgement, channel_place, dotted, judge_config
 from hermes_profiles.credentials.rules.environment import SourceFacts
 from hermes_profiles.documents.yaml.document import YamlDocument
 
 CATALOG = load_catalog()
 
 
-def judged(text: str, policy: ClonePolicy | None = None) -> ConfigJudgement:
+def judged(text: str, policy: ClonePolicy | None = None) -> TreeJudgement:
     entries = YamlDocument.parse(text.encode()).entries
     return judge_config(entries, catalog=CATALOG, policy=policy or ClonePolicy(), facts=SourceFacts())
 
