@@ -83,7 +83,7 @@ def _program(program: Command, manual: Any) -> Iterator[str]:
     yield _text(manual.DESCRIPTION[program.program]).replace("`(1)", "`") + "\n"
     leaves = [command for command in program.walk() if not command.commands]
     shared = manual.shared_options(leaves)
-    yield "## Common options\n\nMost commands take these; each command names those that it takes.\n"
+    yield "## Common options\n\nMost commands take these; each command lists its own.\n"
     yield from _options([*shared, *program.options])
     yield "## Commands\n"
     for command in leaves:

@@ -30,85 +30,83 @@ SERVICE = naming.ServiceName("NAME", "NAME")
 DESCRIPTION = {
     "hermes-profiles": """\
 A profile is the home folder of one Hermes agent: its `.env`, `config.yaml`, memory, skills and chat identities.
-`hermes-profiles` creates, clones, compares, renames, deletes and restores profiles, and finds and mends what is wrong
-between them.
+`hermes-profiles` creates, clones, compares, renames, deletes and restores profiles. It finds and fixes faults between
+them.
 
-A clone never carries an identity: no bot token, account or device of the source arrives in it, in whatever file or
-spelling it stands, unless you ask for it with `--clone-channels`. The source is never written.
+A clone never carries an identity: no bot token, account or device of the source, in any file or spelling, unless
+`--clone-channels` copies it. The source is never written.
 
-No secret is ever shown. Every change can be looked at first (`--dry-run`) and taken back (`undo`); what is deleted
-waits in the trash. The answer goes to standard output, everything else to standard error; `--json` makes the answer one
-JSON object.
+No secret is ever shown. `--dry-run` shows a change before it is made, and `undo` reverts it. Deleted profiles go to
+the trash. The answer goes to standard output, everything else to standard error. `--json` prints the answer as one JSON
+object.
 
 `hermes-gateways`(1) runs the gateways of the profiles.""",
     "hermes-gateways": """\
 Every Hermes profile has a gateway: the process that answers on its chat channels. `hermes-gateways` gives each one a
-service (systemd, launchd, or a supervisord that comes along) and starts, stops, restarts and shows all of them by one
+service (systemd, launchd or the bundled supervisord). It starts, stops, restarts and shows all of them with one
 command.
 
-Commands take names of profiles; without any they mean all profiles but those that are disabled. Each gateway gets its
-line in the answer as it finishes, and one failure never stops the rest. Success is checked: a start has succeeded when
-the gateway is seen to be up. Where two profiles hold one bot or one port, the later one is started without it, and the
-answer says so.
+Commands take names of profiles. Without names they mean all profiles that are not disabled. One failure never stops
+the rest. A start counts as successful when the gateway has been seen up and settled. When two profiles hold one bot or
+one port, the later one starts without it, and the answer says so.
 
-The answer goes to standard output, everything else to standard error; `--json` makes the answer one JSON object.
-`hermes-profiles`(1) makes and cares for the profiles.""",
+The answer goes to standard output, everything else to standard error. `--json` prints the answer as one JSON object.
+`hermes-profiles`(1) manages the profiles.""",
 }
 EXIT = {
     ExitCode.OK: "Done, or nothing to do.",
     ExitCode.FAILED: "Failed; with several targets, any of them.",
-    ExitCode.USAGE: "The words of the command do not fit.",
-    ExitCode.NEGATIVE: "A negative answer: `doctor` found errors, `status` found a gateway that should run "
-    "and does not, `--check` found a difference.",
+    ExitCode.USAGE: "The arguments do not fit the command.",
+    ExitCode.NEGATIVE: "A negative answer: `doctor` found errors, a gateway that should run does not, `--check` "
+    "found a difference.",
     ExitCode.MANAGER: "The service manager cannot be reached.",
     ExitCode.MISSING: "No such profile, service, channel, group, change or entry.",
-    ExitCode.REFUSED: "Refused for safety: it would overwrite something, a gateway runs, profiles are in "
+    ExitCode.REFUSED: "Refused for safety: something would be overwritten, a gateway runs, profiles are in "
     "conflict, or there is no terminal to confirm on.",
     ExitCode.INTERRUPTED: "Interrupted; nothing is left half-made.",
 }
 ENVIRONMENT = {
-    "HERMES_HOME": "The Hermes root to work on, or a profile's home in it. `--home` overrides it; without both it is "
-    "`~/.hermes`.",
-    "HERMES_PROFILES_MANAGER": "`systemd`, `launchd` or `supervisor` instead of the manager that is found. `--manager` "
-    "overrides it.",
-    "HERMES_PROFILES_DEBUG": "With `1`, errors show where in the program they come from.",
-    "HERMES_PROFILES_SHIM": "With `off`, the `hermes` of `hermes-profiles shim` hands every word to the real Hermes.",
-    "HERMES_GATEWAY_LOCK_DIR": "Where Hermes keeps the locks of bots and accounts, if not below XDG_STATE_HOME.",
-    "HERMES_MANAGED_DIR": "Folder of settings that count before those of the profiles. A gateway whose channels are "
-    "switched off for a while gets a folder of its own, with the same settings.",
-    "HERMES_RESTART_DRAIN_TIMEOUT": "In a profile's `.env`: how many seconds its gateway may take to finish its "
+    "HERMES_HOME": "The Hermes root, or the home of a profile in it; `--home` overrides it. Default: `~/.hermes`.",
+    "HERMES_PROFILES_MANAGER": "Use `systemd`, `launchd` or `supervisor` instead of the detected manager. "
+    "`--manager` overrides it.",
+    "HERMES_PROFILES_DEBUG": "With `1`, an internal error prints its traceback.",
+    "HERMES_PROFILES_SHIM": "With `off`, the shim passes every command to the real Hermes.",
+    "HERMES_GATEWAY_LOCK_DIR": "Folder of Hermes' locks of bots and accounts, if not below XDG_STATE_HOME.",
+    "HERMES_MANAGED_DIR": "Folder of settings that override those of the profiles. A gateway with masked channels "
+    "gets a folder of its own with the same settings.",
+    "HERMES_RESTART_DRAIN_TIMEOUT": "In the `.env` of a profile: the seconds that its gateway has to finish its "
     "work before it stops.",
-    "HERMES_SHARED_AUTH_DIR": "Where Hermes keeps logins that profiles share, if not in the root.",
+    "HERMES_SHARED_AUTH_DIR": "Folder of logins that profiles share, if not the root.",
     "XDG_CONFIG_HOME": "Folder of the user's own catalogue, if not `~/.config`.",
     "XDG_DATA_HOME": "Folder of the shim, if not `~/.local/share`.",
     "XDG_STATE_HOME": "Folder of Hermes' locks, if not `~/.local/state`.",
-    "XDG_RUNTIME_DIR": "Where the user's systemd is reached, and where the supervisord that comes along listens.",
+    "XDG_RUNTIME_DIR": "Folder of the sockets of the user's systemd and of the bundled supervisord.",
 }
 _EVERYWHERE = {
-    LAYOUT.root: "The root. It is the home of the profile `default`, too.",
+    LAYOUT.root: "The root. It is also the home of the profile `default`.",
     LAYOUT.home("NAME"): "The home of another profile.",
     LAYOUT.active_profile: "The sticky default: the profile that plain `hermes` starts.",
-    LAYOUT.state / "journal": "What was changed, and the old content of changed files; `undo` reads it.",
+    LAYOUT.state / "journal": "Changes, with the old content of changed files; `undo` reads them.",
 }
 FILES = {
     "hermes-profiles": _EVERYWHERE | {
-        LAYOUT.trash: "Deleted profiles, and files that were taken out of profiles.",
+        LAYOUT.trash: "Deleted profiles, and files that were removed from profiles.",
         LAYOUT.fingerprint_key: "The key of the fingerprints that stand for secrets.",
         LAYOUT.alias_folder / "NAME": "The alias of a profile: a command that starts it.",
-        HOME / ".config" / "hermes-profiles" / USER_CATALOG: "Channels and keys of your own, added to the catalogue.",
+        HOME / ".config" / "hermes-profiles" / USER_CATALOG: "Your own channels and keys, added to the catalogue.",
         shim_folder({}, user_home=HOME) / "hermes": "The shim.",
     },
     "hermes-gateways": _EVERYWHERE | {
-        naming.user_unit(SERVICE, HOME): "The service of a profile's gateway under systemd; that of "
-        "`default` has no name behind it.",
-        naming.drop_in(naming.user_unit(SERVICE, HOME)): "What `hermes-gateways` adds to it: limits and variables.",
-        naming.launch_agent(SERVICE, HOME): "The service under launchd.",
-        LAYOUT.state / "supervisor": "Configuration and state of the supervisord that comes along.",
+        naming.user_unit(SERVICE, HOME): "The systemd service of a gateway; that of "
+        "`default` has no name at its end.",
+        naming.drop_in(naming.user_unit(SERVICE, HOME)): "The drop-in of `hermes-gateways`: limits and variables.",
+        naming.launch_agent(SERVICE, HOME): "The launchd service of a gateway.",
+        LAYOUT.state / "supervisor": "Configuration and state of the bundled supervisord.",
         LAYOUT.home("NAME") / "logs": "The logs of a gateway.",
     },
 }  # fmt: skip
 _MODULES = {"hermes-profiles": profiles, "hermes-gateways": gateways}
-# An option that so many commands have in the same words is described once.
+# An option of this share of the commands, with the same help, is described once.
 _SHARED = 0.5
 
 
@@ -124,11 +122,11 @@ def _page(program: Command) -> Iterator[str]:
     yield f'.TH {name.upper()} 1 "" "hermes-profiles {__version__}" "Hermes Profiles"'
     about = program.summary.rstrip(".")
     yield f".nh\n.ad l\n.SH NAME\n{_bare(name)} \\- {_bare(about[:1].lower() + about[1:])}"
-    yield f".SH SYNOPSIS\n.B {_bare(name)}\n.I COMMAND\n[\\fIWORD\\fR...] [\\fIOPTION\\fR...]"
+    yield f".SH SYNOPSIS\n.B {_bare(name)}\n.I COMMAND\n[\\fIARGUMENT\\fR...] [\\fIOPTION\\fR...]"
     yield f".SH DESCRIPTION\n{_paragraphs(DESCRIPTION[name])}"
     leaves = [command for command in program.walk() if not command.commands]
     shared = shared_options(leaves)
-    yield ".SH COMMON OPTIONS\nMost commands take these; each command says which."
+    yield ".SH COMMON OPTIONS\nMost commands take these; each command lists its own."
     yield from (line for option in shared for line in _option(option))
     yield from (line for option in program.options for line in _option(option))
     yield ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow the help of the program or of a command, and exit."
@@ -205,13 +203,13 @@ def _paragraphs(text: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Return a line of text; what stands in backquotes is bold."""
+    """Return a line of text as roff; text in backquotes is bold."""
     pieces = re.split(r"`([^`]*)`", text)
     return _guarded("".join(_bold(piece) if at % 2 else _plain(piece) for at, piece in enumerate(pieces)))
 
 
 def _plain(text: str) -> str:
-    """Return text in which words that are options keep their hyphens."""
+    """Return text as roff; options keep their hyphens."""
     text = _escaped(text)
     return re.sub(r"(?<![\w-])--?[a-z][a-z-]*", lambda match: match[0].replace("-", "\\-"), text)
 
@@ -235,12 +233,12 @@ def _italic(text: str) -> str:
 
 
 def _guarded(line: str) -> str:
-    """Return a line that roff takes for text, whatever it begins with."""
+    """Return a line that roff reads as text, not as a request."""
     return f"\\&{line}" if line.startswith((".", "'")) else line
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all pages."""
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="ascii")
 

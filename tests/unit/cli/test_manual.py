@@ -1,4 +1,4 @@
-"""The manual: up to date, whole, and clean to the programs that show it."""
+"""The manual pages: up to date, complete, and shown without a warning."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PROGRAMS = [tree.program for tree in TREES]
 LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",
             "SEE ALSO")  # fmt: skip
-# Examples that need more than a folder and a fake manager: which file runs them, and how it says so.
+# Examples that need more than a folder and a fake manager: the file that runs them, and the text that shows it.
 RUN_ELSEWHERE = {
     "hermes-gateways awake on": ("support/live_awake_script.py", 'awake("on"'),
     "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
     "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
 }
-# Who sets these means Hermes or the system, not us.
+# Reads of these names are reads of the environment of the program.
 _READ = {"env", "environment", "environ"}
 
 
@@ -42,15 +42,15 @@ def page(program: str) -> str:
     return (FOLDER / f"{program}.1").read_text(encoding="ascii")
 
 
-def words(text: str) -> str:
-    """Return roff as the words that a person reads, on one line."""
+def plain_text(text: str) -> str:
+    """Return the text of roff on one line."""
     text = re.sub(r"\\f[BIR]|\\&", "", text).replace("\\-", "-").replace("\\(aq", "'").replace("\\(dq", '"')
     text = text.replace("\\(ti", "~").replace("\\(ga", "`").replace("\\(ha", "^").replace("\\e", "\\")
     return " ".join(re.sub(r"\\\[u([0-9A-F]+)\]", lambda match: chr(int(match[1], 16)), text).split())
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_page_is_up_to_date(program: str) -> None:
+def test_page_is_what_the_generator_writes(program: str) -> None:
     assert page(program) == GENERATE.pages()[f"{program}.1"], "run python man/generate.py"
 
 
@@ -59,7 +59,7 @@ def test_page_is_up_to_date(program: str) -> None:
     "command", [["man", "--warnings", "-l"], ["groff", "-man", "-Tutf8", "-ww"], ["mandoc", "-Wwarning"]],
     ids=lambda command: command[0],
 )  # fmt: skip
-def test_no_program_that_shows_it_complains(program: str, command: list[str]) -> None:
+def test_page_is_shown_without_a_warning(program: str, command: list[str]) -> None:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed here")
     done = subprocess.run(
@@ -74,10 +74,10 @@ def test_no_program_that_shows_it_complains(program: str, command: list[str]) ->
     assert program in shown and "\\" not in shown.replace("\\n", "")
 
 
-def test_roff_takes_text_for_text() -> None:
+def test_inline_escapes_text_for_roff() -> None:
     text = """.start, 'x' "y" \\fB a\\e ~ ^ and `--do-it` with well-known -n … é"""
     roff = GENERATE._inline(text)
-    assert words(roff) == text.replace("`--do-it`", "--do-it") and roff.isascii() and roff.startswith("\\&.")
+    assert plain_text(roff) == text.replace("`--do-it`", "--do-it") and roff.isascii() and roff.startswith("\\&.")
     assert "\\fB\\-\\-do\\-it\\fR" in roff and "well-known" in roff and "\\-n" in roff
 
 
@@ -88,19 +88,19 @@ def test_page_has_its_sections_in_order(program: str) -> None:
 
 
 @pytest.mark.parametrize("command", LEAVES, ids=lambda command: command.name)
-def test_every_command_stands_in_the_manual_with_options_and_examples(command: Command) -> None:
+def test_page_has_every_command_with_options_and_examples(command: Command) -> None:
     text = page(command.program)
     heading = " ".join(f"\\fB{word}\\fR" for word in command.path).replace("-", "\\-")
     start = re.search(rf'^\.SS "{re.escape(heading)}[ "].*$', text, re.M)
     assert start is not None
-    own = words(text[start.start() :].split("\n.SS ")[0].split("\n.SH ")[0])
-    shared = words(text.partition(".SH COMMON OPTIONS")[2].partition(".SH COMMANDS")[0])
+    own = plain_text(text[start.start() :].split("\n.SS ")[0].split("\n.SH ")[0])
+    shared = plain_text(text.partition(".SH COMMON OPTIONS")[2].partition(".SH COMMANDS")[0])
     for option in command.options:
         assert all(name in own for name in option.names), option
-        said = words(GENERATE._inline(option.help))
-        assert said in own or said in shared, option
+        help_text = plain_text(GENERATE._inline(option.help))
+        assert help_text in own or help_text in shared, option
         assert all(each in own + shared for each in option.choices), option
-    assert command.examples, f"give {command.name} examples: @examples(...) in its module"
+    assert command.examples, f"add examples to {command.name}: @examples(...) in its module"
     assert all(" ".join(line.split()) in own for line in command.examples)
     assert all(shlex.split(line)[0] == command.program for line in command.examples)
     first = shlex.split(command.examples[0])
@@ -108,55 +108,55 @@ def test_every_command_stands_in_the_manual_with_options_and_examples(command: C
 
 
 @pytest.mark.parametrize("command", [each for tree in TREES for each in tree.walk()], ids=lambda each: each.name)
-def test_help_is_whole_and_fits_80_columns(runner: Runner, command: Command) -> None:
+def test_help_is_complete_and_fits_80_columns(runner: Runner, command: Command) -> None:
     call = runner.call if command.program == "hermes-profiles" else runner.gateways
     done = call(*command.path, "--help")
     assert done.code == 0 and done.stderr == "" and done.stdout.startswith("Usage: ")
-    assert command.help.strip() and command.help.split("\n\n")[0].rstrip().endswith("."), "a sentence says what it does"
+    assert command.help.strip() and command.help.split("\n\n")[0].rstrip().endswith("."), "a sentence first"
     longest = max(done.stdout.splitlines(), key=len)
     assert len(longest) <= 80 or any(line in longest for line in command.examples), longest
     shown = " ".join(done.stdout.split())
     for word in (*command.options, *command.arguments):
-        assert word.help, f"{word} of {command.name} says nothing of itself"
+        assert word.help, f"{word} of {command.name} has no help"
         assert word.help.rstrip(")").endswith("."), word.help
         assert " ".join(word.help.split()) in shown, f"garbled: {word.help}"
     for line in command.examples:
         assert line in [each.strip() for each in done.stdout.splitlines()]
 
 
-def test_every_example_of_every_command_is_run_by_the_tests_of_the_contract() -> None:
+def test_examples_are_run_by_the_contract_tests() -> None:
     import test_cli_contract
     import test_gateways_contract
 
     run = {line for tests in (test_cli_contract, test_gateways_contract) for _, line in tests.EXAMPLES}
     wanted = {line for command in LEAVES for line in command.examples}
     left = {line for line in wanted - run if not line.startswith(tuple(RUN_ELSEWHERE))}
-    assert left == set(), "nobody runs these"
-    for file, words in RUN_ELSEWHERE.values():
-        assert words in (REPOSITORY / "tests" / file).read_text(encoding="utf-8"), f"{file} does not run it"
+    assert left == set(), "no test runs these"
+    for file, line in RUN_ELSEWHERE.values():
+        assert line in (REPOSITORY / "tests" / file).read_text(encoding="utf-8"), f"{file} does not run it"
 
 
-def test_every_exit_code_and_every_place_is_told() -> None:
+def test_page_has_every_exit_code_and_file() -> None:
     assert set(GENERATE.EXIT) == set(ExitCode)
     for program in PROGRAMS:
         status = page(program).partition(".SH EXIT STATUS")[2].partition(".SH")[0]
         assert re.findall(r"^\.B (\d+)$", status, re.M) == [str(int(code)) for code in ExitCode]
-        assert "~/.hermes/profiles/NAME" in words(page(program))
+        assert "~/.hermes/profiles/NAME" in plain_text(page(program))
 
 
-def test_every_variable_of_ours_that_is_read_anywhere_is_in_the_manual() -> None:
+def test_page_has_every_variable_that_the_package_reads() -> None:
     package = Path(hermes_profiles.__file__).parent
     text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     found = set(re.findall(r"\bHERMES_PROFILES_[A-Z_]*[A-Z]\b", text))
     assert {"HERMES_PROFILES_DEBUG", "HERMES_PROFILES_MANAGER"} <= found
     for program in PROGRAMS:
-        told = set(re.findall(r"^\.B ([A-Z_]+)$", page(program).partition(".SH ENVIRONMENT")[2], re.M))
-        assert found <= told, "tell of it in man/generate.py"
-        assert _folders_and_homes(package) <= told, "tell of it in man/generate.py"
+        described = set(re.findall(r"^\.B ([A-Z_]+)$", page(program).partition(".SH ENVIRONMENT")[2], re.M))
+        assert found <= described, "add it to man/generate.py"
+        assert _folders_and_homes(package) <= described, "add it to man/generate.py"
 
 
 def _folders_and_homes(package: Path) -> set[str]:
-    """Return the variables that say where something lies, which the program reads from its own environment."""
+    """Return the variables of folders that the package reads from its environment."""
     found = set()
     for room in sorted(package.iterdir()):
         for path in room.rglob("*.py"):
