@@ -5,12 +5,8 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='install start stop restart status list logs enable disable group reset print stage uninstall awake'
+            commands='start stop restart status list logs install uninstall stage print reset enable disable group awake'
             options='--version --help' ;;
-        'install')
-            options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway+' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
@@ -35,6 +31,26 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --home --json --help'
             values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '
             arguments='gateway+' ;;
+        'install')
+            options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
+        'uninstall')
+            options='--except --group --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
+        'stage')
+            options='--except --group --memory --cpu --env --log-dir --boot-stagger --python --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
+        'print')
+            options='--memory --cpu --env --log-dir --python --manager --home --json --help'
+            values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway' ;;
+        'reset')
+            options='--except --group --timeout --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='running+' ;;
         'enable')
             options='--dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
@@ -47,22 +63,6 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--remove --dry-run --home --json --help'
             values=' --remove:member --home:folder '
             arguments='group member+' ;;
-        'reset')
-            options='--except --group --timeout --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='running+' ;;
-        'print')
-            options='--memory --cpu --env --log-dir --python --manager --home --json --help'
-            values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway' ;;
-        'stage')
-            options='--except --group --memory --cpu --env --log-dir --boot-stagger --python --force --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway+' ;;
-        'uninstall')
-            options='--except --group --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway+' ;;
         'awake')
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '

@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' install' ' start' ' stop' ' restart' ' status' ' list' ' logs' ' enable' ' disable' ' group' ' reset' ' print' ' stage' ' uninstall' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' logs' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -18,8 +18,6 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
     set -l place 0
     set -l values
     switch $path
-        case ' install'
-            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --timeout --manager --home
         case ' start'
             set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
         case ' stop'
@@ -32,20 +30,22 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
             set values --except --group --manager --home
         case ' logs'
             set values --except --group --lines -n --since --until --level --grep --home
+        case ' install'
+            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --timeout --manager --home
+        case ' uninstall'
+            set values --except --group --manager --home
+        case ' stage'
+            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --manager --home
+        case ' print'
+            set values --memory --cpu --env --log-dir --python --manager --home
+        case ' reset'
+            set values --except --group --timeout --manager --home
         case ' enable'
             set values --manager --home
         case ' disable'
             set values --manager --home
         case ' group'
             set values --remove --home
-        case ' reset'
-            set values --except --group --timeout --manager --home
-        case ' print'
-            set values --memory --cpu --env --log-dir --python --manager --home
-        case ' stage'
-            set values --except --group --memory --cpu --env --log-dir --boot-stagger --python --manager --home
-        case ' uninstall'
-            set values --except --group --manager --home
         case ' awake'
             set values --manager --home
     end
@@ -82,44 +82,23 @@ end
 
 complete -c hermes-gateways -f
 
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a start -d 'Make sure that gateways run; one that does is left alone'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop gateways, so that nothing revives them and nothing counts as failed'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the gateways that run, all at once'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: what it does, its process, memory, restarts, channels'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale pid and lock files, load and start it again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Let fleet commands mind profiles again, and have them start at boot or login'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group that `--group` names; without profiles, show who is in it'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale pid and lock files, load and start it again'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l start -d 'Start them, too.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l no-enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l timeout -x -d 'How long one gateway may take to come up.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l system -d 'Print the system unit and what an administrator runs; write nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\' 0 999' -k -a '(__hermes_gateways_ask stopped 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
@@ -200,6 +179,73 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print one JSON object a line.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l start -d 'Start them, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l no-enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l system -d 'Print the system unit and what an administrator runs; write nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -s h -l help -d 'Show the help and exit.'
+
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -222,52 +268,6 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l dry-run -d '
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l timeout -x -d 'How long one gateway may take to come up.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l cpu -x -d 'CPU limit, 100% is one core (systemd).'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l env -x -d 'One more variable for the gateway; without a value it is taken over from the manager. No secrets: they belong in `.env`.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\' 0 0' -a 'on off status'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l lid -d 'Linux: closing the lid does not send it to sleep either.'

@@ -5,7 +5,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='create clone list show use rename delete restore alias diff sync undo doctor repair explain catalog completion demo trash config env team shim'
+            commands='create clone list show use rename delete restore alias diff sync doctor repair undo explain catalog completion demo trash team config env shim'
             options='--version --help' ;;
         'create')
             options='--clone --clone-from --clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --dry-run --home --json --help'
@@ -49,10 +49,6 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'sync')
             options='--from --to --keys --env --exact --dry-run --home --json --help'
             values=' --from:profile --to:profiles --keys:text --env:text --home:folder ' ;;
-        'undo')
-            options='--list --dry-run --home --json --help'
-            values=' --home:folder '
-            arguments='change' ;;
         'doctor')
             options='--fix --only --skip --strict --list --yes --dry-run --manager --home --json --help'
             values=' --only:check --skip:check --manager:=systemd,launchd,supervisor --home:folder '
@@ -61,6 +57,10 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--owner --channel --yes --dry-run --manager --home --json --help'
             values=' --owner:owner --channel:login --manager:=systemd,launchd,supervisor --home:folder '
             arguments='profile+' ;;
+        'undo')
+            options='--list --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='change' ;;
         'explain')
             options='--profile --home --json --help'
             values=' --profile:profile -p:profile --home:folder '
@@ -84,36 +84,6 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--older-than --yes --dry-run --home --json --help'
             values=' --older-than:text --home:folder '
             arguments='trash+' ;;
-        'config')
-            commands='get set unset'
-            options='--help' ;;
-        'config get')
-            options='--reveal --home --json --help'
-            values=' --home:folder '
-            arguments='profile text' ;;
-        'config set')
-            options='--string --dry-run --home --json --help'
-            values=' --home:folder '
-            arguments='profile text text+' ;;
-        'config unset')
-            options='--dry-run --home --json --help'
-            values=' --home:folder '
-            arguments='profile text' ;;
-        'env')
-            commands='list set unset'
-            options='--help' ;;
-        'env list')
-            options='--home --json --help'
-            values=' --home:folder '
-            arguments='profile' ;;
-        'env set')
-            options='--empty --dry-run --home --json --help'
-            values=' --home:folder '
-            arguments='profile text' ;;
-        'env unset')
-            options='--dry-run --home --json --help'
-            values=' --home:folder '
-            arguments='profile text+' ;;
         'team')
             commands='create list show remove add import sync check run-mode'
             options='--help' ;;
@@ -152,6 +122,36 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--yes --install --timeout --dry-run --manager --home --json --help'
             values=' --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='=multiplex,processes' ;;
+        'config')
+            commands='get set unset'
+            options='--help' ;;
+        'config get')
+            options='--reveal --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'config set')
+            options='--string --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text text+' ;;
+        'config unset')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'env')
+            commands='list set unset'
+            options='--help' ;;
+        'env list')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='profile' ;;
+        'env set')
+            options='--empty --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text' ;;
+        'env unset')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile text+' ;;
         'shim')
             commands='install remove status'
             options='--help' ;;

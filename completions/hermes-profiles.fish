@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' undo' ' doctor' ' repair' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -40,12 +40,12 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --home
         case ' sync'
             set values --from --to --keys --env --home
-        case ' undo'
-            set values --home
         case ' doctor'
             set values --only --skip --manager --home
         case ' repair'
             set values --owner --channel --manager --home
+        case ' undo'
+            set values --home
         case ' explain'
             set values --profile -p --home
         case ' catalog'
@@ -54,18 +54,6 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --home
         case ' trash empty'
             set values --older-than --home
-        case ' config get'
-            set values --home
-        case ' config set'
-            set values --home
-        case ' config unset'
-            set values --home
-        case ' env list'
-            set values --home
-        case ' env set'
-            set values --home
-        case ' env unset'
-            set values --home
         case ' team create'
             set values --lead --channel --members --share --home
         case ' team list'
@@ -84,6 +72,18 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
             set values --home
         case ' team run-mode'
             set values --timeout --manager --home
+        case ' config get'
+            set values --home
+        case ' config set'
+            set values --home
+        case ' config unset'
+            set values --home
+        case ' env list'
+            set values --home
+        case ' env set'
+            set values --home
+        case ' env unset'
+            set values --home
         case ' shim install'
             set values --shell --home
         case ' shim remove'
@@ -374,17 +374,17 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a restore -d 'Brin
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a alias -d 'Make or remove the command that starts a profile, in ~/.local/bin'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a diff -d 'Show the settings, variables, skills and persona in which two profiles differ'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry named settings from one profile to others; comments stay, identities never travel'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and gateways that are not what they seem'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose their copy'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Tell what a clone would do with one key, path, file or channel, and why'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show what the catalogue knows: channels, their variables, ports and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the clones\' real gateways'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a trash -d 'List or empty the trash of deleted profiles and files'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a team -d 'Teams: profiles that share what one of them can do, each with its own account'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a config -d 'Show, set or take out one setting of a profile\'s config.yaml'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a env -d 'List, set or take out variables of a profile\'s .env; values are never shown'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a team -d 'Teams: profiles that share what one of them can do, each with its own account'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a shim -d 'Put `hermes` in front of the real one, take it away, or see how it is'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -489,13 +489,6 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l home -x -a '(
 complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -s h -l help -d 'Show the help and exit.'
 
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\' 0 0' -k -a '(__hermes_profiles_ask change 1)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l list -d 'List the changes instead.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -s h -l help -d 'Show the help and exit.'
-
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Mend what can be mended safely; `undo` takes it back.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l only -x -k -a '(__hermes_profiles_check)' -d 'Only this check, or family of checks (repeatable).'
@@ -518,6 +511,13 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l manager -x 
 complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' repair\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\' 0 0' -k -a '(__hermes_profiles_ask change 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l list -d 'List the changes instead.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' undo\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' explain\' 0 0' -k -a '(__hermes_profiles_channel)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' explain\'' -s p -l profile -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Profile to look at (default: the one in use).'
@@ -555,53 +555,6 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l dry-ru
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a get -d 'Show a setting of config.yaml'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a set -d 'Set one setting of config.yaml; comments, order and every other byte stay'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a unset -d 'Take one setting out of config.yaml, with all below it'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' config get\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l reveal -d 'Show secrets too.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l string -d 'Take the value as text, whatever it looks like.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a list -d 'List the variables of `.env`: names, what they are, and fingerprints'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a set -d 'Set a variable in `.env`'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a unset -d 'Take variables out of `.env`, duplicates included'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' env list\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l empty -d 'Set it to nothing, which hides one that is inherited.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a create -d 'Make a team: light profiles that live on the pool of their lead, each to get an account of its own'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a list -d 'List the teams: who leads them, on which channel, and who is in them'
@@ -693,6 +646,53 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l mana
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a get -d 'Show a setting of config.yaml'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a set -d 'Set one setting of config.yaml; comments, order and every other byte stay'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\' 0' -a unset -d 'Take one setting out of config.yaml, with all below it'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l reveal -d 'Show secrets too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l string -d 'Take the value as text, whatever it looks like.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config unset\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a list -d 'List the variables of `.env`: names, what they are, and fingerprints'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a set -d 'Set a variable in `.env`'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\' 0' -a unset -d 'Take variables out of `.env`, duplicates included'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l empty -d 'Set it to nothing, which hides one that is inherited.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env set\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'

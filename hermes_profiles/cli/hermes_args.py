@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.hermes import cli as hermes_cli
 from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.model.errors import ExitCode, Problem, Result
@@ -71,20 +72,16 @@ def dispatch(words: Sequence[str]) -> Dispatch:
 
 
 def _is_ours(subcommand: str) -> bool:
-    from .profiles import COMMANDS
-
-    return subcommand in COMMANDS
+    return subcommand in HERMES_PROFILES.commands
 
 
 def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...], *, is_hermes_word: bool) -> Dispatch:
-    from .profiles import COMMANDS
-
     subcommand = more[0] if more else ""
     if is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
         more = _spelled_out(more, hermes_cli.PROFILE_COMMANDS[subcommand])
     if subcommand == "team" and profile is not None:
         return Dispatch("profiles", _of_team(profile, more), must_exist=profile)
-    given = parsed(COMMANDS, subcommand, more[1:])
+    given = parsed(HERMES_PROFILES.place(subcommand), subcommand, more[1:])
     if given is None and is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
         note = None
         if subcommand == "create" and any(word.partition("=")[0] in hermes_cli.CLONE_OPTIONS for word in more):
@@ -104,7 +101,7 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
 def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words of a command about teams with the profile it is run for: who leads a new team, or who leaves."""
     verb, rest = more[1:2], more[2:]
-    given = parsed({"remove": "team.remove:remove"}, verb[0], rest) if verb else None
+    given = parsed("team.remove:remove", "remove", rest) if verb == ("remove",) else None
     if verb == ("create",) and not any(word.partition("=")[0] == "--lead" for word in rest):
         return (*more[:2], "--lead", profile, *rest)
     if given is not None and not given["member"] and not given["everyone"]:
@@ -113,9 +110,7 @@ def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Dispatch:
-    from .gateways import COMMANDS
-
-    given = parsed(COMMANDS, more[0], more[1:]) if more else None
+    given = parsed(HERMES_GATEWAYS.place(more[0]), more[0], more[1:]) if more else None
     if profile is None or given is None or {"-h", "--help"} & set(more):
         return Dispatch("gateways", more)
     if given.get("group"):
@@ -164,16 +159,18 @@ def _spelled_out(more: tuple[str, ...], options: Sequence[str]) -> tuple[str, ..
     return tuple(found)
 
 
-def parsed(commands: Mapping[str, str], subcommand: str, words: Sequence[str]) -> dict[str, Any] | None:
-    """Return parameter → value as one of our commands would take these words; None when it would not, or when it is no
-    command or a group of them."""
-    if subcommand not in commands:
+def parsed(place: str | None, subcommand: str, words: Sequence[str]) -> dict[str, Any] | None:
+    """Return parameter → value as the command at `place` parses these arguments.
+
+    None when it does not take them, or for an unknown command; {} for a group of commands.
+    """
+    if place is None:
         return None
     import importlib
 
     import typer
 
-    module, _, function = commands[subcommand].partition(":")
+    module, _, function = place.partition(":")
     target = getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
     if isinstance(target, typer.Typer):
         return {}
@@ -205,10 +202,9 @@ def run(arguments: Sequence[str]) -> NoReturn:
         _require(choice.must_exist, words)
     if choice.program == "doctor":
         _run_both_doctors(hermes, choice)
-    from . import gateways, profiles
+    from .framework.program import run_program
 
-    (gateways if choice.program == "gateways" else profiles).run(list(choice.words))
-    raise SystemExit(int(ExitCode.FAILED))  # both end by themselves
+    run_program(HERMES_GATEWAYS if choice.program == "gateways" else HERMES_PROFILES, choice.words)
 
 
 def _refuse(problem: Problem, words: Sequence[str], code: ExitCode = ExitCode.USAGE) -> NoReturn:
@@ -273,12 +269,11 @@ def _run_both_doctors(hermes: str, choice: Dispatch) -> NoReturn:
     code = int(ExitCode.INTERRUPTED) if pressed else code if code >= 0 else 128 - code
     if code not in (0, 1):  # ended by a signal, or it did not take the words
         raise SystemExit(code)
-    from . import profiles
     from .framework import output
+    from .framework.program import run_program
 
     output.write_lines(["", "Between profiles (hermes-profiles doctor):"])
     try:
-        profiles.run(["doctor", *([choice.must_exist] if choice.must_exist else [])])
+        run_program(HERMES_PROFILES, ["doctor", *([choice.must_exist] if choice.must_exist else [])])
     except SystemExit as end:
         raise SystemExit(code or end.code) from None
-    raise SystemExit(int(ExitCode.FAILED))

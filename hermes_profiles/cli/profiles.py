@@ -1,4 +1,4 @@
-"""`hermes-profiles`: the table of commands."""
+"""`hermes-profiles`: the entry point."""
 
 from __future__ import annotations
 
@@ -7,43 +7,6 @@ from collections.abc import Sequence
 
 from .framework import process_exit
 
-COMMANDS = {
-    "create": "profile.create:create",
-    "clone": "profile.create:clone",
-    "list": "profile.list:list_profiles",
-    "show": "profile.list:show",
-    "use": "profile.manage:use",
-    "rename": "profile.manage:rename",
-    "delete": "profile.manage:delete",
-    "restore": "profile.manage:restore",
-    "trash": "profile.trash:app",
-    "alias": "profile.manage:alias",
-    "config": "profile.config:app",
-    "env": "profile.env:app",
-    "diff": "profile.diff_sync:diff",
-    "sync": "profile.diff_sync:sync",
-    "undo": "profile.manage:undo",
-    "team": "team.app:app",
-    "doctor": "profile.doctor:doctor",
-    "repair": "profile.repair:repair",
-    "explain": "profile.explain:explain",
-    "catalog": "profile.explain:catalog",
-    "completion": "profile.completion:completion",
-    "shim": "profile.shim:app",
-    "demo": "demo.demo:demo",
-}
-SUMMARY = "Create, clone and care for the profiles of Hermes Agent. A clone never carries an identity."
-EPILOG = """Examples:
-
-\b
-  hermes-profiles demo                see it all in a sandbox
-  hermes-profiles clone default work  a new agent like default, no bots
-  hermes-profiles create work --clone --dry-run
-  hermes-profiles list
-
-Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager, 5 not found,
-6 refused for safety, 130 interrupted."""
-
 
 def main() -> None:
     """Run `hermes-profiles` and end the process."""
@@ -51,11 +14,12 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run `hermes-profiles` with these words; always ends with SystemExit."""
-    if arguments[:1] == ["from-hermes"]:  # what the shim and the Hermes plugin call; not shown
+    """Run `hermes-profiles` with these arguments; always ends with SystemExit."""
+    if arguments[:1] == ["from-hermes"]:  # called by the shim and by the Hermes plugin; in no help
         from . import hermes_args
 
         hermes_args.run(arguments[1:])
-    from .framework import app  # Typer takes a while to import, and somebody may press Ctrl-C meanwhile
+    from .command_table import HERMES_PROFILES
+    from .framework.program import run_program
 
-    app.main("hermes-profiles", SUMMARY, COMMANDS, EPILOG, arguments)
+    run_program(HERMES_PROFILES, arguments)

@@ -18,7 +18,7 @@ LINES = {name: command_lines(text_of(name)) for name in NAMES}
 
 @cache
 def _tree(program: str) -> Any:
-    return typer.main.get_command(app.typer_app(program, "", COMMANDS[program], ""))
+    return typer.main.get_command(app.typer_app(COMMANDS[program]))
 
 
 def parse(line: str) -> None:

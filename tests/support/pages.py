@@ -8,10 +8,10 @@ from pathlib import Path
 
 from command_runner import REPOSITORY
 
-from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES, Program
 
 DOCS = REPOSITORY / "docs"
-COMMANDS = {"hermes-profiles": profiles.COMMANDS, "hermes-gateways": gateways.COMMANDS}
+COMMANDS: dict[str, Program] = {each.name: each for each in (HERMES_PROFILES, HERMES_GATEWAYS)}
 ALL = (
     *sorted(REPOSITORY.glob("*.md")),
     *sorted(DOCS.rglob("*.md")),
@@ -63,7 +63,7 @@ def _spans(part: str) -> Iterator[str]:
         if found:
             program = found[1]
             yield f"{program}{found[2]}"
-        elif program and span.split()[0] in COMMANDS[program]:
+        elif program and span.split()[0] in COMMANDS[program].commands:
             yield f"{program} {span}"
 
 

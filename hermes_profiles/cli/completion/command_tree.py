@@ -5,8 +5,11 @@ The completion scripts and the manual are made from this, so neither can promise
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from hermes_profiles.cli.command_table import Program
 
 # What a word can be. A word of a kind that is no place on the disk is completed from the script itself.
 PROFILE = "profile"
@@ -180,20 +183,17 @@ class Command(NamedTuple):
 
 def programs() -> tuple[Command, Command]:
     """Return the trees of `hermes-profiles` and `hermes-gateways`; every module of a command is imported."""
-    from hermes_profiles.cli import gateways, profiles
+    from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 
-    return (
-        _program("hermes-profiles", profiles.SUMMARY, profiles.COMMANDS),
-        _program("hermes-gateways", gateways.SUMMARY, gateways.COMMANDS),
-    )
+    return _program(HERMES_PROFILES), _program(HERMES_GATEWAYS)
 
 
-def _program(name: str, summary: str, commands: Mapping[str, str]) -> Command:
+def _program(program: Program) -> Command:
     from typer.main import get_command
 
     from hermes_profiles.cli.framework.app import typer_app
 
-    return _command(name, (), get_command(typer_app(name, summary, commands, "")))
+    return _command(program.name, (), get_command(typer_app(program)))
 
 
 def _command(program: str, path: tuple[str, ...], found: Any) -> Command:

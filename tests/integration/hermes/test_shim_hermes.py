@@ -18,8 +18,8 @@ from real_hermes import hermes_python
 from shim_stage import TOKEN, Said, Stage
 from test_conflict_gateways import answers, eventually
 
+from hermes_profiles.cli.command_table import HERMES_PROFILES
 from hermes_profiles.cli.hermes_args import dispatch, parsed
-from hermes_profiles.cli.profiles import COMMANDS
 from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 
 pytestmark = pytest.mark.judge
@@ -185,7 +185,7 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
                         assert choice.program == "hermes" and choice.words == ("profile", *words), words
                         continue
                     assert choice.program == "profiles" and choice.words == tuple(words), words
-                    taken = parsed(COMMANDS, name, words[1:])
+                    taken = parsed(HERMES_PROFILES.place(name), name, words[1:])
                     assert taken is not None
                     assert not given or "value" in taken.values(), f"{words}: the value belongs to the option"
                     assert given or spelling in ("-h", "--help") or True in taken.values(), f"{words}: it is a switch"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from shell_world import PROGRAMS, SCRIPTS, ShellWorld, need
 
-from hermes_profiles.cli import gateways
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS
 from hermes_profiles.cli.completion import scripts
 
 SHELLS = ("bash", "zsh", "fish")
@@ -266,7 +266,7 @@ def test_bash_bears_every_setting(world: ShellWorld) -> None:
         script += "COMP_WORDBREAKS=' ='; _hermes_gateways hermes-gateways; echo ${#COMPREPLY[@]}\n"
     done = subprocess.run([need("bash"), "--norc", "-c", script], cwd=world.home, env=world.environment,
                           capture_output=True, text=True, check=True)  # fmt: skip
-    commands = len(gateways.COMMANDS)
+    commands = len(HERMES_GATEWAYS.commands)
     assert (done.stdout.split(), done.stderr) == ([str(commands), "4", "3", "1"], "")
 
 

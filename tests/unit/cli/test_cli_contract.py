@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 from typing import Any
@@ -12,7 +11,8 @@ import typer
 from cli_world import World
 from openclaw_world import files_of_examples
 
-from hermes_profiles.cli.profiles import COMMANDS
+from hermes_profiles.cli.command_table import HERMES_PROFILES
+from hermes_profiles.cli.framework.app import load_command
 
 ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
 PROBLEM = {"code", "message", "target", "hint"}
@@ -24,11 +24,13 @@ LIST_ROW = {
 }  # fmt: skip
 
 
+COMMANDS = HERMES_PROFILES.commands
+
+
 def _commands() -> dict[tuple[str, ...], Any]:
     found: dict[tuple[str, ...], Any] = {}
-    for name, place in COMMANDS.items():
-        module, _, function = place.partition(":")
-        target = getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
+    for name in COMMANDS:
+        target = load_command(HERMES_PROFILES, name)
         if isinstance(target, typer.Typer):
             for command in target.registered_commands:
                 found[name, str(command.name)] = command.callback

@@ -230,7 +230,7 @@ def test_undo_refuses_when_the_world_has_moved_on(work: World) -> None:
 
 
 def test_hints_of_refusals_name_commands_that_exist(work: World) -> None:
-    from hermes_profiles.cli.profiles import COMMANDS
+    from hermes_profiles.cli.command_table import HERMES_PROFILES
 
     for given in (("show", "nobody"), ("delete", "work"), ("delete", "default"), ("create", "work"), ("restore", "x"),
         ("alias", "work", "--name", "ls"), ("catalog", "x"), ("explain", "x"), ("undo", "x"), ("trash", "empty", "x"),
@@ -239,7 +239,7 @@ def test_hints_of_refusals_name_commands_that_exist(work: World) -> None:
         for command in re.findall(r"`(.*?)`", hint):
             words = command.split()
             assert words[0] in ("hermes-profiles", "hermes", "ls", "cat", "mv") or re.fullmatch(r"[a-z0-9-]+", command)
-            assert words[0] != "hermes-profiles" or words[1] in COMMANDS, hint
+            assert words[0] != "hermes-profiles" or words[1] in HERMES_PROFILES.commands, hint
 
 
 def test_the_report_counts_and_groups(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from command_runner import Runner
 from shell_world import REPOSITORY, SCRIPTS, need
 
-from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.cli.completion import command_tree, scripts
 from hermes_profiles.cli.completion.command_tree import Command
 
@@ -72,8 +72,8 @@ def test_a_word_that_nobody_has_explained_has_no_kind() -> None:
 
 
 def test_the_tree_has_what_the_tables_of_commands_have() -> None:
-    for tree, module in zip(TREES, (profiles, gateways), strict=True):
-        assert sorted(each.path[0] for each in tree.commands) == sorted(module.COMMANDS)
+    for tree, program in zip(TREES, (HERMES_PROFILES, HERMES_GATEWAYS), strict=True):
+        assert sorted(each.path[0] for each in tree.commands) == sorted(program.commands)
         assert tree.options[0].names == ("--version",)
     trash = next(each for each in TREES[0].commands if each.path == ("trash",))
     assert [each.path[-1] for each in trash.commands] == ["list", "empty"] and trash.help

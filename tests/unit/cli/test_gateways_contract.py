@@ -3,15 +3,14 @@ who only looks or plans."""
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
-from typing import Any
 
 import pytest
 from gateway_world import TOKEN, GatewayWorld
 
-from hermes_profiles.cli.gateways import COMMANDS, HIDDEN
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS
+from hermes_profiles.cli.framework.app import load_command
 
 ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
 PROBLEM = {"code", "message", "target", "hint"}
@@ -23,12 +22,8 @@ ROW = {
 SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 
 
-def _command(name: str) -> Any:
-    module, _, function = {**COMMANDS, **HIDDEN}[name].partition(":")
-    return getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
-
-
-ALL = {name: _command(name) for name in COMMANDS}
+COMMANDS = HERMES_GATEWAYS.commands
+ALL = {name: load_command(HERMES_GATEWAYS, name) for name in COMMANDS}
 # `awake on` needs a systemd of the user, `--watch` a terminal, and `logs -f` does not end: test_awake_live.py,
 # test_status_watch.py and test_logs_command.py run them.
 EXAMPLES = [

@@ -12,7 +12,7 @@ import pytest
 from cli_world import SOURCE, TOKEN, World, picture, strays
 from typer.main import get_command
 
-from hermes_profiles.cli import gateways, profiles
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.cli.completion.candidates import answer
 from hermes_profiles.cli.framework.app import typer_app
 
@@ -76,8 +76,8 @@ def test_without_a_team_the_list_says_how_to_make_one(world: World) -> None:
 
 def test_every_next_step_is_a_command_that_exists(world: World) -> None:
     trees = {
-        "hermes-profiles": get_command(typer_app("x", "", profiles.COMMANDS, "")),
-        "hermes-gateways": get_command(typer_app("x", "", gateways.COMMANDS, "")),
+        "hermes-profiles": get_command(typer_app(HERMES_PROFILES)),
+        "hermes-gateways": get_command(typer_app(HERMES_GATEWAYS)),
     }
     steps = world.ok("team", "create", "family", "--members", "ann,bob", "--json").data["next_steps"]
     steps += world.ok("team", "create", "empty", "--json").data["next_steps"]
