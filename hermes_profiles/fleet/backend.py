@@ -71,9 +71,10 @@ class ServiceBackend:
     def log_lines(self, profile: str) -> tuple[str, ...]:
         """Return the last lines that the manager caught, else of the gateway's own log; secrets are taken out."""
         told = last_log_lines(self._world, profile)
-        tail = getattr(self._manager, "journal_tail", None)
         service = self._world.service(profile)
-        caught = tuple(tail(service, lines=_LOG_LINES)) if tail is not None and service is not None else ()
+        caught: tuple[str, ...] = ()
+        if self._manager is not None and service is not None:
+            caught = tuple(self._manager.journal_tail(service, lines=_LOG_LINES))
         lines = _whole(caught) or told
         return redacted(lines[-_LOG_LINES:], secrets_around(self._world.layout, profile, self._catalog))
 

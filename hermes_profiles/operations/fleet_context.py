@@ -152,8 +152,7 @@ class FleetSession(Session):
 
     def linger_warning(self, manager: Manager) -> list[Problem]:
         """Return a warning when services end with the login session, and the command that mends it."""
-        linger = getattr(manager, "linger", None)
-        if linger is None or linger() is not False:
+        if manager.linger() is not False:
             return []
         return [
             Problem(

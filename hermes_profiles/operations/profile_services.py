@@ -215,9 +215,8 @@ def _main(session: FleetSession, profile: str) -> Attached:
 
 def _reached(world: SystemContext, profile: str, path: Path) -> Attached:
     try:
-        check = getattr(world.manager, "check", None)
-        if check is not None:
-            check()
+        if world.manager is not None:
+            world.manager.check()
         return attached_to(world, profile)
     except ManagerError as error:
         if not path.exists():

@@ -114,9 +114,7 @@ class ServiceMending:
         if session.due.kind == kind:
             return session.require_manager()
         manager = next(each for each in other_managers(session) if each.kind == kind)
-        check = getattr(manager, "check", None)
-        if check is not None:
-            check()
+        manager.check()
         return manager
 
     def finish(self) -> list[Problem]:

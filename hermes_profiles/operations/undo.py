@@ -92,9 +92,7 @@ class ServiceUndo:
         session = self._session
         if manager is session.due:
             return SystemContext(session.layout, session.require_manager(), session.world.processes)
-        check = getattr(manager, "check", None)
-        if check is not None:
-            check()
+        manager.check()
         return SystemContext(session.layout, manager, session.world.processes)
 
     def _vanishing(self) -> Iterator[Attached]:

@@ -116,3 +116,29 @@ class Manager(Protocol):
     def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
         """Set whether services start with the manager."""
         ...
+
+    # What not every manager has; the defaults are those of one without it.
+
+    def check(self) -> None:
+        """Raise ManagerError when the manager cannot be reached; one that is started on demand always can."""
+        return
+
+    def version(self) -> int | None:
+        """Return the version that decides what a definition can say, None where none does."""
+        return None
+
+    def system_path(self, service: Service) -> Path | None:
+        """Return the path of the same service in the system's scope, None without such a scope."""
+        return None
+
+    def linger(self) -> bool | None:
+        """Return whether services run from boot and after the last logout; None where that is no setting."""
+        return None
+
+    def enable_linger(self) -> None:
+        """Let services run from boot and after the last logout, where that is a setting. Raises ManagerError."""
+        return
+
+    def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
+        """Return the last lines that the manager caught from a service, not redacted; [] when it has none."""
+        return []

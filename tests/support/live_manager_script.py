@@ -64,8 +64,6 @@ def life() -> None:
     running = until(a, lambda status: status.activity is Activity.ACTIVE and status.pid is not None)
     SEEN["running"], SEEN["now"] = running, time.time()
     assert running.pid is not None
-    SEEN["member"] = manager.cgroup_unit(running.pid)
-    SEEN["nobody"] = manager.cgroup_unit(os.getpid())
     os.kill(running.pid, signal.SIGKILL)
     SEEN["revived"] = until(a, lambda status: status.restarts == 1 and status.pid not in (None, running.pid))
     manager.start([a])

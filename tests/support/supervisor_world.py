@@ -46,6 +46,12 @@ def until(what: Callable[[], object]) -> object:
     raise AssertionError("it never happened")
 
 
+def daemon_pid(manager: SupervisorManager) -> int | None:
+    """Return the pid of the daemon that answers, None when none runs."""
+    status = manager._status()
+    return None if status is None else int(status["pid"])
+
+
 def is_gone(pid: int) -> bool:
     """Return whether a process has ended (a zombie counts as ended)."""
     try:
@@ -105,7 +111,7 @@ class World:
         return service
 
     def note(self) -> int | None:
-        pid = self.manager.daemon_pid()
+        pid = daemon_pid(self.manager)
         if pid is not None:
             self.seen.add(pid)
         return pid

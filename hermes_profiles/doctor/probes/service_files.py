@@ -217,9 +217,9 @@ def _places(manager: Manager) -> Iterator[tuple[str, Path]]:
     """Yield (scope, folder) of the folders in which definitions of a manager lie."""
     service = manager.service(ServiceName("", ""), DEFAULT)
     yield USER, service.path.parent
-    system = getattr(manager, "system_path", None)
+    system = manager.system_path(service)
     if system is not None:
-        yield SYSTEM, system(service).parent
+        yield SYSTEM, system.parent
 
 
 def _files(folder: Path, kind: ManagerKind) -> Iterator[Path]:

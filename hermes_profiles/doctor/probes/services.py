@@ -53,9 +53,9 @@ def look_at_services(
         seen = seen._replace(multiplexing=configured(default.config, environment))
     if not definitions:
         return seen
-    linger = getattr(around.world.manager, "linger", None)
+    manager = around.world.manager
     seen = seen._replace(
-        unreachable=tuple(dict.fromkeys(around.unreachable)), linger=linger() if linger is not None else None
+        unreachable=tuple(dict.fromkeys(around.unreachable)), linger=manager.linger() if manager is not None else None
     )
     drifts: dict[str, Drift] = {}
     needs: dict[str, tuple[Need, ...]] = {}
@@ -109,10 +109,8 @@ def _reachable(around: DoctorContext, kind: ManagerKind) -> Manager | None:
     if kind is around.managers[0].kind:
         return around.world.manager
     manager = next(each for each in around.managers if each.kind is kind)
-    check = getattr(manager, "check", None)
     try:
-        if check is not None:
-            check()
+        manager.check()
     except ManagerError:
         return None
     return manager
@@ -127,10 +125,8 @@ def _spec_of(around: DoctorContext, profile: str) -> ServiceSpec | None:
 
 def _drift(manager: Manager, found: Definition, spec: ServiceSpec) -> Drift | None:
     wanted = with_programs_of(spec, found.said, works=found.works.get)
-    version = getattr(manager, "version", None)
     try:
-        if version is not None:
-            version()  # without it, nobody knows what would be written
+        manager.version()  # what would be written depends on it
         files = manager.definitions(wanted)
     except HermesProfilesError:
         return None

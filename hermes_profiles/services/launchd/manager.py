@@ -11,7 +11,7 @@ from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, launch_agent
 from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, last_lines, listed_environment, run
 from hermes_profiles.services.spec import ServiceSpec
@@ -46,7 +46,7 @@ class _Settled(Enum):
     STAYS = "stays"
 
 
-class LaunchdManager:
+class LaunchdManager(Manager):
     """The manager of one user's LaunchAgents; see `Manager` for the verbs.
 
     A job is loaded into the first domain that takes it: `gui/UID` (a session at the screen), else `user/UID` (ssh, a

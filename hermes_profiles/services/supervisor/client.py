@@ -53,6 +53,15 @@ def _owner(folder: str) -> int | None:
         return None
 
 
+def file_state(path: str) -> tuple[int, ...] | None:
+    """Return inode, size and modification time of a file, None when it is missing; they differ after an edit."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def names_in(path: Path) -> set[str]:
     """Return the names in a list that we keep; none when it cannot be read."""
     try:
@@ -66,8 +75,8 @@ def names_in(path: Path) -> set[str]:
 def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     """Return what `fleet.<method>` of the daemon of `folder` answers.
 
-    XML-RPC by hand: xmlrpc.client takes three times as long to load as Python itself, supervisor's client six times,
-    and neither ever stops waiting. Raises NobodyAnswers; ManagerError for a daemon that hangs or fails.
+    The request is written by hand: loading xmlrpc.client takes 28 ms of CPU time, twice a bare Python, in every
+    `status`, and it has no timeout. Raises DaemonNotRunning, or ManagerError for a daemon that hangs or fails.
     """
     try:
         with open(folder / SOCKET, "rb") as file:

@@ -31,10 +31,9 @@ from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 from hermes_profiles.changes.state_files import acquire_lock, own_folder, write_pid, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError
 
-from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, names_in
+from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, file_state, names_in
 from .process import GatewayConfig, SupervisedGateway
 from .render import Delays
-from .rpc import seen
 
 _LOCK_SECONDS = 1.0  # whoever only looks at the lock holds it for an instant
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -72,7 +71,7 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
     def read_program(self, name: str) -> tuple[ProcessGroupConfig | None, str]:
         """Return the program of a file, or None and a reason."""
         path = os.path.join(self.here, PROGRAMS, f"{name}.conf")
-        self.read[name] = seen(path)
+        self.read[name] = file_state(path)
         parser = UnhosedConfigParser()
         parser.expansions = self.environ_expansions
         try:

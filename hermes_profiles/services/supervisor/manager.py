@@ -17,7 +17,7 @@ from typing import Any
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_runtime, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError, Refused
-from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec
 
@@ -67,14 +67,14 @@ _ACTIVITIES = {
 }
 
 
-class SupervisorManager:
+class SupervisorManager(Manager):
     """Speaks to the daemon of one root; `state` is `Layout.state`, the files lie in `state/supervisor/`.
 
     A daemon that runs keeps the environment it was started with: a further name in `ServiceSpec.inherited` counts
     from its next start on.
     """
 
-    kind: ManagerKind = ManagerKind.SUPERVISOR
+    kind = ManagerKind.SUPERVISOR
 
     def __init__(self, state: Path, environment: Mapping[str, str], uid: int, *, delays: Delays | None = None) -> None:
         self._folder = state / "supervisor"
@@ -106,11 +106,6 @@ class SupervisorManager:
             )
             for each in services
         }
-
-    def daemon_pid(self) -> int | None:
-        """Return the pid of the daemon that answers, None when none runs."""
-        told = self._status()
-        return None if told is None else int(told["pid"])
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
         """Return the last lines that a gateway wrote, [] without a log; as written, not redacted."""
@@ -168,13 +163,6 @@ class SupervisorManager:
             with StateLock(self._folder):
                 self._enable(services, enabled=enabled)
         return {}
-
-    def shutdown_if_empty(self) -> bool:
-        """End the daemon if it has no programs, and remove its files; returns whether none runs now."""
-        if not os.path.isdir(self._folder):
-            return True
-        with StateLock(self._folder):
-            return self._shut_down_if_empty()
 
     # -- how
 

@@ -19,7 +19,7 @@ from supervisor.xmlrpc import Faults, RPCError  # type: ignore[import-untyped]
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 
-from .client import PROGRAMS, daemon_id
+from .client import PROGRAMS, daemon_id, file_state
 from .process import DOWN, SupervisedGateway
 from .render import Delays
 
@@ -97,7 +97,7 @@ class FleetInterface:
             "waiting": gateway.waits,
             "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits else None,
             "queued": gateway.queued,
-            "stale": seen(path) != self._options.read.get(name),
+            "stale": file_state(path) != self._options.read.get(name),
             "home": gateway.config.environment.get(HERMES_HOME, gateway.config.directory),
         }
 
@@ -138,15 +138,6 @@ class FleetInterface:
             return "it still runs"
         self._options.unlearn(name)
         return None
-
-
-def seen(path: str) -> tuple[int, ...] | None:
-    """Return what tells one state of a file from another; None when it is not there."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def make_fleet(supervisord: GatewayDaemon, **delays: str) -> FleetInterface:

@@ -7,11 +7,9 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from hermes_profiles.hermes.service_names import LEGACY_UNIT_FILE, UNIT, USER_UNITS
-from hermes_profiles.profiles.listing import read_regular
-from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.hermes.service_names import UNIT, USER_UNITS
+from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, drop_in, system_unit, user_unit
 from hermes_profiles.services.run_command import (
     DEADLINE,
@@ -40,24 +38,9 @@ _UNREACHABLE = re.compile(
 )
 _COMPLAINT = re.compile(r"^Failed to [^:]*?([\w.@\\-]+\.service):? (.+)$", re.MULTILINE)
 _UNIT_NAME = re.compile(r"[\w.@\\-]+\.service")
-_MEMBER = re.compile(rf"{UNIT}(?:-[a-z0-9][a-z0-9_-]*)?\.service")
-_LEGACY_WORDS = (
-    b"hermes_cli.main gateway",
-    b"hermes_cli/main.py gateway",
-    b"gateway/run.py",
-    b" hermes gateway ",
-    b"/hermes gateway ",
-)
 
 
-class UnitMembership(NamedTuple):
-    """The unit a process belongs to, without `.service`, and whose it is: "user" or "system"."""
-
-    unit: str
-    scope: str
-
-
-class SystemdManager:
+class SystemdManager(Manager):
     """The manager of one user's systemd units; see `Manager` for the verbs."""
 
     kind = ManagerKind.SYSTEMD
@@ -148,33 +131,9 @@ class SystemdManager:
             return ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE, reason="masked")
         return ServiceStatus(installed, installed and is_enabled, Activity.INACTIVE)
 
-    def system_conflicts(self, services: Sequence[Service]) -> tuple[str, ...]:
-        """Return the profiles that have a unit of the same name in the system's scope as well: two gateways at boot."""
-        system = _names(self._places.system_units)
-        return tuple(each.profile for each in services if _file_name(each) in system and _kind(each.path) != "missing")
-
     def system_path(self, service: Service) -> Path:
         """Return where the unit of the same name in the system's scope lies, or would."""
         return self._places.system_units / system_unit(service.name).name
-
-    def legacy_units(self) -> tuple[Path, ...]:
-        """Return the units of old Hermes releases, `hermes.service`, that still start a gateway."""
-        folders = (self._user_home / USER_UNITS, self._places.system_units)
-        return tuple(folder / LEGACY_UNIT_FILE for folder in folders if _starts_gateway(folder / LEGACY_UNIT_FILE))
-
-    def cgroup_unit(self, pid: int) -> UnitMembership | None:
-        """Return the gateway's unit that a process belongs to, None when it belongs to none; the kernel is asked."""
-        try:
-            lines = (self._places.proc / str(pid) / "cgroup").read_text(errors="replace").splitlines()
-        except OSError:
-            return None
-        for line in lines:
-            parts = line.split(":", 2)[-1].split("/")
-            for part in reversed(parts):
-                if _MEMBER.fullmatch(part):
-                    is_user = any(each.startswith("user@") for each in parts)
-                    return UnitMembership(part.removesuffix(".service"), "user" if is_user else "system")
-        return None
 
     def version(self) -> int:
         """Return the version of systemd; no bus is needed for it."""
@@ -381,11 +340,3 @@ def _explained(service: Service, reason: str) -> str:
     if "bad unit file setting" in reason or "bad-setting" in reason:
         return f"{reason}: `systemd-analyze --user verify {service.path}` names the line"
     return reason
-
-
-def _starts_gateway(path: Path) -> bool:
-    try:
-        text = read_regular(path, 1024 * 1024)
-    except OSError:
-        return False
-    return any(word in text for word in _LEGACY_WORDS)

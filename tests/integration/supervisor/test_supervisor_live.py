@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from supervisor_world import World, is_gone, until, variables_of
+from supervisor_world import World, daemon_pid, is_gone, until, variables_of
 
 from hermes_profiles.services.manager import Activity, ManagerError
 from hermes_profiles.services.supervisor import client
@@ -305,7 +305,7 @@ manager = SupervisorManager(Path(sys.argv[1]), os.environ, os.getuid())
 service = manager.service(ServiceName(sys.argv[2], sys.argv[2]), sys.argv[2])
 print("ready", flush=True)
 sys.stdin.read()
-print(manager.load([service], enable=None), manager.start([service]), manager.daemon_pid())
+print(manager.load([service], enable=None), manager.start([service]), manager._status()["pid"])
 """
 
 
@@ -350,7 +350,7 @@ def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Mak
     assert os.getsid(daemon) == daemon and os.readlink(f"/proc/{daemon}/cwd") == "/"
     assert {os.readlink(f"/proc/{daemon}/fd/{number}") for number in range(3)} == {"/dev/null"}
     elsewhere = SupervisorManager(world.state, {}, os.getuid())
-    assert elsewhere.daemon_pid() == daemon
+    assert daemon_pid(elsewhere) == daemon
     for service in services:
         world.is_up(service)
 
@@ -365,7 +365,7 @@ def test_a_second_daemon_for_the_same_root_refuses_to_run(make: Maker) -> None:
         [sys.executable, "-m", module, "-c", str(conf)], capture_output=True, text=True, timeout=60, check=False
     )
     assert second.returncode == 1 and "another daemon holds" in second.stderr
-    assert world.manager.daemon_pid() == daemon and world.is_up(service) == pid
+    assert daemon_pid(world.manager) == daemon and world.is_up(service) == pid
 
 
 def test_the_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
@@ -399,7 +399,7 @@ def test_a_socket_that_was_swept_away_comes_back(make: Maker) -> None:
     daemon = world.note()
     socket.unlink()
     socket.parent.rmdir()
-    assert world.manager.daemon_pid() == daemon
+    assert daemon_pid(world.manager) == daemon
     assert world.status(service).pid == pid
 
 
@@ -414,14 +414,13 @@ def test_unload_leaves_nothing(make: Maker) -> None:
     world.reach(one, lambda each: each.activity is Activity.INACTIVE)
     socket = Path((world.state / "supervisor" / "socket").read_text())
     assert world.manager.unload([one]) == {}
-    assert world.manager.daemon_pid() == daemon
-    assert not world.manager.shutdown_if_empty()
+    assert daemon_pid(world.manager) == daemon
     assert world.manager.unload([two]) == {}
     until(lambda: is_gone(daemon))
-    assert world.manager.daemon_pid() is None and not socket.exists()
+    assert daemon_pid(world.manager) is None and not socket.exists()
     left = {path.name for path in (world.state / "supervisor").iterdir()}
     assert left == {"programs", "lock", "daemon.lock", "supervisord.log"}
-    assert world.manager.unload([one, two]) == {} and world.manager.shutdown_if_empty()
+    assert world.manager.unload([one, two]) == {}
 
 
 def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
@@ -464,8 +463,8 @@ def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Make
     os.kill(daemon, signal.SIGKILL)
     until(lambda: is_gone(daemon) and all(is_gone(pid) for pid in pids))  # gateways do not go on unwatched
     assert world.status(runs).activity is Activity.INACTIVE  # a query starts nothing
-    assert world.manager.daemon_pid() is None
-    assert world.manager.stop([stopped]) == {} and world.manager.daemon_pid() is None
+    assert daemon_pid(world.manager) is None
+    assert world.manager.stop([stopped]) == {} and daemon_pid(world.manager) is None
     assert world.manager.start([later]) == {}
     world.note()
     assert world.is_up(runs) not in pids and world.is_up(later)
@@ -503,7 +502,7 @@ def test_a_daemon_that_is_told_to_end_stops_all_gateways_and_they_come_back(make
     os.kill(daemon, signal.SIGHUP)  # a lost terminal means nothing
     for _ in range(10):  # each look wakes the daemon, which would see the signal
         assert [world.status(each).pid for each in services] == pids
-    assert world.manager.daemon_pid() == daemon
+    assert daemon_pid(world.manager) == daemon
     os.kill(daemon, signal.SIGTERM)
     until(lambda: is_gone(daemon))
     assert all(is_gone(pid) for pid in pids)
@@ -539,7 +538,7 @@ def test_a_daemon_that_does_not_come_up_says_why(make: Maker) -> None:
     (world.state / "supervisor" / "supervisord.log").mkdir(parents=True)
     with pytest.raises(ManagerError, match=r"supervisord does not come up: .*supervisord\.log"):
         world.manager.load([service], enable=None)
-    assert world.manager.daemon_pid() is None
+    assert daemon_pid(world.manager) is None
 
 
 def test_a_daemon_that_hangs_is_told_and_not_waited_for(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -565,7 +564,7 @@ def test_a_stale_socket_and_pid_file_are_no_daemon(make: Maker) -> None:
     until(lambda: is_gone(daemon))
     folder = world.state / "supervisor"
     assert Path((folder / "socket").read_text()).exists() and (folder / "supervisord.pid").exists()
-    assert world.manager.daemon_pid() is None
+    assert daemon_pid(world.manager) is None
     world.manager.start([service])
     assert world.note() not in (None, daemon)
     world.is_up(service)
@@ -578,7 +577,7 @@ def test_the_daemon_of_a_copied_root_is_not_the_original_s(make: Maker) -> None:
     copy = make(folder="copy")
     copy.write(copy.spec("work"))
     (copy.state / "supervisor" / "socket").write_bytes((world.state / "supervisor" / "socket").read_bytes())
-    assert copy.manager.daemon_pid() is None
+    assert daemon_pid(copy.manager) is None
     assert copy.manager.stop([copy.manager.service(service.name, "work")]) == {}
     assert world.is_up(service) == pid
     mine = copy.install("work")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from supervisor.states import ProcessStates
+from supervisor_world import daemon_pid
 
 from hermes_profiles.changes.state_files import (
     acquire_lock,
@@ -42,8 +43,8 @@ def test_without_a_daemon_a_query_says_so_and_makes_nothing(tmp_path: Path) -> N
     service = manager.service(ServiceName("work", "work"), "work")
     assert manager.kind is ManagerKind.SUPERVISOR
     assert manager.query([service]) == {"work": ServiceStatus(False, False, Activity.INACTIVE)}
-    assert manager.daemon_pid() is None and manager.journal_tail(service) == []
-    assert manager.stop([service]) == {} and manager.unload([service]) == {} and manager.shutdown_if_empty()
+    assert daemon_pid(manager) is None and manager.journal_tail(service) == []
+    assert manager.stop([service]) == {} and manager.unload([service]) == {}
     assert manager.load([], enable=True) == manager.start([]) == manager.enable([], enabled=True) == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -98,7 +99,7 @@ def test_a_daemon_that_fails_is_told_with_its_log(
     (folder / "socket").write_text("/nowhere")
     monkeypatch.setattr(client, "_exchange", lambda *_: answer)
     with pytest.raises(ManagerError, match=message) as caught:
-        _manager(tmp_path).daemon_pid()
+        daemon_pid(_manager(tmp_path))
     assert caught.value.problem.hint == f"read {folder / 'supervisord.log'}"
 
 
@@ -112,9 +113,9 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
     write_pid(held, folder / "daemon.lock")
     monkeypatch.setattr("hermes_profiles.services.supervisor.manager._PATIENCE", 0.1)
     with pytest.raises(ManagerError, match=f"process {os.getpid()}.*cannot be reached"):
-        _manager(tmp_path).daemon_pid()
+        daemon_pid(_manager(tmp_path))
     os.close(held)
-    assert _manager(tmp_path).daemon_pid() is None
+    assert daemon_pid(_manager(tmp_path)) is None
 
 
 # -- where it listens

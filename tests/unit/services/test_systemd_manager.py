@@ -201,36 +201,10 @@ def test_a_service_that_only_the_system_has_is_told_from_the_file_system(world: 
     assert len(world.fake.calls) == 1
 
 
-def test_a_service_in_both_scopes_is_the_users_and_a_conflict(world: World) -> None:
+def test_query_service_in_both_scopes_is_the_users(world: World) -> None:
     world.system_unit("a")
     services = [world.service("a"), world.service("b")]
     assert world.manager.query(services)["a"].scope == "user"
-    assert world.manager.system_conflicts(services) == ("a",)
-    assert world.manager.system_conflicts([world.service("ab")]) == ()
-
-
-def test_only_units_that_start_a_gateway_are_legacy(world: World) -> None:
-    (world.units / "hermes.service").write_text("[Service]\nExecStart=/x/python -m hermes_cli.main gateway run\n")
-    (world.places.system_units / "hermes.service").write_text("[Service]\nExecStart=/usr/bin/hermes-mail\n")
-    assert world.manager.legacy_units() == (world.units / "hermes.service",)
-
-
-@pytest.mark.parametrize(("text", "found"), [
-    ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/hermes-gateway-a.service\n",
-     ("hermes-gateway-a", "user")),
-    ("1:name=systemd:/system.slice/hermes-gateway.service\n0::/\n", ("hermes-gateway", "system")),
-    ("0::/user.slice/user@1.service/app.slice/hermes-gateway-b_2.service/tool\n", ("hermes-gateway-b_2", "user")),
-    ("0::/user.slice/user@1.service/app.slice/my-hermes-gateway-a.service\n", None),
-    ("0::/user.slice/user@1.service/app.slice/hermes-gateway-a.service.d\n", None),
-    ("0::/\n", None),
-])  # fmt: skip
-def test_the_kernel_tells_which_unit_a_process_belongs_to(
-    world: World, text: str, found: tuple[str, str] | None
-) -> None:
-    (world.places.proc / "12").mkdir()
-    (world.places.proc / "12/cgroup").write_text(text)
-    assert world.manager.cgroup_unit(12) == found
-    assert world.manager.cgroup_unit(13) is None and world.fake.calls == []
 
 
 # -- verbs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -129,9 +129,7 @@ class AwakeRun:
         return manager_of(ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD, self._session)
 
     def _world(self, manager: Manager) -> SystemContext:
-        check: Callable[[], None] | None = getattr(manager, "check", None)
-        if check is not None:
-            check()
+        manager.check()
         return SystemContext(self._session.layout, manager, processes_of(sys.platform))
 
     def on(self, ways: tuple[str, ...], *, linger: bool, force: bool) -> Answer:
@@ -238,8 +236,6 @@ class AwakeRun:
         change: str | None = None,
         code: ExitCode = ExitCode.OK,
     ) -> Answer:
-        asked: Callable[[], bool | None] | None = getattr(manager, "linger", None)
-        lingers = asked() if asked is not None else None
         data: dict[str, Any] = {
             "manager": str(manager.kind),
             "on": found.is_on,
@@ -247,7 +243,7 @@ class AwakeRun:
             "holds": list(found.ways),
             "kept_by": list(found.kept_by),
             "not_counted": [each._asdict() for each in found.uncounted],
-            "linger": lingers,
+            "linger": manager.linger(),
             "files": [str(path) for path in found.files],
             "broken": found.broken or None,
             "limits": list(limits(manager.kind, found)),
@@ -261,9 +257,8 @@ class AwakeRun:
 
 
 def _linger(manager: Manager) -> None:
-    enable: Callable[[], None] | None = getattr(manager, "enable_linger", None)
-    if enable is not None and getattr(manager, "linger", lambda: None)() is not True:
-        enable()
+    if manager.linger() is not True:
+        manager.enable_linger()
 
 
 def _without_manager(session: FleetSession) -> Refused:
@@ -282,8 +277,7 @@ def _without_manager(session: FleetSession) -> Refused:
 
 
 def _not_held(manager: Manager, found: Wakefulness) -> Problem:
-    journal: Callable[..., list[str]] | None = getattr(manager, "journal_tail", None)
-    tail = journal(fleet_awake.service_of(manager), 1) if journal is not None else []
+    tail = manager.journal_tail(fleet_awake.service_of(manager), 1)
     why = f": {tail[-1]}" if tail else ""
     return Problem(
         "not-held",
