@@ -26,7 +26,7 @@ PACKAGE = Path(hermes_profiles.__file__).parent
 NAME = "hermes_profiles"
 # From the bottom to the top: a package imports from itself and from packages before it.
 ROOMS = (
-    "model", "hermes", "documents", "changes", "credentials", "profiles", "services", "clone", "settings", "gateways",
+    "hermes", "model", "documents", "changes", "credentials", "profiles", "services", "clone", "settings", "gateways",
     "teams", "integration", "awake", "logs", "conflicts", "fleet", "multiplex", "doctor", "operations", "cli",
 )  # fmt: skip
 # `credentials` judges and `changes` writes: neither knows the other.
