@@ -6,7 +6,7 @@ is masked whole, and what is masked holds nothing, so that a port it would have 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.holders import shared_identities, shared_ports
@@ -14,6 +14,8 @@ from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
+
+from .ownership import UsageEvidence, priority
 
 
 class RunningConflict(NamedTuple):
@@ -75,13 +77,17 @@ def assign_channels(
     owners: Sequence[str] = (),
     listening: Mapping[int, int | None] | None = None,
     masked: Mapping[str, Collection[str]] | None = None,
+    evidence: Callable[[str, str], UsageEvidence] | None = None,
 ) -> dict[str, tuple[Mask, ...]]:
     """Return the masks of each profile to start, () for those that need none.
 
     `starting`: in fleet order; `holdings`: of these and of every live profile; `live`: who runs or is coming; `owners`:
     what `--owner` named, the first strongest; `listening`: port → pid (None when it cannot be seen); `masked`: channels
-    that are masked in gateways that run or come now. A gateway that runs on keeps what it has. Among those that start
-    (a running one among them is about to be restarted) `--owner` comes first, then who has it now, then fleet order.
+    that are masked in gateways that run or come now; `evidence`: (profile, channel) → its use, called only where two
+    starting profiles exclude each other (None: `live`, `locks` and `masked` are all that is known).
+
+    A gateway that is not restarted keeps what it has. Starting profiles are sorted by `ownership.priority`, as a repair
+    sorts them.
     """
     masked = masked or {}
     begun = {name: number for number, name in enumerate(starting)}
@@ -94,16 +100,23 @@ def assign_channels(
     _give_to_the_running(taken, holdings, {n: s for n, s in live.items() if n not in begun}, locked, masked)
     _give_ports(taken, listening or {}, profile_of, begun, holdings)
 
-    def right(profile: str, channel: str) -> tuple[int, ...]:
-        """Return the place of a channel in the queue."""
-        named = owners.index(profile) if profile in owners else len(owners)
+    def known_use(profile: str, channel: str) -> UsageEvidence:
         state = live.get(profile)
         runs = state is not None and state.pid is not None and channel not in masked.get(profile, ())
-        return (named, 0 if runs and (profile, channel) in locked else 1 if runs else 2, begun[profile])
+        return UsageEvidence(locked=runs and (profile, channel) in locked, running=runs)
 
-    queue = [(name, channel) for name in starting for channel in channels_held(holdings.get(name, ClaimedResources()))]
+    def rank(profile: str, channel: str) -> tuple[object, ...]:
+        named = owners.index(profile) if profile in owners else len(owners)
+        known = (evidence or known_use)(profile, channel)
+        return priority(known, named=named, position=begun[profile])
+
+    wanted = {name: holdings.get(name, ClaimedResources()) for name in starting}
+    contested = _contested(wanted)
+    queue = [(name, channel) for name in starting for channel in channels_held(wanted[name])]
+    # The order matters only among channels that exclude each other.
+    queue = sorted(contested, key=lambda pair: rank(*pair)) + [pair for pair in queue if pair not in contested]
     found: dict[str, list[Mask]] = {name: [] for name in starting}
-    for name, channel in sorted(queue, key=lambda pair: right(*pair)):
+    for name, channel in queue:
         held = holdings[name]
         mask = taken.mask(name, channel, held)
         if mask is None:
@@ -117,6 +130,16 @@ def assign_channels(
             pid = owner.pid if owner.pid is not None else _pid(live, owner.profile)
             found[name].append(mask._replace(owner=ChannelOwner(owner.profile, pid)))
     return {name: tuple(sorted(masks, key=lambda mask: mask.channel)) for name, masks in found.items()}
+
+
+def _contested(wanted: Mapping[str, ClaimedResources]) -> tuple[tuple[str, str], ...]:
+    """Return the (profile, channel) pairs with an identity or a port that another starting profile wants too."""
+    pairs: dict[tuple[str, str], None] = {}
+    for identity, names in shared_identities({name: held.identities for name, held in wanted.items()}):
+        pairs.update(dict.fromkeys((name, identity.channel) for name in names))
+    for _, claims in shared_ports({name: held.ports for name, held in wanted.items()}):
+        pairs.update(dict.fromkeys((name, claim.channel) for name, claim in claims))
+    return tuple(pairs)
 
 
 def channels_held(held: ClaimedResources) -> tuple[str, ...]:

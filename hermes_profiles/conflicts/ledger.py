@@ -32,6 +32,7 @@ from hermes_profiles.profiles.listing import profile_names, read_regular
 from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
+from .usage_evidence import evidence_of
 
 OnConflict = Literal["mask", "refuse", "ignore"]
 # How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).
@@ -190,16 +191,16 @@ def _decided(
     processes: Processes,
     listening: Callable[[Collection[int]], Mapping[int, int | None]] | None,
 ) -> tuple[Mask, ...]:
-    """Return the masks of a profile: against those that have a claim or run, and with those in front of it in fleet
-    order that are on their way and have none yet."""
+    """Return the masks of a profile: against the claims and running gateways, and against gateways that are starting
+    without a claim so far where `ownership.priority` puts them before it."""
     if not own.identities and not own.ports:
         return ()
-    before = world.names[: world.names.index(profile)] if profile in world.names else ()
     held: dict[str, ClaimedResources] = {profile: own}
     live: dict[str, LiveGateway] = {}
-    ahead: list[str] = []
-    for name in world.names:
+    starting: list[str] = []
+    for name in dict.fromkeys((*world.names, profile)):
         if name == profile:
+            starting.append(name)
             continue
         state, claim = world.states.get(name, LiveGateway(pid=None, coming=False)), world.claims.get(name)
         if claim is not None:
@@ -209,15 +210,18 @@ def _decided(
         elif state.pid is not None:
             held[name] = world.holdings(name)  # started without us: whatever its files say
             live[name] = state
-        elif state.coming and name in before:
+        elif state.coming:
             held[name] = world.holdings(name)
-            ahead.append(name)
+            starting.append(name)
     masks = assign_channels(
-        starting=(*ahead, profile),
+        starting=starting,
         holdings=held,
         live=live,
         locks=_others_locks(world, profile, processes),
         listening=_heard(world, profile, own, listening or listening_now),
+        evidence=lambda name, channel: evidence_of(
+            world.layout, name, channel, held=held[name], gateway=None, locks=(), catalog=world.catalog
+        ),
     )
     return masks[profile]
 

@@ -91,7 +91,15 @@ def decide_owners(
     rivalry: SharedIdentity, evidence: Mapping[str, UsageEvidence], named: Sequence[str] = ()
 ) -> tuple[Decision, ...]:
     """Return who keeps it, one decision for each owner with losers; `named`: what `--owner` says, strongest first."""
-    order = sorted(rivalry.holders, key=lambda name: _priority(name, rivalry, evidence[name], named))
+    order = sorted(
+        rivalry.holders,
+        key=lambda name: priority(
+            evidence[name],
+            named=named.index(name) if name in named else len(named),
+            position=rivalry.holders.index(name),
+            kind=rivalry.kind,
+        ),
+    )
     keepers: dict[str, list[str]] = {}
     parties: dict[str, list[str]] = {}
     for name in order:
@@ -108,15 +116,20 @@ def decide_owners(
     )
 
 
-def _priority(name: str, rivalry: SharedIdentity, known: UsageEvidence, named: Sequence[str]) -> tuple[object, ...]:
-    """Return the place in the queue: smaller is stronger."""
-    place = named.index(name) if name in named else len(named)
+def priority(
+    known: UsageEvidence, *, named: int, position: int, kind: SharedKind = SharedKind.IDENTITY
+) -> tuple[object, ...]:
+    """Return the sort key of a holder: the smallest one keeps what is shared. Start and repair both sort by it.
+
+    `named`: position among the profiles that `--owner` names, any larger number for the others; `position`: in fleet
+    order.
+    """
     used = -round(known.used_at / _SAME_TIME)
-    if rivalry.kind is SharedKind.LOGIN:  # profiles fall back to the root's; a gateway that runs says nothing of logins
-        return (place, not known.first, used, known.born, rivalry.holders.index(name))
-    runs = known.on and known.running
+    if kind is SharedKind.LOGIN:  # profiles fall back to the root's login; a running gateway is no evidence for logins
+        return (named, not known.first, used, known.born, position)
+    runs = _uses_now(known)
     return (
-        place,
+        named,
         not known.locked,
         not (runs and known.connected),
         not runs,
@@ -124,7 +137,7 @@ def _priority(name: str, rivalry: SharedIdentity, known: UsageEvidence, named: S
         used,
         not known.first,
         known.born,
-        rivalry.holders.index(name),
+        position,
     )
 
 

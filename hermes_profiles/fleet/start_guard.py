@@ -10,6 +10,8 @@ from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
+from hermes_profiles.conflicts.ownership import UsageEvidence
+from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import Mask
@@ -98,20 +100,34 @@ class Launch:
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
+        locks = live_locks(
+            self._environment,
+            layout.user_home,
+            catalog=self._catalog,
+            processes=self._world.processes,
+            platform=layout.platform,
+        )
+
+        def evidence(name: str, channel: str) -> UsageEvidence:
+            return evidence_of(
+                layout,
+                name,
+                channel,
+                held=self._held[name],
+                gateway=self._gateways.get(name),
+                locks=locks,
+                catalog=self._catalog,
+            )
+
         return assign_channels(
             starting=list(starting),
             holdings=self._held,
             live=live,
             owners=self._owners,
-            locks=live_locks(
-                self._environment,
-                layout.user_home,
-                catalog=self._catalog,
-                processes=self._world.processes,
-                platform=layout.platform,
-            ),
+            locks=locks,
             listening=ledger.listening_now(ports),
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
+            evidence=evidence,
         )
 
     def begin(self, starting: Sequence[str]) -> None:

@@ -328,11 +328,11 @@ def test_other_files_among_the_locks_are_passed_over(tmp_path: Path, name: str) 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from("abcde"), st.sampled_from("12"), min_size=2), st.randoms(use_true_random=False))
-def test_a_boot_in_any_order_gives_each_bot_to_the_first_in_fleet_order(bots: dict[str, str], chance: Any) -> None:
+def test_a_boot_in_any_order_gives_each_bot_to_the_oldest_profile(bots: dict[str, str], chance: Any) -> None:
     order = sorted(bots)
     chance.shuffle(order)
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Fleet(Path(folder), bots)
+        fleet = Fleet(Path(folder), dict(sorted(bots.items())))
         fleet.states = dict.fromkeys(bots, COMING)
         owners = {name for number, name in enumerate(order) if not fleet.start(name, 10 + number)}
     assert owners == {min(name for name in bots if bots[name] == bot) for bot in set(bots.values())}
