@@ -1,0 +1,401 @@
+"""Runs the commands of a scenario in processes of their own, and records what they answer and which files they change.
+
+Nothing of the package is imported: what is recorded is what a user's shell sees. `compare` returns the differences
+between two records. A further key of an object is no difference, for the command contract allows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+import os
+import re
+import shlex
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PROGRAMS = {"p": "hermes_profiles.cli", "g": "hermes_profiles.cli.gateways"}
+PROSE = "<prose>"
+# Values of these keys are sentences: whether there is one is recorded, its wording is not.
+_PROSE_KEYS = frozenset(
+    "message hint text detail reason why next_steps title summary note warnings log disagreement limits doubts enable_note".split()
+)
+# Values of these keys vary from run to run; a null stays one.
+_VARYING_KEYS = frozenset(
+    "pid owner_pid at uptime_s rss_bytes open_files open_files_limit since age_s inode mtime_ns uid gid size started_at".split()
+)
+_CHOSEN_PORTS = range(8643, 8800)
+# Files of ours and of gateways that change by themselves: not recorded at all, or only that they are there.
+_UNSEEN = re.compile(
+    r"(tmp|run|fake|pycache)(/.*)?|.*/supervisor/(supervisord\.log.*|supervisord\.pid|socket|daemon\.lock|lock)"
+    r"|.*/gateway\.(lock|pid)|.*/gateway_state\.json|.*/starts|.*\.draft|.*/\.gateway-planned-stop\.json.*"
+)
+_OPAQUE = re.compile(r".*/logs/.*\.log|.*\.db|.*/lock|.*/profiles/\.hermes-profiles/fingerprint\.key")
+_LARGEST = 6000
+_DEADLINE = 120.0
+
+
+class Step(NamedTuple):
+    """A command, or with `program` "!" a change made by hand. `show`: "json", "lines" (of JSON), "text" or "code"."""
+
+    line: str
+    program: str
+    arguments: tuple[str, ...]
+    show: str
+    stdin: str | None
+    environment: Mapping[str, str]
+
+
+def parse_step(line: str) -> Step:
+    """Return the step of a line: `[@NAME=VALUE…] PROGRAM ARGUMENT… [<< STDIN]`.
+
+    PROGRAM: `p` is hermes-profiles, `g` hermes-gateways, both with `--json`; `p-` the same without it, the text is
+    recorded; `p?` without it, the exit code alone is recorded; `p*` answers a JSON object a line; `!` is no command.
+    """
+    text, marker, stdin = line.partition(" << ")
+    first, *words = shlex.split(text)
+    environment = {}
+    while first.startswith("@"):
+        name, _, value = first[1:].partition("=")
+        environment[name] = value
+        first, *words = words
+    show = {"-": "text", "?": "code", "*": "lines"}.get(first[1:], "json")
+    if show in ("json", "lines") and first != "!":
+        place = words.index("--") if "--" in words else len(words)
+        words.insert(place, "--json")
+    typed = stdin.encode().decode("unicode_escape") if marker else None
+    return Step(line, first[0], tuple(words), show, typed, environment)
+
+
+def parse_steps(text: str) -> list[Step]:
+    """Return the steps of a scenario, one a line; `#` begins a comment line."""
+    lines = (line.strip() for line in text.splitlines())
+    return [parse_step(line) for line in lines if line and not line.startswith("#")]
+
+
+class Sandbox:
+    """One user's home and environment, and the commands run in it. `code`: what PYTHONPATH is."""
+
+    def __init__(self, home: Path, *, python: str = sys.executable, code: str) -> None:
+        self.home, self.python, self.code = home, python, code
+        self.names = _Normaliser(home, python, code)
+        for folder in ("tmp", "run", "fake"):
+            (home / folder).mkdir(mode=0o700)
+        self.environment = {
+            "HOME": str(home), "PATH": str(home / "fake"), "TZ": "UTC", "COLUMNS": "80", "NO_COLOR": "1",
+            "LANG": "C.UTF-8", "SHELL": "/bin/bash", "HERMES_PROFILES_MANAGER": "supervisor",
+            "XDG_RUNTIME_DIR": str(home / "run"), "TMPDIR": str(home / "tmp"), "PYTHONPATH": code,
+            "PYTHONWARNINGS": "error",
+        }  # fmt: skip
+        if "PYTHONPYCACHEPREFIX" in os.environ:
+            self.environment["PYTHONPYCACHEPREFIX"] = os.environ["PYTHONPYCACHEPREFIX"]
+
+    def start(self, program: str, arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None) -> Any:
+        """Run a command to its end; returns the finished process."""
+        return subprocess.run(
+            [self.python, "-m", PROGRAMS.get(program, program), *arguments],
+            env={**self.environment, **environment}, cwd=self.home, umask=0o022, capture_output=True,
+            input=(stdin or "").encode(), timeout=_DEADLINE, check=False,
+        )  # fmt: skip
+
+    def record(self, step: Step) -> dict[str, Any]:
+        """Run a step; returns its record."""
+        arguments = [self.names.real(word) for word in step.arguments]
+        if step.program == "!":
+            _by_hand(self.home, arguments)
+            return {"run": step.line}
+        before = _picture(self.home)
+        environment = {name: self.names.real(value) for name, value in step.environment.items()}
+        done = self.start(step.program, arguments, environment, step.stdin)
+        after = _picture(self.home)
+        assert b"Traceback" not in done.stderr, done.stderr.decode(errors="replace")
+        found: dict[str, Any] = {"run": step.line, "exit": done.returncode}
+        out = done.stdout.decode()
+        if step.show == "json" and not out.strip().startswith("{"):
+            raise AssertionError(f"no JSON from {step.line}: {done}")
+        if step.show == "json":
+            found["answer"] = self.names.answer(json.loads(out))
+        elif step.show == "lines":
+            found["lines"] = [self.names.answer(json.loads(line)) for line in out.splitlines()]
+        elif step.show == "text":
+            found["text"] = self.names.text(out).splitlines()
+        files = self._changes(before, after)
+        if files:
+            found["files"] = files
+        return found
+
+    def _changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+        found = {}
+        for path in sorted(changed, key=self.names.sortable):
+            entry = after.get(path)
+            found[self.names.text(path)] = "gone" if entry is None else self._entry(path, entry)
+        return found
+
+    def _entry(self, path: str, entry: tuple[str, int, bytes]) -> Any:
+        kind, mode, content = entry
+        if kind == "link":
+            return f"link {self.names.text(os.fsdecode(content))}"
+        head = f"{kind} {mode:04o}"
+        if kind != "file" or _OPAQUE.fullmatch(path):
+            return head
+        if "/.hermes-profiles/" in path and path.endswith(".json"):
+            with contextlib.suppress(ValueError):
+                return {"is": head, "json": self.names.answer(json.loads(content))}
+        try:
+            text = self.names.text(content.decode())
+        except UnicodeDecodeError:
+            text = self.names.text(content.decode("latin-1"))
+        return {"is": head, "content": text}
+
+    def end(self) -> None:
+        """End the processes that the commands left: the daemon of the bundled manager, and its gateways."""
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + 5
+            pids = list(_processes_of(self.home))
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sent)
+            while pids and list(_processes_of(self.home)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
+class _Normaliser:
+    """Replaces what differs between two runs by placeholders, the same thing by the same one."""
+
+    def __init__(self, home: Path, python: str, code: str) -> None:
+        self._ids: dict[str, str] = {}
+        program = os.path.join(os.path.dirname(python), "hermes-profiles")
+        known = {
+            str(home): "<home>", os.path.realpath(home): "<home>", python: "<python>", code: "<code>",
+            program: "<bin>/hermes-profiles",
+        }  # fmt: skip
+        self._places = sorted(known.items(), key=lambda pair: -len(pair[0]))
+        self._home = str(home)
+
+    def real(self, text: str) -> str:
+        """Return an argument with placeholders filled in: `<home>`, `<id3>`."""
+        for name, placeholder in self._ids.items():
+            text = text.replace(placeholder, name[:_ID_LENGTH])
+        return text.replace("<home>", self._home)
+
+    def sortable(self, path: str) -> str:
+        """Return a path by which files can be sorted alike in every run: new ids all look the same."""
+        return _ID.sub(lambda match: self._ids.get(match[0], "<~>"), path)
+
+    def text(self, text: str) -> str:
+        """Return a text with placeholders."""
+        for place, placeholder in self._places:
+            text = text.replace(place, placeholder)
+        text = _ID.sub(self._numbered, text)
+        for pattern, replacement in _REPLACED:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def _numbered(self, match: re.Match[str]) -> str:
+        """Return the placeholder of an id. That of a trash entry, which the profile's name follows, has numbers of its
+        own: within one second it may be that of a change, too."""
+        kind = "trash" if match[1] else "id"
+        number = sum(each.startswith(f"<{kind}") for each in self._ids.values()) + 1
+        return self._ids.setdefault(match[0], f"<{kind}{number}>") + (match[1] or "")
+
+    def answer(self, value: Any, key: str = "", parent: Mapping[str, Any] | None = None) -> Any:
+        """Return a JSON value with placeholders, its sentences included."""
+        if isinstance(value, dict):
+            return {self.text(name): self.answer(each, name, value) for name, each in value.items()}
+        if isinstance(value, list):
+            if key in ("next_steps", "limits") and value:
+                return PROSE
+            return [self.answer(each, key, parent) for each in value]
+        if key == "value" and parent is not None and str(parent.get("name", "")).endswith("_PORT"):
+            return "<port>"
+        if key == "linger":  # whether this machine was booted with systemd
+            return "<linger>"
+        if value is None or isinstance(value, bool):
+            return value
+        about = parent or {}
+        is_own = "check" in about or about.get("name") == "API_SERVER_KEY"  # of a path, of a random key
+        if key in _VARYING_KEYS or (key == "fingerprint" and is_own):
+            return f"<{key}>"
+        if key == "last_exit" and value in (0, -signal.SIGTERM):  # of a gateway that was stopped
+            return "<stopped>"
+        if key == "port" and value in _CHOSEN_PORTS:
+            return "<port>"
+        if not isinstance(value, str):
+            return value
+        text = self.text(value)
+        is_path = text.startswith("<home>") and " " not in text
+        is_file = key == "text" and parent is not None and "mode" in parent  # `print` answers with whole files
+        if key == "script":
+            return "<script>"
+        is_prose = key in _PROSE_KEYS or (key == "before" and " " in text)  # `before`: a value, or what it was
+        return PROSE if is_prose and text and not is_path and not is_file else text
+
+
+_ID = re.compile(r"2\d{7}T\d{6}Z-[0-9a-f]{4}(-[a-z][a-z0-9_-]*)?")
+_ID_LENGTH = len("20260101T000000Z-0000")
+_REPLACED = (
+    (re.compile(r"\b20(?!0\d|1\d|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:\+00:00|Z)?"), "<time>"),
+    (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:<digest>"),
+    (re.compile(r"(>sha256:|\b)[0-9a-f]{64}\b"), "<digest>"),
+    (re.compile(r"\b[0-9a-f]{16}\.sock\b"), "<digest>.sock"),
+    (re.compile(r"\b(USER|LOGNAME)=(\"?)[^\"\s,]+"), r"\1=\2<user>"),
+    (re.compile(r"(<key>(?:USER|LOGNAME)</key>\s*<string>)[^<]*"), r"\1<user>"),
+    (re.compile(r"(API_SERVER_KEY=['\"]?)(?!.*CANARY)[A-Za-z0-9_-]{20,}"), r"\1<key>"),
+    (re.compile(r"\b8(?:64[3-9]|6[5-9]\d|7\d\d)\b"), "<port>"),
+)
+
+
+def _picture(home: Path) -> dict[str, tuple[str, int, bytes]]:
+    """Return path → kind, mode, content (of a link: its target) of all below a home that is recorded."""
+    found: dict[str, tuple[str, int, bytes]] = {}
+    for here, folders, files in os.walk(home):
+        base = os.path.relpath(here, home)
+        folders[:] = [name for name in folders if not _UNSEEN.fullmatch(os.path.normpath(f"{base}/{name}"))]
+        for name in (*folders, *files):
+            path = os.path.normpath(f"{base}/{name}")
+            if _UNSEEN.fullmatch(path):
+                continue
+            full = os.path.join(here, name)
+            status = os.lstat(full)
+            mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISLNK(status.st_mode):
+                found[path] = "link", 0, os.fsencode(os.readlink(full))
+            elif stat.S_ISREG(status.st_mode):
+                content = b"" if _OPAQUE.fullmatch(path) else Path(full).read_bytes()
+                found[path] = "file", mode, content
+            else:
+                found[path] = "folder" if stat.S_ISDIR(status.st_mode) else "special", mode, b""
+    return found
+
+
+def _by_hand(home: Path, words: Sequence[str]) -> None:
+    """Change a file as a person would: `write PATH TEXT`, `append PATH TEXT`, `remove PATH`, `wait -`."""
+    verb, path, *rest = words
+    target = home / path
+    if verb in ("write", "append"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "w" if verb == "write" else "a") as file:
+            file.write(rest[0].encode().decode("unicode_escape"))
+    elif verb == "remove":
+        target.unlink()
+    elif verb == "wait":  # until the next second: ids hold the time
+        time.sleep(1.01 - time.time() % 1)
+    else:
+        raise ValueError(words)
+
+
+def _processes_of(home: Path) -> Iterator[int]:
+    """Yield the pids of the processes, this one left out, whose environment names a home."""
+    needle = b"\0HOME=" + os.fsencode(home) + b"\0"
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal() or int(entry) == os.getpid():
+            continue
+        try:
+            seen = b"\0" + Path(f"/proc/{entry}/environ").read_bytes()
+            dead = Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        except OSError:
+            continue
+        if needle in seen and not dead:
+            yield int(entry)
+
+
+def play(root: Any, home: Path, *, python: str = sys.executable, code: str) -> list[dict[str, Any]]:
+    """Build a root in an empty home and run its steps; returns their records."""
+    sandbox = Sandbox(home, python=python, code=code)
+    before = os.umask(0o022)
+    try:
+        root.build(home)
+    finally:
+        os.umask(before)
+    try:
+        return [sandbox.record(step) for step in parse_steps(root.steps)]
+    finally:
+        sandbox.end()
+
+
+# -- the stored form
+
+
+def store(records: list[dict[str, Any]]) -> str:
+    """Return the records as text: contents of files once, each under its digest."""
+    contents: dict[str, list[str]] = {}
+    slim = [_slimmed(record, contents) for record in records]
+    return _written({"commands": slim, "contents": dict(sorted(contents.items()))}, 0) + "\n"
+
+
+def _slimmed(record: dict[str, Any], contents: dict[str, list[str]]) -> dict[str, Any]:
+    if "files" not in record:
+        return record
+    files = {}
+    for path, entry in record["files"].items():
+        if isinstance(entry, dict) and "content" in entry:
+            text = entry["content"]
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            if len(text) <= _LARGEST:
+                contents[digest] = text.split("\n")
+            entry = f"{entry['is']} {digest}"
+        files[path] = entry
+    return {**record, "files": files}
+
+
+def _written(value: Any, depth: int, width: int = 150) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(line) + depth <= width:
+        return line
+    pad = " " * (depth + 1)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_written(each, depth + 1)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(pad + part for part in parts) + "\n" + " " * depth + "}"
+    return "[\n" + ",\n".join(pad + _written(each, depth + 1) for each in value) + "\n" + " " * depth + "]"
+
+
+# -- the comparison
+
+
+def compare(recorded: str, now: str) -> list[str]:
+    """Return what of a stored record is different now, one difference an entry; new keys of objects are none."""
+    before, after = json.loads(recorded), json.loads(now)
+    found: list[str] = []
+    for was, is_now in zip(before["commands"], after["commands"], strict=False):
+        if was["run"] != is_now["run"]:
+            return [*found, f"another command: {is_now['run']} instead of {was['run']}: record again"]
+        new_files = is_now.get("files", {}).keys() - was.get("files", {}).keys()
+        differences = list(_different(was, is_now, ""))
+        differences += [f"files/{path}: not written before" for path in sorted(new_files)]
+        contents = before["contents"], after["contents"]
+        found += [f"$ {was['run']}\n    {each}{_content_diff(each, *contents)}" for each in differences]
+    if len(before["commands"]) != len(after["commands"]):
+        found.append("another number of commands: record again")
+    return found
+
+
+def _different(was: Any, now: Any, place: str) -> Iterator[str]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key, value in was.items():
+            if key not in now:
+                yield f"{place}{key}: missing, was {json.dumps(value, ensure_ascii=False)[:300]}"
+            else:
+                yield from _different(value, now[key], f"{place}{key}/")
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for number, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _different(one, other, f"{place}{number}/")
+    elif was != now or isinstance(was, bool) != isinstance(now, bool):
+        texts = [json.dumps(each, ensure_ascii=False)[:600] for each in (was, now)]
+        yield f"{place.rstrip('/')}: was {texts[0]}\n      is now {texts[1]}"
+
+
+def _content_diff(difference: str, was: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> str:
+    digests = re.findall(r"\b[0-9a-f]{12}(?=\"$)", difference, re.MULTILINE)
+    if len(digests) != 2 or digests[0] not in was or digests[1] not in now:
+        return ""
+    lines = difflib.unified_diff(was[digests[0]], now[digests[1]], "recorded", "now", n=1, lineterm="")
+    return "".join(f"\n      {line}" for line in list(lines)[:40])
