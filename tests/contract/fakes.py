@@ -1,11 +1,11 @@
-"""Programs that stand in for Hermes and systemctl in a home of the scenarios. Every one is a file below `fake/`."""
+"""Fake programs for the homes of the scenarios: Hermes and systemctl. Each one is a file below `fake/`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# Does what others can see of `hermes gateway run`, and nothing else. A file `exits` in the home makes it fail.
+# Writes the same pid, lock and state files as `hermes gateway run`. A file `exits` in the home holds an exit code.
 GATEWAY = r"""#!{python} -IS
 import fcntl, json, os, signal, sys, time
 home = os.environ["HERMES_HOME"]
@@ -51,7 +51,7 @@ for name in ("gateway.pid", ".gateway-planned-stop.json"):
 sys.exit(code)
 """
 
-# Keeps units in a file, starts nothing, and answers as systemd 252 does.
+# Keeps units in a file, starts no process, and answers like systemd 252.
 SYSTEMCTL = r"""#!{python} -IS
 import json, os, sys
 folder = os.path.join({home!r}, ".config/systemd/user")
@@ -111,7 +111,7 @@ json.dump(units, open(book, "w"))
 
 
 def script(path: Path, text: str) -> Path:
-    """Write a program; returns its path."""
+    """Write a program and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
@@ -119,7 +119,7 @@ def script(path: Path, text: str) -> Path:
 
 
 def install_hermes(home: Path) -> Path:
-    """Put a Hermes on the PATH of a home; returns its interpreter, which is the fake gateway."""
+    """Install a fake Hermes on the PATH of a home and return its interpreter, the fake gateway."""
     python = script(home / "fake/venv/bin/python", GATEWAY.format(python=sys.executable))
     (home / "fake/venv/pyvenv.cfg").write_text("home = /usr/bin\n")
     script(home / "fake/hermes", f"#!{python}\n")
@@ -127,7 +127,7 @@ def install_hermes(home: Path) -> Path:
 
 
 def install_systemctl(home: Path) -> None:
-    """Put a user's systemd on the PATH of a home, with a bus that is found."""
+    """Install a fake systemctl on the PATH of a home, with a bus that is found."""
     script(home / "fake/systemctl", SYSTEMCTL.format(python=sys.executable, home=str(home)))
     script(home / "fake/loginctl", "#!/bin/sh\nexit 0\n")
     script(home / "fake/journalctl", "#!/bin/sh\nexit 0\n")

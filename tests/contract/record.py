@@ -1,6 +1,6 @@
-"""Records the scenarios anew: `python tests/contract/record.py --code CHECKOUT [--python PY] [--into FOLDER] [ROOT…]`.
+"""Records the scenarios again: `python tests/contract/record.py --code CHECKOUT [--python PY] [--into FOLDER] [ROOT…]`.
 
-CHECKOUT is the folder that holds the package to record; without ROOT all roots are recorded.
+CHECKOUT is the folder that contains the package. Without ROOT, all roots are recorded.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scenarios import ROOTS
 
 
 def main() -> None:
-    """Record the roots that were named."""
+    """Record the roots of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("roots", nargs="*", metavar="ROOT")
-    parser.add_argument("--code", required=True, help="the checkout whose package is recorded")
+    parser.add_argument("--code", required=True, help="the checkout that contains the package")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs it")
     parser.add_argument("--into", default=Path(__file__).parent / "recorded", type=Path)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Runs the commands of a scenario in processes of their own, and records what they answer and which files they change.
+"""Runs the commands of a scenario and records their answers, exit codes and changed files.
 
-Nothing of the package is imported: what is recorded is what a user's shell sees. `compare` returns the differences
-between two records. A further key of an object is no difference, for the command contract allows it.
+The package is not imported: every command is a process of its own. `compare` returns the differences between two
+records. A new key of an object is not a difference, because the command contract allows new keys.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ from typing import Any, NamedTuple
 
 PROGRAMS = {"p": "hermes_profiles.cli", "g": "hermes_profiles.cli.gateways"}
 PROSE = "<prose>"
-# Values of these keys are sentences: whether there is one is recorded, its wording is not.
-_PROSE_KEYS = frozenset(
-    "message hint text detail reason why next_steps title summary note warnings log disagreement limits doubts enable_note".split()
-)
-# Values of these keys vary from run to run; a null stays one.
-_VARYING_KEYS = frozenset(
-    "pid owner_pid at uptime_s rss_bytes open_files open_files_limit since age_s inode mtime_ns uid gid size started_at".split()
-)
+# Values of these keys are sentences. Their presence is recorded, their wording is not.
+_PROSE_KEYS = frozenset({
+    "message", "hint", "text", "detail", "reason", "why", "next_steps", "title", "summary", "note", "warnings", "log",
+    "disagreement", "limits", "doubts", "enable_note",
+})  # fmt: skip
+# Values of these keys vary between two runs. A null stays a null.
+_VARYING_KEYS = frozenset({
+    "pid", "owner_pid", "at", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "since", "inode", "mtime_ns",
+    "uid", "gid", "size",
+})  # fmt: skip
 _CHOSEN_PORTS = range(8643, 8800)
-# Files of ours and of gateways that change by themselves: not recorded at all, or only that they are there.
+# Files that a daemon or a gateway changes at any time: not recorded, or recorded without their content.
 _UNSEEN = re.compile(
     r"(tmp|run|fake|pycache)(/.*)?|.*/supervisor/(supervisord\.log.*|supervisord\.pid|socket|daemon\.lock|lock)"
     r"|.*/gateway\.(lock|pid)|.*/gateway_state\.json|.*/starts|.*\.draft|.*/\.gateway-planned-stop\.json.*"
@@ -44,7 +46,7 @@ _DEADLINE = 120.0
 
 
 class Step(NamedTuple):
-    """A command, or with `program` "!" a change made by hand. `show`: "json", "lines" (of JSON), "text" or "code"."""
+    """A command, or a change by hand (`program` is "!"). `show`: "json", "lines" (of JSON), "text" or "code"."""
 
     line: str
     program: str
@@ -57,8 +59,9 @@ class Step(NamedTuple):
 def parse_step(line: str) -> Step:
     """Return the step of a line: `[@NAME=VALUE…] PROGRAM ARGUMENT… [<< STDIN]`.
 
-    PROGRAM: `p` is hermes-profiles, `g` hermes-gateways, both with `--json`; `p-` the same without it, the text is
-    recorded; `p?` without it, the exit code alone is recorded; `p*` answers a JSON object a line; `!` is no command.
+    PROGRAM is `p` (hermes-profiles) or `g` (hermes-gateways), and `--json` is added. `p-` omits `--json` and records
+    the text. `p?` omits `--json` and records the exit code alone. `p*` prints one JSON object a line. `!` changes a
+    file by hand.
     """
     text, marker, stdin = line.partition(" << ")
     first, *words = shlex.split(text)
@@ -76,13 +79,13 @@ def parse_step(line: str) -> Step:
 
 
 def parse_steps(text: str) -> list[Step]:
-    """Return the steps of a scenario, one a line; `#` begins a comment line."""
+    """Return the steps of a scenario, one per line; a line that begins with `#` is a comment."""
     lines = (line.strip() for line in text.splitlines())
     return [parse_step(line) for line in lines if line and not line.startswith("#")]
 
 
 class Sandbox:
-    """One user's home and environment, and the commands run in it. `code`: what PYTHONPATH is."""
+    """One user's home and environment. `code` is the value of PYTHONPATH for its commands."""
 
     def __init__(self, home: Path, *, python: str = sys.executable, code: str) -> None:
         self.home, self.python, self.code = home, python, code
@@ -99,7 +102,7 @@ class Sandbox:
             self.environment["PYTHONPYCACHEPREFIX"] = os.environ["PYTHONPYCACHEPREFIX"]
 
     def start(self, program: str, arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None) -> Any:
-        """Run a command to its end; returns the finished process."""
+        """Run a command to its end and return the finished process."""
         return subprocess.run(
             [self.python, "-m", PROGRAMS.get(program, program), *arguments],
             env={**self.environment, **environment}, cwd=self.home, umask=0o022, capture_output=True,
@@ -107,7 +110,7 @@ class Sandbox:
         )  # fmt: skip
 
     def record(self, step: Step) -> dict[str, Any]:
-        """Run a step; returns its record."""
+        """Run a step and return its record."""
         arguments = [self.names.real(word) for word in step.arguments]
         if step.program == "!":
             _by_hand(self.home, arguments)
@@ -157,7 +160,7 @@ class Sandbox:
         return {"is": head, "content": text}
 
     def end(self) -> None:
-        """End the processes that the commands left: the daemon of the bundled manager, and its gateways."""
+        """End the processes that the commands started: the supervisor daemon and its gateways."""
         for sent in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5
             pids = list(_processes_of(self.home))
@@ -169,7 +172,7 @@ class Sandbox:
 
 
 class _Normaliser:
-    """Replaces what differs between two runs by placeholders, the same thing by the same one."""
+    """Replaces values that differ between two runs by placeholders; equal values get equal placeholders."""
 
     def __init__(self, home: Path, python: str, code: str) -> None:
         self._ids: dict[str, str] = {}
@@ -182,33 +185,38 @@ class _Normaliser:
         self._home = str(home)
 
     def real(self, text: str) -> str:
-        """Return an argument with placeholders filled in: `<home>`, `<id3>`."""
+        """Return an argument with the values of its placeholders, such as `<home>` and `<id3>`."""
         for name, placeholder in self._ids.items():
             text = text.replace(placeholder, name[:_ID_LENGTH])
         return text.replace("<home>", self._home)
 
     def sortable(self, path: str) -> str:
-        """Return a path by which files can be sorted alike in every run: new ids all look the same."""
+        """Return a sort key of a path that is equal in every run: all new ids compare equal."""
         return _ID.sub(lambda match: self._ids.get(match[0], "<~>"), path)
 
     def text(self, text: str) -> str:
         """Return a text with placeholders."""
         for place, placeholder in self._places:
             text = text.replace(place, placeholder)
+        for now, before in _MOVED.items():
+            text = text.replace(now, before)
         text = _ID.sub(self._numbered, text)
         for pattern, replacement in _REPLACED:
             text = pattern.sub(replacement, text)
         return text
 
     def _numbered(self, match: re.Match[str]) -> str:
-        """Return the placeholder of an id. That of a trash entry, which the profile's name follows, has numbers of its
-        own: within one second it may be that of a change, too."""
+        """Return the placeholder of an id.
+
+        The name of the profile follows the id of a trash entry. Such ids are counted apart, because an entry and a
+        change of the same second can have the same id.
+        """
         kind = "trash" if match[1] else "id"
         number = sum(each.startswith(f"<{kind}") for each in self._ids.values()) + 1
         return self._ids.setdefault(match[0], f"<{kind}{number}>") + (match[1] or "")
 
     def answer(self, value: Any, key: str = "", parent: Mapping[str, Any] | None = None) -> Any:
-        """Return a JSON value with placeholders, its sentences included."""
+        """Return a JSON value with placeholders, also for its sentences."""
         if isinstance(value, dict):
             return {self.text(name): self.answer(each, name, value) for name, each in value.items()}
         if isinstance(value, list):
@@ -233,15 +241,18 @@ class _Normaliser:
             return value
         text = self.text(value)
         is_path = text.startswith("<home>") and " " not in text
-        is_file = key == "text" and parent is not None and "mode" in parent  # `print` answers with whole files
+        is_file = key == "text" and parent is not None and "mode" in parent  # `print` returns whole files
         if key == "script":
             return "<script>"
-        is_prose = key in _PROSE_KEYS or (key == "before" and " " in text)  # `before`: a value, or what it was
+        is_prose = key in _PROSE_KEYS or (key == "before" and " " in text)  # a value or a sentence
         return PROSE if is_prose and text and not is_path and not is_file else text
 
 
 _ID = re.compile(r"2\d{7}T\d{6}Z-[0-9a-f]{4}(-[a-z][a-z0-9_-]*)?")
 _ID_LENGTH = len("20260101T000000Z-0000")
+# The configuration of the supervisor daemon is written at each start of the daemon, so it can name the new module.
+# test_old_services.py shows that the former name works.
+_MOVED = {"services.supervisor.rpc:make_fleet": "services.managers.supervisor_fleet:make_fleet"}
 _REPLACED = (
     (re.compile(r"\b20(?!0\d|1\d|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:\+00:00|Z)?"), "<time>"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:<digest>"),
@@ -255,7 +266,7 @@ _REPLACED = (
 
 
 def _picture(home: Path) -> dict[str, tuple[str, int, bytes]]:
-    """Return path → kind, mode, content (of a link: its target) of all below a home that is recorded."""
+    """Return path → kind, mode, content (of a link: its target) for all recorded paths below a home."""
     found: dict[str, tuple[str, int, bytes]] = {}
     for here, folders, files in os.walk(home):
         base = os.path.relpath(here, home)
@@ -278,7 +289,7 @@ def _picture(home: Path) -> dict[str, tuple[str, int, bytes]]:
 
 
 def _by_hand(home: Path, words: Sequence[str]) -> None:
-    """Change a file as a person would: `write PATH TEXT`, `append PATH TEXT`, `remove PATH`, `wait -`."""
+    """Change a file as a user does: `write PATH TEXT`, `append PATH TEXT`, `remove PATH`; or `wait -`."""
     verb, path, *rest = words
     target = home / path
     if verb in ("write", "append"):
@@ -287,14 +298,14 @@ def _by_hand(home: Path, words: Sequence[str]) -> None:
             file.write(rest[0].encode().decode("unicode_escape"))
     elif verb == "remove":
         target.unlink()
-    elif verb == "wait":  # until the next second: ids hold the time
+    elif verb == "wait":  # until the next second, because ids contain the time
         time.sleep(1.01 - time.time() % 1)
     else:
         raise ValueError(words)
 
 
 def _processes_of(home: Path) -> Iterator[int]:
-    """Yield the pids of the processes, this one left out, whose environment names a home."""
+    """Yield the pid of every other process whose HOME is this home."""
     needle = b"\0HOME=" + os.fsencode(home) + b"\0"
     for entry in os.listdir("/proc"):
         if not entry.isdecimal() or int(entry) == os.getpid():
@@ -309,7 +320,7 @@ def _processes_of(home: Path) -> Iterator[int]:
 
 
 def play(root: Any, home: Path, *, python: str = sys.executable, code: str) -> list[dict[str, Any]]:
-    """Build a root in an empty home and run its steps; returns their records."""
+    """Build a root in an empty home, run its steps and return their records."""
     sandbox = Sandbox(home, python=python, code=code)
     before = os.umask(0o022)
     try:
@@ -326,7 +337,7 @@ def play(root: Any, home: Path, *, python: str = sys.executable, code: str) -> l
 
 
 def store(records: list[dict[str, Any]]) -> str:
-    """Return the records as text: contents of files once, each under its digest."""
+    """Return the records as text. Each content of a file is stored once, under its digest."""
     contents: dict[str, list[str]] = {}
     slim = [_slimmed(record, contents) for record in records]
     return _written({"commands": slim, "contents": dict(sorted(contents.items()))}, 0) + "\n"
@@ -362,7 +373,7 @@ def _written(value: Any, depth: int, width: int = 150) -> str:
 
 
 def compare(recorded: str, now: str) -> list[str]:
-    """Return what of a stored record is different now, one difference an entry; new keys of objects are none."""
+    """Return the differences between two stored records. A new key of an object is not a difference."""
     before, after = json.loads(recorded), json.loads(now)
     found: list[str] = []
     for was, is_now in zip(before["commands"], after["commands"], strict=False):

@@ -1,4 +1,4 @@
-"""Awkward roots, and the commands that are run on each, one after the other. Every secret here is synthetic."""
+"""Awkward roots and the commands that run on each of them, in order. Every secret is synthetic."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from fakes import install_hermes, install_systemctl
 
 
 class Root(NamedTuple):
-    """A root and its commands (`recorder.parse_step` tells how a line is written)."""
+    """A root and its commands; `recorder.parse_step` documents the form of a line."""
 
     name: str
     build: Callable[[Path], None]
@@ -20,9 +21,9 @@ class Root(NamedTuple):
     marks: tuple[Any, ...] = ()
 
 
-# The same key in every root: fingerprints are the same in every run.
+# Every root has the same key, so fingerprints are equal in every run.
 _KEY = b"contract-fingerprint-key-32bytes"
-# What depends on the machine and not on the root.
+# These checks depend on the machine, not on the root.
 _MACHINE = (
     "--skip runtime.disk --skip runtime.inodes --skip runtime.wal-filesystem --skip services.linger-off "
     "--skip services.no-systemd --skip conflicts.port-taken --skip security.foreign-owner"
@@ -36,7 +37,7 @@ def token(number: int) -> str:
 
 
 def put(home: Path, files: Mapping[str, str | bytes], mode: int = 0o600) -> None:
-    """Write files below a home; folders of profiles are their owner's alone."""
+    """Write files below a home; new folders are private."""
     for name, content in files.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -45,7 +46,7 @@ def put(home: Path, files: Mapping[str, str | bytes], mode: int = 0o600) -> None
 
 
 def root_in(home: Path, profiles: Mapping[str, Mapping[str, str | bytes]], *, at: str = ".hermes") -> Path:
-    """Make a root with these profiles; `default` is the root itself."""
+    """Create a root with these profiles; `default` is the root itself."""
     root = home / at
     put(root, {"profiles/.hermes-profiles/fingerprint.key": _KEY})
     for folder in (root, root / "profiles", root / "profiles/.hermes-profiles"):
@@ -57,7 +58,7 @@ def root_in(home: Path, profiles: Mapping[str, Mapping[str, str | bytes]], *, at
     return root
 
 
-# -- healthy: three profiles without a conflict
+# -- healthy: three profiles, no conflict
 
 
 def _healthy(home: Path) -> None:
@@ -161,7 +162,7 @@ p explain NOTHING_AT_ALL
 """
 
 
-# -- channels: one profile with many channels, cloned in every way
+# -- channels: one profile with many channels, and every option of clone
 
 
 def _channels(home: Path) -> None:
@@ -170,7 +171,8 @@ def _channels(home: Path) -> None:
         home,
         {
             "default": {
-                ".env": "# models\nOPENAI_API_KEY=sk-CANARY-model-0123456789\nANTHROPIC_API_KEY=sk-ant-CANARY-0123456789\n"
+                ".env": "# models\nOPENAI_API_KEY=sk-CANARY-model-0123456789\n"
+                "ANTHROPIC_API_KEY=sk-ant-CANARY-0123456789\n"
                 f"# chat\nTELEGRAM_BOT_TOKEN={token(11)}\nTELEGRAM_ALLOWED_USERS=1,2\n"
                 "DISCORD_BOT_TOKEN=CANARYdiscord.CANARY.0123456789012345\nDISCORD_HOME_CHANNEL=99\n"
                 "SLACK_BOT_TOKEN=xoxb-CANARY-slack-0123\nSLACK_APP_TOKEN=xapp-CANARY-slack-0123\nSLACK_TEAM_ID=T0TEAM\n"
@@ -265,7 +267,9 @@ def _dotenv(home: Path) -> None:
             "joined": {".env": "TAVILY_API_KEY=CANARYtavily1EXA_API_KEY=CANARYexa\nA=b"},
             "tab": {".env": "export\tMATTERMOST_TOKEN=CANARYmattermost\nexport  DISCORD_BOT_TOKEN=CANARYdisc.x.y\n"},
             "latin": {".env": b"NAME=M\xfcller\nOPENAI_API_KEY=sk-CANARY-latin-0123\n"},
-            "loose": {".env": "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\nMY_PAGER_BOT_TOKEN=CANARYpager-0123456789\n"},
+            "loose": {
+                ".env": "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\nMY_PAGER_BOT_TOKEN=CANARYpager-0123456789\n"
+            },
         },
     )
     (home / ".hermes/profiles/loose/.env").chmod(0o644)
@@ -475,7 +479,7 @@ p diff default copy
 """
 
 
-# -- places: homes that are links, folders Hermes does not see, a root with blanks and other letters
+# -- places: linked homes, folders that Hermes ignores, a root with blanks and non-ASCII letters
 
 
 def _places(home: Path) -> None:
@@ -803,7 +807,7 @@ g install --system --manager systemd
 """
 
 
-# -- options: choices that are kept with profiles, under the bundled manager, nothing started
+# -- options: service options in profile.yaml, under the bundled manager, without a start
 
 
 def _options(home: Path) -> None:
@@ -926,7 +930,7 @@ p? from-hermes "" -p nobody doctor
 """
 
 
-# -- nothing: no root at all, and words that no command takes
+# -- nothing: no root, and arguments that no command accepts
 
 
 def _nothing(home: Path) -> None:
@@ -979,7 +983,7 @@ g? start --bogus
 """
 
 
-# -- words: what shells complete, and logs
+# -- words: completion and logs
 
 
 def _words(home: Path) -> None:
@@ -1026,7 +1030,7 @@ g? list
 """
 
 
-# -- multiplex: one gateway serves all
+# -- multiplex: the default gateway serves every profile
 
 
 def _multiplex(home: Path) -> None:
@@ -1069,22 +1073,23 @@ p team run-mode sideways
 """
 
 
+_NIGHTLY = (pytest.mark.nightly,)
 ROOTS = (
     Root("healthy", _healthy, _HEALTHY),
     Root("channels", _channels, _CHANNELS),
     Root("dotenv", _dotenv, _DOTENV),
     Root("broken", _broken, _BROKEN),
-    Root("legacy", _legacy, _LEGACY),
+    Root("legacy", _legacy, _LEGACY, _NIGHTLY),
     Root("shared", _shared, _SHARED),
-    Root("places", _places, _PLACES),
+    Root("places", _places, _PLACES, _NIGHTLY),
     Root("history", _history, _HISTORY),
     Root("teams", _teams, _TEAMS),
-    Root("imports", _imports, _IMPORTS),
+    Root("imports", _imports, _IMPORTS, _NIGHTLY),
     Root("systemd", _systemd, _SYSTEMD),
-    Root("options", _options, _OPTIONS),
+    Root("options", _options, _OPTIONS, _NIGHTLY),
     Root("live", _live, _LIVE),
     Root("shim", _shim, _SHIM),
     Root("nothing", _nothing, _NOTHING),
-    Root("words", _words, _WORDS),
-    Root("multiplex", _multiplex, _MULTIPLEX),
+    Root("words", _words, _WORDS, _NIGHTLY),
+    Root("multiplex", _multiplex, _MULTIPLEX, _NIGHTLY),
 )

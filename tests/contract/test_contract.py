@@ -1,13 +1,14 @@
-"""The command contract as it was recorded: answers, exit codes and files written, on awkward roots."""
+"""The command contract: answers, exit codes and written files are equal to the recorded ones."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 from recorder import compare, play, store
-from scenarios import ROOTS
+from scenarios import ROOTS, Root
 
 _RECORDED = Path(__file__).parent / "recorded"
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="recorded on Lin
 
 
 @pytest.mark.parametrize("root", [pytest.param(root, id=root.name, marks=root.marks) for root in ROOTS])
-def test_commands_answer_as_recorded(root, short_folder: Path) -> None:
+def test_commands_on_a_root_answer_as_recorded(root: Root, short_folder: Path) -> None:
     recorded = (_RECORDED / f"{root.name}.json").read_text()
     now = store(play(root, short_folder, code=str(_REPOSITORY)))
     differences = compare(recorded, now)
@@ -25,17 +26,15 @@ def test_commands_answer_as_recorded(root, short_folder: Path) -> None:
     assert not differences, f"{len(differences)} differences on the root {root.name!r}, the first ones:\n{shown}"
 
 
-def test_enough_is_recorded() -> None:
+def test_recorded_commands_are_at_least_180() -> None:
     assert {path.stem for path in _RECORDED.glob("*.json")} == {root.name for root in ROOTS}
     commands = sum(path.read_text().count('"exit": ') for path in _RECORDED.glob("*.json"))
     assert commands >= 180
 
 
-def test_new_keys_are_no_difference_and_lost_or_changed_ones_are() -> None:
+def test_comparison_allows_new_keys_and_no_lost_or_changed_ones() -> None:
     was = {"commands": [{"run": "p list", "exit": 0, "answer": {"a": [{"b": 1}]}}], "contents": {}}
     line = '{"commands": [{"run": "p list", "exit": %s, "answer": {%s}}], "contents": {}}'
-    import json
-
     recorded = json.dumps(was)
     assert compare(recorded, line % (0, '"a": [{"b": 1, "c": 2}], "d": 3')) == []
     assert compare(recorded, line % (1, '"a": [{"b": 1}]')) == ["$ p list\n    exit: was 0\n      is now 1"]
