@@ -91,7 +91,7 @@ _EVERYWHERE = {
 FILES = {
     "hermes-profiles": _EVERYWHERE | {
         LAYOUT.trash: "Deleted profiles, and files that were removed from profiles.",
-        LAYOUT.fingerprint_key: "The key of the fingerprints that stand for secrets.",
+        LAYOUT.fingerprint_key: "The key of the fingerprints that represent secrets.",
         LAYOUT.alias_folder / "NAME": "The alias of a profile: a command that starts it.",
         HOME / ".config" / "hermes-profiles" / USER_CATALOG: "Your own channels and keys, added to the catalogue.",
         shim_folder({}, user_home=HOME) / "hermes": "The shim.",

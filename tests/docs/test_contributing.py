@@ -6,6 +6,7 @@ import re
 
 from command_runner import REPOSITORY
 from pages import text_of
+from test_house import ROOMS
 
 TEXT = text_of("CONTRIBUTING.md")
 _TOP = "hermes_profiles|tests|man|completions|docs|tour|benchmarks|.ci"
@@ -24,7 +25,6 @@ def test_contributing_walk_answers_twenty_questions_with_a_path_each() -> None:
     assert set(WALK) <= set(PATHS)
 
 
-def test_contributing_import_rules_name_every_package() -> None:
+def test_contributing_import_order_is_that_of_the_architecture_tests() -> None:
     listed = re.findall(r"`([a-z]+)`", TEXT.partition("in this order:")[2].partition("Two files")[0])
-    packages = {path.parent.name for path in (REPOSITORY / "hermes_profiles").glob("*/__init__.py")}
-    assert set(listed) == packages
+    assert tuple(reversed(listed)) == ROOMS
