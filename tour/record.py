@@ -23,7 +23,16 @@ REPOSITORY = FOLDER.parent
 sys.path[:0] = [str(FOLDER), str(REPOSITORY)]
 
 from picture import draw, film  # noqa: E402
-from sandbox import Sandbox, sandbox, write_fleet, write_openclaw, write_settings, write_source, write_team  # noqa: E402
+from sandbox import (  # noqa: E402
+    Sandbox,
+    sandbox,
+    write_accounts,
+    write_fleet,
+    write_openclaw,
+    write_settings,
+    write_source,
+    write_team,
+)
 
 PICTURE = REPOSITORY / "docs/tutorial/terminal.svg"
 TITLE = "Three gateways, one bot: the live table and the logs of all"
@@ -51,7 +60,7 @@ class Hidden(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A prepared home, and the parts that are recorded in it, in order."""
+    """A prepared home, and the parts that are recorded in it, in order. `prepare` gets the URL of the bot stand-in."""
 
     prepare: Callable[[Sandbox, str], None]
     parts: tuple[Block | Film | Hidden, ...]
@@ -114,6 +123,21 @@ TOUR = (
     Scene(
         write_openclaw,
         (Block("import", ("hermes-profiles team import openclaw ~/.openclaw --skip-bad",)),),
+    ),
+    Scene(
+        write_accounts,
+        (
+            Hidden(("hermes-gateways install --start",)),
+            Block(
+                "run-mode",
+                (
+                    "hermes-profiles team run-mode",
+                    "hermes-profiles team run-mode multiplex",
+                    "hermes-gateways status",
+                    "hermes-profiles team run-mode processes",
+                ),
+            ),
+        ),
     ),
     Scene(
         write_fleet,

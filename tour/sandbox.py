@@ -172,6 +172,20 @@ def write_team(sandbox: Sandbox, _url: str = "") -> None:
     sandbox.write_home("token.txt", f"{CANARY}-b0f5860fdecb-token\n")
 
 
+def write_accounts(sandbox: Sandbox, url: str) -> None:
+    """Write a team of two members, each with a Telegram bot of its own."""
+    sandbox.write("config.yaml", _LEAD_CONFIG)
+    sandbox.write(".env", "\n".join((f"OPENAI_API_KEY=sk-{CANARY}-0001", *_QUIET, "")))
+    sandbox.write("SOUL.md", _SOURCE_FILES["SOUL.md"])
+    sandbox.prepare("hermes-profiles team create family --channel telegram --members mum,dad")
+    for number, name in enumerate(("mum", "dad"), start=3):
+        account = f"TELEGRAM_BOT_TOKEN=700000000{number}:{CANARY}-AAHk3q9Zx1\nTELEGRAM_ALLOWED_USERS=4200000042\n"
+        sandbox.write_home("account.env", account)
+        sandbox.prepare(f"hermes-profiles team add {name} < account.env")
+        path = "platforms.telegram.extra.base_url"
+        sandbox.prepare(f"hermes-profiles config set {name} {path} {url}/{name}/bot")
+
+
 def write_openclaw(sandbox: Sandbox, _url: str = "") -> None:
     """Write a lead, and an OpenClaw folder: two good accounts, one superseded by a second scan, one without a token."""
     write_team(sandbox)
