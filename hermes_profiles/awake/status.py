@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal, Status
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import Process, home_of
@@ -17,7 +17,6 @@ from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Service

@@ -46,6 +46,14 @@ class Signature(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
 
 
+def signature(path: Path) -> Signature | None:
+    """Return the signature of a path as it is now, None when nothing is there."""
+    try:
+        return Signature.of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
 class MakeFolder(NamedTuple):
     """A folder (0700) of a tree; parents of other entries need not be listed."""
 

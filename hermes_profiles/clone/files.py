@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
-from hermes_profiles.credentials.edits import tree_edits
+from hermes_profiles.credentials.edits import EditRows, tree_edits
+from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
@@ -95,7 +96,11 @@ class FileCopier:
         return False
 
     def _redacted(self, item: TreeItem, content: bytes) -> Iterator[TreeEntry]:
-        result = self._redacted_yaml(item, content) or self._values.redact_bytes(content)
+        yaml = redact_yaml(item.path, content, self._values, self._rules.policy)
+        if yaml is not None and not yaml[1].removed:
+            result: tuple[bytes, tuple[Redaction, ...]] | None = (yaml[0], yaml[1].redacted)
+        else:
+            result = self._values.redact_bytes(content)
         if result is None:
             name = self._values.names_in(content)[0]
             self._leave(item.path, f"not plain text, and it holds the value of {name}")
@@ -103,19 +108,6 @@ class FileCopier:
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
         yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
-
-    def _redacted_yaml(self, item: TreeItem, content: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
-        """Return redacted YAML that is still YAML (`<removed: X>` needs quotes there); None for anything else."""
-        if not item.path.endswith((".yaml", ".yml")):
-            return None
-        try:
-            document = YamlDocument.parse(content, path=item.path)
-            kept = paths_kept_by_user(document.entries, self._rules.policy)
-            edits = tree_edits(document, TreeJudgement(kept=kept), self._values)
-            content = rewrite_tree(document, edits, self._values)
-        except DocumentError:
-            return None
-        return (content, edits.rows.redacted) if not edits.rows.removed else None
 
     def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
         if item.path in AGENT_FILES:
@@ -169,3 +161,18 @@ class FileCopier:
 
     def _leave(self, path: str, reason: str) -> None:
         self._report.left_behind.append(LeftBehind(path, reason))
+
+
+def redact_yaml(path: str, content: bytes, values: ValueIndex, policy: ClonePolicy) -> tuple[bytes, EditRows] | None:
+    """Return a YAML file without removed values, and the rows of its edits: it stays YAML (`<removed: X>` is quoted).
+
+    None for another file, and for one that cannot be edited with certainty.
+    """
+    if not path.endswith((".yaml", ".yml")):
+        return None
+    try:
+        document = YamlDocument.parse(content, path=path)
+        edits = tree_edits(document, TreeJudgement(kept=paths_kept_by_user(document.entries, policy)), values)
+        return rewrite_tree(document, edits, values), edits.rows
+    except DocumentError:
+        return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
 from hermes_profiles.credentials.rules.files import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
 from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -14,10 +14,10 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
-from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk
+from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, is_empty, read_document, walk
 
 _MOST_STATE_FILES = 64
-_MOST_STATE_BYTES = 256 * 1024
+MOST_STATE_BYTES = 256 * 1024
 _DEEPEST_STATE = 3
 # Settings of the memory provider; a full copy takes them without the logins in them.
 SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
@@ -54,14 +54,8 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
     Raises DocumentError or Failed for what cannot be read with certainty, unless the policy skips such files.
     """
     reader = _DocumentReader(home, skip=rules.policy.skip_unreadable)
-    known = rules.catalog.known_names
-    env = reader.read(ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
-    op_env = reader.read(OP_ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known))
-    config = reader.read(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path))
-    gateway = reader.read(LEGACY_CONFIG_FILE, _json)
-    auth = reader.read(AUTH_FILE, _json)
-    honcho = reader.read(HONCHO_FILE, _json) if rules.scope is Scope.ALL else None
-    taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO_FILE,) if honcho is not None else ())}
+    documents = read_documents(reader.read, rules.catalog, honcho=rules.scope is Scope.ALL)
+    taken = {*DOCUMENTS, *reader.unreadable, *((HONCHO_FILE,) if documents.honcho is not None else ())}
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
     kept: set[str] = set()
@@ -74,13 +68,34 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
             kept.add(item.path)
         elif not is_silent(behind.reason) and not _is_empty_folder(home, item):
             left.append(behind)
-    state = dict(_state_values(home, rules)) if not rules.clones_channels else {}
-    documents = SourceDocuments(env, op_env, config, gateway, auth, honcho, state)
+    if not rules.clones_channels:
+        documents = documents._replace(state_values=dict(_state_values(home, rules)))
     return SourceProfile(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
 
 
-def _json(raw: bytes, path: str) -> JsonDocument:
-    return JsonDocument.parse(raw, path=path)
+class ReadDocument(Protocol):
+    """Reads a file of the home and parses it; None when the file is missing."""
+
+    def __call__(self, name: str, parse: Callable[[bytes, str], Document]) -> Document | None: ...
+
+
+def read_documents(read: ReadDocument, catalog: Catalog, *, honcho: bool = True) -> SourceDocuments:
+    """Return the documents of a home without the values of its state files."""
+
+    def env(raw: bytes, path: str) -> EnvDocument:
+        return EnvDocument.parse(raw, path=path, known_keys=catalog.known_names)
+
+    def json(raw: bytes, path: str) -> JsonDocument:
+        return JsonDocument.parse(raw, path=path)
+
+    return SourceDocuments(
+        env=read(ENV_FILE, env),
+        op_env=read(OP_ENV_FILE, env),
+        config=read(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path)),
+        gateway=read(LEGACY_CONFIG_FILE, json),
+        auth=read(AUTH_FILE, json),
+        honcho=read(HONCHO_FILE, json) if honcho else None,
+    )
 
 
 def offer_to_skip(error: Failed) -> None:
@@ -135,10 +150,7 @@ def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
 
 def _is_empty_folder(home: Path, item: TreeItem) -> bool:
     """Return whether nothing stays behind but a folder that every profile has."""
-    if item.kind is not EntryKind.FOLDER:
-        return False
-    with os.scandir(home / item.path) as scan:
-        return next(scan, None) is None
+    return item.kind is EntryKind.FOLDER and is_empty(home / item.path)
 
 
 def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -149,14 +161,18 @@ def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str
         return path.count("/") < _DEEPEST_STATE and rules.may_hold_state(path)
 
     for item in walk(home, enter):
-        if item.kind is not EntryKind.FILE or item.signature.size > _MOST_STATE_BYTES:
+        if item.kind is not EntryKind.FILE or item.signature.size > MOST_STATE_BYTES:
             continue
         if may_hold_channel_secrets(item.path, rules.catalog):
             seen += 1
             if seen > _MOST_STATE_FILES:
                 return
-            try:
-                text = (home / item.path).read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue  # stays behind either way; what cannot be read cannot have been pasted from here
-            yield item.path, secrets_in_state(text)
+            yield item.path, state_secrets(home / item.path)
+
+
+def state_secrets(path: Path) -> tuple[str, ...]:
+    """Return the secrets in a channel's state file; () when it cannot be read, for the file stays behind anyway."""
+    try:
+        return secrets_in_state(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ()

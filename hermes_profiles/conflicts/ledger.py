@@ -26,8 +26,9 @@ from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
-from hermes_profiles.profiles.listing import profile_names, read_regular
+from hermes_profiles.profiles.listing import profile_names
 
 from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks

@@ -21,9 +21,9 @@ from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
-from hermes_profiles.profiles.listing import read_regular
 
 MACHINE_WIDE = Path(MACHINE_FOLDER)
 _LARGEST = 16 * 1024 * 1024

@@ -29,8 +29,8 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.channels import ClaimedResources
-from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, walk
 
 from .ownership import UsageEvidence

@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Signature, Step, TidyFolder
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    MoveTree,
+    ReplaceFile,
+    SetMode,
+    Signature,
+    Step,
+    TidyFolder,
+    signature,
+)
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .findings import (

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, observe_one
 from hermes_profiles.model.errors import Failed, Problem, Refused
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.services.manager import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 

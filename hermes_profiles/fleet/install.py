@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare
 from hermes_profiles.services.manager import Manager, ManagerKind

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 
 _LARGEST = 1024 * 1024
 

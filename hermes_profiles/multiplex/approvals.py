@@ -14,11 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.changes.plan import ReplaceFile, signature
 from hermes_profiles.hermes.files import APPROVED_ENDING
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.listing import read_regular
 
 OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
 _LARGEST = 16 * 1024 * 1024

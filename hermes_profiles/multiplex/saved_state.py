@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 
 if TYPE_CHECKING:  # every status asks whether a switch was interrupted
     from hermes_profiles.changes.journal import ChangeEntry, Journal

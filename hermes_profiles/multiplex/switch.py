@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.changes.state_files import remove_empty, write_runtime
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -34,9 +34,8 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
-from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.services.manager import Manager

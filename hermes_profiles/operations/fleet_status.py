@@ -14,8 +14,8 @@ from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.multiplex.saved_state import is_unfinished
-from hermes_profiles.profiles.listing import read_regular
 from hermes_profiles.services.manager import ManagerKind
 
 from .fleet_context import FleetSession

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.fleet.attached_services import (
     Attached,
@@ -32,7 +32,6 @@ from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import ManagerError
 

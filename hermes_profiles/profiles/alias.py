@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
 from hermes_profiles.model.errors import NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name
@@ -152,11 +152,3 @@ def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> Change
         )
     steps = tuple(ReplaceFile(path, None, expected=signature(path)) for path in paths)
     return ChangePlan(("alias", profile, "--remove"), f"remove the alias of {profile}", steps, profiles=(profile,))
-
-
-def signature(path: Path) -> Signature | None:
-    """Return the signature of what is at a path now, None when nothing is."""
-    try:
-        return Signature.of(os.lstat(path))
-    except FileNotFoundError:
-        return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, signature
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
 from hermes_profiles.model.errors import NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.secret import Secret
 
-from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script, signature
+from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script
 from .listing import active_profile
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
 from pathlib import Path
 
 from hermes_profiles.model.errors import Failed, NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.regular_file import read_regular
 
 # A wrapper script is a few dozen bytes; people keep ffmpeg in the same folder (hermes-agent issue 45752).
 _LARGEST_ALIAS = 4096
@@ -38,21 +37,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
-
-
-def read_regular(path: Path | str, limit: int) -> bytes:
-    """Return the first `limit` bytes of a regular file; never waits for a FIFO, never reads a device.
-
-    Raises OSError, for anything that is no regular file too.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return os.read(descriptor, min(limit, status.st_size + 1))
-    finally:
-        os.close(descriptor)
 
 
 def active_profile(layout: Layout) -> str:

@@ -19,8 +19,7 @@ from hermes_profiles.credentials.catalog.catalog import (
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
-
-from .listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024

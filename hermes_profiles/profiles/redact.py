@@ -22,8 +22,9 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.regular_file import read_regular
 
-from .listing import profile_names, read_regular
+from .listing import profile_names
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.regular_file import open_regular
 
 
 class EntryKind(StrEnum):
@@ -83,13 +84,19 @@ def _kind(mode: int) -> EntryKind:
     return EntryKind.LINK if stat.S_ISLNK(mode) else EntryKind.SPECIAL
 
 
+def is_empty(folder: Path) -> bool:
+    """Return whether nothing is in a folder."""
+    with os.scandir(folder) as scan:
+        return next(scan, None) is None
+
+
 def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
     """Return the bytes of a document, following a link to a regular file as Hermes does; None when absent.
 
     Raises Failed when it is no regular file, too large to be a document, or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor, status = open_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -99,10 +106,6 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
             code="unreadable",
             hint=f"look at it with `ls -l {path}`",
         ) from error
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise Failed(f"{path} is not a regular file", target=str(path), code="unreadable")
     with os.fdopen(descriptor, "rb") as file:
         if status.st_size > limit:
             raise Failed(f"{path} is larger than {limit // 2**20} MiB", target=str(path), code="unreadable")

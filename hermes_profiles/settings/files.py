@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -22,7 +22,6 @@ from hermes_profiles.documents.yaml.value import Value, parse_scalar, scalar
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.profiles.tree_walk import read_document
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Step
+from hermes_profiles.changes.plan import ReplaceFile, Step, signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.documents.yaml.value import Value, scalar
@@ -17,7 +17,6 @@ from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_E
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.settings.files import check_may_write, settings_file, without_variables
 

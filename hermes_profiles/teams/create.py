@@ -16,6 +16,7 @@ from hermes_profiles.changes.plan import (
     Step,
     TreeEntry,
     WriteFile,
+    signature,
 )
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -28,7 +29,6 @@ from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile_yaml import edited

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below, signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.profile_yaml import edited
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange

@@ -19,9 +19,9 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles
-from hermes_profiles.profiles.listing import read_regular
 
 from .account_holders import account_keys, held_account_id, held_account_keys
 from .accounts import WEIXIN, Account

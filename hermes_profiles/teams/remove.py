@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
+from hermes_profiles.changes.plan import (
+    ChangePlan,
+    CopyFile,
+    PublishTree,
+    ReplaceFile,
+    Step,
+    TreeEntry,
+    WriteFile,
+    signature,
+)
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.value_index import ValueIndex
@@ -16,7 +25,6 @@ from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.profiles.profile_yaml import edited

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -26,7 +26,6 @@ from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.alias import signature
 from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_sections

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from clone_world import Content
+from config_paths import identity_paths
 from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
@@ -150,7 +151,7 @@ def configs(draw: st.DrawFn, home: Home, start: int) -> str:
     for name in draw(st.lists(st.sampled_from(CHANNELS), max_size=4, unique=True)):
         if name == "api_server":
             continue
-        paths = [path for path in CATALOG.channels[name].config_identity if "." not in path.removeprefix("extra.")]
+        paths = [path for path in identity_paths(CATALOG.channels[name]) if "." not in path.removeprefix("extra.")]
         where = draw(st.sampled_from(("platforms", "platforms", "gateway", "top", "anchor")))
         spelled = (
             draw(st.sampled_from((name, name, name.title(), name.upper(), f'"{name}"'))) if where != "top" else name

@@ -10,20 +10,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.clone.files import redact_yaml
 from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.edits import tree_edits
 from hermes_profiles.credentials.policy import ClonePolicy
-from hermes_profiles.credentials.rewrite import rewrite_tree
-from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
-from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import HONCHO_FILE
-from hermes_profiles.model.errors import DocumentError, Failed
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks, read_document, read_file, walk
+from hermes_profiles.profiles.tree_walk import (
+    EntryKind,
+    TreeItem,
+    data_chunks,
+    is_empty,
+    read_document,
+    read_file,
+    walk,
+)
 
 from .report import LeftPlace, RemovalReport, Trashed
 
@@ -78,18 +83,13 @@ def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> 
         else:
             continue
         gone.add(item.path)
-        if not (item.kind is EntryKind.FOLDER and _is_empty(home.path / item.path)):
+        if not (item.kind is EntryKind.FOLDER and is_empty(home.path / item.path)):
             found.append(row)
     return tuple(found)
 
 
 def _name_in(reason: str) -> str:
     return reason.removeprefix("it holds the value of ")
-
-
-def _is_empty(folder: Path) -> bool:
-    with os.scandir(folder) as scan:
-        return next(scan, None) is None
 
 
 class HomeRedactor:
@@ -155,17 +155,12 @@ class HomeRedactor:
 
     def _redacted(self, path: str, content: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
         """Return the text without removed values, None when it is no text; YAML stays YAML."""
-        if path.endswith((".yaml", ".yml")):
-            try:
-                document = YamlDocument.parse(content, path=path)
-                kept = paths_kept_by_user(document.entries, self._policy)
-                edits = tree_edits(document, TreeJudgement(kept=kept), self._values)
-                rewritten = rewrite_tree(document, edits, self._values)
-            except DocumentError:
-                return self._values.redact_bytes(content)
-            gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in edits.rows.removed)
-            return rewritten, gone + edits.rows.redacted
-        return self._values.redact_bytes(content)
+        result = redact_yaml(path, content, self._values, self._policy)
+        if result is None:
+            return self._values.redact_bytes(content)
+        rewritten, rows = result
+        gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in rows.removed)
+        return rewritten, gone + rows.redacted
 
     def _look_behind(self, item: TreeItem) -> None:
         """Say what persona and memory hold that lie behind a link: others may use that file, too."""

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.report import RedactedPlace
+from hermes_profiles.clone.source import MOST_STATE_BYTES, Document, read_documents, state_secrets
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
     SourceDocuments,
     classify,
-    secrets_in_state,
     source_environment,
     variables_to_mask,
 )
@@ -46,9 +46,6 @@ from .ports import NOTHING_NEW, Reassigned, reassign_ports
 from .report import KeptVariable, RemovalReport, Trashed
 
 _SECRET_FILES = frozenset({ENV_FILE, OP_ENV_FILE, AUTH_FILE, HONCHO_FILE})
-_MOST_STATE_BYTES = 256 * 1024
-
-Document = TypeVar("Document")
 
 
 class StripRequest(NamedTuple):
@@ -213,16 +210,7 @@ class _StripPlanner:
     # what is read
 
     def _read(self) -> SourceDocuments:
-        known = self.catalog.known_names
-        return SourceDocuments(
-            env=self._open(ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
-            op_env=self._open(OP_ENV_FILE, lambda raw, path: EnvDocument.parse(raw, path=path, known_keys=known)),
-            config=self._open(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path)),
-            gateway=self._open(LEGACY_CONFIG_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
-            auth=self._open(AUTH_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
-            honcho=self._open(HONCHO_FILE, lambda raw, path: JsonDocument.parse(raw, path=path)),
-            state_values=dict(self._state_values()),
-        )
+        return read_documents(self._open, self.catalog)._replace(state_values=dict(self._state_values()))
 
     def _open(self, name: str, parse: Callable[[bytes, str], Document]) -> Document | None:
         path = self.home.path / name
@@ -242,11 +230,7 @@ class _StripPlanner:
         for row in self.trashed:
             for path in _files_below(self.home.path, row.path):
                 if row.channel is not None and may_hold_channel_secrets(path, self.catalog):
-                    try:
-                        text = (self.home.path / path).read_text(encoding="utf-8", errors="replace")
-                    except OSError:
-                        continue  # it goes to the trash either way
-                    yield path, secrets_in_state(text)
+                    yield path, state_secrets(self.home.path / path)
 
     # what stays
 
@@ -266,5 +250,5 @@ def _files_below(home: Path, path: str) -> Iterator[str]:
         yield path
         return
     for item in walk(home / path, lambda _: True):
-        if item.kind is EntryKind.FILE and item.signature.size <= _MOST_STATE_BYTES:
+        if item.kind is EntryKind.FILE and item.signature.size <= MOST_STATE_BYTES:
             yield f"{path}/{item.path}"

@@ -113,29 +113,6 @@ class Channel(NamedTuple):
     examples_positive: tuple[str, ...] = ()
     examples_negative: tuple[str, ...] = ()
 
-    @property
-    def config_identity(self) -> tuple[str, ...]:
-        """Return the config paths that hold a credential or a companion of the identity."""
-        return self._config_of(KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
-
-    @property
-    def config_settings(self) -> tuple[str, ...]:
-        """Return the config paths that authorise or address people and places, or switch the channel."""
-        return self._config_of(KeyClass.IDENTITY_SETTING)
-
-    @property
-    def config_ports(self) -> tuple[str, ...]:
-        """Return the config paths that say where the channel listens."""
-        return self._config_of(KeyClass.PORT_BIND)
-
-    @property
-    def config_options(self) -> tuple[str, ...]:
-        """Return the config paths of pure behaviour."""
-        return self._config_of(KeyClass.OPTION)
-
-    def _config_of(self, *classes: KeyClass) -> tuple[str, ...]:
-        return tuple(path for path, key_class in self.config if key_class in classes)
-
 
 class LeftBehindRule(NamedTuple):
     """Files that no copy of a home may hold: a glob relative to the home (folders end in `/`) and why.

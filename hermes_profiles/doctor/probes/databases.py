@@ -35,7 +35,7 @@ from hermes_profiles.hermes.files import (
     RETAINDB_QUEUE,
     STATE_DATABASE,
 )
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .homes import file_fact

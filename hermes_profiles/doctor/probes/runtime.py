@@ -21,7 +21,7 @@ from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 
 from .databases import look_at_databases
 from .machine import look_at_machine

@@ -24,7 +24,7 @@ from hermes_profiles.hermes.files import (
     USER_FILE,
 )
 from hermes_profiles.model.errors import HermesProfilesError, Problem
-from hermes_profiles.profiles.listing import read_regular
+from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, team_fault, teams_in
 

@@ -23,6 +23,7 @@ import pytest
 from by_night import NIGHTLY
 from clone_strategies import SHARED, Home, homes
 from clone_world import Cloned, Files, canary, clone, leaks, make_layout
+from config_paths import identity_paths
 from free_ports import free_port
 from hermes_judge import Verdict, environment, far_folder, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
@@ -67,7 +68,7 @@ def block(channel: Channel) -> dict[str, object]:
     """Return a block with every path of a channel's identity."""
     extra = {
         path.removeprefix("extra."): canary(f"{channel.name}-{path}")
-        for path in channel.config_identity
+        for path in identity_paths(channel)
         if path.startswith("extra.") and "." not in path.removeprefix("extra.")
     }
     return {"enabled": True, "token": canary(f"{channel.name}-token"), "extra": extra}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from config_paths import identity_paths
 from hermes_judge import environment
 from real_hermes import hermes_python
 
@@ -115,7 +116,7 @@ def variables(channel: Channel) -> dict[str, str]:
 def block(channel: Channel) -> dict[str, Any]:
     extra = {
         path.removeprefix("extra."): f"CANARY-{channel.name}-{path}"
-        for path in channel.config_identity
+        for path in identity_paths(channel)
         if path.startswith("extra.") and "." not in path.removeprefix("extra.")
     }
     return {"enabled": True, "token": f"CANARY-{channel.name}-token", "extra": extra}

@@ -117,7 +117,7 @@ def test_a_fifo_for_a_document_does_not_hang(tmp_path: Path, name: str):
     if name == "SOUL.md":
         assert "SOUL.md" in clone(layout).left_behind()
         return
-    with pytest.raises(Failed, match=f"{name} is not a regular file"):
+    with pytest.raises(Failed, match=f"{name}: not a regular file"):
         clone(layout)
     assert nothing_made(layout)
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from config_paths import identity_paths
 from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
@@ -53,7 +54,7 @@ def test_the_block_a_path_lies_in(path: tuple[str, ...], channel: str | None, bl
 @pytest.mark.parametrize("name", sorted(CATALOG.channels))
 def test_every_channel_loses_its_identity_and_is_switched_off(name: str):
     channel = CATALOG.channels[name]
-    paths = [path.removeprefix("extra.") for path in channel.config_identity if "." not in path.removeprefix("extra.")]
+    paths = [path.removeprefix("extra.") for path in identity_paths(channel) if "." not in path.removeprefix("extra.")]
     block = {"enabled": True, "extra": dict.fromkeys(paths, "x")}
     for root in (("platforms",), ("gateway", "platforms"), ("gateway",)):
         tree: dict[str, object] = {name: block}

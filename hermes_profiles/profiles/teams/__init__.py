@@ -1,1 +1,0 @@
-"""Teams: light profiles that share what one profile can do, each with an account of its own."""

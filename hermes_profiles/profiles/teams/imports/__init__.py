@@ -1,1 +1,0 @@
-"""Bringing accounts in from elsewhere: readers of what others keep. They look, and leave everything as it is."""
