@@ -1,1 +1,1 @@
-"""The run mode in which one gateway serves all profiles."""
+"""The multiplex run mode: one gateway, the multiplexer, serves all profiles."""

@@ -1,9 +1,9 @@
-"""Who may talk to whom, before and after: nobody may get in who was out, nobody be locked out who was in. Pure.
+"""Checks that a switch to the multiplexer neither grants nor removes access for anyone. Pure.
 
-Hermes 0.19.0 (gateway/authz_mixin.py, `_auth_env`) takes an allow-list from a served profile's own `.env`, and where
-that has none or a blank one, from the environment of the process: the default's. Adapters look there first and last
-(`os.getenv`), except those of `READ_PER_PROFILE`. And a list in config.yaml becomes a variable of the whole process
-(`_apply_yaml_config` of each adapter), whichever profile it stands in.
+Hermes 0.19.0 (gateway/authz_mixin.py, `_auth_env`) reads an allow-list from a served profile's own `.env`. If that has
+none or a blank one, it reads the environment of the process, which is default's. Adapters read the environment alone
+(`os.getenv`), except those of `READ_PER_PROFILE`. A list in any profile's config.yaml becomes a variable of the whole
+process (`_apply_yaml_config` of each adapter).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
 
 
 class Access(NamedTuple):
-    """What is written so that access stays as it is, and what cannot be kept so."""
+    """Settings to write so that access stays the same, and issues where that is not possible."""
 
     pinned: tuple[PinnedSetting, ...]
     issues: tuple[Issue, ...]
 
 
 def check_access(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> Access:
-    """Return how the access to each profile stays what it is, for all profiles that one gateway would serve."""
+    """Return the settings that keep the access to each profile as it is, and the issues that remain."""
     process = _process_environment(facts)
     pinned: list[PinnedSetting] = []
     issues: list[Issue] = []
-    for name, one in facts.items():  # the default comes first: what is written for it is the process's
-        check = _AccessCheck(one, catalog, process)
+    for name, profile in facts.items():  # default comes first: its settings become those of the process
+        check = _AccessCheck(profile, catalog, process)
         check.run()
         pinned += check.pinned
         issues += check.issues
@@ -53,88 +53,92 @@ def check_access(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> Acces
 
 
 def open_policy_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
-    """Yield profiles for which the whole gateway would not start: a policy `open`, and the process has not opted in
-    (gateway/run.py, `_own_policy_open_startup_violation`; a named profile's own opt-in is not looked at)."""
+    """Yield profiles with an `open` policy that default does not opt in to: the multiplexer would not start.
+
+    Source: gateway/run.py, `_own_policy_open_startup_violation`, which ignores a named profile's own opt-in.
+    """
     process = _process_environment(facts)
-    for name, one in facts.items():
-        for channel in one.held.channels:
+    for name, profile in facts.items():
+        for channel in profile.held.channels:
             opt_in = hermes_access.allow_all_variable(channel)
             opted_in = _is_true(process.get(GATEWAY_ALLOW_ALL_USERS)) or _is_true(process.get(opt_in))
             if (
                 channel not in hermes_access.POLICIES
                 or opted_in
-                or "open" not in effective_policies(one, channel, process)
+                or "open" not in effective_policies(profile, channel, process)
             ):
                 continue
             (variable, _), _ = hermes_access.POLICIES[channel]
-            place = one.place(variable) if variable in one.scope else str(one.home / CONFIG_FILE)
+            place = profile.place(variable) if variable in profile.scope else str(profile.home / CONFIG_FILE)
             yield Issue(
                 name,
                 "open-policy",
-                f"{name}: {channel} is open to everybody ({place}), and default does not set {opt_in}: the "
-                "gateway of all would not start",
+                f"{name}: the multiplexer would not start: {channel} is open to everyone ({place}), and default does "
+                f"not set {opt_in}",
                 IssueSeverity.REFUSE,
                 place,
-                f"let in whom you choose: `hermes-profiles env unset {name} {variable}`"
-                if variable in one.scope
-                else f"let in whom you choose: `hermes-profiles config set {name} "
+                f"remove the open policy: `hermes-profiles env unset {name} {variable}`"
+                if variable in profile.scope
+                else f"set a stricter policy: `hermes-profiles config set {name} "
                 f"platforms.{channel}.extra.dm_policy pairing`",
             )
 
 
 def pairing_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
-    """Yield, to be known, profiles that let new people in by pairing: the code they get is one of default's
-    (gateway/run.py asks `self.pairing_store` for every profile), and approving it lets them in there alone."""
+    """Yield profiles that admit new users by pairing: a user's approval would count for default alone.
+
+    Source: gateway/run.py, which uses default's `self.pairing_store` for every profile.
+    """
     process = _process_environment(facts)
-    for name, one in facts.items():
-        for channel in one.held.channels if name != DEFAULT else ():
-            if channel in hermes_access.POLICIES and effective_policies(one, channel, process)[0] == "pairing":
+    for name, profile in facts.items():
+        for channel in profile.held.channels if name != DEFAULT else ():
+            if channel in hermes_access.POLICIES and effective_policies(profile, channel, process)[0] == "pairing":
                 yield Issue(
                     name,
                     "pairing-codes",
-                    f"{name}: whoever is new on {channel} gets a pairing code of default's: "
-                    "approving it lets them in there, and not here",
+                    f"{name}: new {channel} users get a pairing code of default; its approval admits them to default, "
+                    f"not to {name}",
                     IssueSeverity.NOTE,
-                    str(one.home / "pairing"),
-                    f"let somebody in by the list: `hermes-profiles env set {name} {channel.upper()}_ALLOWED_USERS`",
+                    str(profile.home / "pairing"),
+                    f"add users to the allow-list: `hermes-profiles env set {name} {channel.upper()}_ALLOWED_USERS`",
                 )
 
 
-def effective_policies(one: MultiplexFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
-    """Return the policies for direct messages and for groups that the adapter of a served profile would have."""
-    blocks = _blocks(one.config, channel)
+def effective_policies(profile: MultiplexFacts, channel: str, process: Mapping[str, str]) -> tuple[str, str]:
+    """Return the policies that the adapter of a served profile uses for direct messages and for groups."""
+    blocks = _blocks(profile.config, channel)
     found = []
-    for (variable, otherwise), key in zip(hermes_access.POLICIES[channel], ("dm_policy", "group_policy"), strict=True):
-        own = one.scope.get(variable, "").strip() if channel in hermes_access.READ_PER_PROFILE else ""
-        set_there = next((str(below(each, "extra")[key]) for each in blocks if below(each, "extra").get(key)), "")
-        found.append((own or set_there or process.get(variable, "").strip() or otherwise).strip().lower())
+    for (variable, fallback), key in zip(hermes_access.POLICIES[channel], ("dm_policy", "group_policy"), strict=True):
+        own = profile.scope.get(variable, "").strip() if channel in hermes_access.READ_PER_PROFILE else ""
+        in_config = next((str(below(each, "extra")[key]) for each in blocks if below(each, "extra").get(key)), "")
+        found.append((own or in_config or process.get(variable, "").strip() or fallback).strip().lower())
     return found[0], found[1]
 
 
 class _AccessCheck:
-    """Judges one profile. `process`: the environment of the one gateway."""
+    """Checks the access to profile profile. `process`: the environment of the multiplexer."""
 
-    def __init__(self, one: MultiplexFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
-        self._one = one
+    def __init__(self, profile: MultiplexFacts, catalog: Catalog, process: Mapping[str, str]) -> None:
+        self._profile = profile
         self._catalog = catalog
         self._process = process
-        self._bridged = bridged_variables(one.config)
+        self._bridged = bridged_variables(profile.config)
         self._written: dict[str, tuple[str, str]] = {}
         self.issues: list[Issue] = []
 
     @property
     def pinned(self) -> list[PinnedSetting]:
-        """Return what is to be written, by variable."""
+        """Return the settings to write, sorted by variable."""
         return [
-            PinnedSetting(self._one.name, ENV_FILE, (name,), value, why)
+            PinnedSetting(self._profile.name, ENV_FILE, (name,), value, why)
             for name, (value, why) in sorted(self._written.items())
         ]
 
     def run(self) -> None:
-        """Judge every channel that is on."""
-        for channel in self._one.held.channels:
+        """Check every enabled channel."""
+        for channel in self._profile.held.channels:
             if channel not in self._catalog.channels or channel in ("webhook", "homeassistant", "api_server", "relay"):
-                continue  # asks nobody for an allow-list
+                continue  # these channels have no allow-list
             names = [
                 fact.name
                 for fact in self._catalog.channels[channel].keys
@@ -142,27 +146,27 @@ class _AccessCheck:
                 and _ACCESS.search(fact.name)
                 and not _NO_ACCESS.search(fact.name)
             ]
-            self._judge_lists(channel, names)
+            self._check_lists(channel, names)
             for name in (hermes_access.allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS):
-                self._judge_switch(name)
-            self._judge_policies(channel)
-            if self._one.name != DEFAULT:
-                self._judge_adapter(channel, names)
+                self._check_flag(name)
+            self._check_policies(channel)
+            if self._profile.name != DEFAULT:
+                self._check_adapter(channel, names)
 
     def _before(self, name: str) -> str:
-        return (self._one.environment.get(name, "").strip() or self._bridged.get(name, "")).strip()
+        return (self._profile.environment.get(name, "").strip() or self._bridged.get(name, "")).strip()
 
     def _after(self, name: str) -> str:
-        own = self._written[name][0] if name in self._written else self._one.scope.get(name, "")
+        own = self._written[name][0] if name in self._written else self._profile.scope.get(name, "")
         return own.strip() or self._process.get(name, "").strip()
 
-    def _judge_switch(self, name: str) -> None:
+    def _check_flag(self, name: str) -> None:
         before, after = _is_true(self._before(name)), _is_true(self._after(name))
         if before is not after:
             self._write(name, "true" if before else "false")
 
-    def _judge_lists(self, channel: str, names: Iterable[str]) -> None:
-        """Keep the lists that the gateway asks for as they are."""
+    def _check_lists(self, channel: str, names: Iterable[str]) -> None:
+        """Keep the effect of the allow-lists that the gateway reads."""
         users = next((name for name in names if name.endswith("_ALLOWED_USERS") and "_GROUP_" not in name), "")
         lists = [name for name in names if name in hermes_access.ADAPTER_LISTS or name == users] + [
             GATEWAY_ALLOWED_USERS
@@ -175,55 +179,58 @@ class _AccessCheck:
             self._write(name, self._before(name) or hermes_access.EMPTY_LIST)
         if users and not self._before(users) and (had_none or users in changed):
             self._write(users, self._users(channel, had_none=had_none))
-        _, group = effective_policies(self._one, channel, {}) if channel in hermes_access.POLICIES else ("", "")
+        _, group = effective_policies(self._profile, channel, {}) if channel in hermes_access.POLICIES else ("", "")
         if had_none and group == "allowlist" and not _is_true(self._before(GATEWAY_ALLOW_ALL_USERS)):
-            self._limit_groups(channel, changed)
+            self._group_issue(channel, changed)
 
     def _users(self, channel: str, *, had_none: bool) -> str:
-        """Return the list of a channel that stands for what there was without one.
+        """Return the allow-list of a channel that has the same effect as having no list.
 
-        Without any list the gateway believes an adapter whose policy is a list, or lets everybody in; with one it does
-        neither. And a list of some channels is what their adapter goes by, too, in place of the one in config.yaml.
+        Without any list the gateway trusts an adapter with policy `allowlist`, or admits everyone; with a list it does
+        neither. On some channels the adapter also uses the list instead of the one in config.yaml.
         """
-        allowed = _extra_list(self._one.config, channel, "allow_from")
-        direct = effective_policies(self._one, channel, {})[0] if channel in hermes_access.POLICIES else ""
-        everywhere = _ids(self._before(GATEWAY_ALLOWED_USERS))
+        allowed = _extra_list(self._profile.config, channel, "allow_from")
+        direct = effective_policies(self._profile, channel, {})[0] if channel in hermes_access.POLICIES else ""
+        for_all_channels = _ids(self._before(GATEWAY_ALLOWED_USERS))
         if direct == "allowlist" and (had_none or channel in hermes_access.LIST_REPLACES_CONFIG):
-            all_of_them = (
-                had_none or "*" in everywhere or _is_true(self._before(hermes_access.allow_all_variable(channel)))
+            is_any = (
+                had_none or "*" in for_all_channels or _is_true(self._before(hermes_access.allow_all_variable(channel)))
             )
-            return ",".join(one for one in allowed if all_of_them or one in everywhere) or hermes_access.EMPTY_LIST
+            return ",".join(user for user in allowed if is_any or user in for_all_channels) or hermes_access.EMPTY_LIST
         return "*" if had_none and _is_true(self._before(GATEWAY_ALLOW_ALL_USERS)) else hermes_access.EMPTY_LIST
 
-    def _limit_groups(self, channel: str, changed: Iterable[str]) -> None:
-        name, variable = self._one.name, next(iter(changed))
+    def _group_issue(self, channel: str, changed: Iterable[str]) -> None:
+        name, variable = self._profile.name, next(iter(changed))
         self.issues.append(
             Issue(
                 name,
                 "inherited-access",
-                f"{name}: members of an allowed group of {channel} may talk to it and no longer could: default's "
-                f"{variable} counts for every profile that has none",
+                f"{name}: members of an allowed {channel} group would lose access: default's {variable} applies to "
+                "every profile that has none",
                 IssueSeverity.REFUSE,
-                str(self._one.home / CONFIG_FILE),
-                f"take it out of default's environment: `hermes-profiles env unset default {variable}`",
+                str(self._profile.home / CONFIG_FILE),
+                f"remove it from default's environment: `hermes-profiles env unset default {variable}`",
             )
         )
 
-    def _judge_policies(self, channel: str) -> None:
-        """Keep policies that the adapter would take from the process where the profile says nothing."""
-        if channel not in hermes_access.READ_PER_PROFILE or self._one.name == DEFAULT:
+    def _check_policies(self, channel: str) -> None:
+        """Keep policies that the adapter would read from the process because the profile has none."""
+        if channel not in hermes_access.READ_PER_PROFILE or self._profile.name == DEFAULT:
             return
-        mine, theirs = effective_policies(self._one, channel, {}), effective_policies(self._one, channel, self._process)
+        mine, theirs = (
+            effective_policies(self._profile, channel, {}),
+            effective_policies(self._profile, channel, self._process),
+        )
         for (variable, _), own, other in zip(hermes_access.POLICIES[channel], mine, theirs, strict=True):
             if own != other:
                 self._write(variable, own)
         for variable, key in hermes_access.CONFIG_LISTS.get(channel, {}).items():
-            inherits = self._process.get(variable, "").strip() and not self._one.scope.get(variable, "").strip()
-            if inherits and variable not in self._written and not _has_extra(self._one.config, channel, key):
+            inherits = self._process.get(variable, "").strip() and not self._profile.scope.get(variable, "").strip()
+            if inherits and variable not in self._written and not _has_extra(self._profile.config, channel, key):
                 self._write(variable, hermes_access.EMPTY_LIST)
 
-    def _judge_adapter(self, channel: str, names: Iterable[str]) -> None:
-        """Name what the adapter takes from the process, whatever the profile says."""
+    def _check_adapter(self, channel: str, names: Iterable[str]) -> None:
+        """Report variables that the adapter reads from the process and not from the profile."""
         if channel in hermes_access.READ_PER_PROFILE:
             return
         asked = [name for name in names if name not in hermes_access.READ_BY_GATEWAY_ALONE]
@@ -234,20 +241,19 @@ class _AccessCheck:
             before, process = self._before(name), self._process.get(name, "").strip()
             if _is_same_value(name, before, process):
                 continue
-            self._limit_adapter(channel, name, before, process)
+            self._adapter_issue(channel, name, before, process)
 
-    def _limit_adapter(self, channel: str, name: str, before: str, process: str) -> None:
-        own = self._one.name
+    def _adapter_issue(self, channel: str, name: str, before: str, process: str) -> None:
+        own = self._profile.name
         if process:
             self.issues.append(
                 Issue(
                     own,
                     "foreign-access",
-                    f"{own}: its {channel} would go by default's {name}, and not by {'its own' if before else 'none'}",
+                    f"{own}: its {channel} would use default's {name} instead of {'its own' if before else 'none'}",
                     IssueSeverity.REFUSE,
-                    self._one.place(name) if before else None,
-                    f"take it out of default's environment: `hermes-profiles env unset default {name}`; it then counts "
-                    "for nobody but those who have their own",
+                    self._profile.place(name) if before else None,
+                    f"remove it from default's environment: `hermes-profiles env unset default {name}`",
                 )
             )
         else:
@@ -255,33 +261,32 @@ class _AccessCheck:
                 Issue(
                     own,
                     "unread-access",
-                    f"{own}: its own {name} is not read by the {channel} adapter of one gateway for "
-                    "all: somebody it lets in may be turned away",
+                    f"{own}: the multiplexer's {channel} adapter does not read its {name}: users that it allows may be "
+                    "rejected",
                     IssueSeverity.DECIDE,
-                    self._one.place(name),
-                    f"see what it is: `hermes-profiles show {own}`",
+                    self._profile.place(name),
+                    f"show the setting: `hermes-profiles show {own}`",
                 )
             )
 
     def _write(self, name: str, value: str) -> None:
-        whose = "has its own" if value not in (hermes_access.EMPTY_LIST, "false") else "lets in nobody by it"
-        self._written[name] = (value, f"{name}: {self._one.name} {whose}, whatever the default's is")
+        what = "its own value" if value not in (hermes_access.EMPTY_LIST, "false") else "a value that allows no profile"
+        self._written[name] = (value, f"{name}: {self._profile.name} gets {what}, so default's does not apply")
 
 
 def _process_environment(facts: Mapping[str, MultiplexFacts]) -> dict[str, str]:
-    """Return the environment of the one gateway: the default's, and what config.yaml of anybody turns into variables
-    that nobody had set before."""
+    """Return the environment of the multiplexer: default's, then unset variables that any config.yaml provides."""
     default = facts.get(DEFAULT)
     found = dict(default.environment) if default is not None else {}
-    for one in facts.values():
-        for name, value in bridged_variables(one.config).items():
+    for profile in facts.values():
+        for name, value in bridged_variables(profile.config).items():
             if not found.get(name, "").strip():
                 found[name] = value
     return found
 
 
 def bridged_variables(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables of access that Hermes makes of a config.yaml."""
+    """Return the access variables that Hermes derives from a config.yaml."""
     found: dict[str, str] = {}
     for channel, rows in hermes_access.CONFIG_VARIABLES.items():
         block = next(iter(_blocks(config, channel)), {})
@@ -295,7 +300,7 @@ def bridged_variables(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _blocks(config: Mapping[str, Any], channel: str) -> list[Mapping[str, Any]]:
-    """Return the blocks of a channel, the one Hermes looks at first in front."""
+    """Return the blocks of a channel, in the order in which Hermes reads them."""
     gateway = mapping(config.get("gateway"))
     places = (config, mapping(gateway.get("platforms")), mapping(config.get("platforms")))
     return [place[channel] for place in places if isinstance(place.get(channel), Mapping)]
@@ -324,7 +329,7 @@ def _ids(text: str | None) -> frozenset[str]:
 
 
 def _parsed_list(text: str) -> tuple[bool, frozenset[str]]:
-    """Return what a list is to Hermes: whether it is one at all, and who is on it."""
+    """Return whether Hermes treats a text as a list, and its user ids."""
     return bool(text.strip()), _ids(text)
 
 
@@ -333,7 +338,7 @@ def _is_true(text: str | None) -> bool:
 
 
 def _is_same_value(name: str, before: str, process: str) -> bool:
-    """Return whether two values of a variable mean the same."""
+    """Return whether two values of a variable are equivalent."""
     if "ALLOW_ALL" in name:
         return _is_true(before) is _is_true(process)
     return before.lower() == process.lower() or (bool(_ids(before)) and _ids(before) == _ids(process))

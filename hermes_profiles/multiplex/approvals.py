@@ -1,9 +1,9 @@
-"""Who was let in by pairing, carried from where a gateway of its own looks to where a multiplexer does.
+"""Moves pairing approvals between the folder of a profile's own gateway and the folder of a multiplexer.
 
-Hermes 0.19.0 (gateway/pairing.py): a process keeps approvals in `platforms/pairing/`, or in `pairing/` where that has
-content, and merges the other folder in when it starts. A multiplexer asks `<root>/profiles/NAME/pairing/` of a named
-profile, and of the default the same folders as a process. What is carried leaves its old place, or a later start would
-merge back whom somebody has turned away meanwhile.
+Hermes 0.19.0 (gateway/pairing.py): a process keeps approvals in `platforms/pairing/`, or in `pairing/` if that has
+content, and merges the other folder in when it starts. A multiplexer reads `<root>/profiles/NAME/pairing/` of a named
+profile, and the same folders as a process for default. Approvals are moved, not copied: a later start would merge back
+users that were rejected in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LARGEST = 16 * 1024 * 1024
 
 
 class MovedApprovals(NamedTuple):
-    """The approvals of one channel of one profile: the steps, and how many `people` they let in."""
+    """Approvals of one channel of one profile: `steps` move them, `people` is the number of users."""
 
     profile: str
     channel: str
@@ -33,27 +33,29 @@ class MovedApprovals(NamedTuple):
 
 
 def approved_users(home: Path, channel: str) -> tuple[str, ...]:
-    """Return whom a profile let in by pairing, wherever either kind of gateway keeps them."""
+    """Return the users that a profile admitted by pairing, from both folders."""
     places = (home / folder / f"{channel}{APPROVED_ENDING}" for folder in (OWN, SERVED))
-    return tuple(dict.fromkeys(person for place in places for person in _approved(place)))
+    return tuple(dict.fromkeys(user for place in places for user in _approved(place)))
 
 
 def move_to_multiplexer(profile: str, home: Path) -> tuple[MovedApprovals, ...]:
-    """Return how a named profile's approvals get to where a multiplexer asks for them; () when they are there."""
+    """Return the moves of a named profile's approvals to the folder that a multiplexer reads."""
     found = []
     for name in _names(home / OWN):
         old, new = home / OWN / name, home / SERVED / name
         mine, theirs = _approved(old), _approved(new)
         if mine:
-            together = {**mine, **theirs}  # the folder in use counts where both name somebody, as Hermes has it
+            together = {**mine, **theirs}  # as in Hermes, the folder in use takes precedence
             steps = (*_written(new, together), ReplaceFile(old, None, expected=signature(old)))
             found.append(MovedApprovals(profile, name.removesuffix(APPROVED_ENDING), len(mine), steps))
     return tuple(found)
 
 
 def move_to_process(profile: str, home: Path, channels: Iterator[str] | tuple[str, ...]) -> tuple[MovedApprovals, ...]:
-    """Return how approvals of these channels, carried once, get back to where a process of its own keeps them: as they
-    are now, for somebody may have been let in or turned away since."""
+    """Return the moves of these channels' approvals back to the folder of a profile's own gateway.
+
+    Their present content is moved: users can have been approved or rejected since.
+    """
     found = []
     for channel in channels:
         old, new = home / SERVED / f"{channel}{APPROVED_ENDING}", home / OWN / f"{channel}{APPROVED_ENDING}"
@@ -73,7 +75,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _approved(path: Path) -> dict[str, Any]:
-    """Return the people a file lets in; {} for one that cannot be read, as for Hermes."""
+    """Return the users that a file approves; {} if it cannot be read, as in Hermes."""
     try:
         data = json.loads(read_regular(path, _LARGEST))
     except (OSError, ValueError, RecursionError):

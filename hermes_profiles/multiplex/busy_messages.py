@@ -1,9 +1,9 @@
-"""What one gateway for all makes of a message that comes while the agent works on the one before. Pure.
+"""How the multiplexer handles a message that arrives while the agent is busy. Pure.
 
-In Hermes 0.19.0 the adapter of a served profile hands it on without the profile's name (gateway/run.py,
-`_handle_active_session_busy_message`): who may talk is then read from the profile's own `.env`, and where that has no
-list, from the default's environment; lists in config.yaml and approvals by pairing count no more. And the default's
-adapter of the channel, if there is one, answers. Seen in tests/integration/hermes/test_team_mode_hermes.py.
+In Hermes 0.19.0 the adapter of a served profile forwards it without the profile's name (gateway/run.py,
+`_handle_active_session_busy_message`). Access is then decided by the list in the profile's own `.env`, or if that has
+none, by default's environment; lists in config.yaml and approvals by pairing are ignored. Default's adapter of the
+channel answers, if it has profile. Shown by tests/integration/hermes/test_team_mode_hermes.py.
 """
 
 from __future__ import annotations
@@ -28,73 +28,77 @@ from .access import effective_policies
 from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-# What the id of a person looks like; what else an approval names could not stand in a list.
-_PERSON = re.compile(r"[\w@.:+/=|-]+")
-# Asked for without the profile's secrets where the settings do not have it (gateway/platforms/weixin.py, `__init__`).
+# A user id as it can be written into a list.
+_USER_ID = re.compile(r"[\w@.:+/=|-]+")
+# Read from the process if the settings lack it (gateway/platforms/weixin.py, `__init__`).
 _WEIXIN = {"account_id": WEIXIN_ACCOUNT_ID, "base_url": WEIXIN_BASE_URL, "cdn_base_url": WEIXIN_CDN_BASE_URL}
 
 
 def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[PinnedSetting, ...]:
-    """Return lists for the `.env` of served profiles, so that nobody is dropped who may talk to them.
+    """Return allow-lists for the `.env` of served profiles, so that no allowed user's busy message is dropped.
 
-    They name whom config.yaml or an approval lets in already, and nobody else: one that would let somebody in, or
-    keep the people of a group out, is not written (`judge_meanwhile` then tells).
+    They hold the users that config.yaml or an approval already allows. A list that would change access is not
+    returned; `busy_message_issues` then reports the profile.
     """
     found = []
-    for name, one in facts.items():
+    for name, profile in facts.items():
         for channel in LIST_BEFORE_CONFIG if name != DEFAULT else ():
             variable = users_variable(channel)
-            own = _ids(one.environment.get(variable))
-            people = _allowlist_users(one, channel, own) if channel in one.held.channels else set()
-            if people - own and all(map(_PERSON.fullmatch, people)):
-                why = f"{variable}: {name} lists whom it lets in already, for nothing else counts while its agent works"
-                found.append(PinnedSetting(name, ENV_FILE, (variable,), ",".join(sorted(people)), why))
+            own = _ids(profile.environment.get(variable))
+            users = _allowlist_users(profile, channel, own) if channel in profile.held.channels else set()
+            if users - own and all(map(_USER_ID.fullmatch, users)):
+                why = f"{variable}: {name} lists the users it allows; only this list counts while its agent is busy"
+                found.append(PinnedSetting(name, ENV_FILE, (variable,), ",".join(sorted(users)), why))
     return tuple(found)
 
 
-def _allowlist_users(one: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
-    """Return whom a list may name that changes nothing else; nobody where no list can."""
-    if _is_open(one, channel) or _ids(one.environment.get(GATEWAY_ALLOWED_USERS)):
+def _allowlist_users(profile: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
+    """Return the user ids to list without changing access; empty if no list can do that."""
+    if _is_open(profile, channel) or _ids(profile.environment.get(GATEWAY_ALLOWED_USERS)):
         return set()
-    direct, group = effective_policies(one, channel, {})
+    direct, group = effective_policies(profile, channel, {})
     if direct == "allowlist" and not own and group != "allowlist":
-        return _allow_from(one, channel)
-    return own | set(one.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
+        return _allow_from(profile, channel)
+    return (
+        own | set(profile.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
+    )
 
 
 def with_allowlists(
-    facts: Mapping[str, MultiplexFacts], heard: Sequence[PinnedSetting]
+    facts: Mapping[str, MultiplexFacts], allowed: Sequence[PinnedSetting]
 ) -> Mapping[str, MultiplexFacts]:
-    """Return the facts as they are once these lists are written."""
+    """Return the facts with these lists written."""
     changed = dict(facts)
-    for each in heard:
-        one = changed[each.profile]
+    for each in allowed:
+        profile = changed[each.profile]
         written = {each.key[0]: each.value}
-        changed[each.profile] = one._replace(environment={**one.environment, **written}, scope={**one.scope, **written})
+        changed[each.profile] = profile._replace(
+            environment={**profile.environment, **written}, scope={**profile.scope, **written}
+        )
     return changed
 
 
 def busy_message_issues(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
-    """Yield what would become of such messages, and what of the default's own account would keep all from starting."""
+    """Yield issues of busy messages, and of default's account if it prevents the start of the multiplexer."""
     default = facts.get(DEFAULT)
     if default is None:
         return
     yield from _missing_weixin_variables(default)
-    others = [one for name, one in facts.items() if name != DEFAULT]
-    for channel in dict.fromkeys(each for one in others for each in one.held.channels):
-        served = [one for one in others if channel in one.held.channels]
+    others = [profile for name, profile in facts.items() if name != DEFAULT]
+    for channel in dict.fromkeys(each for profile in others for each in profile.held.channels):
+        served = [profile for profile in others if channel in profile.held.channels]
         if channel in UNCHECKED:
             continue
         if channel in default.held.channels:
             yield Issue(
                 DEFAULT,
                 "answers-for-others",
-                f"default has an account of {channel} of its own, as {_profile_names(served)}: what is said to them "
-                "while their agent works would be lost, and a notice would go out through default's account",
+                f"default has a {channel} account, as has {_profile_names(served)}: messages to them while their agent "
+                "is busy would be lost, and default's account would send a notice",
                 IssueSeverity.DECIDE,
                 str(default.home),
-                "let a member have that account: `hermes-profiles team add NAME`, then take it from "
-                f"default with `hermes-profiles env unset default …`; see `hermes-profiles catalog {channel}`",
+                "give that account to a member: `hermes-profiles team add NAME`, then remove its variables from "
+                f"default (`hermes-profiles catalog {channel}` lists them)",
             )
         else:
             yield from _dropped_messages(default, served, channel)
@@ -109,51 +113,51 @@ def _missing_weixin_variables(default: MultiplexFacts) -> Iterator[Issue]:
         yield Issue(
             DEFAULT,
             "needs-address",
-            f"default: its weixin has no {', '.join(missing)} of its own: the gateway of all would not start",
+            f"default: the multiplexer would not start: its weixin lacks {', '.join(missing)}",
             IssueSeverity.REFUSE,
             str(default.home / ENV_FILE),
-            f"set it, the value is asked for: `hermes-profiles env set default {missing[0]}` (WeChat's files: "
+            f"set it: `hermes-profiles env set default {missing[0]}` (for files WeChat uses "
             "https://novac2c.cdn.weixin.qq.com/c2c)",
         )
 
 
 def _dropped_messages(default: MultiplexFacts, served: Sequence[MultiplexFacts], channel: str) -> Iterator[Issue]:
     variable = users_variable(channel)
-    unheard = [one for one in served if _drops_messages(one, default, channel, variable)]
-    if unheard:
+    dropping = [profile for profile in served if _drops_messages(profile, default, channel, variable)]
+    if dropping:
         yield Issue(
             DEFAULT,
             "unheard-meanwhile",
-            f"what some people say to {_profile_names(unheard)} on {channel} while their agent works is dropped: only "
-            f"the list in {variable} of their own `.env` counts then",
+            f"{_profile_names(dropping)}: {channel} messages of some users are dropped while the agent is busy: only "
+            f"{variable} in the profile's `.env` counts then",
             IssueSeverity.NOTE,
-            str(unheard[0].home / ENV_FILE),
-            f"name everybody there, the value is asked for: `hermes-profiles env set {unheard[0].name} {variable}`",
+            str(dropping[0].home / ENV_FILE),
+            f"list every allowed user: `hermes-profiles env set {dropping[0].name} {variable}`",
         )
 
 
-def _drops_messages(one: MultiplexFacts, default: MultiplexFacts, channel: str, variable: str) -> bool:
-    """Return whether somebody may talk to a profile and is not heard while its agent works."""
-    lists = (_ids(one.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
-    own = {person for each in lists for person in each}
-    asked = one if own else default
-    if _is_open(one, channel) or (not own and _is_open(default, channel)):
+def _drops_messages(profile: MultiplexFacts, default: MultiplexFacts, channel: str, variable: str) -> bool:
+    """Return whether messages of an allowed user are dropped while the agent is busy."""
+    lists = (_ids(profile.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
+    own = {user for each in lists for user in each}
+    reader = profile if own else default
+    if _is_open(profile, channel) or (not own and _is_open(default, channel)):
         return False
-    heard = {person for name in (variable, GATEWAY_ALLOWED_USERS) for person in _ids(asked.environment.get(name))}
-    return bool({*own, *_allow_from(one, channel), *one.approved.get(channel, ())} - heard)
+    allowed = {user for name in (variable, GATEWAY_ALLOWED_USERS) for user in _ids(reader.environment.get(name))}
+    return bool({*own, *_allow_from(profile, channel), *profile.approved.get(channel, ())} - allowed)
 
 
-def _is_open(one: MultiplexFacts, channel: str) -> bool:
+def _is_open(profile: MultiplexFacts, channel: str) -> bool:
     if any(
-        one.environment.get(name, "").strip().lower() in TRUTHY_ACCESS
+        profile.environment.get(name, "").strip().lower() in TRUTHY_ACCESS
         for name in (allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS)
     ):
         return True
-    return any("*" in _ids(one.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS))
+    return any("*" in _ids(profile.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS))
 
 
-def _allow_from(one: MultiplexFacts, channel: str) -> set[str]:
-    listed = below(below(mapping(one.config.get("platforms")), channel), "extra").get("allow_from")
+def _allow_from(profile: MultiplexFacts, channel: str) -> set[str]:
+    listed = below(below(mapping(profile.config.get("platforms")), channel), "extra").get("allow_from")
     return set(_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")))
 
 
@@ -162,5 +166,5 @@ def _ids(text: str | None) -> set[str]:
 
 
 def _profile_names(profiles: Sequence[MultiplexFacts]) -> str:
-    names = [one.name for one in profiles]
+    names = [profile.name for profile in profiles]
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -1,5 +1,7 @@
-"""The files of the way back: each as it was, to the byte, unless somebody has changed it since; then what was written
-goes and the rest stays."""
+"""Plans the file changes that disable the multiplexer.
+
+A file that was not changed since gets its original bytes back; in other files only the written settings are removed.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,14 @@ from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_mode_swit
 
 
 class DisablePlan(NamedTuple):
-    """What the way back takes: the change (None: no file is to be written), and what stays, though it was written."""
+    """The change that disables the multiplexer (None: no file changes), and warnings for settings that stay."""
 
     plan: ChangePlan | None
     warnings: tuple[Problem, ...] = ()
 
 
 class WrittenFile(NamedTuple):
-    """A file that we have written: what it was first, what we left; None for no file."""
+    """A file that the switch wrote: its original state, and the state it left; None for no file."""
 
     old: Old | None
     backup: Path | None
@@ -45,7 +47,7 @@ class WrittenFile(NamedTuple):
 
 
 def plan_disable(layout: Layout, record: SavedState | None, catalog: Catalog, more: Iterable[Step] = ()) -> DisablePlan:
-    """Return the change that takes back what was written for one gateway for all; `more`: steps for services.
+    """Return the change that reverts the files of the multiplexer; `more`: steps for services.
 
     Raises DocumentError for a file that cannot be edited with certainty.
     """
@@ -60,7 +62,7 @@ def plan_disable(layout: Layout, record: SavedState | None, catalog: Catalog, mo
 
 
 def written_files(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]:
-    """Return every file that the changes of a record have written, from the journal; one that was pruned is missing."""
+    """Return every file that the switch has written, from the journal; files of pruned changes are missing."""
     journal = Journal(layout.state)
     entries = journal.entries()
     found: dict[Path, WrittenFile] = {}
@@ -80,53 +82,53 @@ def written_files(layout: Layout, record: SavedState) -> dict[Path, WrittenFile]
 
 
 def _is_enabling_change(journal: Journal, entry: ChangeEntry, record: SavedState) -> bool:
-    """Return whether a change led to one gateway for all, since what was is kept."""
+    """Return whether a change enabled the multiplexer after the state was saved."""
     if entry.status is not Status.DONE or entry.started < record.since or not is_mode_switch(journal, entry):
         return False
     return resulting_mode(journal, entry) == MULTIPLEX
 
 
 class _DisablePlanner:
-    """Collects the steps; `record` None: it was switched on by hand, and nothing else is known."""
+    """Collects the steps; without a `record` the multiplexer was enabled by hand."""
 
     def __init__(self, layout: Layout, record: SavedState | None, catalog: Catalog) -> None:
         self._layout = layout
         self._record = record
         self._catalog = catalog
         self._files = Files()
-        self._touched = written_files(layout, record) if record is not None else {}
+        self._written = written_files(layout, record) if record is not None else {}
         self._done: set[Path] = set()
         self.steps: list[Step] = []
         self.warnings: list[Problem] = []
 
     def run(self) -> None:
         """Collect the steps of all files."""
-        for path, touched in self._touched.items():
+        for path, written in self._written.items():
             if path.name == CONFIG_FILE or path.name == ENV_FILE or path.parent.name == SERVED.name:
-                self._restore(path, touched)
-        self._switch_off()
+                self._restore(path, written)
+        self._restore_setting()
         if self._record is None:
             return
         for name, rows in self._record.pinned.items():
-            self._take_back(name, dict(rows))
+            self._remove_pinned(name, dict(rows))
         for name, channels in self._record.approvals.items():
-            self._carry(name, channels)
+            self._move_approvals(name, channels)
 
-    def _restore(self, path: Path, touched: WrittenFile) -> None:
-        """Put back the very bytes of a file that nobody has changed since."""
+    def _restore(self, path: Path, written: WrittenFile) -> None:
+        """Restore the original bytes of a file that was not changed since."""
         if not self._home_of(path).is_dir():
-            return  # the profile is gone, and is not made again
+            return  # the profile was deleted: do not create it again
         status = self._files.lstat(str(path))
-        untouched = status is None if touched.left is None else touched.left.is_same_file(status)
-        old = touched.old
+        is_unchanged = status is None if written.left is None else written.left.is_same_file(status)
+        old = written.old
         content = None
         if old is not None and old.link is None:
             try:
-                content = self._files.read(str(touched.backup))[0] if touched.backup is not None else None
+                content = self._files.read(str(written.backup))[0] if written.backup is not None else None
             except OSError:
                 content = None
-            untouched = untouched and content is not None
-        if not untouched:
+            is_unchanged = is_unchanged and content is not None
+        if not is_unchanged:
             return
         self._done.add(path)
         seen = Signature.of(status) if status is not None else None
@@ -147,8 +149,8 @@ class _DisablePlanner:
         profiles = self._layout.profiles
         return profiles / path.relative_to(profiles).parts[0] if profiles in path.parents else self._layout.root
 
-    def _switch_off(self) -> None:
-        """Have config.yaml say what it said, where its bytes could not be put back."""
+    def _restore_setting(self) -> None:
+        """Restore the multiplex setting if the bytes of config.yaml were not restored."""
         home = self._layout.home(DEFAULT)
         file = self._file(DEFAULT, CONFIG_FILE)
         if file is None:
@@ -164,55 +166,57 @@ class _DisablePlanner:
             document = delete_path(document, path[:-1])
         self._add(file, document.raw, private=False)
 
-    def _take_back(self, name: str, rows: Mapping[str, str]) -> None:
-        """Take out of a profile's files what was written and is still as it was written."""
+    def _remove_pinned(self, name: str, rows: Mapping[str, str]) -> None:
+        """Remove pinned settings that still have the written value from a profile's files."""
         if not self._layout.home(name).is_dir():
             return
         key = any_key(self._layout)
         for file_name in (ENV_FILE, CONFIG_FILE):
-            marks = {place.partition(":")[2]: mark for place, mark in rows.items() if place.startswith(f"{file_name}:")}
-            file = self._file(name, file_name) if marks else None
+            digests = {
+                place.partition(":")[2]: digest for place, digest in rows.items() if place.startswith(f"{file_name}:")
+            }
+            file = self._file(name, file_name) if digests else None
             if file is None or file.raw is None:
                 continue
             if file_name == ENV_FILE:
-                self._add(file, self._without(file, marks, key), private=True)
+                self._add(file, self._without(file, digests, key), private=True)
             else:
-                self._add(file, self._without_settings(file, marks, key).raw, private=False)
+                self._add(file, self._without_settings(file, digests, key).raw, private=False)
 
     def _file(self, name: str, file_name: str) -> SettingsFile | None:
-        """Return a file that is to be edited; None when its bytes are put back."""
+        """Return a file to edit; None if its bytes were restored."""
         file = settings_file(self._layout, name, file_name)
         return None if file.path in self._done or self._layout.home(name) / file_name in self._done else file
 
-    def _without(self, file: SettingsFile, marks: Mapping[str, str], key: bytes) -> bytes:
+    def _without(self, file: SettingsFile, digests: Mapping[str, str], key: bytes) -> bytes:
         document = file.env(self._catalog)
-        gone = []
-        for variable, mark in marks.items():
+        removed = []
+        for variable, digest in digests.items():
             entry = document.get(variable)
-            if entry is not None and fingerprint(entry.value, key) == mark:
-                gone.append(variable)
+            if entry is not None and fingerprint(entry.value, key) == digest:
+                removed.append(variable)
             elif entry is not None:
-                self._keep(file, variable)
-        return without_variables(file, gone, self._catalog)[0] if gone else file.raw or b""
+                self._warn_kept(file, variable)
+        return without_variables(file, removed, self._catalog)[0] if removed else file.raw or b""
 
-    def _without_settings(self, file: SettingsFile, marks: Mapping[str, str], key: bytes) -> YamlDocument:
+    def _without_settings(self, file: SettingsFile, digests: Mapping[str, str], key: bytes) -> YamlDocument:
         document = file.config()
-        for dotted, mark in marks.items():
+        for dotted, digest in digests.items():
             path = tuple(dotted.split("."))
             found = document.value().at(path)
-            if found is not None and fingerprint(found.text, key) == mark:
+            if found is not None and fingerprint(found.text, key) == digest:
                 document = delete_path(document, path)
             elif found is not None:
-                self._keep(file, dotted)
+                self._warn_kept(file, dotted)
         return document
 
-    def _keep(self, file: SettingsFile, what: str) -> None:
+    def _warn_kept(self, file: SettingsFile, what: str) -> None:
         self.warnings.append(
             Problem(
                 "kept",
-                f"{file.profile}: {what} stays in {file.path}: it was changed since it was written",
+                f"{file.profile}: {what} in {file.path} was not removed: it was changed since",
                 str(file.path),
-                f"see the settings of {file.profile}: `hermes-profiles show {file.profile}`",
+                f"show the settings: `hermes-profiles show {file.profile}`",
             )
         )
 
@@ -221,8 +225,8 @@ class _DisablePlanner:
         if step is not None:
             self.steps.append(step)
 
-    def _carry(self, name: str, channels: Iterable[str]) -> None:
-        """Carry approvals back, where the files could not be put back as they were."""
+    def _move_approvals(self, name: str, channels: Iterable[str]) -> None:
+        """Move approvals back if their files were not restored."""
         home = self._layout.home(name)
         changed = []
         for channel in channels:

@@ -1,4 +1,4 @@
-"""The files of one gateway for all: the switch itself, what keeps profiles apart, approvals, the default's service."""
+"""Plans the file changes that enable the multiplexer: its setting, pinned settings, and approvals."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ from .saved_state import COMMAND, MULTIPLEX, SavedState
 
 
 class EnablePlan(NamedTuple):
-    """What the way to one gateway for all takes. `setting`: the path of config.yaml that is set, and what it said
-    before (None: nothing); `steps`: of files, () when all is written already."""
+    """Changes of files that enable the multiplexer, and the issues that it would cause.
+
+    `setting`: the path of config.yaml that is set, and its value before (None if unset); `steps`: () when every file
+    already has its content.
+    """
 
     issues: tuple[Issue, ...]
     pinned: tuple[PinnedSetting, ...]
@@ -39,7 +42,7 @@ class EnablePlan(NamedTuple):
     steps: tuple[Step, ...]
 
     def plan(self, more: Iterable[Step] = ()) -> ChangePlan | None:
-        """Return the change, None when nothing is to be written."""
+        """Return the change, None when there is nothing to write."""
         steps = (*self.steps, *more)
         if not steps:
             return None
@@ -49,15 +52,15 @@ class EnablePlan(NamedTuple):
 
 
 def plan_enable(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> EnablePlan:
-    """Return what one gateway for all these profiles takes, and what stands in its way.
+    """Return the plan that has a multiplexer serve all these profiles.
 
-    Raises DocumentError for a file that cannot be edited with certainty, Refused for one that others read, too.
+    Raises DocumentError for a file that cannot be edited with certainty, Refused for one that other profiles read.
     """
-    heard = allowlists_for_busy_messages(facts)
-    facts = with_allowlists(facts, heard)
+    allowlists = allowlists_for_busy_messages(facts)
+    facts = with_allowlists(facts, allowlists)
     access = check_access(facts, catalog)
-    isolations = (*heard, *access.pinned, *disabled_channels(facts, catalog))
-    limits = (
+    pinned = (*allowlists, *access.pinned, *disabled_channels(facts, catalog))
+    issues = (
         *_overruled(facts),
         *limit_issues(facts, catalog),
         *open_policy_issues(facts),
@@ -69,14 +72,14 @@ def plan_enable(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Ca
         each for name, one in facts.items() if name != DEFAULT for each in move_to_multiplexer(name, one.home)
     )
     path, before = multiplex_setting(layout.home(DEFAULT))
-    steps = [*_switch(layout, path, before), *_isolated(layout, isolations, catalog)]
+    steps = [*_set_multiplex(layout, path, before), *_pin_settings(layout, pinned, catalog)]
     steps += [step for each in moved for step in each.steps]
-    said = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
-    return EnablePlan(tuple(limits), isolations, moved, (path, said), tuple(steps))
+    value_before = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
+    return EnablePlan(tuple(issues), pinned, moved, (path, value_before), tuple(steps))
 
 
 def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
-    """Yield a variable that says otherwise than config.yaml: it would win."""
+    """Yield the variable that overrides config.yaml, if it is off."""
     default = facts.get(DEFAULT)
     value = default.environment.get(GATEWAY_MULTIPLEX_PROFILES, "") if default is not None else ""
     if default is None or value.strip().lower() not in multiplexing.OFF:
@@ -85,10 +88,10 @@ def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
     yield Issue(
         DEFAULT,
         "overruled",
-        f"{GATEWAY_MULTIPLEX_PROFILES} is off in {place}, and wins over config.yaml",
+        f"{GATEWAY_MULTIPLEX_PROFILES} is off in {place} and overrides config.yaml",
         IssueSeverity.REFUSE,
         place,
-        f"take it out: `hermes-profiles env unset default {GATEWAY_MULTIPLEX_PROFILES}`",
+        f"remove it: `hermes-profiles env unset default {GATEWAY_MULTIPLEX_PROFILES}`",
     )
 
 
@@ -97,14 +100,14 @@ def _conversations(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
         yield Issue(
             DEFAULT,
             "conversations",
-            "conversations begin anew: one gateway for all keeps them in default's home, a "
-            "gateway of its own in the profile's",
+            "conversations restart: the multiplexer keeps them in default's home, a profile's own gateway in the "
+            "profile's home",
             IssueSeverity.NOTE,
-            hint="see the old ones with `hermes -p NAME sessions list`",
+            hint="list the old ones with `hermes -p NAME sessions list`",
         )
 
 
-def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:
+def _set_multiplex(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:
     if before is not None and is_truthy(before):
         return
     file = settings_file(layout, DEFAULT, CONFIG_FILE)
@@ -114,10 +117,10 @@ def _switch(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[R
         yield step
 
 
-def _isolated(layout: Layout, isolations: Sequence[PinnedSetting], catalog: Catalog) -> Iterator[ReplaceFile]:
-    """Yield a step for each file that something is written into."""
-    for profile, name in dict.fromkeys((each.profile, each.file) for each in isolations):
-        mine = [each for each in isolations if (each.profile, each.file) == (profile, name)]
+def _pin_settings(layout: Layout, pinned: Sequence[PinnedSetting], catalog: Catalog) -> Iterator[ReplaceFile]:
+    """Yield a step for each file that gets a pinned setting."""
+    for profile, name in dict.fromkeys((each.profile, each.file) for each in pinned):
+        mine = [each for each in pinned if (each.profile, each.file) == (profile, name)]
         file = settings_file(layout, profile, name)
         check_may_write(layout, file)
         content = _with_variables(file, mine, catalog) if name == ENV_FILE else _with_settings(file, mine)
@@ -126,32 +129,34 @@ def _isolated(layout: Layout, isolations: Sequence[PinnedSetting], catalog: Cata
             yield step
 
 
-def _with_variables(file: SettingsFile, isolations: Iterable[PinnedSetting], catalog: Catalog) -> bytes:
+def _with_variables(file: SettingsFile, pinned: Iterable[PinnedSetting], catalog: Catalog) -> bytes:
     content = file.raw or b""
-    for each in isolations:
+    for each in pinned:
         content = with_variable(file._replace(raw=content), each.key[0], each.value, catalog)
     return content
 
 
-def _with_settings(file: SettingsFile, isolations: Iterable[PinnedSetting]) -> bytes:
+def _with_settings(file: SettingsFile, pinned: Iterable[PinnedSetting]) -> bytes:
     document = file.config()
-    for each in isolations:
+    for each in pinned:
         document = set_path(document, each.key, parse_scalar(each.value))
     return document.raw
 
 
-def with_plan(record: SavedState, there: EnablePlan, layout: Layout) -> SavedState:
-    """Return a record that knows of a plan, too: where something is written, and a keyed fingerprint of it, to tell
-    later what somebody has changed since."""
+def with_plan(record: SavedState, enable: EnablePlan, layout: Layout) -> SavedState:
+    """Return a saved state with the settings and approvals of a plan.
+
+    Each setting has a keyed fingerprint of its value, which shows later whether it was changed since.
+    """
     key = any_key(layout)
-    isolated = {name: dict(rows) for name, rows in record.pinned.items()}
-    for each in there.pinned:
-        mark = fingerprint(each.value, key)
-        isolated.setdefault(each.profile, {})[f"{each.file}:{'.'.join(each.key)}"] = mark
+    pinned = {name: dict(rows) for name, rows in record.pinned.items()}
+    for each in enable.pinned:
+        digest = fingerprint(each.value, key)
+        pinned.setdefault(each.profile, {})[f"{each.file}:{'.'.join(each.key)}"] = digest
     approvals = {name: list(rows) for name, rows in record.approvals.items()}
-    for carried in there.approvals:
-        approvals.setdefault(carried.profile, []).append(carried.channel)
+    for moved in enable.approvals:
+        approvals.setdefault(moved.profile, []).append(moved.channel)
     return record._replace(
-        pinned={name: tuple(rows.items()) for name, rows in isolated.items()},
+        pinned={name: tuple(rows.items()) for name, rows in pinned.items()},
         approvals={name: tuple(dict.fromkeys(rows)) for name, rows in approvals.items()},
     )

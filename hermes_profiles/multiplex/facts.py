@@ -1,7 +1,7 @@
-"""What is read of every profile before one gateway is to serve them all. Nothing is changed.
+"""Reads every profile as its own gateway and as a multiplexer would. Nothing is changed.
 
-A process of its own and a multiplexer read a profile differently (Hermes 0.19.0, agent/secret_scope.py): the scope of a
-served profile is its `.env` alone, line by line; what else makes up the environment of a process is the default's.
+The two differ (Hermes 0.19.0, agent/secret_scope.py): a multiplexer reads a served profile's `.env` alone, line by
+line; the rest of its environment is default's.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .approvals import approved_users
 class MultiplexFacts(NamedTuple):
     """One profile as both kinds of gateway read it.
 
-    `environment`: what a process of its own would have; `scope`: what a multiplexer reads as its own; `places`: where
-    a variable of `environment` stands (file, with the line where it is known); `config`: config.yaml with gateway.json
-    below it; `held`: what it would hold; `disabled`: switched off for fleet commands; `jobs`: scheduled jobs that are
-    on; `options`: kept options of its service that a multiplexer knows nothing of; `parts`: folders of its own that
-    only its own process would load; `approved`: channel → the people let in by pairing.
+    `environment`: variables of its own process; `scope`: variables that a multiplexer reads for it; `places`: variable
+    of `environment` → file, with the line if known; `config`: config.yaml merged over gateway.json; `held`: resources
+    it would claim; `disabled`: for fleet commands; `jobs`: number of enabled scheduled jobs; `options`: options of its
+    service that a multiplexer ignores; `parts`: its own folders that only its own process would load;
+    `approved`: channel → users admitted by pairing.
     """
 
     name: str
@@ -51,17 +51,17 @@ class MultiplexFacts(NamedTuple):
     approved: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __repr__(self) -> str:
-        return f"ProfileFacts({self.name})"
+        return f"MultiplexFacts({self.name})"
 
     def place(self, variable: str) -> str:
-        """Return where a variable stands; the `.env` where nothing tells."""
+        """Return the place of a variable; the `.env` if unknown."""
         return self.places.get(variable, str(self.home / ENV_FILE))
 
 
 def read_facts(
     layout: Layout, profiles: Sequence[str], catalog: Catalog, environment: Mapping[str, str]
 ) -> dict[str, MultiplexFacts]:
-    """Return profile → what is known of it. `environment`: of this command, which names a managed directory."""
+    """Return profile → facts. `environment`: of this command, which can name a managed directory."""
     folder = managed_folder(environment, layout)
     managed = managed_values(folder, catalog)
     place = str(folder / ENV_FILE) if folder is not None else ""
@@ -85,7 +85,7 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     places |= _places(home, files, catalog)
     places |= {
         key: str(home / CONFIG_FILE) for key in environment if key not in places
-    }  # a vault's, named in config.yaml
+    }  # a secret store's, named in config.yaml
     places |= dict.fromkeys(managed.environment, managed_place)
     return MultiplexFacts(
         name,
@@ -112,7 +112,7 @@ def _kept(home: Path) -> tuple[ServiceOptions, tuple[Problem, ...]]:
 
 
 def _places(home: Path, files: HomeFiles, catalog: Catalog) -> dict[str, str]:
-    """Return variable → the file and line that count, for the environment files of a home."""
+    """Return variable → the effective file and line, for the environment files of a home."""
     found: dict[str, str] = {}
     for name in ENVIRONMENT_FILES:
         raw = files.raw(name)
@@ -121,25 +121,25 @@ def _places(home: Path, files: HomeFiles, catalog: Catalog) -> dict[str, str]:
         path = str(home / name)
         try:
             document = EnvDocument.parse(raw, path=path, known_keys=catalog.known_names if name == ENV_FILE else ())
-        except DocumentError:  # among the problems already
+        except DocumentError:  # already reported in `problems`
             continue
         found |= {each.name: f"{path}:{each.line}" for each in document.entries if not each.commented}
     return found
 
 
 def _scope(raw: bytes | None) -> dict[str, str]:
-    """Return what Hermes' scope of a served profile holds; a file that is no UTF-8 counts as empty there."""
+    """Return the variables that a multiplexer reads from a `.env`; one that is not UTF-8 counts as empty."""
     try:
         text = (raw or b"").decode("utf-8")
     except UnicodeDecodeError:
         return {}
-    # `read_text` turns every line end into one.
+    # Hermes reads with universal newlines.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return {sighting.name: sighting.value for sighting, _, _ in read_splitlines(text)}
 
 
 def _jobs(files: HomeFiles) -> int:
-    """Return how many scheduled jobs are on (cron/jobs.json, Hermes 0.19.0 cron/jobs.py)."""
+    """Return the number of enabled scheduled jobs (cron/jobs.json, Hermes 0.19.0 cron/jobs.py)."""
     data = files.json(JOBS_FILE)
     jobs = data.get("jobs") if isinstance(data, Mapping) else data
     rows = jobs if isinstance(jobs, list) else ()
@@ -149,13 +149,13 @@ def _jobs(files: HomeFiles) -> int:
 
 
 def _options(kept: ServiceOptions) -> tuple[str, ...]:
-    """Return kept options of a service that end with it, as the words of the command that sets them."""
+    """Return the options of a service that a multiplexer ignores, as command-line options."""
     found = [word for word, value in (("--memory", kept.memory), ("--cpu", kept.cpu)) if value is not None]
     return (*found, *(f"--env {text.partition('=')[0]}" for text in kept.variables))
 
 
 def _is_own(layout: Layout, path: Path) -> bool:
-    """Return whether a folder of a home holds anything and is not the default's by a link."""
+    """Return whether a folder of a home has content and is not a link to default's."""
     if path.parent == layout.root or path.resolve() == (layout.root / path.name).resolve():
         return False
     try:
@@ -165,9 +165,9 @@ def _is_own(layout: Layout, path: Path) -> bool:
 
 
 def multiplex_setting(home: Path) -> tuple[tuple[str, ...], object]:
-    """Return the path of config.yaml that says whether one gateway serves all, and what it says (None: nothing).
+    """Return the path of the multiplex setting in config.yaml, and its value (None if unset).
 
-    A key at the top level counts before the one under `gateway` (gateway/config.py, `GatewayConfig.from_dict`).
+    A key at the top level overrides the one under `gateway` (gateway/config.py, `GatewayConfig.from_dict`).
     """
     config = read_sections(home / CONFIG_FILE, ("gateway", "multiplex_profiles"), certain=True)
     if config.get("multiplex_profiles") is not None:

@@ -1,4 +1,4 @@
-"""What stands in the way of one gateway for all, and what is written so that nothing changes for anybody. Values."""
+"""Value types: issues of a switch to the multiplexer, and the settings that it writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hermes_profiles.model.errors import Problem
 
 
 class IssueSeverity(StrEnum):
-    """How much a limit weighs: `refuse` is to be mended first, `decide` a person may overrule, `note` is told."""
+    """Severity of an issue: `refuse` must be fixed first, `decide` can be accepted by the user, `note` is reported."""
 
     REFUSE = "refuse"
     DECIDE = "decide"
@@ -17,7 +17,7 @@ class IssueSeverity(StrEnum):
 
 
 class Issue(NamedTuple):
-    """What one gateway for all would do otherwise with a profile; `place`: the file, `hint`: what mends it."""
+    """A difference between the multiplexer and a profile's own gateway; `place`: its file, `hint`: the fix."""
 
     profile: str
     code: str
@@ -28,14 +28,14 @@ class Issue(NamedTuple):
 
     @property
     def problem(self) -> Problem:
-        """Return the limit as a warning or an error."""
+        """Return the issue as a warning or an error."""
         return Problem(self.code, self.message, self.place or self.profile, self.hint)
 
 
 class PinnedSetting(NamedTuple):
-    """A setting written into a profile's own file, so that the default's is not taken for its own.
+    """A setting written into a profile's own file, so that the multiplexer does not use default's value.
 
-    `key`: a variable of `.env`, or a path of config.yaml; `why` says it without the value.
+    `key`: a variable of `.env`, or a path of config.yaml; `why`: the reason, without the value.
     """
 
     profile: str
@@ -45,4 +45,4 @@ class PinnedSetting(NamedTuple):
     why: str
 
     def __repr__(self) -> str:
-        return f"Isolation({self.profile}, {self.file}, {'.'.join(self.key)})"
+        return f"PinnedSetting({self.profile}, {self.file}, {'.'.join(self.key)})"

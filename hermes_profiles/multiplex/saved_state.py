@@ -1,7 +1,7 @@
-"""What was before one gateway served all: kept beside our journal, so that the way back leads exactly there.
+"""The state before the multiplexer was enabled, stored so that disabling restores it exactly.
 
-It is written before the first service is stopped, and its phase moves on with each step: whatever kills the command,
-the next one knows what was, and how far it got.
+It is written before the first service is stopped, and its phase is updated with each step. After an interruption the
+next command knows the original state and how far the switch got.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.regular_file import read_regular
 
-if TYPE_CHECKING:  # every status asks whether a switch was interrupted
+if TYPE_CHECKING:  # every status command checks for an interrupted switch
     from hermes_profiles.changes.journal import ChangeEntry, Journal
 
 COMMAND = ("team", "run-mode")
@@ -28,7 +28,7 @@ _VERSION = 1
 
 
 class SwitchPhase(StrEnum):
-    """How far it got: under way to one gateway for all, there, or under way back."""
+    """Progress of a switch: being enabled, enabled, or being disabled."""
 
     GOING = "going"
     THERE = "there"
@@ -36,7 +36,7 @@ class SwitchPhase(StrEnum):
 
 
 class ServiceBefore(NamedTuple):
-    """A service as it was: whether it was installed, started with its manager, and ran."""
+    """A service before the switch. `enabled`: started by its manager at boot; `up`: running."""
 
     installed: bool
     enabled: bool
@@ -44,10 +44,13 @@ class ServiceBefore(NamedTuple):
 
 
 class SavedState(NamedTuple):
-    """What was. `since`: when it began (ISO time); `services`: profile → its service; `setting`: what config.yaml said
-    about multiplexing, None for nothing; `pinned`: profile → (`file:dotted.key`, keyed fingerprint of the value) of
-    what was written; `approvals`: profile → channels whose approvals were carried; `absent`: folders, relative to the
-    root, that only a multiplexer makes and that were not there."""
+    """The state before the switch.
+
+    `since`: start of the switch (ISO time); `services`: profile → its service; `setting`: the multiplex setting of
+    config.yaml, None if unset; `pinned`: profile → (`file:dotted.key`, keyed fingerprint of the value) of settings that
+    were written; `approvals`: profile → channels with moved approvals; `absent`: missing folders, relative to the
+    root, that only a multiplexer creates.
+    """
 
     phase: SwitchPhase
     since: str
@@ -59,7 +62,7 @@ class SavedState(NamedTuple):
 
 
 def timestamp() -> str:
-    """Return the time now as a record has it."""
+    """Return the present time in the format of the record."""
     from datetime import UTC, datetime
 
     from hermes_profiles.changes.journal import iso
@@ -68,32 +71,31 @@ def timestamp() -> str:
 
 
 def saved_state_path(layout: Layout) -> Path:
-    """Return the file of the record."""
+    """Return the path of the saved state."""
     return layout.state / "runmode.json"
 
 
 def is_mode_switch(journal: Journal, entry: ChangeEntry) -> bool:
-    """Return whether a change switched the run mode, or took such a switch back."""
+    """Return whether a change switched the run mode, or is an undo of such a change."""
     return original_change(journal, entry).command[:2] == COMMAND
 
 
 def resulting_mode(journal: Journal, entry: ChangeEntry) -> str:
-    """Return the run mode that a switch, or an undo of one, led to."""
+    """Return the run mode after a switch, or after an undo of one."""
     mode = original_change(journal, entry).command[2]
     other = MULTIPLEX if mode == PROCESSES else PROCESSES
     return mode if entry.level % 2 == 0 else other
 
 
 def original_change(journal: Journal, entry: ChangeEntry) -> ChangeEntry:
-    """Return the change that an undo, or an undo of an undo, is about in the end."""
+    """Return the original change of an undo, or of an undo of an undo."""
     while entry.undo_of is not None and (above := journal.load(entry.undo_of)) is not None:
         entry = above
     return entry
 
 
 def read_saved_state(layout: Layout) -> SavedState | None:
-    """Return what is kept, None when nothing is. Raises Failed when it cannot be understood: nobody knows then what
-    was."""
+    """Return the saved state, None if missing. Raises Failed if it cannot be parsed."""
     path = saved_state_path(layout)
     try:
         data = json.loads(read_regular(path, _LARGEST))
@@ -104,15 +106,16 @@ def read_saved_state(layout: Layout) -> SavedState | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Failed(
-            f"{path} cannot be understood: it says what was before one gateway served all",
+            f"cannot parse {path}, the state before the multiplexer was enabled: {error}",
             target=str(path),
             code="unreadable-record",
-            hint=f"put it away (`mv {path} /tmp/`), then say `hermes-profiles team run-mode processes --install`",
+            hint=f"move it away and reinstall the services: `mv {path} /tmp/ && hermes-profiles team run-mode "
+            "processes --install`",
         ) from error
 
 
 def is_unfinished(layout: Layout) -> bool:
-    """Return whether a switch was interrupted; cheap, and False when nothing is kept."""
+    """Return whether a switch was interrupted. Fast; False without a saved state."""
     if not saved_state_path(layout).exists():
         return False
     try:
@@ -135,7 +138,7 @@ def _parsed(data: Mapping[str, Any]) -> SavedState:
 
 
 def write_saved_state(layout: Layout, record: SavedState) -> None:
-    """Keep a record. Raises Failed."""
+    """Write a saved state. Raises Failed."""
     from hermes_profiles.changes.state_files import write_runtime
 
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
@@ -145,7 +148,7 @@ def write_saved_state(layout: Layout, record: SavedState) -> None:
 
 
 def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> None:
-    """Note that somebody has switched profiles on or off meanwhile: the way back abides by it. Raises Failed."""
+    """Record that profiles were enabled or disabled, so that a later restore keeps it. Raises Failed."""
     record = read_saved_state(layout)
     if record is None:
         return
@@ -159,12 +162,12 @@ def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> N
 
 
 def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
-    """Note that profiles have another name now (old → new): the way back finds them by it. Raises Failed."""
+    """Record that profiles were renamed (old → new). Raises Failed."""
     record = read_saved_state(layout)
     if record is None or not names:
         return
 
-    def followed(rows: Mapping[str, Any]) -> dict[str, Any]:
+    def renamed(rows: Mapping[str, Any]) -> dict[str, Any]:
         return {names.get(name, name): row for name, row in rows.items()}
 
     folders = {f"profiles/{old}/": f"profiles/{new}/" for old, new in names.items()}
@@ -173,9 +176,9 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
         for path in record.absent
     )
     changed = record._replace(
-        services=followed(record.services),
-        pinned=followed(record.pinned),
-        approvals=followed(record.approvals),
+        services=renamed(record.services),
+        pinned=renamed(record.pinned),
+        approvals=renamed(record.approvals),
         absent=absent,
     )
     if changed != record:
@@ -183,7 +186,7 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
 
 
 def delete_saved_state(layout: Layout) -> None:
-    """Take the record away: all is as it was. Raises Failed."""
+    """Delete the saved state. Raises Failed."""
     from hermes_profiles.changes.state_files import remove_runtime
 
     remove_runtime(saved_state_path(layout))
@@ -191,7 +194,7 @@ def delete_saved_state(layout: Layout) -> None:
 
 @contextmanager
 def switch_lock(layout: Layout) -> Iterator[None]:
-    """Let nobody else switch meanwhile. Raises Refused when somebody does."""
+    """Hold the lock of the run mode. Raises Refused if another command holds it."""
     from hermes_profiles.changes.state_files import acquire_lock, write_pid
 
     path = layout.state / "runmode.lock"
@@ -202,7 +205,7 @@ def switch_lock(layout: Layout) -> Iterator[None]:
             "another command is switching the run mode",
             target=str(path),
             code="busy",
-            hint=f"see which: `cat {path}`",
+            hint=f"find its process: `cat {path}`",
         )
     try:
         write_pid(descriptor, path)
@@ -212,7 +215,7 @@ def switch_lock(layout: Layout) -> Iterator[None]:
 
 
 def create_state_folder(layout: Layout) -> None:
-    """Make our own folder, private. Raises Failed."""
+    """Create the private state folder. Raises Failed."""
     from hermes_profiles.changes.errors import translated_errors
     from hermes_profiles.changes.filesystem import Files
 

@@ -1,4 +1,4 @@
-"""Gateways and services before a switch: what they are now, and what of them a switch cannot move. Pure."""
+"""State of gateways and services before a switch, and the ones that a switch cannot handle. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hermes_profiles.services.manager import Activity
 from .model import Issue, IssueSeverity
 from .saved_state import ServiceBefore
 
-_COMING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+_STARTING = (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
 
 
 def has_service(gateway: Gateway) -> bool:
-    """Return whether a service of its own is installed for a profile."""
+    """Return whether the profile has an installed service."""
     return gateway.service is not None and gateway.service.installed
 
 
 def is_up(gateway: Gateway) -> bool:
-    """Return whether there is a process to stop, or a manager that would bring one back."""
+    """Return whether a process runs, or a manager would start one."""
     service = gateway.service
-    waits = service is not None and (
+    is_wanted = service is not None and (
         service.waiting
         or service.queued
         or service.activity
@@ -32,11 +32,11 @@ def is_up(gateway: Gateway) -> bool:
             Activity.DEACTIVATING,
         )
     )
-    return gateway.process is not None or waits or gateway.state in _COMING
+    return gateway.process is not None or is_wanted or gateway.state in _STARTING
 
 
 def services_before(gateways: Mapping[str, Gateway]) -> dict[str, ServiceBefore]:
-    """Return profile → its service as it is now."""
+    """Return profile → the present state of its service."""
     return {
         name: ServiceBefore(
             has_service(gateway), bool(gateway.service is not None and gateway.service.enabled), is_up(gateway)
@@ -46,52 +46,51 @@ def services_before(gateways: Mapping[str, Gateway]) -> dict[str, ServiceBefore]
 
 
 def gateway_issues(
-    gateways: Mapping[str, Gateway], *, disabled: Collection[str], above: Collection[int]
+    gateways: Mapping[str, Gateway], *, disabled: Collection[str], ancestors: Collection[int]
 ) -> Iterator[Issue]:
-    """Yield gateways that cannot be stopped and started again by their services, and a default that is switched off.
+    """Yield gateways that their services cannot stop and restart, and default if it is disabled.
 
-    `above`: pids this process descends from.
+    `ancestors`: pids of the ancestors of this process.
     """
     for name, gateway in gateways.items():
-        if gateway.pid in above and gateway.process is not None:
+        if gateway.pid in ancestors and gateway.process is not None:
             yield Issue(
                 name,
                 "inside",
-                f"{name}: this command runs inside that gateway and would end itself",
+                f"{name}: this command runs inside that gateway and would stop itself",
                 IssueSeverity.REFUSE,
-                hint="run it from a shell of your own",
+                hint="run it from a terminal outside the gateway",
             )
         elif gateway.state is GatewayState.UNKNOWN:
             yield Issue(
                 name,
                 "unknown-process",
-                f"{name}: {gateway.detail}; nothing is signalled on a guess",
+                f"{name}: {gateway.detail}; an unverified process is never signalled",
                 IssueSeverity.REFUSE,
-                hint=f"look at it with `ps -fp {gateway.pid}`",
+                hint=f"inspect it with `ps -fp {gateway.pid}`",
             )
         elif gateway.state is GatewayState.UNSUPERVISED:
             yield Issue(
                 name,
                 "unsupervised",
-                f"{name}: its gateway (PID {gateway.pid}) runs outside any service: nothing "
-                "would start it again on the way back",
+                f"{name}: its gateway (PID {gateway.pid}) has no service, so it could not be restarted afterwards",
                 IssueSeverity.REFUSE,
-                hint=f"stop it with `hermes-gateways stop {name}`, or bring it under a service with "
+                hint=f"stop it with `hermes-gateways stop {name}`, or install a service: "
                 f"`hermes-gateways install {name} && hermes-gateways restart {name}`",
             )
         if gateway.service is not None and gateway.service.installed and gateway.service.scope == "system":
             yield Issue(
                 name,
                 "system-service",
-                f"{name}: its service is the system's, which only an administrator can switch off",
+                f"{name}: its service is a system service, which only an administrator can disable",
                 IssueSeverity.REFUSE,
-                hint=f"have an administrator run `sudo systemctl disable --now hermes-gateway-{name}`",
+                hint=f"run as an administrator: `sudo systemctl disable --now hermes-gateway-{name}`",
             )
     if DEFAULT in disabled:
         yield Issue(
             DEFAULT,
             "disabled",
-            "default is switched off, and would have to serve everybody",
+            "default is disabled, and would have to serve all profiles",
             IssueSeverity.REFUSE,
-            hint="switch it on with `hermes-gateways enable default`",
+            hint="enable it with `hermes-gateways enable default`",
         )

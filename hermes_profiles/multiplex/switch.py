@@ -1,7 +1,7 @@
-"""The switch itself: services down and off, files written, the one gateway up and seen to serve everybody; and back.
+"""Switches the run mode: stops services, writes files, starts the multiplexer and checks what it serves; and back.
 
-What was is kept before the first service is stopped (`record`). If the one gateway does not come up, or does not serve
-whom it should, all goes back as it was.
+The former state is saved before the first service is stopped. It is restored if the multiplexer does not start or does
+not serve every profile.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ from .facts import read_facts
 from .saved_state import SavedState, ServiceBefore, SwitchPhase
 from .services import has_service, is_up, services_before
 
-# So long an account that was connected before may take to be connected again, once the one gateway says it is up.
-_ACCOUNTS = 20.0
+# Seconds for accounts that were connected before to reconnect, once the multiplexer reports that it is up.
+_RECONNECT_TIME = 20.0
 _POLL = 0.2
 _LARGEST = 16 * 1024 * 1024
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
-# A lock: channel and the digits of its file's name.
+# Channel and digest of a lock, from the name of its file.
 HeldLocks = frozenset[tuple[str, str]]
 
 
 class SwitchResult(NamedTuple):
-    """How it went: what became of each gateway, the change of files (None: none was due), and what else to say."""
+    """Result of a switch: outcome of each gateway, id of the change of files (None without one), and warnings."""
 
     outcomes: tuple[Outcome, ...]
     change: str | None
@@ -80,13 +80,14 @@ class RunModeSwitch:
     settle: float = 90.0
     warnings: list[Problem] = field(default_factory=list)
 
-    # To one gateway for all
+    # Enable
 
     def enable(self, write: Callable[[ChangePlan], str], check: Callable[[EnablePlan], None]) -> SwitchResult:
-        """Have one gateway serve all profiles. `write` makes the change of files; `check` raises what stands in the
-        way, once more when all is quiet.
+        """Have the multiplexer serve all profiles, and return the outcomes.
 
-        Raises Failed when it does not come up: all is as it was then, or the message says what is not.
+        `write`: applies the change of files; `check`: raises if the plan has blocking issues, called once the services
+        are stopped. Raises Failed if the multiplexer does not start: the former state is then restored, or the message
+        names what is not.
         """
         layout = self.world.layout
         gateways = survey(self.world, self.existing)
@@ -109,7 +110,7 @@ class RunModeSwitch:
         return SwitchResult(tuple(outcomes), change, tuple(self.warnings))
 
     def _initial_record(self, gateways: Mapping[str, Gateway]) -> SavedState:
-        """Return the record to begin with: what an earlier one knows was so before, whatever is now."""
+        """Return the state to save; the states of an earlier record are kept, as they are the original ones."""
         layout = self.world.layout
         was = services_before(gateways)
         earlier = records.read_saved_state(layout)
@@ -125,22 +126,22 @@ class RunModeSwitch:
         return SavedState(SwitchPhase.GOING, records.timestamp(), was, absent=tuple(absent))
 
     def _original_setting(self, record: SavedState, enable: EnablePlan) -> str | None:
-        """Return what config.yaml said first: on a second run it says what the first one wrote."""
+        """Return the original multiplex setting; on a second run config.yaml has the one that the first run wrote."""
         return record.setting if record.pinned or record.setting is not None else enable.setting[1]
 
     def _stop_services(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
-        """Stop the named profiles' services, see them ended, and have them not come back at boot."""
-        mine = [name for name in self.existing if name != DEFAULT and has_service(gateways[name])]
-        running = [name for name in mine if is_up(gateways[name])]
+        """Stop the services of the named profiles, and disable their start at boot."""
+        named = [name for name in self.existing if name != DEFAULT and has_service(gateways[name])]
+        running = [name for name in named if is_up(gateways[name])]
         outcomes = self._run_verb(Verb.STOP, running, gateways) if running else ()
-        _raise_failed(outcomes, "does not stop")
-        enabled = [name for name in mine if (service := gateways[name].service) is not None and service.enabled]
+        _raise_failed(outcomes, "did not stop")
+        enabled = [name for name in named if (service := gateways[name].service) is not None and service.enabled]
         self._set_enabled(enabled, enabled=False)
         return outcomes
 
     def _write_enabled(self, enable: EnablePlan, write: Callable[[ChangePlan], str]) -> str | None:
         default = survey(self.world, (DEFAULT,))[DEFAULT]
-        installation = None if has_service(default) else self._installation()
+        installation = None if has_service(default) else self._install_plan()
         steps = [
             ReplaceFile(path, Secret(content), mode, signature(path))
             for path, content, mode in (installation.files if installation is not None else ())
@@ -154,8 +155,8 @@ class RunModeSwitch:
             self._set_enabled((DEFAULT,), enabled=True)
         return change
 
-    def _installation(self) -> ServiceInstallPlan:
-        """Return the default's service, as `hermes-gateways install` would write it."""
+    def _install_plan(self) -> ServiceInstallPlan:
+        """Return the service of default, as `hermes-gateways install` would write it."""
         world, environment = self.world, self.environment
         given = ServiceOptions(managed=managed_folder(environment, world.layout))
         home = world.layout.home(DEFAULT)
@@ -167,44 +168,48 @@ class RunModeSwitch:
                 found.refusal,
                 target=DEFAULT,
                 code="service",
-                hint="see how it differs, and write over it: `hermes-gateways install default --force`",
+                hint="overwrite it with `hermes-gateways install default --force`",
             )
         return found
 
-    def _start_multiplexer(self, served: Callable[[int], str]) -> Outcome:
-        """Start the one gateway, or start it anew, and see that it serves everybody."""
+    def _start_multiplexer(self, unserved: Callable[[int], str]) -> Outcome:
+        """Start or restart the multiplexer, and wait until it serves every profile."""
         gateways = survey(self.world, (DEFAULT,))
         outcome = self._run_verb(Verb.RESTART, (DEFAULT,), gateways)[0]
-        _raise_failed((outcome,), "does not come up as the one for all")
-        deadline = time.monotonic() + min(_ACCOUNTS, self.settle)
+        _raise_failed((outcome,), "did not start as the multiplexer")
+        deadline = time.monotonic() + min(_RECONNECT_TIME, self.settle)
         while True:
-            missing = served(outcome.pid or 0)
+            missing = unserved(outcome.pid or 0)
             if not missing:
                 return outcome
             if time.monotonic() > deadline:
-                raise Failed(f"the one gateway does not serve everybody: {missing}", target=DEFAULT, code="unserved")
+                raise Failed(
+                    f"the multiplexer does not serve every profile: {missing}", target=DEFAULT, code="unserved"
+                )
             time.sleep(_POLL)
 
     def _unserved_check(self, held: HeldLocks) -> Callable[[int], str]:
-        """Return what tells who is not served yet by the process of a pid, "" when all are: profiles by what it wrote,
-        accounts that were connected before by their locks."""
+        """Return a function: pid of the multiplexer → text that names what it does not serve yet, "" if nothing.
+
+        Profiles are read from its state file; accounts that were connected before are found by their locks.
+        """
         layout = self.world.layout
         named = [name for name in self.existing if name != DEFAULT]
 
-        def look(pid: int) -> str:
+        def unserved(pid: int) -> str:
             written = state_record(layout.home(DEFAULT))
             served = written.served if written is not None and written.pid == pid else ()
             missing = [name for name in named if name not in served]
             if missing:
-                return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} left out"
+                return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not served"
             lost = held - {(lock.channel, lock.digest) for lock in self._live_locks() if lock.pid == pid}
             channels = ", ".join(sorted({channel for channel, _ in lost}))
-            return f"{len(lost)} of the accounts that were connected are not: {channels}" if lost else ""
+            return f"{len(lost)} accounts that were connected before are not: {channels}" if lost else ""
 
-        return look
+        return unserved
 
     def _held_locks(self, gateways: Mapping[str, Gateway]) -> HeldLocks:
-        """Return the locks of accounts that gateways of this root have now."""
+        """Return the account locks that gateways of this root hold."""
         pids = {gateway.process.pid for gateway in gateways.values() if gateway.process is not None}
         return frozenset((lock.channel, lock.digest) for lock in self._live_locks() if lock.pid in pids)
 
@@ -218,29 +223,30 @@ class RunModeSwitch:
             platform=layout.platform,
         )
 
-    # Back
+    # Disable
 
     def _roll_back(self, record: SavedState, error: BaseException) -> None:
-        """Put all back after the one gateway did not come up, and say in the error how that went."""
+        """Restore the former state after a failed start, and add the result to the error."""
         log = self._last_log() if isinstance(error, Failed) else ()
         try:
             done = self.disable(record, apply_plan(self.world))
         except HermesProfilesError as second:
             raise Failed(
-                f"{error}; and not all is back as it was: {second}",
+                f"{error}; restoring the former state failed: {second}",
                 target=DEFAULT,
                 code="half-way",
-                hint="try again with `hermes-profiles team run-mode processes`",
+                hint="try again: `hermes-profiles team run-mode processes`",
             ) from error
         if not isinstance(error, Failed):
             return
         left = [f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in _BAD]
-        words = f"all is as it was, but {'; '.join(left)}" if left else "all is as it was"
+        restored = "the former state was restored"
+        text = f"{restored}, except {'; '.join(left)}" if left else restored
         raise StartFailed(
-            f"{error}; {words}",
+            f"{error}; {text}",
             target=DEFAULT,
             code=error.problem.code,
-            hint=error.problem.hint or "see what it says: `hermes-gateways logs default`",
+            hint=error.problem.hint or "read its log: `hermes-gateways logs default`",
             outcomes=done.outcomes,
             log=log,
         ) from error
@@ -249,10 +255,10 @@ class RunModeSwitch:
         return redacted(last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog))
 
     def disable(self, record: SavedState | None, write: Callable[[ChangePlan], str]) -> SwitchResult:
-        """Have each profile run its own gateway again: services, files and settings as they were. `record` None: it was
-        switched on by hand, and services stay as they are.
+        """Have each profile run its own gateway again, and return the outcomes.
 
-        Raises Failed when the one gateway does not stop: nothing else is begun then.
+        Services, files and settings are restored from `record`; with None (the multiplexer was enabled by hand)
+        services stay as they are. Raises Failed, with nothing changed, if the multiplexer does not stop.
         """
         layout = self.world.layout
         if record is not None:
@@ -270,7 +276,7 @@ class RunModeSwitch:
         removal = self._removal_steps(default, was)
         plan = plan_disable(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
-        for relative in record.absent if record is not None else ():  # a multiplexer makes them, and nobody else
+        for relative in record.absent if record is not None else ():  # only a multiplexer creates these
             remove_empty(layout.root / relative)
         if removal:
             _raise_refused(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
@@ -287,8 +293,10 @@ class RunModeSwitch:
         return SwitchResult(ordered, change, (*plan.warnings, *self.warnings))
 
     def _clear_served(self) -> None:
-        """Take out of the default's state file whom it served and which channels were up: Hermes keeps both there for
-        ever (SERVICES.md 4.1), and its next gateway, of that one profile, would be taken for a multiplexer."""
+        """Remove the served profiles and channels from default's state file.
+
+        Hermes never removes them, so default's next gateway would be taken for a multiplexer.
+        """
         path = self.world.layout.home(DEFAULT) / STATE_FILE
         try:
             data = json.loads(read_regular(path, _LARGEST))
@@ -299,7 +307,7 @@ class RunModeSwitch:
             write_runtime(path, json.dumps(data).encode(), 0o600)
 
     def _removal_steps(self, default: Gateway, was: ServiceBefore | None) -> tuple[Step, ...]:
-        """Return the steps that remove the default's service when there was none; it does not come back meanwhile."""
+        """Return the steps that remove default's service if there was none before, after disabling its start."""
         if was is None or was.installed or not has_service(default):
             return ()
         self._set_enabled((DEFAULT,), enabled=False)
@@ -320,28 +328,28 @@ class RunModeSwitch:
             ]
             self._set_enabled(names, enabled=enabled)
 
-    # What both ways do
+    # Shared
 
     def _set_enabled(self, names: Sequence[str], *, enabled: bool) -> None:
         services = self.world.services(names)
-        word = "enabled" if enabled else "disabled"
+        state = "enabled" if enabled else "disabled"
         if services:
-            _raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {word}")
+            _raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {state}")
 
     def _run_verb(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
-        """Carry a verb out for services. Raises KeyboardInterrupt when somebody pressed Ctrl-C."""
-        launch = Launch(self.world, self.existing, self.catalog, self.environment)
+        """Run a verb for services and return the outcomes. Raises KeyboardInterrupt after Ctrl-C."""
+        guard = Launch(self.world, self.existing, self.catalog, self.environment)
         prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
-        pace = RunOptions(settle=self.settle)
+        options = RunOptions(settle=self.settle)
         if verb is not Verb.STOP:
-            launch.look(names)
-            launch.begin(names)
-            prepare, pace = launch.prepare, pace._replace(stagger=default_stagger(len(names)))
-            self.warnings += [each for each in launch.warnings if each not in self.warnings]
-        hands = ServiceBackend(self.world, self.manager, prepare, self.catalog)
-        outcomes = FleetExecutor(verb, hands, pace, self.on_outcome).run(names, gateways)
+            guard.look(names)
+            guard.begin(names)
+            prepare, options = guard.prepare, options._replace(stagger=default_stagger(len(names)))
+            self.warnings += [each for each in guard.warnings if each not in self.warnings]
+        backend = ServiceBackend(self.world, self.manager, prepare, self.catalog)
+        outcomes = FleetExecutor(verb, backend, options, self.on_outcome).run(names, gateways)
         if verb is not Verb.STOP:
-            launch.end([each.profile for each in outcomes if each.outcome in _BAD])
+            guard.end([each.profile for each in outcomes if each.outcome in _BAD])
         if any(each.outcome is OutcomeKind.INTERRUPTED for each in outcomes):
             raise KeyboardInterrupt
         return outcomes
@@ -352,7 +360,10 @@ def _without_masks(profiles: Sequence[str]) -> Mapping[str, StartDecision]:
 
 
 class StartFailed(Failed):
-    """The one gateway did not come up, and all is back; `outcomes` tell of each, `log` has its last lines."""
+    """The multiplexer did not start, and the former state was restored.
+
+    `outcomes`: of each restored gateway; `log`: last lines of the multiplexer's log.
+    """
 
     def __init__(
         self,
@@ -370,12 +381,12 @@ class StartFailed(Failed):
 
 
 def apply_plan(world: SystemContext) -> Callable[[ChangePlan], str]:
-    """Return what makes a change of files, and returns its id."""
+    """Return a function that applies a change of files and returns its id."""
     return lambda plan: apply(plan, layout=world.layout).change_id
 
 
 def _raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
-    """Raise Failed when a gateway did not do as it was told."""
+    """Raise Failed if an outcome is bad."""
     bad = [each for each in outcomes if each.outcome in _BAD]
     if bad:
         raise Failed(

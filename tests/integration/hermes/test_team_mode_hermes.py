@@ -163,7 +163,7 @@ def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
         [hermes_python(), "-c", script, "team", "run-mode", "multiplex", "--timeout", "60"], env=ours.environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
-    assert done.returncode == 1 and "carl is left out; all is as it was" in done.stderr, done
+    assert done.returncode == 1 and "carl is not served; the former state was restored" in done.stderr, done
     states = {row["profile"]: row["state"] for row in ours.gateways("status")["gateways"]}
     assert states["default"] == "stopped" and {states[name] for name in MEMBERS} <= {"running", "degraded"}
     assert {**ours.kept(), "carl .env": b""} == {**kept, "carl .env": b""}

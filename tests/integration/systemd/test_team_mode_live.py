@@ -25,4 +25,4 @@ def test_there_and_back_again_and_again_under_systemd() -> None:
         }  # fmt: skip
     assert len(seen["same"]) >= 3 and seen["same"] == [[True, True]] * len(seen["same"])
     code, message, same_units, same_files = seen["refused"]
-    assert code == 1 and "anna is left out; all is as it was" in message and same_units and same_files
+    assert code == 1 and "anna is not served; the former state was restored" in message and same_units and same_files

@@ -157,11 +157,15 @@ def test_what_does_not_come_up_leaves_all_as_it_was(team: MultiplexWorld) -> Non
     team.gok("stop", "bob")
     team.approve("anna", "carla")
     (team.root / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\n")
-    for sign, word in (("no-multiplex", "78"), ("leaves-out", "anna is left out"), ("loses", "not")):
+    for sign, word in (("no-multiplex", "78"), ("leaves-out", "anna is not served"), ("loses", "not")):
         (team.root / sign).write_text("anna")
         files, services = team.kept(), team.services()
         done = team.mode("multiplex", "--json", "--timeout", "3")
-        assert done.code == 1 and word in done.problem["message"] and "all is as it was" in done.problem["message"]
+        assert (
+            done.code == 1
+            and word in done.problem["message"]
+            and "the former state was restored" in done.problem["message"]
+        )
         assert team.kept() == files and team.services() == services
         assert team.moded()["mode"] == "processes" and not team.moded()["unfinished"]
         (team.root / sign).unlink()

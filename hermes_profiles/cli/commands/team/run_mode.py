@@ -224,7 +224,7 @@ class RunMode:
     def _around(self, gateways: dict[str, Gateway]) -> Iterator[Issue]:
         """Yield what of gateways, services and managers stands in the way."""
         session = self._session
-        yield from gateway_issues(gateways, disabled=session.disabled, above=ancestors())
+        yield from gateway_issues(gateways, disabled=session.disabled, ancestors=ancestors())
         for other in other_managers(session):
             for name in session.existing:
                 path = other.service(session.world.service_name(name), name).path
@@ -296,7 +296,7 @@ class RunMode:
         gateways = session.look(session.existing)
         bare = self._without_service(gateways)
         limits = [
-            each for each in gateway_issues(gateways, disabled=(), above=ancestors()) if each.code != "unsupervised"
+            each for each in gateway_issues(gateways, disabled=(), ancestors=ancestors()) if each.code != "unsupervised"
         ]
         self._check([*limits, *self._unserved(bare)])
         if self._dry_run:
