@@ -1,8 +1,9 @@
-"""The READMEs: short, two set-up commands, links that lead somewhere."""
+"""The pages as files: short READMEs, two set-up commands, links, tables, and their place in the source package."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,16 @@ def test_page_links_lead_to_files_and_anchors(page: Path) -> None:
             broken.append(link)
         assert target.is_relative_to(REPOSITORY)
     assert broken == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_tables_have_no_escaped_pipe(name: str) -> None:
+    """GitHub and the site disagree about `\\|` between backquotes."""
+    assert [line for line in text_of(name).splitlines() if line.startswith("|") and "\\|" in line] == []
+
+
+def test_source_package_includes_every_page() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert [name for name in NAMES if name.split("/")[0] not in included] == []
+    assert {"mkdocs.yml", "tour", "man", "completions", "tests"} <= set(included)
