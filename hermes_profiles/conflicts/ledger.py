@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
@@ -26,7 +27,6 @@ from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
 from hermes_profiles.profiles.listing import profile_names
 

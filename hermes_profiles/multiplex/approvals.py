@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, signature
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.files import APPROVED_ENDING
-from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
 
 OWN, SERVED = Path("platforms") / "pairing", Path("pairing")

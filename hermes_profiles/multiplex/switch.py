@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.changes.state_files import remove_empty, write_runtime
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -34,7 +35,6 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import (
     Catalog,
     Channel,
@@ -19,7 +20,6 @@ from hermes_profiles.credentials.catalog.catalog import (
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.regular_file import read_regular
 
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024

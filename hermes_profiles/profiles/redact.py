@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.hermes.files import (
@@ -22,7 +23,6 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.regular_file import read_regular
 
 from .listing import profile_names
 

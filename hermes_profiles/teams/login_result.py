@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import account_id, below, mapping
 from hermes_profiles.hermes.environment import (
@@ -19,7 +20,6 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.regular_file import read_regular
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles
 
