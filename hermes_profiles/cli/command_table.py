@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+HELP = ("-h", "--help")
+
 
 class CommandEntry(NamedTuple):
     """A command: `place` is `module:function` below cli/commands; `summary`, of 45 characters at most, is never cut."""
@@ -14,7 +16,7 @@ class CommandEntry(NamedTuple):
     group: str
 
 
-class Program(NamedTuple):
+class CliProgram(NamedTuple):
     """A program: its commands in the order of the help; `hidden` are called by services and in no help."""
 
     name: str
@@ -80,7 +82,7 @@ _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
 
-HERMES_PROFILES = Program(
+HERMES_PROFILES = CliProgram(
     "hermes-profiles",
     "Create, clone and maintain Hermes profiles. A clone never carries an identity.",
     _PROFILE_COMMANDS,
@@ -97,7 +99,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager,
 
 See also: `hermes-gateways --help` (start, stop and watch all gateways)""",
 )
-HERMES_GATEWAYS = Program(
+HERMES_GATEWAYS = CliProgram(
     "hermes-gateways",
     "One service for every profile's gateway, and one command for all of them.",
     _GATEWAY_COMMANDS,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from command_runner import REPOSITORY
 
-from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES, Program
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES, CliProgram
 
 DOCS = REPOSITORY / "docs"
-COMMANDS: dict[str, Program] = {each.name: each for each in (HERMES_PROFILES, HERMES_GATEWAYS)}
+COMMANDS: dict[str, CliProgram] = {each.name: each for each in (HERMES_PROFILES, HERMES_GATEWAYS)}
 ALL = (
     *sorted(REPOSITORY.glob("*.md")),
     *sorted(DOCS.rglob("*.md")),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from hermes_profiles.cli.command_table import Program
+    from hermes_profiles.cli.command_table import CliProgram
 
 # What a word can be. A word of a kind that is no place on the disk is completed from the script itself.
 PROFILE = "profile"
@@ -188,7 +188,7 @@ def programs() -> tuple[Command, Command]:
     return _program(HERMES_PROFILES), _program(HERMES_GATEWAYS)
 
 
-def _program(program: Program) -> Command:
+def _program(program: CliProgram) -> Command:
     from typer.main import get_command
 
     from hermes_profiles.cli.framework.app import typer_app

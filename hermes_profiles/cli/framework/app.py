@@ -9,17 +9,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hermes_profiles import __version__
-from hermes_profiles.cli.command_table import Program
+from hermes_profiles.cli.command_table import HELP, CliProgram
 from hermes_profiles.cli.framework.run import internal_fault
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.operations.context import is_debugging
 
 from . import output
 from .examples import epilog as epilog_of
-from .program import HELP
 
 
-def main(program: Program, arguments: Sequence[str]) -> NoReturn:
+def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run one command of a program. Always ends with SystemExit."""
     given = list(arguments)
     called = next((word for word in given if not word.startswith("-")), "")
@@ -38,7 +37,7 @@ def main(program: Program, arguments: Sequence[str]) -> NoReturn:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def typer_app(program: Program, *, only: str | None = None) -> typer.Typer:
+def typer_app(program: CliProgram, *, only: str | None = None) -> typer.Typer:
     """Return the Typer app of a program. With `only`, that command is imported and the others are names alone."""
     app = typer.Typer(
         name=program.name,
@@ -58,7 +57,7 @@ def typer_app(program: Program, *, only: str | None = None) -> typer.Typer:
     return app
 
 
-def load_command(program: Program, name: str) -> Any:
+def load_command(program: CliProgram, name: str) -> Any:
     """Return a command of a program: its function, or the Typer app of a group of commands."""
     module, _, function = (program.place(name) or "").partition(":")
     return getattr(importlib.import_module(f"hermes_profiles.cli.commands.{module}"), function)
@@ -82,7 +81,7 @@ def _name_alone() -> None:
     """Stand-in for a command that is not called and not imported."""
 
 
-def _usage_error(program: Program, given: Sequence[str], error: Any) -> int:
+def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     """Report an error in the arguments that Typer found; return the exit code."""
     path = context.command_path if (context := getattr(error, "ctx", None)) is not None else program.name
     command = tuple(path.split()[1:])

@@ -9,16 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from hermes_profiles import __version__
-from hermes_profiles.cli.command_table import Program
+from hermes_profiles.cli.command_table import HELP, CliProgram
 from hermes_profiles.model.errors import ExitCode
 
 from . import output
 
-HELP = ("-h", "--help")
 _OPTIONS = (("--version", "Print the version and exit."), ("-h, --help", "Show this message and exit."))
 
 
-def run_program(program: Program, arguments: Sequence[str]) -> NoReturn:
+def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run a program with these arguments. Always ends with SystemExit."""
     if not arguments:
         output.note("\n".join(help_lines(program)))
@@ -35,7 +34,7 @@ def run_program(program: Program, arguments: Sequence[str]) -> NoReturn:
     raise SystemExit(0)
 
 
-def help_lines(program: Program) -> Iterator[str]:
+def help_lines(program: CliProgram) -> Iterator[str]:
     """Yield the help of a program: one line a command, in groups; no line depends on the width of the terminal."""
     yield from (f"Usage: {program.name} [OPTIONS] COMMAND [ARGS]...", "", f"  {program.summary}", "")
     width = max(map(len, program.commands)) + 2

@@ -8,14 +8,14 @@ import sys
 import pytest
 from command_runner import Runner
 
-from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES, Program
+from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES, CliProgram
 from hermes_profiles.cli.framework.program import help_lines
 
 PROGRAMS = (HERMES_PROFILES, HERMES_GATEWAYS)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
-def test_summaries_fit_into_45_characters_and_into_80_columns(program: Program) -> None:
+def test_summaries_fit_into_45_characters_and_into_80_columns(program: CliProgram) -> None:
     for name, entry in program.commands.items():
         assert 0 < len(entry.summary) <= 45, name
         assert not entry.summary.endswith((".", "...")), name
@@ -26,7 +26,7 @@ def test_summaries_fit_into_45_characters_and_into_80_columns(program: Program) 
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
-def test_commands_of_a_group_are_together(program: Program) -> None:
+def test_commands_of_a_group_are_together(program: CliProgram) -> None:
     groups = [entry.group for entry in program.commands.values()]
     assert list(dict.fromkeys(groups)) == [group for i, group in enumerate(groups) if i == 0 or groups[i - 1] != group]
 
