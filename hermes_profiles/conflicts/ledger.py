@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, write_runtime
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
@@ -29,6 +28,7 @@ from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.regular_file import read_regular
 
 from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks

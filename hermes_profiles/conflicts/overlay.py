@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.gateways.masks import Mask, masks_from
 from hermes_profiles.gateways.processes import Process
@@ -24,6 +23,7 @@ from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
+from hermes_profiles.profiles.regular_file import read_regular
 
 MACHINE_WIDE = Path(MACHINE_FOLDER)
 _LARGEST = 16 * 1024 * 1024

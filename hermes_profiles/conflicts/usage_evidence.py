@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.hermes_files import state_record
@@ -31,6 +30,7 @@ from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, walk
 
 from .ownership import UsageEvidence

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
+from hermes_profiles.profiles.regular_file import read_regular
 
 _LARGEST = 1024 * 1024
 

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.spec import Program
 
 from .hermes_on_path import real_hermes

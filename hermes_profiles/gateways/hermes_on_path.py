@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from hermes_profiles.changes.regular_file import read_regular
+from hermes_profiles.profiles.regular_file import read_regular
 
 from .shim_header import is_shim, recorded_in
 

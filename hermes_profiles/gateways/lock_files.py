@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR
 from hermes_profiles.hermes.files import LOCK_DIGITS, LOCK_ENDING, LOCKS_FOLDER
+from hermes_profiles.profiles.regular_file import read_regular
 
 from .model import LiveLock
 from .processes import STOPPED, Processes, same_start

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.files import GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
 
 _LARGEST = 1024 * 1024

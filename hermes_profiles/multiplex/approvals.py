@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, signature
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.files import APPROVED_ENDING
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.regular_file import read_regular
 
 OWN, SERVED = Path("platforms") / "pairing", Path("pairing")
 _LARGEST = 16 * 1024 * 1024

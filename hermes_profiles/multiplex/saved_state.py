@@ -14,9 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.regular_file import read_regular
 
 if TYPE_CHECKING:  # every status command checks for an interrupted switch
     from hermes_profiles.changes.journal import ChangeEntry, Journal

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.changes.state_files import remove_empty, write_runtime
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -38,6 +37,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import Manager
 
 from . import saved_state as records

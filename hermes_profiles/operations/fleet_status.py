@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
@@ -16,6 +15,7 @@ from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.saved_state import is_unfinished
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
 
 from .fleet_context import FleetSession

@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
+
+from .regular_file import read_regular
 
 LARGEST = 16 * 1024 * 1024
 # The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).

@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.model.errors import Failed, NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+
+from .regular_file import read_regular
 
 # A wrapper script is a few dozen bytes; people keep ffmpeg in the same folder (hermes-agent issue 45752).
 _LARGEST_ALIAS = 4096

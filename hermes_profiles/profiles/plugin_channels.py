@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import (
     Catalog,
     Channel,
@@ -20,6 +19,8 @@ from hermes_profiles.credentials.catalog.catalog import (
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
+
+from .regular_file import read_regular
 
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed
+
+from .regular_file import read_regular
 
 # Deliberately generous: a number that merely looks like a port is avoided too, that costs nothing.
 _DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")

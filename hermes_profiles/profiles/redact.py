@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.hermes.files import (
@@ -25,6 +24,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 
 from .listing import profile_names
+from .regular_file import read_regular
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

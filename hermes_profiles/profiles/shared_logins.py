@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.environment import HERMES_SHARED_AUTH_DIR
 from hermes_profiles.hermes.files import NOUS_LOGIN_FILE
 from hermes_profiles.model.layout import Layout
+
+from .regular_file import read_regular
 
 _LARGEST = 1024 * 1024
 

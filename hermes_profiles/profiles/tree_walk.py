@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.changes.regular_file import open_regular
 from hermes_profiles.model.errors import Failed
+
+from .regular_file import open_regular
 
 
 class EntryKind(StrEnum):

@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import account_id, below, mapping
 from hermes_profiles.hermes.environment import (
@@ -22,6 +21,7 @@ from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_E
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.regular_file import read_regular
 
 from .account_holders import account_keys, held_account_id, held_account_keys
 from .accounts import WEIXIN, Account

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.doctor.facts.databases import BadRows, Damage, DatabaseFacts, Unchecked
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
@@ -36,6 +35,7 @@ from hermes_profiles.hermes.files import (
     RETAINDB_QUEUE,
     STATE_DATABASE,
 )
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 if TYPE_CHECKING:

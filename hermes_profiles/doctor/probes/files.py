@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.rules.files import is_document_copy
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts
@@ -33,6 +32,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .homes import file_fact

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.regular_file import read_regular
 
 MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST = 4 * 1024 * 1024

@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.runtime import Interrupted, LockFolder, RuntimeFacts
@@ -22,6 +21,7 @@ from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
+from hermes_profiles.profiles.regular_file import read_regular
 
 from .databases import look_at_databases
 from .machine import look_at_machine

@@ -7,12 +7,12 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.doctor.facts.files import Script
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, LEGACY_LABEL, USER_UNITS
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.listing import alias_target
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.naming import AWAKE_LABEL
 
 from .homes import file_fact

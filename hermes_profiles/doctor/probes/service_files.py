@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Leftover, ServiceFiles
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL, UNIT
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.checksum import has_mark
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.manager import Manager, ManagerKind, Service, ServiceStatus

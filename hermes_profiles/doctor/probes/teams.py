@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
@@ -25,6 +24,7 @@ from hermes_profiles.hermes.files import (
     USER_FILE,
 )
 from hermes_profiles.model.errors import HermesProfilesError, Problem
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, team_fault, teams_in
 

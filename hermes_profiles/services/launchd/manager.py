@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.regular_file import read_regular
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, launch_agent
 from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, last_lines, listed_environment, run
