@@ -51,8 +51,8 @@ from hermes_profiles.profiles.tree_walk import read_document
 
 from .files import FileCopier, LinkedFiles
 from .report import CloneReport, RedactedPlace
-from .source import LeftBehind, SourceProfile, offer_to_skip, read_source
-from .warnings import add_advice
+from .source import LeftBehind, SourceProfile, add_skip_hint, read_source
+from .warnings import add_warnings
 
 
 class CloneRequest(NamedTuple):
@@ -166,7 +166,7 @@ class _CloneBuilder:
             self.entries.update(files.entries_for(item) if copies is None else copies)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
-        add_advice(self.report, self.source, self.found, self.request.policy, self.world.catalog)
+        add_warnings(self.report, self.source, self.found, self.request.policy, self.world.catalog)
         self.report.hide(self.values)
         return tuple(self.entries.values())
 
@@ -252,7 +252,7 @@ class _CloneBuilder:
             content, rows = rewrite()
         except DocumentError as error:
             if not self.request.policy.skip_unreadable:
-                offer_to_skip(error)
+                add_skip_hint(error)
                 raise
             self.report.left_behind.append(LeftBehind(name, error.problem.message))
             return EditRows()
@@ -288,7 +288,7 @@ class _CloneBuilder:
                 content = describe_profile(content, self.request.description)
         except DocumentError as error:
             if not self.request.policy.skip_unreadable:
-                offer_to_skip(error)
+                add_skip_hint(error)
                 raise
             self.report.left_behind.append(LeftBehind(name, error.problem.message))
             return

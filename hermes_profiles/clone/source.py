@@ -98,7 +98,7 @@ def read_documents(read: ReadDocument, catalog: Catalog, *, honcho: bool = True)
     )
 
 
-def offer_to_skip(error: Failed) -> None:
+def add_skip_hint(error: Failed) -> None:
     """Add the other way out to the hint of a document that stops a clone."""
     hint = error.problem.hint or "mend the file"
     if "--skip-unreadable" not in hint:
@@ -120,7 +120,7 @@ class _DocumentReader:
             return None if raw is None else parse(raw, str(path))
         except Failed as error:
             if not self._skip:
-                offer_to_skip(error)
+                add_skip_hint(error)
                 raise
             self.unreadable[name] = error
             return None

@@ -21,7 +21,7 @@ from .source import SourceProfile
 _EXCLUSIVE = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.PORT_BIND, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
-def add_advice(
+def add_warnings(
     report: CloneReport, source: SourceProfile, found: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""

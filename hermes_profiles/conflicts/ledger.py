@@ -26,7 +26,7 @@ from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.regular_file import read_regular
 
@@ -98,7 +98,7 @@ def resolve_at_start(
         claims = _standing(ledger, names, states, profile, now)
         try:
             values = managed_values(managed, catalog)
-            own = holdings(layout.home(profile), catalog=catalog, managed=values)
+            own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
             waiting = ledger.get(profile)
             problems = list(own.problems)
             if waiting is not None and waiting.is_waiting(now):
@@ -162,7 +162,7 @@ class _LedgerContext(NamedTuple):
 
     def holdings(self, name: str) -> ClaimedResources:
         """Return what the files of another profile would have it hold."""
-        return holdings(self.layout.home(name), catalog=self.catalog, managed=self.managed)
+        return claimed_resources(self.layout.home(name), catalog=self.catalog, managed=self.managed)
 
 
 def _standing(

@@ -10,7 +10,7 @@ from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 
 
@@ -27,7 +27,7 @@ def without_shared_masks(
         return dict(masks), []
     on: dict[str, str] = {}
     for name in profile_names(layout):
-        for channel in holdings(layout.home(name), catalog=catalog).channels if name != DEFAULT else ():
+        for channel in claimed_resources(layout.home(name), catalog=catalog).channels if name != DEFAULT else ():
             on.setdefault(channel, name)
     problems = [
         Problem(

@@ -18,7 +18,7 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
 from hermes_profiles.credentials.rules.logins import is_kept_in_step, judge_auth, judge_honcho
-from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
+from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, identifying_variables, with_account
 from hermes_profiles.credentials.value_index import secrets_in_json
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.hermes.environment import API_SERVER_KEY
@@ -26,7 +26,13 @@ from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, HONCHO_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.channels import ClaimedResources, holdings, legacy_blocks, wanted_sections, with_legacy
+from hermes_profiles.profiles.channels import (
+    ClaimedResources,
+    claimed_resources,
+    legacy_blocks,
+    wanted_sections,
+    with_legacy,
+)
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind as FileKind
 from hermes_profiles.profiles.tree_walk import walk
@@ -68,7 +74,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
     """Return what a profile's files hold; what cannot be read is a problem, never an exception."""
     home = layout.home(profile)
     files = HomeFiles(home, catalog.known_names)
-    held = holdings(home, catalog=catalog, files=files)
+    held = claimed_resources(home, catalog=catalog, files=files)
     config = with_legacy(files.sections(CONFIG_FILE, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
     environment = files.environment()
@@ -219,7 +225,7 @@ def rivalries(profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> tu
 
 
 def _of_channel(channel: str, profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> Iterator[SharedIdentity]:
-    meets = partial(_same_party, channel, profiles, telling(channel, catalog))
+    meets = partial(_same_party, channel, profiles, identifying_variables(channel, catalog))
     parts = {
         name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
         for name, each in profiles.items()

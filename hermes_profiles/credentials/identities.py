@@ -151,7 +151,7 @@ def channels_on(
     return tuple(sorted(on))
 
 
-class Held(NamedTuple):
+class ClaimedIdentities(NamedTuple):
     """What the files of one profile would have a gateway hold: channels that are on, whom they speak for, ports, and
     `accounts`: channel → how its account calls itself, where something but a secret names it."""
 
@@ -168,7 +168,7 @@ def claimed_identities(
     *,
     stored: Callable[[str], object] = lambda path: None,
     home: str = "",
-) -> Held:
+) -> ClaimedIdentities:
     """Return what a gateway with these files would hold.
 
     `environment` and `config` as for `channels_of`, with gateway.json's blocks below `gateway.platforms`. `stored`
@@ -186,7 +186,7 @@ def claimed_identities(
         ports += _ports(view)
         if called := account_id(view.channel, view.value):
             accounts[name] = called
-    return Held(on, tuple(dict.fromkeys(identities)), tuple(ports), accounts)
+    return ClaimedIdentities(on, tuple(dict.fromkeys(identities)), tuple(ports), accounts)
 
 
 def origins_of(
@@ -221,7 +221,7 @@ def credentials_in(
         view = ChannelView(channel, env, blocks.get(name, ()))
         for variable in (each for each, owner in index.items() if owner == name):
             value = view.value(variable)
-            if len(value) >= _SHORTEST and names_somebody([value], catalog):
+            if len(value) >= _SHORTEST and names_account([value], catalog):
                 yield name, variable, view.path_of(variable), value
 
 
@@ -257,7 +257,7 @@ def _identities(
     """Yield the remote parties of one channel that is on, and where each stands; placeholders and examples are none."""
     for names in _alternatives(view):
         values = [view.value(name) for name in names]
-        if names_somebody(values, catalog):
+        if names_account(values, catalog):
             noun = "token" if names[0].endswith("_TOKEN") else "identity"
             for text in _texts(view.name, names, values):
                 yield Identity(view.name, _digest(text), noun), Origin(names)
@@ -267,7 +267,7 @@ def _identities(
         login = stored(file) if account and "/" not in account else None
         token = view.text(mapping(login).get("token"))
         # The stored token serves only where nothing else names one (gateway/platforms/weixin.py).
-        if not view.value(WEIXIN_TOKEN) and names_somebody([token], catalog):
+        if not view.value(WEIXIN_TOKEN) and names_account([token], catalog):
             yield Identity(view.name, _digest(token), "token"), Origin(file=file, path=("token",))
     elif view.name == "whatsapp":
         yield from _linked_device(view, stored, home)
@@ -293,7 +293,7 @@ def is_example(value: str) -> bool:
     return re.fullmatch(_EXAMPLE, value) is not None
 
 
-def names_somebody(values: list[str], catalog: Catalog) -> bool:
+def names_account(values: list[str], catalog: Catalog) -> bool:
     """Return whether values name a remote party: all are set, none is what documentation writes in place of one."""
     if any(not value or value.lower() in catalog.placeholders or is_example(value) for value in values):
         return False

@@ -20,7 +20,7 @@ def with_account(channel: str, variable: str, value: str, environment: Mapping[s
     return "\n".join([value, *(environment.get(name, "") for name in names)])
 
 
-def telling(channel: str, catalog: Catalog) -> frozenset[str]:
+def identifying_variables(channel: str, catalog: Catalog) -> frozenset[str]:
     """Return the variables that tell by themselves whose channel it is."""
     return frozenset(names[0] for names in catalog.channels[channel].lock_identity if len(names) == 1)
 

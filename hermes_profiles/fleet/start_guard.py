@@ -21,7 +21,7 @@ from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.profiles.channels import ClaimedResources, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 
 from .protocols import StartDecision
 
@@ -96,7 +96,7 @@ class Launch:
         values = managed_values(managed_folder(self._environment, layout), self._catalog)
         live = live_gateways(self._gateways)
         for name in {*starting, *live}:
-            self._held[name] = holdings(layout.home(name), catalog=self._catalog, managed=values)
+            self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}

@@ -20,7 +20,7 @@ from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_UR
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import ClaimedResources, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 from hermes_profiles.profiles.profile import environment_of
 
 _LARGEST = 16 * 1024 * 1024
@@ -68,7 +68,7 @@ def read_fleet_status(
     layout = world.layout
     if held is None:
         world.ask_ahead(profiles)
-        held = {name: holdings(layout.home(name), catalog=catalog) for name in profiles}
+        held = {name: claimed_resources(layout.home(name), catalog=catalog) for name in profiles}
 
     def ask(seen: Mapping[str, GatewayFacts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)

@@ -19,7 +19,7 @@ from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, Managed, effective_settings, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, effective_settings
 from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
 from hermes_profiles.profiles.profile import read_meta, read_sections
 
@@ -72,7 +72,7 @@ def _read(layout: Layout, name: str, catalog: Catalog, managed: Managed, managed
     home = layout.home(name)
     files = HomeFiles(home, catalog.known_names)
     environment, config = effective_settings(files, catalog, managed)
-    held = holdings(home, catalog=catalog, managed=managed)
+    held = claimed_resources(home, catalog=catalog, managed=managed)
     scalars = {
         str(key): str(value)
         for key, value in config.items()

@@ -14,7 +14,7 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.run import require_yes
 from hermes_profiles.cli.render.repair import plan_lines
-from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
+from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
@@ -28,7 +28,7 @@ from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem,
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
 from .context import from_os_error
@@ -126,15 +126,15 @@ class RepairRun:
         scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks, session.environment)
         return plan_repair(scene, self._asked)
 
-    def _removals(self, wishes: Mapping[str, StripRequest]) -> dict[str, Removal]:
+    def _removals(self, wishes: Mapping[str, StripRequest]) -> dict[str, StripPlan]:
         """Return the removal of each profile; one that cannot be planned is an error, and the others go on."""
         session, now = self._session, utc_now()
         layout = session.layout
-        trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
-        found: dict[str, Removal] = {}
+        trash_id = unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
+        found: dict[str, StripPlan] = {}
         for name, wish in wishes.items():
             try:
-                found[name] = plan_removal(
+                found[name] = plan_strip(
                     layout,
                     name,
                     wish,
@@ -180,7 +180,7 @@ class RepairRun:
             "fingerprints": [fingerprint(each, key) for each in decision.parties] if shown and key else [],
         }
 
-    def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, Removal]) -> Iterator[str]:
+    def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, StripPlan]) -> Iterator[str]:
         """Yield the commands that come next: restarts first, since a loser that runs on would still take the bot."""
         losers = [name for name in removals if self._holds_on(name)]
         kept = {one.owner for one in decisions if set(one.losers) & set(removals) and one.kind is not SharedKind.LOGIN}
@@ -206,7 +206,7 @@ class RepairRun:
         mine = {one.channel for one in decisions if one.owner == name}
         return gateway.is_alive and any(states.get(channel, CONNECTED) != CONNECTED for channel in mine)
 
-    def _set_up(self, name: str, removal: Removal, decisions: Sequence[Decision]) -> Iterator[str]:
+    def _set_up(self, name: str, removal: StripPlan, decisions: Sequence[Decision]) -> Iterator[str]:
         commands: dict[str, list[str]] = {}
         for channel in removal.report.channels:
             command = self._session.catalog.channels[channel].set_up.format(profile=name)

@@ -85,7 +85,7 @@ def renamed_script(path: Path, new: str) -> bytes:
     return alias_script(new, shlex.split(match.group(1).decode())[0] if match else None)
 
 
-def obstacle(layout: Layout, alias: str, profile: str, environment: Mapping[str, str]) -> str | None:
+def alias_obstacle(layout: Layout, alias: str, profile: str, environment: Mapping[str, str]) -> str | None:
     """Return why this alias cannot be made for the profile, None when it can."""
     try:
         check_alias_name(alias)
@@ -107,7 +107,7 @@ def plan_alias(
 
     Raises Refused when the name is taken by something else.
     """
-    why = obstacle(layout, alias, profile, environment)
+    why = alias_obstacle(layout, alias, profile, environment)
     if why is not None:
         raise Refused(
             f"cannot make the alias {alias!r}: {why}",

@@ -47,7 +47,7 @@ class Managed(NamedTuple):
 NOTHING_MANAGED = Managed({}, {})
 
 
-def holdings(
+def claimed_resources(
     home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED, files: HomeFiles | None = None
 ) -> ClaimedResources:
     """Return what a profile's own files, and the managed ones over them, would have a gateway hold.
@@ -85,7 +85,7 @@ def _given(
 def effective_settings(
     files: HomeFiles, catalog: Catalog, managed: Managed = NOTHING_MANAGED
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """Return what `holdings` judges: the variables that a gateway's start sets, and its whole configuration."""
+    """Return what `claimed_resources` judges: the variables that a gateway's start sets, and its whole configuration."""
     environment, config, legacy, _ = _given(files, catalog, managed)
     return environment, with_legacy(config, legacy)
 

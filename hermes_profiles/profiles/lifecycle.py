@@ -11,7 +11,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.secret import Secret
 
-from .alias import ALIAS_MODE, alias_script, aliases_of, obstacle, renamed_script
+from .alias import ALIAS_MODE, alias_obstacle, alias_script, aliases_of, renamed_script
 from .listing import active_profile
 
 
@@ -51,7 +51,7 @@ def plan_rename(
     own = [path for path in existing if path.name == old]
     target = layout.alias_folder / new
     wanted = bool(own) and target not in existing  # an alias that has the new name already follows, as they all do
-    why = obstacle(layout, new, new, environment) if wanted else None
+    why = alias_obstacle(layout, new, new, environment) if wanted else None
     for path in existing:
         if path.name == old:
             steps.append(ReplaceFile(path, None, expected=signature(path)))
@@ -93,7 +93,7 @@ def plan_restore(
     `links`: the steps that correct links of and to the profile when names have changed since it was deleted.
     """
     steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *links]
-    why = obstacle(layout, name, name, environment)
+    why = alias_obstacle(layout, name, name, environment)
     path = layout.alias_folder / name
     if why is None:
         steps.append(ReplaceFile(path, Secret(alias_script(name, hermes)), ALIAS_MODE, signature(path)))
@@ -117,7 +117,7 @@ def plan_restore_files(layout: Layout, entry: TrashEntry, name: str) -> ChangePl
     return ChangePlan(("restore", entry.id), f"restore files of {name}", steps, profiles=(name,))
 
 
-def later_than(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
+def unused_trash_id(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
     """Return the id, or one that sorts after every entry: of two deletes within a second the later is the newer."""
     newest = max((entry.id[: len(trash_id)] for entry in entries), default="")
     stamp, _, number = newest.rpartition("-")

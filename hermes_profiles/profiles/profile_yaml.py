@@ -30,7 +30,7 @@ def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> 
     for profile, wanted in values.items():
         path = layout.home(profile) / PROFILE_FILE
         raw = read_document(path) or b""
-        new = edited(raw, wanted, path=str(path))
+        new = edit_profile_yaml(raw, wanted, path=str(path))
         if new != raw:
             steps.append(ReplaceFile(path, Secret(new), 0o600, signature(path)))
             changed.append(profile)
@@ -39,7 +39,7 @@ def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> 
     return ChangePlan((command, *changed), f"{command} {', '.join(changed)}", tuple(steps), profiles=tuple(changed))
 
 
-def edited(raw: bytes, values: Values, *, path: str) -> bytes:
+def edit_profile_yaml(raw: bytes, values: Values, *, path: str) -> bytes:
     """Return a profile.yaml with keys set or taken out; DocumentError when that cannot be done with certainty."""
     from hermes_profiles.documents.yaml.document import YamlDocument
 
@@ -56,7 +56,7 @@ def without_teams(raw: bytes, *, path: str) -> bytes:
 
     Raises DocumentError when that cannot be done with certainty.
     """
-    return edited(raw, {(section,): None for section in TEAM_SECTIONS}, path=path) if b"team" in raw else raw
+    return edit_profile_yaml(raw, {(section,): None for section in TEAM_SECTIONS}, path=path) if b"team" in raw else raw
 
 
 def _text(document: YamlDocument, key: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from hermes_profiles.documents.yaml.value import Value, canonical, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, SKILLS_FOLDER, SOUL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile import read_meta, read_sections
 from hermes_profiles.profiles.tree_walk import read_document
@@ -73,7 +73,7 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     Raises NotFound for no such profile, DocumentError or Failed for a file that cannot be read with certainty.
     """
     hint = f"one of them must give it up; see `hermes-profiles env list {a}` and `hermes-profiles env list {b}`"
-    mine, theirs = (holdings(require(layout, name), catalog=catalog) for name in (a, b))
+    mine, theirs = (claimed_resources(require(layout, name), catalog=catalog) for name in (a, b))
     warnings: dict[str | None, Problem] = {
         channel: Problem("shared-identity", f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}", b, hint)
         for channel, noun in shared_channels(mine.identities, theirs.identities).items()

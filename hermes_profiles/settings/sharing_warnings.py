@@ -9,7 +9,7 @@ from hermes_profiles.credentials.holders import shared_channels
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports
@@ -17,13 +17,13 @@ from hermes_profiles.profiles.ports import declared_ports
 ONLY_ONE = "only one of the two gateways can use it"
 
 
-def planned_holdings(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> ClaimedResources:
+def planned_resources(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> ClaimedResources:
     """Return what a profile would hold with these files in place of its own."""
     home = layout.home(profile)
     reader = HomeFiles(home, catalog.known_names)
     for name, raw in files.items():
         reader.expect(name, raw)
-    return holdings(home, catalog=catalog, files=reader)
+    return claimed_resources(home, catalog=catalog, files=reader)
 
 
 def shared_with_others(
@@ -41,8 +41,8 @@ def shared_with_others(
     `files`: the new bytes by name; `channels`: those the change is about; `port`: one that the change names, which is
     compared with what others merely declare, too; `remedy`: a command with `{profile}` for the one to give it up.
     """
-    before = holdings(layout.home(profile), catalog=catalog)
-    after = planned_holdings(layout, profile, files, catalog)
+    before = claimed_resources(layout.home(profile), catalog=catalog)
+    after = planned_resources(layout, profile, files, catalog)
     known = {one.place for one in before.identities}
     identities = [one for one in after.identities if one.place not in known or one.channel in channels]
     ports = [one for one in after.ports if one not in before.ports or one.channel in channels]
@@ -51,7 +51,7 @@ def shared_with_others(
     found: list[Problem] = []
     for other in profile_names(layout):
         if other != profile:
-            theirs = holdings(layout.home(other), catalog=catalog)
+            theirs = claimed_resources(layout.home(other), catalog=catalog)
             hint = f"one of them must give it up: `{remedy.format(profile=other)}`"
             found += [
                 Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)

@@ -31,7 +31,7 @@ from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile
 from hermes_profiles.profiles.listing import require
-from hermes_profiles.profiles.profile_yaml import edited
+from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.files import SettingsFile, with_variable
 
@@ -199,7 +199,7 @@ def check_variables(account: Account, team: Team, catalog: Catalog) -> None:
 
 def _definition(team: Team, layout: Layout) -> ReplaceFile:
     path = layout.home(team.lead) / PROFILE_FILE
-    content = edited(read_document(path) or b"", team_values(team), path=str(path))
+    content = edit_profile_yaml(read_document(path) or b"", team_values(team), path=str(path))
     return ReplaceFile(path, Secret(content), 0o600, signature(path))
 
 
@@ -242,7 +242,7 @@ class _MemberBuilder:
         carried = tuple(each for each in self._pool.variables if each not in own)
         description = (member.description or "").strip()
         raw = describe_profile(None, description) if description else b""
-        return edited(raw, membership_values(Membership(self._pool.team.name, carried)), path=PROFILE_FILE)
+        return edit_profile_yaml(raw, membership_values(Membership(self._pool.team.name, carried)), path=PROFILE_FILE)
 
     def _env(self, name: str, account: AccountEntries | None) -> bytes:
         # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.

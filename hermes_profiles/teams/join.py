@@ -14,7 +14,7 @@ from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.profile_yaml import edited
+from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange
 
@@ -128,5 +128,5 @@ def _membership_step(layout: Layout, profile: str, steps: Sequence[Step], joined
     noted = next((step for step in steps if isinstance(step, ReplaceFile) and step.path == path), None)
     raw = noted.content.reveal() if noted is not None and noted.content is not None else read_document(path) or b""
     values = membership_values(joined)
-    new = edited(raw, {(TEAM, "name"): values[TEAM, "name"]}, path=str(path))
+    new = edit_profile_yaml(raw, {(TEAM, "name"): values[TEAM, "name"]}, path=str(path))
     return ReplaceFile(path, Secret(new), 0o600, signature(path))

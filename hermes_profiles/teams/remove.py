@@ -27,7 +27,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.profile import read_sections
-from hermes_profiles.profiles.profile_yaml import edited
+from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .model import TEAM, TEAMS, Team, Teams
@@ -233,5 +233,5 @@ def _without_team(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
 def _edited(layout: Layout, profile: str, key: tuple[str, ...]) -> tuple[ReplaceFile, ...]:
     path = layout.home(profile) / PROFILE_FILE
     raw = read_document(path) or b""
-    new = edited(raw, {key: None}, path=str(path))
+    new = edit_profile_yaml(raw, {key: None}, path=str(path))
     return (ReplaceFile(path, Secret(new), 0o600, signature(path)),) if new != raw else ()

@@ -29,7 +29,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_sections
-from hermes_profiles.profiles.profile_yaml import edited
+from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.settings.changes import SyncChange, comment_warning, setting_change, variable_change
 from hermes_profiles.settings.files import SettingsFile, check_may_write, settings_file
@@ -280,7 +280,7 @@ class _Member:
             return
         path = Path(os.path.realpath(self._layout.home(self.name))) / PROFILE_FILE
         raw = read_document(path) or b""
-        new = edited(raw, membership_values(after), path=str(path))
+        new = edit_profile_yaml(raw, membership_values(after), path=str(path))
         if new != raw:
             if not self.changes:  # which variables came from the lead is noted anew, and nothing else
                 self.changes.append(SyncChange("own", PROFILE_FILE, "set", None, None, hidden=False))

@@ -30,7 +30,7 @@ from hermes_profiles.profiles.tree_walk import (
     walk,
 )
 
-from .report import LeftPlace, RemovalReport, Trashed
+from .report import LeftPlace, StripReport, Trashed
 
 _LARGEST_REWRITE = 16 * 1024 * 1024
 _SQLITE = b"SQLite format 3\x00"
@@ -61,7 +61,7 @@ class Home(NamedTuple):
         )
 
 
-def state_of(home: Home, channels: Collection[str], logins: Collection[str]) -> tuple[Trashed, ...]:
+def channel_state(home: Home, channels: Collection[str], logins: Collection[str]) -> tuple[Trashed, ...]:
     """Return the files and folders of these channels, and the stored logins that are files of their own."""
     stores = {row.path[0]: row.provider for row in home.catalog.oauth_rows if len(row.path) == 1}
     found: list[Trashed] = []
@@ -95,7 +95,7 @@ def _name_in(reason: str) -> str:
 class HomeRedactor:
     """Takes removed values out of the texts of a home; what it cannot rewrite becomes a row of the report."""
 
-    def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: RemovalReport) -> None:
+    def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: StripReport) -> None:
         self._home, self._values, self._policy, self._report = home, values, policy, report
 
     def steps(self, done: Collection[str]) -> Iterator[ReplaceFile]:

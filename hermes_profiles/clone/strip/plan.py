@@ -37,13 +37,13 @@ from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCH
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.create import new_env
 from hermes_profiles.profiles.tree_walk import EntryKind, read_document, walk
 
-from .files import Home, HomeRedactor, state_of
+from .files import Home, HomeRedactor, channel_state
 from .ports import NOTHING_NEW, Reassigned, reassign_ports
-from .report import KeptVariable, RemovalReport, Trashed
+from .report import KeptVariable, StripReport, Trashed
 
 _SECRET_FILES = frozenset({ENV_FILE, OP_ENV_FILE, AUTH_FILE, HONCHO_FILE})
 
@@ -61,11 +61,11 @@ class StripRequest(NamedTuple):
     new_key: bool = False
 
 
-class Removal(NamedTuple):
+class StripPlan(NamedTuple):
     """The steps of a removal, () when there is nothing to do, and the rows of its report."""
 
     steps: tuple[Step, ...]
-    report: RemovalReport
+    report: StripReport
 
 
 class _Opened(NamedTuple):
@@ -79,7 +79,7 @@ class _Opened(NamedTuple):
         return "_Opened(***)"
 
 
-def plan_removal(
+def plan_strip(
     layout: Layout,
     profile: str,
     wish: StripRequest,
@@ -90,7 +90,7 @@ def plan_removal(
     fresh_key: Callable[[], str],
     trash_id: str,
     deleted_at: datetime | str,
-) -> Removal:
+) -> StripPlan:
     """Return the steps that take what `wish` names from a profile, everything else byte for byte as it was.
 
     `environment`: what a gateway of the profile might inherit; what it sets of the removed channels is masked with
@@ -107,7 +107,7 @@ def plan_removal(
     )
     builder.report.trashed = list(builder.trashed)
     builder.report.hide(builder.found.values)
-    return Removal(tuple(builder.steps), builder.report)
+    return StripPlan(tuple(builder.steps), builder.report)
 
 
 class _StripPlanner:
@@ -118,10 +118,10 @@ class _StripPlanner:
     ) -> None:
         self.home = Home(profile, layout.home(profile), catalog)
         self.wish, self.catalog, self.environment = wish, catalog, environment
-        self.report = RemovalReport(profile, tuple(sorted(wish.channels)), logins=sorted(wish.logins))
+        self.report = StripReport(profile, tuple(sorted(wish.channels)), logins=sorted(wish.logins))
         self.steps: list[Step] = []
         self.opened: dict[str, _Opened] = {}
-        self.trashed: tuple[Trashed, ...] = state_of(self.home, wish.channels, wish.logins)
+        self.trashed: tuple[Trashed, ...] = channel_state(self.home, wish.channels, wish.logins)
         self.documents = self._read()
         self.new: Reassigned = NOTHING_NEW
         self.policy = ClonePolicy(keep=self._shared(), only=wish.channels, logins=wish.logins)
@@ -236,7 +236,7 @@ class _StripPlanner:
 
     def _shared(self) -> frozenset[str]:
         """Return the variables of these channels that another channel of the profile, which stays on, reads too."""
-        staying = frozenset(holdings(self.home.path, catalog=self.catalog).channels) - self.wish.channels
+        staying = frozenset(claimed_resources(self.home.path, catalog=self.catalog).channels) - self.wish.channels
         for name in sorted(source_environment(self.documents)):
             readers = frozenset(self.catalog.channels_of(name))
             if readers & self.wish.channels and readers & staying:

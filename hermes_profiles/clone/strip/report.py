@@ -35,7 +35,7 @@ class KeptVariable(NamedTuple):
 
 
 @dataclass(slots=True)
-class RemovalReport:
+class StripReport:
     """Collected while the plan is built."""
 
     profile: str

@@ -8,7 +8,7 @@ from shlex import quote
 
 from hermes_profiles.credentials.holders import HolderIndex, SharedGroup, shared_groups
 from hermes_profiles.credentials.identities import Identity, claimed_identities, credentials_in
-from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, telling, with_account
+from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, identifying_variables, with_account
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
@@ -153,7 +153,7 @@ def _have_accounts_of_their_own(
     channel: str, whose: Sequence[str], accounts: Mapping[tuple[str, str], Mapping[str, str]], facts: Facts
 ) -> bool:
     """Return whether each of these profiles names an account of its own: what else they have in common is no copy."""
-    tell = telling(channel, facts.catalog)
+    tell = identifying_variables(channel, facts.catalog)
     pairs = combinations([accounts[channel, name] for name in whose], 2)
     return bool(tell) and all(are_two_accounts(one, other, tell) for one, other in pairs)
 

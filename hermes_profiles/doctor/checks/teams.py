@@ -16,7 +16,7 @@ from hermes_profiles.doctor.wording import names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.hermes.files import ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.profiles.profile_yaml import edited
+from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.teams.model import TEAM, TEAMS, Team
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[E
         return Fix(words, f'"${{EDITOR:-vi}}" {quote(str(paths[0]))}'), ()
 
     def without(raw: bytes, path: str) -> bytes:
-        return edited(raw, {(TEAMS, team): None}, path=path)
+        return edit_profile_yaml(raw, {(TEAMS, team): None}, path=path)
 
     return Fix(
         f"the links of the members lead to {followed[0]}: take the team out of the profile.yaml of {names(others)}",

@@ -20,7 +20,7 @@ from hermes_profiles.hermes.files import (
     PROFILE_FILE,
 )
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import Managed, holdings
+from hermes_profiles.profiles.channels import Managed, claimed_resources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -49,7 +49,7 @@ def read_profile_facts(layout: Layout, name: str, catalog: Catalog, managed: Man
             files.raw(document)
         else:
             files.absent(document)
-    held = holdings(home, catalog=catalog, managed=managed, files=files)
+    held = claimed_resources(home, catalog=catalog, managed=managed, files=files)
     disabled, _ = read_meta(home, files)
     return ProfileFacts(name, home, files, held, listing, disabled=disabled)
 

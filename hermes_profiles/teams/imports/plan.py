@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import names_somebody
+from hermes_profiles.credentials.identities import names_account
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -94,7 +94,7 @@ def plan_import(
         reading,
         _holders(layout, catalog, team),
         lambda each: account_keys(each.account, catalog),
-        lambda each: not names_somebody([value.reveal() for value in each.account.variables.values()], catalog),
+        lambda each: not names_account([value.reveal() for value in each.account.variables.values()], catalog),
         only=wish.only,
         skip=wish.skip,
     )

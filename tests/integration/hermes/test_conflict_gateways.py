@@ -32,7 +32,7 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 pytestmark = pytest.mark.judge
 
@@ -197,7 +197,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
         gateways.environment, gateways.layout.user_home,
         catalog=CATALOG, processes=processes_of(sys.platform), platform=sys.platform,
     )  # fmt: skip
-    held = holdings(gateways.layout.home("two"), catalog=CATALOG).identities
+    held = claimed_resources(gateways.layout.home("two"), catalog=CATALOG).identities
     assert [(lock.channel, lock.digest, lock.pid) for lock in locks] == [(held[0].channel, held[0].key[:16], owner)]
 
     gateways.stop("two")

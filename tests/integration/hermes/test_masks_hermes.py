@@ -19,7 +19,7 @@ from real_hermes import hermes_python
 from hermes_profiles.conflicts.overlay import Overlay, compose
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog
 from hermes_profiles.gateways.masks import Mask
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 pytestmark = pytest.mark.judge
 
@@ -171,7 +171,7 @@ def test_a_masked_channel_is_gone_and_the_others_stay(way: str, tmp_path: Path) 
     rows: list[tuple[Path, Path | None]] = []
     for channel in CHANNELS:
         home = lay(tmp_path / channel.name / ".hermes", files(channel, way))
-        seen = holdings(home, catalog=CATALOG)
+        seen = claimed_resources(home, catalog=CATALOG)
         assert not seen.problems
         made = compose(mask(channel.name), catalog=CATALOG, on=seen.channels, spellings=seen.spellings)
         rows += [(home, None), (home, laid(tmp_path / channel.name / "overlay", made))]
@@ -190,7 +190,7 @@ def test_a_masked_channel_is_gone_and_the_others_stay(way: str, tmp_path: Path) 
 def test_we_see_every_channel_that_hermes_starts(way: str, tmp_path: Path) -> None:
     homes = [lay(tmp_path / channel.name / ".hermes", files(channel, way)) for channel in CHANNELS]
     for home, answer in zip(homes, ask(tmp_path, [(home, None) for home in homes]), strict=True):
-        assert set(answer["connected"]) <= set(holdings(home, catalog=CATALOG).channels), home
+        assert set(answer["connected"]) <= set(claimed_resources(home, catalog=CATALOG).channels), home
 
 
 def test_we_know_which_blocks_start_a_channel_without_a_flag(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_we_know_which_blocks_start_a_channel_without_a_flag(tmp_path: Path) -> 
         config = {"platforms": {channel.name: {name: one for name, one in block(channel).items() if name != "enabled"}}}
         homes.append(lay(tmp_path / channel.name / ".hermes", {".env": "A=b\n", "config.yaml": json_yaml(config)}))
     answers = ask(tmp_path, [(home, None) for home in homes])
-    seen = {home.parent.name: set(holdings(home, catalog=CATALOG).channels) for home in homes}
+    seen = {home.parent.name: set(claimed_resources(home, catalog=CATALOG).channels) for home in homes}
     found = {home.parent.name: set(answer["connected"]) for home, answer in zip(homes, answers, strict=True)}
     differing = {name for name in seen if seen[name] != found[name]}
     assert differing == REQUIRE_VARIABLES and not any(seen[name] for name in differing)
@@ -215,7 +215,7 @@ def test_without_a_config_file_no_overlay_reaches_gateway_json_and_we_know(tmp_p
     over = laid(tmp_path / "overlay", compose(mask("telegram"), catalog=CATALOG))
     found = ask(tmp_path, [(home, over) for home in (bare, empty, broken)])
     assert ["telegram" in one["connected"] for one in found] == [True, False, True]
-    unmaskable = [holdings(home, catalog=CATALOG).unmaskable for home in (bare, empty, broken)]
+    unmaskable = [claimed_resources(home, catalog=CATALOG).unmaskable for home in (bare, empty, broken)]
     assert unmaskable == [{"telegram"}, set(), {"telegram"}]
 
 
@@ -307,6 +307,6 @@ def test_our_keys_name_hermes_own_lock_files(tmp_path: Path) -> None:
         [hermes_python(), "-c", _LOCKS], input=json.dumps(list(held.values())), capture_output=True, text=True,
         check=True, timeout=120, env=environment(tmp_path),
     )  # fmt: skip
-    found = holdings(home, catalog=CATALOG).identities
+    found = claimed_resources(home, catalog=CATALOG).identities
     ours = {f"{CATALOG.channels[one.channel].lock_scope}-{one.key[:16]}.lock" for one in found}
     assert set(json.loads(done.stdout)) <= ours and len(ours) == len(held)

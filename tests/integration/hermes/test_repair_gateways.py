@@ -9,13 +9,13 @@ from command_runner import Runner
 from test_conflict_gateways import CATALOG, TOKEN, Gateways, answers, eventually
 from test_conflict_gateways import gateways as gateways  # the fixture
 
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 pytestmark = pytest.mark.judge
 
 
 def api_port(gateways: Gateways, profile: str) -> int:
-    claims = holdings(gateways.layout.home(profile), catalog=CATALOG).ports
+    claims = claimed_resources(gateways.layout.home(profile), catalog=CATALOG).ports
     return next(claim.port for claim in claims if claim.channel == "api_server")
 
 

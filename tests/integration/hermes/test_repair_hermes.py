@@ -15,7 +15,7 @@ from hermes_judge import Verdict, hermes, judge
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 pytestmark = pytest.mark.judge
 
@@ -121,6 +121,6 @@ def test_it_says_what_hermes_finds(cloned: World, tmp_path: Path) -> None:
     for moment in ("before", "after"):
         shown = verdicts(cloned, tmp_path / moment)
         for name, verdict in shown.items():
-            held = holdings(Layout(cloned.root, cloned.user).home(name), catalog=load_catalog())
+            held = claimed_resources(Layout(cloned.root, cloned.user).home(name), catalog=load_catalog())
             assert set(held.channels) >= verdict.connected, (moment, name)
         cloned.ok("repair", "--yes")

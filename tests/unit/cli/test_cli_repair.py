@@ -17,7 +17,7 @@ from command_runner import Done, assert_no_canary
 from gateway_world import GatewayWorld
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 APP = "xapp-CANARY-slack-000000000000"
 CLONED = {
@@ -50,7 +50,7 @@ def times(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 def channels(world: World, name: str) -> tuple[str, ...]:
-    return holdings(world.home(name), catalog=load_catalog()).channels
+    return claimed_resources(world.home(name), catalog=load_catalog()).channels
 
 
 def holders(world: World, *values: str) -> dict[str, list[str]]:
@@ -221,7 +221,7 @@ def test_ports_and_keys_of_their_own(bare: World) -> None:
     ports = [
         claim.port
         for name in ("default", "work", "family")
-        for claim in holdings(bare.home(name), catalog=load_catalog()).ports
+        for claim in claimed_resources(bare.home(name), catalog=load_catalog()).ports
     ]
     assert len(set(ports)) == 6 and {8642, 8644} <= set(ports)
     keys = {

@@ -29,7 +29,7 @@ from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 CATALOG = load_catalog()
 COMING = LiveGateway(None, coming=True)
@@ -73,7 +73,7 @@ class Fleet:
         return tuple(mask.channel for mask in done.masks)
 
     def decide(self, *names: str, owners: Sequence[str] = ()) -> None:
-        held = {name: holdings(self.layout.home(name), catalog=CATALOG) for name in names}
+        held = {name: claimed_resources(self.layout.home(name), catalog=CATALOG) for name in names}
         masks = assign_channels(starting=names, holdings=held, live=self.states, owners=owners)
         save_decision(self.layout, masks, held, now=self.now, live=self.live)
 
@@ -178,7 +178,7 @@ def test_a_decision_of_start_is_abided_by_once_and_for_five_minutes(pair: Fleet)
 def test_a_decision_to_mask_nothing_is_abided_by(pair: Fleet) -> None:
     """`hermes-gateways start --on-conflict ignore`."""
     pair.start("b", 2)
-    held = {"a": holdings(pair.layout.home("a"), catalog=CATALOG)}
+    held = {"a": claimed_resources(pair.layout.home("a"), catalog=CATALOG)}
     save_decision(pair.layout, {"a": ()}, held, now=pair.now, live=pair.live)
     assert pair.start("a", 1) == ()
     assert pair.start("a", 3) == ("telegram",)
@@ -393,7 +393,7 @@ class Interleavings(RuleBasedStateMachine):
         idle = sorted(names - set(self.fleet.states))
         if not idle:
             return
-        held = {name: holdings(self.fleet.layout.home(name), catalog=CATALOG) for name in self.NAMES}
+        held = {name: claimed_resources(self.fleet.layout.home(name), catalog=CATALOG) for name in self.NAMES}
         masked = {name: ["telegram"] for name, has in self.has.items() if not has}
         masks = assign_channels(starting=idle, holdings=held, live=self.fleet.states, owners=(owner,), masked=masked)
         save_decision(self.fleet.layout, masks, held, now=self.fleet.now, live=self.fleet.live)

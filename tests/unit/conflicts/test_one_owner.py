@@ -23,7 +23,7 @@ from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 
 CATALOG = load_catalog()
@@ -80,7 +80,9 @@ def owned_by_repair(layout: Layout, owners: Mapping[str, tuple[str, ...]] | None
     shared = [one for one in found.decisions if one.kind in (SharedKind.IDENTITY, SharedKind.PORT)]
     kept = {(one.owner, one.channel) for one in shared}
     lost = {(name, one.channel) for one in found.decisions if one.kind is not SharedKind.LOGIN for name in one.losers}
-    on = {(name, channel) for name in names for channel in holdings(layout.home(name), catalog=CATALOG).channels}
+    on = {
+        (name, channel) for name in names for channel in claimed_resources(layout.home(name), catalog=CATALOG).channels
+    }
     return kept, lost & on
 
 

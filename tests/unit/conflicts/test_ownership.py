@@ -345,10 +345,10 @@ def test_what_a_gateway_tells(tmp_path: Path, gateway: Gateway | None, locks: An
 def evidence(
     tmp_path: Path, files: Any, gateway: Gateway | None = None, locks: Any = (), profile: str = "work"
 ) -> UsageEvidence:
-    from hermes_profiles.profiles.channels import holdings
+    from hermes_profiles.profiles.channels import claimed_resources
 
     place = scene(tmp_path, **{profile: files})
-    held = holdings(place.layout.home(profile), catalog=CATALOG)
+    held = claimed_resources(place.layout.home(profile), catalog=CATALOG)
     return evidence_of(place.layout, profile, "telegram", held=held, gateway=gateway, locks=locks, catalog=CATALOG)
 
 
@@ -386,9 +386,9 @@ def test_times_that_are_none(tmp_path: Path, at: Any):
 def test_state_files_tell_their_time(tmp_path: Path):
     place = scene(tmp_path, work={"sticker_cache.json": "{}", **ON})
     os.utime(place.layout.home("work") / "sticker_cache.json", (OLD, OLD))
-    from hermes_profiles.profiles.channels import holdings
+    from hermes_profiles.profiles.channels import claimed_resources
 
-    held = holdings(place.layout.home("work"), catalog=CATALOG)
+    held = claimed_resources(place.layout.home("work"), catalog=CATALOG)
     found = evidence_of(place.layout, "work", "telegram", held=held, gateway=None, locks=(), catalog=CATALOG)
     assert (found.uses, found.used_at) == (("state files",), OLD) and found.on and not found.first and found.born > 0
 

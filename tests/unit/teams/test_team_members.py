@@ -19,7 +19,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.teams.accounts import Account
 from hermes_profiles.teams.create import NewMember, build_members
 from hermes_profiles.teams.model import read_teams
@@ -79,8 +79,8 @@ def test_a_member_has_the_pool_and_its_own_account_and_nothing_of_the_leads_iden
 
 def test_its_gateway_would_hold_its_account_and_nothing_else(layout: Layout) -> None:
     make_team(layout, NewMember("ann", weixin(1)), NewMember("bob"))
-    assert holdings(layout.home("ann"), catalog=CATALOG).channels == ("weixin",)
-    assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+    assert claimed_resources(layout.home("ann"), catalog=CATALOG).channels == ("weixin",)
+    assert claimed_resources(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
 def test_a_members_documents_are_what_a_clone_would_get(layout: Layout) -> None:
@@ -180,7 +180,7 @@ def test_members_listen_on_no_port_of_the_lead(tmp_path: Path) -> None:
     layout = make_lead(tmp_path, files)
     make_team(layout, NewMember("ann", weixin(1)))
     assert leaks(layout.home("ann"), [canary("api")]) == []
-    assert holdings(layout.home("ann"), catalog=CATALOG).ports == ()
+    assert claimed_resources(layout.home("ann"), catalog=CATALOG).ports == ()
 
 
 @pytest.mark.parametrize("channel", ["telegram", "discord", "slack", "feishu", "wecom", "qqbot", "signal"])
@@ -195,8 +195,8 @@ def test_any_channel_has_members(tmp_path: Path, channel: str) -> None:
     env = env_of(layout, "ann")
     assert {name: env[name] for name in names} == {name: value.reveal() for name, value in values.items()}
     assert env["QQ_ALLOWED_USERS" if channel == "qqbot" else f"{channel.upper()}_ALLOWED_USERS"] == "u1"
-    assert holdings(layout.home("ann"), catalog=CATALOG).channels == (channel,)
-    assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+    assert claimed_resources(layout.home("ann"), catalog=CATALOG).channels == (channel,)
+    assert claimed_resources(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
 TELEGRAM_MEMBER = Account("telegram", "7", {"TELEGRAM_BOT_TOKEN": Secret("7100000002:CANARYmember")})
@@ -216,14 +216,14 @@ def test_the_channel_is_on_however_the_lead_spells_that_it_is_off(
     text = config.format(name=account.channel, Name=account.channel.title())
     layout = make_lead(tmp_path, {"config.yaml": text, ".env": "A=1\n"})
     make_team(layout, NewMember("ann", account), NewMember("bob"), of=team(channel=account.channel))
-    assert holdings(layout.home("ann"), catalog=CATALOG).channels == (account.channel,)
-    assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+    assert claimed_resources(layout.home("ann"), catalog=CATALOG).channels == (account.channel,)
+    assert claimed_resources(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
 def test_a_channel_that_any_setting_starts_stays_off_without_an_account(tmp_path: Path) -> None:
     layout = make_lead(tmp_path, {"config.yaml": "platforms:\n  whatsapp:\n    extra:\n      reply_prefix: hm\n"})
     make_team(layout, NewMember("bob"), of=team(channel="whatsapp"))
-    assert holdings(layout.home("bob"), catalog=CATALOG).channels == ()
+    assert claimed_resources(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
 def test_a_lead_without_an_env_file_has_members_with_one(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_an_account_that_comes_later_switches_its_channel_on(tmp_path: Path) -> 
     make_team(layout, NewMember("ann"), of=team(channel="telegram"))
     with open(layout.home("ann") / ".env", "a") as file:
         file.write("TELEGRAM_BOT_TOKEN=7100000002:CANARYmine\n")
-    assert holdings(layout.home("ann"), catalog=CATALOG).channels == ("telegram",)
+    assert claimed_resources(layout.home("ann"), catalog=CATALOG).channels == ("telegram",)
 
 
 # --- one change

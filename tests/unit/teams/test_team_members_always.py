@@ -26,7 +26,7 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.teams.accounts import Account
 from hermes_profiles.teams.create import NewMember, build_members
 from hermes_profiles.teams.model import read_teams
@@ -86,7 +86,7 @@ def check_team(layout: Layout, home: Home, lead: str, channel: str, shares: tupl
         own = ACCOUNTS[channel] if name == "ann" else {}
         for view in (dotenv_view(raw), line_view(raw)):
             assert {key: view.get(key) for key in own} == own
-        assert holdings(member, catalog=CATALOG).channels == ((channel,) if own else ())
+        assert claimed_resources(member, catalog=CATALOG).channels == ((channel,) if own else ())
     assert read_teams(layout).by_name["family"].members == ("ann", "bob")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.model.errors import NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.profile_yaml import Values, edited
+from hermes_profiles.profiles.profile_yaml import Values, edit_profile_yaml
 from hermes_profiles.teams.accounts import short_id
 from hermes_profiles.teams.model import (
     Membership,
@@ -32,7 +32,7 @@ def layout(tmp_path: Path) -> Layout:
 def write(layout: Layout, profile: str, values: Values) -> None:
     path = layout.home(profile) / "profile.yaml"
     raw = path.read_bytes() if path.exists() else b"# mine\ndescription: x\n"
-    path.write_bytes(edited(raw, values, path=str(path)))
+    path.write_bytes(edit_profile_yaml(raw, values, path=str(path)))
 
 
 TEAM = Team("family", "boss", "weixin", (Share.SKILLS, Share.KEYS), ())

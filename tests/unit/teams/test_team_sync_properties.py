@@ -23,7 +23,7 @@ from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.model.errors import HermesProfilesError
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.teams.model import read_teams
 from hermes_profiles.teams.quick_drift import LeadSnapshot, ProfileSnapshot
@@ -177,7 +177,7 @@ def may_differ(world: SyncWorld) -> bool:
 
     def seen(name: str) -> ProfileSnapshot:
         files = HomeFiles(world.home(name), CATALOG.known_names)
-        held = holdings(world.home(name), catalog=CATALOG)
+        held = claimed_resources(world.home(name), catalog=CATALOG)
         return ProfileSnapshot(files.sections("config.yaml", EVERYTHING), files.environment((".env",)), held.channels)
 
     return LeadSnapshot(teams.require("family"), seen("default"), CATALOG).may_differ(

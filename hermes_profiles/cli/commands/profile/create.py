@@ -19,7 +19,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
+from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import profile_names, require
 
 Exclude = Annotated[
@@ -280,7 +280,7 @@ def _with_alias(
 ) -> ChangePlan:
     if not wish.alias:
         return plan
-    why = obstacle(session.layout, name, name, session.environment)
+    why = alias_obstacle(session.layout, name, name, session.environment)
     if why is not None:
         warnings.append(no_alias_warning(why, name))
         return plan

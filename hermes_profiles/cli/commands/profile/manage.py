@@ -177,7 +177,7 @@ def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home 
                 hint=f"say `hermes-profiles delete {name} --yes`",
             )
         now = utc_now()
-        trash_id = lifecycle.later_than(trash_entries(session.layout), Journal(session.layout.state).fresh_id(now))
+        trash_id = lifecycle.unused_trash_id(trash_entries(session.layout), Journal(session.layout.state).fresh_id(now))
         plan = lifecycle.plan_delete(session.layout, name, trash_id=trash_id, deleted_at=iso(now))
         data: dict[str, Any] = {
             "profile": name,

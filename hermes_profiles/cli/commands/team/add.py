@@ -22,7 +22,7 @@ from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_
 from hermes_profiles.operations.add_members import is_served, made, world_of
 from hermes_profiles.operations.apply import carry_out, change_row, change_words
 from hermes_profiles.operations.context import Session, command_at
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.account_holders import held_account_id
 from hermes_profiles.teams.accounts import Account, short_id
@@ -234,7 +234,7 @@ def _work(
     world: CloneContext, teams: Teams, team: Team, name: str, account: Account | None, words: AccountWords
 ) -> _JoinExisting:
     layout, now = world.layout, utc_now()
-    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     if name not in team.members:
         found = plan_join(world, teams, team, name, account, when, allowed=words.allowed)
         return _JoinExisting(found.plan, found.bound, found.changes, found.to_trash, found.warnings)

@@ -22,7 +22,7 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.multiplexer import summary_lines
 from hermes_profiles.operations.profile_services import ProfileRemoval
 from hermes_profiles.operations.team_warnings import check_may_go
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import active_profile, require
 from hermes_profiles.teams.model import Team, check_team_name, read_teams
 from hermes_profiles.teams.remove import RemovalPlan, plan_keep_members, plan_trash_members, require_members
@@ -114,7 +114,7 @@ def _trash(
             hint=f"say `hermes-profiles team remove {words} --yes`",
         )
     now = utc_now()
-    trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
+    trash_id = unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
     found = plan_trash_members(layout, team, names, dissolve=dissolve, trash_id=trash_id, deleted_at=iso(now))
     for name in names:
         warnings += script_warnings(session, name)

@@ -18,7 +18,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import ExitCode, NotFound, Result
 from hermes_profiles.operations.apply import carry_out, change_row, change_words, closing_lines
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.model import Team, Teams, read_teams
@@ -128,7 +128,7 @@ def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequ
         layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
     )
     now = utc_now()
-    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     return plan_team_sync(world, teams, chosen, when, own=asked)
 
 

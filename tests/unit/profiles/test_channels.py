@@ -12,7 +12,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
-from hermes_profiles.profiles.channels import ClaimedResources, Managed, holdings
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources
 
 CATALOG = load_catalog()
 TOKEN = "7100:CANARY-telegram"
@@ -28,7 +28,7 @@ def look(home: Path, files: dict[str, Any], **more: Any) -> ClaimedResources:
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return holdings(home, catalog=CATALOG, **more)
+    return claimed_resources(home, catalog=CATALOG, **more)
 
 
 def keys(found: ClaimedResources) -> set[tuple[str, str]]:
@@ -190,7 +190,7 @@ def test_broken_documents_are_problems(tmp_path: Path) -> None:
     found = look(tmp_path / "home", {".env": 'A="open\n', "config.yaml": "platforms: [\n", "gateway.json": "{"})
     assert [problem.code for problem in found.problems] == ["unreadable-document"] * 2
     os.mkfifo(tmp_path / "home" / "auth.json")  # nothing waits for a writer
-    assert holdings(tmp_path / "home", catalog=CATALOG).identities == ()
+    assert claimed_resources(tmp_path / "home", catalog=CATALOG).identities == ()
 
 
 def test_managed_values_lie_over_the_profiles_own(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_list_and_status_name_the_same_channels(tmp_path: Path, files: dict[str,
 
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    found = holdings(tmp_path, catalog=load_catalog()).channels
+    found = claimed_resources(tmp_path, catalog=load_catalog()).channels
     listed = read_profile(Layout(tmp_path, tmp_path), "default", catalog=load_catalog(), active="default", alias=None)
     assert listed.channels == found != ()
 
@@ -227,6 +227,6 @@ def test_joined_lines_are_split_in_env_alone(tmp_path: Path) -> None:
     """Hermes 0.19.0 mends joined lines of `.env` and of no other file."""
     text = "OPENAI_API_KEY=CANARY1TELEGRAM_BOT_TOKEN=71:CANARYtelegram\n"
     (tmp_path / ".op.env").write_text(text)
-    assert holdings(tmp_path, catalog=CATALOG).channels == ()
+    assert claimed_resources(tmp_path, catalog=CATALOG).channels == ()
     (tmp_path / ".env").write_text(text)
-    assert holdings(tmp_path, catalog=CATALOG).channels == ("telegram",)
+    assert claimed_resources(tmp_path, catalog=CATALOG).channels == ("telegram",)

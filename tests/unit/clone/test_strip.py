@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
-from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
+from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -31,7 +31,7 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import holdings
+from hermes_profiles.profiles.channels import claimed_resources
 
 CATALOG = load_catalog()
 TELEGRAM, SLACK, APP = canary("telegram-bot"), canary("slack-bot"), canary("slack-app")
@@ -44,11 +44,11 @@ def make(tmp_path: Path, files: Files, name: str = "work") -> Layout:
 
 def plan(
     layout: Layout, *channels: str, profile: str = "work", environment: Mapping[str, str] | None = None, **more: Any
-) -> Removal:
+) -> StripPlan:
     wish = StripRequest(
         frozenset(channels), **{name: frozenset(v) if not isinstance(v, bool) else v for name, v in more.items()}
     )
-    return plan_removal(
+    return plan_strip(
         layout, profile, wish, catalog=CATALOG, environment=environment or {}, assigned_port=lambda: PORT,
         fresh_key=lambda: KEY, trash_id=Journal(layout.state).fresh_id(utc_now()), deleted_at="2026-01-01T00:00:00Z",
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_one_channel_goes_and_the_other_stays_byte_for_byte(tmp_path: Path):
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_ALLOWED_USERS",
     }
-    assert holdings(done.home, catalog=CATALOG).channels == ("slack",)
+    assert claimed_resources(done.home, catalog=CATALOG).channels == ("slack",)
 
 
 def test_it_goes_from_every_place(tmp_path: Path):
@@ -173,7 +173,7 @@ def test_it_goes_from_every_place(tmp_path: Path):
         "skills/a/run.sh",
         "config.yaml",
     }
-    assert holdings(done.home, catalog=CATALOG).channels == ("slack",)
+    assert claimed_resources(done.home, catalog=CATALOG).channels == ("slack",)
     assert not any("CANARY" in json.dumps(row) for row in done.data.values())
 
 
@@ -257,7 +257,7 @@ def test_a_shared_variable_stays_only_for_a_channel_that_stays(tmp_path: Path, o
     done = Removed(layout, "whatsapp")
     assert ("WHATSAPP_DM_POLICY" in done.text(".env")) is stays
     assert done.data["kept"] == ([{"name": "WHATSAPP_DM_POLICY", "channels": ["whatsapp_cloud"]}] if stays else [])
-    assert holdings(done.home, catalog=CATALOG).channels == (("whatsapp_cloud",) if stays else ())
+    assert claimed_resources(done.home, catalog=CATALOG).channels == (("whatsapp_cloud",) if stays else ())
 
 
 def test_a_value_that_a_kept_key_needs_stays_everywhere(tmp_path: Path):
@@ -336,7 +336,7 @@ def test_an_api_server_gets_a_port_of_its_own(
     assert {name: value for name, value in read.items() if name != "API_SERVER_KEY"} == env
     if config is not None:
         assert done.text("config.yaml") == config
-    assert [claim.port for claim in holdings(done.home, catalog=CATALOG).ports] == [18701]
+    assert [claim.port for claim in claimed_resources(done.home, catalog=CATALOG).ports] == [18701]
 
 
 def test_an_api_server_gets_a_key_of_its_own_where_the_old_one_stands(tmp_path: Path):
@@ -365,7 +365,9 @@ def test_an_api_server_gets_a_key_of_its_own_where_the_old_one_stands(tmp_path: 
 ])  # fmt: skip
 def test_other_listeners_get_a_port_too(tmp_path: Path, files: dict[str, str], place: str):
     done = Removed(make(tmp_path, files), reassign=["webhook"])
-    assert [claim.port for claim in holdings(done.home, catalog=CATALOG).ports] == [18701] and done.changed() == {place}
+    assert [claim.port for claim in claimed_resources(done.home, catalog=CATALOG).ports] == [
+        18701
+    ] and done.changed() == {place}
 
 
 @pytest.mark.parametrize("config", [
@@ -378,7 +380,7 @@ def test_other_listeners_get_a_port_too(tmp_path: Path, files: dict[str, str], p
 def test_an_anchor_that_another_channel_needs_stays(tmp_path: Path, config: str):
     text = config.format(t=TELEGRAM)
     done = Removed(make(tmp_path, {".env": "", "config.yaml": text}), "telegram")
-    held = holdings(done.home, catalog=CATALOG)
+    held = claimed_resources(done.home, catalog=CATALOG)
     assert held.channels == ("discord",) and {one.channel for one in held.identities} == {"discord"}
 
 
@@ -486,7 +488,7 @@ def raw_of(home: Home, name: str) -> bytes:
 def test_any_home(tmp_path_factory: pytest.TempPathFactory, home: Home):
     """Every identity the home holds goes; what is shared reads as before; a second run finds nothing; undo is exact."""
     layout = make(tmp_path_factory.mktemp("home"), home.files)
-    held = holdings(layout.home("work"), catalog=CATALOG)
+    held = claimed_resources(layout.home("work"), catalog=CATALOG)
     before = picture(layout.home("work"))
     try:
         removal = plan(layout, *CATALOG.channels)
@@ -494,7 +496,7 @@ def test_any_home(tmp_path_factory: pytest.TempPathFactory, home: Home):
         return
     if removal.steps:
         apply(ChangePlan(("repair",), "repair", removal.steps), layout=layout)
-    assert not holdings(layout.home("work"), catalog=CATALOG).identities, held
+    assert not claimed_resources(layout.home("work"), catalog=CATALOG).identities, held
     left = {row.path for row in removal.report.left}
     gone = [value for value in home.gone if not any(value in text for text in settings_of(home))]
     assert [row for row in leaks(layout.home("work"), gone) if row[1] not in left] == []
