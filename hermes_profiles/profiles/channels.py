@@ -85,7 +85,7 @@ def _given(
 def effective_settings(
     files: HomeFiles, catalog: Catalog, managed: Managed = NOTHING_MANAGED
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """Return what `claimed_resources` judges: the variables that a gateway's start sets, and its whole configuration."""
+    """Return what `claimed_resources` reads: the variables that a gateway's start sets, and its configuration."""
     environment, config, legacy, _ = _given(files, catalog, managed)
     return environment, with_legacy(config, legacy)
 
