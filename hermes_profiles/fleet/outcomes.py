@@ -36,6 +36,12 @@ class OutcomeKind(StrEnum):
     REFUSED = "refused"
     SKIPPED = "skipped"
     INTERRUPTED = "interrupted"
+    # In a dry run.
+    WOULD_START = "would-start"
+    WOULD_STOP = "would-stop"
+    WOULD_RESTART = "would-restart"
+    WOULD_INSTALL = "would-install"
+    WOULD_STAGE = "would-stage"
 
 
 class Outcome(NamedTuple):

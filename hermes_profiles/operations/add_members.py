@@ -1,29 +1,38 @@
-"""Members that a command makes: one plan, one answer, whoever brings them in."""
+"""Create a team and its members, or add new members to it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
-from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.team import members_lines, next_steps, pool_row, report_row, team_row
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.gateways.topology import multiplexing_asked
-from hermes_profiles.model.errors import Problem, Result
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
-from hermes_profiles.teams.create import NewMember, build_members, check_accounts, check_channel
+from hermes_profiles.teams.create import MemberReport, NewMember, build_members, check_accounts, check_channel
 from hermes_profiles.teams.model import Team
-from hermes_profiles.teams.pool import read_pool
+from hermes_profiles.teams.pool import Pool, read_pool
 
-from .apply import carry_out
+from .apply import ChangeResult, carry_out
 from .context import Session
 
 
-def world_of(session: Session, lead: str) -> CloneContext:
-    """Return what plans of a team may know of the world; the catalogue is read as strictly as for a clone."""
+class NewMembers(NamedTuple):
+    """The result of creating members. `team`: with the new members; `served`: one gateway serves all profiles."""
+
+    team: Team
+    reports: tuple[MemberReport, ...]
+    pool: Pool
+    served: bool
+    change: ChangeResult
+    warnings: tuple[Problem, ...]
+
+
+def team_context(session: Session, lead: str) -> CloneContext:
+    """Return the context of plans for a team; the catalogue is read as strictly as for a clone."""
     layout = session.layout
     catalog = catalog_for(layout, session.environment, homes=(require(layout, lead),))
     return CloneContext(
@@ -32,40 +41,35 @@ def world_of(session: Session, lead: str) -> CloneContext:
 
 
 def is_served(session: Session) -> bool:
-    """Return whether one gateway is to serve all profiles of this root."""
+    """Return whether one gateway is set to serve all profiles of this root."""
     return multiplexing_asked(session.layout.home(DEFAULT), session.environment) is True
 
 
-def made(
-    session: Session,
-    team: Team,
-    new: Sequence[NewMember],
-    command: tuple[str, ...],
-    warnings: list[Problem],
-    *,
-    define: bool,
-    dry_run: bool,
-) -> Answer:
-    """Return the answer of a command that makes members, which it has made unless this is a dry run."""
-    world = world_of(session, team.lead)
-    check_channel(team.channel, world.catalog)
-    pool = read_pool(team, world)
-    words = (*command, team.name, *(each.profile for each in new))
-    plan, reports = build_members(team, new, world, define=define, command=words, pool=pool)
-    names = sorted({*team.members, *(each.profile for each in reports)})
-    rows = [report_row(each) for each in reports]
-    data: dict[str, Any] = {
-        "team": team_row(team._replace(members=tuple(names))),
-        "members": rows,
-        "pool": pool_row(pool),
-        "next_steps": next_steps(team, rows, session.home_option, served=is_served(session)),
-    }
-    accounts = [each.account for each in new if each.account is not None]
-    carry_out(
+def create_team(session: Session, team: Team, members: Sequence[str], *, dry_run: bool = False) -> NewMembers:
+    """Create a team with these new profiles as its members."""
+    warnings = session.recover(dry_run=dry_run)
+    new = [NewMember(name) for name in members]
+    made = add_new_members(session, team, new, ("team", "create"), define=True, dry_run=dry_run)
+    return made._replace(warnings=(*warnings, *made.warnings))
+
+
+def add_new_members(
+    session: Session, team: Team, new: Sequence[NewMember], command: tuple[str, ...], *, define: bool, dry_run: bool
+) -> NewMembers:
+    """Create profiles as members of a team. `define`: the team is new."""
+    context = team_context(session, team.lead)
+    check_channel(team.channel, context.catalog)
+    pool = read_pool(team, context)
+    arguments = (*command, team.name, *(member.profile for member in new))
+    plan, reports = build_members(team, new, context, define=define, command=arguments, pool=pool)
+    accounts = [member.account for member in new if member.account is not None]
+    change = carry_out(
         session,
         plan,
-        data,
         dry_run=dry_run,
-        check=lambda: check_accounts(session.layout, world.catalog, team, accounts),
+        check=lambda: check_accounts(session.layout, context.catalog, team, accounts),
     )
-    return Answer(Result(command, data, [*warnings, *pool.warnings]), lambda: members_lines(data))
+    names = tuple(sorted({*team.members, *(report.profile for report in reports)}))
+    return NewMembers(
+        team._replace(members=names), tuple(reports), pool, is_served(session), change, tuple(pool.warnings)
+    )

@@ -16,6 +16,8 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
 
+from .events import OnOutcome, OnProgress, ignore
+
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
 
@@ -24,12 +26,17 @@ DEBUG = "HERMES_PROFILES_DEBUG"
 
 @dataclass
 class Session:
-    """One run of one command. `extra_plugin_folders` are looked into for channels beyond the catalogue."""
+    """The context of one run: the root it works on, and what it reports to while it runs.
+
+    `home_option`: the home that the caller named; `on_outcome` and `on_progress`: see `events`.
+    """
 
     home_option: str | None = None
     as_json: bool = False
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     problems: list[Problem] = field(default_factory=list)
+    on_outcome: OnOutcome = ignore
+    on_progress: OnProgress = ignore
 
     @cached_property
     def layout(self) -> Layout:

@@ -1,21 +1,20 @@
-"""One visit to the doctor: look, mend, look again. What only mending needs is imported when it is asked for."""
+"""Diagnose the profiles of a root, and fix what can be fixed safely. Modules for fixes are imported when needed."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.cli.framework.run import require_yes
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import Check, ReportedFinding, examine
-from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused
 
-from .context import command_at, is_debugging, user_home
+from .context import is_debugging, user_home
 from .fleet_context import FleetSession, no_root, other_managers
 
 if TYPE_CHECKING:
@@ -26,8 +25,52 @@ if TYPE_CHECKING:
     from .repair_services import ServiceMending
 
 
+class Diagnosis(NamedTuple):
+    """The findings of a run over a root. `profiles`: how many profiles were examined."""
+
+    findings: tuple[ReportedFinding, ...]
+    profiles: int
+    warnings: tuple[Problem, ...] = ()
+
+    def count(self, severity: Severity) -> int:
+        """Return the number of findings of a severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    @property
+    def fixable(self) -> int:
+        """Return the number of findings that `--fix` fixes."""
+        return sum(finding.automatic for finding in self.findings)
+
+    def exit_code(self, *, strict: bool) -> ExitCode:
+        """Return 3 when there are errors (with `strict`, warnings too), else 0."""
+        bad = self.count(Severity.ERROR) or (strict and self.count(Severity.WARNING))
+        return ExitCode.NEGATIVE if bad else ExitCode.OK
+
+
+class FixResult(NamedTuple):
+    """The result of a fix. `steps`: what is done, in order; `diagnosis`: what is left, in a dry run what was found.
+
+    `fixed`: the findings that are gone; `changes`: the ids of the changes that were made.
+    """
+
+    diagnosis: Diagnosis
+    steps: tuple[Mapping[str, Any], ...]
+    dry_run: bool
+    fixed: tuple[ReportedFinding, ...] = ()
+    changes: tuple[str, ...] = ()
+    errors: tuple[Problem, ...] = ()
+
+    def exit_code(self, *, strict: bool) -> ExitCode:
+        """Return 1 when a fix failed, otherwise the exit code of what is left."""
+        return ExitCode.FAILED if self.errors else self.diagnosis.exit_code(strict=strict)
+
+
+# Returns whether the user agrees to the steps of a fix.
+ConfirmFix = Callable[[FixResult], bool]
+
+
 class DoctorRun:
-    """One visit; `named`: the profiles that the user names, none for all. Raises NotFound for one that is not there."""
+    """One run over a root. `named`: the profiles to report on, none for all. Raises NotFound for a missing one."""
 
     def __init__(self, session: FleetSession, checks: Sequence[Check], named: Sequence[str]) -> None:
         self._session = session
@@ -36,7 +79,7 @@ class DoctorRun:
             self._named: tuple[str, ...] | None = session.selection(named, (), None).profiles
         else:
             self._named = None
-            if not session.layout.root.is_dir():  # a damaged root is looked at, none at all is said
+            if not session.layout.root.is_dir():  # a damaged root is examined, a missing one is an error
                 raise no_root(session.layout)
         self._warnings: list[Problem] = []
         self._key = self._fingerprint_key()
@@ -46,19 +89,18 @@ class DoctorRun:
     def _fingerprint_key(self) -> bytes:
         try:
             return any_key(self._session.layout)
-        except HermesProfilesError as error:  # a damaged key keeps nobody from looking
+        except HermesProfilesError as error:  # a damaged key does not prevent a diagnosis
             self._warnings.append(error.problem)
             return os.urandom(32)
 
-    def look(self) -> Result:
-        """Return what is found."""
-        found = self._examine()
-        return Result(("doctor",), self._data(found), [*self._session.problems, *self._warnings])
+    def diagnose(self) -> Diagnosis:
+        """Return the findings."""
+        return self._diagnosis(self._examine())
 
-    def mend(self, *, yes: bool, dry_run: bool) -> Result:
-        """Mend what can be mended safely, look again, and return what is left.
+    def fix(self, *, dry_run: bool = False, confirm: ConfirmFix | None = None) -> FixResult:
+        """Fix what can be fixed safely, diagnose again, and return what is left.
 
-        Raises Refused when nobody agrees.
+        `confirm` gets the planned steps first. Raises Refused when it returns False.
         """
         from hermes_profiles.changes.apply import apply, utc_now
         from hermes_profiles.changes.journal import Journal, iso
@@ -68,60 +110,41 @@ class DoctorRun:
 
         session = self._session
         self._warnings += session.recover(dry_run=dry_run)
-        found = self._examine()
+        findings = self._examine()
         now = utc_now()
         trash_id = Journal(session.layout.state).fresh_id(now)
-        mending = build_fix_plan(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
-        services = ServiceMending(session, mending.services)
-        rows = _rows(mending, services)
-        data = self._data(found) | {"dry_run": dry_run, "plan": rows, "fixed": [], "changes": []}
-        if dry_run or not rows:
-            return Result(("doctor",), data, [*session.problems, *self._warnings, *mending.problems])
-        if self._agree(found, rows, yes=yes):  # files may have changed while somebody read
-            mending = build_fix_plan(found, session.layout, trash_id=trash_id, deleted_at=iso(now))
+        plan = build_fix_plan(findings, session.layout, trash_id=trash_id, deleted_at=iso(now))
+        services = ServiceMending(session, plan.services)
+        steps = _steps(plan, services)
+        preview = FixResult(self._diagnosis(findings, plan.problems), steps, dry_run)
+        if dry_run or not steps:
+            return preview
+        if confirm is not None:
+            if not confirm(preview):
+                raise Refused("not confirmed, nothing changed", code="not-confirmed")
+            # Files may have changed while the user read.
+            plan = build_fix_plan(findings, session.layout, trash_id=trash_id, deleted_at=iso(now))
         with services.down():
-            change = apply(mending.plan, layout=session.layout).change_id if mending.plan is not None else None
-        problems = [*mending.problems, *services.finish()]
-        self._look_anew()
+            change = apply(plan.plan, layout=session.layout).change_id if plan.plan is not None else None
+        errors = (*plan.problems, *services.finish())
+        self._forget_observations()
         left = self._examine()
-        remaining = {each.fingerprint for each in left}
-        fixed = [self._row(each) for each in found if each.fingerprint not in remaining]
-        changes = [each for each in (change, *services.changes) if each is not None]
-        data = self._data(left) | {"dry_run": False, "plan": rows, "fixed": fixed, "changes": changes}
-        return Result(("doctor",), data, [*self._session.problems, *self._warnings], problems)
+        remaining = {finding.fingerprint for finding in left}
+        fixed = tuple(finding for finding in findings if finding.fingerprint not in remaining)
+        changes = tuple(made for made in (change, *services.changes) if made is not None)
+        return FixResult(self._diagnosis(left), steps, dry_run, fixed, changes, errors)
 
-    def exit_code(self, result: Result, *, strict: bool) -> ExitCode:
-        """Return 1 when a repair failed, 3 when errors (with `strict`, warnings too) are left, else 0."""
-        if result.errors:
-            return ExitCode.FAILED
-        summary = result.data["summary"]
-        return ExitCode.NEGATIVE if summary["errors"] or (strict and summary["warnings"]) else ExitCode.OK
-
-    def _agree(self, found: Sequence[ReportedFinding], rows: Sequence[dict[str, Any]], *, yes: bool) -> bool:
-        """Return whether somebody was asked, and said yes. Raises Refused for anything else than yes."""
-        from hermes_profiles.cli.framework import output
-        from hermes_profiles.cli.render.clone import step_lines
-
-        count = sum(each.automatic for each in found)
-        question = f"mend {count} finding{'' if count == 1 else 's'}"
-        if not yes and output.is_interactive():
-            for line in (f"to {question}:", *step_lines(rows)):
-                output.note(line)
-        require_yes(question, "yes", yes=yes, hint="say `hermes-profiles doctor --fix --yes`, or look with `--dry-run`")
-        return not yes
-
-    def _look_anew(self) -> None:
-        """Forget what was seen: files and services are others now."""
-        old = self._session
-        self._session = FleetSession(old.home_option, old.as_json, old.environment, manager_option=old.manager_option)
+    def _forget_observations(self) -> None:
+        """Forget what was read: files and services have changed."""
+        self._session = self._session.fresh()
         self._writer = None
 
     def _examine(self) -> tuple[ReportedFinding, ...]:
-        facts = FactCollector(self._around()).facts()
+        facts = FactCollector(self._context()).facts()
         self._count = len(self._named if self._named is not None else facts.profiles)
         return examine(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 
-    def _around(self) -> DoctorContext:
+    def _context(self) -> DoctorContext:
         session = self._session
         return DoctorContext(
             session.layout,
@@ -138,7 +161,7 @@ class DoctorRun:
         )
 
     def _spec_of(self, profile: str) -> ServiceSpec:
-        """Return the service that would be written for a profile now. Raises HermesProfilesError when none can be."""
+        """Return the service that an installation would write now. Raises HermesProfilesError when it cannot."""
         if self._writer is None:
             from hermes_profiles.fleet.service_specs import ServiceOptions
 
@@ -147,27 +170,12 @@ class DoctorRun:
             self._writer = ServiceInstaller(self._session, ServiceOptions())
         return self._writer.spec(profile)
 
-    def _row(self, found: ReportedFinding) -> dict[str, Any]:
-        row = found.as_data()
-        row["fix"]["command"] = command_at(found.finding.fix.command, self._session.home_option) or None
-        return row
-
-    def _data(self, found: Sequence[ReportedFinding]) -> dict[str, Any]:
-        counts = {severity: sum(each.severity is severity for each in found) for severity in Severity}
-        return {
-            "findings": [self._row(each) for each in found],
-            "summary": {
-                "profiles": self._count,
-                "errors": counts[Severity.ERROR],
-                "warnings": counts[Severity.WARNING],
-                "infos": counts[Severity.INFO],
-                "fixable": sum(each.automatic for each in found),
-            },
-        }
+    def _diagnosis(self, findings: tuple[ReportedFinding, ...], problems: Sequence[Problem] = ()) -> Diagnosis:
+        return Diagnosis(findings, self._count, (*self._session.problems, *self._warnings, *problems))
 
 
-def _rows(mending: FixPlan, services: ServiceMending) -> list[dict[str, Any]]:
-    """Return what will be done, step by step."""
+def _steps(plan: FixPlan, services: ServiceMending) -> tuple[Mapping[str, Any], ...]:
+    """Return what is done, step by step."""
     from hermes_profiles.changes.plan import describe
 
-    return [*(describe(mending.plan) if mending.plan is not None else ()), *services.rows]
+    return (*(describe(plan.plan) if plan.plan is not None else ()), *services.rows)

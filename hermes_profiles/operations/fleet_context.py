@@ -34,6 +34,17 @@ class FleetSession(Session):
     manager_option: str | None = None
     manager_problems: list[Problem] = field(default_factory=list)
 
+    def fresh(self, manager: str | None = None) -> FleetSession:
+        """Return a session on the same root that has read nothing yet. `manager`: another service manager."""
+        return FleetSession(
+            self.home_option,
+            self.as_json,
+            self.environment,
+            on_outcome=self.on_outcome,
+            on_progress=self.on_progress,
+            manager_option=manager or self.manager_option,
+        )
+
     @cached_property
     def existing(self) -> tuple[str, ...]:
         """Return all profiles in fleet order. Raises NotFound when the root has none."""

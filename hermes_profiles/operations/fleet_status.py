@@ -30,7 +30,7 @@ _UP = (
 )
 
 
-class ServiceStatus(NamedTuple):
+class ReportedService(NamedTuple):
     """The service of one gateway; `active` and `scope` are None when no manager reported them."""
 
     manager: str | None
@@ -46,7 +46,7 @@ class GatewayStatus(NamedTuple):
     """One gateway with its service and what `disable` and `group` set for its profile."""
 
     gateway: Gateway
-    service: ServiceStatus
+    service: ReportedService
     disabled: bool
     groups: tuple[str, ...]
 
@@ -121,7 +121,7 @@ def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:
     disabled, groups = session.meta[gateway.profile]
     return GatewayStatus(
         gateway,
-        ServiceStatus(
+        ReportedService(
             session.manager_kind,
             name.label if manager.kind is ManagerKind.LAUNCHD else name.unit,
             path,

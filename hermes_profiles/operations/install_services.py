@@ -1,18 +1,24 @@
-"""Writes the services of profiles: what each should be, what may be written, and what the manager is told."""
+"""Install, stage and uninstall the services of profiles, and return their files."""
 
 from __future__ import annotations
 
+import grp
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, describe
+from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.state_files import make_folder
-from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.conflicts.overlay import managed_folder
+from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
+from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
+from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
@@ -21,14 +27,143 @@ from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
-from .run_fleet import answer_of
+from .fleet_result import FleetResult, fleet_result, gravest
+from .run_fleet import SETTLE, FleetRequest, run_fleet
 
-THERE = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
+INSTALLED = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
+
+
+class InstallRequest(NamedTuple):
+    """What a caller asks of an installation. `boot_stagger`: seconds between two gateways at boot or login.
+
+    `force`: overwrite a changed or foreign file, and install for a served profile; `start`: start the gateways
+    afterwards, each within `settle` seconds.
+    """
+
+    options: ServiceOptions = ServiceOptions()
+    boot_stagger: float | None = None
+    force: bool = False
+    start: bool = False
+    settle: float = SETTLE
+    dry_run: bool = False
+
+
+class ServiceFile(NamedTuple):
+    """One file of a service."""
+
+    path: Path
+    content: bytes
+    mode: int
+
+
+class RenderedService(NamedTuple):
+    """The files of a service; `unsupported`: a warning for each option that its manager does not support."""
+
+    files: tuple[ServiceFile, ...]
+    unsupported: tuple[Problem, ...]
+
+
+class SystemUnits(NamedTuple):
+    """Files that only an administrator can write, and the names of their units."""
+
+    files: tuple[ServiceFile, ...]
+    units: tuple[str, ...]
+
+
+def install(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
+    """Write the services of the selected profiles, load them, and with `start` start them."""
+    installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
+    session.recover(dry_run=request.dry_run)
+    manager = session.require_manager()
+    installed = installer.write(
+        "install", selection.profiles, manager, named=selection.named, load=True, dry_run=request.dry_run
+    )
+    ready = [outcome.profile for outcome in installed.outcomes if outcome.outcome in INSTALLED]
+    ready = [name for name in ready if name not in session.disabled]
+    if not request.start or request.dry_run or not ready:
+        return installed
+    start = FleetRequest(Verb.START, RunOptions(settle=request.settle), force=request.force)
+    return _with_start(installed, run_fleet(session, start, Selection(tuple(ready), named=False)))
+
+
+def _with_start(installed: FleetResult, started: FleetResult) -> FleetResult:
+    """Return the result of an installation followed by a start: one outcome for each profile."""
+    outcomes = {outcome.profile: outcome for outcome in (*installed.outcomes, *started.outcomes)}
+    return installed._replace(
+        outcomes=tuple(outcomes.values()),
+        warnings=(*installed.warnings, *started.warnings),
+        errors=(*installed.errors, *started.errors),
+        exit_code=gravest(installed.exit_code, started.exit_code),
+    )
+
+
+def stage(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
+    """Write the services of the selected profiles and load nothing."""
+    installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
+    session.recover(dry_run=request.dry_run)
+    return installer.write(
+        "stage", selection.profiles, session.due, named=selection.named, load=False, dry_run=request.dry_run
+    )
+
+
+def uninstall(
+    session: FleetSession,
+    names: Sequence[str],
+    excluded: Sequence[str] = (),
+    group: str | None = None,
+    *,
+    dry_run: bool,
+) -> FleetResult:
+    """Stop the gateways of these profiles and remove their services. A profile that is gone can be named, too."""
+    orphans = orphaned(session.world, session.due, names)
+    rest = [name for name in names if name not in orphans]
+    selected = session.selection(rest, excluded, group).profiles if rest or group or not orphans else ()
+    profiles = (*selected, *orphans)
+    session.recover(dry_run=dry_run)
+    session.require_manager()
+    done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
+    left = [problem for name in profiles for problem in system_leftovers(session.world, name)]
+    return fleet_result(done.outcomes, [*session.problems, *left], dry_run=dry_run, plan=done.plan, change=done.change)
+
+
+def service_files(session: FleetSession, profile: str, options: ServiceOptions) -> RenderedService:
+    """Return the files that an installation would write for a profile."""
+    installer = ServiceInstaller(session, options)
+    spec = installer.spec(profile)
+    files = tuple(ServiceFile(*definition) for definition in session.due.definitions(spec))
+    return RenderedService(files, tuple(installer.unsupported(spec, session.due)))
+
+
+def system_units(session: FleetSession, request: InstallRequest, profiles: Sequence[str]) -> SystemUnits:
+    """Return the system units of profiles, which an administrator can install."""
+    from hermes_profiles.services.naming import drop_in, system_unit
+    from hermes_profiles.services.systemd.render import render_drop_in, render_unit
+
+    installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
+    files: list[ServiceFile] = []
+    units: list[str] = []
+    for number, profile in enumerate(profiles):
+        spec = installer.spec(profile, number)
+        unit = system_unit(spec.name)
+        base = render_unit(spec, system_user=(spec.account, _group()))
+        files.append(ServiceFile(unit, base, 0o644))
+        files.append(ServiceFile(drop_in(unit), render_drop_in(spec, base=base), 0o644))
+        units.append(unit.name)
+    return SystemUnits(tuple(files), tuple(units))
+
+
+def _group() -> str:
+    try:
+        return grp.getgrgid(os.getgid()).gr_name
+    except KeyError:  # a container's group without an entry
+        return str(os.getgid())
 
 
 class PendingInstall(NamedTuple):
-    """One service that may be written; `kept`: the change that keeps its options with the profile; `enable`: whether it
-    starts at boot or login."""
+    """One service that may be written. `kept`: the change that stores its options with the profile.
+
+    `enable`: whether it starts at boot or login.
+    """
 
     installation: ServiceInstallPlan
     kept: ChangePlan | None
@@ -36,12 +171,12 @@ class PendingInstall(NamedTuple):
 
     @property
     def profile(self) -> str:
-        """Return whose service it is."""
+        """Return the profile of the service."""
         return self.installation.spec.profile
 
 
 class ServiceInstaller:
-    """Writes the services of profiles; `boot_stagger`: seconds between two of them at boot."""
+    """Writes the services of profiles. `boot_stagger`: seconds between two gateways at boot."""
 
     def __init__(
         self, session: FleetSession, options: ServiceOptions, boot_stagger: float | None = None, *, force: bool = False
@@ -50,7 +185,7 @@ class ServiceInstaller:
         self._options = options._replace(managed=managed_folder(session.environment, session.layout))
         self._stagger = boot_stagger
         self._force = force
-        self._found: dict[str | None, Hermes] = {}
+        self._installs: dict[str | None, Hermes] = {}
         self._warnings: list[Problem] = []
         self._due: list[PendingInstall] = []
         self._outcomes: dict[str, Outcome] = {}
@@ -64,24 +199,24 @@ class ServiceInstaller:
         return build_spec(world, profile, program, environment, given)
 
     def _hermes(self, python: str | None) -> Hermes:
-        if python not in self._found:
-            self._found[python] = find_installation(self._session.layout, self._session.environment, given=python)
-        return self._found[python]
+        if python not in self._installs:
+            self._installs[python] = find_installation(self._session.layout, self._session.environment, given=python)
+        return self._installs[python]
 
     def _given(self, number: int) -> ServiceOptions:
         return self._options._replace(boot_delay=None if self._stagger is None else self._stagger * number)
 
     def unsupported(self, spec: ServiceSpec, manager: Manager) -> list[Problem]:
-        """Return a warning for each thing asked for that the manager cannot do."""
-        told = self._session.unsupported(spec, manager)
-        return [Problem("unsupported", f"{spec.profile}: {text}", spec.profile) for text in told]
+        """Return a warning for each option that the manager does not support."""
+        texts = self._session.unsupported(spec, manager)
+        return [Problem("unsupported", f"{spec.profile}: {text}", spec.profile) for text in texts]
 
     def write(
         self, command: str, profiles: Sequence[str], manager: Manager, *, named: bool, load: bool, dry_run: bool
-    ) -> Answer:
-        """Write, and with `load` have the manager read, the services of profiles.
+    ) -> FleetResult:
+        """Write the services of profiles; with `load` the manager reads them.
 
-        What is wrong with one profile is told as its outcome; what is wrong with all of them is raised.
+        A fault of one profile is its outcome; a fault that all of them share is raised.
         """
         self._warnings = [*self._session.problems]
         self._plan_all(command, profiles, manager, named=named)
@@ -90,40 +225,37 @@ class ServiceInstaller:
             return self._planned(command, plan, profiles)
         change = apply(plan, layout=self._session.layout).change_id if plan is not None else None
         failures = self._load(manager) if load else {}
-        for each in self._due:
-            self._outcomes[each.profile] = _written(each, failures.get(each.profile))
+        for pending in self._due:
+            self._outcomes[pending.profile] = _written(pending, failures.get(pending.profile))
         if load and any(each.enable for each in self._due):
             self._warnings += self._session.linger_warning(manager)
-        answer = answer_of(command, self._ordered(profiles), self._warnings, dry_run=False)
-        if change is not None:
-            answer.result.data["change"] = change
-        return answer
+        return fleet_result(self._ordered(profiles), self._warnings, change=change)
 
     def _ordered(self, profiles: Sequence[str]) -> list[Outcome]:
         return [self._outcomes[name] for name in profiles if name in self._outcomes]
 
     def _plan_all(self, command: str, profiles: Sequence[str], manager: Manager, *, named: bool) -> None:
-        """Sort profiles into those whose service is due and those with an outcome already."""
+        """Plan each profile: its service is pending, or it has an outcome already."""
         served = {} if self._force else self._session.served(profiles)
-        wrong: list[HermesProfilesError] = []
+        errors: list[HermesProfilesError] = []
         for number, profile in enumerate(profiles):
             if profile in served:
                 kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
-                hint = f"`hermes-gateways {command} {profile} --force` does it all the same"
+                hint = f"use `hermes-gateways {command} {profile} --force` to install it all the same"
                 self._outcomes[profile] = Outcome(profile, kind, served[profile], hint=hint)
                 continue
             try:
                 self._plan_one(command, profile, number, manager)
             except HermesProfilesError as error:
-                wrong.append(error)
+                errors.append(error)
                 kind = OutcomeKind.REFUSED if isinstance(error, Refused) else OutcomeKind.FAILED
                 self._outcomes[profile] = Outcome(profile, kind, error.problem.message, hint=error.problem.hint)
-        if wrong and len(wrong) == len(profiles) and len({error.problem.message for error in wrong}) == 1:
-            raise wrong[0]
+        if errors and len(errors) == len(profiles) and len({error.problem.message for error in errors}) == 1:
+            raise errors[0]
 
     def _plan_one(self, command: str, profile: str, number: int, manager: Manager) -> None:
         spec = self.spec(profile, number)
-        found = plan_installation(manager, spec)
+        installation = plan_installation(manager, spec)
         taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
         if taken is not None:
             raise Refused(
@@ -133,10 +265,10 @@ class ServiceInstaller:
                 code="name-clash",
                 hint=f"put the folder itself where the link {self._session.layout.home(profile)} is",
             )
-        if found.refusal is not None and not self._force:
-            hint = f"see how it differs; `hermes-gateways {command} {profile} --force` writes over it"
+        if installation.refusal is not None and not self._force:
+            hint = f"overwrite it with `hermes-gateways {command} {profile} --force`"
             self._outcomes[profile] = Outcome(
-                profile, OutcomeKind.REFUSED, found.refusal, log=found.drift.diff, hint=hint
+                profile, OutcomeKind.REFUSED, installation.refusal, log=installation.drift.diff, hint=hint
             )
             return
         self._warnings += self.unsupported(spec, manager)
@@ -144,14 +276,14 @@ class ServiceInstaller:
         options = to_keep(given)
         kept = plan_meta(layout, {profile: options}, command=command) if options else None
         enable = kept_options(layout.home(profile), given).enable is not False
-        self._due.append(PendingInstall(found, kept, enable and profile not in self._session.disabled))
+        self._due.append(PendingInstall(installation, kept, enable and profile not in self._session.disabled))
 
     def _plan(self, command: str) -> ChangePlan | None:
         plans = [each.kept for each in self._due]
         return joined(command, [*plans, plan_writing(command, [each.installation for each in self._due])])
 
     def _load(self, manager: Manager) -> dict[str, str]:
-        """Have definitions read, once their log folders are there; returns reasons of those that failed."""
+        """Make the log folders and have the manager read the definitions; returns profile → failure."""
         failures: dict[str, str] = {}
         for each in self._due:
             try:
@@ -169,27 +301,19 @@ class ServiceInstaller:
                 failures |= manager.load(services, enable=enable)
         return failures
 
-    def _planned(self, command: str, plan: ChangePlan | None, profiles: Sequence[str]) -> Answer:
-        answer = answer_of(command, self._ordered(profiles), self._warnings, dry_run=True)
-        rows = {row["profile"]: row for row in answer.result.data["outcomes"]}
-        for each in self._due:
-            drift = each.installation.drift
-            there = each.installation.is_there and each.kept is None
-            rows[each.profile] = {
-                "profile": each.profile,
-                "outcome": "already-installed" if there else f"would-{command}",
-                "detail": "; ".join(drift.details),
-                "pid": None,
-                "masked_channels": [],
-                "log": list(drift.diff),
-            }
-        answer.result.data["outcomes"] = [rows[name] for name in profiles if name in rows]
-        answer.result.data["plan"] = list(describe(plan)) if plan is not None else []
-        return answer
+    def _planned(self, command: str, plan: ChangePlan | None, profiles: Sequence[str]) -> FleetResult:
+        for pending in self._due:
+            drift = pending.installation.drift
+            is_current = pending.installation.is_there and pending.kept is None
+            kind = OutcomeKind.ALREADY_INSTALLED if is_current else OutcomeKind(f"would-{command}")
+            self._outcomes[pending.profile] = Outcome(
+                pending.profile, kind, "; ".join(drift.details), log=tuple(drift.diff)
+            )
+        return fleet_result(self._ordered(profiles), self._warnings, dry_run=True, plan=plan)
 
 
-def _written(each: PendingInstall, failure: str | None) -> Outcome:
+def _written(pending: PendingInstall, failure: str | None) -> Outcome:
     if failure is not None:
-        return Outcome(each.profile, OutcomeKind.FAILED, failure)
-    kind = OutcomeKind.ALREADY_INSTALLED if each.installation.is_there else OutcomeKind.INSTALLED
-    return Outcome(each.profile, kind, str(each.installation.files[0][0]))
+        return Outcome(pending.profile, OutcomeKind.FAILED, failure)
+    kind = OutcomeKind.ALREADY_INSTALLED if pending.installation.is_there else OutcomeKind.INSTALLED
+    return Outcome(pending.profile, kind, str(pending.installation.files[0][0]))

@@ -1,34 +1,33 @@
-"""One repair: look, show, agree, change, look again."""
+"""Take copied identities out of the profiles that do not own them, and check what is left."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
-from hermes_profiles.changes.plan import ChangePlan, Step, describe
+from hermes_profiles.changes.plan import ChangePlan, Step
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.run import require_yes
-from hermes_profiles.cli.render.repair import plan_lines
-from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
+from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
+from hermes_profiles.clone.strip.report import RemovalReport
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
-from hermes_profiles.credentials.catalog.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTED
-from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
-from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, UsageProblem
+from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
-from hermes_profiles.profiles.lifecycle import unused_trash_id
+from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
 from .context import from_os_error
@@ -38,8 +37,47 @@ from .fleet_context import FleetSession
 _NAMED = 5
 
 
+class SharedResource(NamedTuple):
+    """An identity, port or login that several profiles hold, and the decision about its owner.
+
+    `left_alone`: the profiles that keep it because the user did not name them; `fingerprints`: of its values.
+    """
+
+    decision: Decision
+    left_alone: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+
+
+class RepairResult(NamedTuple):
+    """The result of a repair. `shared`: what was shared; `profiles`: what each profile loses.
+
+    `remaining`: what is shared afterwards; `plan`: the change (None: there is nothing to do); `change`: its id once it
+    is made; `unread`: files that could not be read.
+    """
+
+    shared: tuple[SharedResource, ...]
+    profiles: tuple[RemovalReport, ...]
+    unread: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    plan: ChangePlan | None
+    dry_run: bool
+    change: str | None = None
+    remaining: tuple[SharedResource, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    errors: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return 1 when something failed or is still shared, else 0."""
+        return ExitCode.FAILED if self.errors or self.remaining else ExitCode.OK
+
+
+# Returns whether the user agrees to a repair.
+ConfirmRepair = Callable[[RepairResult], bool]
+
+
 class RepairRun:
-    """One run of `repair` over a root."""
+    """One repair of a root."""
 
     def __init__(self, session: FleetSession, asked: Asked) -> None:
         self._session = session
@@ -48,47 +86,44 @@ class RepairRun:
         self._errors: list[Problem] = []
         self._claimed: frozenset[int] | None = None
         self._managed = self._read_managed()
-        self._gateways = self._look()
+        self._gateways = self._observe()
 
-    def run(self, *, yes: bool, dry_run: bool) -> Result:
-        """Return what was shared, what was changed, and what is left. Raises Refused when nobody agrees."""
+    def run(self, *, dry_run: bool = False, confirm: ConfirmRepair | None = None) -> RepairResult:
+        """Repair the root and return what was shared, what was changed and what is left.
+
+        `confirm` gets the planned repair first. Raises Refused when it returns False.
+        """
         session = self._session
         repair = self._plan()
-        removals = {name: each for name, each in self._removals(repair.wishes).items() if each.steps}
-        steps: tuple[Step, ...] = tuple(step for each in removals.values() for step in each.steps)
+        removals = {name: removal for name, removal in self._removals(repair.wishes).items() if removal.steps}
+        steps: tuple[Step, ...] = tuple(step for removal in removals.values() for step in removal.steps)
         key = fingerprint_key(session.layout, make=bool(steps) and not dry_run)
-        data: dict[str, Any] = {
-            "dry_run": dry_run,
-            "shared": [self._row(one, key) for one in repair.decisions],
-            "profiles": [each.report.as_data() for each in removals.values()],
-            "remaining": [],
-            "unread": [each.target for each in repair.unread if each.target],
-            "next_steps": list(self._next_steps(repair.decisions, removals)),
-        }
-        self._warnings += [*repair.unread, *(w for each in removals.values() for w in each.report.warnings)]
-        if steps:
-            plan = ChangePlan(("repair",), _summary(removals), steps, profiles=tuple(removals))
-            if dry_run:
-                data["plan"] = list(describe(plan))
-            else:
-                self._agree(data, removals, yes=yes)
-                data["change"] = apply(plan, layout=session.layout).change_id
+        result = RepairResult(
+            tuple(self._shared(decision, key) for decision in repair.decisions),
+            tuple(removal.report for removal in removals.values()),
+            tuple(problem.target for problem in repair.unread if problem.target),
+            tuple(self._next_steps(repair.decisions, removals)),
+            ChangePlan(("repair",), _summary(removals), steps, profiles=tuple(removals)) if steps else None,
+            dry_run,
+        )
+        self._warnings += [*repair.unread, *(w for removal in removals.values() for w in removal.report.warnings)]
         if not dry_run:
+            if result.plan is not None:
+                if confirm is not None and not confirm(result):
+                    raise Refused("not confirmed, nothing changed", code="not-confirmed")
+                result = result._replace(change=apply(result.plan, layout=session.layout).change_id)
             left = remaining(self._plan().decisions if steps else repair.decisions, self._asked.may_change)
-            data["remaining"] = [self._row(one, key) for one in left]
-            self._errors += [_left_problem(one) for one in left if not self._is_told(one)]
+            result = result._replace(remaining=tuple(self._shared(decision, key) for decision in left))
+            self._errors += [_left_problem(decision) for decision in left if not self._is_reported(decision)]
         warnings = [*session.problems, *session.manager_problems, *self._warnings]
-        code = ExitCode.FAILED if self._errors or data["remaining"] else ExitCode.OK
-        return Result(("repair",), data, list(dict.fromkeys(warnings)), self._errors, code)
+        return result._replace(warnings=tuple(dict.fromkeys(warnings)), errors=tuple(self._errors))
 
-    def _is_told(self, decision: Decision) -> bool:
+    def _is_reported(self, decision: Decision) -> bool:
         """Return whether an error already says why every loser still has it."""
-        told = {problem.target for problem in self._errors}
-        return set(decision.losers) & self._asked.may_change <= told
+        reported = {problem.target for problem in self._errors}
+        return set(decision.losers) & self._asked.may_change <= reported
 
-    # what is known
-
-    def _look(self) -> Mapping[str, Gateway]:
+    def _observe(self) -> Mapping[str, Gateway]:
         session = self._session
         layout = session.layout
         known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
@@ -162,23 +197,14 @@ class RepairRun:
         self._claimed |= {port}
         return port
 
-    # what is told
-
-    def _row(self, decision: Decision, key: bytes | None) -> dict[str, Any]:
+    def _shared(self, decision: Decision, key: bytes | None) -> SharedResource:
         changes = set(decision.losers) & self._asked.may_change
-        shown = key is not None and decision.kind is not SharedKind.PORT
-        return {
-            "kind": str(decision.kind),
-            "channel": decision.channel,
-            "what": decision.what,
-            "owner": decision.owner,
-            "losers": list(decision.losers),
-            "left_alone": [name for name in decision.losers if name not in changes],
-            "reason": decision.reason,
-            "sureness": str(decision.sureness),
-            "doubts": list(decision.doubts),
-            "fingerprints": [fingerprint(each, key) for each in decision.parties] if shown and key else [],
-        }
+        prints = decision.parties if key is not None and decision.kind is not SharedKind.PORT else ()
+        return SharedResource(
+            decision,
+            tuple(name for name in decision.losers if name not in changes),
+            tuple(fingerprint(party, key) for party in prints) if key is not None else (),
+        )
 
     def _next_steps(self, decisions: Sequence[Decision], removals: Mapping[str, StripPlan]) -> Iterator[str]:
         """Yield the commands that come next: restarts first, since a loser that runs on would still take the bot."""
@@ -227,14 +253,6 @@ class RepairRun:
             else:
                 yield f"give whoever calls {name} its new key ({place} in {self._session.layout.home(name)})"
 
-    def _agree(self, data: Mapping[str, Any], removals: Collection[str], *, yes: bool) -> None:
-        count = len(removals)
-        question = f"take what others own from {count} profile{'' if count == 1 else 's'}"
-        if not yes and output.is_interactive():
-            for line in plan_lines(data):
-                output.note(line)
-        require_yes(question, "yes", yes=yes, hint="say `hermes-profiles repair --yes`, or look with `--dry-run`")
-
 
 def _summary(removals: Collection[str]) -> str:
     return f"repair {', '.join(removals)}" if len(removals) <= _NAMED else f"repair {len(removals)} profiles"
@@ -249,3 +267,31 @@ def _left_problem(decision: Decision) -> Problem:
         decision.losers[0],
         f"look for it with `hermes-profiles doctor {decision.losers[0]}`",
     )
+
+
+def repair_request(
+    session: FleetSession, profiles: Sequence[str], owners: Sequence[tuple[str, str]], channels: Sequence[str]
+) -> Asked:
+    """Return the request to repair these profiles (none: all) and channels or logins (none: all).
+
+    `owners`: (channel, profile) pairs, in the order given. Raises UsageProblem and NotFound.
+    """
+    named = session.selection(profiles, (), None).profiles if profiles else session.existing
+    chosen = frozenset(_known_channel(name, session.catalog, "--channel") for name in channels) if channels else None
+    by_channel: dict[str, tuple[str, ...]] = {}
+    for channel, profile in owners:
+        name = check_existing_name(profile)
+        require(session.layout, name)
+        known = _known_channel(channel, session.catalog, "--owner")
+        by_channel[known] = (*by_channel.get(known, ()), name)
+    return Asked(by_channel, chosen, frozenset(named))
+
+
+def _known_channel(name: str, catalog: Catalog, option: str) -> str:
+    channel = catalog.channel_of_config_key(name)
+    logins = {row.provider for row in catalog.oauth_rows if row.single_use}
+    if channel is None and name not in logins and not name.startswith("mcp-tokens/"):
+        raise UsageProblem(
+            f"{name!r} is no channel and no login", target=option, hint="list them with `hermes-profiles catalog`"
+        )
+    return channel or name

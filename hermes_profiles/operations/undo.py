@@ -1,14 +1,17 @@
-"""What an undo does about gateways and services: files alone would leave managers with what is no longer there."""
+"""Undo a change, with the gateways and services that it was about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.awake import status
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.journal import ChangeEntry, Journal
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
+from hermes_profiles.changes.undo_plan import plan_undo, select_change
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.gateways.observe import SystemContext
@@ -17,19 +20,55 @@ from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.multiplex.saved_state import note_renamed
+from hermes_profiles.multiplex.saved_state import is_mode_switch, note_renamed
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
+from .apply import ChangeResult
 from .fleet_context import FleetSession, other_managers
-from .multiplexer import multiplexer_of, restart_for
-from .profile_services import attached_services, start_and_wait, stopped_during
+from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
+
+if TYPE_CHECKING:
+    from .run_mode import RunModeResult
+
+
+class UndoResult(NamedTuple):
+    """The result of an undo. `services`: what was done about gateways and services."""
+
+    entry: ChangeEntry
+    services: dict[str, Any]
+    change: ChangeResult
+    warnings: tuple[Problem, ...]
+    errors: tuple[Problem, ...] = ()
+
+
+def undo_change(
+    session: FleetSession, change: str | None = None, *, dry_run: bool = False
+) -> UndoResult | RunModeResult:
+    """Undo a change (None: the newest), with its services; a switch of the run mode by the opposite switch."""
+    layout = session.layout
+    warnings = session.recover(dry_run=dry_run)
+    entry = select_change(Journal(layout.state), change)
+    if is_mode_switch(Journal(layout.state), entry):
+        from .run_mode import undo_switch
+
+        return undo_switch(session, entry, dry_run=dry_run)
+    plan = plan_undo(entry, layout)
+    services = ServiceUndo(session, plan, entry.profiles)
+    if dry_run:
+        return UndoResult(entry, services.data, ChangeResult(plan, dry_run=True), tuple(dict.fromkeys(warnings)))
+    data = services.data
+    with services.down():
+        made = undo(layout, entry.id).change_id
+    warnings += services.finish()
+    change_result = ChangeResult(plan, dry_run, made)
+    return UndoResult(entry, data, change_result, tuple(dict.fromkeys(warnings)), tuple(services.errors))
 
 
 class AffectedService(NamedTuple):
-    """A service whose files an undo writes (`goes`: removes); `was_there`: its definition is there before."""
+    """A service whose files an undo writes. `goes`: it removes them; `was_there`: the definition existed before."""
 
     world: SystemContext
     profile: str
@@ -52,7 +91,7 @@ class ServiceUndo:
         self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
         self._touched = list(self._find())
         self._awake = list(self._find_awake())
-        self._going = [*self._vanishing(), *self._losing()]
+        self._going = [*self._removed_profiles(), *self._removed_services()]
         for each in self._going:
             check_may_go(each, "undo the change of")
         self._multiplexer = multiplexer_of(session, self._going)
@@ -95,7 +134,7 @@ class ServiceUndo:
         manager.check()
         return SystemContext(session.layout, manager, session.world.processes)
 
-    def _vanishing(self) -> Iterator[Attached]:
+    def _removed_profiles(self) -> Iterator[Attached]:
         """Yield what hangs on profiles whose folder goes away."""
         going = {each.path for each in self._touched if each.goes}
         for name in self._names:
@@ -111,7 +150,7 @@ class ServiceUndo:
                     )
                 yield each
 
-    def _losing(self) -> Iterator[Attached]:
+    def _removed_services(self) -> Iterator[Attached]:
         """Yield services that lose their definition while their profile stays."""
         for each in self._touched:
             if each.goes and self._session.layout.home(each.profile) not in self._moves:

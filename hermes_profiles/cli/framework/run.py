@@ -12,6 +12,7 @@ from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem,
 from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is_debugging
 
 from . import output
+from .progress import ProgressReporter
 
 # A command of this program in a text.
 _COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
@@ -30,7 +31,16 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
 
     HERMES_PROFILES_DEBUG=1 lets tracebacks through.
     """
-    result, lines = _carry_out(command, session, body)
+    reporter = None if session.as_json else ProgressReporter()
+    if reporter is not None:
+        session.on_outcome, session.on_progress = reporter.on_outcome, reporter.on_progress
+    try:
+        result, lines = _carry_out(command, session, body)
+    finally:
+        if reporter is not None:
+            reporter.end()
+    if reporter is not None:
+        result.warnings = [warning for warning in result.warnings if warning not in reporter.printed]
     if session.home_option:
         result.errors = [error._replace(hint=_at_home(error.hint, session.home_option)) for error in result.errors]
         result.warnings = [each._replace(hint=_at_home(each.hint, session.home_option)) for each in result.warnings]

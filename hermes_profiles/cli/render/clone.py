@@ -5,10 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.model.errors import Problem
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.operations.create_profile import CreatedProfile
 
 # So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
 _NAMED = 6
+
+
+def created_data(done: CreatedProfile) -> dict[str, Any]:
+    """Return a new profile as the command contract has it."""
+    planned, change = done.planned, done.change
+    if planned.report is not None:
+        data = planned.report.as_data(dry_run=change.dry_run)
+    else:
+        data = _empty_data(planned.name, str(planned.home), dry_run=change.dry_run)
+    if planned.alias is not None:
+        data["alias"] = str(planned.alias)
+    if change.dry_run:
+        data["plan"] = list(describe(planned.plan))
+    if change.change is not None:
+        data["change"] = change.change
+    return data
+
+
+def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "profile": name,
+        "source": None,
+        "path": path,
+        "dry_run": dry_run,
+        "env": {"kept": [], "removed": [], "assigned": [], "masked": []},
+        "config": {"removed": [], "disabled": []},
+        "files": {"copied": 0, "left_behind": [], "redacted": []},
+        "login_again": [],
+        "next_steps": [
+            f"choose a model: hermes -p {name} model",
+            f"set up a channel: hermes -p {name} gateway setup",
+            f"have its gateway run, now and at boot: hermes-gateways install {name} --start",
+        ],
+        "alias": None,
+    }
 
 
 def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
@@ -76,12 +112,6 @@ def step_lines(plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"  have {step['manager']} stop {step['target']} and forget it"
             case "load":
                 yield f"  have {step['manager']} read {step['target']} again"
-
-
-def no_alias_warning(why: str, name: str) -> Problem:
-    """Return the warning that a profile has no command of its own name, and how to give it another."""
-    hint = f"to make one of another name: `hermes-profiles alias {name} --name OTHER`"
-    return Problem("no-alias", f"no alias made: {why}", name, hint)
 
 
 def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Findings as a person reads them: what hurts first, what, where, whose, and the command that mends it."""
+"""Findings as data and as text: the gravest first, each with its places and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,57 @@ from itertools import groupby
 from typing import Any
 
 from hermes_profiles.cli.framework import output
+from hermes_profiles.doctor.findings import Severity
+from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.operations.context import command_at
+from hermes_profiles.operations.doctor import Diagnosis, FixResult
 
-from .clone import dry_run_lines
+from .clone import dry_run_lines, step_lines
 
 # So many places of one finding, and findings of one check, are named; `--json` has them all.
 _PLACES = 6
 _FINDINGS = 8
+
+
+def diagnosis_data(diagnosis: Diagnosis, home: str | None) -> dict[str, Any]:
+    """Return a diagnosis as the command contract has it; `home`: what `--home` named."""
+    return {
+        "findings": [_row(finding, home) for finding in diagnosis.findings],
+        "summary": {
+            "profiles": diagnosis.profiles,
+            "errors": diagnosis.count(Severity.ERROR),
+            "warnings": diagnosis.count(Severity.WARNING),
+            "infos": diagnosis.count(Severity.INFO),
+            "fixable": diagnosis.fixable,
+        },
+    }
+
+
+def fix_data(fix: FixResult, home: str | None) -> dict[str, Any]:
+    """Return the result of `doctor --fix` as the command contract has it."""
+    return diagnosis_data(fix.diagnosis, home) | {
+        "dry_run": fix.dry_run,
+        "plan": list(fix.steps),
+        "fixed": [_row(finding, home) for finding in fix.fixed],
+        "changes": list(fix.changes),
+    }
+
+
+def fix_question(fix: FixResult) -> str:
+    """Return what a user agrees to with `doctor --fix`."""
+    return f"fix {fix.diagnosis.fixable} finding{'' if fix.diagnosis.fixable == 1 else 's'}"
+
+
+def fix_preview_lines(fix: FixResult) -> Iterator[str]:
+    """Yield the steps that a user is asked to confirm."""
+    yield f"to {fix_question(fix)}:"
+    yield from step_lines(fix.steps)
+
+
+def _row(finding: ReportedFinding, home: str | None) -> dict[str, Any]:
+    row = finding.as_data()
+    row["fix"]["command"] = command_at(finding.finding.fix.command, home) or None
+    return row
 
 
 def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,12 +1,54 @@
-"""What a repair found and does, as a person reads it: what is shared, who keeps it and why, then profile by profile."""
+"""A repair as data and as text: what is shared, which profile keeps it and why, what each profile loses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.operations.repair import RepairResult, SharedResource
+
 # So many places of one kind are named in one profile; `--json` has them all.
 _NAMED = 12
+
+
+def repair_data(result: RepairResult) -> dict[str, Any]:
+    """Return a repair as the command contract has it."""
+    data: dict[str, Any] = {
+        "dry_run": result.dry_run,
+        "shared": [_shared_row(resource) for resource in result.shared],
+        "profiles": [report.as_data() for report in result.profiles],
+        "remaining": [_shared_row(resource) for resource in result.remaining],
+        "unread": list(result.unread),
+        "next_steps": list(result.next_steps),
+    }
+    if result.dry_run and result.plan is not None:
+        data["plan"] = list(describe(result.plan))
+    if result.change is not None:
+        data["change"] = result.change
+    return data
+
+
+def repair_question(result: RepairResult) -> str:
+    """Return what a user agrees to with `repair`."""
+    count = len(result.profiles)
+    return f"take what others own from {count} profile{'' if count == 1 else 's'}"
+
+
+def _shared_row(resource: SharedResource) -> dict[str, Any]:
+    decision = resource.decision
+    return {
+        "kind": str(decision.kind),
+        "channel": decision.channel,
+        "what": decision.what,
+        "owner": decision.owner,
+        "losers": list(decision.losers),
+        "left_alone": list(resource.left_alone),
+        "reason": decision.reason,
+        "sureness": str(decision.sureness),
+        "doubts": list(decision.doubts),
+        "fingerprints": list(resource.fingerprints),
+    }
 
 
 def report_lines(data: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the commands of `team` say of a team and its members: rows for JSON, lines for a person."""
+"""A team and its members, as data and as text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,88 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.operations.context import command_at
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.add_member import ChangedMember, TeamPlace
+from hermes_profiles.operations.add_members import NewMembers
+from hermes_profiles.operations.context import Session, command_at
 from hermes_profiles.teams.accounts import WEIXIN, short_id
 from hermes_profiles.teams.create import MemberReport
 from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import Pool
+
+from .changes import change_data, change_row, change_text
+
+
+def new_members_answer(command: tuple[str, ...], made: NewMembers, home: str | None) -> Answer:
+    """Return the answer of a command that created members; `home`: what `--home` named."""
+    rows = [report_row(report) for report in made.reports]
+    data: dict[str, Any] = {
+        "team": team_row(made.team),
+        "members": rows,
+        "pool": pool_row(made.pool),
+        "next_steps": next_steps(made.team, rows, home, served=made.served),
+    } | change_data(made.change)
+    return Answer(Result(command, data, list(made.warnings)), lambda: members_lines(data))
+
+
+def member_answer(done: NewMembers | ChangedMember, home: str | None) -> Answer:
+    """Return the answer of `team add`; `home`: what `--home` named."""
+    if isinstance(done, NewMembers):
+        return new_members_answer(("team", "add"), done, home)
+    bound = done.bound
+    row = {
+        "profile": done.member,
+        "path": done.path,
+        "account": done.account or None,
+        "replaced": short_id(bound.replaced) or None if bound is not None else None,
+        "own": list(bound.variables) if bound is not None else [],
+        "changes": [change_row(change) for change in done.changes],
+        "to_trash": list(done.to_trash),
+    }
+    restart = command_at(f"hermes-gateways restart {done.restart}", home)
+    steps = [f"a gateway that runs takes it up after: {restart}"] if done.change.changed else []
+    if not done.account:
+        steps += next_steps(done.team, [{"profile": done.member, "account": None, "login_again": ()}], home)[:1]
+    data = {"team": team_row(done.team), "members": [row], "next_steps": steps} | change_data(done.change)
+    return Answer(Result(("team", "add"), data, list(done.warnings)), lambda: _changed_lines(data, done))
+
+
+def login_preview(session: Session, place: TeamPlace) -> Answer:
+    """Return the dry run of a login; which account it brings is not known before."""
+    row: dict[str, Any] = {
+        "profile": place.member,
+        "path": str(session.layout.home(place.member)),
+        "account": None,
+        "replaced": None,
+        "own": [],
+        "changes": [],
+        "to_trash": [],
+    }
+    data = {"team": team_row(place.team), "members": [row], "next_steps": [], "changed": False, "dry_run": True}
+    lines = (
+        f"Hermes' own set-up of {place.team.channel} would run for {place.member}, in a temporary home; the account it "
+        f"brings would be {place.member}'s if no other profile has it",
+        "dry run: nothing was changed",
+    )
+    return Answer(Result(("team", "add"), data, list(place.warnings)), lambda: lines)
+
+
+def _changed_lines(data: Mapping[str, Any], done: ChangedMember) -> Iterator[str]:
+    (row,) = data["members"]
+    team, member = done.team, done.member
+    if done.joins:
+        yield f"{member} {'would join' if data['dry_run'] else 'joins'} team {team.name}, led by {team.lead}"
+        yield from (f"  {change.place} {change.key}: {change_text(change)}" for change in done.changes)
+    if done.bound is not None:
+        became = account_words(row["account"]) if done.bound.account else "other people may talk to it"
+        instead = f" in place of {row['replaced']}" if row["replaced"] else ""
+        yield f"{member} of team {team.name}: {became}{instead}"
+    elif not done.joins:
+        yield f"{member} of team {team.name}: a member already, {account_words(row['account'])}; nothing to change"
+    if row["to_trash"]:
+        yield f"  to the trash, as they were: {', '.join(row['to_trash'])}"
+    yield from next_lines(data)
 
 
 def team_row(team: Team) -> dict[str, Any]:
@@ -25,7 +102,7 @@ def team_row(team: Team) -> dict[str, Any]:
 
 
 def report_row(report: MemberReport) -> dict[str, Any]:
-    """Return what JSON says of a member that was made; an account's id is shortened, as everywhere."""
+    """Return what JSON says of a member that was made; an account's id is short_id, as everywhere."""
     return {
         "profile": report.profile,
         "path": str(report.path),

@@ -1,4 +1,4 @@
-"""What an import of accounts says: who came in as whom, what was left out and why, and what to do next."""
+"""An import of accounts as data and as text: the members, what was left out and why, the next steps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.model.errors import ExitCode, Problem
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.operations.import_accounts import COMMAND, ImportResult
 from hermes_profiles.teams.imports.model import Candidate
 from hermes_profiles.teams.imports.plan import ImportPlan
 from hermes_profiles.teams.imports.select import TAKEN
 
+from .changes import change_data
+
 _REFUSALS = (TAKEN, "exists")
 _STOP = "stop OpenClaw first: two programs on one account take each other's messages"
+
+
+def import_answer(kind: str, done: ImportResult, *, dry_run: bool) -> Answer:
+    """Return the answer of an import; `kind`: where the accounts came from."""
+    data = data_of(done.found, kind, done.logins, dry_run=dry_run)
+    warnings = list(done.warnings)
+    if done.change is None:
+        return Answer(Result(COMMAND, data, warnings, errors_of(done.found), exit_code_of(done.found)))
+    data |= change_data(done.change)
+    return Answer(Result(COMMAND, data, warnings), lambda: import_lines(data))
 
 
 def data_of(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def watch_fleet(session: FleetSession, look: Look, interval: float) -> Answer:
 
 def _again(session: FleetSession, look: Look, before: View, interval: float) -> View:
     """Return what is true now: a session of its own knows nothing of before. What others would be ended by is told."""
-    fresh = FleetSession(session.home_option, environment=session.environment, manager_option=session.manager_option)
+    fresh = session.fresh()
     try:
         return _view(fresh, look(fresh).result, interval)
     except HermesProfilesError as error:

@@ -180,7 +180,7 @@ def test_a_default_without_a_service_gets_one_and_loses_it(team: MultiplexWorld)
     assert team.states() == {"default": "running", "anna": "served", "bob": "served"}
     assert team.program("default").exists()
     refused = team.mode("processes", "--json")
-    assert refused.code == 6 and "served by nobody" in refused.stdout and "--install" in refused.stdout
+    assert refused.code == 6 and "would not be served" in refused.stdout and "--install" in refused.stdout
     team.moded("processes", "--yes")
     assert team.kept() == files and not team.program("default").exists()
     assert team.states() == dict.fromkeys(("default", "anna", "bob"), "stopped")

@@ -32,7 +32,7 @@ from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.profile import read_profile
 
-from .fleet import fleet_lines, fleet_problems, run_fleet
+from .fleet import fleet_lines, fleet_problems, run_demo_fleet
 from .source import SECRETS, SHARED, write_demo_source
 
 CLONES = ("family", "work", "night")
@@ -89,7 +89,7 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
         reports.append(report.as_data(dry_run=False))
     rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]
     leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
-    fleet = run_fleet(root, sandbox, CLONES) if gateways else None
+    fleet = run_demo_fleet(root, sandbox, CLONES) if gateways else None
     data: dict[str, Any] = {
         "fleet": fleet,
         "sandbox": str(sandbox) if keep else None,

@@ -20,7 +20,7 @@ from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import fleet_status
 from hermes_profiles.operations.install_services import ServiceInstaller
-from hermes_profiles.operations.run_fleet import FleetCommand
+from hermes_profiles.operations.run_fleet import FleetRequest, run_fleet
 
 from .fake_bot_api import Bot
 
@@ -28,7 +28,7 @@ TOKEN = "7000000002:DEMO-shared-by-two-AAHk3q9"  # noqa: S105  made up; the bot 
 _SETTLE = 120.0
 
 
-def run_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
+def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
     """Start the gateways of these profiles, have two of them hold one bot, stop all; returns what was seen.
 
     None when Hermes is not installed here. Whatever happens, nothing is left running.
@@ -82,10 +82,8 @@ def _uninstall(session: FleetSession, names: tuple[str, ...]) -> None:
 
 
 def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = (
-        FleetCommand(session, verb, RunOptions(settle=_SETTLE)).on(names, (), None).result.data["outcomes"]
-    )
-    return rows
+    request = FleetRequest(verb, RunOptions(settle=_SETTLE))
+    return [outcome.as_data() for outcome in run_fleet(session, request, session.selection(names, (), None)).outcomes]
 
 
 def _share(home: Path, bot: str) -> None:

@@ -1,30 +1,31 @@
-"""install, stage, uninstall and print: the files of services, and what the manager is told about them."""
+"""install, stage, uninstall and print: the services of gateways."""
 
 from __future__ import annotations
 
-import grp
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
-from hermes_profiles.changes.plan import describe
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.fleet.attached_services import system_leftovers
-from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import RunOptions
-from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
-from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
-from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
+from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.operations import install_services as installing
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.install_services import THERE, ServiceInstaller
-from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand, answer_of, outcome_table
+from hermes_profiles.operations.install_services import (
+    InstallRequest,
+    ServiceFile,
+    SystemUnits,
+    service_files,
+    system_units,
+)
+from hermes_profiles.operations.run_fleet import SETTLE
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
@@ -88,48 +89,19 @@ def install(
     """Write a service for every profile and load it; a second run changes nothing."""
     session = FleetSession(home, json, manager_option=manager)
     options = _options(memory, cpu, env, log_dir, python)._replace(enable=enable)
-    writer = ServiceInstaller(session, options, boot_stagger, force=force)
+    request = InstallRequest(options, boot_stagger, force, start, timeout, dry_run)
 
     def body() -> Answer:
         if system and start:
             raise UsageProblem(
                 "--system prints and starts nothing", target="--start", hint="leave out --start, or --system"
             )
-        names = session.selection(profiles or (), excluded or (), group)
+        selection = session.selection(profiles or (), excluded or (), group)
         if system:
-            return _system_units(writer, names.profiles)
-        session.recover(dry_run=dry_run)
-        manager = session.require_manager()
-        answer = writer.write("install", names.profiles, manager, named=names.named, load=True, dry_run=dry_run)
-        ready = [row["profile"] for row in answer.result.data["outcomes"] if row["outcome"] in THERE]
-        ready = [name for name in ready if name not in session.disabled]
-        if not start or dry_run or not ready:
-            return answer
-        act = FleetCommand(session, Verb.START, RunOptions(settle=timeout), force=force)
-        return _started(answer, act.over(Selection(tuple(ready), named=False)))
+            return _system_answer(system_units(session, request, selection.profiles))
+        return fleet_answer("install", installing.install(session, request, selection), with_plan=True)
 
     run(("install",), session, body)
-
-
-def _started(installed: Answer, started: Answer) -> Answer:
-    """Return the answer of an installation followed by a start: one row for each profile."""
-    rows = {row["profile"]: row for row in installed.result.data["outcomes"]}
-    rows |= {row["profile"]: row for row in started.result.data["outcomes"]}
-    data = {**installed.result.data, "outcomes": list(rows.values())}
-    result = Result(
-        ("install",),
-        data,
-        [*installed.result.warnings, *started.result.warnings],
-        [*installed.result.errors, *started.result.errors],
-        _graver(installed.result.exit_code, started.result.exit_code),
-    )
-    return Answer(result, lambda: outcome_table(data))
-
-
-def _graver(*codes: ExitCode) -> ExitCode:
-    """Return the exit code that tells of both: an interruption before a failure, a failure before a refusal."""
-    order = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.REFUSED)
-    return next((code for code in order if code in codes), max(codes))
 
 
 @examples(
@@ -154,13 +126,12 @@ def stage(
 ) -> None:
     """Write the services' files and load nothing."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = ServiceInstaller(session, _options(memory, cpu, env, log_dir, python), boot_stagger, force=force)
+    options = _options(memory, cpu, env, log_dir, python)
+    request = InstallRequest(options, boot_stagger, force, dry_run=dry_run)
 
     def body() -> Answer:
-        names = session.selection(profiles or (), excluded or (), group)
-        session.recover(dry_run=dry_run)
-        manager = session.due
-        return writer.write("stage", names.profiles, manager, named=names.named, load=False, dry_run=dry_run)
+        selection = session.selection(profiles or (), excluded or (), group)
+        return fleet_answer("stage", installing.stage(session, request, selection), with_plan=True)
 
     run(("stage",), session, body)
 
@@ -182,21 +153,8 @@ def uninstall(
     session = FleetSession(home, json, manager_option=manager)
 
     def body() -> Answer:
-        given = profiles or ()
-        orphans = orphaned(session.world, session.due, given)
-        rest = [name for name in given if name not in orphans]
-        chosen = session.selection(rest, excluded or (), group).profiles if rest or group or not orphans else ()
-        names = (*chosen, *orphans)
-        session.recover(dry_run=dry_run)
-        session.require_manager()
-        done = uninstall_services(session.world, names, session.catalog, dry_run=dry_run)
-        left = [problem for name in names for problem in system_leftovers(session.world, name)]
-        answer = answer_of("uninstall", done.outcomes, [*session.problems, *left], dry_run=dry_run)
-        if dry_run:
-            answer.result.data["plan"] = list(describe(done.plan)) if done.plan is not None else []
-        elif done.change is not None:
-            answer.result.data["change"] = done.change
-        return answer
+        result = installing.uninstall(session, profiles or (), excluded or (), group, dry_run=dry_run)
+        return fleet_answer("uninstall", result, with_plan=True)
 
     run(("uninstall",), session, body)
 
@@ -218,20 +176,23 @@ def print_service(
 ) -> None:
     """Print the files of a profile's service, for any manager, on any platform."""
     session = FleetSession(home, json, manager_option=manager)
-    writer = ServiceInstaller(session, _options(memory, cpu, env, log_dir, python))
+    options = _options(memory, cpu, env, log_dir, python)
 
     def body() -> Answer:
         (name,) = session.selection((profile,), (), None).profiles
-        spec = writer.spec(name)
-        files = session.due.definitions(spec)
-        rows = [{"path": str(path), "mode": f"{mode:04o}", "text": text.decode()} for path, text, mode in files]
-        data = {"profile": name, "files": rows}
-        return Answer(Result(("print",), data, warnings=writer.unsupported(spec, session.due)), lambda: _printed(rows))
+        service = service_files(session, name, options)
+        rows = _rows(service.files)
+        result = Result(("print",), {"profile": name, "files": rows}, warnings=list(service.unsupported))
+        return Answer(result, lambda: _file_lines(rows))
 
     run(("print",), session, body)
 
 
-def _printed(rows: list[dict[str, str]]) -> Iterator[str]:
+def _rows(files: Sequence[ServiceFile]) -> list[dict[str, str]]:
+    return [{"path": str(path), "mode": f"{mode:04o}", "text": content.decode()} for path, content, mode in files]
+
+
+def _file_lines(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for row in rows:
         yield f"# {row['path']}"
         yield from row["text"].splitlines()
@@ -248,32 +209,15 @@ def _path(given: str | None) -> str | None:
     return given if given in (None, NONE) else os.path.abspath(os.path.expanduser(str(given)))
 
 
-def _system_units(writer: ServiceInstaller, profiles: Sequence[str]) -> Answer:
+def _system_answer(system: SystemUnits) -> Answer:
     """Return the system units, and the commands that only an administrator can run."""
-    from hermes_profiles.services.naming import drop_in, system_unit
-    from hermes_profiles.services.systemd.render import render_drop_in, render_unit
-
-    rows, commands = [], []
-    for number, profile in enumerate(profiles):
-        spec = writer.spec(profile, number)
-        unit = system_unit(spec.name)
-        base = render_unit(spec, system_user=(spec.account, _group()))
-        rows.append({"path": str(unit), "mode": "0644", "text": base.decode()})
-        rows.append({"path": str(drop_in(unit)), "mode": "0644", "text": render_drop_in(spec, base=base).decode()})
-        commands.append(f"sudo systemctl enable --now {shlex.quote(unit.name)}")
-    commands.insert(0, "sudo systemctl daemon-reload")
-    data = {"files": rows, "commands": commands, "outcomes": []}
+    rows = _rows(system.files)
+    enable = [f"sudo systemctl enable --now {shlex.quote(unit)}" for unit in system.units]
+    commands = ["sudo systemctl daemon-reload", *enable]
 
     def text() -> Iterator[str]:
-        yield from _printed(rows)
+        yield from _file_lines(rows)
         yield "# as an administrator, write the files above, then:"
         yield from commands
 
-    return Answer(Result(("install",), data), text)
-
-
-def _group() -> str:
-    try:
-        return grp.getgrgid(os.getgid()).gr_name
-    except KeyError:  # a container's group without an entry
-        return str(os.getgid())
+    return Answer(Result(("install",), {"files": rows, "commands": commands, "outcomes": []}), text)

@@ -21,11 +21,12 @@ from hermes_profiles.cli.framework.fleet_options import (
 )
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE, FleetCommand
+from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, run_fleet
 
 
 @examples(
@@ -50,9 +51,9 @@ def start(
 ) -> None:
     """Make sure that gateways run; one that does is left alone."""
     session = FleetSession(home, json, manager_option=manager)
-    pace = RunOptions(jobs=jobs, settle=timeout)
-    act = FleetCommand(session, Verb.START, pace, stagger, owner or (), on_conflict, force=force, dry_run=dry_run)
-    run(("start",), session, lambda: act.on(profiles or (), excluded or (), group))
+    options = RunOptions(jobs=jobs, settle=timeout)
+    request = FleetRequest(Verb.START, options, stagger, tuple(owner or ()), on_conflict, force, dry_run)
+    run(("start",), session, lambda: _answer(session, request, profiles, excluded, group))
 
 
 @examples(
@@ -79,9 +80,8 @@ def stop(
 ) -> None:
     """Stop gateways, so that nothing revives them and nothing counts as failed."""
     session = FleetSession(home, json, manager_option=manager)
-    pace = RunOptions(jobs=jobs, stop=timeout)
-    act = FleetCommand(session, Verb.STOP, pace, force=force, dry_run=dry_run)
-    run(("stop",), session, lambda: act.on(profiles or (), excluded or (), group))
+    request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
+    run(("stop",), session, lambda: _answer(session, request, profiles, excluded, group))
 
 
 @examples(
@@ -123,19 +123,28 @@ def restart(
                 target="--stale",
                 hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
             )
-        return act.on(profiles or (), excluded or (), group)
+        return _answer(session, request, profiles, excluded, group)
 
-    pace = RunOptions(jobs=jobs, rolling=rolling, settle=timeout)
-    act = FleetCommand(
-        session,
+    request = FleetRequest(
         Verb.RESTART,
-        pace,
+        RunOptions(jobs=jobs, rolling=rolling, settle=timeout),
         stagger,
-        owner or (),
+        tuple(owner or ()),
         on_conflict,
-        force=force,
-        dry_run=dry_run,
-        start_stopped=start_stopped,
+        force,
+        dry_run,
+        start_stopped,
         only_old_code=stale,
     )
     run(("restart",), session, body)
+
+
+def _answer(
+    session: FleetSession,
+    request: FleetRequest,
+    profiles: list[str] | None,
+    excluded: list[str] | None,
+    group: str | None,
+) -> Answer:
+    selection = session.selection(profiles or (), excluded or (), group)
+    return run_answer(str(request.verb), run_fleet(session, request, selection))

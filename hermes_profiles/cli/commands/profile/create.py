@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
 
-from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.cli.render.clone import no_alias_warning, report_lines
+from hermes_profiles.cli.render.clone import created_data, report_lines
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
-from hermes_profiles.model.errors import Problem, Refused, Result, UsageProblem
-from hermes_profiles.model.names import check_existing_name, check_new_name
+from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.names import check_new_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
-from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.operations.create_profile import CreateRequest, create_profile
 
 Exclude = Annotated[
     bool,
@@ -66,20 +62,6 @@ All = Annotated[
 ]
 
 
-class _CreateRequest(NamedTuple):
-    """What the words of the command ask for."""
-
-    name: str
-    source: str | None
-    scope: Scope
-    policy: ClonePolicy
-    description: str | None
-    skills: bool
-    alias: bool
-    dry_run: bool
-    command: tuple[str, ...]
-
-
 @examples(
     "hermes-profiles create work",
     "hermes-profiles create work --clone",
@@ -119,10 +101,8 @@ def create(
             source, why = session.chosen_profile()
             output.note(f"cloning {source} ({why})")
         scope = Scope.ALL if clone_all else Scope.AGENT
-        return _make(
-            session,
-            _CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("create",)),
-        )
+        request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("create",))
+        return _create(session, request, dry_run=dry_run)
 
     run(("create",), session, body)
 
@@ -157,10 +137,8 @@ def clone(
     def body() -> Answer:
         policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
         scope = Scope.ALL if clone_all else Scope.AGENT
-        return _make(
-            session,
-            _CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, dry_run, ("clone",)),
-        )
+        request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("clone",))
+        return _create(session, request, dry_run=dry_run)
 
     run(("clone",), session, body)
 
@@ -176,113 +154,19 @@ def _policy(
 ) -> ClonePolicy:
     if channels and (exclude or strict):
         other = "--exclude-platform-credentials" if exclude else "--strict-prefix"
-        raise UsageProblem(f"--clone-channels and {other} exclude each other", hint="say only one of the two")
+        raise UsageProblem(f"--clone-channels and {other} exclude each other", hint="use only one of the two")
     both = set(keep or ()) & set(drop or ())
     if both:
-        raise UsageProblem(f"{sorted(both)[0]} is named by --keep and by --drop", hint="say only one of the two")
+        raise UsageProblem(f"{sorted(both)[0]} is named by --keep and by --drop", hint="use only one of the two")
     mode = Channels.CLONE if channels else Channels.STRICT_PREFIX if strict else Channels.EXCLUDE
     return ClonePolicy(mode, frozenset(keep or ()), frozenset(drop or ()), api_server, skip)
 
 
-def _make(session: Session, wish: _CreateRequest) -> Answer:
-    layout = session.layout
-    name = check_new_name(wish.name)
-    target = layout.home(name)
-    recovered = session.recover(dry_run=wish.dry_run)
-    if os.path.lexists(target):
-        raise Refused(
-            f"{target} exists already",
-            target=name,
-            code="exists",
-            hint=f"choose another name, or look at it with `hermes-profiles show {name}`",
-        )
-    if wish.source is None:
-        plan, data, warnings = _fresh(session, wish, name)
-    else:
-        plan, data, warnings = _clone(session, wish, name)
-    plan = _with_alias(session, wish, name, plan, data, warnings)
-    if wish.dry_run:
-        data["plan"] = list(describe(plan))
-    else:
-        progress = output.Progress(f"copying to {name}")
-        try:
-            applied = apply(plan, layout=layout, progress=progress)
-        finally:
-            progress.end()
-        data["change"] = applied.change_id
-    warnings[:0] = recovered
-    return Answer(Result(wish.command, data, warnings=warnings), lambda: report_lines(data))
-
-
-def _fresh(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.profiles.create import build_fresh
-
-    plan = build_fresh(
-        session.layout, name, description=wish.description, skills=wish.skills, command=(*wish.command, name)
-    )
-    data = _empty_data(name, str(session.layout.home(name)), dry_run=wish.dry_run)
-    data["next_steps"] = [
-        f"choose a model: hermes -p {name} model",
-        f"set up a channel: hermes -p {name} gateway setup",
-        f"have its gateway run, now and at boot: hermes-gateways install {name} --start",
-    ]
-    return plan, data, []
-
-
-def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "profile": name,
-        "source": None,
-        "path": path,
-        "dry_run": dry_run,
-        "env": {"kept": [], "removed": [], "assigned": [], "masked": []},
-        "config": {"removed": [], "disabled": []},
-        "files": {"copied": 0, "left_behind": [], "redacted": []},
-        "login_again": [],
-        "next_steps": [],
-        "alias": None,
-    }
-
-
-def _clone(session: Session, wish: _CreateRequest, name: str) -> tuple[ChangePlan, dict[str, Any], list[Problem]]:
-    from hermes_profiles.clone.plan import CloneContext, CloneRequest
-    from hermes_profiles.operations.plan_clone import plan_clone
-    from hermes_profiles.profiles.plugin_channels import catalog_for
-    from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
-
-    layout = session.layout
-    source = check_existing_name(wish.source or "")
-    source_home = require(layout, source)
-    catalog = catalog_for(layout, session.environment, homes=(source_home,))
-    homes = [layout.home(other) for other in profile_names(layout)]
-    world = CloneContext(
-        layout=layout,
-        environment=session.environment,
-        catalog=catalog,
-        pick_port=lambda: free_port(declared_ports(homes) | default_ports(catalog)),
-        fresh_key=lambda: os.urandom(32).hex(),
-    )
-    request = CloneRequest(
-        source=source,
-        name=name,
-        scope=wish.scope,
-        policy=wish.policy,
-        description=wish.description,
-        skills=wish.skills,
-        command=(*wish.command, source, name),
-    )
-    plan, report = plan_clone(request, world)
-    return plan, report.as_data(dry_run=wish.dry_run), report.warnings
-
-
-def _with_alias(
-    session: Session, wish: _CreateRequest, name: str, plan: ChangePlan, data: dict[str, Any], warnings: list[Problem]
-) -> ChangePlan:
-    if not wish.alias:
-        return plan
-    why = alias_obstacle(session.layout, name, name, session.environment)
-    if why is not None:
-        warnings.append(no_alias_warning(why, name))
-        return plan
-    data["alias"] = str(session.layout.alias_folder / name)
-    return with_alias(plan, session.layout, name, hermes=find_command("hermes", session.environment))
+def _create(session: Session, request: CreateRequest, *, dry_run: bool) -> Answer:
+    progress = output.Progress(f"copying to {request.name}")
+    try:
+        done = create_profile(session, request, dry_run=dry_run, progress=progress)
+    finally:
+        progress.end()
+    data = created_data(done)
+    return Answer(Result(request.command, data, warnings=list(done.warnings)), lambda: report_lines(data))

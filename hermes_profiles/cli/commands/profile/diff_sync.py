@@ -11,20 +11,16 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines, one_line
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, to_json
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.operations.apply import HIDDEN, carry_out, change_row, change_words, closing_lines, one_line
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.team_warnings import sync_warnings
-from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.operations.settings import HIDDEN, sync_settings
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.diff import Difference, compare
-from hermes_profiles.settings.files import checked_variable
-from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
-
-ALL = "all"
+from hermes_profiles.settings.sync import TargetSync
 
 
 @examples(
@@ -130,56 +126,26 @@ def sync(
     session = Session(home, json)
 
     def body() -> Answer:
-        request = SyncRequest(
-            check_existing_name(source),
-            _targets(session, check_existing_name(source), to),
-            tuple(split_paths(keys or ())),
-            tuple(checked_variable(name) for name in _words(env or ())),
-            exact,
-        )
-        if not request.keys and not request.names:
-            raise UsageProblem(
-                "nothing was named to carry over",
-                target="--keys",
-                hint=f"say `--keys model.default` or `--env OPENAI_API_KEY`; see `hermes-profiles diff "
-                f"{request.source} {request.targets[0]}`",
-            )
-        warnings = session.recover(dry_run=dry_run)
-        found = plan_sync(session.layout, request, session.catalog)
-        warnings += sync_warnings(session, request.source, found.targets)
+        paths = tuple(split_paths(keys or ()))
+        done = sync_settings(session, source, _names(to), paths, _names(env or ()), exact=exact, dry_run=dry_run)
         data: dict[str, Any] = {
-            "source": request.source,
-            "targets": [_target_row(each, dry_run=dry_run) for each in found.targets],
+            "source": done.source,
+            "targets": [_target_row(target, dry_run=dry_run) for target in done.targets],
         }
-        carry_out(session, found.plan, data, dry_run=dry_run)
+        data |= change_data(done.change)
 
         def text() -> Iterable[str]:
-            for each in found.targets:
-                yield from _target_lines(each)
-            yield from closing_lines(data, [each.profile for each in found.targets if each.steps])
+            for target in done.targets:
+                yield from _target_lines(target)
+            yield from closing_lines(data, [target.profile for target in done.targets if target.steps])
 
-        return Answer(Result(("sync",), data, [*warnings, *found.warnings, *session.problems]), text)
+        return Answer(Result(("sync",), data, list(done.warnings)), text)
 
     run(("sync",), session, body)
 
 
-def _words(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(word.strip() for text in texts for word in text.split(",") if word.strip()))
-
-
-def _targets(session: Session, source: str, given: list[str]) -> tuple[str, ...]:
-    """Return the names of the targets. Raises UsageProblem for none, or for the source itself; NotFound."""
-    words = _words(given)
-    if ALL in words:
-        names = tuple(name for name in profile_names(session.layout) if name != source)
-    else:
-        names = tuple(dict.fromkeys(check_existing_name(word) for word in words))
-    if not names or source in names:
-        why = f"{source} is source and target at once" if names else "no profile was named that gets the settings"
-        raise UsageProblem(why, target="--to", hint="name others after --to; see `hermes-profiles list`")
-    for name in names:
-        require(session.layout, name)
-    return names
+def _names(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
 
 
 def _target_row(target: TargetSync, *, dry_run: bool) -> dict[str, Any]:
@@ -195,10 +161,10 @@ def _target_lines(target: TargetSync) -> Iterator[str]:
     yield f"{target.profile}: {'the same already' if not target.steps else ''}".rstrip()
     width = max((len(each.key) for each in target.changes), default=0)
     for each in target.changes:
-        yield f"  {each.key.ljust(width)}  {_words_of(each)}"
+        yield f"  {each.key.ljust(width)}  {_change_text(each)}"
 
 
-def _words_of(change: SyncChange) -> str:
+def _change_text(change: SyncChange) -> str:
     if change.action == "keep":
-        return "stays, though the source has it not (--exact takes it out)"
-    return change_words(change)
+        return "stays, though the source does not have it (--exact removes it)"
+    return change_text(change)

@@ -1,20 +1,28 @@
-"""doctor: what is wrong with the profiles of a root, and its mending."""
+"""doctor: diagnose the profiles of a root, and fix what can be fixed safely."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.cli.render.doctor import check_lines, report_lines
+from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.render.doctor import (
+    check_lines,
+    diagnosis_data,
+    fix_data,
+    fix_preview_lines,
+    fix_question,
+    report_lines,
+)
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import select_checks
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.doctor import DoctorRun
+from hermes_profiles.operations.doctor import DoctorRun, FixResult
 from hermes_profiles.operations.fleet_context import FleetSession
 
 Checks = list[str] | None
@@ -55,10 +63,16 @@ def doctor(
         if list_them:
             rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
             return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
-        diagnosis = DoctorRun(session, checks, profiles or ())
-        result = diagnosis.mend(yes=yes, dry_run=dry_run) if fix else diagnosis.look()
-        result.exit_code = diagnosis.exit_code(result, strict=strict)
-        data: dict[str, Any] = result.data
+        doctor_run = DoctorRun(session, checks, profiles or ())
+        if fix:
+            fixed = doctor_run.fix(dry_run=dry_run, confirm=None if yes else _confirm)
+            data = fix_data(fixed, home)
+            code, warnings, errors = fixed.exit_code(strict=strict), fixed.diagnosis.warnings, fixed.errors
+        else:
+            diagnosis = doctor_run.diagnose()
+            data = diagnosis_data(diagnosis, home)
+            code, warnings, errors = diagnosis.exit_code(strict=strict), diagnosis.warnings, ()
+        result = Result(("doctor",), data, list(warnings), list(errors), code)
         titles = {each.id: each.title for each in checks}
         choice = [
             word
@@ -69,3 +83,13 @@ def doctor(
         return Answer(result, lambda: report_lines(data, titles, profiles or (), home, choice))
 
     run(("doctor",), session, body)
+
+
+def _confirm(fix: FixResult) -> bool:
+    """Return True when the user agrees to a fix. Raises Refused otherwise."""
+    if output.is_interactive():
+        for line in fix_preview_lines(fix):
+            output.note(line)
+    hint = "use `hermes-profiles doctor --fix --yes`, or `--dry-run` to see the plan"
+    require_yes(fix_question(fix), "yes", yes=False, hint=hint)
+    return True

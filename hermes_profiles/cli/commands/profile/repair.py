@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.fleet_options import ManagerName
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.cli.render.repair import report_lines
-from hermes_profiles.conflicts.repair_plan import Asked
-from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.render.repair import plan_lines, repair_data, repair_question, report_lines
+from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.repair import RepairRun
-from hermes_profiles.profiles.listing import require
+from hermes_profiles.operations.repair import RepairResult, RepairRun, repair_request
 
 
 @examples(
@@ -50,42 +47,33 @@ def repair(
 
     def body() -> Answer:
         warnings = session.recover(dry_run=dry_run)
-        named = session.selection(profiles or (), (), None).profiles if profiles else session.existing
-        wanted = _channels(channel, session.catalog)
-        asked = Asked(_owners(owner or (), session), wanted, frozenset(named))
-        result = RepairRun(session, asked).run(yes=yes, dry_run=dry_run)
-        result.warnings[:0] = warnings
-        data = result.data
+        asked = repair_request(session, profiles or (), _owners(owner or ()), channel or ())
+        done = RepairRun(session, asked).run(dry_run=dry_run, confirm=None if yes else _confirm)
+        data = repair_data(done)
+        result = Result(("repair",), data, [*warnings, *done.warnings], list(done.errors), done.exit_code)
         return Answer(result, lambda: report_lines(data))
 
     run(("repair",), session, body)
 
 
-def _channels(given: Collection[str] | None, catalog: Catalog) -> frozenset[str] | None:
-    return frozenset(_known(name, catalog, "--channel") for name in given) if given else None
-
-
-def _owners(given: Sequence[str], session: FleetSession) -> dict[str, tuple[str, ...]]:
-    """Return channel → profiles that are to keep it, in the order given. Raises UsageProblem and NotFound."""
-    found: dict[str, tuple[str, ...]] = {}
+def _owners(given: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the (channel, profile) pairs of `--owner`. Raises UsageProblem for one without a profile."""
+    pairs = []
     for text in given:
         channel, equals, profile = text.partition("=")
         if not channel or not equals or not profile:
             raise UsageProblem(
-                f"{text!r} does not say whose the channel is", target="--owner", hint="say `--owner telegram=work`"
+                f"{text!r} names no channel and profile", target="--owner", hint="use `--owner telegram=work`"
             )
-        name = check_existing_name(profile)
-        require(session.layout, name)
-        known = _known(channel, session.catalog, "--owner")
-        found[known] = (*found.get(known, ()), name)
-    return found
+        pairs.append((channel, profile))
+    return pairs
 
 
-def _known(name: str, catalog: Catalog, option: str) -> str:
-    channel = catalog.channel_of_config_key(name)
-    logins = {row.provider for row in catalog.oauth_rows if row.single_use}
-    if channel is None and name not in logins and not name.startswith("mcp-tokens/"):
-        raise UsageProblem(
-            f"{name!r} is no channel and no login", target=option, hint="see them all with `hermes-profiles catalog`"
-        )
-    return channel or name
+def _confirm(planned: RepairResult) -> bool:
+    """Return True when the user agrees to a repair. Raises Refused otherwise."""
+    if output.is_interactive():
+        for line in plan_lines(repair_data(planned)):
+            output.note(line)
+    hint = "use `hermes-profiles repair --yes`, or `--dry-run` to see the plan"
+    require_yes(repair_question(planned), "yes", yes=False, hint=hint)
+    return True

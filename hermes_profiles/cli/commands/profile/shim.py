@@ -15,6 +15,7 @@ from hermes_profiles import __version__
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.render.changes import change_data
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
@@ -135,8 +136,7 @@ def _real(session: Session) -> str | None:
 
 def _carried_out(session: Session, change: ShimChange, *, dry_run: bool) -> dict[str, Any]:
     data: dict[str, Any] = {"aliases": list(change.aliases), "start_files": [str(path) for path in change.start_files]}
-    carry_out(session, change.plan, data, dry_run=dry_run)
-    return data
+    return data | change_data(carry_out(session, change.plan, dry_run=dry_run))
 
 
 def _install_text(session: Session, change: ShimChange, data: Mapping[str, Any], shim: Shim) -> list[str]:

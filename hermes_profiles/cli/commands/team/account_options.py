@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
 from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
-from hermes_profiles.model.errors import DocumentError, UsageProblem
+from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account, short_id
 from hermes_profiles.teams.model import Team
@@ -121,8 +122,6 @@ def _asked(team: Team, channel: Channel, who: str) -> dict[str, str]:
 
 
 def _first(name: str, who: str) -> str:
-    from hermes_profiles.cli.framework import output
-
     return output.ask(f"{name} of {who} (nothing for no account yet): ")
 
 
@@ -176,3 +175,23 @@ def _missing(channel: Channel, values: Mapping[str, str]) -> Iterator[tuple[str,
         left = [tuple(name for name in sorted(names) if not values.get(name)) for names in alternatives]
         if left and all(left):
             yield min(left, key=len)
+
+
+def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) -> None:
+    """Raise UsageProblem for options that exclude `--login`, Refused without a terminal."""
+    given = {"--account-id": words.id, "--base-url": words.base_url, "--user": words.user}
+    extra = next((option for option, value in given.items() if value is not None), "--no-account" if words.none else "")
+    if extra:
+        raise UsageProblem(
+            f"--login and {extra} exclude each other",
+            target=extra,
+            hint=f"the login brings all there is to an account: `hermes-profiles team add {member} --login`",
+        )
+    if not dry_run and not output.is_interactive():
+        raise Refused(
+            f"the login of {member} needs a terminal: somebody scans a code, or answers",
+            target=member,
+            code="no-terminal",
+            hint=f"run `hermes-profiles team add {member} --team {team.name} --login` in one; an account that is there "
+            f"already comes in with `hermes-profiles team add {member} --team {team.name} --account-id ID < FILE`",
+        )

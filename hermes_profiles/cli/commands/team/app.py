@@ -9,18 +9,14 @@ import typer
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.cli.render.team import list_lines, show_lines, team_row
-from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.hermes.files import PROFILE_FILE
-from hermes_profiles.model.errors import Problem, Result, UsageProblem
+from hermes_profiles.cli.render.team import list_lines, new_members_answer, show_lines, team_row
+from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
-from hermes_profiles.operations.add_members import made
+from hermes_profiles.operations.add_members import create_team
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.profile import read_sections
-from hermes_profiles.teams.account_holders import held_account_id
-from hermes_profiles.teams.accounts import WEIXIN, short_id
-from hermes_profiles.teams.create import NewMember
-from hermes_profiles.teams.model import Team, check_team_name, read_teams
+from hermes_profiles.operations.show_teams import list_of_teams, show_team
+from hermes_profiles.teams.accounts import WEIXIN
+from hermes_profiles.teams.model import Team, check_team_name
 from hermes_profiles.teams.shares import DEFAULT_SHARES, check_shares
 
 from .add import add
@@ -69,9 +65,8 @@ def create(
     def body() -> Answer:
         shares = check_shares(share) if share is not None else DEFAULT_SHARES
         team = Team(check_team_name(name), check_existing_name(lead), normalize(channel), shares, ())
-        new = [NewMember(each) for each in _listed(members)]
-        warnings = session.recover(dry_run=dry_run)
-        return made(session, team, new, ("team", "create"), warnings, define=True, dry_run=dry_run)
+        made = create_team(session, team, _listed(members), dry_run=dry_run)
+        return new_members_answer(("team", "create"), made, home)
 
     run(("team", "create"), session, body)
 
@@ -94,7 +89,7 @@ def list_teams(home: Home = None, json: Json = False) -> None:
     session = Session(home, json)
 
     def body() -> Answer:
-        rows = [team_row(team) for team in read_teams(session.layout).by_name.values()]
+        rows = [team_row(team) for team in list_of_teams(session)]
         return Answer(Result(("team", "list"), {"teams": rows}), lambda: list_lines(rows))
 
     run(("team", "list"), session, body)
@@ -106,40 +101,12 @@ def show(team: TeamName, home: Home = None, json: Json = False) -> None:
     session = Session(home, json)
 
     def body() -> Answer:
-        teams = read_teams(session.layout)
-        found = teams.require(team)
-        rows = []
-        for member in found.members:
-            about = read_sections(session.layout.home(member) / PROFILE_FILE, ("description",))
-            rows.append(
-                {
-                    "profile": member,
-                    "account": _account_of(session, member, found.channel, session.catalog),
-                    "own": list(teams.memberships[member].own),
-                    "carried": list(teams.memberships[member].env),
-                    "description": str(about.get("description") or "").strip(),
-                }
-            )
-        data = {"team": team_row(found), "members": rows}
-        warnings = list(session.problems)
-        if not found.lead:
-            warnings.append(
-                Problem(
-                    "no-lead",
-                    f"no profile leads the team {found.name} any more",
-                    found.name,
-                    "bring its lead back with `hermes-profiles restore`, or look at `hermes-profiles trash list`",
-                )
-            )
-        return Answer(Result(("team", "show"), data, warnings), lambda: show_lines(data))
+        found = show_team(session, team)
+        rows = [each._asdict() | {"own": list(each.own), "carried": list(each.carried)} for each in found.members]
+        data = {"team": team_row(found.team), "members": rows}
+        return Answer(Result(("team", "show"), data, list(found.warnings)), lambda: show_lines(data))
 
     run(("team", "show"), session, body)
-
-
-def _account_of(session: Session, member: str, channel: str, catalog: Catalog) -> str | None:
-    if channel not in catalog.channels:
-        return None
-    return short_id(held_account_id(session.layout, member, channel, catalog)) or None
 
 
 app = typer.Typer(

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.apply import utc_now
-from hermes_profiles.changes.journal import Journal, iso
-from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.framework.examples import examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
-from hermes_profiles.clone.plan import CloneContext
-from hermes_profiles.model.errors import ExitCode, NotFound, Result
-from hermes_profiles.operations.apply import carry_out, change_row, change_words, closing_lines
+from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines
+from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.operations.context import Session
-from hermes_profiles.profiles.lifecycle import unused_trash_id
-from hermes_profiles.profiles.plugin_channels import catalog_for
+from hermes_profiles.operations.sync_team import TeamSyncResult, compare_teams, sync_teams
 from hermes_profiles.settings.changes import SyncChange
-from hermes_profiles.teams.model import Team, Teams, read_teams
-from hermes_profiles.teams.overrides import Override, parse_override
-from hermes_profiles.teams.sync import MemberSync, TeamSync, TrashStamp, plan_team_sync
+from hermes_profiles.teams.overrides import parse_override
+from hermes_profiles.teams.sync import MemberSync
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a team; all teams without it.")]
 
@@ -58,91 +51,57 @@ def sync(
     session = Session(home, json)
 
     def body() -> Answer:
-        asked = [
+        overrides = [
             *(parse_override(text, keep=True) for text in own or ()),
             *(parse_override(text, keep=False) for text in not_own or ()),
         ]
-        warnings = session.recover(dry_run=dry_run)
-        teams = read_teams(session.layout)
-        chosen = _chosen(teams, name)
-        _check_members(chosen, asked)
-        found = _planned(session, teams, chosen, asked)
-        data = _data(chosen, found, done="would-change" if dry_run else "synced")
-        carry_out(session, found.plan, data, dry_run=dry_run)
-        code = ExitCode.FAILED if found.problems else ExitCode.OK
+        done = sync_teams(session, name, overrides, dry_run=dry_run)
+        data = _data(done, outcome="would-change" if dry_run else "synced") | change_data(done.change)
+        code = ExitCode.FAILED if done.errors else ExitCode.OK
 
         def text() -> Iterator[str]:
-            yield from _lines(chosen, found)
-            yield from closing_lines(data, [each.profile for each in found.members if _is_read_at_start(each)])
+            yield from _lines(done)
+            yield from closing_lines(data, [each.profile for each in done.members if _is_read_at_start(each)])
 
-        warnings += found.warnings
-        return Answer(Result(("team", "sync"), data, warnings, list(found.problems), code), text)
+        return Answer(Result(("team", "sync"), data, list(done.warnings), list(done.errors), code), text)
 
     run(("team", "sync"), session, body)
 
 
 @examples("hermes-profiles team check", "hermes-profiles team check family --json")
 def check(name: Name = None, home: Home = None, json: Json = False) -> None:
-    """Tell in what members are not as their lead any more; exit 3 when there is something. `team sync` mends it."""
+    """Compare members with their lead; exit 3 when they differ. `team sync` fixes it."""
     session = Session(home, json)
 
     def body() -> Answer:
-        teams = read_teams(session.layout)
-        chosen = _chosen(teams, name)
-        found = _planned(session, teams, chosen, ())
-        data = _data(chosen, found, done="drifted")
-        drifted = any(each.changes for each in found.members)
-        code = ExitCode.NEGATIVE if drifted or found.problems else ExitCode.OK
+        found = compare_teams(session, name)
+        data = _data(found, outcome="drifted")
+        code = ExitCode.NEGATIVE if found.drifted or found.errors else ExitCode.OK
 
         def text() -> Iterator[str]:
-            yield from _lines(chosen, found)
-            if drifted:
-                yield f"mend it with `hermes-profiles team sync{f' {name}' if name else ''}`"
+            yield from _lines(found)
+            if found.drifted:
+                yield f"fix it with `hermes-profiles team sync{f' {name}' if name else ''}`"
 
-        return Answer(Result(("team", "check"), data, list(found.warnings), list(found.problems), code), text)
+        return Answer(Result(("team", "check"), data, list(found.warnings), list(found.errors), code), text)
 
     run(("team", "check"), session, body)
 
 
-def _chosen(teams: Teams, name: str | None) -> tuple[Team, ...]:
-    return tuple(teams.by_name.values()) if name is None else (teams.require(name),)
-
-
-def _check_members(chosen: Sequence[Team], asked: Sequence[Override]) -> None:
-    members = [member for team in chosen for member in team.members]
-    for each in asked:
-        if each.member not in members:
-            raise NotFound(
-                f"{each.member} is no member of {' or '.join(team.name for team in chosen) or 'any team'}",
-                target=each.member,
-                code="no-member",
-                hint=f"there are: {', '.join(members) or 'none'}",
-            )
-
-
-def _planned(session: Session, teams: Teams, chosen: Sequence[Team], asked: Sequence[Override]) -> TeamSync:
-    layout = session.layout
-    homes = {layout.home(team.lead) for team in chosen if team.lead}
-    catalog = catalog_for(layout, session.environment, homes=tuple(sorted(homes)))
-    world = CloneContext(
-        layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
-    )
-    now = utc_now()
-    when = TrashStamp(unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
-    return plan_team_sync(world, teams, chosen, when, own=asked)
-
-
-def _data(chosen: Sequence[Team], found: TeamSync, *, done: str) -> dict[str, Any]:
+def _data(result: TeamSyncResult, *, outcome: str) -> dict[str, Any]:
+    """Return the members and their differences; `outcome`: of a member that has some."""
     return {
-        "teams": [{"name": team.name, "lead": team.lead or None, "members": list(team.members)} for team in chosen],
+        "teams": [
+            {"name": team.name, "lead": team.lead or None, "members": list(team.members)} for team in result.teams
+        ],
         "members": [
             {
-                "team": each.team,
-                "profile": each.profile,
-                "outcome": "failed" if each.problem else done if each.changes else "same",
-                "changes": [change_row(change) for change in each.changes],
+                "team": member.team,
+                "profile": member.profile,
+                "outcome": "failed" if member.problem else outcome if member.changes else "same",
+                "changes": [change_row(change) for change in member.changes],
             }
-            for each in found.members
+            for member in result.members
         ],
     }
 
@@ -151,34 +110,34 @@ def _is_read_at_start(member: MemberSync) -> bool:
     return any(each.place in ("config", "env") for each in member.changes)
 
 
-def _lines(chosen: Sequence[Team], found: TeamSync) -> Iterator[str]:
-    if not chosen:
+def _lines(result: TeamSyncResult) -> Iterator[str]:
+    if not result.teams:
         yield "there is no team"
-    for team in chosen:
-        yield f"{team.name}: {team.lead or 'nobody'} leads it"
-        for each in found.members:
-            if each.team == team.name:
-                yield from _member_lines(each)
+    for team in result.teams:
+        yield f"{team.name}: led by {team.lead}" if team.lead else f"{team.name}: no profile leads it"
+        for member in result.members:
+            if member.team == team.name:
+                yield from _member_lines(member)
         if not team.members:
             yield "  it has no members"
 
 
 def _member_lines(member: MemberSync) -> Iterator[str]:
-    said = "not touched, see below" if member.problem is not None else "" if member.changes else "as its lead"
-    yield f"  {member.profile}: {said}".rstrip()
+    remark = "not touched, see below" if member.problem is not None else "" if member.changes else "as its lead"
+    yield f"  {member.profile}: {remark}".rstrip()
     width = max((len(_title(each)) for each in member.changes), default=0)
     for each in member.changes:
-        yield f"    {_title(each).ljust(width)}  {_words(each)}"
+        yield f"    {_title(each).ljust(width)}  {_change_text(each)}"
 
 
 def _title(change: SyncChange) -> str:
     return f"{change.place} {change.key}"
 
 
-def _words(change: SyncChange) -> str:
+def _change_text(change: SyncChange) -> str:
     if change.place == "own":
-        return {"keep": "its own from now on", "share": "shared again"}.get(change.action, "noted anew")
-    words = change_words(change)
+        return {"keep": "its own from now on", "share": "shared again"}.get(change.action, "recorded again")
+    text = change_text(change)
     if change.place == "link" and change.action == "replace":
-        return f"{words}; what is there goes to the trash"
-    return words
+        return f"{text}; what is there goes to the trash"
+    return text

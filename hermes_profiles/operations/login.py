@@ -1,27 +1,22 @@
-"""team add --login: Hermes' own set-up brings a member its account, which is looked at before it counts."""
+"""Log a member in with Hermes' own set-up of its channel, and check the account before it is bound."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, temporary_home
 from hermes_profiles.changes.trash import steps_to_trash_found
-from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.team import team_row
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.files import CONFIG_FILE
-from hermes_profiles.model.errors import Failed, Problem, Refused, Result, UsageProblem
+from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.hermes_setup import run_setup
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.teams.accounts import Account, short_id
@@ -39,51 +34,44 @@ from hermes_profiles.teams.login_result import (
 )
 from hermes_profiles.teams.model import Team
 
-from .account_options import AccountWords
+from .add_member import TeamPlace
+from .context import Session
+from .hermes_setup import run_setup
 
 
 class LoggedIn(NamedTuple):
-    """`account` is for `member`: the one the login was meant for, or, if the person said so, the one who has it."""
+    """An account and its member: the one that logs in, or the holder of the account if the user chose that."""
 
     member: str
     account: Account
     warnings: tuple[Problem, ...]
 
 
-def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) -> None:
-    """Raise UsageProblem for words that a login leaves no room for, Refused without a terminal."""
-    given = {"--account-id": words.id, "--base-url": words.base_url, "--user": words.user}
-    extra = next((option for option, value in given.items() if value is not None), "--no-account" if words.none else "")
-    if extra:
-        raise UsageProblem(
-            f"--login and {extra} exclude each other",
-            target=extra,
-            hint=f"the login brings all there is to an account: `hermes-profiles team add {member} --login`",
-        )
-    if not dry_run and not output.is_interactive():
-        raise Refused(
-            f"the login of {member} needs a terminal: somebody scans a code, or answers",
-            target=member,
-            code="no-terminal",
-            hint=f"run `hermes-profiles team add {member} --team {team.name} --login` in one; an account that is there "
-            f"already comes in with `hermes-profiles team add {member} --team {team.name} --account-id ID < FILE`",
-        )
+class LoginPrompts(NamedTuple):
+    """How a login talks to the user at the terminal: `note` prints a line, `ask` returns the answer to a question."""
+
+    note: Callable[[str], None]
+    ask: Callable[[str], str]
 
 
 @contextmanager
-def logged_in(session: Session, team: Team, member: str, words: AccountWords, catalog: Catalog) -> Iterator[LoggedIn]:
-    """Run the set-up of the team's channel for a member in a home of its own, and yield what it brought.
+def logged_in(
+    session: Session, place: TeamPlace, allowed: tuple[str, ...], prompts: LoginPrompts
+) -> Iterator[LoggedIn]:
+    """Run the set-up of the team's channel for a member in a temporary home, and yield the account.
 
-    No profile changes meanwhile. What is not taken goes to the trash. Raises Refused for an account that another
-    profile has, and when the person does not agree; Failed when there was no login; KeyboardInterrupt for Ctrl-C.
+    `allowed`: ids of the users who may talk to it. No profile changes meanwhile; an account that is not bound goes to
+    the trash. Raises Refused for an account of another profile and when the user does not confirm, Failed when there
+    was no login, KeyboardInterrupt for Ctrl-C.
     """
-    with temporary_home(session.layout, member) as place:
-        work = _LoginRun(session, team, member, catalog, place)
+    _, team, member, catalog, _ = place
+    with temporary_home(session.layout, member) as folder:
+        work = _LoginRun(session, team, member, catalog, folder, prompts)
         warnings = [*work.put_away_former()]
-        make_scratch(place)
+        make_scratch(folder)
         profiles = profile_names(session.layout)
         before = snapshot_accounts(session.layout, profiles)
-        output.note(f"Hermes' own set-up of {team.channel} for {member}; Ctrl-C ends it, and {member} stays as it is")
+        prompts.note(f"Hermes' own set-up of {team.channel} for {member}; Ctrl-C ends it, and {member} stays as it is")
         like = member if member in profiles else team.lead
         code, pressed = run_setup(
             session.layout,
@@ -91,14 +79,14 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
             channel=team.channel,
             like=like,
             member=member,
-            place=place,
+            place=folder,
             catalog=catalog,
         )
-        login = read_login(place, team.channel, catalog)
+        login = read_login(folder, team.channel, catalog)
         warnings += _meanwhile(changed_files(before, snapshot_accounts(session.layout, profiles)))
         account = work.account_of(login, code, pressed=pressed)
-        if words.allowed:
-            account = account._replace(allowed=words.allowed, policies={**account.policies, "dm_policy": "allowlist"})
+        if allowed:
+            account = account._replace(allowed=allowed, policies={**account.policies, "dm_policy": "allowlist"})
         holders = list(account_holders(session.layout, profiles, team.channel, catalog))
         verdict = judge_login(member, account, holders, catalog)
         target = work.agreed(login, account, verdict)
@@ -110,12 +98,15 @@ def logged_in(session: Session, team: Team, member: str, words: AccountWords, ca
 class _LoginRun:
     """One login: what is asked, and what becomes of a login that is not taken."""
 
-    def __init__(self, session: Session, team: Team, member: str, catalog: Catalog, place: Path) -> None:
+    def __init__(
+        self, session: Session, team: Team, member: str, catalog: Catalog, place: Path, prompts: LoginPrompts
+    ) -> None:
         self._session = session
         self._team = team
         self._member = member
         self._catalog = catalog
         self._place = place
+        self._prompts = prompts
 
     def put_away_former(self) -> Iterator[Problem]:
         """Put away what a run that was killed has left, and yield a warning that says so."""
@@ -141,7 +132,7 @@ class _LoginRun:
         clear_scratch(self._place)
         if pressed:
             if where:
-                output.note(f"the login is in the trash: {where}")
+                self._prompts.note(f"the login is in the trash: {where}")
             raise KeyboardInterrupt
         how = f"exit {code}" if code >= 0 else f"signal {-code}"
         kept = f"; what was scanned is in the trash: {where}" if where else ""
@@ -159,7 +150,7 @@ class _LoginRun:
         if holder is None or kind is LoginKind.NEW:
             return self._member
         if kind is LoginKind.RENEWED:
-            output.note(f"the login renews the account of {self._member}: {new}")
+            self._prompts.note(f"the login renews the account of {self._member}: {new}")
             return self._member
         if kind is LoginKind.REPLACES:
             question = f"{self._member} answers for {short_id(holder.account)} now, the login is {new}, another account"
@@ -175,11 +166,11 @@ class _LoginRun:
 
     def _says(self, login: NewLogin, question: str) -> str:
         try:
-            return output.ask(question)
+            return self._prompts.ask(question)
         except KeyboardInterrupt:
             where = self._put_away(login, self._keeper(""), "a login that was not taken")
             clear_scratch(self._place)
-            output.note(f"the login is in the trash: {where}")
+            self._prompts.note(f"the login is in the trash: {where}")
             raise
 
     def _keeper(self, otherwise: str) -> str:
@@ -222,26 +213,6 @@ def _whose(kind: LoginKind, holder: AccountHolder, new: str, channel: str) -> st
         f"whoever scanned is the person behind the {channel} account of {who}, {short_id(holder.account)}: that one "
         f"may have ended with it, and {new} is the one that holds"
     )
-
-
-def would_log_in(session: Session, team: Team, member: str, warnings: list[Problem]) -> Answer:
-    """Return what a login would do: nobody can say beforehand whose account it brings."""
-    row: dict[str, Any] = {
-        "profile": member,
-        "path": str(session.layout.home(member)),
-        "account": None,
-        "replaced": None,
-        "own": [],
-        "changes": [],
-        "to_trash": [],
-    }
-    data = {"team": team_row(team), "members": [row], "next_steps": [], "changed": False, "dry_run": True}
-    lines = (
-        f"Hermes' own set-up of {team.channel} would run for {member}, in a home of its own; the account it brings "
-        f"would be {member}'s if no other profile has it",
-        "dry run: nothing was changed",
-    )
-    return Answer(Result(("team", "add"), data, warnings), lambda: lines)
 
 
 def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:

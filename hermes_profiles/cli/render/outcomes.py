@@ -1,0 +1,63 @@
+"""The outcomes of a command on many gateways, as data and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.progress import in_brackets
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.fleet_result import FleetResult
+
+DRY_RUN = "dry run: nothing was changed"
+
+
+def fleet_answer(command: str, result: FleetResult, *, with_plan: bool = False) -> Answer:
+    """Return the answer of a command on many gateways; `with_plan`: include the file changes of a dry run."""
+    data: dict[str, Any] = {"dry_run": result.dry_run, "outcomes": [each.as_data() for each in result.outcomes]}
+    if result.dry_run and with_plan:
+        data["plan"] = list(describe(result.plan)) if result.plan is not None else []
+    if result.change is not None:
+        data["change"] = result.change
+    done = Result((command,), data, list(result.warnings), list(result.errors), result.exit_code)
+    return Answer(done, lambda: outcome_lines(result.outcomes, dry_run=result.dry_run))
+
+
+def run_answer(command: str, result: FleetResult) -> Answer:
+    """Return the answer of start, stop or restart."""
+    answer = fleet_answer(command, result)
+    return Answer(answer.result, lambda: planned_lines(result)) if result.dry_run else answer
+
+
+def planned_lines(result: FleetResult) -> Iterator[str]:
+    """Yield what a dry run would do, a line for each profile."""
+    for outcome in result.outcomes:
+        yield f"{outcome.profile}: {outcome.outcome}{in_brackets(outcome.detail)}"
+    yield DRY_RUN
+
+
+def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[str]:
+    """Yield the table of outcomes; below it the log lines of a failure, or how a file differs."""
+    cells = [
+        (
+            outcome.profile,
+            outcome.outcome,
+            str(outcome.pid or "-"),
+            ", ".join(outcome.masked) or "-",
+            outcome.detail or "-",
+        )
+        for outcome in outcomes
+    ]
+    yield from output.table(("profile", "outcome", "pid", "masked", "detail"), cells)
+    for outcome in outcomes:
+        if outcome.log:
+            what = "last lines of its log" if outcome.outcome is OutcomeKind.FAILED else "installed and wanted"
+            yield ""
+            yield f"{outcome.profile}, {what}:"
+            yield from (f"  {line}" for line in outcome.log)
+    if dry_run:
+        yield DRY_RUN

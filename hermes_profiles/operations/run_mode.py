@@ -1,0 +1,387 @@
+"""Switch between one gateway for all profiles (multiplex) and one for each (processes), and report which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.journal import ChangeEntry, Journal
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.undo_plan import plan_undo
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.gateways.hermes_install import installed_version
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.processes import ancestors
+from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
+from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.version import facts_of
+from hermes_profiles.model.errors import ExitCode, Problem, Refused
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.multiplex import saved_state
+from hermes_profiles.multiplex.disable import plan_disable
+from hermes_profiles.multiplex.enable import EnablePlan, plan_enable
+from hermes_profiles.multiplex.facts import read_facts
+from hermes_profiles.multiplex.model import Issue, IssueSeverity
+from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, SwitchPhase, resulting_mode
+from hermes_profiles.multiplex.services import gateway_issues, has_service, is_up
+from hermes_profiles.multiplex.switch import RunModeSwitch, SwitchResult, apply_plan
+from hermes_profiles.profiles.profile import environment_of
+from hermes_profiles.teams.model import read_teams
+
+from .fleet_context import FleetSession, other_managers
+from .install_services import InstallRequest, install
+from .run_fleet import SETTLE
+
+_BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED)
+
+
+class ServedProfile(NamedTuple):
+    """One profile and the profile whose gateway serves it, None when no gateway does."""
+
+    profile: str
+    team: str | None
+    served_by: str | None
+    state: GatewayState
+    pid: int | None
+
+
+class RunModeStatus(NamedTuple):
+    """The run mode of a root. `unfinished`: a switch was interrupted."""
+
+    mode: str
+    unfinished: bool
+    profiles: tuple[ServedProfile, ...]
+    warnings: tuple[Problem, ...]
+    errors: tuple[Problem, ...]
+
+
+class RunModeResult(NamedTuple):
+    """The result of a switch, or of its dry run.
+
+    `enable`: what is written for one gateway for all; `stops`, `disables`, `enables`, `starts`, `installs`: the
+    profiles whose services a dry run would touch; `plan`: the file changes of a dry run.
+    """
+
+    mode: str
+    changed: bool
+    dry_run: bool
+    enable: EnablePlan | None = None
+    stops: tuple[str, ...] = ()
+    disables: tuple[str, ...] = ()
+    enables: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+    installs: tuple[str, ...] = ()
+    plan: ChangePlan | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    change: str | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Return an error for each gateway that failed or was refused."""
+        return tuple(
+            Problem(
+                str(outcome.outcome),
+                f"{outcome.profile}: {outcome.detail or outcome.outcome}",
+                outcome.profile,
+                outcome.hint,
+            )
+            for outcome in self.outcomes
+            if outcome.outcome in _BAD
+        )
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the exit code of the outcomes."""
+        return exit_code(self.outcomes)
+
+
+class RunModeBlocked(Refused):
+    """A switch that is refused; `limits`: everything that blocks it."""
+
+    def __init__(self, mode: str, limits: Sequence[Issue]) -> None:
+        first = limits[0]
+        super().__init__(first.message, target=first.place or first.profile, hint=first.hint, code=first.code)
+        self.mode = mode
+        self.limits = tuple(limits)
+
+
+def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> RunModeResult:
+    """Undo a switch of the run mode: its files as an undo does, its services as the opposite switch does.
+
+    Raises Refused when a file was changed since, or when the change was not the whole switch.
+    """
+    plan = plan_undo(entry, session.layout)
+    config = session.layout.home(DEFAULT) / CONFIG_FILE
+    if not any(isinstance(step, ReplaceFile) and step.path == config for step in plan.steps):
+        raise Refused(
+            f"{entry.id} added profiles to the multiplexer and did not switch the run mode",
+            target=entry.id,
+            code="partial",
+            hint="switch back with `hermes-profiles team run-mode processes`",
+        )
+    mode = resulting_mode(Journal(session.layout.state), entry)
+    switch = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
+    return switch.to_processes() if mode == MULTIPLEX else switch.to_multiplex()
+
+
+class RunMode:
+    """The run mode of a root. `yes`: accept the issues that the user may decide; `install`: write missing services.
+
+    `write`: makes the change of files, and returns its id.
+    """
+
+    def __init__(
+        self,
+        session: FleetSession,
+        timeout: float = SETTLE,
+        *,
+        yes: bool = False,
+        install: bool = False,
+        dry_run: bool = False,
+        write: Callable[[ChangePlan], str] | None = None,
+    ) -> None:
+        self._session = session
+        self._timeout = timeout
+        self._yes = yes
+        self._install = install
+        self._dry_run = dry_run
+        self._write = write or apply_plan(session.world)
+        self._target = ""
+        self._notes: list[Problem] = []
+
+    def status(self) -> RunModeStatus:
+        """Return the run mode, and which gateway serves each profile."""
+        session = self._session
+        gateways = session.look(session.existing)
+        teams = read_teams(session.layout, session.existing)
+        unfinished = saved_state.is_unfinished(session.layout)
+        profiles = tuple(
+            ServedProfile(
+                name,
+                team.name if (team := teams.of(name)) is not None else None,
+                _served_by(gateways[name]),
+                gateways[name].state,
+                gateways[name].pid,
+            )
+            for name in session.existing
+        )
+        return RunModeStatus(
+            self._mode(),
+            unfinished,
+            profiles,
+            tuple(dict.fromkeys(session.manager_problems)),
+            (self._unfinished_problem(),) if unfinished else (),
+        )
+
+    def _mode(self) -> str:
+        layout, environment = self._session.layout, self._session.environment
+        version = installed_version(layout, environment)
+        asked = multiplexing_asked(layout.home(DEFAULT), environment)
+        return MULTIPLEX if asked or facts_of(version).always_multiplexes else PROCESSES
+
+    def _unfinished_problem(self) -> Problem:
+        return Problem(
+            "unfinished",
+            "a switch of the run mode was interrupted: some gateways are down",
+            str(saved_state.saved_state_path(self._session.layout)),
+            "finish it with `hermes-profiles team run-mode multiplex`, or go back with "
+            "`hermes-profiles team run-mode processes`",
+        )
+
+    def to_multiplex(self) -> RunModeResult:
+        """Have one gateway serve all profiles. Raises RunModeBlocked."""
+        self._target = MULTIPLEX
+        session, layout = self._session, self._session.layout
+        session.require_manager()
+        gateways = session.look(session.existing)
+        enable = plan_enable(
+            layout, read_facts(layout, session.existing, session.catalog, session.environment), session.catalog
+        )
+        self._check([*self._service_issues(gateways), *enable.issues])
+        if self._is_enabled(gateways, enable):
+            return self._unchanged()
+        if self._dry_run:
+            return self._planned_multiplex(enable, gateways)
+        with saved_state.switch_lock(layout):
+            done = self._switch(lambda switch: switch.enable(self._write, self._check_again))
+        return self._result(done)._replace(enable=enable)
+
+    def _is_enabled(self, gateways: dict[str, Gateway], enable: EnablePlan) -> bool:
+        """Return whether the switch is complete: files written, one gateway up, no other service enabled."""
+        record = saved_state.read_saved_state(self._session.layout)
+        if enable.steps or (record is not None and record.phase is not SwitchPhase.THERE):
+            return False
+        named = [gateway for name, gateway in gateways.items() if name != DEFAULT]
+        return is_up(gateways[DEFAULT]) and all(
+            each.state is GatewayState.SERVED and not (each.service is not None and each.service.enabled)
+            for each in named
+        )
+
+    def _service_issues(self, gateways: dict[str, Gateway]) -> Iterator[Issue]:
+        """Yield the issues of gateways, services and managers that block the switch."""
+        session = self._session
+        yield from gateway_issues(gateways, disabled=session.disabled, above=ancestors())
+        for other in other_managers(session):
+            for name in session.existing:
+                path = other.service(session.world.service_name(name), name).path
+                if path.exists():
+                    yield Issue(
+                        name,
+                        "another-manager",
+                        f"{name} has a service under {other.kind}, too: {path}",
+                        IssueSeverity.REFUSE,
+                        str(path),
+                        f"remove it with `hermes-gateways uninstall {name} --manager {other.kind}`",
+                    )
+
+    def _check(self, limits: Sequence[Issue]) -> None:
+        """Raise RunModeBlocked for the issues that block the switch; the others become warnings."""
+        weights = {IssueSeverity.REFUSE} if self._yes else {IssueSeverity.REFUSE, IssueSeverity.DECIDE}
+        blocking = [each for each in limits if each.severity in weights]
+        self._notes = [each.problem for each in limits if each not in blocking]
+        if blocking:
+            raise RunModeBlocked(self._target, blocking)
+
+    def _check_again(self, enable: EnablePlan) -> None:
+        notes = self._notes
+        self._check(enable.issues)
+        self._notes = list(dict.fromkeys([*notes, *self._notes]))
+
+    def _planned_multiplex(self, enable: EnablePlan, gateways: dict[str, Gateway]) -> RunModeResult:
+        others = {name: gateway for name, gateway in gateways.items() if name != DEFAULT}
+        return RunModeResult(
+            MULTIPLEX,
+            changed=True,
+            dry_run=True,
+            enable=enable,
+            stops=tuple(name for name, each in others.items() if has_service(each) and is_up(each)),
+            disables=tuple(name for name, each in others.items() if each.service is not None and each.service.enabled),
+            installs=() if has_service(gateways[DEFAULT]) else (DEFAULT,),
+            plan=enable.plan(),
+            warnings=self._warnings(),
+        )
+
+    def to_processes(self) -> RunModeResult:
+        """Have each profile run a gateway of its own. Raises RunModeBlocked."""
+        self._target = PROCESSES
+        session, layout = self._session, self._session.layout
+        self._refuse_always()
+        session.require_manager()
+        record = saved_state.read_saved_state(layout)
+        if record is None and self._mode() == PROCESSES:
+            return self._unchanged()
+        gateways = session.look(session.existing)
+        bare = self._without_service(gateways)
+        limits = [
+            issue for issue in gateway_issues(gateways, disabled=(), above=ancestors()) if issue.code != "unsupervised"
+        ]
+        self._check([*limits, *self._unserved(bare)])
+        if self._dry_run:
+            return self._planned_processes(bare)
+        with saved_state.switch_lock(layout):
+            done = self._switch(lambda switch: switch.disable(record, self._write))
+        if self._install and bare:
+            done = done._replace(outcomes=(*done.outcomes, *self._installed(bare)))
+        return self._result(done)
+
+    def _refuse_always(self) -> None:
+        session = self._session
+        version = installed_version(session.layout, session.environment)
+        if version is not None and facts_of(version).always_multiplexes:
+            raise Refused(
+                f"Hermes {'.'.join(map(str, version))} serves all profiles with one gateway and has no other mode",
+                target="hermes",
+                code="no-such-mode",
+                hint="show the run mode with `hermes-profiles team run-mode`",
+            )
+        value = environment_of(session.layout.home(DEFAULT)).get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
+        if value in multiplexing.ON:
+            raise Refused(
+                f"{GATEWAY_MULTIPLEX_PROFILES} is on in default's `.env`, which overrides config.yaml",
+                target=GATEWAY_MULTIPLEX_PROFILES,
+                code="overruled",
+                hint=f"remove it: `hermes-profiles env unset default {GATEWAY_MULTIPLEX_PROFILES}`",
+            )
+
+    def _without_service(self, gateways: dict[str, Gateway]) -> list[str]:
+        """Return the profiles with channels that are served now and would not be afterwards."""
+        session = self._session
+        facts = read_facts(session.layout, session.existing, session.catalog, session.environment)
+        return [
+            name
+            for name, each in gateways.items()
+            if name != DEFAULT and name not in session.disabled and not has_service(each) and facts[name].held.channels
+        ]
+
+    def _unserved(self, bare: Sequence[str]) -> Iterator[Issue]:
+        for name in bare if not self._install else ():
+            yield Issue(
+                name,
+                "no-service",
+                f"{name} has no service of its own and would not be served",
+                IssueSeverity.DECIDE,
+                hint="use `--install` to write and start services for such profiles, or `--yes` to leave them out",
+            )
+
+    def _planned_processes(self, bare: Sequence[str]) -> RunModeResult:
+        record = saved_state.read_saved_state(self._session.layout)
+        services = record.services if record is not None else {}
+        return RunModeResult(
+            PROCESSES,
+            changed=True,
+            dry_run=True,
+            starts=tuple(name for name, before in services.items() if before.up),
+            enables=tuple(name for name, before in services.items() if before.installed and before.enabled),
+            installs=tuple(bare) if self._install else (),
+            plan=plan_disable(self._session.layout, record, self._session.catalog).plan,
+            warnings=self._warnings(),
+        )
+
+    def _installed(self, names: Sequence[str]) -> list[Outcome]:
+        """Write and start services for profiles without one; returns the outcomes."""
+        request = InstallRequest(start=True, settle=self._timeout)
+        done = install(self._session.fresh(), request, Selection(tuple(names), named=True))
+        return [outcome._replace(log=(), hint=None) for outcome in done.outcomes]
+
+    def _switch(self, switch: Callable[[RunModeSwitch], SwitchResult]) -> SwitchResult:
+        session = self._session
+        return switch(
+            RunModeSwitch(
+                session.world,
+                session.require_manager(),
+                session.existing,
+                session.catalog,
+                session.environment,
+                session.on_outcome,
+                self._timeout,
+            )
+        )
+
+    def _unchanged(self) -> RunModeResult:
+        warnings = tuple(dict.fromkeys(self._warnings()))
+        return RunModeResult(self._target, changed=False, dry_run=self._dry_run, warnings=warnings)
+
+    def _result(self, done: SwitchResult) -> RunModeResult:
+        return RunModeResult(
+            self._target,
+            changed=True,
+            dry_run=False,
+            outcomes=done.outcomes,
+            change=done.change,
+            warnings=tuple(dict.fromkeys([*self._warnings(), *done.warnings])),
+        )
+
+    def _warnings(self) -> tuple[Problem, ...]:
+        return (*self._session.problems, *self._notes)
+
+
+def _served_by(gateway: Gateway) -> str | None:
+    """Return the profile whose gateway serves a profile, None when no gateway does."""
+    if gateway.state is GatewayState.SERVED:
+        return DEFAULT
+    return gateway.profile if gateway.process is not None else None
