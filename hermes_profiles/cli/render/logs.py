@@ -1,4 +1,4 @@
-"""How records of logs are shown: a line each with the profile in front, or a JSON object each; without secrets."""
+"""Records of logs as text: a line each with the profile in front, or a JSON object each."""
 
 from __future__ import annotations
 
@@ -7,84 +7,65 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.logs.history import TimedRecord
-from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level, iso_time, shown_time
-from hermes_profiles.logs.secrets import SecretCache
+from hermes_profiles.logs.records import Level, iso_time, shown_time
+from hermes_profiles.operations.logs import LogLine
 
 # Colours that are no level's: cyan, green, magenta, blue, and their bright ones.
 _HEADS = ("36", "32", "35", "34", "96", "92", "95", "94")
 _STYLES = {Level.DEBUG: "2", Level.WARNING: "33", Level.ERROR: "31", Level.CRITICAL: "1;31"}
-# So many records are printed, and looked through for secrets, together.
-_BATCH = 500
 
 
 class LogView:
-    """Prints entries; `profiles` in an order that stays the same from one run to the next, for their colours."""
+    """Prints records. `profiles`: in an order that is the same in each run, for their colours."""
 
-    def __init__(self, profiles: Sequence[str], masks: SecretCache, *, as_json: bool) -> None:
-        self._masks = masks
+    def __init__(self, profiles: Sequence[str], *, as_json: bool) -> None:
         self._as_json = as_json
         self._stream = output.Stream()
         self._styles: dict[str, str] = {}
         self._width = 0
-        self.count = 0
         for profile in profiles:
             self.style_of(profile)
 
-    def widen_for(self, profiles: Iterable[str]) -> None:
+    def profiles(self, names: Iterable[str]) -> None:
         """Make room for the names of profiles."""
-        self._width = max([self._width, *map(len, profiles)])
+        self._width = max([self._width, *map(len, names)])
 
     def style_of(self, profile: str) -> str:
         """Return the colour of a profile."""
         return self._styles.setdefault(profile, _HEADS[len(self._styles) % len(_HEADS)])
 
-    def is_unread(self) -> bool:
-        """Return whether nobody reads any more."""
+    def show(self, lines: Sequence[LogLine]) -> None:
+        """Print records. Raises OSError when they cannot be written."""
+        if self._as_json:
+            encode = json.JSONEncoder(ensure_ascii=not output.takes_utf8()).encode
+            self._stream.write(("", "", "", encode(_row(line))) for line in lines)
+        else:
+            self._stream.write(part for line in lines for part in self._lines(line))
+
+    def note(self, text: str) -> None:
+        """Print a remark to stderr."""
+        output.note(text)
+
+    def warn(self, message: str, hint: str | None) -> None:
+        """Print a warning to stderr."""
+        output.note(f"warning: {message}")
+        if hint:
+            output.note(f"hint: {hint}")
+
+    def is_closed(self) -> bool:
+        """Return whether the reader of the pipe is gone."""
         return self._stream.is_unread()
 
-    def show(self, entries: Iterable[TimedRecord]) -> None:
-        """Print entries, many at a time. Raises OSError when they cannot be written."""
-        batch: list[TimedRecord] = []
-        for entry in entries:
-            batch.append(entry)
-            if len(batch) >= _BATCH:
-                self._print(batch)
-                batch = []
-        self._print(batch)
-
-    def _print(self, batch: Sequence[TimedRecord]) -> None:
-        self.count += len(batch)
-        texts = self._masks.redactor.redact_all([entry.record.text for entry in batch])
-        shown = [self._whole(entry, text) for entry, text in zip(batch, texts, strict=True)]
-        if self._as_json:
-            rows = (_row(entry, text) for entry, text in zip(batch, shown, strict=True))
-            encode = json.JSONEncoder(ensure_ascii=not output.takes_utf8()).encode
-            self._stream.write(("", "", "", encode(row)) for row in rows)
-        else:
-            self._stream.write(
-                line for entry, text in zip(batch, shown, strict=True) for line in self._lines(entry, text)
-            )
-
-    def _whole(self, entry: TimedRecord, text: str) -> str:
-        """Return a text that can be shown: without what may be a part of a secret, and no longer than can be read."""
-        cut = entry.record.cut
-        if cut:
-            text = self._masks.redactor.redact_cut(text, begins=bool(cut & Cut.BEGIN), ends=bool(cut & Cut.END))
-        if CUT_HERE in text:
-            text = "\n".join(map(_short, text.split("\n")))
-        return text
-
-    def _lines(self, entry: TimedRecord, text: str) -> Iterator[tuple[str, str, str, str]]:
-        _, level, logger, _, session, *_ = entry.record
-        style, head = self.style_of(entry.profile), f"{entry.profile:<{self._width}} | "
-        line = f"{logger}: " if logger is not None else ""
-        if session is not None:
-            line = f"[{session}] {line}"
+    def _lines(self, record: LogLine) -> Iterator[tuple[str, str, str, str]]:
+        level, text = record.level, record.text
+        style, head = self.style_of(record.profile), f"{record.profile:<{self._width}} | "
+        line = f"{record.logger}: " if record.logger is not None else ""
+        if record.session is not None:
+            line = f"[{record.session}] {line}"
         if level is not None:
             line = f"{level.name} {line}"
-        if entry.time is not None:
-            line = f"{shown_time(entry.time)} {line}"
+        if record.time is not None:
+            line = f"{shown_time(record.time)} {line}"
         colour = _STYLES.get(level, "") if level is not None else ""
         if "\t" in text:
             text = text.expandtabs()
@@ -97,20 +78,14 @@ class LogView:
             yield style, head, colour, other
 
 
-def _row(entry: TimedRecord, text: str) -> dict[str, Any]:
-    record = entry.record
+def _row(record: LogLine) -> dict[str, Any]:
+    text = record.text
     return {
-        "profile": entry.profile,
-        "time": iso_time(entry.time) if entry.time is not None else None,
+        "profile": record.profile,
+        "time": iso_time(record.time) if record.time is not None else None,
         "level": record.level.name.lower() if record.level is not None else None,
         "logger": record.logger,
         "session": record.session,
-        "source": entry.source,
+        "source": record.source,
         "text": text.encode("utf-8", "replace").decode() if not text.isprintable() else text,
     }
-
-
-def _short(line: str) -> str:
-    """Return a line without what may be half a secret, where it was cut when it was read."""
-    whole, mark, _ = line.partition(CUT_HERE)
-    return f"{whole[:-SPARE]} … (a very long line)" if mark else line

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.apply import utc_now
-from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
+from hermes_profiles.changes.trash import TrashEntry
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.examples import epilog, examples
 from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
 from hermes_profiles.cli.framework.run import Answer, require_yes, run
-from hermes_profiles.model.errors import NotFound, Result
+from hermes_profiles.model.errors import Result
+from hermes_profiles.operations import trash as operations
 from hermes_profiles.operations.context import Session
 
 
@@ -31,7 +30,7 @@ def _row(entry: TrashEntry) -> dict[str, Any]:
 
 
 def _count(entries: Sequence[TrashEntry]) -> str:
-    """Return what goes, in words: `2 deleted profiles and files of 1 profile`."""
+    """Return what is deleted: `2 deleted profiles and files of 1 profile`."""
     profiles = sum(entry.kind == "profile" for entry in entries)
     owners = len({entry.name for entry in entries if entry.kind != "profile"})
     parts = [f"{profiles} deleted profile{'s' if profiles > 1 else ''}"] if profiles else []
@@ -40,7 +39,7 @@ def _count(entries: Sequence[TrashEntry]) -> str:
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the table, then which files there are: their paths are too long for a column beside an id."""
+    """Yield the table, then the files of each entry: their paths are too long for a column beside an id."""
     cells = [(row["id"], row["kind"], row["profile"], row["deleted_at"] or "-") for row in rows]
     yield from output.table(("id", "kind", "profile", "deleted"), cells)
     for row in rows:
@@ -50,20 +49,13 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{row['id']}: {first}{f' and {len(more)} more' if more else ''}{why}"
 
 
-def _is_older(entry: TrashEntry, limit: datetime) -> bool:
-    try:
-        return entry.deleted_at is not None and datetime.fromisoformat(entry.deleted_at) < limit
-    except (ValueError, TypeError):  # an unreadable time is not older than anything: `empty` says the same
-        return False
-
-
 @examples("hermes-profiles trash list", "hermes-profiles trash list --json")
 def list_trash(home: Home = None, json: Json = False) -> None:
     """List deleted profiles, and files that were taken out of profiles, newest first."""
     session = Session(home, json)
 
     def body() -> Answer:
-        rows = [_row(entry) for entry in trash_entries(session.layout)]
+        rows = [_row(entry) for entry in operations.list_trash(session)]
         return Answer(
             Result(("trash", "list"), {"trash": rows}), lambda: list(_lines(rows)) if rows else ["the trash is empty"]
         )
@@ -88,31 +80,25 @@ def empty_trash(
     session = Session(home, json)
 
     def body() -> Answer:
-        chosen = [each for each in trash_entries(session.layout) if not entry or each.id in entry]
-        unknown = sorted(set(entry or ()) - {each.id for each in chosen})
-        if unknown:
-            raise NotFound(
-                f"{unknown[0]!r} is not in the trash",
-                target=unknown[0],
-                hint="see `hermes-profiles trash list`",
-            )
-        limit = utc_now() - timedelta(days=older_than) if older_than is not None else None
-        if limit is not None:
-            chosen = [each for each in chosen if _is_older(each, limit)]
-        if dry_run or not chosen:
-            deleted = [_row(each) for each in chosen]
-        else:
-            hint = "say `hermes-profiles trash empty --yes`"
-            require_yes(f"delete {_count(chosen)} for good", "delete", yes=yes, hint=hint)
-            deleted = [_row(each) for each in empty(session.layout, ids=[each.id for each in chosen])]
-        words = "would be deleted" if dry_run else "deleted"
+        done = operations.empty_trash(
+            session, entry or (), older_than, dry_run=dry_run, confirm=None if yes else _confirm
+        )
+        deleted = [_row(each) for each in done.entries]
+        verb = "would be deleted" if dry_run else "deleted"
         data = {"deleted": deleted, "dry_run": dry_run}
         return Answer(
             Result(("trash", "empty"), data),
-            lambda: [f"{words}: {row['id']}" for row in deleted] or ["nothing to delete"],
+            lambda: [f"{verb}: {row['id']}" for row in deleted] or ["nothing to delete"],
         )
 
     run(("trash", "empty"), session, body)
+
+
+def _confirm(entries: Sequence[TrashEntry]) -> bool:
+    """Return True when the user agrees. Raises Refused otherwise."""
+    hint = "use `hermes-profiles trash empty --yes`"
+    require_yes(f"delete {_count(entries)} for good", "delete", yes=False, hint=hint)
+    return True
 
 
 app = typer.Typer(help="List or empty the trash of deleted profiles and files.", rich_markup_mode=None)
