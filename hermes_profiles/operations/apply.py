@@ -19,6 +19,11 @@ class ChangeResult(NamedTuple):
     change: str | None = None
 
     @property
+    def id(self) -> str | None:
+        """Return the id of the change that was made, for `undo`."""
+        return self.change
+
+    @property
     def changed(self) -> bool:
         """Return whether something was changed, or would be."""
         return self.plan is not None

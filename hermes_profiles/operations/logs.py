@@ -74,6 +74,30 @@ class LogSink(Protocol):
         ...
 
 
+class LogCollector:
+    """A sink that keeps the records, and ignores remarks and warnings."""
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+
+    def profiles(self, names: Iterable[str]) -> None:
+        """Ignore the names: each record has its own."""
+
+    def show(self, lines: Sequence[LogLine]) -> None:
+        """Keep records."""
+        self.lines += lines
+
+    def note(self, text: str) -> None:
+        """Ignore a remark."""
+
+    def warn(self, message: str, hint: str | None) -> None:
+        """Ignore a warning."""
+
+    def is_closed(self) -> bool:
+        """Return False: all records are wanted."""
+        return False
+
+
 class LogReader:
     """Reads the logs of selected profiles into a sink."""
 
