@@ -52,7 +52,7 @@ class ServiceFile(NamedTuple):
     """One file of a service."""
 
     path: Path
-    content: bytes
+    definition: bytes
     mode: int
 
 

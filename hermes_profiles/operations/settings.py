@@ -49,8 +49,11 @@ class SettingValue(NamedTuple):
     file: Path
     line: int | None
     value: Value
-    secret: bool
+    is_secret: bool
     fingerprint: str | None
+
+    def __repr__(self) -> str:
+        return f"SettingValue({self.profile!r}, {self.path!r})"  # the value may be revealed
 
 
 class SettingTarget(NamedTuple):
@@ -75,7 +78,7 @@ class SettingChange(NamedTuple):
     line: int | None
     before: Value | None
     after: Value | None
-    secret: bool
+    is_secret: bool
     change: ChangeResult
     warnings: tuple[Problem, ...]
 

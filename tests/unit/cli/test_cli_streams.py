@@ -109,12 +109,12 @@ def test_a_files_name_cannot_move_the_cursor(world: World) -> None:
 def test_a_fault_of_the_program_is_one_sentence_without_a_traceback(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.cli.commands.profile import list as inspect
+    from hermes_profiles.operations import list_profiles
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("CANARY-value-in-a-message")
 
-    monkeypatch.setattr(inspect, "profile_names", broken)
+    monkeypatch.setattr(list_profiles, "profile_names", broken)
     done = world.call("list")
     assert done.code == 1 and done.stdout == ""
     assert done.stderr.startswith("error: a fault of this program: RuntimeError\nhint: ")

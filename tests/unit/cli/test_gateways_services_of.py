@@ -39,15 +39,15 @@ def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayWorld) -> None:
 
 
 def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.cli.commands.profile import manage
     from hermes_profiles.model.errors import Failed
+    from hermes_profiles.operations import change_profile
 
     fleet.gok("install", "work", "--start")
 
     def fail(*_: object, **__: object) -> None:
         raise Failed("the disk is full", hint="make room")
 
-    monkeypatch.setattr(manage, "carry_out", fail)
+    monkeypatch.setattr(change_profile, "carry_out", fail)
     for words in (("delete", "work", "--yes"), ("rename", "work", "office")):
         starts = len(fleet.starts("work"))
         done = fleet.call(*words, "--json")

@@ -10,9 +10,7 @@ import pytest
 from cli_world import TOKEN, World, picture, strays
 from test_cli_terminal import at_terminal
 
-from hermes_profiles.cli.commands.team import add as team_add
-from hermes_profiles.cli.commands.team import import_accounts
-from hermes_profiles.operations import add_members
+from hermes_profiles.operations import add_member, add_members, import_accounts
 from hermes_profiles.operations.apply import carry_out
 
 WEIXIN = "CANARY-weixin-token-1"
@@ -341,8 +339,8 @@ def test_who_binds_the_account_a_moment_before_has_it(team: World, monkeypatch: 
     table.write_text(f"member,account_id,token\neve,{ID},{WEIXIN}\n")
     words, module = {
         "a new member": (("add", "eve", "--account-id", ID), add_members),
-        "a profile that joins": (("add", "carl", "--account-id", ID), team_add),
-        "a member": (("add", "bob", "--account-id", ID), team_add),
+        "a profile that joins": (("add", "carl", "--account-id", ID), add_member),
+        "a member": (("add", "bob", "--account-id", ID), add_member),
         "an import": (("import", "csv", str(table)), import_accounts),
     }[way]
 

@@ -217,15 +217,15 @@ def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld
 def test_a_removal_that_fails_leaves_the_multiplexer_running(
     multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hermes_profiles.cli.commands.team import remove
     from hermes_profiles.model.errors import Failed
+    from hermes_profiles.operations import remove_members
 
     pid = serve(multi)
 
     def fail(*_: object, **__: object) -> None:
         raise Failed("the disk is full", hint="make room")
 
-    monkeypatch.setattr(remove, "carry_out", fail)
+    monkeypatch.setattr(remove_members, "carry_out", fail)
     done = multi.call("team", "remove", "anna", "--yes", "--json")
     assert done.code == 1 and done.problem["message"] == "the disk is full"
     until(lambda: multi.states().get("anna") == "served")

@@ -45,7 +45,7 @@ def test_check_tells_what_sync_does(team: World) -> None:
     assert ("link", "SOUL.md") in rows["bert"] and ("link", "SOUL.md") not in rows["anna"]
     text = team.runner.call("team", "check")
     assert text.code == 3 and "gpt-5 → gpt-6" in text.stdout and "a secret, another one" in text.stdout
-    assert "mend it with `hermes-profiles team sync`" in text.stdout
+    assert "fix it with `hermes-profiles team sync`" in text.stdout
     dry = team.runner.call("team", "sync", "--dry-run", "--json")
     assert dry.code == 0 and dry.data["plan"] and dry.data["members"][0]["changes"] == list(rows["anna"].values())
     synced = team.runner.call("team", "sync")

@@ -48,7 +48,15 @@ def get(
 
     def body() -> Answer:
         found = get_setting(session, profile, path, reveal=reveal)
-        data = found._asdict() | {"file": str(found.file), "value": to_json(found.value)}
+        data = {
+            "profile": found.profile,
+            "path": found.path,
+            "file": str(found.file),
+            "line": found.line,
+            "value": to_json(found.value),
+            "secret": found.is_secret,
+            "fingerprint": found.fingerprint,
+        }
 
         def text() -> list[str]:
             value = found.value
@@ -141,7 +149,7 @@ def _answer(verb: str, done: SettingChange) -> Answer:
         "line": done.line,
         "before": to_json(done.before) if done.before is not None else None,
         "after": to_json(done.after) if done.after is not None else None,
-        "secret": done.secret,
+        "secret": done.is_secret,
         "outcome": verb if done.change.changed else "same",
     }
     data |= change_data(done.change)
@@ -157,7 +165,7 @@ def _change_text(done: SettingChange) -> str:
     before, after = (one_line(value) if value is not None else "nothing" for value in (done.before, done.after))
     if not done.change.changed:
         return f"{after} already" if done.after is not None else "not set"
-    if done.secret:
+    if done.is_secret:
         return "a new secret" if done.after is not None else "removed"
     return f"{before} → {after}"
 
