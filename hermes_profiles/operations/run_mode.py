@@ -225,7 +225,7 @@ class RunMode:
     def _service_issues(self, gateways: dict[str, Gateway]) -> Iterator[Issue]:
         """Yield the issues of gateways, services and managers that block the switch."""
         session = self._session
-        yield from gateway_issues(gateways, disabled=session.disabled, above=ancestors())
+        yield from gateway_issues(gateways, disabled=session.disabled, ancestors=ancestors())
         for other in other_managers(session):
             for name in session.existing:
                 path = other.service(session.world.service_name(name), name).path
@@ -278,7 +278,9 @@ class RunMode:
         gateways = session.look(session.existing)
         bare = self._without_service(gateways)
         limits = [
-            issue for issue in gateway_issues(gateways, disabled=(), above=ancestors()) if issue.code != "unsupervised"
+            issue
+            for issue in gateway_issues(gateways, disabled=(), ancestors=ancestors())
+            if issue.code != "unsupervised"
         ]
         self._check([*limits, *self._unserved(bare)])
         if self._dry_run:
