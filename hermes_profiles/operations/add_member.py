@@ -13,7 +13,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.account_holders import held_account_id
 from hermes_profiles.teams.accounts import Account, short_id
@@ -178,7 +178,7 @@ def _change_member(session: Session, place: TeamPlace, request: MemberRequest, *
 def _planned(context: CloneContext, place: TeamPlace, request: MemberRequest) -> _JoinExisting:
     teams, team, name, _, _ = place
     layout, now = context.layout, utc_now()
-    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     account, allowed = request.account, request.allowed or ()
     if name not in team.members:
         join = plan_join(context, teams, team, name, account, when, allowed=allowed)

@@ -112,7 +112,7 @@ def delete_profile(
     if not dry_run and confirm is not None and not confirm(name, home):
         raise Refused("not confirmed, nothing changed", code="not-confirmed")
     now = utc_now()
-    trash_id = lifecycle.later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
+    trash_id = lifecycle.unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
     plan = lifecycle.plan_delete(layout, name, trash_id=trash_id, deleted_at=iso(now))
     sticky = active_profile(layout) == name
     warnings += script_warnings(session, name)

@@ -14,7 +14,7 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.names import check_existing_name, check_new_name
-from hermes_profiles.profiles.alias import find_command, obstacle, with_alias
+from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import profile_names, require
 
 from .apply import ChangeResult
@@ -133,7 +133,7 @@ def _plan_clone(session: Session, request: CreateRequest, name: str) -> PlannedP
 def _with_alias(session: Session, planned: PlannedProfile) -> PlannedProfile:
     """Return the plan with the command of the profile's name, or with a warning why it gets none."""
     name, layout = planned.name, session.layout
-    why = obstacle(layout, name, name, session.environment)
+    why = alias_obstacle(layout, name, name, session.environment)
     if why is not None:
         return planned._replace(warnings=(*planned.warnings, no_alias_warning(why, name)))
     plan = with_alias(planned.plan, layout, name, hermes=find_command("hermes", session.environment))

@@ -15,7 +15,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.names import check_existing_name, normalize
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.teams.accounts import WEIXIN
@@ -130,7 +130,7 @@ def _with_moves(session: Session, plan: ChangePlan, profile: str, moved: list[Ca
     """
     layout = session.layout
     now = utc_now()
-    trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
+    trash_id = unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
     steps = steps_to_trash_files(
         layout,
         profile,

@@ -11,7 +11,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import active_profile, require
 from hermes_profiles.teams.model import Team, check_team_name, read_teams
 from hermes_profiles.teams.remove import RemovalPlan, plan_keep_members, plan_trash_members, require_members
@@ -70,7 +70,7 @@ def remove_members(
     if not dry_run and members and confirm is not None and not confirm(removal):
         raise Refused("not confirmed, nothing changed", code="not-confirmed")
     now = utc_now()
-    trash_id = later_than(trash_entries(layout), Journal(layout.state).fresh_id(now))
+    trash_id = unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
     left = plan_trash_members(
         layout, removal.team, members, dissolve=removal.dissolve, trash_id=trash_id, deleted_at=iso(now)
     )

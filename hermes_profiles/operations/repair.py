@@ -11,8 +11,8 @@ from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.clone.strip.plan import Removal, StripRequest, plan_removal
-from hermes_profiles.clone.strip.report import RemovalReport
+from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
+from hermes_profiles.clone.strip.report import StripReport
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
@@ -26,7 +26,7 @@ from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem,
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
@@ -56,7 +56,7 @@ class RepairResult(NamedTuple):
     """
 
     shared: tuple[SharedResource, ...]
-    profiles: tuple[RemovalReport, ...]
+    profiles: tuple[StripReport, ...]
     unread: tuple[str, ...]
     next_steps: tuple[str, ...]
     plan: ChangePlan | None

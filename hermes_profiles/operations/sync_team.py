@@ -11,7 +11,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import NotFound, Problem
-from hermes_profiles.profiles.lifecycle import later_than
+from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.teams.model import Team, Teams, read_teams
 from hermes_profiles.teams.overrides import Override
@@ -86,5 +86,5 @@ def _planned(session: Session, teams: Teams, chosen: Sequence[Team], overrides: 
         layout, session.environment, catalog, pick_port=lambda: 0, fresh_key=lambda: os.urandom(32).hex()
     )
     now = utc_now()
-    when = TrashStamp(later_than(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
+    when = TrashStamp(unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now)), iso(now))
     return plan_team_sync(world, teams, chosen, when, own=overrides)
