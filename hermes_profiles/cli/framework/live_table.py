@@ -8,14 +8,16 @@ import select
 import signal
 import sys
 import termios
-import threading
 import time
 import tty
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
+
+from .table import Column, cut, table_lines
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -23,12 +25,16 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST = 0.2, 3600.0
 HINT = "in a script, have `hermes-gateways status --json` in a loop"
-HEADERS = ("profile", "state", "up", "memory", "restarts", "channels", "last log line")
+COLUMNS = (
+    Column("profile"),
+    Column("state"),
+    Column("up", rank=1),
+    Column("memory", rank=4),
+    Column("restarts", rank=3),
+    Column("channels", rank=2, fewest=12, most=40),
+    Column("last log line", rank=5, fewest=16),
+)
 _STATE = 1
-# Columns in the order in which room is given to them, with the fewest cells that are of use.
-_ROOM = ((2, 3), (5, 12), (4, 1), (3, 4), (6, 16))
-_CHANNELS, _LAST, _WIDEST_CHANNELS = 5, 6, 40
-_GAP = 2
 # From the worst to the best, with the colour of each.
 STATES = {
     "failed": "bold red",
@@ -50,7 +56,7 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 class View(NamedTuple):
-    """What one look found: a row of cells for each gateway as `HEADERS` has them, what is told above and below."""
+    """One look at the fleet: a row of cells for each gateway as in `COLUMNS`, a title above, notes below."""
 
     rows: tuple[tuple[str, ...], ...]
     title: str
@@ -93,38 +99,30 @@ def watch(first: View, look: Callable[[View], View], interval: float) -> tuple[V
 
 
 class Looker:
-    """Looks in a thread of its own, so that a key is answered while a gateway is not."""
+    """Runs `look` in a thread, so that a key is answered while a gateway is not; `done` is called after each run."""
 
     def __init__(self, first: View, look: Callable[[View], View], done: Callable[[], None]) -> None:
         self._view = first
         self._look = look
         self._done = done
-        self._error: BaseException | None = None
-        self._wanted = threading.Event()
-        self.is_at_work = False
-        threading.Thread(target=self._run, daemon=True).start()
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._running: Future[View] | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        """Return whether a look is under way."""
+        return self._running is not None and not self._running.done()
 
     def go(self) -> None:
-        """Have it look once more."""
-        self.is_at_work = True
-        self._wanted.set()
+        """Start the next look."""
+        self._running = self._pool.submit(self._look, self._view)
+        self._running.add_done_callback(lambda _: self._done())
 
     def view(self) -> View:
-        """Return what was found last. Raises what a look raised."""
-        if self._error is not None:
-            raise self._error
+        """Return the newest view. Raises what the look raised."""
+        if self._running is not None and self._running.done():
+            self._view = self._running.result()
         return self._view
-
-    def _run(self) -> None:
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            try:
-                self._view = self._look(self._view)
-            except Exception as error:  # noqa: BLE001  it is raised where the view is asked for
-                self._error = error
-            self.is_at_work = False
-            self._done()
 
 
 class TerminalScreen:
@@ -267,19 +265,19 @@ class TerminalScreen:
 
 
 def lines(view: View, width: int, height: int) -> list[Text]:
-    """Return the lines of a view for a terminal: none is wider, and there are no more."""
-    from rich.text import Text
-
+    """Return the lines of a view for a terminal of this size: no line is wider, and no more lines fit."""
     notes = view.notes[: max(height // 4, 1)] if height >= 4 else ()
-    head = [Text(_cut(view.title, width), style="bold")] if height >= 4 else []
-    room = height - len(head) - len(notes) - (height >= 3)
-    rows, more = _fitting(view.rows, room)
-    widths = _widths([HEADERS, *view.rows], width)
-    body = [_line(HEADERS, widths, width, "bold")] if height >= 3 else []
-    body += [_line(row, widths, width) for row in rows]
+    head = [cut(view.title, width, "bold")] if height >= 4 else []
+    rows, more = _fitting(view.rows, height - len(head) - len(notes) - (height >= 3))
+    body = table_lines(COLUMNS, rows, width, measured=view.rows, style=_style)
+    body = body if height >= 3 else body[1:]
     if more:
-        body.append(Text(_cut(f"… and {more} more", width), style="dim"))
-    return [*head, *body, *(Text(_cut(note, width), style="yellow") for note in notes)][:height]
+        body.append(cut(f"… and {more} more", width, "dim"))
+    return [*head, *body, *(cut(note, width, "yellow") for note in notes)][:height]
+
+
+def _style(column: int, cell: str) -> str:
+    return STATES.get(cell, "") if column == _STATE else ""
 
 
 def tally(states: Sequence[str]) -> str:
@@ -298,46 +296,3 @@ def _fitting(rows: Sequence[tuple[str, ...]], room: int) -> tuple[list[tuple[str
         return [*rows], 0
     kept = max(room - 1, 0)
     return sorted(rows, key=lambda row: _badness(row[_STATE]))[:kept], len(rows) - kept
-
-
-def _widths(rows: Sequence[tuple[str, ...]], width: int) -> dict[int, int]:
-    """Return column → its width, for the columns there is room for; a profile and its state always are."""
-    from rich.cells import cell_len
-
-    natural = [max(cell_len(row[column]) for row in rows) for column in range(len(HEADERS))]
-    state = min(natural[_STATE], max(width - _GAP - 4, 4))
-    widths = {0: min(natural[0], max(width - _GAP - state, 1)), _STATE: state}
-    left = width - widths[0] - _GAP - state
-    for column, fewest in _ROOM:
-        wanted = natural[column] if column not in (_CHANNELS, _LAST) else min(natural[column], fewest)
-        if _GAP + wanted <= left:
-            widths[column] = wanted
-            left -= _GAP + wanted
-    for column, widest in ((_CHANNELS, _WIDEST_CHANNELS), (_LAST, natural[_LAST])):
-        if column in widths:
-            grown = min(natural[column], widest, widths[column] + left)
-            left -= max(grown - widths[column], 0)
-            widths[column] = max(grown, widths[column])
-    return dict(sorted(widths.items()))
-
-
-def _line(row: Sequence[str], widths: dict[int, int], width: int, style: str = "") -> Text:
-    from rich.cells import cell_len
-    from rich.text import Text
-
-    found = Text()
-    for column, room in widths.items():
-        cell = _cut(row[column], room)
-        colour = STATES.get(row[column], "") if column == _STATE else ""
-        found.append(cell, style or colour).append(" " * (room - cell_len(cell) + _GAP))
-    found.rstrip()
-    return found if cell_len(found.plain) <= width else Text(_cut(found.plain, width))
-
-
-def _cut(text: str, width: int) -> str:
-    """Return text of so many cells at most, in which nothing moves the cursor: a log line may hold anything."""
-    from rich.cells import cell_len, set_cell_size
-
-    if not text.isprintable():
-        text = "".join(each if each.isprintable() else " " for each in text)
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

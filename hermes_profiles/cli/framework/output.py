@@ -81,21 +81,10 @@ def is_interactive() -> bool:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table; full width when piped, so that nothing is cut or wrapped."""
-    import io
+    from .table import text_lines
 
-    from rich.console import Console
-    from rich.table import Table
-
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
-    console = Console(file=io.StringIO(), width=width or 10_000, markup=False, highlight=False, emoji=False)
-    drawn = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for header in headers:
-        drawn.add_column(header, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(_plain(cell) for cell in row))
-    with console.capture() as capture:
-        console.print(drawn)
-    return [line.rstrip() for line in capture.get().splitlines()]
+    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+    return text_lines(headers, ([_plain(cell) for cell in row] for row in rows), width or None)
 
 
 class Progress:

@@ -25,8 +25,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hermes_profiles.cli.framework import live_table
-from hermes_profiles.cli.framework.live_table import HEADERS, View, lines, tally
+from hermes_profiles.cli.framework.live_table import COLUMNS, View, lines, tally
 
+HEADERS = [column.title for column in COLUMNS]
 SEQUENCE = re.compile(rb"\x1b\[(\??)([\d;]*)([a-zA-Z])")
 ENTER, LEAVE, HIDE, SHOW = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[?25h"
 
@@ -409,7 +410,7 @@ def test_columns_go_in_order_and_profile_and_state_stay() -> None:
     assert shown[16] == ["profile", "state"]
     for narrow, wide in zip(range(16, 109), range(17, 110), strict=True):
         assert set(shown[narrow]) <= {*shown[wide], "memory", "restarts"}
-    assert shown[109] == list(HEADERS)
+    assert shown[109] == HEADERS
     assert "INFO all is well" in _text(rows, 109, 10)[2]
 
 
