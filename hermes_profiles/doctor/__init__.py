@@ -1,1 +1,1 @@
-"""What is wrong with the profiles of a root, and how it is mended: facts → findings → repairs → facts again."""
+"""Finds faults in the profiles of a root and plans their repair: probes → facts → checks → findings → fix plan."""

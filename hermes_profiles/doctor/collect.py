@@ -1,4 +1,4 @@
-"""Looks at everything once, each look under a time limit, and returns the facts."""
+"""Runs every probe once under a time limit and returns the facts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TypeVar
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.facts.files import TreeFacts
-from hermes_profiles.doctor.facts.identities import RivalFacts
+from hermes_profiles.doctor.facts.identities import IdentityFacts
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.facts.services import ServiceFacts
-from hermes_profiles.doctor.facts.snapshot import Facts, ProbeTrouble
+from hermes_profiles.doctor.facts.snapshot import Facts, ProbeFailure
 from hermes_profiles.doctor.facts.teams import TeamFacts
-from hermes_profiles.doctor.probes.files import look_at_tree
-from hermes_profiles.doctor.probes.live_identities import look_at_rivals
+from hermes_profiles.doctor.probes.files import probe_files
+from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
@@ -24,102 +24,102 @@ from hermes_profiles.profiles.listing import active_profile, profile_names
 
 from .context import DoctorContext
 from .probes.homes import read_profile_facts
-from .probes.runtime import look_at_runtime
-from .probes.services import look_at_services
-from .probes.teams import look_at_teams
-from .timeouts import ProbeFailure, run_with_timeouts
+from .probes.runtime import probe_runtime
+from .probes.services import probe_services
+from .probes.teams import probe_teams
+from .timeouts import JobFailure, run_with_timeouts
 
-Seen = TypeVar("Seen")
-# Seconds a look may take: at one home, and at everything of one kind.
+Value = TypeVar("Value")
+# Time limits in seconds: for the probe of one home, and for every other probe.
 HOME_LIMIT = 3.0
 LIMIT = 15.0
 
 
 class FactCollector:
-    """One look at everything. What fails or hangs is a trouble, and the rest is seen without it."""
+    """Collects the facts of one run. A probe that fails or hangs is recorded; the others still run."""
 
-    def __init__(self, around: DoctorContext, *, home_limit: float = HOME_LIMIT, limit: float = LIMIT) -> None:
-        self._around = around
+    def __init__(self, context: DoctorContext, *, home_limit: float = HOME_LIMIT, limit: float = LIMIT) -> None:
+        self._context = context
         self._home_limit = home_limit
         self._limit = limit
-        self._troubles: list[ProbeTrouble] = []
+        self._failures: list[ProbeFailure] = []
 
     def facts(self) -> Facts:
-        """Return what was seen."""
-        around, layout = self._around, self._around.layout
-        alone: tuple[str, ...] = (DEFAULT,)
-        names = self._one("the list of profiles", lambda: profile_names(layout), alone)
-        around.world.ask_ahead(names)
-        managed = self._one("the managed folder", self._managed, NOTHING_MANAGED)
+        """Return the facts of all probes."""
+        context, layout = self._context, self._context.layout
+        only_default: tuple[str, ...] = (DEFAULT,)
+        names = self._probe("the list of profiles", lambda: profile_names(layout), only_default)
+        context.system.ask_ahead(names)
+        managed = self._probe("the managed folder", self._managed, NOTHING_MANAGED)
         profiles = self._homes(names, managed)
         inventory = self._inventory(profiles)
         for name, profile in profiles.items():
             profile.gateway = inventory.gateways.get(name) if inventory is not None else None
-        given = (around, profiles, inventory)
-        services = self._one("services", lambda: look_at_services(*given), ServiceFacts())
+        services = self._probe("services", lambda: probe_services(context, profiles, inventory), ServiceFacts())
         multiplexing = bool(services.multiplexing or services.serves)
         return Facts(
             layout,
-            around.catalog,
-            around.environment,
-            around.uid,
-            around.now,
-            self._one("the sticky profile", lambda: active_profile(layout), DEFAULT),
+            context.catalog,
+            context.environment,
+            context.uid,
+            context.now,
+            self._probe("the sticky profile", lambda: active_profile(layout), DEFAULT),
             profiles,
             inventory,
             managed,
-            self._one("the folder of profiles", lambda: look_at_tree(*given), TreeFacts()),
-            self._one("locks, ports and logins", lambda: look_at_rivals(*given), RivalFacts()),
+            self._probe("the folder of profiles", lambda: probe_files(context, profiles), TreeFacts()),
+            self._probe("locks, ports and logins", lambda: probe_identities(context, profiles), IdentityFacts()),
             services,
-            self._one("runtime files", lambda: look_at_runtime(*given), RuntimeFacts()),
-            self._one("teams", lambda: look_at_teams(around, profiles, multiplexing=multiplexing), TeamFacts()),
-            tuple(self._troubles),
+            self._probe("runtime files", lambda: probe_runtime(context, profiles), RuntimeFacts()),
+            self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=multiplexing), TeamFacts()),
+            tuple(self._failures),
         )
 
     def _homes(self, names: tuple[str, ...], managed: Managed) -> dict[str, ProfileFacts]:
-        around = self._around
-        jobs = [(name, partial(read_profile_facts, around.layout, name, around.catalog, managed)) for name in names]
-        found = run_with_timeouts(jobs, limit=self._home_limit)
-        for name, trouble in found.troubles.items():
-            self._note(f"the home {around.layout.home(name)}", trouble, name)
-        return found.seen
+        context = self._context
+        jobs = [(name, partial(read_profile_facts, context.layout, name, context.catalog, managed)) for name in names]
+        results = run_with_timeouts(jobs, limit=self._home_limit)
+        for name, failure in results.failures.items():
+            self._record(f"the home {context.layout.home(name)}", failure, name)
+        return results.completed
 
     def _inventory(self, profiles: Mapping[str, ProfileFacts]) -> Inventory | None:
-        around = self._around
+        context = self._context
         held = {name: profile.held for name, profile in profiles.items()}
 
-        def take() -> Inventory | None:
+        def read() -> Inventory | None:
             return read_fleet_status(
-                around.look,
-                around.world,
+                context.observe,
+                context.system,
                 tuple(profiles),
-                catalog=around.catalog,
+                catalog=context.catalog,
                 ask_api=False,
-                environment=around.environment,
+                environment=context.environment,
                 held=held,
             )
 
-        return self._one("gateways", take, None)
+        return self._probe("gateways", read, None)
 
     def _managed(self) -> Managed:
-        around = self._around
-        return managed_values(managed_folder(around.environment, around.layout), around.catalog)
+        context = self._context
+        return managed_values(managed_folder(context.environment, context.layout), context.catalog)
 
-    def _one(self, what: str, look: Callable[[], Seen], otherwise: Seen) -> Seen:
-        found = run_with_timeouts([(what, look)], limit=self._limit)
-        for trouble in found.troubles.values():
-            self._note(what, trouble, None)
-        return found.seen.get(what, otherwise)
+    def _probe(self, subject: str, read: Callable[[], Value], default: Value) -> Value:
+        """Return what a probe read, `default` when it failed."""
+        results = run_with_timeouts([(subject, read)], limit=self._limit)
+        for failure in results.failures.values():
+            self._record(subject, failure, None)
+        return results.completed.get(subject, default)
 
-    def _note(self, what: str, trouble: ProbeFailure, profile: str | None) -> None:
-        self._troubles.append(ProbeTrouble(what, profile, _reason(trouble)))
+    def _record(self, subject: str, failure: JobFailure, profile: str | None) -> None:
+        self._failures.append(ProbeFailure(subject, profile, _reason(failure)))
 
 
-def _reason(trouble: ProbeFailure) -> str:
-    """Return why a look failed; the text of an error nobody foresaw is left out, for it may hold a value."""
-    error = trouble.error
+def _reason(failure: JobFailure) -> str:
+    """Return why a probe failed. The text of an unexpected error is left out: it can contain a secret value."""
+    error = failure.error
     if error is None:
-        return f"no answer within {trouble.seconds:g} s"
+        return f"no answer within {failure.seconds:g} s"
     if isinstance(error, HermesProfilesError):
         return error.problem.message
     if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""What a look at the world is given: where it is, who may be asked."""
+"""Context of a doctor run: paths, process table and service managers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from hermes_profiles.services.spec import ServiceSpec
 
 
 class DoctorContext(NamedTuple):
-    """`look`: surveys gateways and bears a missing manager; `managers`: all that may have services here, the one that
-    is due first, asked or not; `unreachable`: why the one that is due cannot be asked, [] when it can;
-    `spec_of`: the service that would be written for a profile now, raises HermesProfilesError when none can be."""
+    """The inputs of all probes.
+
+    `observe`: reads the state of gateways and works without a service manager; `managers`: every manager that can
+    have services here, the one in use first; `unreachable`: why the manager in use cannot be queried, [] when it can;
+    `spec_of`: returns the service that would be installed for a profile now, raises HermesProfilesError when there is
+    none.
+    """
 
     layout: Layout
     catalog: Catalog
@@ -26,8 +30,8 @@ class DoctorContext(NamedTuple):
     user_home: Path
     uid: int
     now: float
-    world: SystemContext
-    look: Callable[[Sequence[str], ObservationHints], dict[str, Gateway]]
+    system: SystemContext
+    observe: Callable[[Sequence[str], ObservationHints], dict[str, Gateway]]
     managers: Sequence[Manager]
     unreachable: list[Problem]
     spec_of: Callable[[str], ServiceSpec]

@@ -1,4 +1,4 @@
-"""The words of the doctor: a finding, its evidence, what mends it. Pure values; no secret is ever in one."""
+"""Value types of a finding: severity, evidence, fix and repairs. None of them contains a secret value."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How much a finding hurts: `error` breaks something or gives it away, `warning` will or may, `info` is for those
-    who want to know."""
+    """Severity of a finding.
+
+    `error`: something is broken or exposed now; `warning`: it can break or be exposed later; `info`: no action needed.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -27,7 +29,7 @@ ORDER = tuple(Severity)
 
 
 class Evidence(NamedTuple):
-    """Where a finding can be seen: the profile, the file, its line (from 1) and the key; never a value."""
+    """The place of a fault: profile, file, line (from 1) and key; never a value."""
 
     profile: str | None = None
     file: str | None = None
@@ -36,7 +38,7 @@ class Evidence(NamedTuple):
 
 
 class TightenMode(NamedTuple):
-    """Repair: a file, or a folder, gets another mode in place."""
+    """Repair: change the mode of a file or folder."""
 
     path: Path
     mode: int
@@ -44,8 +46,11 @@ class TightenMode(NamedTuple):
 
 
 class EditFile(NamedTuple):
-    """Repair: a document is rewritten. `edit` takes its bytes (b"" when there is none) and its path, and returns the
-    new bytes; it raises DocumentError when that cannot be done with certainty. Edits of one file are done in turn."""
+    """Repair: rewrite a document.
+
+    `edit` takes its bytes (b"" for a missing file) and its path and returns the new bytes. It raises DocumentError
+    when the edit is ambiguous. Several edits of one file are applied in order.
+    """
 
     path: Path
     edit: Callable[[bytes, str], bytes]
@@ -53,14 +58,14 @@ class EditFile(NamedTuple):
 
 
 class RemoveFile(NamedTuple):
-    """Repair: a file that means nothing any more goes; undo brings it back. `expected`: what was proven to be stale."""
+    """Repair: remove a stale file; undo restores it. `expected`: signature of the file that was proven stale."""
 
     path: Path
     expected: Signature
 
 
 class MoveAway(NamedTuple):
-    """Repair: files or folders of a profile go to the trash, with the reason."""
+    """Repair: move files or folders of a profile to the trash."""
 
     profile: str
     paths: tuple[Path, ...]
@@ -68,21 +73,23 @@ class MoveAway(NamedTuple):
 
 
 class RenameFolder(NamedTuple):
-    """Repair: a folder gets another name beside its old one."""
+    """Repair: rename a folder within its parent folder."""
 
     path: Path
     target: Path
 
 
 class InstallService(NamedTuple):
-    """Repair: the service of a profile is written anew and read by its manager."""
+    """Repair: write the service of a profile again and reload it in its manager."""
 
     profile: str
 
 
 class RemoveService(NamedTuple):
-    """Repair: the files of a service go after its manager stopped and forgot it. `unit`: its name without `.service`;
-    `files`: what was seen of it; `manager`: the kind whose service it is."""
+    """Repair: stop a service, unregister it, then remove its files.
+
+    `unit`: name without `.service`; `files`: its files with their signatures; `manager`: kind of its manager.
+    """
 
     unit: str
     files: tuple[tuple[Path, Signature], ...]
@@ -90,7 +97,7 @@ class RemoveService(NamedTuple):
 
 
 class ReloadManager(NamedTuple):
-    """Repair: the manager reads the definitions of services again."""
+    """Repair: reload the service definitions in a manager."""
 
     manager: str
 
@@ -99,18 +106,18 @@ Repair = TightenMode | EditFile | RemoveFile | MoveAway | RenameFolder | Install
 
 
 class Fix(NamedTuple):
-    """What mends a finding: in words, and the command that does it or shows it, "" when there is none."""
+    """How to fix a finding: an instruction that begins with a verb, and one command, "" without one."""
 
     text: str
     command: str = ""
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong.
+    """One fault of a profile or of the machine.
 
-    `message`: what is wrong, whose and where, as a sentence without capital and full stop; `subject`: what the finding
-    is about, for its fingerprint alone; `repairs`: what `--fix` does about it, () when a person has to decide;
-    `severity`: where it differs from that of the check.
+    `message`: a sentence without capital letter and full stop; `subject`: identifies the fault, used for the
+    fingerprint only; `repairs`: steps of `--fix`, () when the user has to decide; `severity`: overrides the severity of
+    the check.
     """
 
     message: str

@@ -1,4 +1,4 @@
-"""From the repairs of findings to one change: every file once, services beside it. Nothing is written here."""
+"""Builds one change from the repairs of findings: each file once, services separately. Writes nothing."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ ServiceRepair = InstallService | RemoveService | ReloadManager
 
 
 class FixPlan(NamedTuple):
-    """What mends findings: the change of files (None: none), what managers are to do, and what cannot be mended."""
+    """The plan of `--fix`: the change of files (None: no change), the repairs of services, and the failed repairs."""
 
     plan: ChangePlan | None
     services: tuple[ServiceRepair, ...]
     problems: tuple[Problem, ...]
 
 
-def build_fix_plan(found: Sequence[ReportedFinding], layout: Layout, *, trash_id: str, deleted_at: str) -> FixPlan:
-    """Return what mends these findings; `trash_id` is new (`Journal.fresh_id`), `deleted_at` an ISO time.
+def build_fix_plan(findings: Sequence[ReportedFinding], layout: Layout, *, trash_id: str, deleted_at: str) -> FixPlan:
+    """Return the plan that repairs these findings. `trash_id`: a new id (`Journal.fresh_id`); `deleted_at`: ISO time.
 
-    What cannot be mended with certainty is a problem; the rest is mended.
+    An ambiguous repair becomes a problem; the other repairs stay in the plan.
     """
-    repairs = [repair for each in found for repair in each.finding.repairs]
+    repairs = [repair for row in findings for repair in row.finding.repairs]
     problems: list[Problem] = []
     steps = list(_steps(repairs, layout, problems, trash_id, deleted_at))
-    services = tuple(dict.fromkeys(each for each in repairs if isinstance(each, ServiceRepair)))
-    profiles = tuple(sorted({name for each in found for name in each.finding.profiles}))
-    count = sum(each.automatic for each in found)
+    services = tuple(dict.fromkeys(repair for repair in repairs if isinstance(repair, ServiceRepair)))
+    profiles = tuple(sorted({name for row in findings for name in row.finding.profiles}))
+    count = sum(row.automatic for row in findings)
     summary = f"doctor --fix: {count} finding{'' if count == 1 else 's'}"
     plan = ChangePlan(("doctor", "--fix"), summary, tuple(steps), profiles=profiles) if steps else None
     return FixPlan(plan, services, tuple(problems))
@@ -65,11 +65,11 @@ def build_fix_plan(found: Sequence[ReportedFinding], layout: Layout, *, trash_id
 def _steps(
     repairs: Sequence[Repair], layout: Layout, problems: list[Problem], trash_id: str, deleted_at: str
 ) -> Iterable[Step]:
-    """Yield the steps: what goes first, then what is edited, then modes; of one path the first kind counts."""
+    """Yield the steps: removals, then edits, then modes. A path gets steps of the first kind only."""
     taken: list[Path] = []
 
     def is_free(path: Path) -> bool:
-        if any(path == each or each in path.parents for each in taken):
+        if any(path == other or other in path.parents for other in taken):
             return False
         taken.append(path)
         return True
@@ -85,7 +85,7 @@ def _steps(
             yield from steps_to_trash_files(
                 layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason
             )
-        except HermesProfilesError as error:  # such as one behind a link: it may be shared
+        except HermesProfilesError as error:  # for example a path behind a link, which can be shared
             problems.append(error.problem)
     for repair in repairs:
         if isinstance(repair, RemoveFile | RemoveService):
@@ -101,16 +101,16 @@ def _steps(
     for repair in repairs:
         if isinstance(repair, TightenMode) and is_free(repair.path):
             now = signature(repair.path)
-            # A gateway may write on in a file that was seen; another file in its place is not what was judged.
+            # A gateway can append to the file after the check; a different file in its place was not checked.
             if now is None or _identity(now) != _identity(repair.expected):
-                words = f"{repair.path} is another file than the one that was looked at, so its mode is left"
-                problems.append(Problem("changed-meanwhile", words, str(repair.path), "run the same command again"))
+                message = f"the mode of {repair.path} was not changed: the file was replaced after the check"
+                problems.append(Problem("changed-meanwhile", message, str(repair.path), "run the same command again"))
             else:
                 yield SetMode(repair.path, repair.mode, now)
 
 
-def _identity(seen: Signature) -> tuple[int, int, int]:
-    return seen.device, seen.inode, seen.mode
+def _identity(signature: Signature) -> tuple[int, int, int]:
+    return signature.device, signature.inode, signature.mode
 
 
 def _edits(repairs: Sequence[Repair], is_free: Callable[[Path], bool], problems: list[Problem]) -> Iterable[Step]:
@@ -124,8 +124,8 @@ def _edits(repairs: Sequence[Repair], is_free: Callable[[Path], bool], problems:
         expected = signature(path)
         try:
             before = content = read_document(path) or b""
-            for each in several:
-                content = each.edit(content, str(path))
+            for repair in several:
+                content = repair.edit(content, str(path))
         except Failed as error:
             problems.append(error.problem)
             continue

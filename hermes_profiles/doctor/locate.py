@@ -1,4 +1,4 @@
-"""Where what a profile holds stands: file, line and key of an identity or a port. Pure; asked for findings alone."""
+"""Locates settings of identities, ports and channels: file, line and key. Used for findings only. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hermes_profiles.profiles.channels import effective_settings, onepassword_va
 
 from .findings import Evidence
 
-# So many places of one finding have their line; to look for each in a root of a thousand takes seconds.
+# Places of one finding that get a line number: finding all of them in a root of 1000 profiles takes seconds.
 _LINES = 60
 
 
-class Sources:
-    """Answers for one finding; `managed` of a place: it stands in the machine's file, `Evidence.profile` is None."""
+class SettingLocator:
+    """Locates the settings of one finding. A place in the machine-wide managed folder has no `Evidence.profile`."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._lines = _LINES
 
     def of_identities(self, profile: ProfileFacts, identities: Iterable[Identity]) -> tuple[Evidence, ...]:
-        """Return where a profile says who its remote parties are."""
+        """Return the places that define these identities of a profile."""
         environment, config = effective_settings(profile.files, self._facts.catalog, self._facts.managed)
         origins = origins_of(
             environment, config, self._facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
@@ -40,7 +40,7 @@ class Sources:
 
     def _of_origin(self, profile: ProfileFacts, channel: str, origin: Origin) -> Iterator[Evidence]:
         if origin.file:
-            # The name of an account's file is the account itself.
+            # The file name contains the account id, so only the folder is shown.
             file = WEIXIN_ACCOUNTS_FOLDER if origin.file.startswith(WEIXIN_ACCOUNTS_FOLDER) else origin.file
             place = profile.at(file, ".".join(origin.path) or None)
             yield place._replace(file=file) if file.startswith("/") else place
@@ -49,7 +49,7 @@ class Sources:
             yield from self.of_variable(profile, channel, variable, path)
 
     def of_port(self, profile: ProfileFacts, claim: PortClaim) -> tuple[Evidence, ...]:
-        """Return where a profile names the port of a channel, () when it is the one that Hermes takes by itself."""
+        """Return the places that set the port of a channel, () when the profile uses the default port of Hermes."""
         for port in self._facts.catalog.channels[claim.channel].ports:
             pairs = [(name, "") for name in port.env] + [("", ".".join(path)) for path in port.config]
             for variable, path in pairs:
@@ -59,7 +59,7 @@ class Sources:
         return ()
 
     def of_channel(self, name: str, channel: str) -> Iterator[Evidence]:
-        """Yield what switches a channel of a profile on: variables, or its `enabled`."""
+        """Yield the places that enable a channel of a profile: variables, or its `enabled` key."""
         profile = self._facts.profiles[name]
         environment, _ = effective_settings(profile.files, self._facts.catalog, self._facts.managed)
         for names in self._facts.catalog.channels[channel].enable_sets:
@@ -70,9 +70,9 @@ class Sources:
         yield from self._in_blocks(profile, channel, "enabled")
 
     def of_variable(self, profile: ProfileFacts, channel: str, variable: str, path: str) -> Iterator[Evidence]:
-        """Yield where a variable is set, or the path below a channel's block that stands for it: what counts."""
+        """Yield the effective place of a variable, or of the equivalent path below the block of a channel."""
         managed = self._facts.managed
-        layer = self._facts.rivals.managed
+        layer = self._facts.identities.managed
         if managed.environment.get(variable, "").strip() and layer is not None:
             file = layer.folder / ENV_FILE
             yield Evidence(None, str(file), env_line(layer.env.reveal(), variable), variable)
@@ -107,7 +107,7 @@ class Sources:
         return profile.at_path(path, file) if self._lines >= 0 else profile.at(file, ".".join(path))
 
     def _at_machine(self, path: Sequence[str]) -> Evidence:
-        layer = self._facts.rivals.managed
+        layer = self._facts.identities.managed
         if layer is None:
             return Evidence(None, None, None, ".".join(path))
         return Evidence(None, str(layer.folder / CONFIG_FILE), yaml_line(layer.config.reveal(), path), ".".join(path))
@@ -116,7 +116,7 @@ class Sources:
 def _path_in(
     document: object, above: Sequence[str], channel_of: Any, channel: str, path: str
 ) -> tuple[str, ...] | None:
-    """Return the path at which a document has a value for a channel, directly or below `extra`; None without one."""
+    """Return the path of a setting of a channel in a document, directly or below `extra`, None without one."""
     block: object = document
     for key in above:
         block = block.get(key) if isinstance(block, Mapping) else None

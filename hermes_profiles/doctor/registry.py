@@ -96,8 +96,10 @@ CHECKS: tuple[Check, ...] = (
     Check("services.path-lacks", _WARNING, "a service does not find a program", services.path_lacks),
     Check("services.linger-off", _WARNING, "services end with the session", managers.linger_off),
     Check("services.legacy-unit", _WARNING, "a service has the name of an old release", orphans.legacy_unit),
-    Check("services.topology", _INFO, "the default gateway does not do yet what it is set to", topology.misunderstood),
-    Check("services.no-systemd", _INFO, "services mean nothing on this machine", managers.not_here),
+    Check(
+        "services.topology", _INFO, "the default gateway does not do yet what it is set to", topology.topology_mismatch
+    ),
+    Check("services.no-systemd", _INFO, "services mean nothing on this machine", managers.no_systemd),
     Check("services.not-adopted", _INFO, "services lack the part of hermes-profiles", services.not_adopted),
     Check("runtime.deaf", _ERROR, "a gateway runs, but does not hear a channel", gateway_health.deaf),
     Check("runtime.silent", _ERROR, "a gateway is alive and does nothing", gateway_health.silent),

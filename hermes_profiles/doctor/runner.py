@@ -1,4 +1,4 @@
-"""Runs checks over facts: which of them, in which order their findings are told, and what a broken check is. Pure."""
+"""Selects checks, runs them over the facts and sorts their findings. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .findings import ORDER, Finding, Fix, Severity
 
 
 class Check(NamedTuple):
-    """One thing to look for; `id` is stable: `<family>.<name>`. `title` says what is wrong when it is found."""
+    """One check. `id` (`<family>.<name>`) is stable; `title` is a noun phrase that names the fault."""
 
     id: str
     severity: Severity
@@ -22,13 +22,12 @@ class Check(NamedTuple):
 
     @property
     def family(self) -> str:
-        """Return the group of checks it belongs to."""
+        """Return the family: the part of the id before the dot."""
         return self.id.partition(".")[0]
 
 
 class ReportedFinding(NamedTuple):
-    """A finding of a check, ready to be told. `fingerprint`: 8 digits under the key of the root, the same in every run
-    for the same thing."""
+    """A finding with its check and fingerprint: 8 digits under the key of the root, the same in every run."""
 
     check: Check
     finding: Finding
@@ -36,26 +35,26 @@ class ReportedFinding(NamedTuple):
 
     @property
     def severity(self) -> Severity:
-        """Return how much it hurts."""
+        """Return the severity of the finding, by default that of the check."""
         return self.finding.severity or self.check.severity
 
     @property
     def automatic(self) -> bool:
-        """Return whether `--fix` mends it."""
+        """Return whether `--fix` repairs it."""
         return bool(self.finding.repairs)
 
     def as_data(self) -> dict[str, Any]:
-        """Return the finding as the command contract has it."""
-        one = self.finding
+        """Return the JSON object of the command contract."""
+        finding = self.finding
         return {
             "check": self.check.id,
             "severity": str(self.severity),
-            "profiles": list(one.profiles),
-            "channel": one.channel,
-            "message": one.message,
-            "evidence": [each._asdict() for each in one.evidence],
+            "profiles": list(finding.profiles),
+            "channel": finding.channel,
+            "message": finding.message,
+            "evidence": [place._asdict() for place in finding.evidence],
             "fingerprint": self.fingerprint,
-            "fix": {"text": one.fix.text, "command": one.fix.command or None, "automatic": self.automatic},
+            "fix": {"text": finding.fix.text, "command": finding.fix.command or None, "automatic": self.automatic},
         }
 
 
@@ -63,54 +62,54 @@ FAILED = Check("general.check-failed", Severity.ERROR, "a check failed", lambda 
 
 
 def select_checks(checks: Sequence[Check], only: Collection[str], skip: Collection[str]) -> tuple[Check, ...]:
-    """Return the checks that `only` names (all without it), less those of `skip`: ids, or families.
+    """Return the checks in `only` (all when empty) without those in `skip`; both hold ids and families.
 
-    Raises UsageProblem for a word that is neither.
+    Raises UsageProblem for an unknown id or family.
     """
-    known = {each.id for each in checks} | {each.family for each in checks}
-    for word in (*only, *skip):
-        if word not in known:
-            near = [each.id for each in checks if word.rpartition(".")[2] in each.id] or sorted(
-                {each.family for each in checks}
-            )
+    ids, families = [check.id for check in checks], sorted({check.family for check in checks})
+    for name in (*only, *skip):
+        if name not in ids and name not in families:
+            near = [check_id for check_id in ids if name.rpartition(".")[2] in check_id] or families
             raise UsageProblem(
-                f"{word!r} is no check",
-                target=word,
+                f"{name!r} is not a check",
+                target=name,
                 code="no-such-check",
-                hint=f"there are: {', '.join(near[:6])}; see `hermes-profiles doctor --list`",
+                hint=f"use one of {', '.join(near[:6])}; `hermes-profiles doctor --list` prints all checks",
             )
-    return tuple(each for each in checks if (not only or _is_named(each, only)) and not _is_named(each, skip))
+    return tuple(check for check in checks if (not only or _is_named(check, only)) and not _is_named(check, skip))
 
 
-def _is_named(check: Check, words: Collection[str]) -> bool:
-    return check.id in words or check.family in words
+def _is_named(check: Check, names: Collection[str]) -> bool:
+    return check.id in names or check.family in names
 
 
-def examine(
+def run_checks(
     facts: Facts, checks: Sequence[Check], *, key: bytes, profiles: Collection[str] | None = None, debug: bool = False
 ) -> tuple[ReportedFinding, ...]:
-    """Return what the checks find, what hurts most first; one that throws is a finding itself.
+    """Return the findings of the checks, the most severe first. A check that raises becomes a finding itself.
 
-    `profiles`: those that are meant (None: all); what concerns no profile in particular concerns every one. `key`: of
-    the fingerprints.
+    `profiles`: restricts the findings to these profiles (None: all); a finding without profiles is always kept. `key`:
+    key of the fingerprints.
     """
-    found = [_told(check, finding, key) for each in checks for check, finding in _run(each, facts, debug=debug)]
+    reported = [
+        _reported(source, finding, key) for check in checks for source, finding in _run(check, facts, debug=debug)
+    ]
     if profiles is not None:
-        found = [
-            each
-            for each in found
-            if not each.finding.profiles or any(name in profiles for name in each.finding.profiles)
+        reported = [
+            row
+            for row in reported
+            if not row.finding.profiles or any(name in profiles for name in row.finding.profiles)
         ]
-    place = {each.id: number for number, each in enumerate((FAILED, *checks))}
+    position = {check.id: number for number, check in enumerate((FAILED, *checks))}
     return tuple(
         sorted(
-            found,
-            key=lambda each: (
-                ORDER.index(each.severity),
-                place[each.check.id],
-                each.finding.profiles,
-                each.finding.message,
-                each.fingerprint,
+            reported,
+            key=lambda row: (
+                ORDER.index(row.severity),
+                position[row.check.id],
+                row.finding.profiles,
+                row.finding.message,
+                row.fingerprint,
             ),
         )
     )
@@ -120,21 +119,21 @@ def _run(check: Check, facts: Facts, *, debug: bool) -> Iterator[tuple[Check, Fi
     try:
         for finding in check.run(facts):
             yield check, finding
-    except Exception as error:  # a check that throws must not hide what the others find
+    except Exception as error:  # an error in one check must not hide the findings of the others
         if debug:
             raise
-        hint = "what it looks for may be there all the same; see where it fails, and report that"
+        hint = "print the traceback and report it; the fault that this check looks for is still possible"
         command = f"HERMES_PROFILES_DEBUG=1 hermes-profiles doctor --only {check.id}"
-        words = f"the check {check.id} failed: {type(error).__name__}"
-        yield FAILED, Finding(words, Fix(hint, command), subject=Secret(check.id))
+        message = f"the check {check.id} failed: {type(error).__name__}"
+        yield FAILED, Finding(message, Fix(hint, command), subject=Secret(check.id))
 
 
-def _told(check: Check, finding: Finding, key: bytes) -> ReportedFinding:
+def _reported(check: Check, finding: Finding, key: bytes) -> ReportedFinding:
     subject = finding.subject.reveal() if finding.subject is not None else _subject(finding)
     return ReportedFinding(check, finding, fingerprint(f"{check.id}\0{subject}", key))
 
 
 def _subject(finding: Finding) -> str:
-    """Return what a finding is about: whose it is and where it stands, lines left out, for they move."""
-    places = [f"{each.profile}\0{each.file}\0{each.key}" for each in finding.evidence]
+    """Return the default subject: profiles, channel and places. Lines are left out, because edits move them."""
+    places = [f"{place.profile}\0{place.file}\0{place.key}" for place in finding.evidence]
     return "\n".join([*finding.profiles, finding.channel or "", *(places or [finding.message])])

@@ -1,4 +1,4 @@
-"""A time limit for every look at the world: one that hangs is named, and the others go on without it."""
+"""Runs jobs one after the other, each under a time limit."""
 
 from __future__ import annotations
 
@@ -11,61 +11,60 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class ProbeFailure(NamedTuple):
-    """A look that failed: `error` is what it raised, None when it took longer than it may."""
+class JobFailure(NamedTuple):
+    """Why a job failed: the error it raised, None when it exceeded its limit of `seconds`."""
 
     error: Exception | None
     seconds: float
 
 
-class Watched(NamedTuple, Generic[Key, Value]):
-    """What was seen, and what could not be."""
+class JobResults(NamedTuple, Generic[Key, Value]):
+    """Return values of the jobs that completed, and the failures of the others, by key."""
 
-    seen: dict[Key, Value]
-    troubles: dict[Key, ProbeFailure]
+    completed: dict[Key, Value]
+    failures: dict[Key, JobFailure]
 
 
-def run_with_timeouts(jobs: Iterable[tuple[Key, Callable[[], Value]]], *, limit: float) -> Watched[Key, Value]:
-    """Return what each job returns; one that takes longer than `limit` seconds, or raises, is in `troubles`.
+def run_with_timeouts(jobs: Iterable[tuple[Key, Callable[[], Value]]], *, limit: float) -> JobResults[Key, Value]:
+    """Return the results of the jobs; one that raises or exceeds `limit` seconds is in `failures`.
 
-    All run one after the other in a thread beside this one. When one hangs (a dead network folder), its thread is left
-    to itself and another one goes on with the next: a thread cannot be ended from outside.
+    The jobs run one after the other in a worker thread. When a job hangs (a dead network folder), its thread is
+    abandoned, because Python cannot stop a thread, and a new thread runs the remaining jobs.
     """
-    waiting = list(jobs)
-    result: Watched[Key, Value] = Watched({}, {})
-    while waiting:
-        done = _run(waiting, result, limit)
-        if done < len(waiting):
-            result.troubles[waiting[done][0]] = ProbeFailure(None, limit)
+    remaining = list(jobs)
+    result: JobResults[Key, Value] = JobResults({}, {})
+    while remaining:
+        done = _run(remaining, result, limit)
+        if done < len(remaining):
+            result.failures[remaining[done][0]] = JobFailure(None, limit)
             done += 1
-        waiting = waiting[done:]
+        remaining = remaining[done:]
     return result
 
 
-def _run(jobs: list[tuple[Key, Callable[[], Value]]], result: Watched[Key, Value], limit: float) -> int:
-    """Return how many jobs were done before one hung."""
-    answers: SimpleQueue[tuple[Value | None, Exception | None]] = SimpleQueue()
-
-    left = threading.Event()
+def _run(jobs: list[tuple[Key, Callable[[], Value]]], result: JobResults[Key, Value], limit: float) -> int:
+    """Return how many jobs completed before one hung."""
+    results: SimpleQueue[tuple[Value | None, Exception | None]] = SimpleQueue()
+    abandoned = threading.Event()
 
     def work() -> None:
         for _, job in jobs:
-            if left.is_set():
+            if abandoned.is_set():
                 return
             try:
-                answers.put((job(), None))
-            except Exception as error:  # noqa: BLE001  whatever it is, it is told as a finding
-                answers.put((None, error))
+                results.put((job(), None))
+            except Exception as error:  # noqa: BLE001  every error is reported as a finding
+                results.put((None, error))
 
     threading.Thread(target=work, daemon=True).start()
     for number, (key, _) in enumerate(jobs):
         try:
-            value, error = answers.get(timeout=limit)
+            value, error = results.get(timeout=limit)
         except Empty:
-            left.set()
+            abandoned.set()
             return number
         if error is not None:
-            result.troubles[key] = ProbeFailure(error, limit)
+            result.failures[key] = JobFailure(error, limit)
         else:
-            result.seen[key] = value  # type: ignore[assignment]
+            result.completed[key] = value  # type: ignore[assignment]
     return len(jobs)

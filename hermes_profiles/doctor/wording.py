@@ -1,11 +1,16 @@
-"""How the doctor speaks of several profiles, bots and processes. Pure."""
+"""Text helpers for messages: lists of names, labels and shell commands. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Iterable, Sized
+from pathlib import Path
 
-_NAMED = 4
-# What the remote party of a channel is called where Hermes speaks of a token or an identity in general.
+from .facts.profile import ProfileFacts
+
+# Names listed in full before the rest is counted.
+_NAMED = 3
+# Channels whose remote party has a more specific noun than "token" or "identity".
 _NOUNS = {
     "email": "inbox",
     "signal": "number",
@@ -32,26 +37,36 @@ _NOUNS = {
 }
 
 
-def names(profiles: Sequence[str]) -> str:
-    """Return `a`, `a and b`, `a, b and c`, or the first few and how many more."""
-    shown, left = list(profiles[:_NAMED]), len(profiles) - _NAMED
-    if left > 0:
-        return f"{', '.join(shown)} and {left} more"
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
+def join_names(names: Iterable[str], most: int = _NAMED) -> str:
+    """Return `a`, `a and b`, `a, b and c`; of more than `most` + 1 distinct names, the first ones and a count."""
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) > most + 1:
+        return f"{', '.join(distinct[:most])} and {len(distinct) - most} more"
+    return " and ".join(filter(None, [", ".join(distinct[:-1]), distinct[-1]])) if distinct else ""
+
+
+def profile_label(profile: ProfileFacts) -> str:
+    """Return the name of a profile in a message, marked when the profile is disabled."""
+    return f"{profile.name} (disabled)" if profile.disabled else profile.name
 
 
 def identity_label(channel: str, noun: str) -> str:
-    """Return what the remote party of a channel is called: `telegram token`, `email inbox`."""
+    """Return the label of a channel's remote party: `telegram token`, `email inbox`."""
     return f"{channel} {_NOUNS.get(channel, noun)}"
 
 
-def process(pid: int | None, program: str = "") -> str:
-    """Return what a process is called that no profile is known for."""
+def process_label(pid: int | None, program: str = "") -> str:
+    """Return the label of a process that belongs to no known profile."""
     if pid is None:
-        return "a process that this user may not see"
+        return "a process that this user cannot see"
     return f"process {pid} ({program})" if program else f"process {pid}"
 
 
-def plural(items: Collection[object], one: str, many: str) -> str:
-    """Return the word for one or for many."""
-    return one if len(items) == 1 else many
+def plural(items: Sized, singular: str, several: str) -> str:
+    """Return the singular form for one item, else the other form."""
+    return singular if len(items) == 1 else several
+
+
+def shell_command(command: str, arguments: Iterable[Path | str]) -> str:
+    """Return a command line with quoted arguments."""
+    return " ".join([command, *(shlex.quote(str(argument)) for argument in arguments)])

@@ -11,7 +11,7 @@ from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.findings import Severity
-from hermes_profiles.doctor.runner import Check, ReportedFinding, examine
+from hermes_profiles.doctor.runner import Check, ReportedFinding, run_checks
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused
 
 from .context import is_debugging, user_home
@@ -142,7 +142,7 @@ class DoctorRun:
     def _examine(self) -> tuple[ReportedFinding, ...]:
         facts = FactCollector(self._context()).facts()
         self._count = len(self._named if self._named is not None else facts.profiles)
-        return examine(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
+        return run_checks(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 
     def _context(self) -> DoctorContext:
         session = self._session

@@ -11,7 +11,7 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.doctor.findings import InstallService, ReloadManager, RemoveService
 from hermes_profiles.doctor.fix_plan import ServiceRepair
-from hermes_profiles.doctor.probes.service_files import is_program
+from hermes_profiles.doctor.probes.service_files import is_executable
 from hermes_profiles.fleet.attached_services import Attached, attached_to, bring_down, check_may_go, forget, put_back
 from hermes_profiles.fleet.install import ServiceInstallPlan, plan_installation, plan_writing
 from hermes_profiles.fleet.service_specs import ServiceOptions
@@ -72,7 +72,7 @@ class ServiceMending:
         manager, spec = self._session.due, writer.spec(profile)
         contents = [read_document(path) or b"" for path, _, _ in manager.definitions(spec)]
         said = parse_definition(manager.kind, contents[0], contents[1:])
-        return plan_installation(manager, with_programs_of(spec, said, works=is_program))
+        return plan_installation(manager, with_programs_of(spec, said, works=is_executable))
 
     @cached_property
     def _writing(self) -> ChangePlan | None:

@@ -14,6 +14,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
 from hermes_profiles.hermes.environment import (
     API_SERVER_ENABLED,
     API_SERVER_HOST,
@@ -27,7 +28,7 @@ from hermes_profiles.hermes.environment import (
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.truthy import is_truthy
 
-from .settings import block_of, environment_of, lesser, listed, noted, shell_command, text_of, them
+from .settings import channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
 # Channels where everybody who finds the bot can write to it; in others one has to belong to a workspace first.
@@ -64,12 +65,12 @@ def weak_key(facts: Facts) -> Iterator[Finding]:
         if why:
             place = f", which the network can reach on {host}," if _is_reachable(host) else ""
             yield Finding(
-                f"the key of the API server of {noted(profile)}{place} {why}, so Hermes does not start the server",
+                f"the key of the API server of {profile_label(profile)}{place} {why}, so Hermes does not start the server",
                 Fix("set API_SERVER_KEY to a new key of 32 or more characters, such as this prints", _NEW_KEY),
                 (profile.name,),
                 "api_server",
                 (_at_key(profile),),
-                severity=lesser(profile, Severity.ERROR),
+                severity=reduced_severity(profile, Severity.ERROR),
             )
 
 
@@ -96,18 +97,18 @@ def _at_key(profile: ProfileFacts) -> Evidence:
 def _api_servers(facts: Facts) -> Iterator[tuple[ProfileFacts, str, str]]:
     """Yield (profile, address, key) of the API servers that are on: any key switches one on, a placeholder too."""
     for profile in facts.profiles.values():
-        environment = environment_of(facts, profile)
+        environment = gateway_environment(facts, profile)
         if "api_server" not in profile.held.channels and not environment.get(API_SERVER_KEY):
             continue
         extra = _extra(profile, "api_server", facts)
         by_environment = environment.get(API_SERVER_KEY) or is_truthy(environment.get(API_SERVER_ENABLED))
-        key = (by_environment and environment.get(API_SERVER_KEY)) or text_of(extra.get("key"))
-        host = (by_environment and environment.get(API_SERVER_HOST)) or text_of(extra.get("host"))
+        key = (by_environment and environment.get(API_SERVER_KEY)) or scalar_text(extra.get("key"))
+        host = (by_environment and environment.get(API_SERVER_HOST)) or scalar_text(extra.get("host"))
         yield profile, host or environment.get(API_SERVER_HOST, "").strip() or "127.0.0.1", str(key or "").strip()
 
 
 def _extra(profile: ProfileFacts, channel: str, facts: Facts) -> Mapping[str, Any]:
-    extra = block_of(profile, channel, facts.catalog).get("extra")
+    extra = channel_settings(profile, channel, facts.catalog).get("extra")
     return extra if isinstance(extra, Mapping) else {}
 
 
@@ -133,13 +134,13 @@ def open_api(facts: Facts) -> Iterator[Finding]:
             yield _open(
                 profile,
                 "api_server",
-                f"the API server of {noted(profile)} listens on {host} without a key: Hermes 0.19.0 does not start it,"
+                f"the API server of {profile_label(profile)} listens on {host} without a key: Hermes 0.19.0 does not start it,"
                 " earlier releases let everybody in",
                 Fix("set API_SERVER_KEY to a new key, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
                 _at_key(profile),
             )
     for profile in facts.profiles.values():
-        on, environment = profile.held.channels, environment_of(facts, profile)
+        on, environment = profile.held.channels, gateway_environment(facts, profile)
         if "webhook" in on:
             yield from _open_routes(profile, facts)
         if "sms" in on:
@@ -149,29 +150,29 @@ def open_api(facts: Facts) -> Iterator[Finding]:
 
 
 def _open(profile: ProfileFacts, channel: str, message: str, fix: Fix, at: Evidence) -> Finding:
-    severity = lesser(profile, Severity.ERROR)
+    severity = reduced_severity(profile, Severity.ERROR)
     return Finding(message, fix, (profile.name,), channel, (at,), severity=severity)
 
 
 def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
     """Yield the routes of a webhook listener that have no secret."""
     extra = _extra(profile, "webhook", facts)
-    host = text_of(extra.get("host"))
+    host = scalar_text(extra.get("host"))
     if host and not _is_reachable(host):
         return
-    everywhere, routes = text_of(extra.get("secret")), extra.get("routes")
-    everywhere = (environment_of(facts, profile).get("WEBHOOK_SECRET") or everywhere).strip()
+    everywhere, routes = scalar_text(extra.get("secret")), extra.get("routes")
+    everywhere = (gateway_environment(facts, profile).get("WEBHOOK_SECRET") or everywhere).strip()
     open_ones = [
         str(name)
         for name, route in (routes.items() if isinstance(routes, Mapping) else ())
-        if isinstance(route, Mapping) and text_of(route.get("secret", everywhere)) in ("", NO_AUTHENTICATION)
+        if isinstance(route, Mapping) and scalar_text(route.get("secret", everywhere)) in ("", NO_AUTHENTICATION)
     ]
     if open_ones:
-        which = f"routes {listed(open_ones)}" if len(open_ones) > 1 else f"route {open_ones[0]}"
+        which = f"routes {join_names(open_ones)}" if len(open_ones) > 1 else f"route {open_ones[0]}"
         yield _open(
             profile,
             "webhook",
-            f"the webhook of {noted(profile)} listens on {host or 'all addresses'} and asks for no secret on its"
+            f"the webhook of {profile_label(profile)} listens on {host or 'all addresses'} and asks for no secret on its"
             f" {which}: Hermes 0.19.0 does not start the channel",
             Fix("give each route a secret, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
             profile.at_path(("platforms", "webhook", "extra", "routes", open_ones[0])),
@@ -184,7 +185,7 @@ def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Ite
         yield _open(
             profile,
             "telegram",
-            f"the telegram webhook of {noted(profile)} has no secret: Hermes 0.19.0 does not start the channel, earlier"
+            f"the telegram webhook of {profile_label(profile)} has no secret: Hermes 0.19.0 does not start the channel, earlier"
             " releases take messages from anybody",
             Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret, such as this prints", _NEW_KEY),
             profile.at_variable("TELEGRAM_WEBHOOK_URL"),
@@ -198,7 +199,7 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
         yield _open(
             profile,
             "sms",
-            f"the sms webhook of {noted(profile)} listens on {host} and checks no signature: whoever reaches it can"
+            f"the sms webhook of {profile_label(profile)} listens on {host} and checks no signature: whoever reaches it can"
             " send messages in any name",
             Fix(
                 "set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
@@ -211,7 +212,7 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
 def allow_all(facts: Facts) -> Iterator[Finding]:
     """Find channels that take orders from everybody: a flag that allows all, or `*` in a list of those allowed."""
     for profile in facts.profiles.values():
-        environment = environment_of(facts, profile)
+        environment = gateway_environment(facts, profile)
         opened: dict[str, str] = {}
         for channel in profile.held.channels:
             name = _opened_by(channel, environment, facts)
@@ -223,12 +224,15 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
         names = list(dict.fromkeys(opened.values()))
         who = "everybody who finds the bot" if public else "everybody in the workspace"
         yield Finding(
-            f"{who} can give orders to {noted(profile)} through {listed(opened)}: {listed(names)}",
-            Fix(f"take {them(names)} out, and name who is allowed", f"hermes -p {profile.name} gateway setup"),
+            f"{who} can give orders to {profile_label(profile)} through {join_names(opened)}: {join_names(names)}",
+            Fix(
+                f"take {plural(names, 'it', 'them')} out, and name who is allowed",
+                f"hermes -p {profile.name} gateway setup",
+            ),
             (profile.name,),
             next(iter(opened)) if len(opened) == 1 else None,
             tuple(profile.at_variable(name) for name in names),
-            severity=lesser(profile, Severity.ERROR if public else Severity.WARNING),
+            severity=reduced_severity(profile, Severity.ERROR if public else Severity.WARNING),
         )
 
 

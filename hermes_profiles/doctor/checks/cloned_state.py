@@ -14,7 +14,7 @@ from hermes_profiles.credentials.identities import CONFIG_SECTIONS
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.doctor.wording import names, plural
+from hermes_profiles.doctor.wording import join_names, plural
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, JOBS_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -38,12 +38,12 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
         enabled = [name for name in profiles if not facts.profiles[name].disabled]
         off = [name for name in profiles if facts.profiles[name].disabled]
         copy = next((name for name in reversed(profiles) if name != DEFAULT), profiles[-1])
-        told = f"{len(jobs)} scheduled {plural(jobs, 'job', 'jobs')} of {names(profiles)} "
+        told = f"{len(jobs)} scheduled {plural(jobs, 'job', 'jobs')} of {join_names(profiles)} "
         told += (
             f"{plural(jobs, 'has', 'have')} the same {plural(jobs, 'id', 'ids')}: what was copied fires in each of them"
         )
         if off:
-            told += f"; {names(off)} {plural(off, 'is', 'are')} disabled"
+            told += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
         shown = [job for job in jobs if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job)]
         removals = [f"hermes -p {quote(copy)} cron remove {quote(job)}" for job in shown]
         yield Finding(
@@ -78,7 +78,7 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
     """Yield profiles whose sessions, contacts or credentials lie in another profile's home: by a link, or by a path in
     a channel's settings."""
     found: dict[tuple[str, str], list[tuple[Evidence, bool]]] = {}
-    for link in facts.rivals.links:
+    for link in facts.identities.links:
         owner = _owner(facts, link.target, link.profile)
         if owner is not None:
             place = facts.profiles[link.profile].at(link.name)
@@ -88,15 +88,13 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
             owner = _owner(facts, os.path.normpath(path), name)
             if owner is None:
                 continue
-            inside = os.path.relpath(os.path.normpath(path), facts.rivals.homes[owner])
+            inside = os.path.relpath(os.path.normpath(path), facts.identities.homes[owner])
             is_state = facts.catalog.state_owner(inside) is not None
             if is_session or is_state:
                 found.setdefault((name, owner), []).append((place, is_state or "session" in (place.key or "")))
     for (name, owner), places in found.items():
         shown = list(dict.fromkeys(_shown(place) for place, _ in places))
-        told = (
-            f"{names(shown)} of {name} {plural(shown, 'lies', 'lie')} in the home of {owner}: both use one and the same"
-        )
+        told = f"{join_names(shown)} of {name} {plural(shown, 'lies', 'lie')} in the home of {owner}: both use one and the same"
         severity = None if any(hurts for _, hurts in places) else Severity.WARNING
         yield Finding(
             told,
@@ -121,7 +119,7 @@ def _fix(name: str, place: Evidence) -> Fix:
 def _owner(facts: Facts, target: str, profile: str) -> str | None:
     """Return the other profile in whose home a place lies, None when it lies in none. The default home holds the
     others: the innermost counts, and of the root's own files only those that are no profile's."""
-    homes = facts.rivals.homes
+    homes = facts.identities.homes
     own = homes.get(profile, "")
     if profile != DEFAULT and (target == own or target.startswith(f"{own}/")):
         return None

@@ -12,8 +12,8 @@ from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, 
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.doctor.locate import Sources
-from hermes_profiles.doctor.wording import identity_label, names, plural, process
+from hermes_profiles.doctor.locate import SettingLocator
+from hermes_profiles.doctor.wording import identity_label, join_names, plural, process_label
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT
@@ -21,7 +21,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy
 
 
-def repair(channel: str, text: str) -> Fix:
+def repair_fix(channel: str, text: str) -> Fix:
     """Return the fix that looks for the owner of what several profiles have."""
     return Fix(text, f"hermes-profiles repair --channel {quote(channel)} --dry-run")
 
@@ -34,18 +34,18 @@ def groups(facts: Facts) -> tuple[SharedGroup, ...]:
 
 def shared_identity(facts: Facts) -> Iterator[Finding]:
     """Yield what several profiles hold whose channel is on: two processes would answer for one bot."""
-    sources = Sources(facts)
+    sources = SettingLocator(facts)
     for channel, whose, identities in groups(facts):
         evidence = _evidence(facts, sources, whose, identities)
         what = identity_label(channel, identities[0].noun)
         severity, circumstances = _circumstances(facts, whose)
-        told = [f"{len(whose)} profiles have the same {what}: {names(whose)}", *circumstances]
-        fix = repair(channel, "keep it in one of them and take it out of the others")
+        told = [f"{len(whose)} profiles have the same {what}: {join_names(whose)}", *circumstances]
+        fix = repair_fix(channel, "keep it in one of them and take it out of the others")
         if evidence and all(each.profile is None for each in evidence):
             file = evidence[0].file or ""
-            told[0] = f"the machine's file {file} gives {len(whose)} profiles the same {what}: {names(whose)}"
+            told[0] = f"the machine's file {file} gives {len(whose)} profiles the same {what}: {join_names(whose)}"
             fix = Fix("move it from the machine's file into the .env of the profile that it is for", _edit(facts, file))
-        told += holders(facts, channel, whose, identities)
+        told += current_holders(facts, channel, whose, identities)
         yield Finding(
             "; ".join(told),
             fix,
@@ -58,7 +58,7 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
 
 
 def _evidence(
-    facts: Facts, sources: Sources, whose: Sequence[str], identities: Sequence[Identity]
+    facts: Facts, sources: SettingLocator, whose: Sequence[str], identities: Sequence[Identity]
 ) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     for name in whose:
@@ -76,8 +76,8 @@ def _circumstances(facts: Facts, whose: Sequence[str]) -> tuple[Severity | None,
     enabled = [name for name in whose if not facts.profiles[name].disabled]
     off = [name for name in whose if facts.profiles[name].disabled]
     if len(enabled) < 2:
-        return Severity.WARNING, [f"{names(off)} {plural(off, 'is', 'are')} disabled"]
-    told = [f"{names(off)} {plural(off, 'is', 'are')} disabled"] if off else []
+        return Severity.WARNING, [f"{join_names(off)} {plural(off, 'is', 'are')} disabled"]
+    told = [f"{join_names(off)} {plural(off, 'is', 'are')} disabled"] if off else []
     if are_served_together(facts, enabled):
         return Severity.WARNING, [*told, "one gateway serves them all and gives it to the first alone"]
     return None, told
@@ -90,27 +90,27 @@ def are_served_together(facts: Facts, whose: Sequence[str]) -> bool:
     return all(name == DEFAULT or facts.profiles[name].pid is None for name in whose)
 
 
-def holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequence[Identity]) -> Iterator[str]:
+def current_holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequence[Identity]) -> Iterator[str]:
     """Yield who has it now, by Hermes' own lock where there is one, and who runs without."""
     digests = {identity.key[:16] for identity in identities}
-    lock = next((one for one in facts.rivals.locks if one.channel == channel and one.digest in digests), None)
+    lock = next((one for one in facts.identities.locks if one.channel == channel and one.digest in digests), None)
     running = [name for name in whose if facts.profiles[name].pid is not None]
     if lock is not None and lock.profile is not None:
         yield f"{lock.profile} has it now (pid {lock.pid})"
     elif lock is not None:
         yield f"process {lock.pid}, which is no gateway of this root, has it now"
-    deaf = {name: word for name in running if (word := without(facts.profiles[name], channel))}
+    deaf = {name: word for name in running if (word := channel_outage(facts.profiles[name], channel))}
     having = [name for name in running if name not in deaf]
     if lock is None and having:
-        pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
+        pids = join_names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
         yield f"{pids} {plural(having, 'runs', 'run')} with it now"
     for word in dict.fromkeys(deaf.values()):
         those = [name for name in deaf if deaf[name] == word and (lock is None or name != lock.profile)]
         if those:
-            yield f"{channel} of {names(those)} is {word}"
+            yield f"{channel} of {join_names(those)} is {word}"
 
 
-def without(profile: ProfileFacts, channel: str) -> str:
+def channel_outage(profile: ProfileFacts, channel: str) -> str:
     """Return what keeps a running gateway from a channel, "" when nothing does."""
     gateway = profile.gateway
     if gateway is None or profile.pid is None:
@@ -144,7 +144,7 @@ def copied_credential(facts: Facts) -> Iterator[Finding]:
         is_one_bot = any(variable in ONE_BOT for variable, _ in copies.values())
         if is_one_bot or (dormant and not _have_accounts_of_their_own(channel, whose, accounts, facts)):
             merged.setdefault((channel, whose), []).append((value, copies))
-    sources = Sources(facts)
+    sources = SettingLocator(facts)
     for (channel, whose), found in merged.items():
         yield _copied(facts, sources, channel, whose, found)
 
@@ -160,16 +160,16 @@ def _have_accounts_of_their_own(
 
 def _copied(
     facts: Facts,
-    sources: Sources,
+    sources: SettingLocator,
     channel: str,
     whose: tuple[str, ...],
     found: Sequence[tuple[str, dict[str, tuple[str, str]]]],
 ) -> Finding:
     dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
     keys = list(dict.fromkeys(variable for _, places in found for variable, _ in places.values()))
-    what = f"{names(whose)} have the same {names(keys)}"
+    what = f"{join_names(whose)} have the same {join_names(keys)}"
     if dormant:
-        what += f"; {channel} is off in {names(dormant)}, and on the day it is switched on there two answer for one bot"
+        what += f"; {channel} is off in {join_names(dormant)}, and on the day it is switched on there two answer for one bot"
     else:
         what += ", though other tokens beside it differ"
     evidence = [
@@ -180,7 +180,7 @@ def _copied(
     ]
     return Finding(
         what,
-        repair(channel, "keep it where it is used and take it out of the others"),
+        repair_fix(channel, "keep it where it is used and take it out of the others"),
         whose,
         channel,
         tuple(dict.fromkeys(evidence)),
@@ -193,7 +193,7 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
     everything else that is started there gets it, too."""
     found: dict[tuple[str, str], list[str]] = {}
     nouns: dict[tuple[str, str], str] = {}
-    for name, secrets in facts.rivals.inherited.items():
+    for name, secrets in facts.identities.inherited.items():
         profile = facts.profiles[name]
         own = {identity.place for identity in profile.held.identities}
         masked = {mask.channel for mask in profile.gateway.masks} if profile.gateway is not None else set()
@@ -222,22 +222,22 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
 def _inherited(
     facts: Facts, what: str, channel: str, inheriting: tuple[str, ...], owners: tuple[str, ...], keys: Sequence[str]
 ) -> Finding:
-    pids = names([f"{name} (pid {facts.profiles[name].pid})" for name in inheriting])
+    pids = join_names([f"{name} (pid {facts.profiles[name].pid})" for name in inheriting])
     told = (
         f"{pids} {plural(inheriting, 'has a', 'have one')} {what} that no file of its own names, from the environment"
     )
     if len(inheriting) > 1:
         told = told.replace("its own", "their own")
     if owners:
-        told += f"; it is the one of {names(owners)}"
+        told += f"; it is the one of {join_names(owners)}"
     first = inheriting[0]
     known = facts.catalog.channels[channel]
-    given_names = [fact.name for fact in known.keys if fact.name in facts.rivals.inherited[first]]
+    given_names = [fact.name for fact in known.keys if fact.name in facts.identities.inherited[first]]
     evidence = tuple(
         Evidence(name, None, None, key)
         for name in inheriting
         for key in given_names
-        if key in facts.rivals.inherited[name] and not facts.profiles[name].environment.get(key)
+        if key in facts.identities.inherited[name] and not facts.profiles[name].environment.get(key)
     )
     alone = len(inheriting) == 1 and not owners
     fix = Fix(
@@ -257,10 +257,10 @@ def _inherited(
 
 def held_elsewhere(facts: Facts) -> Iterator[Finding]:
     """Yield identities of this root that a gateway of another root, or of another user, has now."""
-    foreign = {(lock.channel, lock.digest): lock for lock in facts.rivals.locks if lock.profile is None}
+    foreign = {(lock.channel, lock.digest): lock for lock in facts.identities.locks if lock.profile is None}
     if not foreign:
         return
-    sources = Sources(facts)
+    sources = SettingLocator(facts)
     found: dict[tuple[str, int], dict[str, list[Identity]]] = {}
     for name, profile in facts.profiles.items():
         for identity in profile.held.identities:
@@ -273,7 +273,7 @@ def held_elsewhere(facts: Facts) -> Iterator[Finding]:
         identities = [identity for several in held.values() for identity in several]
         where = f", which serves {home}" if home is not None else ", which is no gateway of this root"
         yield Finding(
-            f"{process(pid)}{where}, has the {identity_label(channel, identities[0].noun)} of {names(whose)} now",
+            f"{process_label(pid)}{where}, has the {identity_label(channel, identities[0].noun)} of {join_names(whose)} now",
             Fix("stop that gateway, or take the bot out of it or out of this root", f"ps -fp {pid}"),
             whose,
             channel,

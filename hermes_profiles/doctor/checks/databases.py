@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 from urllib.parse import quote as in_uri
 
-from hermes_profiles.doctor.facts.databases import Unchecked
+from hermes_profiles.doctor.facts.databases import UncheckedDatabase
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
@@ -78,7 +78,7 @@ def unchecked(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, rest, "could not be checked", None)
 
 
-def _finding(facts: Facts, found: list[Unchecked], what: str, severity: Severity | None) -> Finding:
+def _finding(facts: Facts, found: list[UncheckedDatabase], what: str, severity: Severity | None) -> Finding:
     largest = max(found, key=lambda each: (each.size, each.profile, each.file))
     home = facts.profiles[largest.profile].home
     many = "1 database" if len(found) == 1 else f"{len(found)} databases"

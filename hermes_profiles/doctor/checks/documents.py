@@ -14,6 +14,7 @@ from typing import Any
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
@@ -29,7 +30,7 @@ from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-from .settings import block_of, blocks_of, environment_of, lesser, listed, noted, shell_command, text_of
+from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _READ = (ENV_FILE, OP_ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, PROFILE_FILE, JOBS_FILE)
 _PLACE = re.compile(r":(\d+): ")
@@ -70,11 +71,11 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
     name = path.removeprefix(f"{profile.home}/")
     at = f" line {line}" if line is not None else ""
     return Finding(
-        f"{name}{at} of {noted(profile)} cannot be read with certainty: {reason}",
+        f"{name}{at} of {profile_label(profile)} cannot be read with certainty: {reason}",
         Fix(hint or "mend it in a text editor", shell_command('"${EDITOR:-vi}"', [path])),
         (profile.name,),
         evidence=(Evidence(profile.name, path, line),),
-        severity=lesser(profile, Severity.ERROR),
+        severity=reduced_severity(profile, Severity.ERROR),
     )
 
 
@@ -97,11 +98,11 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
                 why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
                 yield Finding(
-                    f"{file} of {noted(profile)} cannot be read: {why}",
+                    f"{file} of {profile_label(profile)} cannot be read: {why}",
                     Fix("see what is there", shell_command("ls -ld", [fact.path])),
                     (profile.name,),
                     evidence=(profile.at(file),),
-                    severity=lesser(profile, Severity.ERROR),
+                    severity=reduced_severity(profile, Severity.ERROR),
                 )
 
 
@@ -111,15 +112,15 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
         off = _switched_off(profile, facts)
         if not off:
             continue
-        environment = environment_of(facts, profile)
+        environment = gateway_environment(facts, profile)
         for channel in sorted(facts.catalog.enabled_by(environment).intersection(off)):
             place = off[channel]
             names = _enabling(channel, environment, facts)
             where = profile.at_path(place)
             if channel in profile.held.channels:
                 yield Finding(
-                    f"{channel} of {noted(profile)} is on although config.yaml says `enabled: false`: for this channel"
-                    f" {listed(names)} wins",
+                    f"{channel} of {profile_label(profile)} is on although config.yaml says `enabled: false`: for this channel"
+                    f" {join_names(names)} wins",
                     Fix(
                         "take the variable out of .env to switch the channel off",
                         shell_command("hermes-profiles env unset", [profile.name, names[0]]),
@@ -127,12 +128,12 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     (profile.name,),
                     channel,
                     (where, *(profile.at_variable(name) for name in names)),
-                    severity=lesser(profile, Severity.WARNING),
+                    severity=reduced_severity(profile, Severity.WARNING),
                 )
             else:
                 yield Finding(
-                    f"{channel} of {noted(profile)} stays off, for config.yaml says `enabled: false`, although"
-                    f" {listed(names)} would switch it on",
+                    f"{channel} of {profile_label(profile)} stays off, for config.yaml says `enabled: false`, although"
+                    f" {join_names(names)} would switch it on",
                     Fix(
                         "if it is meant to be off, leave it so; this switches it on",
                         shell_command("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
@@ -177,14 +178,14 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
     for profile in facts.profiles.values():
         if "api_server" not in profile.held.channels:
             continue
-        for path, block in blocks_of(profile, "api_server", facts.catalog):
+        for path, block in channel_blocks(profile, "api_server", facts.catalog):
             if len(path) < 2 or "port" not in block:
                 continue
-            wanted, used = text_of(block["port"]), _used_port(profile, facts)
+            wanted, used = scalar_text(block["port"]), _used_port(profile, facts)
             if not wanted.isdigit() or wanted == used:
                 continue
-            extra = block_of(profile, "api_server", facts.catalog).get("extra")
-            is_set = environment_of(facts, profile).get(API_SERVER_PORT) or (
+            extra = channel_settings(profile, "api_server", facts.catalog).get("extra")
+            is_set = gateway_environment(facts, profile).get(API_SERVER_PORT) or (
                 isinstance(extra, Mapping) and extra.get("port") is not None
             )
             free = not any(
@@ -195,7 +196,7 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
             )
             can = not is_set and free and _moves(profile, path)
             yield Finding(
-                f"the API server of {noted(profile)} does not listen on port {wanted}, but on {used}: Hermes ignores"
+                f"the API server of {profile_label(profile)} does not listen on port {wanted}, but on {used}: Hermes ignores"
                 f" {'.'.join(path)}.port",
                 Fix(
                     f"say {'.'.join(path)}.extra.port instead",
@@ -207,15 +208,15 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
                 "api_server",
                 (profile.at_path((*path, "port")),),
                 repairs=(EditFile(profile.home / CONFIG_FILE, partial(_move_port, block=path)),) if can else (),
-                severity=lesser(profile, Severity.WARNING),
+                severity=reduced_severity(profile, Severity.WARNING),
             )
 
 
 def _used_port(profile: ProfileFacts, facts: Facts) -> str:
-    extra = block_of(profile, "api_server", facts.catalog).get("extra")
-    text = environment_of(facts, profile).get(API_SERVER_PORT, "").strip()
+    extra = channel_settings(profile, "api_server", facts.catalog).get("extra")
+    text = gateway_environment(facts, profile).get(API_SERVER_PORT, "").strip()
     if not text.isdigit():
-        text = text_of(extra.get("port")) if isinstance(extra, Mapping) else ""
+        text = scalar_text(extra.get("port")) if isinstance(extra, Mapping) else ""
     return text if text.isdigit() else "8642"
 
 
@@ -249,14 +250,14 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
             channel = facts.catalog.channel_of_config_key(str(name))
             if channel is None or not isinstance(block, Mapping):
                 continue
-            for path, other in blocks_of(profile, channel, facts.catalog):
+            for path, other in channel_blocks(profile, channel, facts.catalog):
                 if len(path) > 1:
                     differing.setdefault(channel, []).extend(_differing(block, other))
         differing = {channel: paths for channel, paths in differing.items() if paths}
         if differing:
             keys = [".".join((channel, *path)) for channel, paths in differing.items() for path in paths]
             yield Finding(
-                f"gateway.json and config.yaml of {noted(profile)} do not agree about {listed(keys)}: config.yaml wins",
+                f"gateway.json and config.yaml of {profile_label(profile)} do not agree about {join_names(keys)}: config.yaml wins",
                 Fix(
                     "take these out of gateway.json, a file of older releases",
                     shell_command('"${EDITOR:-vi}"', [profile.home / LEGACY_CONFIG_FILE]),
@@ -268,7 +269,7 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
                     for channel, paths in differing.items()
                     for path in paths
                 ),
-                severity=lesser(profile, Severity.WARNING),
+                severity=reduced_severity(profile, Severity.WARNING),
             )
 
 
@@ -282,7 +283,7 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tup
         elif key == "enabled":
             if is_truthy(value) != is_truthy(other[key]):
                 yield (str(key),)
-        elif value != other[key] and text_of(value) != text_of(other[key]):
+        elif value != other[key] and scalar_text(value) != scalar_text(other[key]):
             yield (str(key),)
 
 
@@ -293,7 +294,7 @@ def old_schema(facts: Facts) -> Iterator[Finding]:
     if older and schema is not None:
         names = tuple(profile.name for profile in older)
         yield Finding(
-            f"config.yaml of {listed(names)} is of an older schema than {schema.version}, which the installed Hermes"
+            f"config.yaml of {join_names(names)} is of an older schema than {schema.version}, which the installed Hermes"
             " writes",
             Fix(
                 "let Hermes bring each up to date (it rewrites the file, comments go)",
@@ -310,12 +311,12 @@ def newer_schema(facts: Facts) -> Iterator[Finding]:
     for profile, version in _versions(facts):
         if schema is not None and version > schema.version:
             yield Finding(
-                f"config.yaml of {noted(profile)} is of schema {version}, newer than the installed Hermes, which knows"
+                f"config.yaml of {profile_label(profile)} is of schema {version}, newer than the installed Hermes, which knows"
                 f" {schema.version}",
                 Fix("update Hermes", "hermes update"),
                 (profile.name,),
                 evidence=(profile.at_path(("_config_version",)),),
-                severity=lesser(profile, Severity.WARNING),
+                severity=reduced_severity(profile, Severity.WARNING),
             )
 
 

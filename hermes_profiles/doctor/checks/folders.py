@@ -9,19 +9,18 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.profile import FileFact
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
+from hermes_profiles.doctor.wording import join_names, shell_command
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE, LEGACY_CONFIG_FILE, ROOT_FOLDER
 from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind
-
-from .settings import listed, shell_command
 
 _HOUR = 3600
 
 
 def bad_folder(facts: Facts) -> Iterator[Finding]:
     """Find what lies below `profiles/` and is no profile to Hermes for its name (hermes_cli/profiles.py)."""
-    for fact in facts.tree.below:
+    for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             continue
         shown = _shown(fact)
@@ -55,8 +54,10 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
     """Return the path that makes a folder a profile, None unless that is free, and nothing refers to the old one."""
     name = fact.path.name.lower()
     target = fact.path.with_name(name)
-    taken = {each.path.name.lower() for each in facts.tree.below if each.path != fact.path} | set(facts.profiles)
-    if not is_profile_folder_name(name) or name in RESERVED or name in taken or fact.path in facts.tree.in_use:
+    taken = {each.path.name.lower() for each in facts.tree.other_entries if each.path != fact.path} | set(
+        facts.profiles
+    )
+    if not is_profile_folder_name(name) or name in RESERVED or name in taken or fact.path in facts.tree.folders_in_use:
         return None
     if facts.active == fact.path.name or any(str(fact.path).encode() in each.text for each in facts.tree.scripts):
         return None
@@ -70,7 +71,7 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
 
 def real_default(facts: Facts) -> Iterator[Finding]:
     """Find a folder `profiles/default`: the default profile is the root itself, so nothing ever reads that folder."""
-    for fact in facts.tree.below:
+    for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             yield Finding(
                 "the folder profiles/default is not the default profile: that is the root itself, and nothing reads"
@@ -122,7 +123,7 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
     for name, found in gone.items():
         own, paths = exact[name], [fact.path for fact in found]
         yield Finding(
-            f"{'the alias' if own else 'the script'} {listed(fact.path.name for fact in found)} starts {name}, which is"
+            f"{'the alias' if own else 'the script'} {join_names(fact.path.name for fact in found)} starts {name}, which is"
             " no profile any more",
             Fix("remove it", shell_command("rm --", paths))
             if own

@@ -88,7 +88,7 @@ def _holder(facts: Facts, profile: ProfileFacts, channel: GatewayChannel) -> tup
     """Return who holds what a channel waits for, in words, and its process, None when it is gone; by Hermes' own lock,
     else by what the gateway was told."""
     digests = {each.key[:16] for each in profile.held.identities if each.channel == channel.name}
-    pid = next((lock.pid for lock in facts.runtime.holders if lock.digest in digests), None)
+    pid = next((lock.pid for lock in facts.runtime.live_locks if lock.digest in digests), None)
     if pid is None:
         told = _TOLD_PID.search(channel.detail)
         pid = int(told.group(1)) if told is not None else None
@@ -171,7 +171,7 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
 
 def old_code(facts: Facts) -> Iterator[Finding]:
     """Yield gateways that still run the code of before an update."""
-    for name, code in facts.runtime.newer.items():
+    for name, code in facts.runtime.newer_code.items():
         yield Finding(
             f"the gateway of {name} was started before {code.change}: it runs the old code",
             Fix("restart it", f"hermes-gateways restart {name}"),

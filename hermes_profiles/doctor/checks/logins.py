@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts.identities import Grant
+from hermes_profiles.doctor.facts.identities import SingleUseLogin
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
-from hermes_profiles.doctor.wording import names, plural
+from hermes_profiles.doctor.wording import join_names, plural
 from hermes_profiles.hermes.files import AUTH_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -19,19 +19,21 @@ _SERVER = "mcp:"
 
 def shared_login(facts: Facts) -> Iterator[Finding]:
     """Yield logins that several profiles hold a copy of: the first to renew it logs the others out."""
-    holders: dict[tuple[str, str], list[Grant]] = {}
-    for grant in facts.rivals.grants:
+    holders: dict[tuple[str, str], list[SingleUseLogin]] = {}
+    for grant in facts.identities.logins:
         holders.setdefault((grant.provider, grant.digest.reveal()), []).append(grant)
-    grouped: dict[tuple[str, tuple[str, ...]], list[Grant]] = {}
+    grouped: dict[tuple[str, tuple[str, ...]], list[SingleUseLogin]] = {}
     for (provider, _), grants in holders.items():
         whose = tuple(dict.fromkeys(grant.profile for grant in grants))
         grouped.setdefault((provider, whose), []).extend(grants)
     for (provider, whose), grants in grouped.items():
         enabled = [name for name in whose if not facts.profiles[name].disabled]
         off = [name for name in whose if facts.profiles[name].disabled]
-        told = f"{names(whose)} have the same login at {_title(provider)}: the first to renew it logs the others out"
+        told = (
+            f"{join_names(whose)} have the same login at {_title(provider)}: the first to renew it logs the others out"
+        )
         if off:
-            told += f"; {names(off)} {plural(off, 'is', 'are')} disabled"
+            told += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
         again = next((name for name in reversed(whose) if name != DEFAULT), whose[-1])
         command = _command(facts, provider, again, grants)
         yield Finding(
@@ -56,7 +58,7 @@ def _title(provider: str) -> str:
     return f"the MCP server {name}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "an MCP server"
 
 
-def _command(facts: Facts, provider: str, profile: str, grants: list[Grant]) -> str:
+def _command(facts: Facts, provider: str, profile: str, grants: list[SingleUseLogin]) -> str:
     """Return what logs a profile in anew (Hermes 0.19.0: hermes_cli/subcommands/{auth,mcp}.py, memory_setup.py).
 
     The copy goes first: `auth add` puts a second login beside it, and no command takes Anthropic's own file away.

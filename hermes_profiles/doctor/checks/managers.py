@@ -27,7 +27,7 @@ def unreachable(facts: Facts) -> Iterator[Finding]:
     yield from (_out_of_reach(facts, each) for each in _problems(facts) if each.code not in (*_NO_BUS, *_NOT_HERE))
 
 
-def not_here(facts: Facts) -> Iterator[Finding]:
+def no_systemd(facts: Facts) -> Iterator[Finding]:
     """Yield, as a remark, services that mean nothing on this machine: it runs without their manager."""
     for each in _problems(facts):
         if each.code in _NOT_HERE:
@@ -52,7 +52,7 @@ def linger_off(facts: Facts) -> Iterator[Finding]:
             {
                 each.profile
                 for each in facts.services.definitions
-                if each.profile is not None and each.enabled and facts.services.is_main(each) and each.has_home
+                if each.profile is not None and each.enabled and facts.services.is_main(each) and each.home_exists
             }
         )
     )
@@ -73,7 +73,10 @@ def _installed(facts: Facts) -> tuple[str, ...]:
     found = {
         each.profile
         for each in facts.services.definitions
-        if each.manager is facts.services.manager and each.scope == USER and each.profile is not None and each.has_home
+        if each.manager is facts.services.manager
+        and each.scope == USER
+        and each.profile is not None
+        and each.home_exists
     }
     return tuple(sorted(found))
 
@@ -82,7 +85,7 @@ def _places(facts: Facts) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(each.profile, str(each.path))
         for each in facts.services.definitions
-        if each.manager is facts.services.manager and each.scope == USER and each.has_home
+        if each.manager is facts.services.manager and each.scope == USER and each.home_exists
     )
 
 

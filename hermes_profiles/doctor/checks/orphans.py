@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from hermes_profiles.doctor.facts.services import SYSTEM, Definition, Leftover
+from hermes_profiles.doctor.facts.services import SYSTEM, Definition, ServiceLeftover
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RemoveService, Repair, Severity
 from hermes_profiles.hermes.environment import HERMES_HOME
@@ -18,9 +18,9 @@ _AT_WORK = (Activity.ACTIVE, Activity.ACTIVATING, Activity.DEACTIVATING)
 def orphan(facts: Facts) -> Iterator[Finding]:
     """Yield services of this root whose profile is gone, and what is left of services."""
     for each in facts.services.definitions:
-        if not each.has_home:
+        if not each.home_exists:
             yield _orphan(facts, each)
-    groups: dict[str, list[Leftover]] = {}
+    groups: dict[str, list[ServiceLeftover]] = {}
     for left in facts.services.leftovers:
         groups.setdefault(left.unit, []).append(left)
     for unit, several in groups.items():
@@ -50,7 +50,7 @@ def _orphan(facts: Facts, found: Definition) -> Finding:
         text = f"remove it, once {found.manager} can be reached"
     return Finding(
         f"the {where} {found.unit} is for {who} in {found.home_text}, which is gone{doing}",
-        Fix(text, removal(facts, found)),
+        Fix(text, removal_command(facts, found)),
         profiles=(found.profile,) if found.profile is not None else (),
         evidence=(Evidence(found.profile, str(found.path), None, HERMES_HOME),),
         subject=Secret(str(found.path)),
@@ -59,7 +59,7 @@ def _orphan(facts: Facts, found: Definition) -> Finding:
     )
 
 
-def removal(facts: Facts, found: Definition) -> str:
+def removal_command(facts: Facts, found: Definition) -> str:
     """Return the command that takes a service away, whoever has to run it."""
     if found.scope != SYSTEM and found.is_own_name and found.profile is not None:
         option = "" if found.manager is facts.services.manager else f" --manager {found.manager}"
@@ -76,7 +76,7 @@ def removal(facts: Facts, found: Definition) -> str:
     return f"rm {path}"
 
 
-def _left(unit: str, several: list[Leftover]) -> Finding:
+def _left(unit: str, several: list[ServiceLeftover]) -> Finding:
     what = " and ".join(
         word
         for word, is_link in (("a link that starts it", True), ("our drop-in", False))
@@ -107,7 +107,10 @@ def two_supervisors(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"{profile} has {len(services)} services, {names}: "
             + ("each starts a gateway of its own" if len(starting) > 1 else "only one of them may ever be started"),
-            Fix(f"keep {_called(kept)} and remove the rest", " && ".join(removal(facts, each) for each in others)),
+            Fix(
+                f"keep {_called(kept)} and remove the rest",
+                " && ".join(removal_command(facts, each) for each in others),
+            ),
             profiles=(profile,),
             evidence=tuple(Evidence(profile, str(each.path)) for each in services),
             severity=Severity.ERROR if len(starting) > 1 else Severity.WARNING,
@@ -126,9 +129,11 @@ def _called(found: Definition) -> str:
 def legacy_unit(facts: Facts) -> Iterator[Finding]:
     """Yield services under a name that only old releases gave: no command of today sees them."""
     for each in facts.services.definitions:
-        if not each.is_legacy or not each.has_home or len(facts.services.of(each.profile or "")) > 1:
+        if not each.is_legacy or not each.home_exists or len(facts.services.of(each.profile or "")) > 1:
             continue
-        command = "hermes gateway migrate-legacy" if each.manager is ManagerKind.SYSTEMD else removal(facts, each)
+        command = (
+            "hermes gateway migrate-legacy" if each.manager is ManagerKind.SYSTEMD else removal_command(facts, each)
+        )
         yield Finding(
             f"{_called(each)} is from an old release of Hermes: `hermes gateway` and `hermes-gateways` do not see it",
             Fix("remove it, then install the service anew with `hermes-gateways install`", command),

@@ -9,6 +9,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
+from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
     CONFIG_FILE,
@@ -22,16 +23,12 @@ from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import (
-    environment_of,
+    gateway_environment,
     is_real_secret,
     is_secret_name,
-    lesser,
-    listed,
-    noted,
+    reduced_severity,
     secret_paths,
-    secrets_of,
-    shell_command,
-    them,
+    secret_variables,
 )
 
 # What Hermes itself keeps at 0600 (FACTS: gateway/platforms/api_server.py, hermes_cli/{config,auth,webhook}.py).
@@ -53,7 +50,7 @@ def readable_secret(facts: Facts) -> Iterator[Finding]:
     """Find files with secrets whose mode lets others in: an error where they can get there, and a warning for what
     must be 0600 whatever the folder above it."""
     for name, profile in facts.profiles.items():
-        way = facts.tree.ways.get(name, 0o077)
+        way = facts.tree.reachable_modes.get(name, 0o077)
         meant = 0o006 if facts.tree.meant_for_group else _LOOSE
         loose = [
             (path, fact, bool(fact.mode & way & meant))
@@ -80,7 +77,7 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
     for path in facts.tree.copies.get(profile.name, {}):
         if listing[path].mode & _LOOSE and _secrets_in_copy(facts, profile, path):
             yield path, listing[path]
-    for path, (fact, raw) in facts.tree.opened.get(profile.name, {}).items():
+    for path, (fact, raw) in facts.tree.readable.get(profile.name, {}).items():
         if not path.endswith(".json") or _is_telling(raw):
             yield path, fact
 
@@ -98,14 +95,14 @@ def _holds_secret(profile: ProfileFacts, path: str, facts: Facts) -> bool:
 
 
 def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFact, bool]]) -> Finding:
-    names = listed(path for path, _, _ in loose)
+    names = join_names(path for path, _, _ in loose)
     exposed = any(reached for _, _, reached in loose)
     many = len(loose) > 1
     if exposed:
-        message = f"others on this machine can read {names} of {noted(profile)}"
+        message = f"others on this machine can read {names} of {profile_label(profile)}"
     else:
         are = "are" if many else "is"
-        message = f"{names} of {noted(profile)} {are} open to others; only the folder above keeps them out"
+        message = f"{names} of {profile_label(profile)} {are} open to others; only the folder above keeps them out"
     own = [fact for _, fact, _ in loose if facts.uid in (fact.uid, 0)]
     inside = [fact for fact in own if fact.path.is_relative_to(profile.home)]
     return Finding(
@@ -132,11 +129,11 @@ def stray_copy(facts: Facts) -> Iterator[Finding]:
         if not held:
             continue
         what = "are copies that hold" if len(held) > 1 else "is a copy that holds"
-        keys = listed(key for each in held.values() for key in each)
+        keys = join_names(key for each in held.values() for key in each)
         yield Finding(
-            f"{listed(held)} of {noted(profile)} {what} secrets: {keys}",
+            f"{join_names(held)} of {profile_label(profile)} {what} secrets: {keys}",
             Fix(
-                f"remove {them(held)} when nobody needs {them(held)} any more",
+                f"remove {plural(held, 'it', 'them')} when nobody needs {plural(held, 'it', 'them')} any more",
                 shell_command("rm --", [profile.home / path for path in held]),
             ),
             (name,),
@@ -150,7 +147,7 @@ def _secrets_in_copy(facts: Facts, profile: ProfileFacts, path: str) -> tuple[st
     text = raw.replace(b"\0", b"")
     found = [
         name
-        for name, value in secrets_of(environment_of(facts, profile), facts.catalog).items()
+        for name, value in secret_variables(gateway_environment(facts, profile), facts.catalog).items()
         if value.encode("utf-8", "surrogatepass") in text
     ]
     for match in _ASSIGNED.finditer(text):
@@ -181,7 +178,7 @@ def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alia
         line = text[text.rfind(b"\n", 0, match.start()) + 1 : match.start()].lstrip()
         if not line.startswith((b"#", b";")) and _is_secret(match, facts):
             found.setdefault(match[1].decode(), text.count(b"\n", 0, match.start()) + 1)
-    known = secrets_of(environment_of(facts, profile), facts.catalog) if profile is not None else {}
+    known = secret_variables(gateway_environment(facts, profile), facts.catalog) if profile is not None else {}
     for key, value in known.items():
         at = text.find(value.encode("utf-8", "surrogatepass"))
         if at >= 0:
@@ -193,12 +190,12 @@ def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alia
 def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: dict[str, int]) -> Finding:
     what = "the alias script" if is_alias else "the service file"
     name = profile.name if profile is not None else None
-    whose = f" of {noted(profile)}" if profile is not None else ""
+    whose = f" of {profile_label(profile)}" if profile is not None else ""
     home = profile.home / ENV_FILE if profile is not None else ".env of its profile"
     return Finding(
-        f"{what} {path.name}{whose} holds {listed(found)}: secrets belong in .env alone",
+        f"{what} {path.name}{whose} holds {join_names(found)}: secrets belong in .env alone",
         Fix(
-            f"move {them(found)} to {home} and take {them(found)} out of the file",
+            f"move {plural(found, 'it', 'them')} to {home} and take {plural(found, 'it', 'them')} out of the file",
             shell_command('"${EDITOR:-vi}"', [path]),
         ),
         (name,) if name is not None else (),
@@ -235,9 +232,11 @@ def _is_shared(facts: Facts, fact: FileFact) -> bool:
 
 def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileFact]], owner: int) -> Finding:
     users = facts.tree.users
-    whose = listed(users.get(fact.uid, str(fact.uid)) for _, fact in strange)
+    whose = join_names(users.get(fact.uid, str(fact.uid)) for _, fact in strange)
     tops = list(dict.fromkeys(path.partition("/")[0] for path, _ in strange))
-    what = f"{listed(tops)} of {noted(profile)}" if tops != [""] else f"the home of {noted(profile)}"
+    what = (
+        f"{join_names(tops)} of {profile_label(profile)}" if tops != [""] else f"the home of {profile_label(profile)}"
+    )
     verb = "belongs" if len(tops) == 1 else "belong"
     paths = [profile.home / top for top in tops] if len(tops) <= 4 else [profile.home]
     name = users.get(owner, str(owner))
@@ -248,5 +247,5 @@ def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileF
         ),
         (profile.name,),
         evidence=tuple(profile.at(path) for path, _ in strange),
-        severity=lesser(profile, Severity.ERROR),
+        severity=reduced_severity(profile, Severity.ERROR),
     )

@@ -15,12 +15,12 @@ from hermes_profiles.services.drift import DriftCode
 from hermes_profiles.services.manager import ManagerKind
 from hermes_profiles.services.naming import drop_in
 
-from .topology import served_otherwise
+from .topology import served_by_default
 
 
-def broken(facts: Facts) -> frozenset[str]:
+def unstartable(facts: Facts) -> frozenset[str]:
     """Return the profiles whose service cannot start: what its manager says of it needs no further words."""
-    found = {each.profile for each in facts.services.definitions if _gone_program(each) or not each.has_directory}
+    found = {each.profile for each in facts.services.definitions if _gone_program(each) or not each.directory_exists}
     return frozenset(name for name in (*found, *facts.services.blockers) if name is not None)
 
 
@@ -69,11 +69,11 @@ def _own_edit(found: Definition, key: str) -> Fix | None:
 
 def _living(facts: Facts) -> Iterator[Definition]:
     """Yield the services of profiles that are there."""
-    yield from (each for each in facts.services.definitions if each.profile is not None and each.has_home)
+    yield from (each for each in facts.services.definitions if each.profile is not None and each.home_exists)
 
 
 def _gone_program(found: Definition) -> str | None:
-    return found.said.program if found.works.get(found.said.program) is False else None
+    return found.parsed.program if found.works.get(found.parsed.program) is False else None
 
 
 def _tries(found: Definition) -> str:
@@ -91,7 +91,7 @@ def _anew(found: Definition) -> str:
 def _renewal(facts: Facts, found: Definition) -> tuple[Repair, ...]:
     """Return the repair that writes a service of ours anew, () for any other one."""
     drift = facts.services.drifts.get(found.profile or "")
-    is_safe = found.is_ours and facts.services.is_main(found) and found.profile not in served_otherwise(facts)
+    is_safe = found.is_ours and facts.services.is_main(found) and found.profile not in served_by_default(facts)
     if found.profile is None or drift is None or drift.code is not DriftCode.OUTDATED or not is_safe:
         return ()
     return (InstallService(found.profile),)
@@ -100,11 +100,11 @@ def _renewal(facts: Facts, found: Definition) -> tuple[Repair, ...]:
 def no_home(facts: Facts) -> Iterator[Finding]:
     """Yield services that start in a folder, or run a home, that is gone (exit 200, for ever)."""
     for each in _living(facts):
-        if each.has_directory:
+        if each.directory_exists:
             continue
         key = "directory" if each.manager is ManagerKind.SUPERVISOR else "WorkingDirectory"
         yield Finding(
-            f"the service of {each.profile} starts in {each.said.directory}, which is gone{_tries(each)}",
+            f"the service of {each.profile} starts in {each.parsed.directory}, which is gone{_tries(each)}",
             _own_edit(each, key)
             or Fix(f"have it start in {facts.layout.home(each.profile or '')}", f"{_anew(each)} --force"),
             profiles=(each.profile or "",),
@@ -122,10 +122,10 @@ def no_home(facts: Facts) -> Iterator[Finding]:
 def foreign(facts: Facts) -> Iterator[Finding]:
     """Yield services that one part of their files gives to this root and another part to another root."""
     for each in _living(facts):
-        if not each.strangers:
+        if not each.other_roots:
             continue
         yield Finding(
-            f"the service {each.unit} belongs to {each.profile} and to {each.strangers[0]}: two roots of one account "
+            f"the service {each.unit} belongs to {each.profile} and to {each.other_roots[0]}: two roots of one account "
             "write the same file",
             Fix(f"decide which one it runs: this command gives it to {each.profile}", f"{_anew(each)} --force"),
             profiles=(each.profile or "",),
@@ -193,7 +193,7 @@ def not_adopted(facts: Facts) -> Iterator[Finding]:
 def _drifts(facts: Facts, code: DriftCode) -> Iterator[tuple[Definition, str]]:
     """Yield (service, in which way) of those that stand so to what we would write, and of which nothing worse is
     known."""
-    worse = broken(facts) | served_otherwise(facts)
+    worse = unstartable(facts) | served_by_default(facts)
     for profile, drift in facts.services.drifts.items():
         found = facts.services.main(profile)
         if drift.code is code and found is not None and profile not in worse:
@@ -230,14 +230,14 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
     for profile, needs in facts.services.needs.items():
         known = facts.profiles[profile]
         tools = sorted({each.tool for each in needs})
-        cured = all(each.cured for each in needs)
-        first = next((each for each in needs if not each.cured), needs[0])
+        fixed_by_reinstall = all(each.fixed_by_reinstall for each in needs)
+        first = next((each for each in needs if not each.fixed_by_reinstall), needs[0])
         path, place = ".".join(first.at), shlex.quote(first.found)
         yield Finding(
             f"the service of {profile} does not find {', '.join(tools)}: the folder of it is on the PATH of this shell "
             "and not on its own",
             Fix("write the service anew with the PATH of today", f"hermes-gateways install {profile}")
-            if cured
+            if fixed_by_reinstall
             else Fix(
                 "name the program with its whole path",
                 f"hermes-profiles config set {profile} {shlex.quote(path)} {place}",
@@ -255,7 +255,7 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
 def sticky_redirect(facts: Facts) -> Iterator[Finding]:
     """Yield the service of the default profile that starts another one: without a pin it follows `active_profile`."""
     for each in facts.services.of(DEFAULT):
-        if facts.active == DEFAULT or each.said.selected or not each.has_home:
+        if facts.active == DEFAULT or each.parsed.selected or not each.home_exists:
             continue
         yield Finding(
             f"the service {each.unit} is the default profile's, but starts the gateway of {facts.active}, the sticky "

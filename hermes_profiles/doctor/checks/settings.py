@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -18,21 +16,20 @@ from hermes_profiles.profiles.channels import legacy_blocks, merged
 # The last word of a key that holds a secret: `api_key`, `bot_token`, but neither `max_tokens` nor `key_path`.
 _SECRET_KEY = re.compile(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")
 _NO_SECRET = re.compile(r"(?i)(?:public|cache|session|sort|partition|primary|foreign|idempotency|hot)[_-]?key$")
-_LONGEST_LIST = 3
 # Shorter values stand in too many honest places (DESIGN.md, clone policy).
 _SHORTEST = 8
 
 
-def block_of(profile: ProfileFacts, channel: str, catalog: Catalog) -> Mapping[str, Any]:
+def channel_settings(profile: ProfileFacts, channel: str, catalog: Catalog) -> Mapping[str, Any]:
     """Return what gateway.json and config.yaml say of a channel: later places over earlier ones, as in Hermes 0.19.0
     (gateway/config.py, `_merge_platform_map`)."""
     found: dict[str, Any] = {}
-    for _, block in blocks_of(profile, channel, catalog):
+    for _, block in channel_blocks(profile, channel, catalog):
         found = merged(found, block)
     return found
 
 
-def blocks_of(
+def channel_blocks(
     profile: ProfileFacts, channel: str, catalog: Catalog
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     """Yield (path, block) for each place that speaks of a channel, the weakest first; gateway.json has no path."""
@@ -49,12 +46,12 @@ def blocks_of(
                 yield (*path, str(name)), block
 
 
-def text_of(value: object) -> str:
+def scalar_text(value: object) -> str:
     """Return a single value as text, "" for anything else."""
     return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
-def environment_of(facts: Facts, profile: ProfileFacts) -> Mapping[str, str]:
+def gateway_environment(facts: Facts, profile: ProfileFacts) -> Mapping[str, str]:
     """Return the variables of a profile's gateway, the managed ones over its own."""
     managed = facts.managed.environment
     return {**profile.variables, **managed} if managed else profile.variables
@@ -66,7 +63,7 @@ def is_secret_name(name: str, catalog: Catalog) -> bool:
     return fact is not None and fact.known and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
 
 
-def secrets_of(environment: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
+def secret_variables(environment: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
     """Return name → value of those variables that give access; placeholders and short values are none."""
     return {
         name: value
@@ -102,30 +99,8 @@ def secret_paths(data: object, catalog: Catalog, path: tuple[str, ...] = ()) -> 
                 yield from secret_paths(value, catalog, (*path, f"[{number}]"))
 
 
-def listed(names: Iterable[str], most: int = _LONGEST_LIST) -> str:
-    """Return names as a sentence lists them; of many the first ones and how many more there are."""
-    every = list(dict.fromkeys(names))
-    if len(every) > most + 1:
-        return f"{', '.join(every[:most])} and {len(every) - most} more"
-    return " and ".join(filter(None, [", ".join(every[:-1]), every[-1]])) if every else ""
-
-
-def them(things: Collection[object]) -> str:
-    """Return the word for one thing or several."""
-    return "it" if len(things) == 1 else "them"
-
-
-def shell_command(command: str, paths: Collection[Path | str]) -> str:
-    """Return a command line with paths in it, quoted for a shell."""
-    return " ".join([command, *(shlex.quote(str(path)) for path in paths)])
-
-
-def lesser(profile: ProfileFacts, severity: Severity) -> Severity:
-    """Return the severity for a profile: a disabled one counts less, for no gateway of it is started."""
-    order = {Severity.ERROR: Severity.WARNING, Severity.WARNING: Severity.INFO, Severity.INFO: Severity.INFO}
-    return order[severity] if profile.disabled else severity
-
-
-def noted(profile: ProfileFacts) -> str:
-    """Return a profile's name as messages have it."""
-    return f"{profile.name} (disabled)" if profile.disabled else profile.name
+def reduced_severity(profile: ProfileFacts, severity: Severity) -> Severity:
+    """Return the severity, one level lower for a disabled profile: its gateway is not started."""
+    if not profile.disabled:
+        return severity
+    return Severity.WARNING if severity is Severity.ERROR else Severity.INFO

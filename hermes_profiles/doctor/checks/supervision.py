@@ -12,8 +12,8 @@ from hermes_profiles.gateways.resolve import CRASH_LOOP
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
-from .services import broken
-from .topology import served_otherwise
+from .services import unstartable
+from .topology import served_by_default
 
 _START_LIMIT = "start-limit-hit"
 # What to do about an exit code; the words of `status` say what it means.
@@ -140,7 +140,7 @@ def disabled_but_enabled(facts: Facts) -> Iterator[Finding]:
 
 def _supervised(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, ServiceStatus]]:
     """Yield profiles with a service of their own of which nothing is known yet that explains all the rest."""
-    explained = broken(facts) | served_otherwise(facts)
+    explained = unstartable(facts) | served_by_default(facts)
     gateways = facts.inventory.gateways if facts.inventory is not None else {}
     for name, profile in facts.profiles.items():
         gateway = gateways.get(name)

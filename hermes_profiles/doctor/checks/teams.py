@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
-from hermes_profiles.doctor.facts.teams import Stray
+from hermes_profiles.doctor.facts.teams import MisplacedSecret
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix
-from hermes_profiles.doctor.wording import names
+from hermes_profiles.doctor.wording import join_names
 from hermes_profiles.documents.yaml.paths import parsed_path
 from hermes_profiles.hermes.files import ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.names import DEFAULT
@@ -104,7 +104,7 @@ def _link_words(change: SyncChange, team: Team) -> str:
 
 def no_sync(facts: Facts) -> Iterator[Finding]:
     """Yield members that cannot be compared with their lead, and why."""
-    for name, problem in facts.teams.unclear.items():
+    for name, problem in facts.teams.not_comparable.items():
         if problem.code in _TOLD_ELSEWHERE or name not in facts.profiles:
             continue
         profile = facts.profiles[name]
@@ -149,7 +149,7 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
 
 def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[EditFile, ...]]:
     """Return what is done about several leads: the one whose pool the members have links to is the true one."""
-    followed = facts.teams.followed.get(team, ())
+    followed = facts.teams.linked_leads.get(team, ())
     others = [lead for lead in leads if lead not in followed]
     paths = [facts.profiles[lead].home / PROFILE_FILE for lead in others or leads[-1:]]
     if len(followed) != 1 or not others:
@@ -160,7 +160,7 @@ def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[E
         return edit_profile_yaml(raw, {(TEAMS, team): None}, path=path)
 
     return Fix(
-        f"the links of the members lead to {followed[0]}: take the team out of the profile.yaml of {names(others)}",
+        f"the links of the members lead to {followed[0]}: take the team out of the profile.yaml of {join_names(others)}",
         "hermes-profiles doctor --fix --only teams.no-pool",
     ), tuple(EditFile(path, without) for path in paths)
 
@@ -202,7 +202,7 @@ def foreign_secret(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _variable_at(profile: ProfileFacts, stray: Stray) -> str | None:
+def _variable_at(profile: ProfileFacts, stray: MisplacedSecret) -> str | None:
     """Return the variable of `.env` on whose line a secret stands."""
     if stray.path.name != ENV_FILE:
         return None
@@ -210,11 +210,11 @@ def _variable_at(profile: ProfileFacts, stray: Stray) -> str | None:
     return next(found, None)
 
 
-def _edit(stray: Stray) -> str:
+def _edit(stray: MisplacedSecret) -> str:
     return f'"${{EDITOR:-vi}}" {quote(str(stray.path))}'
 
 
-def _at(stray: Stray, profile: str) -> Evidence:
+def _at(stray: MisplacedSecret, profile: str) -> Evidence:
     return Evidence(profile, str(stray.path), stray.line)
 
 
@@ -224,7 +224,7 @@ def _at(stray: Stray, profile: str) -> Evidence:
 def inherited_access(facts: Facts) -> Iterator[Finding]:
     """Yield profiles that one gateway for all lets people in to whom they do not let in themselves: what their own
     `.env` leaves blank, it takes from the default's environment."""
-    mode = facts.teams.mode
+    mode = facts.teams.multiplex
     by_profile: dict[str, list[PinnedSetting]] = {}
     for each in mode.access.pinned if mode is not None else ():
         by_profile.setdefault(each.profile, []).append(each)
@@ -235,7 +235,7 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
         keys = [dotted(each.key) for each in isolations]
         yield Finding(
             f"whoever {DEFAULT} lets in gets in at {name}, too: one gateway serves both, and {name} has no "
-            f"{names(keys)} of its own",
+            f"{join_names(keys)} of its own",
             Fix(f"write what counts for {name} into its own files", _ONE_FOR_ALL),
             (name,),
             None,
@@ -260,19 +260,19 @@ def _inherited(facts: Facts, profile: ProfileFacts, each: PinnedSetting) -> Evid
 
 def unread_approvals(facts: Facts) -> Iterator[Finding]:
     """Yield people who were let in by pairing, in a place that one gateway for all does not look at."""
-    if facts.teams.mode is None:
+    if facts.teams.multiplex is None:
         return
     from hermes_profiles.multiplex.approvals import OWN, SERVED
 
     by_profile: dict[str, list[tuple[str, int]]] = {}
-    for each in facts.teams.mode.approvals:
+    for each in facts.teams.multiplex.approvals:
         by_profile.setdefault(each.profile, []).append((each.channel, each.people))
     for name, rows in by_profile.items():
         people = sum(count for _, count in rows)
         channels = [channel for channel, _ in rows]
         who = f"{people} {'person' if people == 1 else 'people'} whom {name} let in by pairing"
         yield Finding(
-            f"{who} ({names(channels)}) {'is' if people == 1 else 'are'} not let in by one gateway for all: it looks "
+            f"{who} ({join_names(channels)}) {'is' if people == 1 else 'are'} not let in by one gateway for all: it looks "
             f"in {facts.profiles[name].home / SERVED}",
             Fix("carry the approvals over", _ONE_FOR_ALL),
             (name,),

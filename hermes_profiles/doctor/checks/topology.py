@@ -13,7 +13,7 @@ from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.model.names import DEFAULT
 
 
-def served_otherwise(facts: Facts) -> frozenset[str]:
+def served_by_default(facts: Facts) -> frozenset[str]:
     """Return the named profiles that need no gateway of their own: one is served already, or Hermes would refuse it.
 
     Hermes' own guard looks at the setting and at the live default gateway alone (SERVICES.md section 6).
@@ -27,7 +27,7 @@ def served_otherwise(facts: Facts) -> frozenset[str]:
 
 def unneeded(facts: Facts) -> Iterator[Finding]:
     """Yield services of profiles that a multiplexer serves: Hermes refuses them with exit 1, again and again."""
-    others = served_otherwise(facts)
+    others = served_by_default(facts)
     for each in facts.services.definitions:
         if each.profile not in others or each.profile not in facts.profiles or not each.enabled:
             continue
@@ -101,7 +101,7 @@ def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
     )
 
 
-def misunderstood(facts: Facts) -> Iterator[Finding]:
+def topology_mismatch(facts: Facts) -> Iterator[Finding]:
     """Yield, as a remark, a default gateway that does not do yet what its configuration asks for."""
     serves, asked = facts.services.serves, facts.services.multiplexing
     if serves is None or asked is None or asked is bool(serves):

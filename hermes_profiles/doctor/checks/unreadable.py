@@ -1,4 +1,4 @@
-"""What keeps the doctor itself from seeing."""
+"""Reports probes that failed: facts that the doctor could not read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 
 
 def unseen(facts: Facts) -> Iterator[Finding]:
-    """Yield what could not be looked at: it may hide anything."""
-    for trouble in facts.troubles:
-        profile = trouble.profile
+    """Yield probes that failed or timed out. The faults that they would have found are not reported."""
+    for failure in facts.failures:
+        profile = failure.profile
         place = str(facts.layout.home(profile)) if profile is not None else str(facts.layout.root)
         yield Finding(
-            f"{trouble.what} could not be looked at: {trouble.reason}",
-            Fix("mend what keeps it from being read, then look again", f"ls -la {place}"),
+            f"cannot read {failure.subject}: {failure.reason}",
+            Fix("remove the cause, then run the doctor again", f"ls -la {place}"),
             profiles=(profile,) if profile is not None else (),
             evidence=(Evidence(profile, place),),
         )

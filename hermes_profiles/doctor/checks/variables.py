@@ -16,6 +16,7 @@ from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.documents.dotenv.fast_reader import glance_env
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
@@ -23,7 +24,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.create import ENV_HEADER
 
-from .settings import block_of, environment_of, is_real_secret, lesser, listed, noted, shell_command
+from .settings import channel_settings, gateway_environment, is_real_secret, reduced_severity
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.normalize import ReaderDifference
@@ -67,10 +68,10 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             continue
         path = str(profile.home / file)
         multiplexed = bool(facts.services.multiplexing)
-        told = listed(f"{_shown(each.name)} ({each.reason})" for each in found)
+        told = join_names(f"{_shown(each.name)} ({each.reason})" for each in found)
         can = _works(settle, raw, path, known)
         yield Finding(
-            f"readers of Hermes do not agree about {file} of {noted(profile)}: {told}",
+            f"readers of Hermes do not agree about {file} of {profile_label(profile)}: {told}",
             Fix(
                 "save it as UTF-8"
                 if all(each.is_encoding for each in found)
@@ -82,7 +83,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
             repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
-            severity=lesser(profile, _hurts(found, facts, multiplexed=multiplexed)),
+            severity=reduced_severity(profile, _hurts(found, facts, multiplexed=multiplexed)),
         )
 
 
@@ -117,7 +118,7 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
         for line, names in joined(raw, known):
             can = _works(split_joined, raw, str(profile.home / file), known)
             yield Finding(
-                f"{listed(names, 5)} stand on one line in {file} of {noted(profile)}: some readers take the rest of the"
+                f"{join_names(names, 5)} stand on one line in {file} of {profile_label(profile)}: some readers take the rest of the"
                 f" line for the value of {names[0]}",
                 Fix(
                     "put each on a line of its own",
@@ -128,7 +129,7 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
                 (profile.name,),
                 evidence=tuple(profile.at(file, name, line) for name in names),
                 repairs=(EditFile(profile.home / file, partial(split_joined, known=known)),) if can else (),
-                severity=lesser(profile, Severity.ERROR),
+                severity=reduced_severity(profile, Severity.ERROR),
             )
 
 
@@ -144,7 +145,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
     for name, places in found.items():
         owners = tuple(dict.fromkeys(each.profile for each in places if each.profile is not None))
         yield Finding(
-            f"{_shown(name)} of {listed(owners)} looks like a credential of a channel, but no channel is known that"
+            f"{_shown(name)} of {join_names(owners)} looks like a credential of a channel, but no channel is known that"
             " reads it: a clone would copy it",
             Fix(
                 "see what is known of it, and name it in catalog.toml when it is a bot's",
@@ -164,7 +165,7 @@ def _looks_secret(name: str, value: str, facts: Facts) -> bool:
 def placeholder(facts: Facts) -> Iterator[Finding]:
     """Find channels that are switched on by an example instead of a credential: they can never log in."""
     for profile in facts.profiles.values():
-        environment = environment_of(facts, profile)
+        environment = gateway_environment(facts, profile)
         fakes: dict[str, str] = {}
         for name in profile.environment:
             fact = facts.catalog.lookup(name)
@@ -176,14 +177,14 @@ def placeholder(facts: Facts) -> Iterator[Finding]:
                 if _would_start(profile, channel, name, environment, facts):
                     fakes.setdefault(name, channel)
         if fakes:
-            channels, what = listed(fakes.values()), "is an example" if len(fakes) == 1 else "are examples"
+            channels, what = join_names(fakes.values()), "is an example" if len(fakes) == 1 else "are examples"
             yield Finding(
-                f"{listed(fakes)} of {noted(profile)} {what}, no credential: {channels} cannot log in",
+                f"{join_names(fakes)} of {profile_label(profile)} {what}, no credential: {channels} cannot log in",
                 Fix("set the real one, or take it out", f"hermes -p {profile.name} gateway setup"),
                 (profile.name,),
                 next(iter(fakes.values())) if len(set(fakes.values())) == 1 else None,
                 tuple(profile.at_variable(name) for name in fakes),
-                severity=lesser(profile, Severity.WARNING),
+                severity=reduced_severity(profile, Severity.WARNING),
             )
 
 
@@ -197,7 +198,7 @@ def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Ma
     if channel in profile.held.channels:
         return True
     fact = facts.catalog.channels[channel]
-    flag = block_of(profile, channel, facts.catalog).get("enabled")
+    flag = channel_settings(profile, channel, facts.catalog).get("enabled")
     if flag is not None and not is_truthy(flag) and fact.explicit_disable_wins:
         return False
     return any(name in names and all(environment.get(each) for each in names) for names in fact.enable_sets)
@@ -209,7 +210,7 @@ def no_env(facts: Facts) -> Iterator[Finding]:
     for name, profile in facts.profiles.items():
         if name != DEFAULT and ENV_FILE not in profile.listing and profile.listing:
             yield Finding(
-                f"{noted(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
+                f"{profile_label(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
                 " tokens included",
                 Fix("give it one of its own", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),
                 (name,),

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Damage(NamedTuple):
-    """A database that cannot be trusted, and how that shows."""
+class DamagedDatabase(NamedTuple):
+    """A damaged database. `how`: the predicate of a message, such as `is cut off`."""
 
     profile: str
     file: str
     how: str
 
 
-class BadRows(NamedTuple):
-    """Rows of a database that are not the JSON they should be."""
+class UnreadableRows(NamedTuple):
+    """Rows of a table that should hold JSON and do not."""
 
     profile: str
     file: str
@@ -23,8 +23,8 @@ class BadRows(NamedTuple):
     number: int
 
 
-class Unchecked(NamedTuple):
-    """A database that could not be looked through. `suspect`: what was seen of it looks damaged."""
+class UncheckedDatabase(NamedTuple):
+    """A database that was not checked completely. `suspect`: its lock-free read showed damage."""
 
     profile: str
     file: str
@@ -34,9 +34,9 @@ class Unchecked(NamedTuple):
 
 
 class DatabaseFacts(NamedTuple):
-    """What was seen. `in_wal_mode`: profile → its databases that are in WAL mode."""
+    """Results of all database checks. `in_wal_mode`: profile → its databases in WAL mode."""
 
-    damaged: tuple[Damage, ...] = ()
-    bad_rows: tuple[BadRows, ...] = ()
-    unchecked: tuple[Unchecked, ...] = ()
+    damaged: tuple[DamagedDatabase, ...] = ()
+    bad_rows: tuple[UnreadableRows, ...] = ()
+    unchecked: tuple[UncheckedDatabase, ...] = ()
     in_wal_mode: Mapping[str, tuple[str, ...]] = {}

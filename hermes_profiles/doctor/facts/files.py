@@ -10,33 +10,33 @@ from .profile import FileFact
 
 
 class Schema(NamedTuple):
-    """The schema of config.yaml that the installed Hermes writes, and the source file that says so."""
+    """The schema version of config.yaml that the installed Hermes writes, and its source file."""
 
     version: int
     source: Path
 
 
 class TreeFacts(NamedTuple):
-    """What was seen around the homes.
+    """Facts of the files around the homes.
 
-    `root`, `homes`: what a link leads to; `ways`: profile → the permission bits (group, others) with which somebody
-    else gets into its home at all; `meant_for_group`: the machine shares files with a group on purpose (NixOS,
-    containers); `targets`: profile → file → what a link in its place leads to; `opened`: profile → further files that
-    somebody else could read, with the beginning of JSON files; `copies`: profile → stray copies of documents;
-    `below`: what lies beside the profiles; `in_use`: those folders of it in which a gateway left its pid; `staging`:
-    half-made profiles; `active`: the file of the sticky profile;
-    `scripts`: aliases, and services written by hand; `users`: names of owners; `schema`: None when no Hermes was found.
+    `root`, `homes`: links are followed; `reachable_modes`: profile → permission bits (group, others) of the users that
+    can enter its home; `meant_for_group`: the machine shares files with a group on purpose (NixOS, containers);
+    `targets`: profile → file → target of a link in its place; `readable`: profile → further files that other users can
+    read, with the beginning of JSON files; `copies`: profile → stray copies of documents; `other_entries`: entries of
+    the profiles folder that are not profiles; `folders_in_use`: those of them with a pid file; `staging`: unfinished
+    profiles; `active`: the file of the sticky profile; `scripts`: aliases and handmade services; `users`: uid → name;
+    `schema`: None when no Hermes installation was found.
     """
 
     root: FileFact | None = None
     homes: Mapping[str, FileFact] = {}
-    ways: Mapping[str, int] = {}
+    reachable_modes: Mapping[str, int] = {}
     meant_for_group: bool = False
     targets: Mapping[str, Mapping[str, FileFact]] = {}
-    opened: Mapping[str, Mapping[str, tuple[FileFact, bytes]]] = {}
+    readable: Mapping[str, Mapping[str, tuple[FileFact, bytes]]] = {}
     copies: Mapping[str, Mapping[str, bytes]] = {}
-    below: tuple[FileFact, ...] = ()
-    in_use: frozenset[Path] = frozenset()
+    other_entries: tuple[FileFact, ...] = ()
+    folders_in_use: frozenset[Path] = frozenset()
     staging: tuple[FileFact, ...] = ()
     active: FileFact | None = None
     scripts: tuple[Script, ...] = ()
@@ -45,8 +45,11 @@ class TreeFacts(NamedTuple):
 
 
 class Script(NamedTuple):
-    """One file. `profile`: whom it starts, None when that cannot be told; `text`: all of it; `is_alias`: a file of the
-    alias folder; `exact`: an alias in the very form that Hermes and this program write."""
+    """An alias script, or a service written by the user.
+
+    `profile`: the profile it starts, None when unknown; `text`: its content; `is_alias`: a file of the alias folder;
+    `exact`: an alias in the form that Hermes and this program write.
+    """
 
     fact: FileFact
     profile: str | None

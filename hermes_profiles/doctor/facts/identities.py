@@ -10,8 +10,11 @@ from hermes_profiles.model.secret import Secret
 
 
 class HeldLock(NamedTuple):
-    """One of Hermes' own locks whose process is alive. `profile`: whose gateway that is, None for no profile of this
-    root; `home`: the home it serves, None when that cannot be seen."""
+    """A live identity lock of Hermes.
+
+    `profile`: the profile of its gateway, None for a gateway outside this root; `home`: the home it serves, None when
+    unknown.
+    """
 
     channel: str
     digest: str
@@ -20,8 +23,8 @@ class HeldLock(NamedTuple):
     home: str | None
 
 
-class Link(NamedTuple):
-    """A link in a home in place of what must be its own; `target`: where it ends, all links followed."""
+class StateLink(NamedTuple):
+    """A link in place of a file or folder that must be private to a profile; `target`: its resolved path."""
 
     profile: str
     name: str
@@ -29,30 +32,35 @@ class Link(NamedTuple):
 
 
 class ManagedLayer(NamedTuple):
-    """The machine-wide folder that lies over the files of every profile, and its two files."""
+    """The machine-wide managed folder, whose two files override the files of every profile."""
 
     folder: Path
     env: Secret[bytes]
     config: Secret[bytes]
 
 
-class RivalFacts(NamedTuple):
-    """`listeners`: on ports that profiles ask for; `grants`: single-use logins that more than one profile has;
-    `inherited`: profile → the variables of our catalogue that its live gateway was started with; `homes`: where each
-    home of the root is, links followed (the homes that a link or a path may point into)."""
+class IdentityFacts(NamedTuple):
+    """Facts of the resources that profiles can conflict about.
+
+    `listeners`: on ports that profiles claim; `logins`: single-use logins that several profiles hold; `inherited`:
+    profile → known variables that its live gateway was started with; `homes`: profile → resolved home.
+    """
 
     locks: tuple[HeldLock, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    links: tuple[Link, ...] = ()
+    logins: tuple[SingleUseLogin, ...] = ()
+    links: tuple[StateLink, ...] = ()
     inherited: Mapping[str, Mapping[str, Secret[str]]] = {}
     managed: ManagedLayer | None = None
     homes: Mapping[str, str] = {}
 
 
 class Listener(NamedTuple):
-    """Who listens on a port. `bind`: the address, `*` for all; `pid`: None when this user may not see it; `profile`:
-    whose gateway that is or descends from, None for nobody's of this root; `program`: what the system calls it."""
+    """A process that listens on a port.
+
+    `bind`: the address, `*` for all; `pid`: None when this user cannot see it; `profile`: the profile whose gateway is
+    this process or its ancestor, None for a process outside this root; `program`: its name in the process table.
+    """
 
     port: int
     bind: str
@@ -61,9 +69,11 @@ class Listener(NamedTuple):
     program: str = ""
 
 
-class Grant(NamedTuple):
-    """One place of a login: `provider`: who it is for, `mcp:NAME` for a tool server; `digest`: of its refresh token;
-    `path`: where in the file."""
+class SingleUseLogin(NamedTuple):
+    """One place of a login with a single-use refresh token.
+
+    `provider`: `mcp:NAME` for a tool server; `digest`: of the refresh token; `path`: the key path in the file.
+    """
 
     provider: str
     digest: Secret[str]

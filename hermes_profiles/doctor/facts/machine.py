@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 
 class Disk(NamedTuple):
-    """The file system of some homes. `place`: one of their folders; `free`, `size`: bytes that a user may still write,
-    and all there are; `inodes_free`, `inodes`: 0 of 0 where it does not count them."""
+    """The file system of some homes.
+
+    `place`: a folder on it; `free`, `size`: bytes available to the user, and in total; `inodes_free`, `inodes`: both 0
+    on a file system without an inode limit.
+    """
 
     place: str
     profiles: tuple[str, ...]
@@ -19,14 +22,14 @@ class Disk(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """Where a file system is mounted, and its type."""
+    """A mount point and the type of its file system."""
 
     place: str
     kind: str
 
 
 class MachineFacts(NamedTuple):
-    """What was seen. `mounts`: profile → the file system of its home, for those that were asked about."""
+    """Facts of disks and mounts. `mounts`: profile → mount of its home, for the requested profiles only."""
 
     disks: tuple[Disk, ...] = ()
     mounts: Mapping[str, Mount] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FileFact(NamedTuple):
-    """One file or folder as it was seen, links not followed. `mode`: the permission bits alone."""
+    """State of one file or folder; links are not followed. `mode`: permission bits only."""
 
     path: Path
     kind: EntryKind
@@ -33,11 +33,11 @@ class FileFact(NamedTuple):
 
 
 class ProfileFacts:
-    """What was seen of one profile.
+    """Facts of one profile.
 
-    `files`: its documents, read before; `held`: what they would have a gateway hold; `listing`: path relative to the
-    home → file, of the home itself and the folders that matter (`probes/homes.py` names them); `gateway`: None when
-    the fleet could not be looked at.
+    `files`: its documents, already read; `held`: the resources that its gateway would claim; `listing`: path relative
+    to the home → file, for the home and the folders listed in `probes/homes.py`; `gateway`: None when the fleet could
+    not be observed.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class ProfileFacts:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """Return what its environment files set, `.env` over `.op.env`."""
+        """Return the variables of its environment files; `.env` overrides `.op.env`."""
         return self.files.environment()
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
-        """Return its config.yaml, {} when there is none or it is broken."""
+        """Return its config.yaml, {} when the file is missing or broken."""
         return self.files.sections(CONFIG_FILE, EVERYTHING)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
-        """Return what its gateway's environment is made of: top-level scalars of config.yaml below `environment`."""
+        """Return the environment of its gateway: top-level scalars of config.yaml, overridden by `environment`."""
         scalars = {
             str(name): str(value).strip()
             for name, value in self.config.items()
@@ -81,15 +81,15 @@ class ProfileFacts:
 
     @property
     def pid(self) -> int | None:
-        """Return the process of its own gateway, None when it has none."""
+        """Return the pid of its own gateway, None when no such process runs."""
         return self.gateway.process.pid if self.gateway is not None and self.gateway.process is not None else None
 
     def at(self, file: str, key: str | None = None, line: int | None = None) -> Evidence:
-        """Return evidence in one of its files."""
+        """Return a place in one of its files."""
         return Evidence(self.name, str(self.home / file), line, key)
 
     def at_variable(self, name: str) -> Evidence:
-        """Return where its environment files set a variable; without a line when only the environment does."""
+        """Return the place that sets a variable; without file and line when no environment file sets it."""
         for file in (ENV_FILE, OP_ENV_FILE):
             raw = self.files.raw(file)
             line = env_line(raw, name) if raw else None
@@ -98,7 +98,7 @@ class ProfileFacts:
         return Evidence(self.name, None, None, name)
 
     def at_path(self, path: Sequence[str], file: str = CONFIG_FILE) -> Evidence:
-        """Return where a path of config.yaml, or of a JSON file, stands."""
+        """Return the place of a key in config.yaml or in a JSON file."""
         raw = self.files.raw(file)
         find = json_line if file.endswith(".json") else yaml_line
         return self.at(file, ".".join(path).replace(".[", "["), find(raw, path) if raw else None)

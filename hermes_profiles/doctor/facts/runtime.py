@@ -14,17 +14,22 @@ from .machine import MachineFacts
 
 
 class LockFolder(NamedTuple):
-    """Where gateways keep their locks of identities. `writable`: whether we may make and remove files there;
-    `immovable`: names of locks that are no files, so that no gateway can take them over."""
+    """The folder of identity locks.
+
+    `writable`: this user can create and remove files in it; `immovable`: names of locks that are folders, which no
+    gateway can take over.
+    """
 
     path: Path
     writable: bool = True
     immovable: frozenset[str] = frozenset()
 
 
-class Interrupted(NamedTuple):
-    """A change of ours that was begun and never ended; `id` "" and the reason in `summary` when the journal cannot be
-    read."""
+class InterruptedChange(NamedTuple):
+    """A change of hermes-profiles that was begun and not finished.
+
+    When the journal cannot be read, `id` is "" and `summary` is the reason.
+    """
 
     id: str
     summary: str
@@ -32,15 +37,18 @@ class Interrupted(NamedTuple):
 
 
 class RuntimeFacts(NamedTuple):
-    """What was seen. `drains`: profile → whether its drain request counts; `starts`: profile → how many starts its
-    gateway had in the last two minutes, 0 ones left out; `newer`: profile → what changed below its running gateway;
-    `holders`: live locks, looked at when a gateway says that a token is in use."""
+    """Facts of run-time files.
+
+    `drains`: profile → whether its drain request is in effect; `starts`: profile → number of starts of its gateway in
+    the last two minutes, 0 left out; `newer_code`: profile → code changed after its gateway started; `live_locks`: read
+    only when a gateway reports a token in use.
+    """
 
     drains: Mapping[str, bool] = {}
     starts: Mapping[str, int] = {}
-    newer: Mapping[str, InstalledCode] = {}
+    newer_code: Mapping[str, InstalledCode] = {}
     locks: LockFolder | None = None
-    holders: tuple[LiveLock, ...] = ()
-    interrupted: tuple[Interrupted, ...] = ()
+    live_locks: tuple[LiveLock, ...] = ()
+    interrupted: tuple[InterruptedChange, ...] = ()
     databases: DatabaseFacts = DatabaseFacts()
     machine: MachineFacts = MachineFacts()

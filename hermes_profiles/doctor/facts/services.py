@@ -17,14 +17,14 @@ SYSTEM, USER = "system", "user"
 
 
 class Definition(NamedTuple):
-    """One service that runs, or would run, a gateway of this root.
+    """Definition of one service that runs, or would run, a gateway of this root.
 
-    `unit`: its name, or the label, without ending; `profile`: whom it runs, None when that is a home below the root
-    that is no profile's; `home_text`: that home; `has_home`: whether it is there; `is_own_name`: the name is the one
-    that Hermes gives this profile's service; `is_ours`: we have written (a part of) it; `works`: the programs it names
-    → whether they can be run; `has_directory`: whether the folder it starts in is there; `files`: what goes when it
-    goes; `enabled`: as files tell; `status`: what its manager says, None when it was not asked or is out of reach;
-    `strangers`: homes of other roots that a part of it names.
+    `unit`: its name or label, without ending; `profile`: the profile it runs, None for a home below the root without a
+    profile; `home_text`: that home; `is_own_name`: it has the name that Hermes gives the service of this profile;
+    `is_ours`: hermes-profiles wrote it, or a part of it; `works`: program → whether it can be executed;
+    `directory_exists`: of its working directory; `files`: the files to remove with it; `enabled`: according to files;
+    `status`: None when its manager was not queried or did not answer; `other_roots`: homes of other roots in a part of
+    the definition; `contents`: file → content, drop-ins included.
     """
 
     manager: ManagerKind
@@ -33,15 +33,15 @@ class Definition(NamedTuple):
     path: Path
     profile: str | None
     home_text: str
-    has_home: bool
+    home_exists: bool
     is_own_name: bool
     is_ours: bool
-    said: ParsedDefinition
+    parsed: ParsedDefinition
     works: Mapping[str, bool]
-    has_directory: bool
+    directory_exists: bool
     files: tuple[tuple[Path, Signature], ...]
     enabled: bool
-    strangers: tuple[str, ...] = ()
+    other_roots: tuple[str, ...] = ()
     status: ServiceStatus | None = None
     contents: Mapping[Path, bytes] = {}
 
@@ -50,12 +50,12 @@ class Definition(NamedTuple):
 
     @property
     def is_legacy(self) -> bool:
-        """Return whether it has a name that only old releases gave."""
+        """Return whether it has a name of an old Hermes release."""
         return self.path.name in LEGACY_FILES
 
 
-class Leftover(NamedTuple):
-    """A link or a drop-in of ours whose unit is gone; `profile`: whose it was, None when nothing says so."""
+class ServiceLeftover(NamedTuple):
+    """A link or drop-in of hermes-profiles whose unit is gone; `profile`: None when unknown."""
 
     unit: str
     profile: str | None
@@ -65,42 +65,48 @@ class Leftover(NamedTuple):
 
 
 class ServiceFiles(NamedTuple):
-    """What lies there. `blockers`: profile → definition of its service's name that runs a home which is gone;
-    `clashes`: unit → profiles that all get this one, where they are several, those behind a link first."""
+    """Results of a search for service files.
+
+    `blockers`: profile → definition with the service name of this profile that runs a deleted home; `clashes`: unit →
+    the profiles that share this service name, profiles behind a link first.
+    """
 
     definitions: tuple[Definition, ...] = ()
-    leftovers: tuple[Leftover, ...] = ()
+    leftovers: tuple[ServiceLeftover, ...] = ()
     blockers: Mapping[str, Definition] = {}
     clashes: Mapping[str, tuple[str, ...]] = {}
 
 
-class Need(NamedTuple):
-    """A program that a profile's configuration needs and its service does not find; `found`: where the shell finds it;
-    `at`: the path in config.yaml; `cured`: a service written today would find it."""
+class MissingProgram(NamedTuple):
+    """A program that the configuration of a profile names and its service does not find.
+
+    `found`: its path on the PATH of the shell; `at`: the key path in config.yaml; `fixed_by_reinstall`: a service
+    installed today would find it.
+    """
 
     tool: str
     found: str
     at: tuple[str, ...]
-    cured: bool
+    fixed_by_reinstall: bool
 
 
 class ServiceFacts(NamedTuple):
-    """What was seen.
+    """Facts of the services of a root.
 
-    `manager`: the one that is due; `definitions`: all services of this root; `leftovers`, `blockers`, `clashes`: see
-    `Found`; `drifts`: profile → how its service stands to the one we would write; `needs`: profile → programs that its
-    service does not find; `unreachable`: why the manager cannot be asked; `linger`: whether services outlive the last
-    session, None where nothing decides that; `multiplexing`: what the default profile asks for; `serves`: the profiles
-    that the live default gateway serves, None when it is not alive.
+    `manager`: the manager in use; `definitions`: all services of this root; `leftovers`, `blockers`, `clashes`: see
+    `ServiceFiles`; `drifts`: profile → difference between its service and the one that would be installed; `needs`:
+    profile → programs that its service does not find; `unreachable`: why the manager cannot be queried; `linger`:
+    whether services outlive the last session, None without such a setting; `multiplexing`: the setting of the default
+    profile; `serves`: the profiles that the live default gateway serves, None without a live default gateway.
     """
 
     manager: ManagerKind | None = None
     definitions: tuple[Definition, ...] = ()
-    leftovers: tuple[Leftover, ...] = ()
+    leftovers: tuple[ServiceLeftover, ...] = ()
     blockers: Mapping[str, Definition] = {}
     clashes: Mapping[str, tuple[str, ...]] = {}
     drifts: Mapping[str, Drift] = {}
-    needs: Mapping[str, tuple[Need, ...]] = {}
+    needs: Mapping[str, tuple[MissingProgram, ...]] = {}
     unreachable: tuple[Problem, ...] = ()
     linger: bool | None = None
     multiplexing: bool | None = None
@@ -112,9 +118,9 @@ class ServiceFacts(NamedTuple):
         return self.by_profile.get(profile, ())
 
     def main(self, profile: str) -> Definition | None:
-        """Return the service of a profile that fleet commands mean, None without one."""
-        return next((each for each in self.of(profile) if self.is_main(each)), None)
+        """Return the service of a profile that fleet commands control, None without one."""
+        return next((service for service in self.of(profile) if self.is_main(service)), None)
 
-    def is_main(self, found: Definition) -> bool:
-        """Return whether a definition is the one that fleet commands mean."""
-        return found.manager is self.manager and found.scope == USER and found.is_own_name
+    def is_main(self, service: Definition) -> bool:
+        """Return whether fleet commands control this service."""
+        return service.manager is self.manager and service.scope == USER and service.is_own_name

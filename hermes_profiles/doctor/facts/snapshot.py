@@ -11,24 +11,27 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed
 
 from .files import TreeFacts
-from .identities import RivalFacts
+from .identities import IdentityFacts
 from .profile import ProfileFacts
 from .runtime import RuntimeFacts
 from .services import ServiceFacts
 from .teams import TeamFacts
 
 
-class ProbeTrouble(NamedTuple):
-    """A look that failed: what was looked at, whose (None: the machine's), and why."""
+class ProbeFailure(NamedTuple):
+    """A probe that failed: its subject, its profile (None: no profile in particular), and the reason."""
 
-    what: str
+    subject: str
     profile: str | None
     reason: str
 
 
 class Facts(NamedTuple):
-    """All that was seen. `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: what the
-    machine-wide managed folder sets; `inventory`: None when the fleet could not be looked at."""
+    """All facts of one run.
+
+    `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: settings of the machine-wide
+    managed folder; `inventory`: None when the fleet could not be observed.
+    """
 
     layout: Layout
     catalog: Catalog
@@ -40,8 +43,8 @@ class Facts(NamedTuple):
     inventory: Inventory | None
     managed: Managed
     tree: TreeFacts
-    rivals: RivalFacts
+    identities: IdentityFacts
     services: ServiceFacts
     runtime: RuntimeFacts
     teams: TeamFacts
-    troubles: tuple[ProbeTrouble, ...] = ()
+    failures: tuple[ProbeFailure, ...] = ()

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hermes_profiles.settings.changes import SyncChange
 
 
-class Stray(NamedTuple):
-    """A secret of one profile where others read it: whose, the name of its key, the file and its line."""
+class MisplacedSecret(NamedTuple):
+    """A secret of one profile in a file that other profiles read: owner, name of its key, file and line."""
 
     owner: str
     key: str
@@ -24,25 +24,27 @@ class Stray(NamedTuple):
     line: int
 
 
-class Mode(NamedTuple):
-    """What one gateway for all does with these profiles: what it would take from the default's environment, and the
-    approvals that it does not read."""
+class MultiplexFacts(NamedTuple):
+    """Access under a multiplexer: settings inherited from the default profile, and approvals it does not read."""
 
     access: Access
     approvals: tuple[MovedApprovals, ...]
 
 
 class TeamFacts(NamedTuple):
-    """What was seen. `faults`: team → why it has no pool; `drifted`: member → what is not as its lead's; `unclear`:
-    profile → why that cannot be told; `followed`: team with several leads → those its members' links lead to;
-    `exposed`: team → secrets in its pool; `foreign`: profile → secrets of others in
-    its home; `mode`: None unless one gateway is to serve all."""
+    """Facts of the teams of a root.
+
+    `faults`: team → why it has no pool; `drifted`: member → differences from its lead; `not_comparable`: profile → why
+    it cannot be compared; `linked_leads`: team with several leads → the leads that its members link to; `exposed`: team
+    → secrets in its pool; `foreign`: profile → secrets of other profiles in its home; `multiplex`: None unless a
+    multiplexer serves the root or is configured.
+    """
 
     teams: Teams = Teams({}, {})
     faults: Mapping[str, Problem] = {}
     drifted: Mapping[str, tuple[SyncChange, ...]] = {}
-    unclear: Mapping[str, Problem] = {}
-    followed: Mapping[str, tuple[str, ...]] = {}
-    exposed: Mapping[str, tuple[Stray, ...]] = {}
-    foreign: Mapping[str, tuple[Stray, ...]] = {}
-    mode: Mode | None = None
+    not_comparable: Mapping[str, Problem] = {}
+    linked_leads: Mapping[str, tuple[str, ...]] = {}
+    exposed: Mapping[str, tuple[MisplacedSecret, ...]] = {}
+    foreign: Mapping[str, tuple[MisplacedSecret, ...]] = {}
+    multiplex: MultiplexFacts | None = None

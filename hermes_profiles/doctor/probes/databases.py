@@ -1,12 +1,12 @@
-"""What is seen of the SQLite databases of homes. Nothing is written, no lock is taken that a gateway could notice.
+"""Checks the SQLite databases of homes. Writes nothing and takes no lock that could block a gateway.
 
 Facts (Hermes 0.19.0; each store's own module): state.db (sessions, routing, deliveries), response_store.db,
 projects.db, kanban.db, memory_store.db, verification_evidence.db, retaindb_queue.db, cron/executions.db and
-gateway/discord_message_recovery.db, all in WAL mode where the file system bears it.
+gateway/discord_message_recovery.db, all in WAL mode where the file system supports it.
 
-A plain read-only connection makes `-wal` and `-shm` files beside a database that has none. So a database is first read
-as `immutable`: without locks and without its log. What looks damaged that way may be a writer at work; it is believed
-when nobody can be, or when a second look, with locks, beside a live gateway's own log, sees it too.
+A read-only connection creates `-wal` and `-shm` files beside a database that has none. So each database is first read
+as `immutable`: without locks and without its log. Damage seen that way can be a concurrent write. It is reported when
+no process can be writing, or when a second read, with locks and with the log of the live gateway, finds it again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from hermes_profiles.doctor.facts.databases import BadRows, Damage, DatabaseFacts, Unchecked
+from hermes_profiles.doctor.facts.databases import DamagedDatabase, DatabaseFacts, UncheckedDatabase, UnreadableRows
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.hermes.files import (
@@ -41,13 +41,13 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 if TYPE_CHECKING:
     import sqlite3
 
-# Seconds that reading databases may take in one run, all together, and how much longer a disk may hang. SQLite checks
-# about 1 MB in a millisecond; several threads are no faster, for its memory has one lock.
+# Seconds for the checks of all databases in one run, and the extra wait for a hanging disk. SQLite checks about 1 MB in
+# a millisecond; threads do not help, because its memory allocator has one lock.
 BUDGET = 0.4
 _PATIENCE = 2.0
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
-# Where Hermes keeps them, below a home.
+# Database files of Hermes, relative to a home.
 KNOWN = (
     STATE_DATABASE,
     RESPONSE_DATABASE,
@@ -59,11 +59,11 @@ KNOWN = (
     DISCORD_DATABASE,
     RETAINDB_QUEUE,
 )
-# Columns that Hermes reads as JSON, and passes over, or throws away, when they are none.
+# Columns that Hermes reads as JSON. It skips or deletes rows that do not parse.
 _JSON = {RESPONSE_DATABASE: ("responses", "data"), STATE_DATABASE: ("gateway_routing", "entry_json")}
 _MOST_ROWS = 50
 _CORRUPT, _NO_DATABASE, _INTERRUPTED = 11, 26, 9
-_REASONS = {5: "it is locked", 6: "it is locked", 10: "it cannot be read", 23: "it may not be read"}
+_REASONS = {5: "it is locked", 6: "it is locked", 10: "read error", 23: "access denied"}
 _STEPS = 5000
 
 
@@ -77,18 +77,18 @@ class _Store(NamedTuple):
 
     @property
     def log(self) -> FileFact | None:
-        """Return its write-ahead log when something is in it."""
+        """Return its write-ahead log, None when the log is empty or missing."""
         side = self.sides.get("-wal")
         return side if side is not None and side.size else None
 
     @property
     def is_at_rest(self) -> bool:
-        """Return whether nobody writes it and nothing waits to be taken into it."""
+        """Return whether no gateway can be writing it and no log has to be merged into it."""
         return self.log is None and "-journal" not in self.sides and not self.is_served
 
     @property
-    def bears_locks(self) -> bool:
-        """Return whether a connection with locks leaves no file behind."""
+    def allows_locks(self) -> bool:
+        """Return whether a connection with locks creates no new file."""
         if "-journal" in self.sides:
             return False
         return not self.in_wal_mode or (self.is_served and "-shm" in self.sides and "-wal" in self.sides)
@@ -103,64 +103,64 @@ class _DatabaseVerdict(NamedTuple):
         return not self.how and not self.rows
 
 
-class _NoAnswer(Exception):
-    """The database would not be read now; the text says why."""
+class _NotReadable(Exception):
+    """The database cannot be read now; the text is the reason."""
 
 
-def look_at_databases(profiles: Mapping[str, ProfileFacts], *, budget: float = BUDGET) -> DatabaseFacts:
-    """Return what is seen of all databases within `budget` seconds; those that were not reached are named."""
-    look = _DatabaseReader(budget, is_anyone_up=any(_is_up(profile) for profile in profiles.values()))
-    waiting = [store for profile in profiles.values() for store in look.headers(profile)]
+def probe_databases(profiles: Mapping[str, ProfileFacts], *, budget: float = BUDGET) -> DatabaseFacts:
+    """Return the results for all databases. Those not checked within `budget` seconds are listed as unchecked."""
+    reader = _DatabaseReader(budget, is_any_gateway_up=any(_is_up(profile) for profile in profiles.values()))
+    waiting = [store for profile in profiles.values() for store in reader.headers(profile)]
     waiting.sort(key=lambda store: store.file.size)
     if waiting:
-        hung = run_with_timeouts([("databases", partial(look.through, waiting))], limit=budget + _PATIENCE).troubles
-        look.give_up(waiting, is_hung=bool(hung))
-    return look.facts()
+        hung = run_with_timeouts([("databases", partial(reader.check, waiting))], limit=budget + _PATIENCE).failures
+        reader.skip_rest(waiting, is_hung=bool(hung))
+    return reader.facts()
 
 
 def _is_up(profile: ProfileFacts) -> bool:
-    """Return whether a gateway may be at work in a home, its own or one that serves it."""
+    """Return whether a gateway can be using a home: its own, or one that serves it."""
     return profile.gateway is None or profile.gateway.pid is not None
 
 
 class _DatabaseReader:
-    """One look at all databases; `through` may hang, what it found until then counts."""
+    """Reads all databases of a run. `check` can hang; its results until then are kept."""
 
-    def __init__(self, budget: float, *, is_anyone_up: bool) -> None:
+    def __init__(self, budget: float, *, is_any_gateway_up: bool) -> None:
         self._budget = budget
-        self._late = f"more than fits into {budget:g} s"
-        self._is_anyone_up = is_anyone_up
+        self._late = f"the time limit of {budget:g} s was reached"
+        self._is_any_gateway_up = is_any_gateway_up
         self._deadline = 0.0
         self._open: sqlite3.Connection | None = None
         self._done: set[tuple[str, str]] = set()
-        self._damaged: list[Damage] = []
-        self._rows: list[BadRows] = []
-        self._unchecked: list[Unchecked] = []
+        self._damaged: list[DamagedDatabase] = []
+        self._rows: list[UnreadableRows] = []
+        self._unchecked: list[UncheckedDatabase] = []
         self._wal: dict[str, tuple[str, ...]] = {}
 
     def facts(self) -> DatabaseFacts:
-        """Return what was seen."""
+        """Return the results so far."""
         return DatabaseFacts(tuple(self._damaged), tuple(self._rows), tuple(self._unchecked), dict(self._wal))
 
     def headers(self, profile: ProfileFacts) -> Iterator[_Store]:
-        """Yield the databases of a home that are worth a longer look: no fault shows at their first bytes."""
+        """Yield the databases of a home whose header has no fault."""
         for name in KNOWN:
             file = profile.listing.get(name)
             if file is None or file.kind is EntryKind.LINK:
                 continue
             if file.kind is not EntryKind.FILE:
-                what = "a folder" if file.kind is EntryKind.FOLDER else "no regular file"
-                self._damaged.append(Damage(profile.name, name, f"is {what}"))
+                what = "a folder" if file.kind is EntryKind.FOLDER else "not a regular file"
+                self._damaged.append(DamagedDatabase(profile.name, name, f"is {what}"))
                 continue
             if not file.size:
-                continue  # opened once, and never written
+                continue  # created and never written
             sides = {end: side for end in ("-wal", "-shm", "-journal") if (side := profile.listing.get(name + end))}
-            # Every gateway of a root may write the board of tasks.
-            is_served = self._is_anyone_up if name == KANBAN_DATABASE else _is_up(profile)
+            # Every gateway of a root can write the task board.
+            is_served = self._is_any_gateway_up if name == KANBAN_DATABASE else _is_up(profile)
             store = _Store(profile.name, name, file, sides, is_served)
-            seen = self._header(store)
-            if seen is not None:
-                yield seen
+            checked = self._header(store)
+            if checked is not None:
+                yield checked
 
     def _header(self, store: _Store) -> _Store | None:
         try:
@@ -170,16 +170,16 @@ class _DatabaseReader:
             return None
         how = _fault(raw, store)
         if how:
-            self._damaged.append(Damage(store.profile, store.name, how))
+            self._damaged.append(DamagedDatabase(store.profile, store.name, how))
             return None
         if raw[18] == 2:
             self._wal[store.profile] = (*self._wal.get(store.profile, ()), store.name)
         return store._replace(in_wal_mode=raw[18] == 2)
 
-    def through(self, stores: list[_Store]) -> None:
-        """Look through databases, in their order, until the time is up."""
+    def check(self, stores: list[_Store]) -> None:
+        """Check databases in order until the time limit."""
         self._deadline = time.monotonic() + self._budget
-        # Old SQLite asks the progress handler too seldom while it checks a big table; an interrupt it always minds.
+        # Old SQLite versions rarely call the progress handler while they check a large table; an interrupt works.
         timer = threading.Timer(self._budget, self._interrupt)
         timer.daemon = True
         timer.start()
@@ -187,48 +187,48 @@ class _DatabaseReader:
             for store in stores:
                 if time.monotonic() >= self._deadline:
                     return
-                self._look_through(store)
+                self._check(store)
                 self._done.add((store.profile, store.name))
         finally:
             timer.cancel()
 
-    def give_up(self, stores: list[_Store], *, is_hung: bool) -> None:
-        """Note what was not reached."""
+    def skip_rest(self, stores: list[_Store], *, is_hung: bool) -> None:
+        """Record the databases that were not checked."""
         why = "the disk does not answer" if is_hung else self._late
         for store in stores:
             if (store.profile, store.name) not in self._done:
                 self._skip(store, why)
 
     def _skip(self, store: _Store, why: str, *, suspect: bool = False) -> None:
-        self._unchecked.append(Unchecked(store.profile, store.name, store.file.size, why, suspect))
+        self._unchecked.append(UncheckedDatabase(store.profile, store.name, store.file.size, why, suspect))
 
-    def _look_through(self, store: _Store) -> None:
+    def _check(self, store: _Store) -> None:
         try:
-            verdict = self._examined(store, "immutable=1")
+            verdict = self._read(store, "immutable=1")
             if verdict.is_clean:
                 return
             if not (store.is_at_rest and _is_untouched(store)):
-                if not store.bears_locks:
-                    why = "what is in its -wal file has to be taken into it first, which a start of the gateway does"
+                if not store.allows_locks:
+                    why = "its -wal file has to be merged first, which a start of the gateway does"
                     self._skip(store, why, suspect=True)
                     return
-                verdict = self._examined(store, "mode=ro")
-        except _NoAnswer as error:
+                verdict = self._read(store, "mode=ro")
+        except _NotReadable as error:
             self._skip(store, str(error))
             return
         if verdict.how:
-            self._damaged.append(Damage(store.profile, store.name, verdict.how))
+            self._damaged.append(DamagedDatabase(store.profile, store.name, verdict.how))
         elif verdict.rows:
-            self._rows.append(BadRows(store.profile, store.name, _JSON[store.name][0], verdict.rows))
+            self._rows.append(UnreadableRows(store.profile, store.name, _JSON[store.name][0], verdict.rows))
 
-    def _examined(self, store: _Store, how: str) -> _DatabaseVerdict:
-        """Return what is wrong with the content of a database. Raises _NoAnswer."""
+    def _read(self, store: _Store, how: str) -> _DatabaseVerdict:
+        """Return the faults in the content of a database. Raises _NotReadable."""
         import sqlite3
 
         try:
             with self._connected(store.file.path, how) as database:
                 (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
-                # The check of a search index wants to write: that it may not tells nothing.
+                # The check of a search index needs write access; its refusal is not a fault.
                 if answer != "ok" and not answer.startswith("unable to validate"):
                     return _DatabaseVerdict("is damaged inside")
                 return _DatabaseVerdict(rows=self._count_bad(database, store))
@@ -236,7 +236,7 @@ class _DatabaseReader:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (_CORRUPT, _NO_DATABASE):
                 return _DatabaseVerdict("is damaged inside")
-            raise _NoAnswer(
+            raise _NotReadable(
                 self._late if code == _INTERRUPTED else _REASONS.get(code, "SQLite cannot open it")
             ) from error
 
@@ -279,27 +279,27 @@ class _DatabaseReader:
 
 
 def _fault(raw: bytes, store: _Store) -> str:
-    """Return what is wrong with the first bytes of a database, "" when nothing is.
+    """Return the fault in the header of a database, "" without one.
 
     Source: https://www.sqlite.org/fileformat2.html, "The Database Header".
     """
     if not raw.startswith(_MAGIC[: len(raw)]):
-        return "is no SQLite database"
+        return "is not an SQLite database"
     if len(raw) < _HEADER:
         return "is cut off"
     size = int.from_bytes(raw[16:18], "big")
     size = 65536 if size == 1 else size
     if size < 512 or size & (size - 1):
         return "has a damaged header"
-    pages, is_told = int.from_bytes(raw[28:32], "big"), raw[24:28] == raw[92:96]
-    # A writer may be at work, or have been killed: what is missing then is in its log.
-    if is_told and store.file.size < pages * size and store.is_at_rest and _is_untouched(store):
+    pages, is_counted = int.from_bytes(raw[28:32], "big"), raw[24:28] == raw[92:96]
+    # During a write, or after a killed writer, the missing pages are in the log.
+    if is_counted and store.file.size < pages * size and store.is_at_rest and _is_untouched(store):
         return "is cut off"
     return ""
 
 
 def _is_untouched(store: _Store) -> bool:
-    """Return whether a database is what it was when the home was listed: nobody writes it."""
+    """Return whether a database did not change since its home was listed."""
     from .homes import file_fact
 
     now = file_fact(store.file.path)
@@ -310,7 +310,7 @@ def _is_untouched(store: _Store) -> bool:
 
 
 def _is_json(value: str | bytes | float | None) -> bool:
-    """Return whether Hermes can read a value: it takes NaN, which SQLite does not."""
+    """Return whether Hermes can parse a value. It accepts NaN, which SQLite rejects."""
     import json
 
     try:

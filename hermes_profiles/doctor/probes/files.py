@@ -1,5 +1,4 @@
-"""What is seen of the folder of profiles: who owns homes and may enter them, stray copies, aliases and the Hermes
-installation."""
+"""Reads the files around the homes: owners and modes, stray copies, aliases and the Hermes installation."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ from hermes_profiles.credentials.rules.files import is_document_copy
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
-from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED, HERMES_SKIP_CHMOD
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
@@ -38,9 +36,9 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 from .homes import file_fact
 from .scripts import alias_scripts, handmade_services
 
-# Files whose place is a link are judged by what it leads to.
+# Files that are checked through a link: the target is what Hermes reads.
 _LINKED = (ENV_FILE, OP_ENV_FILE, AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, WEBHOOKS_FILE)
-# Where channels and tools keep what logs them in, and backups of it all.
+# Folders and files with logins of channels and tools, and backups.
 STATE_FOLDERS = (
     WEIXIN_ACCOUNTS_FOLDER,
     WHATSAPP_SESSION_FOLDER,
@@ -56,65 +54,69 @@ _SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
 _LARGEST_SOURCE = 8 * 1024 * 1024
 
 
-def look_at_tree(around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None) -> TreeFacts:
-    """Return what was seen."""
-    layout = around.layout
+def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> TreeFacts:
+    """Return the facts of the files around the homes."""
+    layout = context.layout
     homes = {name: fact for name in profiles if (fact := _followed(layout.home(name))) is not None}
     root = _followed(layout.root)
-    above = _way(_ancestors(layout))
-    ways = {name: above & _through(fact.mode) for name, fact in homes.items()}
-    below = tuple(_beside(layout))
+    above = _mode_through(_ancestors(layout))
+    reachable_modes = {name: above & _passing_bits(fact.mode) for name, fact in homes.items()}
+    entries = tuple(_other_entries(layout))
     return TreeFacts(
         root,
         homes,
-        ways,
-        _shares_with_group(around),
+        reachable_modes,
+        _shares_with_group(context),
         {name: found for name, one in profiles.items() if (found := dict(_targets(one)))},
-        {name: opened for name, one in profiles.items() if (opened := dict(_opened(one, ways.get(name, 0))))},
+        {
+            name: readable
+            for name, one in profiles.items()
+            if (readable := dict(_readable(one, reachable_modes.get(name, 0))))
+        },
         {name: copies for name, one in profiles.items() if (copies := dict(_copies(one)))},
-        tuple(each for each in below if not each.path.name.startswith(".")),
-        frozenset(each.path for each in below if file_fact(each.path / PID_FILE) is not None),
-        tuple(each for each in below if each.path.name.startswith(".")),
+        tuple(entry for entry in entries if not entry.path.name.startswith(".")),
+        frozenset(entry.path for entry in entries if file_fact(entry.path / PID_FILE) is not None),
+        tuple(entry for entry in entries if entry.path.name.startswith(".")),
         file_fact(layout.active_profile),
         (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
         _users(homes, profiles),
-        _schema(around, profiles),
+        _schema(context, profiles),
     )
 
 
 def _followed(path: Path) -> FileFact | None:
-    """Return what is at a path, what a link leads to."""
+    """Return the file at a path, links followed."""
     return file_fact(os.path.realpath(path))
 
 
 def _ancestors(layout: Layout) -> Iterator[Path]:
-    """Yield the folders above the named homes: from the user's own (or the root) down."""
+    """Yield the root and the folders between it and the user's home."""
     yield layout.root
     for folder in layout.root.parents:
         if layout.user_home in (folder, *folder.parents):
             yield folder
 
 
-def _way(folders: Iterator[Path]) -> int:
+def _mode_through(folders: Iterator[Path]) -> int:
     way = 0o077
     for folder in folders:
         fact = _followed(folder)
-        way &= _through(fact.mode) if fact is not None else 0
+        way &= _passing_bits(fact.mode) if fact is not None else 0
     return way
 
 
-def _through(mode: int) -> int:
-    """Return the bits of those who may pass a folder; whose group it is does not count, so `others` is for both."""
+def _passing_bits(mode: int) -> int:
+    """Return the permission bits of the users that can pass a folder. The bit of others counts for the group too."""
     return (0o070 if mode & 0o011 else 0) | (0o007 if mode & 0o001 else 0)
 
 
-def _shares_with_group(around: DoctorContext) -> bool:
-    """Return whether Hermes itself leaves modes alone here (hermes_cli/config.py, `_secure_file`)."""
+def _shares_with_group(context: DoctorContext) -> bool:
+    """Return whether Hermes itself does not restrict modes here (hermes_cli/config.py, `_secure_file`)."""
     names = (HERMES_MANAGED, HERMES_CONTAINER, HERMES_SKIP_CHMOD)
     return (
-        any(around.environment.get(name) for name in names)
+        any(context.environment.get(name) for name in names)
         or os.path.exists("/.dockerenv")
-        or os.path.exists(around.layout.root / MANAGED_MARKER)
+        or os.path.exists(context.layout.root / MANAGED_MARKER)
     )
 
 
@@ -125,8 +127,8 @@ def _targets(profile: ProfileFacts) -> Iterator[tuple[str, FileFact]]:
             yield name, target
 
 
-def _opened(profile: ProfileFacts, way: int) -> Iterator[tuple[str, tuple[FileFact, bytes]]]:
-    """Yield files that are nobody else's business and that somebody else could read, folders on the way included."""
+def _readable(profile: ProfileFacts, way: int) -> Iterator[tuple[str, tuple[FileFact, bytes]]]:
+    """Yield private files that other users can read; every folder on the path must let them pass."""
     if not way:
         return
     for name in STATE_FILES:
@@ -142,7 +144,7 @@ def _opened(profile: ProfileFacts, way: int) -> Iterator[tuple[str, tuple[FileFa
         for part in folder.split("/"):
             path = path / part
             fact = file_fact(path)
-            inside &= _through(fact.mode) if fact is not None and fact.kind is EntryKind.FOLDER else 0
+            inside &= _passing_bits(fact.mode) if fact is not None and fact.kind is EntryKind.FOLDER else 0
         if inside:
             for name in _names(path):
                 found = file_fact(path / name)
@@ -177,8 +179,8 @@ def _read(path: Path, limit: int) -> bytes:
         return b""
 
 
-def _beside(layout: Layout) -> Iterator[FileFact]:
-    """Yield what lies in the folder of profiles and is none: odd names, and half-made profiles of Hermes."""
+def _other_entries(layout: Layout) -> Iterator[FileFact]:
+    """Yield the entries of the profiles folder that are not profiles: invalid names and unfinished profiles."""
     for name in _names_of(layout.profiles):
         if name.startswith("."):
             is_staging = re.fullmatch(r"\.[a-z0-9][a-z0-9_-]*\.staging-\d+", name) is not None
@@ -198,8 +200,10 @@ def _is_profile(folder: Path) -> bool:
 
 
 def _is_of_multiplexer(folder: Path) -> bool:
-    """Return whether a folder `profiles/default` holds nothing but approvals: a multiplexer makes it for messages that
-    a route sends to the default profile (Hermes 0.19.0, gateway/pairing.py)."""
+    """Return whether a folder is a `profiles/default` with pairing approvals only.
+
+    A multiplexer creates it for messages routed to the default profile (Hermes 0.19.0, gateway/pairing.py).
+    """
     return folder.name == DEFAULT and folder.is_dir() and set(_names_of(folder)) == {"pairing"}
 
 
@@ -211,7 +215,7 @@ def _names_of(folder: Path) -> Collection[str]:
 
 
 def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) -> dict[int, str]:
-    """Return the names of all who own something here, when there is more than one."""
+    """Return uid → name of all owners of these files, {} when there is one owner only."""
     uids = {fact.uid for fact in homes.values()}
     for profile in profiles.values():
         uids.update(fact.uid for fact in profile.listing.values())
@@ -228,15 +232,15 @@ def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) 
     return found
 
 
-def _schema(around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
-    """Return the schema that the installed Hermes writes: its source is read as text, nothing of it runs."""
+def _schema(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
+    """Return the schema version that the installed Hermes writes, read from its source text without running it."""
     if not any(CONFIG_FILE in profile.listing for profile in profiles.values()):
         return None
     from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.errors import NotFound
 
     try:
-        python = find_installation(around.layout, around.environment).python
+        python = find_installation(context.layout, context.environment).python
     except NotFound:
         return None
     venv = python.parent.parent

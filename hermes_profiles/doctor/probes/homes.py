@@ -1,4 +1,4 @@
-"""The homes of profiles: their documents, and which files lie there with which modes."""
+"""Reads the documents and the file listing of each home."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-# Read for every profile, so that no check has to open a file.
+# Documents read for every profile, so that no check opens a file.
 DOCUMENTS = (
     ENV_FILE,
     OP_ENV_FILE,
@@ -35,14 +35,14 @@ DOCUMENTS = (
     PROFILE_FILE,
     JOBS_FILE,
 )
-# Folders of a home whose files are looked at one by one, besides the home itself.
+# Folders of a home whose files are listed, besides the home itself.
 FOLDERS = ("cron", "state", "logs", "gateway", "backups", "whatsapp", "weixin", "platforms", "auth", "mcp-tokens")
 
 
 def read_profile_facts(layout: Layout, name: str, catalog: Catalog, managed: Managed) -> ProfileFacts:
-    """Return what the files of a profile tell; those that cannot be read are problems of `files`."""
+    """Return the facts of a profile. Unreadable files are in `files.problems`."""
     home = layout.home(name)
-    listing = {each.path.relative_to(home).as_posix(): each for each in list_home(home)}
+    listing = {file.path.relative_to(home).as_posix(): file for file in list_home(home)}
     files = HomeFiles(home, catalog.known_names, whole=True)
     for document in DOCUMENTS:
         if document in listing:
@@ -55,12 +55,11 @@ def read_profile_facts(layout: Layout, name: str, catalog: Catalog, managed: Man
 
 
 def list_home(home: Path) -> Iterator[FileFact]:
-    """Yield what lies in a home and in the folders that matter, links not followed; what cannot be listed yields
-    nothing."""
-    for each in _list(os.fspath(home)):
-        yield each
-        if each.kind is EntryKind.FOLDER and each.path.name in FOLDERS:
-            yield from _list(os.fspath(each.path))
+    """Yield the entries of a home and of `FOLDERS`; links are not followed. An unreadable folder yields nothing."""
+    for entry in _list(os.fspath(home)):
+        yield entry
+        if entry.kind is EntryKind.FOLDER and entry.path.name in FOLDERS:
+            yield from _list(os.fspath(entry.path))
 
 
 def _list(folder: str) -> Iterator[FileFact]:
@@ -76,7 +75,7 @@ def _list(folder: str) -> Iterator[FileFact]:
 
 
 def file_fact(path: str | Path) -> FileFact | None:
-    """Return what can be seen of a file without opening it or following a link, None when it is not there."""
+    """Return the state of a file without opening it or following a link, None when it is missing."""
     try:
         status = os.lstat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine now: read from the kernel's tables, nobody is connected to."""
+"""Lists the listening TCP sockets of this machine from the kernel tables, without opening a connection."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def listeners_on(
     *,
     platform: str,
 ) -> tuple[Listener, ...]:
-    """Return who listens on these ports. `gateways`: pid → profile; `profile_of`: of a process whose words and home
-    tell that it is a gateway of this root though no pid file names it."""
+    """Return the listeners on these ports.
+
+    `gateways`: pid → profile; `profile_of`: identifies a gateway of this root without a pid file by its arguments and
+    home.
+    """
     table = _linux(ports, gateways) if platform == "linux" else _elsewhere(ports)
     found = []
     for port, bind, pid in sorted(table, key=lambda row: (row[0], row[1], row[2] or 0)):
@@ -38,7 +41,7 @@ def _linux(ports: Collection[int], gateways: Collection[int]) -> set[tuple[int, 
     sockets = {inode: (port, bind) for port, bind, inode in _open_sockets() if port in ports}
     owners = dict(_owners(set(sockets), map(str, gateways)))
     missing = set(sockets) - set(owners)
-    if missing:  # a look at every process: only for a port that none of our gateways listens on
+    if missing:  # scan all processes only for a port that no known gateway listens on
         owners |= dict(_owners(missing, _pids()))
     return {(port, bind, owners.get(inode)) for inode, (port, bind) in sockets.items()}
 
@@ -59,7 +62,7 @@ def _open_sockets() -> Iterator[tuple[int, str, str]]:
 
 
 def _address(text: str) -> str:
-    """Return an address of the kernel's table: words of 32 bits, the bytes of each the wrong way round."""
+    """Return an address of the kernel table, which holds 32-bit words in host byte order."""
     raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
     if not any(raw):
         return "*"
@@ -124,7 +127,7 @@ def _parent(pid: int, platform: str) -> int:
 
 
 def _program(pid: int | None, platform: str) -> str:
-    """Return what the system calls a process, "" when it says nothing that can be shown."""
+    """Return the name of a process, "" when it is unknown or has unprintable characters."""
     if pid is None or platform != "linux":
         return ""
     try:
@@ -136,7 +139,7 @@ def _program(pid: int | None, platform: str) -> str:
 
 
 def _elsewhere(ports: Collection[int]) -> set[tuple[int, str, int | None]]:
-    """Return the same where there is no /proc; some systems show other processes to the superuser alone."""
+    """Return the same without /proc. Some systems show other processes only to the superuser."""
     import psutil
 
     found = set()

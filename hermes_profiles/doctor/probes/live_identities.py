@@ -1,4 +1,4 @@
-"""What is seen of what profiles contend for: locks, ports, environments of live gateways, logins, links."""
+"""Reads the resources that profiles can conflict about: locks, ports, live environments, logins and links."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts.identities import HeldLock, Link, Listener, ManagedLayer, RivalFacts
+from hermes_profiles.doctor.facts.identities import HeldLock, IdentityFacts, Listener, ManagedLayer, StateLink
 from hermes_profiles.doctor.facts.profile import ProfileFacts
-from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.hermes.environment import HERMES_HOME
@@ -31,9 +30,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .listening_ports import listeners_on
-from .single_use_logins import read_grants
+from .single_use_logins import read_single_use_logins
 
-# What of a home must be the profile's own: sessions of channels, who may talk to it, and the files with identities.
+# Files and folders that must be private to a profile: channel sessions, pairing approvals and identities.
 OWN = (
     ENV_FILE,
     OP_ENV_FILE,
@@ -53,34 +52,32 @@ OWN = (
 )
 
 
-def look_at_rivals(
-    around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
-) -> RivalFacts:
-    """Return what was seen; what cannot be read is left out."""
-    look = _LiveIdentityReader(around, profiles)
-    return RivalFacts(
-        tuple(look.locks()),
-        look.listeners(),
-        read_grants(around.layout, around.environment, profiles, around.catalog),
-        tuple(look.links()),
-        {profile.name: found for profile in profiles.values() if (found := look.inherited(profile))},
-        _managed_layer(around),
-        look.homes,
+def probe_identities(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> IdentityFacts:
+    """Return locks, listeners, logins and links of all profiles. Unreadable sources are left out."""
+    reader = _LiveIdentityReader(context, profiles)
+    return IdentityFacts(
+        tuple(reader.locks()),
+        reader.listeners(),
+        read_single_use_logins(context.layout, context.environment, profiles, context.catalog),
+        tuple(reader.links()),
+        {profile.name: found for profile in profiles.values() if (found := reader.inherited(profile))},
+        _managed_layer(context),
+        reader.homes,
     )
 
 
 class _LiveIdentityReader:
-    """One look; what several questions need is found once."""
+    """Reads live identities; values that several methods need are computed once."""
 
-    def __init__(self, around: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> None:
-        self._around = around
+    def __init__(self, context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> None:
+        self._context = context
         self._profiles = profiles
         self._gateways = {profile.pid: name for name, profile in profiles.items() if profile.pid is not None}
 
     @cached_property
     def homes(self) -> dict[str, str]:
-        """Return profile → where its home is; below a root without links that is where it seems to be."""
-        layout = self._around.layout
+        """Return profile → resolved home."""
+        layout = self._context.layout
         root, folder = os.path.realpath(layout.root), os.path.realpath(layout.profiles)
         found = {}
         for name, profile in self._profiles.items():
@@ -92,35 +89,38 @@ class _LiveIdentityReader:
         return found
 
     def owner(self, process: Process | None) -> tuple[str | None, str | None]:
-        """Return (profile, home) of a gateway that no pid file of this root names: the profile is None for one of
-        another root, "" for one of this root that does not say whose it is; the home is None when it cannot be seen."""
+        """Return (profile, home) of a gateway without a pid file in this root.
+
+        The profile is None for a gateway of another root, and "" for a gateway of this root with an unknown profile.
+        The home is None when it cannot be read.
+        """
         if process is None or process.variables is None:
             return None, None
-        told = home_of(process, user_home=self._around.user_home)
-        if told is None:  # without `-p` the sticky profile of that moment decided; the root is told all the same
+        home = home_of(process, user_home=self._context.user_home)
+        if home is None:  # without `-p`, the sticky profile at its start decided; only the root is known
             given = process.variables.get(HERMES_HOME, "").strip()
-            own = process.variables.get("HOME", "").strip() or os.fspath(self._around.user_home)
-            told = Path(given or os.path.join(own, ROOT_FOLDER))
-            if os.path.realpath(told) == os.path.realpath(self._around.layout.root):
+            own = process.variables.get("HOME", "").strip() or os.fspath(self._context.user_home)
+            home = Path(given or os.path.join(own, ROOT_FOLDER))
+            if os.path.realpath(home) == os.path.realpath(self._context.layout.root):
                 return "", None
-        real = os.path.realpath(told)
-        return next((name for name, home in self.homes.items() if home == real), None), os.fspath(told)
+        real = os.path.realpath(home)
+        return next((name for name, path in self.homes.items() if path == real), None), os.fspath(home)
 
     def locks(self) -> Iterator[HeldLock]:
-        """Yield the locks of live gateways on identities."""
-        around = self._around
+        """Yield the identity locks of live gateways."""
+        context = self._context
         if not any(profile.held.identities for profile in self._profiles.values()):
             return
-        processes = around.world.processes
+        processes = context.system.processes
         try:
             found = live_locks(
-                around.environment,
-                around.user_home,
-                catalog=around.catalog,
+                context.environment,
+                context.user_home,
+                catalog=context.catalog,
                 processes=processes,
-                platform=around.layout.platform,
+                platform=context.layout.platform,
             )
-        except OSError:  # a folder that may not be read
+        except OSError:  # no permission to read the folder
             return
         for lock in found:
             profile, home = self._gateways.get(lock.pid), None
@@ -130,35 +130,35 @@ class _LiveIdentityReader:
                 yield HeldLock(lock.channel, lock.digest, lock.pid, profile, home)
 
     def listeners(self) -> tuple[Listener, ...]:
-        """Return who listens on ports that profiles ask for."""
+        """Return the listeners on ports that profiles claim."""
         ports = {claim.port for profile in self._profiles.values() for claim in profile.held.ports}
         if not ports:
             return ()
-        processes = self._around.world.processes
+        processes = self._context.system.processes
         found = listeners_on(
             ports,
             self._gateways,
             lambda pid: self._gateway_of(processes.look(pid)),
-            platform=self._around.layout.platform,
+            platform=self._context.layout.platform,
         )
-        return tuple(each for each in found if each.profile != "")
+        return tuple(listener for listener in found if listener.profile != "")
 
     def _gateway_of(self, process: Process | None) -> str | None:
         return self.owner(process)[0] if process is not None and process.is_gateway else None
 
     def inherited(self, profile: ProfileFacts) -> Mapping[str, Secret[str]]:
-        """Return the variables of the catalogue that a live gateway was started with."""
+        """Return the known variables that a live gateway was started with."""
         if profile.pid is None:
             return {}
-        return _environment(profile.pid, self._around.catalog, self._around.layout.platform)
+        return _environment(profile.pid, self._context.catalog, self._context.layout.platform)
 
-    def links(self) -> Iterator[Link]:
-        """Yield the links that stand in place of what must be a profile's own."""
+    def links(self) -> Iterator[StateLink]:
+        """Yield links in place of files and folders that must be private to a profile."""
         for profile in self._profiles.values():
             for name in OWN:
                 fact = profile.listing.get(name)
                 if fact is not None and fact.kind is EntryKind.LINK:
-                    yield Link(profile.name, name, os.path.realpath(fact.path))
+                    yield StateLink(profile.name, name, os.path.realpath(fact.path))
 
 
 def _environment(pid: int, catalog: Catalog, platform: str) -> dict[str, Secret[str]]:
@@ -181,12 +181,12 @@ def _environment(pid: int, catalog: Catalog, platform: str) -> dict[str, Secret[
     return {name: Secret(value) for name, value in pairs if name in catalog.known_names}
 
 
-def _managed_layer(around: DoctorContext) -> ManagedLayer | None:
-    folder = managed_folder(around.environment, around.layout)
+def _managed_layer(context: DoctorContext) -> ManagedLayer | None:
+    folder = managed_folder(context.environment, context.layout)
     if folder is None:
         return None
     try:
         env, config = managed_files(folder)
-    except HermesProfilesError:  # told where the managed folder is looked at
+    except HermesProfilesError:  # reported by the probe of the managed folder
         return None
     return ManagedLayer(folder, Secret(env or b""), Secret(config or b""))

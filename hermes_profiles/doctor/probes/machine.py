@@ -1,7 +1,4 @@
-"""What is seen of the machine below the homes: room and inodes of its disks, file systems on which SQLite's log fails.
-
-One question a disk, not one a home.
-"""
+"""Reads free space and inodes of the disks of homes, and their file system types. One query per disk."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ _LIMIT = 2.0
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
-def look_at_machine(
+def probe_machine(
     layout: Layout, profiles: Mapping[str, ProfileFacts], *, with_mounts: Iterable[str], mounts: Path = MOUNTS
 ) -> MachineFacts:
-    """Return what was seen; `with_mounts`: profiles whose file system matters. A disk that hangs has no answer."""
+    """Return the disks, and the mounts of the profiles in `with_mounts`. A hanging disk is left out."""
     places = _by_device(layout, profiles)
     jobs = [(place, partial(os.statvfs, place)) for place in places]
-    answers = run_with_timeouts(jobs, limit=_LIMIT).seen
+    answers = run_with_timeouts(jobs, limit=_LIMIT).completed
     disks = tuple(_disk(place, names, answers[place]) for place, names in places.items() if place in answers)
     asked = frozenset(with_mounts)
     table = mount_table(mounts) if asked else ()
@@ -42,10 +39,10 @@ def look_at_machine(
 
 
 def _by_device(layout: Layout, profiles: Mapping[str, ProfileFacts]) -> dict[str, tuple[str, ...]]:
-    """Return folder → the profiles whose homes are on the same device as it; the root's comes first."""
+    """Return folder → the profiles with a home on the same device; the device of the root comes first."""
     first: dict[int, str] = {}
     found: dict[str, tuple[str, ...]] = {}
-    homes = [("", os.fspath(layout.root)), *((name, os.fspath(each.home)) for name, each in profiles.items())]
+    homes = [("", os.fspath(layout.root)), *((name, os.fspath(profile.home)) for name, profile in profiles.items())]
     for name, home in homes:
         try:
             device = os.stat(home).st_dev
@@ -62,9 +59,9 @@ def _disk(place: str, names: tuple[str, ...], answer: os.statvfs_result) -> Disk
 
 
 def mount_table(path: Path = MOUNTS) -> tuple[Mount, ...]:
-    """Return what is mounted, in the order it was; () where no such file is.
+    """Return all mounts in mount order, () without a mount table.
 
-    A line reads `36 35 98:0 / /mnt/x rw,noatime shared:1 - nfs4 server:/x rw`; blanks in a place are `\\040`.
+    A line has the form `36 35 98:0 / /mnt/x rw,noatime shared:1 - nfs4 server:/x rw`; blanks in a place are `\\040`.
     """
     try:
         text = os.fsdecode(_whole(path))
@@ -80,7 +77,7 @@ def mount_table(path: Path = MOUNTS) -> tuple[Mount, ...]:
 
 
 def _whole(path: Path) -> bytes:
-    """Return a file of /proc, which has no size; a file in its place is read as far as it should go."""
+    """Return the content of the mount table. Files of /proc have size 0, so they are read directly."""
     if path != MOUNTS:
         return read_regular(path, _LARGEST)
     with open(path, "rb") as file:
@@ -88,7 +85,7 @@ def _whole(path: Path) -> bytes:
 
 
 def mount_of(home: Path | str, table: Iterable[Mount]) -> Mount | None:
-    """Return the file system of a home: the longest place that leads to it, the last one mounted there."""
+    """Return the mount of a home: the longest mount point above it, and of equal ones the last mounted."""
     real = os.path.realpath(home)
     best = None
     for mount in table:

@@ -1,4 +1,4 @@
-"""Scripts that start a profile, with their text: aliases, and services that people wrote by hand."""
+"""Reads the scripts that start a profile: aliases, and services written by the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .homes import file_fact
 
 _LARGEST = 256 * 1024
 _MOST = 5000
-# As units and property lists write it.
+# HERMES_HOME as units and property lists set it.
 _HOME = re.compile(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*["']?\s*(?=[\n<,]|$)""")
 
 
@@ -37,8 +37,7 @@ def alias_scripts(layout: Layout) -> Iterator[Script]:
 
 
 def handmade_services(layout: Layout, profiles: Collection[str]) -> Iterator[Script]:
-    """Yield services of the user that run Hermes under a name of their own; those that Hermes names are looked at as
-    services."""
+    """Yield services of the user that run Hermes under another name. `probes/service_files.py` finds the others."""
     homes: dict[bytes, str] = {}
     for path in _handmade(layout):
         fact, text = file_fact(path), _text(path)
@@ -57,7 +56,7 @@ def _handmade(layout: Layout) -> Iterator[str]:
         if entry.name.endswith(".service"):
             yield entry.path
         elif entry.name.endswith(".service.d"):
-            yield from (each.path for each in _scan(entry.path) if each.name.endswith(".conf"))
+            yield from (part.path for part in _scan(entry.path) if part.name.endswith(".conf"))
     for entry in _scan(layout.user_home / LAUNCH_AGENTS):
         if entry.name.endswith(".plist") and not entry.name.startswith((LABEL, AWAKE_LABEL, LEGACY_LABEL)):
             yield entry.path

@@ -1,4 +1,4 @@
-"""The definitions of gateway services that lie on this machine, under every manager, whoever wrote them."""
+"""Finds the definitions of gateway services on this machine, for every manager and every author."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Leftover, ServiceFiles
+from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, ServiceFiles, ServiceLeftover
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL, UNIT
 from hermes_profiles.model.names import DEFAULT
@@ -33,32 +33,32 @@ _NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z
 
 
 class _HomeOwner(NamedTuple):
-    """Whose a home is: `profile` of this root; `is_below`: in the root; `is_there`: not gone."""
+    """Owner of a home: its profile in this root (None: none), whether it is below the root, and whether it exists."""
 
     profile: str | None
     is_below: bool
-    is_there: bool
+    exists: bool
 
 
-class Search:
-    """One search through the folders of all managers."""
+class ServiceSearch:
+    """One search of the definition folders of all managers."""
 
-    def __init__(self, around: DoctorContext, profiles: Sequence[str]) -> None:
-        self._around = around
+    def __init__(self, context: DoctorContext, profiles: Sequence[str]) -> None:
+        self._context = context
         self._profiles = profiles
-        self._root = os.path.realpath(around.layout.root)
+        self._root = os.path.realpath(context.layout.root)
         self._works: dict[str, bool] = {}
         self._folders: dict[str, bool] = {}
 
     @cached_property
     def _homes(self) -> dict[str, str]:
-        return {os.path.realpath(self._around.layout.home(name)): name for name in self._profiles}
+        return {os.path.realpath(self._context.layout.home(name)): name for name in self._profiles}
 
     @cached_property
     def _units(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for name in self._profiles:
-            unit = self._around.world.service_name(name).unit
+            unit = self._context.system.service_name(name).unit
             found[unit] = (*found.get(unit, ()), name)
         return found
 
@@ -67,11 +67,11 @@ class Search:
         return {unit: several[0] for unit, several in self._units.items()}
 
     def run(self) -> ServiceFiles:
-        """Return what lies there."""
+        """Return all definitions and leftovers that concern this root."""
         definitions: list[Definition] = []
-        leftovers: list[Leftover] = []
+        leftovers: list[ServiceLeftover] = []
         blockers: dict[str, Definition] = {}
-        for manager in self._around.managers:
+        for manager in self._context.managers:
             for scope, folder in _places(manager):
                 links = _links(folder) if manager.kind is ManagerKind.SYSTEMD else {}
                 present = set()
@@ -80,14 +80,14 @@ class Search:
                     found = self._definition(manager.kind, scope, path, links.get(path.name, ()))
                     if found is None:
                         continue
-                    meant = self._names.get(found.unit) or self._names.get(found.unit.replace(LABEL, UNIT))
-                    if scope == USER and meant is not None and found.profile is None and not found.has_home:
-                        blockers[meant] = found
+                    profile = self._names.get(found.unit) or self._names.get(found.unit.replace(LABEL, UNIT))
+                    if scope == USER and profile is not None and found.profile is None and not found.home_exists:
+                        blockers[profile] = found
                     elif self._is_of_root(found):
                         definitions.append(found)
                 if manager.kind is ManagerKind.SYSTEMD and scope == USER:
                     leftovers += self._leftovers(folder, links, present)
-        home = self._around.layout.home
+        home = self._context.layout.home
         clashes = {
             unit: tuple(sorted(several, key=lambda name: not home(name).is_symlink()))
             for unit, several in (self._units.items() if definitions else ())
@@ -95,8 +95,8 @@ class Search:
         }
         return ServiceFiles(tuple(definitions), tuple(leftovers), blockers, clashes)
 
-    def _is_of_root(self, found: Definition) -> bool:
-        return found.profile is not None or self._owner(found.home_text, "", USER).is_below
+    def _is_of_root(self, definition: Definition) -> bool:
+        return definition.profile is not None or self._owner(definition.home_text, "", USER).is_below
 
     def _definition(self, kind: ManagerKind, scope: str, path: Path, links: Sequence[Path]) -> Definition | None:
         content = _read(path)
@@ -104,63 +104,65 @@ class Search:
             return None
         ours = drop_in(path)
         parts = _drop_ins(path) if kind is ManagerKind.SYSTEMD else {}
-        said = parse_definition(kind, content, tuple(parts.values()))
+        parsed = parse_definition(kind, content, tuple(parts.values()))
         if not _runs_gateway(path, content, parts):
             return None
-        owner, home = self._owner(said.home, said.selected, scope), said.home
-        if not owner.is_below and said.spelled not in ("", said.home):
-            owner, home = self._owner(said.spelled, said.selected, scope), said.spelled
-        homes = {each: self._owner(each, "", scope) for each in said.others}
-        strangers = tuple(each for each, whose in homes.items() if not whose.is_below)
-        if not owner.is_below and any(whose.is_below for whose in homes.values()):
-            strangers, owner = (said.home,), next(whose for whose in homes.values() if whose.is_below)
-        own = self._around.world.service_name(owner.profile) if owner.profile is not None else None
+        owner, home = self._owner(parsed.home, parsed.selected, scope), parsed.home
+        if not owner.is_below and parsed.spelled not in ("", parsed.home):
+            owner, home = self._owner(parsed.spelled, parsed.selected, scope), parsed.spelled
+        owners = {path: self._owner(path, "", scope) for path in parsed.others}
+        other_roots = tuple(path for path, other in owners.items() if not other.is_below)
+        if not owner.is_below and any(other.is_below for other in owners.values()):
+            other_roots, owner = (parsed.home,), next(other for other in owners.values() if other.is_below)
+        own = self._context.system.service_name(owner.profile) if owner.profile is not None else None
         name = path.name.removesuffix(_ENDINGS[kind])
-        going = [path, *links] + ([ours] if ours in parts else [])
+        removable = [path, *links] + ([ours] if ours in parts else [])
         return Definition(
             manager=kind,
             scope=scope,
             unit=name,
             path=path,
             profile=owner.profile,
-            home_text=home or str(self._around.user_home / ROOT_FOLDER),
-            has_home=owner.is_there,
+            home_text=home or str(self._context.user_home / ROOT_FOLDER),
+            home_exists=owner.exists,
             is_own_name=own is not None and name in (own.unit, own.label),
             is_ours=ours in parts or has_mark(content) or MARK.encode() in content,
-            said=said,
-            works={each: self._runs(each) for each in _programs(said)},
-            has_directory=self._is_folder(said.directory),
-            files=tuple((each, seen) for each in going if (seen := _signature(each)) is not None),
+            parsed=parsed,
+            works={program: self._runs(program) for program in _programs(parsed)},
+            directory_exists=self._is_folder(parsed.directory),
+            files=tuple((file, seen) for file in removable if (seen := _signature(file)) is not None),
             enabled=bool(links) if kind is ManagerKind.SYSTEMD else True,
-            strangers=strangers,
+            other_roots=other_roots,
             contents={path: content, **parts},
         )
 
     def _owner(self, home: str, selected: str, scope: str) -> _HomeOwner:
-        """Return whose gateway a service runs: words count more than HERMES_HOME (SERVICES.md 1.5)."""
-        if not home and scope == SYSTEM:  # some account's own
-            return _HomeOwner(None, is_below=False, is_there=True)
-        given = os.path.realpath(home or self._around.user_home / ROOT_FOLDER)
+        """Return the owner of the home that a service runs. Arguments override HERMES_HOME (SERVICES.md 1.5)."""
+        if not home and scope == SYSTEM:  # the home of an unknown account
+            return _HomeOwner(None, is_below=False, exists=True)
+        given = os.path.realpath(home or self._context.user_home / ROOT_FOLDER)
         if selected:
             root = os.path.dirname(os.path.dirname(given)) if _is_profile_path(given) else given
             given = root if selected == DEFAULT else os.path.realpath(os.path.join(root, PROFILES_FOLDER, selected))
         profile = self._homes.get(given)
         if profile is not None:
-            return _HomeOwner(profile, is_below=True, is_there=True)
-        is_there = not _is_gone(given)
+            return _HomeOwner(profile, is_below=True, exists=True)
+        exists = not _is_gone(given)
         if os.path.dirname(given) == os.path.join(self._root, PROFILES_FOLDER):
-            return _HomeOwner(os.path.basename(given), is_below=True, is_there=is_there)
-        return _HomeOwner(None, is_below=given.startswith(self._root + "/"), is_there=is_there)
+            return _HomeOwner(os.path.basename(given), is_below=True, exists=exists)
+        return _HomeOwner(None, is_below=given.startswith(self._root + "/"), exists=exists)
 
-    def _leftovers(self, folder: Path, links: Mapping[str, Sequence[Path]], present: set[str]) -> Iterator[Leftover]:
+    def _leftovers(
+        self, folder: Path, links: Mapping[str, Sequence[Path]], present: set[str]
+    ) -> Iterator[ServiceLeftover]:
         for name, paths in sorted(links.items()):
             match = _NAMED.fullmatch(name.removesuffix(".service"))
             if match is None or name in present:
                 continue
             for path in paths:
                 seen = _signature(path)
-                if seen is not None and not os.path.exists(path):  # a link to a unit elsewhere is a service
-                    yield Leftover(match[0], self._names.get(match[0]), path, seen, is_link=True)
+                if seen is not None and not os.path.exists(path):  # a link to an existing unit is a service
+                    yield ServiceLeftover(match[0], self._names.get(match[0]), path, seen, is_link=True)
         for name in _list(folder):
             match = _NAMED.fullmatch(name.removesuffix(".service.d"))
             ours = drop_in(folder / name.removesuffix(".d"))
@@ -169,18 +171,18 @@ class Search:
             content, seen = _read(ours), _signature(ours)
             if content is None or seen is None or _signature(folder / name.removesuffix(".d")) is not None:
                 continue
-            said = parse_definition(ManagerKind.SYSTEMD, content)
-            owner = self._owner(said.home, said.selected, USER)
+            parsed = parse_definition(ManagerKind.SYSTEMD, content)
+            owner = self._owner(parsed.home, parsed.selected, USER)
             if owner.is_below:
-                yield Leftover(match[0], owner.profile, ours, seen, is_link=False)
+                yield ServiceLeftover(match[0], owner.profile, ours, seen, is_link=False)
 
     def _runs(self, program: str) -> bool:
         if program not in self._works:
-            self._works[program] = is_program(program)
+            self._works[program] = is_executable(program)
         return self._works[program]
 
     def _is_folder(self, path: str) -> bool:
-        """Return whether a folder is there; what only the manager can tell (`~`, `-…`, `%h`) counts as there."""
+        """Return whether a folder exists. Paths that only the manager can expand (`~`, `-…`, `%h`) count as existing."""
         if not path.startswith("/") or "%" in path:
             return True
         if path not in self._folders:
@@ -188,33 +190,33 @@ class Search:
         return self._folders[path]
 
 
-def with_status(found: Definition, statuses: Mapping[str, ServiceStatus]) -> Definition:
-    """Return a definition with what its manager says of it: `statuses` by unit."""
-    status = statuses.get(found.unit)
+def with_status(definition: Definition, statuses: Mapping[str, ServiceStatus]) -> Definition:
+    """Return a definition with its status from `statuses` (by unit)."""
+    status = statuses.get(definition.unit)
     if status is None:
-        return found
-    return found._replace(status=status, enabled=status.enabled)
+        return definition
+    return definition._replace(status=status, enabled=status.enabled)
 
 
-def service_of(found: Definition) -> Service:
-    """Return what a manager is asked by; the unit stands for the profile, which may have several."""
-    match = _NAMED.fullmatch(found.unit)
-    suffix = (match[1] or "") if match is not None else found.unit
-    return Service(found.unit, ServiceName(suffix, suffix), found.path)
+def service_of(definition: Definition) -> Service:
+    """Return the service to query in a manager. It is named by unit, since a profile can have several services."""
+    match = _NAMED.fullmatch(definition.unit)
+    suffix = (match[1] or "") if match is not None else definition.unit
+    return Service(definition.unit, ServiceName(suffix, suffix), definition.path)
 
 
-def is_program(path: str) -> bool:
-    """Return whether a path is that of a program which can be run."""
+def is_executable(path: str) -> bool:
+    """Return whether a path is a regular file that this user can execute."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def can_be_asked(found: Definition) -> bool:
-    """Return whether a manager knows the service by its name and file."""
-    return found.scope == USER and _NAMED.fullmatch(found.unit) is not None
+def can_be_queried(definition: Definition) -> bool:
+    """Return whether a manager can be queried for this service by name."""
+    return definition.scope == USER and _NAMED.fullmatch(definition.unit) is not None
 
 
 def _places(manager: Manager) -> Iterator[tuple[str, Path]]:
-    """Yield (scope, folder) of the folders in which definitions of a manager lie."""
+    """Yield (scope, folder) of the definition folders of a manager."""
     service = manager.service(ServiceName("", ""), DEFAULT)
     yield USER, service.path.parent
     system = manager.system_path(service)
@@ -238,7 +240,7 @@ def _list(folder: Path) -> list[str]:
 
 
 def _links(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """Return unit → links that have it started with something else."""
+    """Return unit → links in `.wants` and `.requires` folders."""
     found: dict[str, tuple[Path, ...]] = {}
     for wants in _list(folder):
         if wants.endswith((".wants", ".requires")):
@@ -249,22 +251,23 @@ def _links(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _drop_ins(unit: Path) -> dict[Path, bytes]:
-    """Return the drop-ins of a unit, in the order in which systemd reads them."""
+    """Return the drop-ins of a unit in the order of systemd."""
     folder = unit.with_name(unit.name + ".d")
     paths = (folder / name for name in _list(folder) if name.endswith(".conf"))
     return {path: content for path in paths if (content := _read(path)) is not None}
 
 
 def _runs_gateway(path: Path, content: bytes, parts: Mapping[Path, bytes]) -> bool:
-    """Return whether a file defines a gateway: by its name, exactly, or because it says so."""
+    """Return whether a file defines a gateway, by its name or its content."""
     name = path.name.rpartition(".")[0]
-    return _NAMED.fullmatch(name) is not None or any(b"gateway" in each for each in (content, *parts.values()))
+    return _NAMED.fullmatch(name) is not None or any(b"gateway" in text for text in (content, *parts.values()))
 
 
-def _programs(said: ParsedDefinition) -> Iterator[str]:
-    """Yield the programs that a definition names by their whole path."""
-    hermes = said.hermes.command("ExecStart")[:1] if said.hermes is not None else ()
-    yield from (each for each in (said.program, said.helper, *hermes) if each.startswith("/") and "%" not in each)
+def _programs(parsed: ParsedDefinition) -> Iterator[str]:
+    """Yield the programs that a definition names with absolute paths."""
+    hermes = parsed.hermes.command("ExecStart")[:1] if parsed.hermes is not None else ()
+    programs = (parsed.program, parsed.helper, *hermes)
+    yield from (program for program in programs if program.startswith("/") and "%" not in program)
 
 
 def _is_profile_path(home: str) -> bool:
@@ -272,7 +275,7 @@ def _is_profile_path(home: str) -> bool:
 
 
 def _is_gone(path: str) -> bool:
-    """Return whether a path is certainly not there: one that may not be looked at is."""
+    """Return whether a path certainly does not exist. A path without permission counts as existing."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

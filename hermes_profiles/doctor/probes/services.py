@@ -1,4 +1,4 @@
-"""What is seen of services: their files under every manager, what managers say, what they lack."""
+"""Reads the services of a root: definition files, status from managers, drift and missing programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
-from hermes_profiles.doctor.facts.services import USER, Definition, Need, ServiceFacts
+from hermes_profiles.doctor.facts.services import USER, Definition, MissingProgram, ServiceFacts
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.files import CONFIG_FILE
@@ -19,26 +19,26 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind,
 from hermes_profiles.services.parse_definition import with_programs_of
 from hermes_profiles.services.spec import ServiceSpec
 
-from .service_files import Search, can_be_asked, service_of, with_status
+from .service_files import ServiceSearch, can_be_queried, service_of, with_status
 
 # Hermes 0.19.0 (tools/mcp_tool.py, `_resolve_stdio_command`) looks for these in more places than PATH.
 _NODE = ("node", "npm", "npx")
 
 
-def look_at_services(
-    around: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
+def probe_services(
+    context: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
 ) -> ServiceFacts:
-    """Return what was seen."""
-    if not around.managers:
+    """Return the facts of all services of a root."""
+    if not context.managers:
         return ServiceFacts()
-    due = around.managers[0]
-    found = Search(around, tuple(profiles)).run()
-    definitions = tuple(_with_statuses(around, found.definitions, inventory))
+    due = context.managers[0]
+    found = ServiceSearch(context, tuple(profiles)).run()
+    definitions = tuple(_with_statuses(context, found.definitions, inventory))
     by_profile: dict[str, tuple[Definition, ...]] = {}
-    for each in definitions:
-        if each.profile is not None:
-            by_profile[each.profile] = (*by_profile.get(each.profile, ()), each)
-    seen = ServiceFacts(
+    for definition in definitions:
+        if definition.profile is not None:
+            by_profile[definition.profile] = (*by_profile.get(definition.profile, ()), definition)
+    facts = ServiceFacts(
         due.kind,
         definitions,
         found.leftovers,
@@ -49,66 +49,67 @@ def look_at_services(
     )
     default = profiles.get(DEFAULT)
     if default is not None:
-        environment = {**around.environment, **default.environment}
-        seen = seen._replace(multiplexing=configured(default.config, environment))
+        environment = {**context.environment, **default.environment}
+        facts = facts._replace(multiplexing=configured(default.config, environment))
     if not definitions:
-        return seen
-    manager = around.world.manager
-    seen = seen._replace(
-        unreachable=tuple(dict.fromkeys(around.unreachable)), linger=manager.linger() if manager is not None else None
+        return facts
+    manager = context.system.manager
+    facts = facts._replace(
+        unreachable=tuple(dict.fromkeys(context.unreachable)),
+        linger=manager.linger() if manager is not None else None,
     )
     drifts: dict[str, Drift] = {}
-    needs: dict[str, tuple[Need, ...]] = {}
-    for each in definitions:
-        profile = profiles.get(each.profile or "")
-        if profile is None or not seen.is_main(each):
+    needs: dict[str, tuple[MissingProgram, ...]] = {}
+    for definition in definitions:
+        profile = profiles.get(definition.profile or "")
+        if profile is None or not facts.is_main(definition):
             continue
-        spec = _spec_of(around, profile.name)
-        drift = _drift(around.world.manager or due, each, spec) if spec is not None else None
+        spec = _spec_of(context, profile.name)
+        drift = _drift(context.system.manager or due, definition, spec) if spec is not None else None
         if drift is not None:
             drifts[profile.name] = drift
-        lacking = tuple(_needs(around, profile, each, spec.program.path if spec is not None else ()))
-        if lacking:
-            needs[profile.name] = lacking
-    return seen._replace(drifts=drifts, needs=needs)
+        missing = tuple(_missing_programs(context, profile, definition, spec.program.path if spec is not None else ()))
+        if missing:
+            needs[profile.name] = missing
+    return facts._replace(drifts=drifts, needs=needs)
 
 
 def _with_statuses(
-    around: DoctorContext, definitions: Iterable[Definition], inventory: Inventory | None
+    context: DoctorContext, definitions: Iterable[Definition], inventory: Inventory | None
 ) -> Iterator[Definition]:
-    """Yield definitions with what managers say. Of profiles, the fleet's answer is there already; nobody else is
-    asked unless there is something else to ask about."""
-    due = around.managers[0]
+    """Yield definitions with their status. Managers are queried only for services missing in the fleet status."""
+    due = context.managers[0]
     gateways = inventory.gateways if inventory is not None else {}
     wanted: dict[ManagerKind, list[Definition]] = {}
     rest = []
-    for each in definitions:
-        gateway = gateways.get(each.profile or "")
-        is_known = each.manager is due.kind and each.scope == USER and each.is_own_name
+    for definition in definitions:
+        gateway = gateways.get(definition.profile or "")
+        is_known = definition.manager is due.kind and definition.scope == USER and definition.is_own_name
         if gateway is not None and is_known:
-            yield with_status(each, {each.unit: gateway.service} if gateway.service is not None else {})
+            service = gateway.service
+            yield with_status(definition, {definition.unit: service} if service is not None else {})
             continue
-        rest.append(each)
-        if can_be_asked(each):
-            wanted.setdefault(each.manager, []).append(each)
-    # A manager that gave no answer about the fleet is not waited for once more: what files tell would be lost.
-    answers = {kind: _ask(around, kind, each) for kind, each in wanted.items()} if inventory is not None else {}
-    yield from (with_status(each, answers.get(each.manager, {})) for each in rest)
+        rest.append(definition)
+        if can_be_queried(definition):
+            wanted.setdefault(definition.manager, []).append(definition)
+    # After a failed fleet status the managers are not queried: a second timeout would lose the facts from files.
+    statuses = {kind: _query(context, kind, group) for kind, group in wanted.items()} if inventory is not None else {}
+    yield from (with_status(definition, statuses.get(definition.manager, {})) for definition in rest)
 
 
-def _ask(around: DoctorContext, kind: ManagerKind, wanted: list[Definition]) -> Mapping[str, ServiceStatus]:
-    manager = _reachable(around, kind)
+def _query(context: DoctorContext, kind: ManagerKind, wanted: list[Definition]) -> Mapping[str, ServiceStatus]:
+    manager = _reachable(context, kind)
     try:
-        return manager.query([service_of(each) for each in wanted]) if manager is not None else {}
+        return manager.query([service_of(definition) for definition in wanted]) if manager is not None else {}
     except ManagerError:
         return {}
 
 
-def _reachable(around: DoctorContext, kind: ManagerKind) -> Manager | None:
-    """Return the manager of a kind if it can be asked."""
-    if kind is around.managers[0].kind:
-        return around.world.manager
-    manager = next(each for each in around.managers if each.kind is kind)
+def _reachable(context: DoctorContext, kind: ManagerKind) -> Manager | None:
+    """Return the manager of a kind, None when it cannot be queried."""
+    if kind is context.managers[0].kind:
+        return context.system.manager
+    manager = next(candidate for candidate in context.managers if candidate.kind is kind)
     try:
         manager.check()
     except ManagerError:
@@ -116,17 +117,17 @@ def _reachable(around: DoctorContext, kind: ManagerKind) -> Manager | None:
     return manager
 
 
-def _spec_of(around: DoctorContext, profile: str) -> ServiceSpec | None:
+def _spec_of(context: DoctorContext, profile: str) -> ServiceSpec | None:
     try:
-        return around.spec_of(profile)
-    except (HermesProfilesError, OSError):  # no Hermes, or files that other checks tell of
+        return context.spec_of(profile)
+    except (HermesProfilesError, OSError):  # Hermes is missing, or a file is broken, which other checks report
         return None
 
 
 def _drift(manager: Manager, found: Definition, spec: ServiceSpec) -> Drift | None:
-    wanted = with_programs_of(spec, found.said, works=found.works.get)
+    wanted = with_programs_of(spec, found.parsed, works=found.works.get)
     try:
-        manager.version()  # what would be written depends on it
+        manager.version()  # the content of the files depends on it
         files = manager.definitions(wanted)
     except HermesProfilesError:
         return None
@@ -135,33 +136,35 @@ def _drift(manager: Manager, found: Definition, spec: ServiceSpec) -> Drift | No
 
 
 def _served(inventory: Inventory | None) -> tuple[str, ...] | None:
-    """Return the profiles that the live default gateway says it serves; the list outlives the gateway."""
+    """Return the profiles that the live default gateway serves; its state file can outlive it."""
     gateway = inventory.gateways.get(DEFAULT) if inventory is not None else None
     if gateway is None or gateway.process is None or gateway.seen is None:
         return None
-    told = gateway.seen.runtime
-    return told.served if told is not None and told.pid == gateway.process.pid else ()
+    state = gateway.seen.runtime
+    return state.served if state is not None and state.pid == gateway.process.pid else ()
 
 
-def _needs(around: DoctorContext, profile: ProfileFacts, found: Definition, written: tuple[str, ...]) -> Iterator[Need]:
-    """Yield programs that the configuration names, that the user's shell finds and the service does not."""
-    if not found.said.path:
+def _missing_programs(
+    context: DoctorContext, profile: ProfileFacts, found: Definition, written: tuple[str, ...]
+) -> Iterator[MissingProgram]:
+    """Yield programs that the configuration names and the shell finds, but the service does not find."""
+    if not found.parsed.path:
         return
     for tool, at in _tools(profile):
-        if "/" in tool or _which(tool, _service_path(around, profile, found, tool)) is not None:
+        if "/" in tool or _which(tool, _service_path(context, profile, found, tool)) is not None:
             continue
-        place = _which(tool, around.environment.get("PATH", "").split(":"))
+        place = _which(tool, context.environment.get("PATH", "").split(":"))
         if place is not None:
-            yield Need(tool, place, at, cured=_which(tool, written) is not None)
+            yield MissingProgram(tool, place, at, fixed_by_reinstall=_which(tool, written) is not None)
 
 
-def _service_path(around: DoctorContext, profile: ProfileFacts, found: Definition, tool: str) -> tuple[str, ...]:
-    extra = (f"{profile.home}/node/bin", f"{around.user_home}/.local/bin", "/usr/local/bin") if tool in _NODE else ()
-    return (*found.said.path, *extra)
+def _service_path(context: DoctorContext, profile: ProfileFacts, found: Definition, tool: str) -> tuple[str, ...]:
+    extra = (f"{profile.home}/node/bin", f"{context.user_home}/.local/bin", "/usr/local/bin") if tool in _NODE else ()
+    return (*found.parsed.path, *extra)
 
 
 def _tools(profile: ProfileFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (program, where it is named) that the gateway will start: of MCP servers, and of the terminal."""
+    """Yield (program, key path) of the programs that the gateway starts: MCP servers and the terminal backend."""
     raw = profile.files.raw(CONFIG_FILE) or b""
     if b"mcp_servers" not in raw and b"docker" not in raw:
         return

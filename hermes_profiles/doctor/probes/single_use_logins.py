@@ -1,4 +1,4 @@
-"""Logins whose refresh token works once, and in which files of which profiles one stands."""
+"""Finds logins with single-use refresh tokens, and the files of profiles that hold a copy of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.logins import is_kept_in_step
-from hermes_profiles.doctor.facts.identities import Grant
+from hermes_profiles.doctor.facts.identities import SingleUseLogin
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.hermes.files import ANTHROPIC_LOGIN_FILE, AUTH_FILE, HONCHO_FILE
 from hermes_profiles.model.layout import Layout
@@ -27,25 +27,25 @@ _SHORTEST = 12
 _DEEPEST = 6
 
 
-def read_grants(
+def read_single_use_logins(
     layout: Layout, environment: Mapping[str, str], profiles: Mapping[str, ProfileFacts], catalog: Catalog
-) -> tuple[Grant, ...]:
-    """Return the places of logins that more than one profile has, each in a file of its own."""
+) -> tuple[SingleUseLogin, ...]:
+    """Return the places of logins that several profiles hold in separate files."""
     single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (AUTH_FILE,)}
-    places: dict[str, list[Grant]] = {}
+    places: dict[str, list[SingleUseLogin]] = {}
     for profile in profiles.values():
-        for grant in _grants(profile, single_use):
-            places.setdefault(grant.digest.reveal(), []).append(grant)
+        for login in _logins(profile, single_use):
+            places.setdefault(login.digest.reveal(), []).append(login)
     found = []
-    for grants in places.values():
-        if len({grant.profile for grant in grants}) > 1:
-            found += _in_files_of_their_own(grants, profiles)
-    if any(grant.provider == "nous" for grant in found) and shares_nous(layout, environment):
-        return tuple(grant for grant in found if grant.provider != "nous")
+    for logins in places.values():
+        if len({login.profile for login in logins}) > 1:
+            found += _in_files_of_their_own(logins, profiles)
+    if any(login.provider == "nous" for login in found) and shares_nous(layout, environment):
+        return tuple(login for login in found if login.provider != "nous")
     return tuple(found)
 
 
-def _grants(profile: ProfileFacts, single_use: set[str]) -> Iterator[Grant]:
+def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[SingleUseLogin]:
     files = profile.files
     if b"refresh" in (files.raw(AUTH_FILE) or b""):
         yield from _of_auth(profile, files.json(AUTH_FILE), single_use)
@@ -65,7 +65,7 @@ def _may_be_read(profile: ProfileFacts, name: str) -> bool:
     return fact is not None and fact.kind in (EntryKind.FILE, EntryKind.LINK)
 
 
-def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[Grant]:
+def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[SingleUseLogin]:
     stores = {name: _mapping(_mapping(data).get(name)) for name in _STORES}
     for store, rows in stores.items():
         for provider, row in rows.items():
@@ -88,31 +88,31 @@ def _numbered(row: object) -> Iterator[tuple[tuple[str, ...], object]]:
 
 def _tokens(
     profile: ProfileFacts, provider: str, file: str, data: object, path: tuple[str, ...] = ()
-) -> Iterator[Grant]:
-    """Yield the refresh tokens in a part of a file; each vendor nests them elsewhere."""
+) -> Iterator[SingleUseLogin]:
+    """Yield the refresh tokens below a key of a file; each provider nests them differently."""
     if len(path) > _DEEPEST or not isinstance(data, Mapping):
         return
     for key, value in data.items():
         here = (*path, str(key))
         if isinstance(value, str) and re.fullmatch(r"(?i)refresh_?token", str(key)) and len(value) >= _SHORTEST:
             digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-            yield Grant(provider, Secret(digest), profile.name, file, here)
+            yield SingleUseLogin(provider, Secret(digest), profile.name, file, here)
         else:
             yield from _tokens(profile, provider, file, value, here)
 
 
-def _in_files_of_their_own(grants: list[Grant], profiles: Mapping[str, ProfileFacts]) -> list[Grant]:
-    """Return the places without those that are one file under several names: a link shares, it does not copy."""
-    whose: dict[tuple[int, int], str] = {}
+def _in_files_of_their_own(logins: list[SingleUseLogin], profiles: Mapping[str, ProfileFacts]) -> list[SingleUseLogin]:
+    """Return the places in distinct files; a link to the file of another profile is not a copy."""
+    owners: dict[tuple[int, int], str] = {}
     kept = []
-    for grant in grants:
+    for login in logins:
         try:
-            status = os.stat(profiles[grant.profile].home / grant.file)
+            status = os.stat(profiles[login.profile].home / login.file)
         except OSError:
             continue
-        if whose.setdefault((status.st_dev, status.st_ino), grant.profile) == grant.profile:
-            kept.append(grant)
-    return kept if len({grant.profile for grant in kept}) > 1 else []
+        if owners.setdefault((status.st_dev, status.st_ino), login.profile) == login.profile:
+            kept.append(login)
+    return kept if len({login.profile for login in kept}) > 1 else []
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from hermes_profiles.doctor import collect as examination
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.doctor.runner import Check, examine, select_checks
+from hermes_profiles.doctor.runner import Check, run_checks, select_checks
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
@@ -39,7 +39,7 @@ def throwing(_: Facts) -> Iterator[Finding]:
 
 
 def messages(*checks: Check, **options: Any) -> list[str]:
-    return [each.finding.message for each in examine(NO_FACTS, checks, key=KEY, **options)]
+    return [each.finding.message for each in run_checks(NO_FACTS, checks, key=KEY, **options)]
 
 
 def test_what_hurts_most_comes_first_and_equal_things_by_the_list() -> None:
@@ -50,13 +50,13 @@ def test_what_hurts_most_comes_first_and_equal_things_by_the_list() -> None:
 
 
 def test_a_check_that_throws_is_a_finding_and_hides_nothing() -> None:
-    found = examine(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing), check("a.good", finding("seen"))), key=KEY)
+    found = run_checks(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing), check("a.good", finding("seen"))), key=KEY)
     assert [(each.check.id, each.finding.message) for each in found] == [
         ("general.check-failed", "the check a.bad failed: ValueError"), ("a.good", "seen"), ("a.bad", "before it broke")
     ]  # fmt: skip
     assert found[0].severity is Severity.ERROR
     with pytest.raises(ValueError, match="CANARY"):
-        examine(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing),), key=KEY, debug=True)
+        run_checks(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing),), key=KEY, debug=True)
 
 
 def test_named_profiles_get_what_concerns_them_and_what_concerns_everybody() -> None:
@@ -67,7 +67,7 @@ def test_named_profiles_get_what_concerns_them_and_what_concerns_everybody() -> 
 
 def test_fingerprints_outlive_lines_and_differ_by_subject_and_key() -> None:
     def prints(*findings: Finding, key: bytes = KEY) -> list[str]:
-        return [each.fingerprint for each in examine(NO_FACTS, (check("a.one", *findings),), key=key)]
+        return [each.fingerprint for each in run_checks(NO_FACTS, (check("a.one", *findings),), key=key)]
 
     def at(line: int, name: str = "TOKEN") -> Finding:
         return finding("x", "work", evidence=(Evidence("work", "/h/.env", line, name),))
@@ -211,7 +211,7 @@ def test_a_home_that_hangs_is_named_and_the_others_are_judged(
     rows = world.findings()
     event.set()
     assert [row["message"] for row in rows] == [
-        f"the home {world.home('family')} could not be looked at: no answer within 0.3 s", "default", "work"
+        f"cannot read the home {world.home('family')}: no answer within 0.3 s", "default", "work"
     ]  # fmt: skip
     assert rows[0]["profiles"] == ["family"]
 
@@ -220,7 +220,7 @@ def test_probes_that_fail_hide_nothing(world: DoctorWorld, monkeypatch: pytest.M
     def throw(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/some/place")
 
-    for name in ("look_at_tree", "look_at_rivals", "look_at_services", "look_at_runtime", "read_fleet_status"):
+    for name in ("probe_files", "probe_identities", "probe_services", "probe_runtime", "read_fleet_status"):
         monkeypatch.setattr(examination, name, throw)
     rows = [row for row in world.findings() if row["check"] == "general.unseen"]
     assert len(rows) == 5
@@ -247,7 +247,7 @@ def test_checks_touch_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatc
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n")
     world.add("family", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n'B'=\"open\n")
     world.add("family", "config.yaml", "broken: [\n")
-    run = examine
+    run = run_checks
 
     def quiet(*arguments: Any, **options: Any) -> Any:
         _watching.append(True)

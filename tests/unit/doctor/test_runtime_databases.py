@@ -19,7 +19,7 @@ from runtime_cases import database, responses
 from hermes_profiles.doctor.facts.databases import DatabaseFacts
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.probes import databases
-from hermes_profiles.doctor.probes.databases import KNOWN, look_at_databases
+from hermes_profiles.doctor.probes.databases import KNOWN, probe_databases
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -36,7 +36,7 @@ def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:
 
 
 def look(home: Path, *, up: bool = False, budget: float = 5.0) -> DatabaseFacts:
-    return look_at_databases({"work": seen(home, up=up)}, budget=budget)
+    return probe_databases({"work": seen(home, up=up)}, budget=budget)
 
 
 def picture(home: Path) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def test_who_came_while_we_looked_may_be_at_work(tmp_path: Path, sign: str) -> N
         os.utime(path)
     else:
         profile.gateway = None  # the fleet could not be looked at
-    found = look_at_databases({"work": profile})
+    found = probe_databases({"work": profile})
     assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
 
 
@@ -315,12 +315,12 @@ def test_the_board_of_tasks_is_written_by_every_gateway(tmp_path: Path) -> None:
     for home in (root, work):
         spoil(database(home / "kanban.db", wal=True))
     profiles = {"default": seen(root, name="default"), "work": seen(work, up=True)}
-    found = look_at_databases(profiles, budget=5)
+    found = probe_databases(profiles, budget=5)
     assert [each.suspect for each in found.unchecked] == [True, True] and found.damaged == ()
 
 
 def test_the_command_tells_what_was_not_checked(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_profiles.doctor.probes.databases.look_at_databases.__kwdefaults__", {"budget": 0.0})
+    monkeypatch.setattr("hermes_profiles.doctor.probes.databases.probe_databases.__kwdefaults__", {"budget": 0.0})
     spoil(database(world.home("work") / "state.db"))
     database(world.home("family") / "state.db", rows=9000)
     (row,) = world.findings("--only", "runtime")

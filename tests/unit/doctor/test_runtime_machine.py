@@ -22,7 +22,7 @@ from hermes_profiles.doctor.facts.databases import DatabaseFacts
 from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.findings import Finding
-from hermes_profiles.doctor.probes.machine import look_at_machine, mount_of, mount_table
+from hermes_profiles.doctor.probes.machine import mount_of, mount_table, probe_machine
 from hermes_profiles.doctor.probes.runtime import drain_counts, machine_epoch
 from hermes_profiles.model.layout import Layout
 
@@ -89,7 +89,7 @@ def test_each_disk_is_asked_once(tmp_path: Path) -> None:
     profiles = {name: seen(layout.home(name), name=name) for name in ("a", "b")}
     for name in profiles:
         layout.home(name).mkdir(parents=True)
-    found = look_at_machine(layout, profiles, with_mounts=())
+    found = probe_machine(layout, profiles, with_mounts=())
     answer = os.statvfs(tmp_path)
     assert [(each.place, each.profiles, each.size) for each in found.disks] == [
         (str(tmp_path), ("a", "b"), answer.f_blocks * answer.f_frsize)
@@ -128,7 +128,7 @@ def test_mounts_are_looked_at_for_databases_in_wal_mode_alone(tmp_path: Path) ->
     database(layout.home("a") / "state.db", wal=True)
     database(layout.home("b") / "state.db")
     profiles = {name: seen(layout.home(name), name=name) for name in ("a", "b")}
-    found = look_at_machine(layout, profiles, with_mounts=["a"], mounts=table)
+    found = probe_machine(layout, profiles, with_mounts=["a"], mounts=table)
     assert found.mounts == {"a": Mount(str(tmp_path), "nfs4")}
 
 

@@ -12,7 +12,7 @@ from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.checks import permissions
 from hermes_profiles.doctor.facts.files import TreeFacts
-from hermes_profiles.doctor.facts.identities import RivalFacts
+from hermes_profiles.doctor.facts.identities import IdentityFacts
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.facts.services import ServiceFacts
@@ -43,10 +43,10 @@ def facts(
     for name in (".env", ".op.env", "config.yaml", "gateway.json"):
         reader.absent(name)
     profile = ProfileFacts("work", HOME, reader, ClaimedResources(), listing, disabled=disabled)
-    around = TreeFacts(root=home._replace(uid=root_uid), homes={"work": home}, ways={"work": 0o077}, users=USERS)
+    around = TreeFacts(root=home._replace(uid=root_uid), homes={"work": home}, reachable_modes={"work": 0o077}, users=USERS)
     return Facts(
         Layout(HOME.parent.parent, Path("/home/alice")), load_catalog(), {}, uid, 0.0, "default", {"work": profile},
-        None, NOTHING_MANAGED, around._replace(**tree), RivalFacts(), ServiceFacts(), RuntimeFacts(),
+        None, NOTHING_MANAGED, around._replace(**tree), IdentityFacts(), ServiceFacts(), RuntimeFacts(),
         TeamFacts(),
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_nobody_else_s_file_is_mended() -> None:
 
 
 def test_who_may_pass_the_folders_above(tmp_path: Path) -> None:
-    from hermes_profiles.doctor.probes.files import _ancestors, _through, _way
+    from hermes_profiles.doctor.probes.files import _ancestors, _mode_through, _passing_bits
 
     root = tmp_path / "user" / ".hermes"
     root.mkdir(parents=True)
@@ -113,5 +113,5 @@ def test_who_may_pass_the_folders_above(tmp_path: Path) -> None:
     for modes, way in (((0o755, 0o755), 0o077), ((0o700, 0o755), 0), ((0o755, 0o750), 0o070), ((0o711, 0o711), 0o077)):
         os.chmod(tmp_path / "user", modes[0])
         os.chmod(root, modes[1])
-        assert _way(_ancestors(layout)) == way, (modes, oct(way))
-    assert _through(0o701) == 0o077 and _through(0o710) == 0o070 and _through(0o744) == 0
+        assert _mode_through(_ancestors(layout)) == way, (modes, oct(way))
+    assert _passing_bits(0o701) == 0o077 and _passing_bits(0o710) == 0o070 and _passing_bits(0o744) == 0

@@ -20,8 +20,8 @@ def stuck() -> Iterator[threading.Event]:
 
 def test_all_are_seen_in_order() -> None:
     found = run_with_timeouts([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
-    assert found.seen == {number: number * 2 for number in range(50)} and not found.troubles
-    assert list(found.seen) == list(range(50))
+    assert found.completed == {number: number * 2 for number in range(50)} and not found.failures
+    assert list(found.completed) == list(range(50))
 
 
 def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Event) -> None:
@@ -35,8 +35,8 @@ def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Even
 
     jobs = [(name, lambda name=name: look(name, hangs=name in "be")) for name in "abcdef"]
     found = run_with_timeouts(jobs, limit=0.2)
-    assert list(found.seen) == ["a", "c", "d", "f"]
-    assert {name: trouble.error for name, trouble in found.troubles.items()} == {"b": None, "e": None}
+    assert list(found.completed) == ["a", "c", "d", "f"]
+    assert {name: trouble.error for name, trouble in found.failures.items()} == {"b": None, "e": None}
     stuck.set()
     for thread in threading.enumerate():
         if thread.daemon and thread is not threading.current_thread():
@@ -49,8 +49,8 @@ def test_one_that_throws_is_named() -> None:
         raise RuntimeError("no")
 
     found = run_with_timeouts([("a", throw), ("b", lambda: "b")], limit=5)
-    assert found.seen == {"b": "b"}
-    assert isinstance(found.troubles["a"].error, RuntimeError)
+    assert found.completed == {"b": "b"}
+    assert isinstance(found.failures["a"].error, RuntimeError)
 
 
 def test_nothing_to_look_at() -> None:
