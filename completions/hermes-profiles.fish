@@ -218,96 +218,96 @@ function __hermes_profiles_check
         services 'all checks of services' \
         runtime 'all checks of runtime' \
         general 'all checks of general' \
-        conflicts.shared-identity 'one bot or account is in several profiles' \
-        conflicts.inherited-identity 'a gateway inherited a bot' \
-        conflicts.foreign-session 'a session is in another profile\'s home' \
-        conflicts.shared-login 'a login that works once is in several profiles' \
-        conflicts.shared-port 'several profiles want one port' \
-        conflicts.port-twice 'a profile wants one port twice' \
-        conflicts.port-taken 'a port is taken by somebody else' \
-        conflicts.held-elsewhere 'a gateway elsewhere has a bot of this root' \
-        conflicts.copied-credential 'a credential is in several profiles' \
-        conflicts.cron-twice 'scheduled jobs fire in several profiles' \
-        security.readable-secret 'others can read files with secrets' \
-        security.open-api 'a listener asks nobody for a secret' \
-        security.weak-key 'the key of an API server is none' \
-        security.allow-all 'a channel takes orders from everybody' \
-        security.secret-in-unit 'a service file or a script holds a secret' \
-        security.foreign-owner 'files of a home belong to another user' \
-        security.stray-copy 'a stray copy holds secrets' \
-        files.broken 'a file cannot be parsed' \
-        files.unreadable 'a file cannot be read' \
-        files.joined-keys 'several variables stand on one line' \
-        files.readers-disagree 'parts of Hermes read a file differently' \
-        files.real-default 'a folder looks like the default profile' \
-        files.placeholder 'an example stands in place of a credential' \
-        files.contradiction 'a channel is switched on and off' \
-        files.ignored-port 'a port is written where nobody reads it' \
-        files.legacy-differs 'gateway.json and config.yaml differ' \
-        files.no-env 'a profile has no .env' \
-        files.bad-folder 'Hermes does not see a folder of profiles' \
-        files.sticky-gone 'the sticky profile is gone' \
-        files.orphan-alias 'an alias starts a profile that is gone' \
-        files.newer-schema 'a configuration is newer than Hermes' \
-        files.old-schema 'a configuration is older than Hermes' \
-        files.unknown-secret 'a variable looks like an unknown credential' \
-        files.leftover-staging 'a half-made profile was left behind' \
-        teams.no-pool 'a team has no lead, or two' \
-        teams.exposed-secret 'what a team shares holds a secret' \
-        teams.foreign-secret 'a home holds a secret of another one of its team' \
-        teams.inherited-access 'people get in at a profile who are the default\'s' \
-        teams.unread-approvals 'people are not let in any more' \
-        teams.broken-link 'a member does not share what its team shares' \
-        teams.drift 'a member is not as its lead' \
-        teams.no-sync 'a member cannot be synced' \
-        services.orphan 'a service is left of a profile that is gone' \
-        services.two-supervisors 'a home has several services' \
-        services.foreign 'two roots write one service' \
-        services.name-clash 'profiles get one service together' \
-        services.no-interpreter 'a service runs a program that is gone' \
-        services.no-home 'a service runs in a folder that is gone' \
-        services.sticky-redirect 'the default service runs another profile' \
-        services.no-user-bus 'the user\'s service manager does not run' \
-        services.manager-unreachable 'the service manager does not answer' \
-        services.crash-loop 'a gateway ends again and again' \
-        services.start-limit 'a service was given up' \
-        services.last-exit 'a gateway failed and is down' \
-        services.unneeded 'a service runs a profile that is served already' \
-        services.skipped-by-multiplexer 'a profile is served by nobody' \
-        services.not-running 'a gateway that should run does not' \
-        services.disabled-but-enabled 'a disabled profile runs' \
-        services.hand-edited 'a service was changed by hand' \
-        services.drifted 'a service is not what it would be today' \
-        services.not-reloaded 'a changed service was not read again' \
-        services.path-lacks 'a service does not find a program' \
-        services.linger-off 'services end with the session' \
-        services.legacy-unit 'a service has the name of an old release' \
-        services.topology 'the default gateway does not do yet what it is set to' \
-        services.no-systemd 'services mean nothing on this machine' \
-        services.not-adopted 'services lack the part of hermes-profiles' \
-        runtime.deaf 'a gateway runs, but does not hear a channel' \
-        runtime.silent 'a gateway is alive and does nothing' \
-        runtime.two-gateways 'a home has several gateways' \
-        runtime.database 'a database is damaged' \
-        runtime.disk 'a disk is nearly full' \
-        runtime.inodes 'a disk can hold few more files' \
-        runtime.stale-lock 'a lock keeps a gateway from starting' \
-        runtime.stale-pid 'a pid file names a process that is gone' \
-        runtime.reused-pid 'a pid file names another program' \
-        runtime.bad-pid-file 'a pid file names no gateway' \
-        runtime.stale-marker 'a marker outlived its gateway' \
-        runtime.start-storm 'a gateway is started again and again' \
-        runtime.old-code 'a gateway runs older code than is installed' \
-        runtime.unsupervised 'nothing revives a gateway' \
-        runtime.open-files 'a gateway can open few more files' \
-        runtime.memory 'a gateway uses much memory' \
-        runtime.logs 'logs have grown large' \
-        runtime.database-rows 'rows of a database cannot be read' \
-        runtime.wal-filesystem 'a file system does not bear its databases' \
-        runtime.journal-interrupted 'a change was cut short' \
-        runtime.database-unchecked 'a database could not be looked through' \
-        general.unseen 'something could not be looked at' \
-        general.check-failed 'a check failed'
+        conflicts.shared-identity 'shared bot or account' \
+        conflicts.inherited-identity 'bot inherited from the environment' \
+        conflicts.foreign-session 'session in another profile\'s home' \
+        conflicts.shared-login 'shared single-use login' \
+        conflicts.shared-port 'port claimed by several profiles' \
+        conflicts.port-twice 'port claimed twice by one profile' \
+        conflicts.port-taken 'port used by another process' \
+        conflicts.held-elsewhere 'bot used by a gateway outside this root' \
+        conflicts.copied-credential 'copied credential' \
+        conflicts.cron-twice 'scheduled job in several profiles' \
+        security.readable-secret 'secret readable by other users' \
+        security.open-api 'listener without authentication' \
+        security.weak-key 'missing or weak API server key' \
+        security.allow-all 'channel open to everyone' \
+        security.secret-in-unit 'secret in a service file or script' \
+        security.foreign-owner 'file owned by another user' \
+        security.stray-copy 'stray copy with secrets' \
+        files.broken 'file with a syntax error' \
+        files.unreadable 'unreadable file' \
+        files.joined-keys 'several variables on one line' \
+        files.readers-disagree 'environment file with ambiguous lines' \
+        files.real-default 'folder named like the default profile' \
+        files.placeholder 'placeholder instead of a credential' \
+        files.contradiction 'channel both enabled and disabled' \
+        files.ignored-port 'port setting ignored by Hermes' \
+        files.legacy-differs 'difference between gateway.json and config.yaml' \
+        files.no-env 'missing .env' \
+        files.bad-folder 'folder with an invalid profile name' \
+        files.sticky-gone 'missing sticky profile' \
+        files.orphan-alias 'alias of a missing profile' \
+        files.newer-schema 'configuration newer than Hermes' \
+        files.old-schema 'configuration older than Hermes' \
+        files.unknown-secret 'unknown variable that looks like a credential' \
+        files.leftover-staging 'unfinished profile' \
+        teams.no-pool 'team without a lead, or with several' \
+        teams.exposed-secret 'secret in the files a team shares' \
+        teams.foreign-secret 'secret of another team member' \
+        teams.inherited-access 'access inherited from the default profile' \
+        teams.unread-approvals 'approvals not read by the multiplexer' \
+        teams.broken-link 'broken link to shared team files' \
+        teams.drift 'member that differs from its lead' \
+        teams.no-sync 'member that cannot be synced' \
+        services.orphan 'service of a missing profile' \
+        services.two-supervisors 'home with several services' \
+        services.foreign 'service shared by two roots' \
+        services.name-clash 'service name shared by several profiles' \
+        services.no-interpreter 'service with a missing program' \
+        services.no-home 'service with a missing folder' \
+        services.sticky-redirect 'default service that starts another profile' \
+        services.no-user-bus 'user service manager not running' \
+        services.manager-unreachable 'unreachable service manager' \
+        services.crash-loop 'gateway in a crash loop' \
+        services.start-limit 'service stopped after too many starts' \
+        services.last-exit 'failed gateway' \
+        services.unneeded 'service of a profile that is served already' \
+        services.skipped-by-multiplexer 'profile not served by the multiplexer' \
+        services.not-running 'stopped gateway with an enabled service' \
+        services.disabled-but-enabled 'running gateway of a disabled profile' \
+        services.hand-edited 'service edited by hand' \
+        services.drifted 'outdated service' \
+        services.not-reloaded 'service not reloaded after a change' \
+        services.path-lacks 'program missing on the PATH of a service' \
+        services.linger-off 'services that end with the session' \
+        services.legacy-unit 'service name of an old Hermes release' \
+        services.topology 'multiplexer setting not yet in effect' \
+        services.no-systemd 'services without their manager' \
+        services.not-adopted 'service without the additions of hermes-profiles' \
+        runtime.deaf 'channel not served by a running gateway' \
+        runtime.silent 'unresponsive gateway' \
+        runtime.two-gateways 'home with several gateways' \
+        runtime.database 'damaged database' \
+        runtime.disk 'disk nearly full' \
+        runtime.inodes 'disk with few free inodes' \
+        runtime.stale-lock 'lock that keeps a gateway from starting' \
+        runtime.stale-pid 'stale pid file' \
+        runtime.reused-pid 'pid file with a reused pid' \
+        runtime.bad-pid-file 'invalid pid file' \
+        runtime.stale-marker 'stale marker file' \
+        runtime.start-storm 'gateway started too often' \
+        runtime.old-code 'gateway with outdated code' \
+        runtime.unsupervised 'gateway without supervision' \
+        runtime.open-files 'gateway close to its limit of open files' \
+        runtime.memory 'gateway with high memory use' \
+        runtime.logs 'large logs' \
+        runtime.database-rows 'unreadable database rows' \
+        runtime.wal-filesystem 'database on an unsuitable file system' \
+        runtime.journal-interrupted 'interrupted change' \
+        runtime.database-unchecked 'unchecked database' \
+        general.unseen 'failed probe' \
+        general.check-failed 'failed check'
 end
 
 function __hermes_profiles_owner

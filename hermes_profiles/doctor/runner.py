@@ -58,7 +58,7 @@ class ReportedFinding(NamedTuple):
         }
 
 
-FAILED = Check("general.check-failed", Severity.ERROR, "a check failed", lambda _: iter(()))
+FAILED = Check("general.check-failed", Severity.ERROR, "failed check", lambda _: iter(()))
 
 
 def select_checks(checks: Sequence[Check], only: Collection[str], skip: Collection[str]) -> tuple[Check, ...]:

@@ -1,6 +1,6 @@
-"""Who can talk to an agent: listeners without a secret, keys that are no keys, channels open to everybody. Pure.
+"""Reports open access to an agent: unauthenticated listeners, weak API keys, channels open to everyone. Pure.
 
-What Hermes makes of it is that of release 0.19.0: gateway/platforms/{api_server,webhook,msgraph_webhook}.py,
+The rules are those of Hermes 0.19.0: gateway/platforms/{api_server,webhook,msgraph_webhook}.py,
 plugins/platforms/{sms,telegram}/adapter.py, gateway/authz_mixin.py.
 """
 
@@ -31,7 +31,7 @@ from hermes_profiles.model.truthy import is_truthy
 from .settings import channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
-# Channels where everybody who finds the bot can write to it; in others one has to belong to a workspace first.
+# Public channels: anyone who finds the bot can write to it. The others require membership of a workspace.
 _PUBLIC = frozenset(
     {
         "telegram",
@@ -56,17 +56,19 @@ _NEW_KEY = "openssl rand -hex 32"
 
 
 def weak_key(facts: Facts) -> Iterator[Finding]:
-    """Find API servers whose key is missing, a placeholder or too short: Hermes 0.19.0 does not start them. One
-    without a key on an address of the network is `open_api`'s."""
+    """Find API servers whose key is missing, a placeholder or too short; Hermes 0.19.0 does not start them.
+
+    A server without a key on a network address is reported by `open_api`.
+    """
     for profile, host, key in _api_servers(facts):
         if not key and _is_reachable(host):
             continue
         why = _weakness(key, facts)
         if why:
-            place = f", which the network can reach on {host}," if _is_reachable(host) else ""
+            place = f" (reachable from the network on {host})" if _is_reachable(host) else ""
             yield Finding(
-                f"the key of the API server of {profile_label(profile)}{place} {why}, so Hermes does not start the server",
-                Fix("set API_SERVER_KEY to a new key of 32 or more characters, such as this prints", _NEW_KEY),
+                f"the API server key of {profile_label(profile)}{place} {why}: Hermes does not start the server",
+                Fix("set API_SERVER_KEY to a new key of 32 or more characters; this command prints one", _NEW_KEY),
                 (profile.name,),
                 "api_server",
                 (_at_key(profile),),
@@ -83,7 +85,7 @@ def _weakness(key: str, facts: Facts) -> str:
 
 
 def _at_key(profile: ProfileFacts) -> Evidence:
-    """Return where the key of an API server stands, or what switches the server on."""
+    """Return the place of the key of an API server, or of the setting that enables the server."""
     for name in (API_SERVER_KEY, API_SERVER_ENABLED):
         if name in profile.environment:
             return profile.at_variable(name)
@@ -95,7 +97,7 @@ def _at_key(profile: ProfileFacts) -> Evidence:
 
 
 def _api_servers(facts: Facts) -> Iterator[tuple[ProfileFacts, str, str]]:
-    """Yield (profile, address, key) of the API servers that are on: any key switches one on, a placeholder too."""
+    """Yield (profile, address, key) of the enabled API servers. Any key enables one, also a placeholder."""
     for profile in facts.profiles.values():
         environment = gateway_environment(facts, profile)
         if "api_server" not in profile.held.channels and not environment.get(API_SERVER_KEY):
@@ -113,7 +115,7 @@ def _extra(profile: ProfileFacts, channel: str, facts: Facts) -> Mapping[str, An
 
 
 def _is_reachable(host: str) -> bool:
-    """Return whether others than this machine can reach an address; a name counts as theirs, as it does for Hermes."""
+    """Return whether other machines can reach an address. A host name counts as reachable, as in Hermes."""
     text = host.strip().strip("[]").lower()
     if text in (*_LOCAL_NAMES, "127.0.0.1", "::1"):
         return False
@@ -128,15 +130,15 @@ def _is_reachable(host: str) -> bool:
 
 
 def open_api(facts: Facts) -> Iterator[Finding]:
-    """Find listeners that the network can reach and that ask nobody for a secret, or are meant to."""
+    """Find listeners that are reachable from the network and do not require authentication."""
     for profile, host, key in _api_servers(facts):
         if not key and _is_reachable(host):
             yield _open(
                 profile,
                 "api_server",
-                f"the API server of {profile_label(profile)} listens on {host} without a key: Hermes 0.19.0 does not start it,"
-                " earlier releases let everybody in",
-                Fix("set API_SERVER_KEY to a new key, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
+                f"the API server of {profile_label(profile)} listens on {host} without a key: Hermes 0.19.0 does not"
+                " start it, and earlier releases accept every request",
+                Fix("set API_SERVER_KEY to a new key, or listen on 127.0.0.1; this command prints a key", _NEW_KEY),
                 _at_key(profile),
             )
     for profile in facts.profiles.values():
@@ -155,7 +157,7 @@ def _open(profile: ProfileFacts, channel: str, message: str, fix: Fix, at: Evide
 
 
 def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
-    """Yield the routes of a webhook listener that have no secret."""
+    """Yield the routes of a webhook listener without a secret."""
     extra = _extra(profile, "webhook", facts)
     host = scalar_text(extra.get("host"))
     if host and not _is_reachable(host):
@@ -172,9 +174,9 @@ def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
         yield _open(
             profile,
             "webhook",
-            f"the webhook of {profile_label(profile)} listens on {host or 'all addresses'} and asks for no secret on its"
+            f"the webhook of {profile_label(profile)} listens on {host or 'all addresses'} without a secret on its"
             f" {which}: Hermes 0.19.0 does not start the channel",
-            Fix("give each route a secret, such as this prints, or listen on 127.0.0.1", _NEW_KEY),
+            Fix("set a secret for each route, or listen on 127.0.0.1; this command prints a secret", _NEW_KEY),
             profile.at_path(("platforms", "webhook", "extra", "routes", open_ones[0])),
         )
 
@@ -185,9 +187,9 @@ def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Ite
         yield _open(
             profile,
             "telegram",
-            f"the telegram webhook of {profile_label(profile)} has no secret: Hermes 0.19.0 does not start the channel, earlier"
-            " releases take messages from anybody",
-            Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret, such as this prints", _NEW_KEY),
+            f"the telegram webhook of {profile_label(profile)} has no secret: Hermes 0.19.0 does not start the channel,"
+            " and earlier releases accept messages from everyone",
+            Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret; this command prints one", _NEW_KEY),
             profile.at_variable("TELEGRAM_WEBHOOK_URL"),
         )
 
@@ -199,10 +201,11 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
         yield _open(
             profile,
             "sms",
-            f"the sms webhook of {profile_label(profile)} listens on {host} and checks no signature: whoever reaches it can"
-            " send messages in any name",
+            f"the sms webhook of {profile_label(profile)} listens on {host} and does not check "
+            "signatures: messages from any"
+            " number can be forged",
             Fix(
-                "set SMS_WEBHOOK_URL to the public address, and take SMS_INSECURE_NO_SIGNATURE out",
+                "set SMS_WEBHOOK_URL to the public address, and remove SMS_INSECURE_NO_SIGNATURE",
                 shell_command("hermes-profiles env unset", [profile.name, "SMS_INSECURE_NO_SIGNATURE"]),
             ),
             profile.at_variable("SMS_INSECURE_NO_SIGNATURE"),
@@ -210,27 +213,27 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
 
 
 def allow_all(facts: Facts) -> Iterator[Finding]:
-    """Find channels that take orders from everybody: a flag that allows all, or `*` in a list of those allowed."""
+    """Find channels open to everyone: by an allow-all flag, or by `*` in an allow-list."""
     for profile in facts.profiles.values():
         environment = gateway_environment(facts, profile)
-        opened: dict[str, str] = {}
+        open_by: dict[str, str] = {}
         for channel in profile.held.channels:
             name = _opened_by(channel, environment, facts)
             if name is not None:
-                opened[channel] = name
-        if not opened:
+                open_by[channel] = name
+        if not open_by:
             continue
-        public = [channel for channel in opened if channel in _PUBLIC]
-        names = list(dict.fromkeys(opened.values()))
-        who = "everybody who finds the bot" if public else "everybody in the workspace"
+        public = [channel for channel in open_by if channel in _PUBLIC]
+        names = list(dict.fromkeys(open_by.values()))
+        who = "anyone who finds the bot" if public else "anyone in the workspace"
         yield Finding(
-            f"{who} can give orders to {profile_label(profile)} through {join_names(opened)}: {join_names(names)}",
+            f"{who} can use {profile_label(profile)} through {join_names(open_by)}: {join_names(names)}",
             Fix(
-                f"take {plural(names, 'it', 'them')} out, and name who is allowed",
+                f"remove {plural(names, 'it', 'them')}, and list the allowed users",
                 f"hermes -p {profile.name} gateway setup",
             ),
             (profile.name,),
-            next(iter(opened)) if len(opened) == 1 else None,
+            next(iter(open_by)) if len(open_by) == 1 else None,
             tuple(profile.at_variable(name) for name in names),
             severity=reduced_severity(profile, Severity.ERROR if public else Severity.WARNING),
         )
@@ -238,7 +241,7 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
 
 @lru_cache(maxsize=256)
 def _admission(catalog: Catalog, channel: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the variables that open a channel to everybody, and those that list who may speak to it."""
+    """Return the allow-all variables and the allow-list variables of a channel."""
     own = [
         key.name
         for key in catalog.channels[channel].keys
@@ -250,17 +253,17 @@ def _admission(catalog: Catalog, channel: str) -> tuple[tuple[str, ...], tuple[s
 
 
 def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> str | None:
-    """Return the variable that opens a channel to everybody, None when nothing does."""
+    """Return the variable that opens a channel to everyone, None without one."""
     flags, lists = _admission(facts.catalog, channel)
     if not flags:
-        return None  # whom it hears is decided elsewhere: a key, a signature
+        return None  # access is controlled by a key or a signature
     for name in flags:
         if environment.get(name, "").lower() in TRUTHY_ACCESS:
             return name
     for name in (*(name for name in lists if "GROUP" not in name), GATEWAY_ALLOWED_USERS):
-        if "*" in [each.strip() for each in environment.get(name, "").split(",")]:
+        if "*" in [user.strip() for user in environment.get(name, "").split(",")]:
             return name
     # The flag for all channels counts only where no list does.
-    listed_somebody = any(environment.get(name, "").strip() for name in (*lists, GATEWAY_ALLOWED_USERS))
+    has_allowlist = any(environment.get(name, "").strip() for name in (*lists, GATEWAY_ALLOWED_USERS))
     name = GATEWAY_ALLOW_ALL_USERS
-    return name if environment.get(name, "").lower() in TRUTHY_ACCESS and not listed_somebody else None
+    return name if environment.get(name, "").lower() in TRUTHY_ACCESS and not has_allowlist else None

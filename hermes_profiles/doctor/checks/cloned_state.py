@@ -1,4 +1,4 @@
-"""What a copied home brought along: jobs that fire twice, and sessions that are still the other profile's."""
+"""Reports state that a copied home shares with its source: scheduled jobs and channel sessions."""
 
 from __future__ import annotations
 
@@ -25,40 +25,44 @@ _DEEPEST = 6
 
 
 def cron_twice(facts: Facts) -> Iterator[Finding]:
-    """Yield scheduled jobs that are on in several profiles under one id: each fires in every one of them."""
+    """Find scheduled jobs that are enabled under one id in several profiles: each profile runs them."""
     holders: dict[str, list[str]] = {}
     for name, profile in facts.profiles.items():
         for job in dict.fromkeys(_jobs(profile)):
             holders.setdefault(job, []).append(name)
     grouped: dict[tuple[str, ...], list[str]] = {}
-    for job, whose in holders.items():
-        if len(whose) > 1:
-            grouped.setdefault(tuple(whose), []).append(job)
-    for profiles, jobs in grouped.items():
-        enabled = [name for name in profiles if not facts.profiles[name].disabled]
-        off = [name for name in profiles if facts.profiles[name].disabled]
-        copy = next((name for name in reversed(profiles) if name != DEFAULT), profiles[-1])
-        told = f"{len(jobs)} scheduled {plural(jobs, 'job', 'jobs')} of {join_names(profiles)} "
-        told += (
-            f"{plural(jobs, 'has', 'have')} the same {plural(jobs, 'id', 'ids')}: what was copied fires in each of them"
-        )
+    for job, profiles in holders.items():
+        if len(profiles) > 1:
+            grouped.setdefault(tuple(profiles), []).append(job)
+    for group, jobs in grouped.items():
+        enabled = [name for name in group if not facts.profiles[name].disabled]
+        off = [name for name in group if facts.profiles[name].disabled]
+        copy = next((name for name in reversed(group) if name != DEFAULT), group[-1])
+        message = f"{len(jobs)} scheduled {plural(jobs, 'job', 'jobs')} of {join_names(group)} "
+        message += f"{plural(jobs, 'has', 'have')} the same {plural(jobs, 'id', 'ids')}: each profile runs "
+        message += plural(jobs, "it", "them")
         if off:
-            told += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
+            message += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
         shown = [job for job in jobs if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job)]
         removals = [f"hermes -p {quote(copy)} cron remove {quote(job)}" for job in shown]
         yield Finding(
-            told,
-            Fix(f"take them out of the copies, say {copy}", " && ".join(removals[:5])),
-            profiles,
-            evidence=tuple(facts.profiles[name].at(JOBS_FILE, ", ".join(shown[:5]) or None) for name in profiles),
+            message,
+            Fix(
+                f"remove {plural(jobs, 'it', 'them')} from all but one profile, for example from {copy}",
+                " && ".join(removals[:5]),
+            ),
+            group,
+            evidence=tuple(facts.profiles[name].at(JOBS_FILE, ", ".join(shown[:5]) or None) for name in group),
             subject=Secret("\n".join(sorted(jobs))),
             severity=Severity.INFO if len(enabled) < 2 else None,
         )
 
 
 def _jobs(profile: ProfileFacts) -> Iterator[str]:
-    """Yield the ids of jobs that are on (Hermes 0.19.0, cron/jobs.py `load_jobs`: a mark at the start, control
-    characters and a bare list are borne there, too)."""
+    """Yield the ids of enabled jobs.
+
+    Source: Hermes 0.19.0, cron/jobs.py `load_jobs`. It accepts a byte order mark, control characters and a bare list.
+    """
     raw = profile.files.raw(JOBS_FILE)
     if not raw or b'"id"' not in raw:
         return
@@ -75,8 +79,10 @@ def _jobs(profile: ProfileFacts) -> Iterator[str]:
 
 
 def foreign_session(facts: Facts) -> Iterator[Finding]:
-    """Yield profiles whose sessions, contacts or credentials lie in another profile's home: by a link, or by a path in
-    a channel's settings."""
+    """Find profiles that use sessions, contacts or credentials in the home of another profile.
+
+    The cause is a link, or a path in the settings of a channel.
+    """
     found: dict[tuple[str, str], list[tuple[Evidence, bool]]] = {}
     for link in facts.identities.links:
         owner = _owner(facts, link.target, link.profile)
@@ -94,10 +100,13 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
                 found.setdefault((name, owner), []).append((place, is_state or "session" in (place.key or "")))
     for (name, owner), places in found.items():
         shown = list(dict.fromkeys(_shown(place) for place, _ in places))
-        told = f"{join_names(shown)} of {name} {plural(shown, 'lies', 'lie')} in the home of {owner}: both use one and the same"
-        severity = None if any(hurts for _, hurts in places) else Severity.WARNING
+        message = (
+            f"{join_names(shown)} of {name} {plural(shown, 'is', 'are')} in the home of {owner}: both "
+            "use the same files"
+        )
+        severity = None if any(is_error for _, is_error in places) else Severity.WARNING
         yield Finding(
-            told,
+            message,
             _fix(name, places[0][0]),
             (name, owner),
             evidence=tuple(dict.fromkeys(place for place, _ in places)),
@@ -112,13 +121,15 @@ def _shown(place: Evidence) -> str:
 def _fix(name: str, place: Evidence) -> Fix:
     if place.key is None:
         path = quote(place.file or "")
-        return Fix(f"see where it leads; take the link away, and {name} makes one of its own", f"ls -l {path}")
-    return Fix(f"give {name} its own", f"hermes -p {quote(name)} gateway setup")
+        return Fix(f"remove the link, so that {name} creates its own; this command prints the target", f"ls -l {path}")
+    return Fix(f"set up the channel again for {name}", f"hermes -p {quote(name)} gateway setup")
 
 
 def _owner(facts: Facts, target: str, profile: str) -> str | None:
-    """Return the other profile in whose home a place lies, None when it lies in none. The default home holds the
-    others: the innermost counts, and of the root's own files only those that are no profile's."""
+    """Return the other profile whose home contains a path, None without one.
+
+    The default home contains the other homes, so the innermost home counts.
+    """
     homes = facts.identities.homes
     own = homes.get(profile, "")
     if profile != DEFAULT and (target == own or target.startswith(f"{own}/")):
@@ -135,7 +146,7 @@ def _owner(facts: Facts, target: str, profile: str) -> str | None:
 
 
 def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str, bool]]:
-    """Yield (place, absolute path, whether its key names an identity) of paths in the settings of channels."""
+    """Yield (place, absolute path, whether the key is an identity) for paths in the settings of channels."""
     for name, value in profile.environment.items():
         path = _absolute(facts, value) if value[:1] in ("/", "~") else None
         fact = facts.catalog.lookup(name) if path is not None else None

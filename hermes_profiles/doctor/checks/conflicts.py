@@ -1,4 +1,4 @@
-"""One bot, account, device or number in more than one profile: by true identity, wherever it stands."""
+"""Reports bots, accounts and credentials that several profiles share, inherit, or hold while another root uses them."""
 
 from __future__ import annotations
 
@@ -22,34 +22,38 @@ from hermes_profiles.profiles.channels import effective_settings, legacy_blocks,
 
 
 def repair_fix(channel: str, text: str) -> Fix:
-    """Return the fix that looks for the owner of what several profiles have."""
+    """Return the fix that plans the repair of a shared identity."""
     return Fix(text, f"hermes-profiles repair --channel {quote(channel)} --dry-run")
 
 
 def groups(facts: Facts) -> tuple[SharedGroup, ...]:
-    """Return (channel, profiles, identities) of what several profiles hold whose channel is on; what is held by some
-    of them alone is told with the larger group."""
+    """Return (channel, profiles, identities) of the identities that several profiles claim.
+
+    An identity claimed by a part of a larger group belongs to that group.
+    """
     return shared_groups({name: profile.held.identities for name, profile in facts.profiles.items()})
 
 
 def shared_identity(facts: Facts) -> Iterator[Finding]:
-    """Yield what several profiles hold whose channel is on: two processes would answer for one bot."""
-    sources = SettingLocator(facts)
-    for channel, whose, identities in groups(facts):
-        evidence = _evidence(facts, sources, whose, identities)
+    """Find identities of enabled channels that several profiles claim; two gateways would answer for one bot."""
+    locator = SettingLocator(facts)
+    for channel, profiles, identities in groups(facts):
+        evidence = _evidence(facts, locator, profiles, identities)
         what = identity_label(channel, identities[0].noun)
-        severity, circumstances = _circumstances(facts, whose)
-        told = [f"{len(whose)} profiles have the same {what}: {join_names(whose)}", *circumstances]
-        fix = repair_fix(channel, "keep it in one of them and take it out of the others")
-        if evidence and all(each.profile is None for each in evidence):
+        severity, circumstances = _circumstances(facts, profiles)
+        parts = [f"{len(profiles)} profiles have the same {what}: {join_names(profiles)}", *circumstances]
+        fix = repair_fix(channel, "keep it in one profile and remove it from the others")
+        if evidence and all(place.profile is None for place in evidence):
             file = evidence[0].file or ""
-            told[0] = f"the machine's file {file} gives {len(whose)} profiles the same {what}: {join_names(whose)}"
-            fix = Fix("move it from the machine's file into the .env of the profile that it is for", _edit(facts, file))
-        told += current_holders(facts, channel, whose, identities)
+            parts[0] = (
+                f"the managed file {file} sets the same {what} for {len(profiles)} profiles: {join_names(profiles)}"
+            )
+            fix = Fix("move it from the managed file into the .env of one profile", _edit(facts, file))
+        parts += current_holders(facts, channel, profiles, identities)
         yield Finding(
-            "; ".join(told),
+            "; ".join(parts),
             fix,
-            whose,
+            profiles,
             channel,
             evidence,
             Secret("\n".join(sorted(identity.key for identity in identities))),
@@ -58,11 +62,11 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
 
 
 def _evidence(
-    facts: Facts, sources: SettingLocator, whose: Sequence[str], identities: Sequence[Identity]
+    facts: Facts, locator: SettingLocator, profiles: Sequence[str], identities: Sequence[Identity]
 ) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
-    for name in whose:
-        found += sources.of_identities(facts.profiles[name], identities)
+    for name in profiles:
+        found += locator.of_identities(facts.profiles[name], identities)
     return tuple(dict.fromkeys(found))
 
 
@@ -71,117 +75,121 @@ def _edit(facts: Facts, file: str) -> str:
     return f'"${{EDITOR:-vi}}" {quote(file)}' if own else f"sudoedit {quote(file)}"
 
 
-def _circumstances(facts: Facts, whose: Sequence[str]) -> tuple[Severity | None, list[str]]:
-    """Return how much it hurts where that differs from the check, and why."""
-    enabled = [name for name in whose if not facts.profiles[name].disabled]
-    off = [name for name in whose if facts.profiles[name].disabled]
+def _circumstances(facts: Facts, profiles: Sequence[str]) -> tuple[Severity | None, list[str]]:
+    """Return (severity, reasons); None means the severity of the check."""
+    enabled = [name for name in profiles if not facts.profiles[name].disabled]
+    off = [name for name in profiles if facts.profiles[name].disabled]
     if len(enabled) < 2:
         return Severity.WARNING, [f"{join_names(off)} {plural(off, 'is', 'are')} disabled"]
-    told = [f"{join_names(off)} {plural(off, 'is', 'are')} disabled"] if off else []
+    reasons = [f"{join_names(off)} {plural(off, 'is', 'are')} disabled"] if off else []
     if are_served_together(facts, enabled):
-        return Severity.WARNING, [*told, "one gateway serves them all and gives it to the first alone"]
-    return None, told
+        return Severity.WARNING, [*reasons, "the multiplexer uses it for the first profile only"]
+    return None, reasons
 
 
-def are_served_together(facts: Facts, whose: Sequence[str]) -> bool:
-    """Return whether one gateway is to serve all of these profiles, and none of them runs another (FACTS.md, 8)."""
+def are_served_together(facts: Facts, profiles: Sequence[str]) -> bool:
+    """Return whether a multiplexer serves all of these profiles, and none has a gateway of its own (FACTS.md, 8)."""
     if facts.inventory is None or facts.inventory.topology is not Topology.MULTIPLEX:
         return False
-    return all(name == DEFAULT or facts.profiles[name].pid is None for name in whose)
+    return all(name == DEFAULT or facts.profiles[name].pid is None for name in profiles)
 
 
-def current_holders(facts: Facts, channel: str, whose: Sequence[str], identities: Sequence[Identity]) -> Iterator[str]:
-    """Yield who has it now, by Hermes' own lock where there is one, and who runs without."""
+def current_holders(
+    facts: Facts, channel: str, profiles: Sequence[str], identities: Sequence[Identity]
+) -> Iterator[str]:
+    """Yield which gateway uses the identity now, by the lock of Hermes if there is one, and which runs without it."""
     digests = {identity.key[:16] for identity in identities}
-    lock = next((one for one in facts.identities.locks if one.channel == channel and one.digest in digests), None)
-    running = [name for name in whose if facts.profiles[name].pid is not None]
+    lock = next((row for row in facts.identities.locks if row.channel == channel and row.digest in digests), None)
+    running = [name for name in profiles if facts.profiles[name].pid is not None]
     if lock is not None and lock.profile is not None:
-        yield f"{lock.profile} has it now (pid {lock.pid})"
+        yield f"{lock.profile} uses it now (pid {lock.pid})"
     elif lock is not None:
-        yield f"process {lock.pid}, which is no gateway of this root, has it now"
-    deaf = {name: word for name in running if (word := channel_outage(facts.profiles[name], channel))}
-    having = [name for name in running if name not in deaf]
-    if lock is None and having:
-        pids = join_names([f"{name} (pid {facts.profiles[name].pid})" for name in having])
-        yield f"{pids} {plural(having, 'runs', 'run')} with it now"
-    for word in dict.fromkeys(deaf.values()):
-        those = [name for name in deaf if deaf[name] == word and (lock is None or name != lock.profile)]
-        if those:
-            yield f"{channel} of {join_names(those)} is {word}"
+        yield f"process {lock.pid}, which is not a gateway of this root, uses it now"
+    outages = {name: outage for name in running if (outage := channel_outage(facts.profiles[name], channel))}
+    using = [name for name in running if name not in outages]
+    if lock is None and using:
+        pids = join_names([f"{name} (pid {facts.profiles[name].pid})" for name in using])
+        yield f"{pids} {plural(using, 'runs', 'run')} with it now"
+    for outage in dict.fromkeys(outages.values()):
+        without = [name for name in outages if outages[name] == outage and (lock is None or name != lock.profile)]
+        if without:
+            yield f"{channel} of {join_names(without)} is {outage}"
 
 
 def channel_outage(profile: ProfileFacts, channel: str) -> str:
-    """Return what keeps a running gateway from a channel, "" when nothing does."""
+    """Return why a running gateway does not serve a channel, "" when it does."""
     gateway = profile.gateway
     if gateway is None or profile.pid is None:
         return ""
     if any(mask.channel == channel for mask in gateway.masks):
-        return "switched off for this run"
-    state = next((each.state for each in gateway.channels if each.name == channel), "")
+        return "masked for this run"
+    state = next((row.state for row in gateway.channels if row.name == channel), "")
     return state if state in LOST else ""
 
 
 def copied_credential(facts: Facts) -> Iterator[Finding]:
-    """Yield credentials that stand in several profiles though no two would use them now: with the channel off in some,
-    or beside another identity that Hermes' lock knows."""
-    told: dict[str, list[frozenset[str]]] = {}
+    """Find credentials in several profiles that are not a conflict now.
+
+    The channel is disabled in some of the profiles, or Hermes locks another identity beside the credential.
+    """
+    reported: dict[str, list[frozenset[str]]] = {}
     for channel, group, _ in groups(facts):
-        told.setdefault(channel, []).append(frozenset(group))
+        reported.setdefault(channel, []).append(frozenset(group))
     places: dict[str, dict[tuple[str, str], tuple[str, str]]] = {name: {} for name in facts.profiles}
     accounts: dict[tuple[str, str], dict[str, str]] = {}
     for name, profile in facts.profiles.items():
         config = with_legacy(profile.config, legacy_blocks(profile.files))
         for channel, variable, path, value in credentials_in(profile.environment, config, facts.catalog):
-            told_apart = with_account(channel, variable, value, profile.environment, facts.catalog)
-            places[name].setdefault((channel, told_apart), (variable, path))
+            distinct = with_account(channel, variable, value, profile.environment, facts.catalog)
+            places[name].setdefault((channel, distinct), (variable, path))
             accounts.setdefault((channel, name), {})[variable] = value
     merged: dict[tuple[str, tuple[str, ...]], list[tuple[str, dict[str, tuple[str, str]]]]] = {}
-    for (channel, value), whose in HolderIndex(places).shared():
-        if any(each.issuperset(whose) for each in told.get(channel, ())):
+    for (channel, value), profiles in HolderIndex(places).shared():
+        if any(group.issuperset(profiles) for group in reported.get(channel, ())):
             continue
-        copies = {name: places[name][channel, value] for name in whose}
-        dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
+        copies = {name: places[name][channel, value] for name in profiles}
+        dormant = [name for name in profiles if channel not in facts.profiles[name].held.channels]
         is_one_bot = any(variable in ONE_BOT for variable, _ in copies.values())
-        if is_one_bot or (dormant and not _have_accounts_of_their_own(channel, whose, accounts, facts)):
-            merged.setdefault((channel, whose), []).append((value, copies))
-    sources = SettingLocator(facts)
-    for (channel, whose), found in merged.items():
-        yield _copied(facts, sources, channel, whose, found)
+        if is_one_bot or (dormant and not _have_distinct_accounts(channel, profiles, accounts, facts)):
+            merged.setdefault((channel, profiles), []).append((value, copies))
+    locator = SettingLocator(facts)
+    for (channel, profiles), found in merged.items():
+        yield _copied(facts, locator, channel, profiles, found)
 
 
-def _have_accounts_of_their_own(
-    channel: str, whose: Sequence[str], accounts: Mapping[tuple[str, str], Mapping[str, str]], facts: Facts
+def _have_distinct_accounts(
+    channel: str, profiles: Sequence[str], accounts: Mapping[tuple[str, str], Mapping[str, str]], facts: Facts
 ) -> bool:
-    """Return whether each of these profiles names an account of its own: what else they have in common is no copy."""
+    """Return whether each of these profiles names a different account, so that equal values are not copies."""
     tell = identifying_variables(channel, facts.catalog)
-    pairs = combinations([accounts[channel, name] for name in whose], 2)
+    pairs = combinations([accounts[channel, name] for name in profiles], 2)
     return bool(tell) and all(are_two_accounts(one, other, tell) for one, other in pairs)
 
 
 def _copied(
     facts: Facts,
-    sources: SettingLocator,
+    locator: SettingLocator,
     channel: str,
-    whose: tuple[str, ...],
+    profiles: tuple[str, ...],
     found: Sequence[tuple[str, dict[str, tuple[str, str]]]],
 ) -> Finding:
-    dormant = [name for name in whose if channel not in facts.profiles[name].held.channels]
+    dormant = [name for name in profiles if channel not in facts.profiles[name].held.channels]
     keys = list(dict.fromkeys(variable for _, places in found for variable, _ in places.values()))
-    what = f"{join_names(whose)} have the same {join_names(keys)}"
+    what = f"{join_names(profiles)} have the same {join_names(keys)}"
     if dormant:
-        what += f"; {channel} is off in {join_names(dormant)}, and on the day it is switched on there two answer for one bot"
+        what += f"; {channel} is disabled in {join_names(dormant)}; if enabled there, two gateways answer for one bot"
     else:
-        what += ", though other tokens beside it differ"
+        what += ", although their other tokens differ"
     evidence = [
         place
         for _, places in found
         for name, (variable, path) in places.items()
-        for place in sources.of_variable(facts.profiles[name], channel, variable, path)
+        for place in locator.of_variable(facts.profiles[name], channel, variable, path)
     ]
     return Finding(
         what,
-        repair_fix(channel, "keep it where it is used and take it out of the others"),
-        whose,
+        repair_fix(channel, "keep it in the profile that uses it and remove it from the others"),
+        profiles,
         channel,
         tuple(dict.fromkeys(evidence)),
         Secret("\n".join(sorted(value for value, _ in found))),
@@ -189,8 +197,10 @@ def _copied(
 
 
 def inherited_identity(facts: Facts) -> Iterator[Finding]:
-    """Yield identities that a live gateway has from the environment it was started in: its own files name none, and
-    everything else that is started there gets it, too."""
+    """Find identities that a live gateway inherited from the environment it was started in.
+
+    The files of the profile do not set them, and other programs started in that environment inherit them as well.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     nouns: dict[tuple[str, str], str] = {}
     for name, secrets in facts.identities.inherited.items():
@@ -214,22 +224,24 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
             if name not in several and any(identity.place == place for identity in profile.held.identities)
         ]
         grouped.setdefault((place[0], tuple(several), tuple(owners)), []).append(place[1])
-    for (channel, inheriting, whose), keys in grouped.items():
+    for (channel, inheriting, profiles), keys in grouped.items():
         if len(facts.profiles) > 1:
-            yield _inherited(facts, identity_label(channel, nouns[channel, keys[0]]), channel, inheriting, whose, keys)
+            yield _inherited(
+                facts, identity_label(channel, nouns[channel, keys[0]]), channel, inheriting, profiles, keys
+            )
 
 
 def _inherited(
     facts: Facts, what: str, channel: str, inheriting: tuple[str, ...], owners: tuple[str, ...], keys: Sequence[str]
 ) -> Finding:
     pids = join_names([f"{name} (pid {facts.profiles[name].pid})" for name in inheriting])
-    told = (
-        f"{pids} {plural(inheriting, 'has a', 'have one')} {what} that no file of its own names, from the environment"
+    message = (
+        f"{pids} {plural(inheriting, 'has a', 'have one')} {what} from the environment, which none of its files sets"
     )
     if len(inheriting) > 1:
-        told = told.replace("its own", "their own")
+        message = message.replace("its files", "their files")
     if owners:
-        told += f"; it is the one of {join_names(owners)}"
+        message += f"; it belongs to {join_names(owners)}"
     first = inheriting[0]
     known = facts.catalog.channels[channel]
     given_names = [fact.name for fact in known.keys if fact.name in facts.identities.inherited[first]]
@@ -241,11 +253,11 @@ def _inherited(
     )
     alone = len(inheriting) == 1 and not owners
     fix = Fix(
-        "start it from a clean environment, as its service does; or set the name in its .env, empty to switch it off",
+        "restart it from a clean environment, or set the variable in its .env (empty disables the channel)",
         f"hermes-gateways restart {quote(first)}",
     )
     return Finding(
-        told,
+        message,
         fix,
         (*inheriting, *owners),
         channel,
@@ -256,11 +268,11 @@ def _inherited(
 
 
 def held_elsewhere(facts: Facts) -> Iterator[Finding]:
-    """Yield identities of this root that a gateway of another root, or of another user, has now."""
+    """Find identities of this root that a gateway of another root or user uses now."""
     foreign = {(lock.channel, lock.digest): lock for lock in facts.identities.locks if lock.profile is None}
     if not foreign:
         return
-    sources = SettingLocator(facts)
+    locator = SettingLocator(facts)
     found: dict[tuple[str, int], dict[str, list[Identity]]] = {}
     for name, profile in facts.profiles.items():
         for identity in profile.held.identities:
@@ -269,14 +281,15 @@ def held_elsewhere(facts: Facts) -> Iterator[Finding]:
                 found.setdefault((lock.channel, lock.pid), {}).setdefault(name, []).append(identity)
     for (channel, pid), held in found.items():
         home = next(lock.home for lock in foreign.values() if (lock.channel, lock.pid) == (channel, pid))
-        whose = tuple(held)
+        profiles = tuple(held)
         identities = [identity for several in held.values() for identity in several]
-        where = f", which serves {home}" if home is not None else ", which is no gateway of this root"
+        where = f", which serves {home}" if home is not None else ", which is not a gateway of this root"
         yield Finding(
-            f"{process_label(pid)}{where}, has the {identity_label(channel, identities[0].noun)} of {join_names(whose)} now",
-            Fix("stop that gateway, or take the bot out of it or out of this root", f"ps -fp {pid}"),
-            whose,
+            f"{process_label(pid)}{where}, uses the {identity_label(channel, identities[0].noun)} of "
+            f"{join_names(profiles)}",
+            Fix("stop that gateway, or remove the bot from one of the roots", f"ps -fp {pid}"),
+            profiles,
             channel,
-            _evidence(facts, sources, whose, identities),
+            _evidence(facts, locator, profiles, identities),
             Secret("\n".join(sorted({identity.key for identity in identities}))),
         )

@@ -1,4 +1,4 @@
-"""SQLite databases of homes: damaged ones, rows nobody can read, and what could not be looked through."""
+"""Reports damaged SQLite databases, unreadable rows, and databases that could not be checked."""
 
 from __future__ import annotations
 
@@ -18,79 +18,81 @@ from hermes_profiles.hermes.files import (
     STATE_DATABASE,
 )
 
-_NOT_SAID = 40
+_MOST_PLACES = 40
 _LOST = {
-    RESPONSE_DATABASE: "it only remembers conversations of the API server: with the gateway stopped, move it away",
-    EVIDENCE_DATABASE: "with the gateway stopped, move it away: Hermes makes a new one",
-    RETAINDB_QUEUE: "with the gateway stopped, move it away: Hermes makes a new one",
-    DISCORD_DATABASE: "with the gateway stopped, move it away: Hermes makes a new one",
+    RESPONSE_DATABASE: "stop the gateway and move it away: only conversations of the API server are lost",
+    EVIDENCE_DATABASE: "stop the gateway and move it away: Hermes creates a new one",
+    RETAINDB_QUEUE: "stop the gateway and move it away: Hermes creates a new one",
+    DISCORD_DATABASE: "stop the gateway and move it away: Hermes creates a new one",
 }
 
 
 def damaged(facts: Facts) -> Iterator[Finding]:
-    """Yield databases that are damaged: what they hold cannot be trusted, and writes to them may fail."""
-    for each in facts.runtime.databases.damaged:
-        profile = facts.profiles[each.profile]
-        if each.file == STATE_DATABASE and each.how == "is damaged inside":
-            text = "stop the gateway, then let Hermes repair it: it keeps a copy"
-            fix = Fix(text, f"hermes-gateways stop {each.profile} && hermes -p {each.profile} sessions repair")
+    """Find damaged databases: their content is unreliable, and writes to them can fail."""
+    for database in facts.runtime.databases.damaged:
+        profile = facts.profiles[database.profile]
+        if database.file == STATE_DATABASE and database.how == "is damaged inside":
+            text = "stop the gateway, then repair it with Hermes, which keeps a copy"
+            fix = Fix(text, f"hermes-gateways stop {database.profile} && hermes -p {database.profile} sessions repair")
         else:
-            text = _LOST.get(each.file, "stop the gateway and put a backup in its place, or move it away and lose it")
-            fix = Fix(text, f"hermes-gateways stop {each.profile} && {_moving_away(profile, each.file)}")
+            text = _LOST.get(
+                database.file, "stop the gateway and restore a backup, or move the database away and lose its content"
+            )
+            fix = Fix(text, f"hermes-gateways stop {database.profile} && {_move_command(profile, database.file)}")
         yield Finding(
-            f"{each.file} of {each.profile} {each.how}",
+            f"{database.file} of {database.profile} {database.how}",
             fix,
-            profiles=(each.profile,),
-            evidence=(profile.at(each.file),),
+            profiles=(database.profile,),
+            evidence=(profile.at(database.file),),
         )
 
 
-def _moving_away(profile: ProfileFacts, file: str) -> str:
-    """Return the command that moves a database away, with its side files: the log of another one harms a new one."""
+def _move_command(profile: ProfileFacts, file: str) -> str:
+    """Return the command that moves a database and its side files away; an old log would damage a new database."""
     folder = quote(f"{profile.home / file}.damaged")
     sides = [file + end for end in ("", "-wal", "-shm", "-journal") if file + end in profile.listing]
     return f"mkdir {folder} && mv {' '.join(quote(str(profile.home / side)) for side in sides)} {folder}/"
 
 
-def rows(facts: Facts) -> Iterator[Finding]:
-    """Yield databases with rows that Hermes cannot read: it passes over them, or throws them away."""
-    for each in facts.runtime.databases.bad_rows:
-        profile = facts.profiles[each.profile]
-        many = "1 row" if each.number == 1 else f"{each.number} rows"
-        what = "conversation of the API server" if each.file == RESPONSE_DATABASE else "chat"
+def unreadable_rows(facts: Facts) -> Iterator[Finding]:
+    """Find databases with rows that Hermes cannot parse; Hermes skips or deletes such rows."""
+    for rows in facts.runtime.databases.bad_rows:
+        profile = facts.profiles[rows.profile]
+        many = "1 row" if rows.number == 1 else f"{rows.number} rows"
+        what = "conversation of the API server" if rows.file == RESPONSE_DATABASE else "chat"
         yield Finding(
-            f"{many} of {each.table} in {each.file} of {each.profile} {'is' if each.number == 1 else 'are'} no JSON: "
-            f"Hermes forgets {'that' if each.number == 1 else 'those'} {what}{'' if each.number == 1 else 's'}",
-            Fix("nothing brings them back but a backup; look for what cut them off: a full disk, a crash"),
-            profiles=(each.profile,),
-            evidence=(profile.at(each.file, each.table),),
+            f"{many} of {rows.table} in {rows.file} of {rows.profile} {'is' if rows.number == 1 else 'are'} not JSON: "
+            f"Hermes loses {'that' if rows.number == 1 else 'those'} {what}{'' if rows.number == 1 else 's'}",
+            Fix("restore them from a backup, and check for a full disk or a crash"),
+            profiles=(rows.profile,),
+            evidence=(profile.at(rows.file, rows.table),),
         )
 
 
 def unchecked(facts: Facts) -> Iterator[Finding]:
-    """Yield, all together, the databases that were not looked through: of them nothing is said."""
-    found = facts.runtime.databases.unchecked
-    suspects = [each for each in found if each.suspect]
+    """Find databases that were not checked; one finding lists all of them."""
+    databases = facts.runtime.databases.unchecked
+    suspects = [database for database in databases if database.suspect]
     if suspects:
         yield _finding(facts, suspects, "could not be checked and look damaged", Severity.WARNING)
-    rest = [each for each in found if not each.suspect]
+    rest = [database for database in databases if not database.suspect]
     if rest:
         yield _finding(facts, rest, "could not be checked", None)
 
 
-def _finding(facts: Facts, found: list[UncheckedDatabase], what: str, severity: Severity | None) -> Finding:
-    largest = max(found, key=lambda each: (each.size, each.profile, each.file))
+def _finding(facts: Facts, databases: list[UncheckedDatabase], what: str, severity: Severity | None) -> Finding:
+    largest = max(databases, key=lambda database: (database.size, database.profile, database.file))
     home = facts.profiles[largest.profile].home
-    many = "1 database" if len(found) == 1 else f"{len(found)} databases"
+    many = "1 database" if len(databases) == 1 else f"{len(databases)} databases"
     sizes = f", {largest.size / 1024**2:.0f} MB" if largest.size >= 1024**2 else ""
     which = f"{largest.file} of {largest.profile}{sizes}"
-    words = f"{many} {what}: {which if len(found) == 1 else f'the largest is {which}'}: {largest.why}"
+    message = f"{many} {what}: {which if len(databases) == 1 else f'the largest is {which}'}: {largest.why}"
     uri = f"file:{in_uri(str(home / largest.file))}?mode=ro"
     script = f"import sqlite3; print(sqlite3.connect({uri!r}, uri=True).execute('PRAGMA quick_check').fetchone()[0])"
     return Finding(
-        words,
-        Fix("check it without a limit of time", f"python3 -c {quote(script)}"),
-        profiles=tuple(sorted({each.profile for each in found})),
-        evidence=tuple(facts.profiles[each.profile].at(each.file) for each in found[:_NOT_SAID]),
+        message,
+        Fix("check it without a time limit", f"python3 -c {quote(script)}"),
+        profiles=tuple(sorted({database.profile for database in databases})),
+        evidence=tuple(facts.profiles[database.profile].at(database.file) for database in databases[:_MOST_PLACES]),
         severity=severity,
     )

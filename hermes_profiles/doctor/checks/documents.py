@@ -1,6 +1,6 @@
-"""Documents that cannot be read, and documents that say two things at once. Pure.
+"""Reports unreadable documents, contradictory or ignored settings, and schema mismatches. Pure.
 
-Who wins is told as Hermes 0.19.0 has it: gateway/config.py, gateway/platforms/api_server.py, hermes_cli/config.py.
+Precedence as in Hermes 0.19.0: gateway/config.py, gateway/platforms/api_server.py, hermes_cli/config.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
 
 def broken(facts: Facts) -> Iterator[Finding]:
-    """Find documents that cannot be parsed: Hermes ignores all of one, or a part nobody would guess."""
+    """Find documents that cannot be parsed; Hermes ignores such a document, or parts of it."""
     for profile in facts.profiles.values():
         seen: set[str] = set()
         for problem in profile.files.problems:
@@ -55,7 +55,7 @@ def broken(facts: Facts) -> Iterator[Finding]:
 
 
 def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
-    """Return (line, why) of a JSON file that cannot be parsed; an empty one says nothing wrong."""
+    """Return (line, reason) when JSON text cannot be parsed, None for valid and for empty text."""
     if not raw.strip():
         return None
     try:
@@ -71,8 +71,8 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
     name = path.removeprefix(f"{profile.home}/")
     at = f" line {line}" if line is not None else ""
     return Finding(
-        f"{name}{at} of {profile_label(profile)} cannot be read with certainty: {reason}",
-        Fix(hint or "mend it in a text editor", shell_command('"${EDITOR:-vi}"', [path])),
+        f"cannot parse {name}{at} of {profile_label(profile)}: {reason}",
+        Fix(hint or "edit the file", shell_command('"${EDITOR:-vi}"', [path])),
         (profile.name,),
         evidence=(Evidence(profile.name, path, line),),
         severity=reduced_severity(profile, Severity.ERROR),
@@ -80,26 +80,28 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
 
 
 def unreadable(facts: Facts) -> Iterator[Finding]:
-    """Find documents that are there and cannot be read at all: no right to, no file, too large, a link to nowhere."""
+    """Find documents that cannot be read: no permission, wrong file type, size limit, or a dangling link."""
     for profile in facts.profiles.values():
         for file in _READ:
             fact = profile.listing.get(file)
             if fact is None or profile.files.raw(file) is not None:
                 continue
-            problem = next((each for each in profile.files.problems if each.target == str(profile.home / file)), None)
+            problem = next(
+                (problem for problem in profile.files.problems if problem.target == str(profile.home / file)), None
+            )
             if problem is not None and problem.code == DocumentError.default_code:
                 continue
             why = {
-                EntryKind.FOLDER: "a folder lies in its place",
-                EntryKind.SPECIAL: "it is no file but a pipe, socket or device",
-                EntryKind.LINK: "it is a link to nowhere" if problem is None else "what it links to cannot be read",
+                EntryKind.FOLDER: "it is a folder",
+                EntryKind.SPECIAL: "it is a pipe, socket or device",
+                EntryKind.LINK: "it is a dangling link" if problem is None else "its link target cannot be read",
             }.get(fact.kind)
             if why is None and problem is not None:
                 why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
                 yield Finding(
-                    f"{file} of {profile_label(profile)} cannot be read: {why}",
-                    Fix("see what is there", shell_command("ls -ld", [fact.path])),
+                    f"cannot read {file} of {profile_label(profile)}: {why}",
+                    Fix("inspect the path", shell_command("ls -ld", [fact.path])),
                     (profile.name,),
                     evidence=(profile.at(file),),
                     severity=reduced_severity(profile, Severity.ERROR),
@@ -107,7 +109,7 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
 
 
 def contradiction(facts: Facts) -> Iterator[Finding]:
-    """Find channels that config.yaml switches off while variables switch them on, and say who wins."""
+    """Find channels that config.yaml disables and variables enable, and report which of them wins."""
     for profile in facts.profiles.values():
         off = _switched_off(profile, facts)
         if not off:
@@ -119,10 +121,10 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
             where = profile.at_path(place)
             if channel in profile.held.channels:
                 yield Finding(
-                    f"{channel} of {profile_label(profile)} is on although config.yaml says `enabled: false`: for this channel"
-                    f" {join_names(names)} wins",
+                    f"{channel} of {profile_label(profile)} is enabled although config.yaml has `enabled: false`:"
+                    f" {join_names(names)} wins for this channel",
                     Fix(
-                        "take the variable out of .env to switch the channel off",
+                        "remove the variable from .env to disable the channel",
                         shell_command("hermes-profiles env unset", [profile.name, names[0]]),
                     ),
                     (profile.name,),
@@ -132,10 +134,10 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                 )
             else:
                 yield Finding(
-                    f"{channel} of {profile_label(profile)} stays off, for config.yaml says `enabled: false`, although"
-                    f" {join_names(names)} would switch it on",
+                    f"{channel} of {profile_label(profile)} is disabled by `enabled: false` in config.yaml, although"
+                    f" {join_names(names)} would enable it",
                     Fix(
-                        "if it is meant to be off, leave it so; this switches it on",
+                        "leave it if the channel is disabled on purpose; this command enables it",
                         shell_command("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
                     ),
                     (profile.name,),
@@ -146,7 +148,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
 
 
 def _switched_off(profile: ProfileFacts, facts: Facts) -> dict[str, tuple[str, ...]]:
-    """Return channel → path of the flag in config.yaml that says no: of several places the last one counts."""
+    """Return channel → path of the key in config.yaml that disables it. The last of several places wins."""
     gateway = profile.config.get("gateway")
     nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
     places = (
@@ -168,13 +170,13 @@ def _switched_off(profile: ProfileFacts, facts: Facts) -> dict[str, tuple[str, .
 
 
 def _enabling(channel: str, environment: Mapping[str, str], facts: Facts) -> tuple[str, ...]:
-    """Return the variables of the first complete set that switches a channel on."""
+    """Return the variables of the first complete set that enables a channel."""
     sets = facts.catalog.channels[channel].enable_sets
     return next((tuple(sorted(names)) for names in sets if all(environment.get(name) for name in names)), ())
 
 
 def ignored_port(facts: Facts) -> Iterator[Finding]:
-    """Find `port` directly below `api_server`: Hermes 0.19.0 reads `extra.port` and API_SERVER_PORT alone."""
+    """Find `port` directly below `api_server`; Hermes 0.19.0 reads only `extra.port` and API_SERVER_PORT."""
     for profile in facts.profiles.values():
         if "api_server" not in profile.held.channels:
             continue
@@ -196,10 +198,10 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
             )
             can = not is_set and free and _moves(profile, path)
             yield Finding(
-                f"the API server of {profile_label(profile)} does not listen on port {wanted}, but on {used}: Hermes ignores"
+                f"the API server of {profile_label(profile)} listens on port {used} instead of {wanted}: Hermes ignores"
                 f" {'.'.join(path)}.port",
                 Fix(
-                    f"say {'.'.join(path)}.extra.port instead",
+                    f"set {'.'.join(path)}.extra.port instead",
                     shell_command("hermes-profiles doctor --fix --only", ["files.ignored-port"])
                     if can
                     else shell_command("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))]),
@@ -229,18 +231,18 @@ def _moves(profile: ProfileFacts, block: tuple[str, ...]) -> bool:
 
 
 def _move_port(raw: bytes, path: str, *, block: tuple[str, ...]) -> bytes:
-    """Return config.yaml with the port where Hermes reads it. Raises DocumentError."""
+    """Return config.yaml with the port moved to `extra.port`. Raises DocumentError."""
     from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(raw, path=path)
     entry = document.get((*block, "port"))
     if entry is None or entry.value is None or entry.via != "own":
-        raise DocumentError(path, entry.line if entry is not None else None, "the port cannot be moved with certainty")
+        raise DocumentError(path, entry.line if entry is not None else None, "the port cannot be moved safely")
     return document.edit(remove=(entry,), insert=[((*block, "extra", "port"), entry.value)])
 
 
 def legacy_differs(facts: Facts) -> Iterator[Finding]:
-    """Find channels of which gateway.json and config.yaml say different things: config.yaml wins."""
+    """Find channels with different settings in gateway.json and config.yaml; config.yaml wins."""
     for profile in facts.profiles.values():
         legacy = legacy_blocks(profile.files)
         if not legacy:
@@ -257,9 +259,10 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
         if differing:
             keys = [".".join((channel, *path)) for channel, paths in differing.items() for path in paths]
             yield Finding(
-                f"gateway.json and config.yaml of {profile_label(profile)} do not agree about {join_names(keys)}: config.yaml wins",
+                f"gateway.json and config.yaml of {profile_label(profile)} differ in {join_names(keys)}:"
+                " config.yaml wins",
                 Fix(
-                    "take these out of gateway.json, a file of older releases",
+                    "remove these keys from gateway.json, a file of older releases",
                     shell_command('"${EDITOR:-vi}"', [profile.home / LEGACY_CONFIG_FILE]),
                 ),
                 (profile.name,),
@@ -274,7 +277,7 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Yield the paths that both have, with another value; names that are no plain key are left out."""
+    """Yield the paths that both mappings have with different values; unusual key names are left out."""
     for key, value in one.items():
         if key not in other or not _SHOWN.fullmatch(str(key)):
             continue
@@ -288,16 +291,16 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tup
 
 
 def old_schema(facts: Facts) -> Iterator[Finding]:
-    """Find config.yaml of an older schema than the installed Hermes writes: one finding, for one command mends each."""
+    """Find config.yaml files with an older schema than the installed Hermes writes; one finding lists all."""
     schema = facts.tree.schema
     older = [profile for profile, version in _versions(facts) if schema is not None and version < schema.version]
     if older and schema is not None:
         names = tuple(profile.name for profile in older)
         yield Finding(
-            f"config.yaml of {join_names(names)} is of an older schema than {schema.version}, which the installed Hermes"
-            " writes",
+            f"config.yaml of {join_names(names)} has a schema older than {schema.version}, that of "
+            "the installed Hermes",
             Fix(
-                "let Hermes bring each up to date (it rewrites the file, comments go)",
+                "migrate each file (Hermes rewrites it and drops comments)",
                 f"hermes -p {names[0]} config migrate",
             ),
             names,
@@ -306,13 +309,13 @@ def old_schema(facts: Facts) -> Iterator[Finding]:
 
 
 def newer_schema(facts: Facts) -> Iterator[Finding]:
-    """Find config.yaml of a newer schema than the installed Hermes knows."""
+    """Find config.yaml files with a newer schema than the installed Hermes knows."""
     schema = facts.tree.schema
     for profile, version in _versions(facts):
         if schema is not None and version > schema.version:
             yield Finding(
-                f"config.yaml of {profile_label(profile)} is of schema {version}, newer than the installed Hermes, which knows"
-                f" {schema.version}",
+                f"config.yaml of {profile_label(profile)} has schema {version}: the installed Hermes knows"
+                f" {schema.version} and older",
                 Fix("update Hermes", "hermes update"),
                 (profile.name,),
                 evidence=(profile.at_path(("_config_version",)),),
@@ -322,13 +325,13 @@ def newer_schema(facts: Facts) -> Iterator[Finding]:
 
 def _versions(facts: Facts) -> Iterator[tuple[ProfileFacts, int]]:
     for profile in facts.profiles.values():
-        # Without a version it was begun by `hermes config set`, which writes none: nothing is amiss with that.
+        # `hermes config set` creates a file without a version, so a missing version is not a fault.
         if profile.config.get("_config_version") is not None:
             yield profile, _version(profile.config.get("_config_version"))
 
 
 def _version(value: object) -> int:
-    """Return a schema version as Hermes counts it: what is no number is 0."""
+    """Return a schema version as Hermes reads it: 0 for anything but a number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return 0
     try:

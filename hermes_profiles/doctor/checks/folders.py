@@ -1,5 +1,5 @@
-"""What lies beside the profiles: folders Hermes does not see, half-made profiles, a sticky profile and aliases of
-profiles that are gone. Pure."""
+"""Reports entries beside the profiles: invalid folders, unfinished profiles, a sticky profile or aliases without
+profile. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _HOUR = 3600
 
 
 def bad_folder(facts: Facts) -> Iterator[Finding]:
-    """Find what lies below `profiles/` and is no profile to Hermes for its name (hermes_cli/profiles.py)."""
+    """Find entries of `profiles/` whose name is not a valid profile name (hermes_cli/profiles.py)."""
     for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             continue
         shown = _shown(fact)
         if fact.kind is not EntryKind.FOLDER:
             yield Finding(
-                f"{shown} in the folder of profiles is no profile",
+                f"{shown} in the profiles folder is not a profile",
                 Fix("move it elsewhere", shell_command("ls -ld", [fact.path])),
                 evidence=(Evidence(None, str(fact.path)),),
                 severity=Severity.INFO,
@@ -34,7 +34,7 @@ def bad_folder(facts: Facts) -> Iterator[Finding]:
             continue
         target = _target(facts, fact)
         yield Finding(
-            f"the folder {shown} below profiles is none to Hermes: a name is 1 to 64 of a-z, 0-9, _ and -",
+            f"the folder {shown} is not a profile for Hermes: its name must be 1 to 64 of a-z, 0-9, _ and -",
             Fix(
                 f"rename it to {target.name}",
                 shell_command("hermes-profiles doctor --fix --only", ["files.bad-folder"]),
@@ -51,7 +51,7 @@ def _shown(fact: FileFact) -> str:
 
 
 def _target(facts: Facts, fact: FileFact) -> Path | None:
-    """Return the path that makes a folder a profile, None unless that is free, and nothing refers to the old one."""
+    """Return the path with a valid profile name, None when it is taken or something refers to the old path."""
     name = fact.path.name.lower()
     target = fact.path.with_name(name)
     taken = {each.path.name.lower() for each in facts.tree.other_entries if each.path != fact.path} | set(
@@ -70,14 +70,14 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
 
 
 def real_default(facts: Facts) -> Iterator[Finding]:
-    """Find a folder `profiles/default`: the default profile is the root itself, so nothing ever reads that folder."""
+    """Find a folder `profiles/default`; the default profile is the root itself, so Hermes never reads it."""
     for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             yield Finding(
-                "the folder profiles/default is not the default profile: that is the root itself, and nothing reads"
-                " what lies there",
+                "the folder profiles/default is not the default profile: the default profile is the root itself, and"
+                " Hermes does not read this folder",
                 Fix(
-                    "give it another name, then it is a profile of its own",
+                    "rename it, which makes it a separate profile",
                     shell_command("mv -n", [fact.path, fact.path.with_name("default-2")]),
                 ),
                 evidence=(Evidence(None, str(fact.path)),),
@@ -85,33 +85,35 @@ def real_default(facts: Facts) -> Iterator[Finding]:
 
 
 def leftover_staging(facts: Facts) -> Iterator[Finding]:
-    """Find half-made profiles that nobody is making any more: what was killed while it made one."""
+    """Find unfinished profiles left behind by a killed command."""
     old = [fact for fact in facts.tree.staging if fact.mtime < facts.now - _HOUR and fact.kind is EntryKind.FOLDER]
     for fact in old:
         yield Finding(
-            f"{_shown(fact)} below profiles is left over from a profile that was never finished, and may hold secrets",
+            f"{_shown(fact)} in the profiles folder is an unfinished profile and can contain secrets",
             Fix("remove it", shell_command("rm -r --", [fact.path])),
             evidence=(Evidence(None, str(fact.path)),),
         )
 
 
 def sticky_gone(facts: Facts) -> Iterator[Finding]:
-    """Find a sticky profile that does not exist: every plain `hermes` then ends with an error
-    (hermes_cli/main.py, `_apply_profile_override`)."""
+    """Find a sticky profile that does not exist; every `hermes` without `-p` then fails.
+
+    Source: hermes_cli/main.py, `_apply_profile_override`.
+    """
     fact = facts.tree.active
     if facts.active in facts.profiles or fact is None or not facts.profiles:
         return
-    name = facts.active if is_profile_folder_name(facts.active) else "a name that is none"
+    name = facts.active if is_profile_folder_name(facts.active) else "an invalid name"
     yield Finding(
-        f"active_profile names {name}, which is no profile: every `hermes` without -p fails",
-        Fix("choose another sticky profile", "hermes-profiles use default"),
+        f"active_profile names {name}, which is not a profile: every `hermes` without -p fails",
+        Fix("set another sticky profile", "hermes-profiles use default"),
         evidence=(Evidence(None, str(fact.path)),),
         repairs=(RemoveFile(fact.path, fact.signature),) if fact.kind is EntryKind.FILE else (),
     )
 
 
 def orphan_alias(facts: Facts) -> Iterator[Finding]:
-    """Find alias scripts of profiles that are gone. They mean the root of `~/.hermes`, whichever root is looked at."""
+    """Find alias scripts of missing profiles. Aliases always use `~/.hermes`, so other roots are not checked."""
     if facts.layout.root != facts.layout.user_home / ROOT_FOLDER:
         return
     gone: dict[str, list[FileFact]] = {}
@@ -123,11 +125,11 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
     for name, found in gone.items():
         own, paths = exact[name], [fact.path for fact in found]
         yield Finding(
-            f"{'the alias' if own else 'the script'} {join_names(fact.path.name for fact in found)} starts {name}, which is"
-            " no profile any more",
+            f"{'the alias' if own else 'the script'} {join_names(fact.path.name for fact in found)} starts {name},"
+            " which does not exist",
             Fix("remove it", shell_command("rm --", paths))
             if own
-            else Fix("look at it: remove it, or name another profile in it", shell_command("cat", paths)),
+            else Fix("remove it, or set another profile in it; this command prints it", shell_command("cat", paths)),
             (),
             evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
             repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),

@@ -1,4 +1,4 @@
-"""Logins that work once, in more than one profile."""
+"""Reports single-use logins that several profiles hold."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ _SERVER = "mcp:"
 
 
 def shared_login(facts: Facts) -> Iterator[Finding]:
-    """Yield logins that several profiles hold a copy of: the first to renew it logs the others out."""
+    """Find single-use logins that several profiles hold; the first profile to renew one logs the others out."""
     holders: dict[tuple[str, str], list[SingleUseLogin]] = {}
-    for grant in facts.identities.logins:
-        holders.setdefault((grant.provider, grant.digest.reveal()), []).append(grant)
+    for login in facts.identities.logins:
+        holders.setdefault((login.provider, login.digest.reveal()), []).append(login)
     grouped: dict[tuple[str, tuple[str, ...]], list[SingleUseLogin]] = {}
-    for (provider, _), grants in holders.items():
-        whose = tuple(dict.fromkeys(grant.profile for grant in grants))
-        grouped.setdefault((provider, whose), []).extend(grants)
-    for (provider, whose), grants in grouped.items():
-        enabled = [name for name in whose if not facts.profiles[name].disabled]
-        off = [name for name in whose if facts.profiles[name].disabled]
-        told = (
-            f"{join_names(whose)} have the same login at {_title(provider)}: the first to renew it logs the others out"
+    for (provider, _), logins in holders.items():
+        profiles = tuple(dict.fromkeys(login.profile for login in logins))
+        grouped.setdefault((provider, profiles), []).extend(logins)
+    for (provider, profiles), logins in grouped.items():
+        enabled = [name for name in profiles if not facts.profiles[name].disabled]
+        off = [name for name in profiles if facts.profiles[name].disabled]
+        message = (
+            f"{join_names(profiles)} have the same login for {_title(provider)}: the first to renew "
+            "it logs the others out"
         )
         if off:
-            told += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
-        again = next((name for name in reversed(whose) if name != DEFAULT), whose[-1])
-        command = _command(facts, provider, again, grants)
+            message += f"; {join_names(off)} {plural(off, 'is', 'are')} disabled"
+        again = next((name for name in reversed(profiles) if name != DEFAULT), profiles[-1])
+        command = _command(facts, provider, again, logins)
         yield Finding(
-            told,
-            Fix(f"log {again} in again, so that it has a login of its own", command),
-            whose,
-            evidence=tuple(facts.profiles[grant.profile].at_path(grant.path, grant.file) for grant in grants[:_LINES])
-            + tuple(facts.profiles[grant.profile].at(grant.file, ".".join(grant.path)) for grant in grants[_LINES:]),
-            subject=Secret("\n".join(sorted({grant.digest.reveal() for grant in grants}))),
+            message,
+            Fix(f"log {again} in again, which gives it a separate login", command),
+            profiles,
+            evidence=tuple(facts.profiles[login.profile].at_path(login.path, login.file) for login in logins[:_LINES])
+            + tuple(facts.profiles[login.profile].at(login.file, ".".join(login.path)) for login in logins[_LINES:]),
+            subject=Secret("\n".join(sorted({login.digest.reveal() for login in logins}))),
             severity=Severity.WARNING if len(enabled) < 2 else None,
         )
 
 
-# A line of a JSON file takes a full parse; a root of a thousand has as many places.
+# Places of one finding that get a line number, which needs a full parse of the JSON file.
 _LINES = 60
 
 
@@ -58,10 +59,11 @@ def _title(provider: str) -> str:
     return f"the MCP server {name}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "an MCP server"
 
 
-def _command(facts: Facts, provider: str, profile: str, grants: list[SingleUseLogin]) -> str:
-    """Return what logs a profile in anew (Hermes 0.19.0: hermes_cli/subcommands/{auth,mcp}.py, memory_setup.py).
+def _command(facts: Facts, provider: str, profile: str, logins: list[SingleUseLogin]) -> str:
+    """Return the command that logs a profile in again.
 
-    The copy goes first: `auth add` puts a second login beside it, and no command takes Anthropic's own file away.
+    Source: Hermes 0.19.0, hermes_cli/subcommands/{auth,mcp}.py, memory_setup.py. The command removes the copy first:
+    `auth add` would add a second login, and no Hermes command removes the file of Anthropic.
     """
     hermes = f"hermes -p {quote(profile)}"
     if provider.startswith(_SERVER):
@@ -70,7 +72,7 @@ def _command(facts: Facts, provider: str, profile: str, grants: list[SingleUseLo
         return f"{hermes} memory setup"
     if provider == "spotify":
         return f"{hermes} auth logout spotify && {hermes} auth spotify login"
-    files = {grant.file for grant in grants if grant.profile == profile}
+    files = {login.file for login in logins if login.profile == profile}
     away = [f"rm {quote(str(facts.profiles[profile].home / file))}" for file in sorted(files - {AUTH_FILE})]
     away += [f"{hermes} auth logout {quote(provider)}"] if AUTH_FILE in files else []
     return " && ".join([*away, f"{hermes} auth add {quote(provider)} --type oauth"])

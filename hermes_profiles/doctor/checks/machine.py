@@ -1,4 +1,4 @@
-"""The machine below the homes: logs that grow, disks that fill up, file systems that databases do not bear."""
+"""Reports large logs, full disks, and file systems that do not support SQLite in WAL mode."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from shlex import quote
 from hermes_profiles.doctor.facts.machine import Disk
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.wording import join_names, plural
 
 _MB, _GB = 1024**2, 1024**3
 _ONE_LOG, _ALL_LOGS = 50 * _MB, 100 * _MB
@@ -48,63 +49,63 @@ _UNFIT = frozenset(
 
 
 def logs(facts: Facts) -> Iterator[Finding]:
-    """Yield profiles whose logs have grown large: Hermes limits some of them, not all."""
+    """Find profiles with large logs; Hermes limits the size of some logs only."""
     for profile in facts.profiles.values():
         sizes = {name: file.size for name, file in profile.listing.items() if name.startswith("logs/")}
         total = sum(sizes.values())
         large = sorted((name for name, size in sizes.items() if size > _ONE_LOG), key=lambda name: (-sizes[name], name))
         if not large and total <= _ALL_LOGS:
             continue
-        told = large or [max(sizes, key=lambda name: (sizes[name], name))]
-        words = f"{total // _MB} MB of logs" if len(sizes) > 1 else f"a log of {total // _MB} MB"
+        named = large or [max(sizes, key=lambda name: (sizes[name], name))]
+        amount = f"{total // _MB} MB of logs" if len(sizes) > 1 else f"a log of {total // _MB} MB"
         yield Finding(
-            f"{profile.name} has {words}, the largest is {told[0]}",
+            f"{profile.name} has {amount}, the largest is {named[0]}",
             Fix(
-                "empty it; a gateway that writes it goes on at its start",
-                f"truncate -s 0 {' '.join(quote(str(profile.home / name)) for name in told)}",
+                "empty it; a gateway that has it open continues at its beginning",
+                f"truncate -s 0 {' '.join(quote(str(profile.home / name)) for name in named)}",
             ),
             profiles=(profile.name,),
-            evidence=tuple(profile.at(name) for name in told),
+            evidence=tuple(profile.at(name) for name in named),
         )
 
 
-def disk(facts: Facts) -> Iterator[Finding]:
-    """Yield disks of homes that are full, or soon will be: databases are damaged and settings lost then."""
-    for each in facts.runtime.machine.disks:
-        is_low = each.free < _NEARLY_FULL or (each.free < _ROOMY and each.free < _SHARE * each.size)
-        if each.size and is_low:
-            free = f"{each.free // _MB} MB" if each.free < 10 * _GB else f"{each.free // _GB} GB"
+def disk_space(facts: Facts) -> Iterator[Finding]:
+    """Find disks of homes that are full or nearly full; a full disk can damage databases and lose settings."""
+    for disk in facts.runtime.machine.disks:
+        is_low = disk.free < _NEARLY_FULL or (disk.free < _ROOMY and disk.free < _SHARE * disk.size)
+        if disk.size and is_low:
+            free = f"{disk.free // _MB} MB" if disk.free < 10 * _GB else f"{disk.free // _GB} GB"
             yield _disk(
                 facts,
-                each,
-                f"the disk of {each.place} has {free} left of {max(each.size // _GB, 1)} GB",
-                Fix("make room: logs, caches and the trash are what grows", f"du -xsh {quote(each.place)}/*"),
-                is_full=each.free < _FULL,
+                disk,
+                f"the disk of {disk.place} has {free} left of {max(disk.size // _GB, 1)} GB",
+                Fix("free space: logs, caches and the trash grow most", f"du -xsh {quote(disk.place)}/*"),
+                is_full=disk.free < _FULL,
             )
 
 
 def inodes(facts: Facts) -> Iterator[Finding]:
-    """Yield disks of homes on which few more files can be made, whatever room there is."""
-    for each in facts.runtime.machine.disks:
-        if each.inodes and each.inodes_free < _FEW_INODES and each.inodes_free < _SHARE * each.inodes:
+    """Find disks of homes with few free inodes: no new files can be created without them."""
+    for disk in facts.runtime.machine.disks:
+        if disk.inodes and disk.inodes_free < _FEW_INODES and disk.inodes_free < _SHARE * disk.inodes:
             yield _disk(
                 facts,
-                each,
-                f"the disk of {each.place} has room for {each.inodes_free} more files only",
-                Fix("find out which folder holds so many files", f"du -x --inodes -d 2 {quote(each.place)}"),
-                is_full=each.inodes_free < _NO_INODES,
+                disk,
+                f"the disk of {disk.place} has {disk.inodes_free} free inodes",
+                Fix("find the folder with the most files", f"du -x --inodes -d 2 {quote(disk.place)}"),
+                is_full=disk.inodes_free < _NO_INODES,
             )
 
 
-def _disk(facts: Facts, each: Disk, words: str, fix: Fix, *, is_full: bool) -> Finding:
-    """Return a finding about a disk; the root's concerns every profile, which needs no list."""
-    named = () if each.place == str(facts.layout.root) else each.profiles
+def _disk(facts: Facts, disk: Disk, message: str, fix: Fix, *, is_full: bool) -> Finding:
+    """Return a finding about a disk. For the disk of the root, the profiles are left out: it concerns all."""
+    named = () if disk.place == str(facts.layout.root) else disk.profiles
     severity = Severity.ERROR if is_full else Severity.WARNING
-    return Finding(words, fix, profiles=named, evidence=(Evidence(None, each.place),), severity=severity)
+    return Finding(message, fix, profiles=named, evidence=(Evidence(None, disk.place),), severity=severity)
 
 
 def wal_filesystem(facts: Facts) -> Iterator[Finding]:
-    """Yield file systems on which databases in WAL mode break, and the profiles that keep some there."""
+    """Find homes with databases in WAL mode on a file system that does not support it."""
     places: dict[tuple[str, str], list[str]] = {}
     for name, mount in facts.runtime.machine.mounts.items():
         if mount.kind in _UNFIT:
@@ -112,13 +113,9 @@ def wal_filesystem(facts: Facts) -> Iterator[Finding]:
     for (place, kind), names in places.items():
         stored = facts.runtime.databases.in_wal_mode
         yield Finding(
-            f"{_listed(names)} keep{'s' if len(names) == 1 else ''} databases in WAL mode on {kind} ({place}), "
-            "where they lock up or are damaged",
-            Fix("move the root to a local disk; links to it work", f"df -T {quote(str(facts.layout.root))}"),
+            f"{join_names(names)} {plural(names, 'has', 'have')} databases in WAL mode on {kind} ({place}), "
+            "where they can hang or be damaged",
+            Fix("move the root to a local disk and link to it", f"df -T {quote(str(facts.layout.root))}"),
             profiles=tuple(names),
             evidence=tuple(facts.profiles[name].at(file) for name in names for file in stored.get(name, ())),
         )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

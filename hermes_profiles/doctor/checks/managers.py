@@ -1,4 +1,4 @@
-"""The service manager itself: whether it can be reached, and whether services outlive the session."""
+"""Reports an unreachable service manager, and services that end with the login session."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 from hermes_profiles.model.errors import Problem
 
 _COMMAND = re.compile(r"`([^`]+)`")
-# Why the user's own manager does not listen, though the machine has one.
+# Problem codes: the machine has a service manager, but it does not run for this user.
 _NO_BUS = ("no-user-bus", "linger-off", "sudo", "no-domain")
-# Nothing of the kind runs here at all: a container, or WSL.
+# Problem codes: the machine runs without this service manager (a container, or WSL).
 _NOT_HERE = ("no-systemd", "wsl-without-systemd")
 
 
 def no_user_bus(facts: Facts) -> Iterator[Finding]:
-    """Yield services whose manager does not run for this user: nothing starts them."""
-    yield from (_out_of_reach(facts, each) for each in _problems(facts) if each.code in _NO_BUS)
+    """Find services whose manager does not run for this user; they are never started."""
+    yield from (_unreachable(facts, problem) for problem in _problems(facts) if problem.code in _NO_BUS)
 
 
 def unreachable(facts: Facts) -> Iterator[Finding]:
-    """Yield services whose manager does not answer for any other reason."""
-    yield from (_out_of_reach(facts, each) for each in _problems(facts) if each.code not in (*_NO_BUS, *_NOT_HERE))
+    """Find services whose manager cannot be queried for another reason."""
+    yield from (
+        _unreachable(facts, problem) for problem in _problems(facts) if problem.code not in (*_NO_BUS, *_NOT_HERE)
+    )
 
 
 def no_systemd(facts: Facts) -> Iterator[Finding]:
-    """Yield, as a remark, services that mean nothing on this machine: it runs without their manager."""
-    for each in _problems(facts):
-        if each.code in _NOT_HERE:
+    """Find services on a machine without their manager; they have no effect."""
+    for problem in _problems(facts):
+        if problem.code in _NOT_HERE:
             names = _installed(facts)
             yield Finding(
-                f"the services of {', '.join(names)} start nothing here: {each.message}",
+                f"the services of {', '.join(names)} have no effect on this machine: {problem.message}",
                 Fix(
-                    each.hint or "run gateways with the manager that comes along",
+                    problem.hint or "run gateways with the included supervisor",
                     f"hermes-gateways install {' '.join(names)} --manager supervisor",
                 ),
                 profiles=names,
@@ -44,22 +46,25 @@ def no_systemd(facts: Facts) -> Iterator[Finding]:
 
 
 def linger_off(facts: Facts) -> Iterator[Finding]:
-    """Yield services that end with the last session of their user, and do not start at boot."""
+    """Find services that end with the last session of their user and do not start at boot."""
     if facts.services.linger is not False:
         return
     names = tuple(
         sorted(
             {
-                each.profile
-                for each in facts.services.definitions
-                if each.profile is not None and each.enabled and facts.services.is_main(each) and each.home_exists
+                service.profile
+                for service in facts.services.definitions
+                if service.profile is not None
+                and service.enabled
+                and facts.services.is_main(service)
+                and service.home_exists
             }
         )
     )
     if names:
         yield Finding(
-            f"the services of {', '.join(names)} end when the last session of this user does, and do not start at boot",
-            Fix("have them run without a session", "loginctl enable-linger"),
+            f"the services of {', '.join(names)} end with the last session of this user and do not start at boot",
+            Fix("enable lingering for this user", "loginctl enable-linger"),
             profiles=names,
         )
 
@@ -69,34 +74,34 @@ def _problems(facts: Facts) -> tuple[Problem, ...]:
 
 
 def _installed(facts: Facts) -> tuple[str, ...]:
-    """Return the profiles whose services the manager out of reach has."""
+    """Return the profiles with services of the unreachable manager."""
     found = {
-        each.profile
-        for each in facts.services.definitions
-        if each.manager is facts.services.manager
-        and each.scope == USER
-        and each.profile is not None
-        and each.home_exists
+        service.profile
+        for service in facts.services.definitions
+        if service.manager is facts.services.manager
+        and service.scope == USER
+        and service.profile is not None
+        and service.home_exists
     }
     return tuple(sorted(found))
 
 
 def _places(facts: Facts) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(each.profile, str(each.path))
-        for each in facts.services.definitions
-        if each.manager is facts.services.manager and each.scope == USER and each.home_exists
+        Evidence(service.profile, str(service.path))
+        for service in facts.services.definitions
+        if service.manager is facts.services.manager and service.scope == USER and service.home_exists
     )
 
 
-def _out_of_reach(facts: Facts, problem: Problem) -> Finding:
+def _unreachable(facts: Facts, problem: Problem) -> Finding:
     names = _installed(facts)
     hint = problem.hint or ""
     found = _COMMAND.search(hint)
     command = found[1] if found is not None and not found[1].startswith("-") else "hermes-gateways status"
     return Finding(
-        f"the services of {', '.join(names)} are out of reach: {problem.message}",
-        Fix(hint.replace("`", "") or "see what it says", command),
+        f"the services of {', '.join(names)} cannot be controlled: {problem.message}",
+        Fix(hint.replace("`", "") or "query the manager", command),
         profiles=names,
         evidence=_places(facts),
     )

@@ -1,4 +1,4 @@
-"""Who else can read the secrets of a profile: modes, stray copies, service files, owners. Pure."""
+"""Reports secrets exposed by file modes, stray copies or service files, and files with a wrong owner. Pure."""
 
 from __future__ import annotations
 
@@ -47,22 +47,25 @@ _ASSIGNED = re.compile(rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s
 
 
 def readable_secret(facts: Facts) -> Iterator[Finding]:
-    """Find files with secrets whose mode lets others in: an error where they can get there, and a warning for what
-    must be 0600 whatever the folder above it."""
+    """Find files with secrets that other users can read by their mode.
+
+    The severity is error when the folders above let other users pass, and warning when only a folder protects a file
+    that must have mode 0600.
+    """
     for name, profile in facts.profiles.items():
-        way = facts.tree.reachable_modes.get(name, 0o077)
+        reachable = facts.tree.reachable_modes.get(name, 0o077)
         meant = 0o006 if facts.tree.meant_for_group else _LOOSE
         loose = [
-            (path, fact, bool(fact.mode & way & meant))
-            for path, fact in _judged(facts, profile, way)
+            (path, fact, bool(fact.mode & reachable & meant))
+            for path, fact in _judged(facts, profile, reachable)
             if fact.mode & meant
         ]
         if loose:
             yield _readable(facts, profile, loose)
 
 
-def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str, FileFact]]:
-    """Yield the files that must be their owner's alone."""
+def _judged(facts: Facts, profile: ProfileFacts, reachable: int) -> Iterator[tuple[str, FileFact]]:
+    """Yield the loose files that only their owner should read."""
     listing, targets = profile.listing, facts.tree.targets.get(profile.name, {})
     for path in (*_OWNER_ONLY, *_DOCUMENTS):
         fact = listing.get(path)
@@ -72,7 +75,7 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
             fact = targets.get(path)
         if fact is None or fact.kind is not EntryKind.FILE or not fact.mode & _LOOSE:
             continue
-        if path in _OWNER_ONLY or (fact.mode & way & _LOOSE and _holds_secret(profile, path, facts)):
+        if path in _OWNER_ONLY or (fact.mode & reachable & _LOOSE and _holds_secret(profile, path, facts)):
             yield path, fact
     for path in facts.tree.copies.get(profile.name, {}):
         if listing[path].mode & _LOOSE and _secrets_in_copy(facts, profile, path):
@@ -83,7 +86,7 @@ def _judged(facts: Facts, profile: ProfileFacts, way: int) -> Iterator[tuple[str
 
 
 def _is_telling(raw: bytes) -> bool:
-    """Return whether a JSON file holds something like a secret."""
+    """Return whether a JSON file contains a value that looks like a secret."""
     from hermes_profiles.credentials.value_index import secrets_in_json
 
     return bool(secrets_in_json(raw.decode("utf-8", "replace")))
@@ -99,16 +102,18 @@ def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFa
     exposed = any(reached for _, _, reached in loose)
     many = len(loose) > 1
     if exposed:
-        message = f"others on this machine can read {names} of {profile_label(profile)}"
+        message = f"other users of this machine can read {names} of {profile_label(profile)}"
     else:
-        are = "are" if many else "is"
-        message = f"{names} of {profile_label(profile)} {are} open to others; only the folder above keeps them out"
+        are, it = ("are", "them") if many else ("is", "it")
+        message = (
+            f"{names} of {profile_label(profile)} {are} readable by other users; only the folder above protects {it}"
+        )
     own = [fact for _, fact, _ in loose if facts.uid in (fact.uid, 0)]
     inside = [fact for fact in own if fact.path.is_relative_to(profile.home)]
     return Finding(
         message,
         Fix(
-            "make them their owner's alone" if many else "make it its owner's alone",
+            "remove the access of other users",
             shell_command("chmod go-rwx", [fact.path for _, fact, _ in loose]),
         ),
         (profile.name,),
@@ -121,28 +126,30 @@ def _readable(facts: Facts, profile: ProfileFacts, loose: list[tuple[str, FileFa
 
 
 def stray_copy(facts: Facts) -> Iterator[Finding]:
-    """Find copies of documents (`.env.bak`) that hold secrets: one more place to forget. None is removed by itself:
-    whether it is the only good copy is known to its owner alone, and who else may read it is another check's."""
+    """Find copies of documents (such as `.env.bak`) that contain secrets.
+
+    `--fix` does not remove them, because a copy can be the only good one.
+    """
     for name, profile in facts.profiles.items():
         copies = facts.tree.copies.get(name, {})
         held = {path: inside for path in copies if (inside := _secrets_in_copy(facts, profile, path))}
         if not held:
             continue
-        what = "are copies that hold" if len(held) > 1 else "is a copy that holds"
-        keys = join_names(key for each in held.values() for key in each)
+        what = "are copies with" if len(held) > 1 else "is a copy with"
+        keys = join_names(key for found in held.values() for key in found)
         yield Finding(
             f"{join_names(held)} of {profile_label(profile)} {what} secrets: {keys}",
             Fix(
-                f"remove {plural(held, 'it', 'them')} when nobody needs {plural(held, 'it', 'them')} any more",
+                f"remove {plural(held, 'it', 'them')} if no longer needed",
                 shell_command("rm --", [profile.home / path for path in held]),
             ),
             (name,),
-            evidence=tuple(profile.at(path, each[0]) for path, each in held.items()),
+            evidence=tuple(profile.at(path, found[0]) for path, found in held.items()),
         )
 
 
 def _secrets_in_copy(facts: Facts, profile: ProfileFacts, path: str) -> tuple[str, ...]:
-    """Return the names of the secrets in a stray copy: those of the profile, and those that a line of it sets."""
+    """Return the names of the secrets in a stray copy: current ones of the profile, and those its lines set."""
     raw = facts.tree.copies[profile.name][path]
     text = raw.replace(b"\0", b"")
     found = [
@@ -163,7 +170,7 @@ def _is_secret(match: re.Match[bytes], facts: Facts) -> bool:
 
 
 def secret_in_unit(facts: Facts) -> Iterator[Finding]:
-    """Find secrets in service files and alias scripts: those are not made for one reader."""
+    """Find secrets in service files and alias scripts, which other users can read."""
     for script in facts.tree.scripts:
         yield from _in_text(facts, script.profile, script.fact.path, script.text, is_alias=script.is_alias)
     for definition in facts.services.definitions:
@@ -190,12 +197,12 @@ def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alia
 def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: dict[str, int]) -> Finding:
     what = "the alias script" if is_alias else "the service file"
     name = profile.name if profile is not None else None
-    whose = f" of {profile_label(profile)}" if profile is not None else ""
+    owner_label = f" of {profile_label(profile)}" if profile is not None else ""
     home = profile.home / ENV_FILE if profile is not None else ".env of its profile"
     return Finding(
-        f"{what} {path.name}{whose} holds {join_names(found)}: secrets belong in .env alone",
+        f"{what} {path.name}{owner_label} contains {join_names(found)}: secrets belong in .env",
         Fix(
-            f"move {plural(found, 'it', 'them')} to {home} and take {plural(found, 'it', 'them')} out of the file",
+            f"move {plural(found, 'it', 'them')} to {home}",
             shell_command('"${EDITOR:-vi}"', [path]),
         ),
         (name,) if name is not None else (),
@@ -204,7 +211,7 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: 
 
 
 def foreign_owner(facts: Facts) -> Iterator[Finding]:
-    """Find files of a home that belong to another user than the home: what `sudo` leaves locks the gateway out."""
+    """Find files owned by another user than their home, for example after `sudo`; the gateway cannot use them."""
     root = facts.tree.root
     for name, profile in facts.profiles.items():
         home = facts.tree.homes.get(name)
@@ -226,13 +233,13 @@ def foreign_owner(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_shared(facts: Facts, fact: FileFact) -> bool:
-    """Return whether a file may belong to somebody else since its group can write to it on purpose."""
+    """Return whether a file is shared with a group on purpose, so that its owner does not matter."""
     return facts.tree.meant_for_group and fact.mode & 0o060 == 0o060
 
 
 def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileFact]], owner: int) -> Finding:
     users = facts.tree.users
-    whose = join_names(users.get(fact.uid, str(fact.uid)) for _, fact in strange)
+    owner_label = join_names(users.get(fact.uid, str(fact.uid)) for _, fact in strange)
     tops = list(dict.fromkeys(path.partition("/")[0] for path, _ in strange))
     what = (
         f"{join_names(tops)} of {profile_label(profile)}" if tops != [""] else f"the home of {profile_label(profile)}"
@@ -241,10 +248,8 @@ def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileF
     paths = [profile.home / top for top in tops] if len(tops) <= 4 else [profile.home]
     name = users.get(owner, str(owner))
     return Finding(
-        f"{what} {verb} to {whose}, not to {name}, so its gateway may be locked out",
-        Fix(
-            f"give {'it' if len(tops) == 1 else 'them'} back to {name}", shell_command(f"sudo chown -R {name}:", paths)
-        ),
+        f"{what} {verb} to {owner_label}, not to {name}, so its gateway may have no access",
+        Fix(f"change the owner to {name}", shell_command(f"sudo chown -R {name}:", paths)),
         (profile.name,),
         evidence=tuple(profile.at(path) for path, _ in strange),
         severity=reduced_severity(profile, Severity.ERROR),

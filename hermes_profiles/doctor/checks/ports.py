@@ -1,4 +1,4 @@
-"""Ports that two channels want, or that somebody else has."""
+"""Reports ports that several channels claim, and ports that another process uses."""
 
 from __future__ import annotations
 
@@ -24,81 +24,85 @@ Claims = Sequence[tuple[str, PortClaim]]
 
 
 def shared_port(facts: Facts) -> Iterator[Finding]:
-    """Yield ports that channels of several profiles would listen on."""
-    sources = SettingLocator(facts)
+    """Find ports that channels of several profiles claim."""
+    locator = SettingLocator(facts)
     wanted = {name: profile.held.ports for name, profile in facts.profiles.items()}
     for port, claims in sorted(shared_ports(wanted), key=lambda item: item[0]):
-        yield _shared(facts, sources, port, claims)
+        yield _shared(facts, locator, port, claims)
 
 
-def _shared(facts: Facts, sources: SettingLocator, port: int, claims: Claims) -> Finding:
-    whose = tuple(dict.fromkeys(name for name, _ in claims))
+def _shared(facts: Facts, locator: SettingLocator, port: int, claims: Claims) -> Finding:
+    profiles = tuple(dict.fromkeys(name for name, _ in claims))
     channels = tuple(dict.fromkeys(claim.channel for _, claim in claims))
-    places = {(name, claim): sources.of_port(facts.profiles[name], claim) for name, claim in claims}
-    silent = list(dict.fromkeys(name for (name, _), found in places.items() if not found))
-    told = [f"{join_names(whose)} want port {port} for {join_names(channels)}"]
-    if len(silent) == len(whose):
-        told[0] += ", which Hermes takes where none is named"
-    elif silent:
-        told[0] += f"; {join_names(silent)} {plural(silent, 'names', 'name')} none, and Hermes takes that one"
-    enabled = [name for name in whose if not facts.profiles[name].disabled]
-    off = [name for name in whose if facts.profiles[name].disabled]
+    places = {(name, claim): locator.of_port(facts.profiles[name], claim) for name, claim in claims}
+    defaulted = list(dict.fromkeys(name for (name, _), found in places.items() if not found))
+    parts = [f"{join_names(profiles)} claim port {port} for {join_names(channels)}"]
+    if len(defaulted) == len(profiles):
+        parts[0] += ", the default port of Hermes"
+    elif defaulted:
+        parts[0] += f"; {join_names(defaulted)} {plural(defaulted, 'sets', 'set')} no port, so the default applies"
+    enabled = [name for name in profiles if not facts.profiles[name].disabled]
+    off = [name for name in profiles if facts.profiles[name].disabled]
     if off:
-        told.append(f"{join_names(off)} {plural(off, 'is', 'are')} disabled")
+        parts.append(f"{join_names(off)} {plural(off, 'is', 'are')} disabled")
     if len(enabled) > 1 and are_served_together(facts, enabled):
         # Hermes 0.19.0, gateway/run.py `_start_one_profile_adapters`: a secondary profile with a listener is refused.
         skipped = [name for name in enabled if name != DEFAULT]
-        told.append(f"one gateway serves all profiles and skips {join_names(skipped)} whole because of it")
-    told += _listening(facts, port, whose, channels)
+        parts.append(f"the multiplexer skips {join_names(skipped)} completely because of it")
+    parts += _listening(facts, port, profiles, channels)
     evidence = [place for found in places.values() for place in found]
-    evidence += [place for name, claim in claims if name in silent for place in sources.of_channel(name, claim.channel)]
+    evidence += [
+        place for name, claim in claims if name in defaulted for place in locator.of_channel(name, claim.channel)
+    ]
     return Finding(
-        "; ".join(told),
-        repair_fix(channels[0], "give each of them a port of its own"),
-        whose,
+        "; ".join(parts),
+        repair_fix(channels[0], "set a separate port for each of them"),
+        profiles,
         channels[0] if len(channels) == 1 else None,
         tuple(dict.fromkeys(evidence)),
         severity=Severity.WARNING if len(enabled) < 2 else None,
     )
 
 
-def _listening(facts: Facts, port: int, whose: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
-    """Yield who listens on a port now, and the first that runs without it."""
-    has = next((one for one in facts.identities.listeners if one.port == port and one.profile in whose), None)
-    if has is not None:
-        yield f"{has.profile} listens on it now (pid {has.pid})"
-    for name in whose:
-        for channel in channels if has is None or has.profile != name else ():
-            word = channel_outage(facts.profiles[name], channel)
-            if word:
-                yield f"{channel} of {name} is {word}"
+def _listening(facts: Facts, port: int, profiles: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
+    """Yield which of these profiles listens on a port now, and the first channel that runs without it."""
+    listener = next((row for row in facts.identities.listeners if row.port == port and row.profile in profiles), None)
+    if listener is not None:
+        yield f"{listener.profile} listens on it now (pid {listener.pid})"
+    for name in profiles:
+        for channel in channels if listener is None or listener.profile != name else ():
+            outage = channel_outage(facts.profiles[name], channel)
+            if outage:
+                yield f"{channel} of {name} is {outage}"
                 return
 
 
 def port_twice(facts: Facts) -> Iterator[Finding]:
-    """Yield ports that two channels of one profile would listen on."""
-    sources = SettingLocator(facts)
+    """Find ports that two channels of one profile claim."""
+    locator = SettingLocator(facts)
     for name, profile in facts.profiles.items():
         claims = profile.held.ports
         ports = dict.fromkeys(
-            one.port
-            for at, one in enumerate(claims)
+            claim.port
+            for at, claim in enumerate(claims)
             for other in claims[at + 1 :]
-            if other.channel != one.channel and other.meets(one)
+            if other.channel != claim.channel and other.meets(claim)
         )
         for port in ports:
             both = [claim for claim in claims if claim.port == port]
             channels = list(dict.fromkeys(claim.channel for claim in both))
-            places = {claim: sources.of_port(profile, claim) for claim in both}
-            silent = [claim.channel for claim, found in places.items() if not found]
-            told = f"{join_names(channels)} of {name} want port {port}: one of them stays deaf"
-            if silent:
-                told += f"; {join_names(silent)} {plural(silent, 'names', 'name')} none, and Hermes takes that one"
+            places = {claim: locator.of_port(profile, claim) for claim in both}
+            defaulted = [claim.channel for claim, found in places.items() if not found]
+            message = f"{join_names(channels)} of {name} claim port {port}: only one of them can listen"
+            if defaulted:
+                message += (
+                    f"; {join_names(defaulted)} {plural(defaulted, 'sets', 'set')} no port, so the default applies"
+                )
             variable = _variable(facts, both)
             command = f"hermes-profiles env set {quote(name)} {variable}" if variable else ""
             yield Finding(
-                told,
-                Fix("give one of them another port", command),
+                message,
+                Fix("set another port for one of them", command),
                 (name,),
                 None,
                 tuple(place for found in places.values() for place in found),
@@ -114,14 +118,14 @@ def _variable(facts: Facts, claims: Sequence[PortClaim]) -> str:
 
 
 def port_taken(facts: Facts) -> Iterator[Finding]:
-    """Yield ports that profiles ask for and a process listens on that is none of their gateways."""
+    """Find ports that profiles claim and a process other than their gateways uses."""
     if not facts.identities.listeners:
         return
     multiplex = facts.inventory is not None and facts.inventory.topology is Topology.MULTIPLEX
-    sources = SettingLocator(facts)
-    asking = {(name, claim.port) for name, one in facts.profiles.items() for claim in one.held.ports}
-    # A gateway that asks for its port has it by right; that others ask for it too is the shared port's finding.
-    strangers = [one for one in facts.identities.listeners if (one.profile, one.port) not in asking]
+    locator = SettingLocator(facts)
+    claimed = {(name, claim.port) for name, profile in facts.profiles.items() for claim in profile.held.ports}
+    # A gateway that claims the port it uses is not reported here; `shared_port` reports the conflict.
+    unclaimed = [row for row in facts.identities.listeners if (row.profile, row.port) not in claimed]
     found: dict[Listener, list[tuple[str, PortClaim]]] = {}
     for name, profile in facts.profiles.items():
         if profile.disabled or (multiplex and name != DEFAULT):
@@ -130,40 +134,40 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
         for claim in profile.held.ports:
             if claim.port not in heard or not _may_be_missing(profile, claim.channel):
                 continue
-            one = next((each for each in strangers if PortClaim("", each.port, each.bind).meets(claim)), None)
-            if one is not None:
-                found.setdefault(one, []).append((name, claim))
-    for one, claims in found.items():
-        yield _taken(facts, sources, one, claims)
+            listener = next((row for row in unclaimed if PortClaim("", row.port, row.bind).meets(claim)), None)
+            if listener is not None:
+                found.setdefault(listener, []).append((name, claim))
+    for listener, claims in found.items():
+        yield _taken(facts, locator, listener, claims)
 
 
 def _may_be_missing(profile: ProfileFacts, channel: str) -> bool:
-    """Return whether a profile may be without a listener: nothing runs, or what runs does not say that it has it."""
+    """Return whether a channel can be without its listener: no gateway runs, or it reports the channel as down."""
     if profile.gateway is None or profile.pid is None:
         return True
-    return next((each.state for each in profile.gateway.channels if each.name == channel), "") in LOST
+    return next((state.state for state in profile.gateway.channels if state.name == channel), "") in LOST
 
 
-def _taken(facts: Facts, sources: SettingLocator, one: Listener, claims: Claims) -> Finding:
-    whose = tuple(dict.fromkeys(name for name, _ in claims))
+def _taken(facts: Facts, locator: SettingLocator, listener: Listener, claims: Claims) -> Finding:
+    profiles = tuple(dict.fromkeys(name for name, _ in claims))
     channels = list(dict.fromkeys(claim.channel for _, claim in claims))
-    who = (
-        f"the gateway of {one.profile} (pid {one.pid}), whose files do not ask for it"
-        if one.profile is not None
-        else (f"{process_label(one.pid, one.program)}, which is no gateway of this root")
+    user = (
+        f"the gateway of {listener.profile} (pid {listener.pid}), whose files do not claim it"
+        if listener.profile is not None
+        else (f"{process_label(listener.pid, listener.program)}, which is not a gateway of this root")
     )
-    deaf = [name for name in whose if facts.profiles[name].pid is not None]
-    asked = f"{join_names(whose)} {plural(whose, 'asks', 'ask')} for ({join_names(channels)})"
-    told = f"port {one.port}, which {asked}, is taken by {who}"
-    if deaf:
-        told += f"; {join_names(deaf)} {plural(deaf, 'runs', 'run')} without it"
-    evidence = [place for name, claim in claims for place in sources.of_port(facts.profiles[name], claim)]
-    command = f"ps -fp {one.pid}" if one.pid is not None else f"ss -ltnp 'sport = :{one.port}'"
+    without_port = [name for name in profiles if facts.profiles[name].pid is not None]
+    claimed = f"{join_names(profiles)} {plural(profiles, 'claims', 'claim')} for {join_names(channels)}"
+    message = f"port {listener.port}, which {claimed}, is used by {user}"
+    if without_port:
+        message += f"; {join_names(without_port)} {plural(without_port, 'runs', 'run')} without it"
+    evidence = [place for name, claim in claims for place in locator.of_port(facts.profiles[name], claim)]
+    command = f"ps -fp {listener.pid}" if listener.pid is not None else f"ss -ltnp 'sport = :{listener.port}'"
     return Finding(
-        told,
-        Fix("end what listens there, or take another port", command),
-        whose,
+        message,
+        Fix("stop the process, or set another port", command),
+        profiles,
         channels[0] if len(channels) == 1 else None,
         tuple(evidence),
-        severity=Severity.ERROR if deaf else None,
+        severity=Severity.ERROR if without_port else None,
     )

@@ -1,7 +1,7 @@
-"""What gateways left behind: pid files, locks and markers of processes that are gone, and changes of ours cut short.
+"""Reports stale pid files, locks and markers, start storms, and interrupted changes.
 
-Facts (Hermes 0.19.0, gateway/status.py): a start takes away a pid file and locks whose process is dead, unless it
-cannot: a folder in their place, or a folder of locks that is not the user's. So most leftovers only mislead.
+Facts (Hermes 0.19.0, gateway/status.py): a start removes the pid file and locks of a dead process. It cannot remove a
+folder in their place, or locks in a folder of another user. So most leftovers only mislead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-# Hermes obeys a marker for a minute; so long, and longer, whoever wrote it may still be at work.
+# Hermes obeys a marker for a minute; during that time the command that wrote it can still be running.
 _MARKER_AGE = 60.0
 _REQUEST_AGE = 600.0
 _NOTICE_AGE = 86400.0
@@ -46,10 +46,10 @@ _MARKERS = {
     PLANNED_STOP_FILE: (_MARKER_AGE, ""),
     TAKEOVER_FILE: (_MARKER_AGE, ""),
     DRAIN_REQUEST_FILE: (_REQUEST_AGE, ""),
-    RESTART_NOTIFY_FILE: (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
-    RESTART_PENDING_FILE: (_NOTICE_AGE, "the next start tells a chat of a restart long ago"),
-    UPDATE_PENDING_FILE: (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
-    UPDATE_CLAIMED_FILE: (_NOTICE_AGE, "the next start tells a chat of an update long ago"),
+    RESTART_NOTIFY_FILE: (_NOTICE_AGE, "the next start reports an old restart to a chat"),
+    RESTART_PENDING_FILE: (_NOTICE_AGE, "the next start reports an old restart to a chat"),
+    UPDATE_PENDING_FILE: (_NOTICE_AGE, "the next start reports an old update to a chat"),
+    UPDATE_CLAIMED_FILE: (_NOTICE_AGE, "the next start reports an old update to a chat"),
     UPDATE_PROMPT_FILE: (_NOTICE_AGE, ""),
     UPDATE_RESPONSE_FILE: (_NOTICE_AGE, ""),
     UPDATE_OUTPUT_FILE: (_NOTICE_AGE, ""),
@@ -58,46 +58,50 @@ _MARKERS = {
 
 
 def stale_pid(facts: Facts) -> Iterator[Finding]:
-    """Yield pid files whose process is certainly gone: the gateway was killed, or crashed."""
+    """Find pid files of a process that has ended: the gateway was killed or crashed."""
     for profile, seen, file in _pid_files(facts):
         record = seen.record
         if record is None or not record.pid or seen.named is not None or not _is_idle(profile):
             continue
-        words = f"gateway.pid of {profile.name} names process {record.pid}, which is gone"
-        yield _pid_finding(profile, file, f"{words}: the gateway was killed or crashed")
+        message = f"gateway.pid of {profile.name} names process {record.pid}, which has ended"
+        yield _pid_finding(profile, file, f"{message}: the gateway was killed or crashed")
 
 
 def reused_pid(facts: Facts) -> Iterator[Finding]:
-    """Yield pid files whose number another program, or another home's gateway, has now."""
+    """Find pid files whose pid now belongs to another program, or to the gateway of another home."""
     for profile, seen, file in _pid_files(facts):
         if seen.record is None or seen.named is None or not _is_idle(profile):
             continue
         pid = seen.named.pid
-        owner = next((each.name for each in facts.profiles.values() if each.pid == pid), None)
-        whose = f"the gateway of {owner}" if owner is not None else "another program's now"
-        yield _pid_finding(profile, file, f"gateway.pid of {profile.name} names process {pid}, which is {whose}")
+        owner = next((other.name for other in facts.profiles.values() if other.pid == pid), None)
+        owner_label = f"the gateway of {owner}" if owner is not None else "another program now"
+        yield _pid_finding(profile, file, f"gateway.pid of {profile.name} names process {pid}, which is {owner_label}")
 
 
 def bad_pid_file(facts: Facts) -> Iterator[Finding]:
-    """Yield pid files that name nobody, or not the gateway that runs."""
+    """Find pid files without a valid pid, or with another pid than the running gateway."""
     for profile, seen, file in _pid_files(facts):
         process, record = seen.process, seen.record
         name = profile.name
         blocks = file.kind is EntryKind.FOLDER
         if record is not None and record.pid:
             if process is not None and record.pid != process.pid and _is_up(profile):
-                words = f"gateway.pid of {name} names process {record.pid}, but its gateway is process {process.pid}"
-                yield _restart(profile, file, words)
+                message = f"gateway.pid of {name} names process {record.pid}, but its gateway is process {process.pid}"
+                yield _restart(profile, file, message)
             continue
-        what = {EntryKind.FOLDER: "is a folder", EntryKind.LINK: "is a link", EntryKind.SPECIAL: "is no regular file"}
-        words = f"gateway.pid of {name} {what.get(file.kind, 'cannot be understood')}"
+        what = {
+            EntryKind.FOLDER: "is a folder",
+            EntryKind.LINK: "is a link",
+            EntryKind.SPECIAL: "is not a regular file",
+        }
+        message = f"gateway.pid of {name} {what.get(file.kind, 'cannot be parsed')}"
         if blocks:
-            words += ": its gateway cannot start"
+            message += ": its gateway cannot start"
         if _is_idle(profile):
-            found = _pid_finding(profile, file, words)
+            found = _pid_finding(profile, file, message)
             yield found._replace(severity=Severity.ERROR) if blocks else found
         elif _is_up(profile):
-            yield _restart(profile, file, words)
+            yield _restart(profile, file, message)
 
 
 def _pid_files(facts: Facts) -> Iterator[tuple[ProfileFacts, Seen, FileFact]]:
@@ -108,7 +112,7 @@ def _pid_files(facts: Facts) -> Iterator[tuple[ProfileFacts, Seen, FileFact]]:
 
 
 def _is_idle(profile: ProfileFacts) -> bool:
-    """Return whether no gateway is at work in a home, none is on its way, and none may be."""
+    """Return whether it is certain that no gateway runs or starts in a home."""
     gateway = profile.gateway
     if gateway is None or gateway.seen is None or gateway.state not in _SETTLED:
         return False
@@ -119,39 +123,41 @@ def _is_up(profile: ProfileFacts) -> bool:
     return profile.gateway is not None and profile.gateway.process is not None and profile.gateway.settled
 
 
-def _pid_finding(profile: ProfileFacts, file: FileFact, words: str) -> Finding:
+def _pid_finding(profile: ProfileFacts, file: FileFact, message: str) -> Finding:
     return Finding(
-        words,
-        _taking_away(profile),
+        message,
+        _remove_fix(profile),
         profiles=(profile.name,),
         evidence=(profile.at(PID_FILE),),
         repairs=(_removal(profile, file),),
     )
 
 
-def _taking_away(profile: ProfileFacts) -> Fix:
-    return Fix("take it away; a start of the gateway makes a new one", f"hermes-profiles doctor {profile.name} --fix")
+def _remove_fix(profile: ProfileFacts) -> Fix:
+    return Fix(
+        "remove it; the next start of the gateway creates a new one", f"hermes-profiles doctor {profile.name} --fix"
+    )
 
 
-def _restart(profile: ProfileFacts, file: FileFact, words: str) -> Finding:
-    fix = Fix("restart the gateway, which writes it anew", f"hermes-gateways restart {profile.name}")
-    return Finding(words, fix, profiles=(profile.name,), evidence=(profile.at(file.path.name),))
+def _restart(profile: ProfileFacts, file: FileFact, message: str) -> Finding:
+    fix = Fix("restart the gateway, which writes it again", f"hermes-gateways restart {profile.name}")
+    return Finding(message, fix, profiles=(profile.name,), evidence=(profile.at(file.path.name),))
 
 
 def _removal(profile: ProfileFacts, file: FileFact) -> Repair:
     if file.kind in (EntryKind.FILE, EntryKind.LINK):
         return RemoveFile(file.path, file.signature)
-    return MoveAway(profile.name, (file.path,), f"{file.path.name} is no file")
+    return MoveAway(profile.name, (file.path,), f"{file.path.name} is not a file")
 
 
 def stale_lock(facts: Facts) -> Iterator[Finding]:
-    """Yield locks that keep a gateway from starting, or from a channel: what is stale Hermes takes over by itself."""
+    """Find locks that keep a gateway from starting, or from a channel. Hermes takes over all other stale locks."""
     for profile in facts.profiles.values():
         file = profile.listing.get(LOCK_FILE)
         if file is not None and file.kind in (EntryKind.FOLDER, EntryKind.SPECIAL) and _is_idle(profile):
             yield Finding(
-                f"gateway.lock of {profile.name} is no file: its gateway cannot start",
-                _taking_away(profile),
+                f"gateway.lock of {profile.name} is not a file: its gateway cannot start",
+                _remove_fix(profile),
                 profiles=(profile.name,),
                 evidence=(profile.at(LOCK_FILE),),
                 repairs=(_removal(profile, file),),
@@ -173,8 +179,8 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
     if wanted and not locks.writable:
         names = tuple(sorted({name for holders in wanted.values() for name, _ in holders}))
         yield Finding(
-            f"the folder of Hermes' locks, {locks.path}, is not yours to write: no gateway can take a channel's lock",
-            Fix("make it yours again", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
+            f"this user cannot write to {locks.path}, the lock folder of Hermes: no gateway can lock a channel",
+            Fix("change its owner to this user", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
             profiles=names,
             evidence=(Evidence(None, str(locks.path)),),
         )
@@ -183,8 +189,8 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
         channel = wanted[name][0][1]
         place = str(locks.path / name)
         yield Finding(
-            f"a folder lies where the lock of {channel} of {' and '.join(names)} belongs: the channel stays closed",
-            Fix("move it out of the way", f"mv {quote(place)} {quote(place + '.old')}"),
+            f"a folder is in place of the {channel} lock of {' and '.join(names)}: the channel cannot start",
+            Fix("move the folder away", f"mv {quote(place)} {quote(place + '.old')}"),
             profiles=names,
             channel=channel,
             evidence=(Evidence(None, place),),
@@ -192,7 +198,7 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
 
 
 def stale_marker(facts: Facts) -> Iterator[Finding]:
-    """Yield markers that outlived what they were for, all of one home together."""
+    """Find expired marker files; one finding lists all of a home."""
     for profile in facts.profiles.values():
         if _is_idle(profile):
             yield from _leftovers(facts, profile)
@@ -211,19 +217,19 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
             continue
         files.append(file)
         if name == DRAIN_REQUEST_FILE and facts.runtime.drains.get(profile.name):
-            effect = "the next start refuses every message"
+            effect = "the next start refuses all messages"
         effects.append(effect)
     if not files:
         return
-    told = "; ".join(dict.fromkeys(filter(None, effects)))
+    effect_text = "; ".join(dict.fromkeys(filter(None, effects)))
     names = ", ".join(file.path.name for file in files)
     yield Finding(
-        f"{profile.name} has leftovers of a gateway that is gone: {names}{f'; {told}' if told else ''}",
-        Fix("take them away", f"hermes-profiles doctor {profile.name} --fix"),
+        f"{profile.name} has leftover files of an ended gateway: {names}{f'; {effect_text}' if effect_text else ''}",
+        Fix("remove them", f"hermes-profiles doctor {profile.name} --fix"),
         profiles=(profile.name,),
         evidence=tuple(profile.at(file.path.name) for file in files),
         repairs=tuple(_removal(profile, file) for file in files),
-        severity=None if told else Severity.INFO,
+        severity=None if effect_text else Severity.INFO,
     )
 
 
@@ -232,22 +238,22 @@ def _long_drain(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
     if file is None or not facts.runtime.drains.get(profile.name) or facts.now - file.mtime < _LONG_DRAIN:
         return
     yield Finding(
-        f"the gateway of {profile.name} has refused every message for more than an hour: it was asked to drain",
-        Fix("when nobody waits for that any more, take the request back", f"rm {quote(str(file.path))}"),
+        f"the gateway of {profile.name} has refused all messages for more than an hour: a drain request is in effect",
+        Fix("remove the request if the drain is over", f"rm {quote(str(file.path))}"),
         profiles=(profile.name,),
         evidence=(profile.at(DRAIN_REQUEST_FILE),),
     )
 
 
 def start_storm(facts: Facts) -> Iterator[Finding]:
-    """Yield gateways that are started again and again: Hermes lets them wait longer each time."""
+    """Find gateways started more than 5 times in two minutes; Hermes delays each further start."""
     for name, count in facts.runtime.starts.items():
         if count > _STORM:
             yield Finding(
                 f"the gateway of {name} was started {count} times in two minutes: "
-                "Hermes lets each further start wait, up to five minutes",
+                "Hermes delays each further start by up to five minutes",
                 Fix(
-                    f"stop it, look into its log (`hermes-gateways logs {name}`), then start it once",
+                    f"stop it, fix the error in its log (`hermes-gateways logs {name}`), then start it once",
                     f"hermes-gateways stop {name}",
                 ),
                 profiles=(name,),
@@ -256,15 +262,15 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
 
 
 def journal_interrupted(facts: Facts) -> Iterator[Finding]:
-    """Yield changes of ours that were cut short: the next command that changes something finishes them."""
-    for each in facts.runtime.interrupted:
-        place = (Evidence(None, each.file),)
-        if not each.id:
-            fix = Fix("mend what keeps it from being read: no change can be made before", f"ls -la {quote(each.file)}")
-            yield Finding(f"the journal of changes cannot be read: {each.summary}", fix, evidence=place)
+    """Find interrupted changes of hermes-profiles; the next command that makes a change completes or reverts them."""
+    for change in facts.runtime.interrupted:
+        place = (Evidence(None, change.file),)
+        if not change.id:
+            fix = Fix("make it readable; until then no command can make a change", f"ls -la {quote(change.file)}")
+            yield Finding(f"cannot read the journal of changes: {change.summary}", fix, evidence=place)
             continue
         yield Finding(
-            f"a change was cut short and is neither done nor taken back: {each.summary} ({each.id})",
-            Fix("the next command that changes something ends it, or takes it back", "hermes-profiles doctor --fix"),
+            f"a change was interrupted: {change.summary} ({change.id})",
+            Fix("complete or revert it", "hermes-profiles doctor --fix"),
             evidence=place,
         )

@@ -1,4 +1,4 @@
-"""What the files of a profile say of one channel, and which of their values are secrets: shared by checks. Pure."""
+"""Reads channel settings and secrets from the facts of a profile; shared by several checks. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.profiles.channels import legacy_blocks, merged
 
-# The last word of a key that holds a secret: `api_key`, `bot_token`, but neither `max_tokens` nor `key_path`.
+# Keys of secrets by their last part: `api_key`, `bot_token`, but neither `max_tokens` nor `key_path`.
 _SECRET_KEY = re.compile(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")
 _NO_SECRET = re.compile(r"(?i)(?:public|cache|session|sort|partition|primary|foreign|idempotency|hot)[_-]?key$")
-# Shorter values stand in too many honest places (DESIGN.md, clone policy).
+# Shorter values occur in too many other places (DESIGN.md, clone policy).
 _SHORTEST = 8
 
 
 def channel_settings(profile: ProfileFacts, channel: str, catalog: Catalog) -> Mapping[str, Any]:
-    """Return what gateway.json and config.yaml say of a channel: later places over earlier ones, as in Hermes 0.19.0
-    (gateway/config.py, `_merge_platform_map`)."""
+    """Return the merged settings of a channel from gateway.json and config.yaml.
+
+    Precedence as in Hermes 0.19.0 (gateway/config.py, `_merge_platform_map`).
+    """
     found: dict[str, Any] = {}
     for _, block in channel_blocks(profile, channel, catalog):
         found = merged(found, block)
@@ -32,7 +34,10 @@ def channel_settings(profile: ProfileFacts, channel: str, catalog: Catalog) -> M
 def channel_blocks(
     profile: ProfileFacts, channel: str, catalog: Catalog
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield (path, block) for each place that speaks of a channel, the weakest first; gateway.json has no path."""
+    """Yield (path, block) of each place with settings of a channel, lowest precedence first.
+
+    The path of gateway.json is the channel name only.
+    """
     gateway = profile.config.get("gateway")
     nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
     places = (
@@ -47,24 +52,24 @@ def channel_blocks(
 
 
 def scalar_text(value: object) -> str:
-    """Return a single value as text, "" for anything else."""
+    """Return a scalar as text, "" for any other value."""
     return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def gateway_environment(facts: Facts, profile: ProfileFacts) -> Mapping[str, str]:
-    """Return the variables of a profile's gateway, the managed ones over its own."""
+    """Return the variables of a gateway; managed ones override those of the profile."""
     managed = facts.managed.environment
     return {**profile.variables, **managed} if managed else profile.variables
 
 
 def is_secret_name(name: str, catalog: Catalog) -> bool:
-    """Return whether the catalogue knows that the value of a variable gives access."""
+    """Return whether the catalogue lists a variable as a secret."""
     fact = catalog.lookup(name)
     return fact is not None and fact.known and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
 
 
 def secret_variables(environment: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
-    """Return name → value of those variables that give access; placeholders and short values are none."""
+    """Return name → value of the variables that hold a secret, without placeholders and short values."""
     return {
         name: value
         for name, value in environment.items()
@@ -73,7 +78,7 @@ def secret_variables(environment: Mapping[str, str], catalog: Catalog) -> dict[s
 
 
 def is_real_secret(value: str, catalog: Catalog) -> bool:
-    """Return whether a value can be a secret: no placeholder, no public word, no reference, no path."""
+    """Return whether a value can be a secret: not a placeholder, common value, reference or path."""
     text = value.strip()
     if len(text) < _SHORTEST or any(char.isspace() for char in text) or catalog.is_placeholder(text):
         return False
@@ -83,13 +88,13 @@ def is_real_secret(value: str, catalog: Catalog) -> bool:
 
 
 def secret_paths(data: object, catalog: Catalog, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the paths of a document whose keys say that a secret stands there, and where one does."""
+    """Yield the paths of a document whose key names a secret and whose value can be one."""
     if isinstance(data, Mapping):
         for key, value in data.items():
             name = str(key)
             if isinstance(value, str):
-                telling = _SECRET_KEY.search(name) and not _NO_SECRET.search(name)
-                if (telling or is_secret_name(name, catalog)) and is_real_secret(value, catalog):
+                is_secret_key = _SECRET_KEY.search(name) and not _NO_SECRET.search(name)
+                if (is_secret_key or is_secret_name(name, catalog)) and is_real_secret(value, catalog):
                     yield (*path, name)
             elif isinstance(value, Mapping | list):
                 yield from secret_paths(value, catalog, (*path, name))

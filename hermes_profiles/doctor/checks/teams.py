@@ -1,5 +1,4 @@
-"""Teams: members that are not as their lead, teams that nobody can sync, secrets where others read them, and who may
-talk to whom when one gateway serves all."""
+"""Reports team faults: drift, broken links, invalid leads, shared secrets, and access under a multiplexer."""
 
 from __future__ import annotations
 
@@ -23,27 +22,28 @@ if TYPE_CHECKING:
     from hermes_profiles.multiplex.model import PinnedSetting
     from hermes_profiles.settings.changes import SyncChange
 
-# So many keys, places and people are named; the rest is counted.
+# Keys listed in a message, and places listed in a finding.
 _SHOWN = 4
 _MOST_PLACES = 10
-_ONE_FOR_ALL = "hermes-profiles team run-mode multiplex"
-# What other checks tell: a file that cannot be parsed.
-_TOLD_ELSEWHERE = frozenset({"unreadable-document", "unreadable"})
+_ENABLE_MULTIPLEX = "hermes-profiles team run-mode multiplex"
+# Problem codes that other checks report: a file that cannot be read or parsed.
+_REPORTED_ELSEWHERE = frozenset({"unreadable-document", "unreadable"})
 
 
 def drift(facts: Facts) -> Iterator[Finding]:
-    """Yield members whose settings or keys are not those that their lead shares."""
+    """Find members whose settings or keys differ from those that their lead shares."""
     for team in facts.teams.teams.by_name.values():
         for member in team.members:
             changes = [each for each in facts.teams.drifted.get(member, ()) if each.place != "link"]
             if changes:
-                keys = dict.fromkeys(f"{each.key}{_TOLD[each.action]}" for each in changes if each.action in _TOLD)
-                what = _some(list(keys)) or "what is noted in profile.yaml of the variables it got from there"
+                keys = dict.fromkeys(
+                    f"{each.key}{_DIFFERENCES[each.action]}" for each in changes if each.action in _DIFFERENCES
+                )
+                what = join_names(keys, _SHOWN) or "its record of shared variables in profile.yaml"
                 yield Finding(
-                    f"{member} is not as {team.lead}, which leads its team {team.name}: {what}",
+                    f"{member} differs from {team.lead}, the lead of its team {team.name}: {what}",
                     Fix(
-                        f"have it as {team.lead}'s; or let {member} keep what is meant to differ: "
-                        f"`hermes-profiles team sync --own {member}:KEY`",
+                        f"sync the team, or keep a difference with `hermes-profiles team sync --own {member}:KEY`",
                         f"hermes-profiles team sync {team.name}",
                     ),
                     (member,),
@@ -52,16 +52,11 @@ def drift(facts: Facts) -> Iterator[Finding]:
                 )
 
 
-_TOLD = {"add": " is missing", "set": " differs", "remove": " is not the lead's"}
-
-
-def _some(items: Sequence[str]) -> str:
-    left = len(items) - _SHOWN
-    return f"{', '.join(items[:_SHOWN])} and {left} more" if left > 0 else ", ".join(items)
+_DIFFERENCES = {"add": " is missing", "set": " differs", "remove": " is not set by the lead"}
 
 
 def _places(facts: Facts, team: Team, member: str, changes: Iterable[SyncChange]) -> Iterator[Evidence]:
-    """Yield where each change is seen: in the member's files, or in the lead's when the member lacks it."""
+    """Yield the place of each difference: in the files of the member, or of the lead if the member lacks it."""
     mine, theirs = facts.profiles[member], facts.profiles[team.lead]
     for change, _ in zip(changes, range(_MOST_PLACES), strict=False):
         there = theirs if change.action == "add" else mine
@@ -74,17 +69,17 @@ def _places(facts: Facts, team: Team, member: str, changes: Iterable[SyncChange]
 
 
 def broken_link(facts: Facts) -> Iterator[Finding]:
-    """Yield members in which a link into the pool is missing, leads elsewhere or was replaced."""
+    """Find members whose link into the pool is missing, wrong or replaced by a file."""
     for team in facts.teams.teams.by_name.values():
         for member in team.members:
             changes = [each for each in facts.teams.drifted.get(member, ()) if each.place == "link"]
             if not changes:
                 continue
-            told = [f"{each.key} {_link_words(each, team)}" for each in changes]
+            parts = [f"{change.key} {_link_state(change, team)}" for change in changes]
             yield Finding(
-                f"{member} does not share all with {team.lead}, which leads its team {team.name}: {'; '.join(told)}",
+                f"{member} has broken links to {team.lead}, the lead of its team {team.name}: {'; '.join(parts)}",
                 Fix(
-                    "have the links lead there; what is in their place goes to the trash",
+                    "sync the team; files in place of links go to the trash",
                     f"hermes-profiles team sync {team.name}",
                 ),
                 (member,),
@@ -93,24 +88,24 @@ def broken_link(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _link_words(change: SyncChange, team: Team) -> str:
+def _link_state(change: SyncChange, team: Team) -> str:
     found = change.before.text if change.before is not None else ""
     if change.action == "add":
         return "is missing"
     if change.action == "remove":
-        return f"is {found}, where {team.lead} has nothing to share"
+        return f"is {found}, but {team.lead} does not share it"
     return f"is {found}"
 
 
 def no_sync(facts: Facts) -> Iterator[Finding]:
-    """Yield members that cannot be compared with their lead, and why."""
+    """Find members that cannot be compared with their lead."""
     for name, problem in facts.teams.not_comparable.items():
-        if problem.code in _TOLD_ELSEWHERE or name not in facts.profiles:
+        if problem.code in _REPORTED_ELSEWHERE or name not in facts.profiles:
             continue
         profile = facts.profiles[name]
         yield Finding(
             problem.message,
-            Fix(problem.hint or "put it right", _command_in(problem.hint)),
+            Fix(problem.hint or "fix the cause", _command_in(problem.hint)),
             (name,),
             None,
             (profile.at_path((TEAM if name in facts.teams.teams.memberships else TEAMS,), PROFILE_FILE),),
@@ -118,12 +113,12 @@ def no_sync(facts: Facts) -> Iterator[Finding]:
 
 
 def _command_in(hint: str | None) -> str:
-    """Return the last of the commands that a hint names."""
+    """Return the last command in a hint."""
     return (hint or "").rpartition("`")[0].rpartition("`")[2]
 
 
 def no_pool(facts: Facts) -> Iterator[Finding]:
-    """Yield teams that have no lead, several, or one that follows somebody itself."""
+    """Find teams without a lead, with several leads, or with a lead that is a member of a team."""
     teams = facts.teams.teams
     for name, fault in facts.teams.faults.items():
         leads, members = teams.leads.get(name, ()), teams.by_name[name].members
@@ -136,7 +131,7 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
         repairs: tuple[EditFile, ...] = ()
         fix = Fix(fault.hint or "", _command_in(fault.hint))
         if fault.code == "two-leads":
-            fix, repairs = _of_two(facts, name, leads)
+            fix, repairs = _fix_several_leads(facts, name, leads)
         yield Finding(
             fault.message,
             fix,
@@ -147,20 +142,20 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[EditFile, ...]]:
-    """Return what is done about several leads: the one whose pool the members have links to is the true one."""
+def _fix_several_leads(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[EditFile, ...]]:
+    """Return (fix, repairs) for a team with several leads; the lead that the members link to is kept."""
     followed = facts.teams.linked_leads.get(team, ())
     others = [lead for lead in leads if lead not in followed]
     paths = [facts.profiles[lead].home / PROFILE_FILE for lead in others or leads[-1:]]
     if len(followed) != 1 or not others:
-        words = "take the team out of the profile.yaml of whoever does not lead it"
-        return Fix(words, f'"${{EDITOR:-vi}}" {quote(str(paths[0]))}'), ()
+        text = "remove the team from the profile.yaml of each profile that does not lead it"
+        return Fix(text, f'"${{EDITOR:-vi}}" {quote(str(paths[0]))}'), ()
 
     def without(raw: bytes, path: str) -> bytes:
         return edit_profile_yaml(raw, {(TEAMS, team): None}, path=path)
 
     return Fix(
-        f"the links of the members lead to {followed[0]}: take the team out of the profile.yaml of {join_names(others)}",
+        f"remove the team from the profile.yaml of {join_names(others)}: its members link to {followed[0]}",
         "hermes-profiles doctor --fix --only teams.no-pool",
     ), tuple(EditFile(path, without) for path in paths)
 
@@ -169,83 +164,85 @@ def _of_two(facts: Facts, team: str, leads: Sequence[str]) -> tuple[Fix, tuple[E
 
 
 def exposed_secret(facts: Facts) -> Iterator[Finding]:
-    """Yield secrets of the lead or of a member that stand in what all of the team read."""
-    for name, strays in facts.teams.exposed.items():
+    """Find secrets of the lead or a member in the pool, which the whole team reads."""
+    for name, secrets in facts.teams.exposed.items():
         team = facts.teams.teams.by_name[name]
-        for stray in strays:
-            who = "every member" if stray.owner == team.lead else f"{team.lead} and every member"
+        for secret in secrets:
+            readers = "every member" if secret.owner == team.lead else f"{team.lead} and every member"
             yield Finding(
-                f"{who} of the team {name} can read {stray.key} of {stray.owner} in {stray.path}:{stray.line}",
-                Fix("take it out of the file; have the skill read the variable instead", _edit(stray)),
-                tuple(dict.fromkeys((stray.owner, team.lead))),
+                f"{readers} of the team {name} can read {secret.key} of {secret.owner} in {secret.path}:{secret.line}",
+                Fix("remove it from the file, and read the variable in the skill instead", _edit(secret)),
+                tuple(dict.fromkeys((secret.owner, team.lead))),
                 None,
-                (_at(stray, team.lead),),
+                (_at(secret, team.lead),),
             )
 
 
 def foreign_secret(facts: Facts) -> Iterator[Finding]:
-    """Yield secrets of one profile of a team in the home of another one."""
-    for name, strays in facts.teams.foreign.items():
+    """Find secrets of one team member in the home of another."""
+    for name, secrets in facts.teams.foreign.items():
         profile = facts.profiles[name]
-        for stray in strays:
-            variable = _variable_at(profile, stray)
+        for secret in secrets:
+            variable = _variable_at(profile, secret)
             fix = Fix(
-                f"take it out of {name}'s files",
-                f"hermes-profiles env unset {name} {variable}" if variable else _edit(stray),
+                f"remove it from the files of {name}",
+                f"hermes-profiles env unset {name} {variable}" if variable else _edit(secret),
             )
             yield Finding(
-                f"{stray.key} of {stray.owner} stands in {stray.path}:{stray.line}, where {name} reads it",
+                f"{name} has {secret.key} of {secret.owner} in {secret.path}:{secret.line}",
                 fix,
-                (stray.owner, name),
+                (secret.owner, name),
                 None,
-                (_at(stray, name)._replace(key=variable),),
+                (_at(secret, name)._replace(key=variable),),
             )
 
 
-def _variable_at(profile: ProfileFacts, stray: MisplacedSecret) -> str | None:
-    """Return the variable of `.env` on whose line a secret stands."""
-    if stray.path.name != ENV_FILE:
+def _variable_at(profile: ProfileFacts, secret: MisplacedSecret) -> str | None:
+    """Return the variable of `.env` on the line of a secret, None for other files."""
+    if secret.path.name != ENV_FILE:
         return None
-    found = (name for name in profile.environment if profile.at_variable(name).line == stray.line)
+    found = (name for name in profile.environment if profile.at_variable(name).line == secret.line)
     return next(found, None)
 
 
-def _edit(stray: MisplacedSecret) -> str:
-    return f'"${{EDITOR:-vi}}" {quote(str(stray.path))}'
+def _edit(secret: MisplacedSecret) -> str:
+    return f'"${{EDITOR:-vi}}" {quote(str(secret.path))}'
 
 
-def _at(stray: MisplacedSecret, profile: str) -> Evidence:
-    return Evidence(profile, str(stray.path), stray.line)
+def _at(secret: MisplacedSecret, profile: str) -> Evidence:
+    return Evidence(profile, str(secret.path), secret.line)
 
 
-# --- one gateway for all
+# --- multiplexer
 
 
 def inherited_access(facts: Facts) -> Iterator[Finding]:
-    """Yield profiles that one gateway for all lets people in to whom they do not let in themselves: what their own
-    `.env` leaves blank, it takes from the default's environment."""
+    """Find profiles that a multiplexer opens to users of the default profile.
+
+    A setting that the `.env` of a profile does not set comes from the environment of the default profile.
+    """
     mode = facts.teams.multiplex
     by_profile: dict[str, list[PinnedSetting]] = {}
     for each in mode.access.pinned if mode is not None else ():
         by_profile.setdefault(each.profile, []).append(each)
-    for name, isolations in by_profile.items():
+    for name, settings in by_profile.items():
         profile = facts.profiles.get(name)
         if profile is None or name == DEFAULT:
             continue
-        keys = [dotted(each.key) for each in isolations]
+        keys = [dotted(each.key) for each in settings]
         yield Finding(
-            f"whoever {DEFAULT} lets in gets in at {name}, too: one gateway serves both, and {name} has no "
-            f"{join_names(keys)} of its own",
-            Fix(f"write what counts for {name} into its own files", _ONE_FOR_ALL),
+            f"users allowed for {DEFAULT} also have access to {name}: the multiplexer serves both, and {name} does not "
+            f"set {join_names(keys)}",
+            Fix(f"write these settings into the files of {name}", _ENABLE_MULTIPLEX),
             (name,),
             None,
-            tuple(_inherited(facts, profile, each) for each in isolations[:_MOST_PLACES]),
+            tuple(_inherited(facts, profile, each) for each in settings[:_MOST_PLACES]),
         )
     for limit in mode.access.issues if mode is not None else ():
         if limit.profile in facts.profiles:
             yield Finding(
                 limit.message,
-                Fix(limit.hint or "put it right", _command_in(limit.hint)),
+                Fix(limit.hint or "fix the cause", _command_in(limit.hint)),
                 (limit.profile,),
                 None,
                 (facts.profiles[limit.profile].at(ENV_FILE),),
@@ -253,13 +250,13 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
 
 
 def _inherited(facts: Facts, profile: ProfileFacts, each: PinnedSetting) -> Evidence:
-    """Return where the default has what counts for a profile; its own file where that is blank on purpose."""
+    """Return the place of the inherited setting in the default profile, else in the profile itself."""
     found = facts.profiles[DEFAULT].at_variable(each.key[0]) if DEFAULT in facts.profiles else Evidence()
     return found if found.file is not None else profile.at_variable(each.key[0])
 
 
 def unread_approvals(facts: Facts) -> Iterator[Finding]:
-    """Yield people who were let in by pairing, in a place that one gateway for all does not look at."""
+    """Find pairing approvals in a folder that the multiplexer does not read."""
     if facts.teams.multiplex is None:
         return
     from hermes_profiles.multiplex.approvals import OWN, SERVED
@@ -270,11 +267,12 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
     for name, rows in by_profile.items():
         people = sum(count for _, count in rows)
         channels = [channel for channel, _ in rows]
-        who = f"{people} {'person' if people == 1 else 'people'} whom {name} let in by pairing"
+        users = f"{people} {'user' if people == 1 else 'users'} approved by pairing for {name}"
         yield Finding(
-            f"{who} ({join_names(channels)}) {'is' if people == 1 else 'are'} not let in by one gateway for all: it looks "
-            f"in {facts.profiles[name].home / SERVED}",
-            Fix("carry the approvals over", _ONE_FOR_ALL),
+            f"{users} ({join_names(channels)}) {'has' if people == 1 else 'have'} no access under the "
+            "multiplexer, which "
+            f"reads {facts.profiles[name].home / SERVED}",
+            Fix("copy the approvals", _ENABLE_MULTIPLEX),
             (name,),
             channels[0] if len(channels) == 1 else None,
             tuple(facts.profiles[name].at(f"{OWN}/{channel}-approved.json") for channel in channels),

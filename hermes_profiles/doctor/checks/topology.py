@@ -1,4 +1,4 @@
-"""One gateway for each profile, or one for all: what misunderstandings about that leave behind."""
+"""Reports faults of run modes: unneeded services, profiles without a gateway, and settings not in effect."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hermes_profiles.model.names import DEFAULT
 
 
 def served_by_default(facts: Facts) -> frozenset[str]:
-    """Return the named profiles that need no gateway of their own: one is served already, or Hermes would refuse it.
+    """Return the named profiles that need no gateway: the default gateway serves them, or Hermes would refuse one.
 
-    Hermes' own guard looks at the setting and at the live default gateway alone (SERVICES.md section 6).
+    Hermes itself checks only the setting and the live default gateway (SERVICES.md section 6).
     """
     gateways = facts.inventory.gateways if facts.inventory is not None else {}
     served = {name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
@@ -26,23 +26,23 @@ def served_by_default(facts: Facts) -> frozenset[str]:
 
 
 def unneeded(facts: Facts) -> Iterator[Finding]:
-    """Yield services of profiles that a multiplexer serves: Hermes refuses them with exit 1, again and again."""
+    """Find enabled services of profiles that a multiplexer serves; Hermes refuses service start with exit 1."""
     others = served_by_default(facts)
-    for each in facts.services.definitions:
-        if each.profile not in others or each.profile not in facts.profiles or not each.enabled:
+    for service in facts.services.definitions:
+        if service.profile not in others or service.profile not in facts.profiles or not service.enabled:
             continue
-        count = each.status.restarts if each.status is not None else None
-        doing = f"it has been refused {count} times" if count else "it would be refused each time it is started"
+        count = service.status.restarts if service.status is not None else None
+        state = f"Hermes refused {count} starts" if count else "Hermes refuses every start"
         yield Finding(
-            f"{each.profile} has a service, and the default gateway serves every profile: {doing} (exit 1)",
-            Fix("remove it; the profile stays", f"hermes-gateways uninstall {each.profile}"),
-            profiles=(each.profile,),
-            evidence=(Evidence(each.profile, str(each.path)), _setting(facts)),
+            f"{service.profile} has a service, but the default gateway serves every profile: {state} (exit 1)",
+            Fix("remove the service; the profile stays", f"hermes-gateways uninstall {service.profile}"),
+            profiles=(service.profile,),
+            evidence=(Evidence(service.profile, str(service.path)), _setting(facts)),
         )
 
 
 def _setting(facts: Facts) -> Evidence:
-    """Return where the default profile asks for one gateway for all."""
+    """Return the place of the multiplexer setting of the default profile."""
     default = facts.profiles.get(DEFAULT)
     if default is None:
         return Evidence(DEFAULT)
@@ -54,10 +54,12 @@ def _setting(facts: Facts) -> Evidence:
 
 
 def skipped(facts: Facts) -> Iterator[Finding]:
-    """Yield profiles that nobody serves: the multiplexer left them out, or is down, and it keeps gateways of their own
-    from starting. One without channels has nobody to be served to."""
+    """Find profiles without a running gateway: the multiplexer skips them or is down.
+
+    Their own gateways cannot start in this mode. The severity is error for a profile with channels.
+    """
     serves = facts.services.serves
-    # Where nothing is installed, nobody expects to be served yet.
+    # Without an installed service no gateway is expected to run.
     is_down = serves is None and facts.services.multiplexing and bool(facts.services.definitions)
     if facts.inventory is None or not (serves or is_down):
         return
@@ -67,9 +69,9 @@ def skipped(facts: Facts) -> Iterator[Finding]:
             continue
         if profile.disabled or (serves is None and not profile.held.channels):
             continue
-        why, fix = _why_left_out(facts, profile)
+        why, fix = _why_skipped(facts, profile)
         yield Finding(
-            f"{name} is served by nobody: {why}",
+            f"no gateway serves {name}: {why}",
             fix,
             profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),
@@ -77,14 +79,15 @@ def skipped(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
+def _why_skipped(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
     if facts.services.serves is None:
-        words = "the default gateway is to serve every profile, and does not run"
-        return words, Fix("start it", "hermes-gateways start default")
-    whose = "the default gateway serves the other profiles, and"
+        return "the default gateway should serve every profile, but does not run", Fix(
+            "start it", "hermes-gateways start default"
+        )
+    others = "the default gateway serves the other profiles"
     ports = sorted({claim.channel for claim in profile.held.ports})
     if ports:
-        why = f"{whose} it leaves out profiles with a channel that listens on a port ({', '.join(ports)})"
+        why = f"{others} and skips profiles with a channel that listens on a port ({', '.join(ports)})"
         command = f"hermes-profiles config set {profile.name} platforms.{ports[0]}.enabled false"
         wins = facts.catalog.channels[ports[0]].explicit_disable_wins
         variables = sorted(
@@ -95,27 +98,27 @@ def _why_left_out(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
         )
         if variables and not wins:
             command = f"hermes-profiles env unset {profile.name} {' '.join(variables)}"
-        return why, Fix("switch that channel off there, then restart default", command)
-    return f"{whose} it was not there when that gateway started", Fix(
-        "have the default gateway look again", "hermes-gateways restart default"
+        return why, Fix("disable that channel, then restart default", command)
+    return f"{others}, but started before this profile existed", Fix(
+        "restart the default gateway", "hermes-gateways restart default"
     )
 
 
 def topology_mismatch(facts: Facts) -> Iterator[Finding]:
-    """Yield, as a remark, a default gateway that does not do yet what its configuration asks for."""
+    """Find a default gateway that was started before its multiplexer setting changed."""
     serves, asked = facts.services.serves, facts.services.multiplexing
     if serves is None or asked is None or asked is bool(serves):
         return
     if asked and len(facts.profiles) < 2:
         return
-    words = (
-        "the default profile is set to serve every profile, but its gateway was started before and serves itself alone"
+    message = (
+        "the default profile is set to serve every profile, but its gateway was started before and serves only itself"
         if asked
         else "the default profile is no longer set to serve other profiles, but its gateway still does"
     )
     yield Finding(
-        words,
-        Fix("restart it for that to count", "hermes-gateways restart default"),
+        message,
+        Fix("restart it to apply the setting", "hermes-gateways restart default"),
         profiles=(DEFAULT,),
         evidence=(_setting(facts),),
     )

@@ -1,7 +1,7 @@
-"""What stands in environment files: readers that disagree, joined keys, placeholders, secrets nobody knows. Pure.
+"""Reports faults of environment files: ambiguous lines, joined keys, placeholders, unknown secrets, no `.env`. Pure.
 
-How Hermes 0.19.0 reads them is FACTS' table of three readers: the gateway's start (python-dotenv), the menus, and the
-scope of a profile that a multiplexing gateway serves.
+Hermes 0.19.0 has three readers (FACTS.md): the start of a gateway (python-dotenv), the menus, and the scope of a
+profile under a multiplexer.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 _FILES = (ENV_FILE, OP_ENV_FILE)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-# How channels name their credentials; a key of a tool (`NOTION_TOKEN`) is nobody's identity.
+# Names of channel credentials; the key of a tool (`NOTION_TOKEN`) is not an identity.
 _CREDENTIAL = re.compile(
     r".*(?:BOT|APP|WEBHOOK|CHANNEL|SIGNING|DEVICE|CLIENT|CORP)_(?:TOKEN|SECRET|KEY|PASSWORD)(?:_\d+)?"
 )
-# Tokens of Telegram, Slack and Discord, whatever they are called.
+# Token formats of Telegram, Slack and Discord, under any variable name.
 _TOKEN = re.compile(
     r"\d{8,12}:[A-Za-z0-9_-]{30,}|xox[abp]-[A-Za-z0-9-]{20,}|xapp-\d-[A-Za-z0-9-]{20,}"
     r"|[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
@@ -43,7 +43,7 @@ _TOKEN = re.compile(
 
 
 def _odd_files(facts: Facts) -> Iterator[tuple[ProfileFacts, str, bytes]]:
-    """Yield the environment files that are not plain: in plain ones all readers see the same."""
+    """Yield the environment files that need a full parse; all readers agree about plain ones."""
     for profile in facts.profiles.values():
         for file in _FILES:
             raw = profile.files.raw(file)
@@ -52,12 +52,12 @@ def _odd_files(facts: Facts) -> Iterator[tuple[ProfileFacts, str, bytes]]:
 
 
 def _shown(name: str) -> str:
-    """Return a name as messages have it: what is no variable may be a value in a wrong place."""
-    return name if _VARIABLE.fullmatch(name) else "an entry that is no variable"
+    """Return a name for a message. An invalid name is not shown: it can be a misplaced secret value."""
+    return name if _VARIABLE.fullmatch(name) else "an entry without a valid name"
 
 
 def readers_disagree(facts: Facts) -> Iterator[Finding]:
-    """Find variables that the gateway, the menus and a multiplexed scope read differently."""
+    """Find variables that the three readers of Hermes read differently: gateway, menus and multiplexer."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
         from hermes_profiles.documents.dotenv.normalize import differences, settle
@@ -68,14 +68,14 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             continue
         path = str(profile.home / file)
         multiplexed = bool(facts.services.multiplexing)
-        told = join_names(f"{_shown(each.name)} ({each.reason})" for each in found)
-        can = _works(settle, raw, path, known)
+        differences_text = join_names(f"{_shown(each.name)} ({each.reason})" for each in found)
+        can = _can_edit(settle, raw, path, known)
         yield Finding(
-            f"readers of Hermes do not agree about {file} of {profile_label(profile)}: {told}",
+            f"the readers of Hermes disagree about {file} of {profile_label(profile)}: {differences_text}",
             Fix(
                 "save it as UTF-8"
-                if all(each.is_encoding for each in found)
-                else "write each of them as NAME=value, alone on its line, with comments on lines of their own",
+                if all(row.is_encoding for row in found)
+                else "write each of them as NAME=value on a separate line, without comments on that line",
                 shell_command("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
                 if can
                 else shell_command('"${EDITOR:-vi}"', [path]),
@@ -83,20 +83,22 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
             repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
-            severity=reduced_severity(profile, _hurts(found, facts, multiplexed=multiplexed)),
+            severity=reduced_severity(profile, _difference_severity(found, facts, multiplexed=multiplexed)),
         )
 
 
-def _hurts(found: tuple[ReaderDifference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
-    """Return how much it hurts: a credential that the gateway does not get, something for menus and `status`, or only
-    something for a gateway that serves several profiles, which this one is not."""
+def _difference_severity(found: tuple[ReaderDifference, ...], facts: Facts, *, multiplexed: bool) -> Severity:
+    """Return the severity of reader differences.
+
+    Error: a gateway does not get a credential; info: only a multiplexer is affected, and none is used; else warning.
+    """
     if any(_is_credential(each.name, facts) and (each.is_lost or multiplexed) for each in found):
         return Severity.ERROR
     return Severity.INFO if all(each.in_scope_alone for each in found) and not multiplexed else Severity.WARNING
 
 
-def _works(edit: Callable[..., bytes], raw: bytes, path: str, known: frozenset[str]) -> bool:
-    """Return whether a repair can be made with certainty."""
+def _can_edit(edit: Callable[..., bytes], raw: bytes, path: str, known: frozenset[str]) -> bool:
+    """Return whether an edit succeeds."""
     try:
         edit(raw, path, known=known)
     except DocumentError:
@@ -110,18 +112,19 @@ def _is_credential(name: str, facts: Facts) -> bool:
 
 
 def joined_keys(facts: Facts) -> Iterator[Finding]:
-    """Find known variables on one line, as `echo >>` after a file without a line end makes them."""
+    """Find known variables joined on one line, for example by `echo >>` to a file without a final newline."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
         from hermes_profiles.documents.dotenv.normalize import joined, split_joined
 
         for line, names in joined(raw, known):
-            can = _works(split_joined, raw, str(profile.home / file), known)
+            can = _can_edit(split_joined, raw, str(profile.home / file), known)
             yield Finding(
-                f"{join_names(names, 5)} stand on one line in {file} of {profile_label(profile)}: some readers take the rest of the"
-                f" line for the value of {names[0]}",
+                f"{join_names(names, 5)} are on one line in {file} of {profile_label(profile)}: some "
+                "readers take the rest of"
+                f" the line as the value of {names[0]}",
                 Fix(
-                    "put each on a line of its own",
+                    "write each on a separate line",
                     shell_command("hermes-profiles doctor --fix --only", ["files.joined-keys"])
                     if can
                     else shell_command('"${EDITOR:-vi}"', [profile.home / file]),
@@ -134,7 +137,7 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
 
 
 def unknown_secret(facts: Facts) -> Iterator[Finding]:
-    """Find variables that look like a bot's credential and that the catalogue does not know: a clone copies them."""
+    """Find variables that look like a channel credential and are not in the catalogue; a clone copies them."""
     found: dict[str, list[Evidence]] = {}
     for profile in facts.profiles.values():
         for name, value in profile.environment.items():
@@ -145,10 +148,11 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
     for name, places in found.items():
         owners = tuple(dict.fromkeys(each.profile for each in places if each.profile is not None))
         yield Finding(
-            f"{_shown(name)} of {join_names(owners)} looks like a credential of a channel, but no channel is known that"
-            " reads it: a clone would copy it",
+            f"{_shown(name)} of {join_names(owners)} looks like a channel credential, but is not in "
+            "the catalogue: a clone"
+            " would copy it",
             Fix(
-                "see what is known of it, and name it in catalog.toml when it is a bot's",
+                "add it to catalog.toml if it is a credential; this command explains it",
                 shell_command("hermes-profiles explain", [name]),
             ),
             owners,
@@ -163,7 +167,7 @@ def _looks_secret(name: str, value: str, facts: Facts) -> bool:
 
 
 def placeholder(facts: Facts) -> Iterator[Finding]:
-    """Find channels that are switched on by an example instead of a credential: they can never log in."""
+    """Find channels enabled by a placeholder instead of a credential; they cannot log in."""
     for profile in facts.profiles.values():
         environment = gateway_environment(facts, profile)
         fakes: dict[str, str] = {}
@@ -177,10 +181,10 @@ def placeholder(facts: Facts) -> Iterator[Finding]:
                 if _would_start(profile, channel, name, environment, facts):
                     fakes.setdefault(name, channel)
         if fakes:
-            channels, what = join_names(fakes.values()), "is an example" if len(fakes) == 1 else "are examples"
+            channels, what = join_names(fakes.values()), "is a placeholder" if len(fakes) == 1 else "are placeholders"
             yield Finding(
-                f"{join_names(fakes)} of {profile_label(profile)} {what}, no credential: {channels} cannot log in",
-                Fix("set the real one, or take it out", f"hermes -p {profile.name} gateway setup"),
+                f"{join_names(fakes)} of {profile_label(profile)} {what}: {channels} cannot log in",
+                Fix("set the real credential, or remove the variable", f"hermes -p {profile.name} gateway setup"),
                 (profile.name,),
                 next(iter(fakes.values())) if len(set(fakes.values())) == 1 else None,
                 tuple(profile.at_variable(name) for name in fakes),
@@ -194,7 +198,7 @@ def _is_fake(value: str, facts: Facts) -> bool:
 
 
 def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Mapping[str, str], facts: Facts) -> bool:
-    """Return whether a channel is on, or would be if the example were a credential."""
+    """Return whether a channel is enabled, or would be with a real credential in place of the placeholder."""
     if channel in profile.held.channels:
         return True
     fact = facts.catalog.channels[channel]
@@ -205,14 +209,17 @@ def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Ma
 
 
 def no_env(facts: Facts) -> Iterator[Finding]:
-    """Find profiles without `.env`: the next `hermes update` gives them the default profile's, tokens included
-    (hermes_cli/profiles.py, `backfill_profile_envs`)."""
+    """Find profiles without `.env`; the next `hermes update` copies that of the default profile, tokens included.
+
+    Source: hermes_cli/profiles.py, `backfill_profile_envs`.
+    """
     for name, profile in facts.profiles.items():
         if name != DEFAULT and ENV_FILE not in profile.listing and profile.listing:
             yield Finding(
-                f"{profile_label(profile)} has no .env: the next `hermes update` copies that of the default profile there,"
+                f"{profile_label(profile)} has no .env: the next `hermes update` copies the .env of "
+                "the default profile,"
                 " tokens included",
-                Fix("give it one of its own", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),
+                Fix("create an empty one", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),
                 (name,),
                 evidence=(profile.at(ENV_FILE),),
                 repairs=(EditFile(profile.home / ENV_FILE, _fresh),),

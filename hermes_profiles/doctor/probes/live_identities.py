@@ -91,8 +91,8 @@ class _LiveIdentityReader:
     def owner(self, process: Process | None) -> tuple[str | None, str | None]:
         """Return (profile, home) of a gateway without a pid file in this root.
 
-        The profile is None for a gateway of another root, and "" for a gateway of this root with an unknown profile.
-        The home is None when it cannot be read.
+        An unknown profile of this root is "". A gateway of another root has the profile None. An unreadable home
+        becomes None.
         """
         if process is None or process.variables is None:
             return None, None

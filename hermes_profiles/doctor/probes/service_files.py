@@ -182,7 +182,7 @@ class ServiceSearch:
         return self._works[program]
 
     def _is_folder(self, path: str) -> bool:
-        """Return whether a folder exists. Paths that only the manager can expand (`~`, `-…`, `%h`) count as existing."""
+        """Return whether a folder exists. A path that only the manager can expand (`~`, `%h`) counts as existing."""
         if not path.startswith("/") or "%" in path:
             return True
         if path not in self._folders:
