@@ -204,7 +204,7 @@ def look(
         lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], spec_of or no_spec,
     )  # fmt: skip
     facts = FactCollector(around).facts()
-    assert not facts.troubles, facts.troubles
+    assert not facts.failures, facts.troubles
     return facts
 
 

@@ -47,7 +47,7 @@ def clones() -> Iterator[Clones]:
         yield made
 
 
-def test_the_holder_and_the_parked_one_are_named_as_they_are(clones: Clones) -> None:
+def test_shared_identity_names_real_holder_and_waiting_gateway(clones: Clones) -> None:
     for profile in ("one", "two"):
         clones.make(profile)
     quiet = clones.doctor()
@@ -63,34 +63,32 @@ def test_the_holder_and_the_parked_one_are_named_as_they_are(clones: Clones) -> 
     assert said["telegram"] != "connected" and said["api_server"] != "connected", said
     found = clones.doctor()
     assert found["conflicts.shared-identity"]["message"] == (
-        f"2 profiles have the same telegram token: one and two; one has it now (pid {first}); "
+        f"2 profiles have the same telegram token: one and two; one uses it now (pid {first}); "
         f"telegram of two is {said['telegram']}"
     )
     assert found["conflicts.shared-port"]["message"] == (
-        f"one and two want port {clones.api_port} for api_server; one listens on it now (pid {first}); "
+        f"one and two claim port {clones.api_port} for api_server; one listens on it now (pid {first}); "
         f"api_server of two is {said['api_server']}"
     )
     assert set(found) == set(quiet), "what its own gateway listens on is taken by nobody"
 
     clones.stop("one")
     gone = clones.doctor()["conflicts.shared-identity"]["message"]
-    assert f"pid {first}" not in gone, "its lock file is there, and nobody has it"
+    assert f"pid {first}" not in gone, "its lock file is there, and no process holds it"
     clones.stop("two")
     third = clones.start_alone("two")
     assert third != second
     clones.polled_by("two")
-    assert f"two has it now (pid {third})" in clones.doctor()["conflicts.shared-identity"]["message"]
+    assert f"two uses it now (pid {third})" in clones.doctor()["conflicts.shared-identity"]["message"]
 
     other = clones.layout.user_home / "other"
     shutil.copytree(clones.layout.home("one"), other / "profiles" / "one", ignore=shutil.ignore_patterns("*.pid"))
     elsewhere = clones.doctor(other)["conflicts.held-elsewhere"]["message"]
-    assert elsewhere == (
-        f"process {third}, which serves {clones.layout.home('two')}, has the telegram token of one now"
-    )
+    assert elsewhere == (f"process {third}, which serves {clones.layout.home('two')}, uses the telegram token of one")
 
 
 @pytest.mark.nightly
-def test_a_token_from_the_environment_is_a_bot_that_the_doctor_sees(clones: Clones) -> None:
+def test_inherited_token_is_reported(clones: Clones) -> None:
     for profile in ("one", "two"):
         clones.make(profile)
     env = clones.layout.home("two") / ".env"
@@ -103,6 +101,6 @@ def test_a_token_from_the_environment_is_a_bot_that_the_doctor_sees(clones: Clon
     found = clones.doctor()
     assert set(found) == {"conflicts.inherited-identity"}
     assert found["conflicts.inherited-identity"]["message"].startswith(
-        f"two (pid {pid}) has a telegram token that no file"
+        f"two (pid {pid}) has a telegram token from the environment"
     )
     assert found["conflicts.inherited-identity"]["profiles"] == ["two", "one"]

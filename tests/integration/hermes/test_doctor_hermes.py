@@ -70,12 +70,12 @@ def differing(views: list[dict[str, str]]) -> set[str]:
     return {name for name in names if len({view.get(name) for view in views}) > 1}
 
 
-def test_readers_disagree_where_we_say_so(tmp_path: Path) -> None:
+def test_reader_differences_match_hermes(tmp_path: Path) -> None:
     for content, views in zip(ENVS, read(ENVS, tmp_path), strict=True):
         assert {each.name for each in differences(content, KNOWN)} == differing(views), (content, views)
 
 
-def test_what_is_settled_is_read_alike(tmp_path: Path) -> None:
+def test_normalized_file_is_read_equally(tmp_path: Path) -> None:
     before, after = [], []
     for content in ENVS:
         if differences(content, KNOWN):
@@ -91,7 +91,7 @@ def test_what_is_settled_is_read_alike(tmp_path: Path) -> None:
             assert {name: value for name, value in old[0].items() if name != "HERMES_HOME"} == new[1], content
 
 
-def test_joined_keys_are_one_value_for_a_scope(tmp_path: Path) -> None:
+def test_joined_keys_match_the_scope_reader(tmp_path: Path) -> None:
     mended = [split_joined(content, ".env", known=KNOWN) for content in JOINED]
     for content, old, new in zip(JOINED, read(JOINED, tmp_path), read(mended, tmp_path), strict=True):
         ((_, names),) = joined(content, KNOWN)
@@ -110,18 +110,18 @@ CHANNELS = {
 
 
 @pytest.mark.parametrize("place", ["platforms:\n  {}:\n    enabled: false\n", "{}:\n  enabled: false\n"])
-def test_who_wins_is_told_truly(runner: Runner, tmp_path: Path, place: str) -> None:
+def test_contradiction_winner_matches_hermes(runner: Runner, tmp_path: Path, place: str) -> None:
     world = DoctorWorld(runner)
     for channel, env in CHANNELS.items():
         world.profile(channel.replace("_", "-"), env, place.format(channel))
     rows = world.findings("--only", "files.contradiction")
     verdicts = judge([world.home(channel.replace("_", "-")) for channel in CHANNELS], tmp_path / "court")
-    told = {row["channel"]: " is on although " in row["message"] for row in rows}
+    told = {row["channel"]: " is enabled although " in row["message"] for row in rows}
     assert told == {name: name in found.enabled for name, found in zip(CHANNELS, verdicts, strict=True)}
     assert set(told.values()) == {True, False}
 
 
-def test_a_flag_of_gateway_json_switches_nothing_off(runner: Runner, tmp_path: Path) -> None:
+def test_gateway_json_flag_disables_no_channel(runner: Runner, tmp_path: Path) -> None:
     world = DoctorWorld(runner)
     for name in ("work", "family"):
         world.add(name, ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
@@ -133,7 +133,7 @@ def test_a_flag_of_gateway_json_switches_nothing_off(runner: Runner, tmp_path: P
     assert [row["channels"] for row in listed if row["name"] in ("work", "family")] == [["telegram"], ["telegram"]]
 
 
-def test_hermes_ignores_the_port_and_reads_it_where_we_put_it(runner: Runner, tmp_path: Path) -> None:
+def test_moved_port_is_read_by_hermes(runner: Runner, tmp_path: Path) -> None:
     world = DoctorWorld(runner)
     next(case for case in FILE_CASES if case.plant.__name__ == "port_nobody_reads").plant(world)
     (before,) = judge([world.home("work")], tmp_path / "before")
@@ -149,7 +149,7 @@ BACKFILL = (
 
 
 @pytest.mark.parametrize("mended", [False, True])
-def test_an_update_fills_in_the_default_tokens(runner: Runner, *, mended: bool) -> None:
+def test_update_copies_default_env(runner: Runner, *, mended: bool) -> None:
     world = DoctorWorld(runner)
     world.add("default", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     (world.home("work") / ".env").unlink()
@@ -168,7 +168,7 @@ print(json.dumps([APIServerAdapter(PlatformConfig(enabled=True, extra={"key": ke
 """
 
 
-def test_an_api_server_with_a_weak_key_does_not_start(runner: Runner) -> None:
+def test_weak_key_stops_the_api_server(runner: Runner) -> None:
     world = DoctorWorld(runner)
     keys = ["", "CANARY-short", "your_api_key_here", "CANARY-15-chars", "CANARY-16-chars!", "x" * 16]
     told = []
@@ -204,7 +204,7 @@ print(json.dumps(answers))
 """
 
 
-def test_strangers_are_let_in_where_we_say_so(runner: Runner) -> None:
+def test_open_access_matches_hermes(runner: Runner) -> None:
     world = DoctorWorld(runner)
     rows = [
         {"GATEWAY_ALLOW_ALL_USERS": "true"}, {"TELEGRAM_ALLOW_ALL_USERS": "YES"}, {"TELEGRAM_ALLOWED_USERS": "42,*"},
@@ -220,7 +220,7 @@ def test_strangers_are_let_in_where_we_say_so(runner: Runner) -> None:
     assert ask(AUTHORISED, world.root, json.dumps(rows)) == told
 
 
-def test_hermes_sees_neither_odd_folders_nor_a_sticky_ghost(runner: Runner) -> None:
+def test_hermes_ignores_invalid_folders_and_missing_sticky_profile(runner: Runner) -> None:
     world = DoctorWorld(runner)
     (world.root / "profiles" / "Hobby").mkdir()
     (world.root / "profiles" / "default").mkdir()
@@ -233,7 +233,7 @@ def test_hermes_sees_neither_odd_folders_nor_a_sticky_ghost(runner: Runner) -> N
     assert hermes(world.user, "profile", "list").returncode == 0
 
 
-def test_homes_that_hermes_makes_are_healthy(runner: Runner) -> None:
+def test_homes_created_by_hermes_are_healthy(runner: Runner) -> None:
     """What `hermes profile create` leaves, with and without `--clone`, is nothing to talk about."""
     user = runner.user_home
     (user / ".hermes").mkdir(mode=0o700)
@@ -254,7 +254,7 @@ def test_homes_that_hermes_makes_are_healthy(runner: Runner) -> None:
 DUPLICATE = "model:\n  default: a\nmodel:\n  default: b\n"
 
 
-def test_what_is_broken_for_us_is_broken_for_hermes(runner: Runner) -> None:
+def test_broken_files_are_broken_for_hermes(runner: Runner) -> None:
     world = DoctorWorld(runner)
     texts = [
         "a: [\n", "a: b: c\n", "\ta: 1\n", DUPLICATE, "a: !env X\n", "a: *nobody\n", "%YAML 1.1\n---\na: 1\n",

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.judge, pytest.mark.systemd]
 
 
 @pytest.mark.nightly
-def test_services_of_hermes_itself_are_at_most_a_remark() -> None:
+def test_services_written_by_hermes_are_at_most_info() -> None:
     python = judge_with_telegram()
     with live_home() as home:
         seen = answer_under_systemd(STORY, home, python, timeout=500)

@@ -136,7 +136,7 @@ def test_deaf_silent_and_killed(fleet: Fleet) -> None:
     (row,) = fleet.findings()
     assert checks([row]) == [("runtime.deaf", "two")] and row["channel"] == "telegram"
     assert "is retrying since 20" in row["message"]
-    assert f"the gateway of one (process {one}) holds its bot" in row["message"]
+    assert f"the gateway of one (process {one}) holds the lock of its bot" in row["message"]
     assert time.time() - begun < 60 and fleet.findings() == [row]
 
     os.kill(one, signal.SIGSTOP)
@@ -148,7 +148,7 @@ def test_deaf_silent_and_killed(fleet: Fleet) -> None:
     files = {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")}
     killed = fleet.end("two")
     (row,) = fleet.findings()
-    assert checks([row]) == [("runtime.stale-pid", "two")] and f"process {killed}, which is gone" in row["message"]
+    assert checks([row]) == [("runtime.stale-pid", "two")] and f"process {killed}, which has ended" in row["message"]
     assert fleet.mend() == ["runtime.stale-pid"] and not (fleet.home("two") / "gateway.pid").exists()
     assert {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")} == files
     assert answers(fleet.ports["one"]) and fleet.findings() == []
@@ -251,7 +251,7 @@ def test_a_drain_request_that_nobody_took_back(fleet: Fleet) -> None:
 
     eventually(lambda: state() == "draining", lambda: fleet.log("one"))
     (row,) = fleet.findings()
-    assert row["check"] == "runtime.stale-marker" and "refused every message" in row["message"]
+    assert row["check"] == "runtime.stale-marker" and "refused all messages" in row["message"]
     assert fleet.mend() == [] and request.exists(), "who wrote it may still want it"
     subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
     eventually(lambda: state() == "running", lambda: fleet.log("one"))

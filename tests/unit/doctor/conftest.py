@@ -9,7 +9,7 @@ from doctor_world import DoctorWorld
 
 @pytest.fixture
 def world(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> DoctorWorld:
-    """A user with three healthy profiles: default, work, family; without Hermes, even where it stands beside us."""
+    """Return a user with three healthy profiles (default, work, family) and without a Hermes installation."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)

@@ -1,4 +1,4 @@
-"""What looks like a conflict and is none; what is named exactly where it stands; what is too broken to be read."""
+"""Conflict checks without live gateways: false positives, exact evidence, and damaged files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def one_password_for_two_servers(world: DoctorWorld) -> None:
 
 
 def settings_that_are_nobodys_bot(world: DoctorWorld) -> None:
-    """A nick on two networks, the secret of a listener, a word too short to be a token; the channels are off."""
+    """A nick on two networks, the secret of a listener, and a value too short for a token, in disabled channels."""
     for name in BOTH:
         world.add(name, ".env", "IRC_NICKNAME=our-robot-42\nMATRIX_DEVICE_ID=ROBOT\nTEAMS_CLIENT_SECRET=abc1234\n")
         world.add(name, ".env", "A2A_BEARER_TOKEN=CANARY-bearer-0123456789\n")
@@ -74,7 +74,7 @@ def one_port_on_two_addresses(world: DoctorWorld) -> None:
 
 
 def a_login_that_hermes_took_from_the_root(world: DoctorWorld) -> None:
-    """`load_pool` writes the root's row into the profile, and brings it up to date before each use."""
+    """`load_pool` copies the row of the root into the profile and updates it before each use."""
     row = {"id": "c1", "source": "device_code", "refresh_token": REFRESH}
     give(
         world,
@@ -142,29 +142,29 @@ def links_and_paths_that_stay_at_home(world: DoctorWorld) -> None:
     logins_that_may_be_shared, one_login_twice_in_one_profile, a_job_that_is_off_in_one, jobs_that_are_off_in_one_way,
     links_and_paths_that_stay_at_home,
 ])  # fmt: skip
-def test_no_conflict_is_seen_where_none_is(world: DoctorWorld, plant: Callable[[DoctorWorld], None]) -> None:
+def test_conflicts_healthy_cases_have_no_findings(world: DoctorWorld, plant: Callable[[DoctorWorld], None]) -> None:
     plant(world)
     assert world.findings("--only", "conflicts") == []
 
 
-def test_a_session_in_a_folder_of_any_name_is_the_others(world: DoctorWorld) -> None:
+def test_foreign_session_by_configured_path(world: DoctorWorld) -> None:
     path = world.home("family") / "my phone"
     world.add("work", "config.yaml", f"platforms:\n  whatsapp:\n    extra:\n      session_path: {path}\n")
     (found,) = world.findings("--only", "conflicts")
     assert (found["check"], found["severity"], found["profiles"]) == (
         "conflicts.foreign-session", "error", ["work", "family"],
     )  # fmt: skip
-    assert found["message"].startswith("platforms.whatsapp.extra.session_path of work lies in the home of family")
+    assert found["message"].startswith("platforms.whatsapp.extra.session_path of work is in the home of family")
 
 
-def test_one_file_under_two_names_is_one_login(world: DoctorWorld) -> None:
+def test_shared_login_ignores_links_to_one_file(world: DoctorWorld) -> None:
     give(world, "work", "auth.json", {"providers": {"openai-codex": CODEX}})
     (world.home("family") / "auth.json").symlink_to(world.home("work") / "auth.json")
     found = world.findings("--only", "conflicts")
     assert [(row["check"], row["severity"]) for row in found] == [("conflicts.foreign-session", "warning")]
 
 
-def test_a_login_of_its_own_row_beside_the_roots_is_a_copy(world: DoctorWorld) -> None:
+def test_shared_login_of_a_copied_row(world: DoctorWorld) -> None:
     for name in ("default", "work"):
         give(world, name, "auth.json", {"providers": {"openai-codex": CODEX}})
     (found,) = world.findings("--only", "conflicts")
@@ -181,7 +181,7 @@ def test_a_login_of_its_own_row_beside_the_roots_is_a_copy(world: DoctorWorld) -
     (one_honcho_grant, "hermes -p work memory setup"),
     (one_login_at_a_tool_server, "hermes -p work mcp reauth linear"),
 ])  # fmt: skip
-def test_a_login_is_renewed_by_the_command_of_its_provider(
+def test_shared_login_fix_is_the_command_of_its_provider(
     world: DoctorWorld, plant: Callable[[DoctorWorld], None], command: str
 ) -> None:
     plant(world)
@@ -203,7 +203,9 @@ VAULT = "secrets:\n  onepassword:\n    enabled: true\n    env:\n      TELEGRAM_B
     ("gateway.json", json.dumps({"platforms": {"telegram": {"enabled": True, "token": TELEGRAM}}}, indent=1), 5,
      "platforms.telegram.token"),
 ])  # fmt: skip
-def test_evidence_names_file_line_and_key(world: DoctorWorld, file: str, text: str, line: int, key: str) -> None:
+def test_shared_identity_evidence_has_file_line_and_key(
+    world: DoctorWorld, file: str, text: str, line: int, key: str
+) -> None:
     tokens(world, "default")
     path = world.home("work") / file
     path.write_text((path.read_text() if path.exists() else "") + text)
@@ -211,7 +213,7 @@ def test_evidence_names_file_line_and_key(world: DoctorWorld, file: str, text: s
     assert found["evidence"][1] == {"profile": "work", "file": str(path), "line": line, "key": key}
 
 
-def test_a_reference_to_a_vault_is_named_too(world: DoctorWorld) -> None:
+def test_shared_identity_evidence_includes_vault_reference(world: DoctorWorld) -> None:
     for name in BOTH:
         world.add(name, "config.yaml", VAULT)
     (found,) = world.findings("--only", "conflicts")
@@ -219,7 +221,7 @@ def test_a_reference_to_a_vault_is_named_too(world: DoctorWorld) -> None:
     assert found["evidence"][0]["line"] == 9
 
 
-def test_the_machines_file_is_named_once_and_its_own_command_with_it(world: DoctorWorld) -> None:
+def test_shared_identity_of_managed_file_has_its_own_fix(world: DoctorWorld) -> None:
     folder = world.user / "managed"
     folder.mkdir()
     (folder / "config.yaml").write_text(f"platforms:\n  discord:\n    enabled: true\n    token: {DISCORD}\n")
@@ -228,19 +230,19 @@ def test_the_machines_file_is_named_once_and_its_own_command_with_it(world: Doct
     place = {"profile": None, "file": str(folder / "config.yaml"), "line": 4, "key": "platforms.discord.token"}
     assert found["evidence"] == [place]
     assert found["message"].startswith(
-        f"the machine's file {folder}/config.yaml gives 3 profiles the same discord token"
+        f"the managed file {folder}/config.yaml sets the same discord token for 3 profiles"
     )
     assert str(folder / "config.yaml") in found["fix"]["command"] and "repair" not in found["fix"]["command"]
 
 
-def test_a_variable_of_the_machine_is_named_with_its_line(world: DoctorWorld) -> None:
+def test_shared_identity_evidence_of_managed_variable_has_line(world: DoctorWorld) -> None:
     one_token_for_all_from_the_machine(world)
     (found,) = world.findings("--only", "conflicts")
     file = str(world.user / "managed" / ".env")
     assert found["evidence"] == [{"profile": None, "file": file, "line": 2, "key": "TELEGRAM_BOT_TOKEN"}]
 
 
-def test_the_fingerprint_is_of_the_bot_and_not_of_its_place(world: DoctorWorld) -> None:
+def test_fingerprint_depends_on_identity_only(world: DoctorWorld) -> None:
     tokens(world, *BOTH)
     (before,) = world.findings("--only", "conflicts")
     world.add("work", ".env", "# more\n")
@@ -249,16 +251,16 @@ def test_the_fingerprint_is_of_the_bot_and_not_of_its_place(world: DoctorWorld) 
     assert after["fingerprint"] == before["fingerprint"] and after["profiles"] == ["default", *BOTH]
 
 
-def test_a_dormant_copy_is_told_beside_the_two_that_fight(world: DoctorWorld) -> None:
+def test_copied_credential_is_reported_beside_shared_identity(world: DoctorWorld) -> None:
     tokens(world, "default", *BOTH)
     world.add("family", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
     found = {row["check"]: row for row in world.findings("--only", "conflicts")}
     assert set(found) == {"conflicts.shared-identity", "conflicts.copied-credential"}
     assert found["conflicts.shared-identity"]["profiles"] == ["default", "work"]
-    assert "telegram is off in family" in found["conflicts.copied-credential"]["message"]
+    assert "telegram is disabled in family" in found["conflicts.copied-credential"]["message"]
 
 
-def test_who_is_in_fewer_profiles_is_told_with_those_in_more(world: DoctorWorld) -> None:
+def test_shared_identity_merges_into_larger_group(world: DoctorWorld) -> None:
     one_weixin_account_in_three_profiles_and_its_token_in_two(world)
     (found,) = world.findings("--only", "conflicts")
     assert [(each["profile"], each["key"]) for each in found["evidence"]] == [
@@ -267,7 +269,7 @@ def test_who_is_in_fewer_profiles_is_told_with_those_in_more(world: DoctorWorld)
     ]  # fmt: skip
 
 
-def test_a_port_that_nobody_names_is_told_by_what_opens_it(world: DoctorWorld) -> None:
+def test_shared_port_evidence_of_default_port_is_enabling_variable(world: DoctorWorld) -> None:
     world.add("work", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-work-0123456789abcdef\n")
     world.add("family", "config.yaml", "platforms:\n  api_server:\n    enabled: true\n")
     (found,) = world.findings("--only", "conflicts")
@@ -276,7 +278,7 @@ def test_a_port_that_nobody_names_is_told_by_what_opens_it(world: DoctorWorld) -
     ]  # fmt: skip
 
 
-def test_several_faults_of_one_channel_are_one_finding(world: DoctorWorld) -> None:
+def test_shared_identity_one_finding_per_channel(world: DoctorWorld) -> None:
     for name in BOTH:
         world.add(name, ".env", "SLACK_BOT_TOKEN=xoxb-CANARY-9-abcdef\nSLACK_APP_TOKEN=xapp-CANARY-9-abcdef\n")
     (found,) = world.findings("--only", "conflicts")
@@ -293,7 +295,7 @@ BROKEN: tuple[tuple[str, bytes | None], ...] = (
 
 
 @pytest.mark.parametrize(("name", "content"), BROKEN, ids=[f"{name}-{at}" for at, (name, _) in enumerate(BROKEN)])
-def test_a_damaged_file_hides_no_conflict(world: DoctorWorld, name: str, content: bytes | None) -> None:
+def test_damaged_file_does_not_hide_conflicts(world: DoctorWorld, name: str, content: bytes | None) -> None:
     tokens(world, "default", "work")
     path = world.home("family") / name
     path.parent.mkdir(exist_ok=True)
@@ -304,7 +306,7 @@ def test_a_damaged_file_hides_no_conflict(world: DoctorWorld, name: str, content
     assert [row["check"] for row in world.findings("--only", "conflicts")] == ["conflicts.shared-identity"]
 
 
-def test_a_file_of_a_gigabyte_is_passed_over(world: DoctorWorld) -> None:
+def test_huge_file_is_skipped(world: DoctorWorld) -> None:
     one_codex_login_in_two_stores(world)
     for name in ("honcho.json", "mcp-tokens/big.json", ".anthropic_oauth.json"):
         path = world.write("family", name, '{"refresh', mode=0o600)
@@ -313,7 +315,7 @@ def test_a_file_of_a_gigabyte_is_passed_over(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("damage", ["fifo", "loop", "folder", "broken", "file"])
-def test_damaged_locks_are_nobodys(world: DoctorWorld, damage: str) -> None:
+def test_damaged_locks_have_no_holder(world: DoctorWorld, damage: str) -> None:
     tokens(world, *BOTH)
     folder = world.user / ".local" / "state" / "hermes" / "gateway-locks"
     folder.parent.mkdir(parents=True)
@@ -331,13 +333,13 @@ def test_damaged_locks_are_nobodys(world: DoctorWorld, damage: str) -> None:
     assert found["message"].endswith("family and work")
 
 
-def test_a_link_that_leads_to_itself_is_no_session(world: DoctorWorld) -> None:
+def test_link_to_itself_is_not_a_foreign_session(world: DoctorWorld) -> None:
     (world.home("work") / "weixin").symlink_to("weixin")
     (world.home("work") / "auth.json").symlink_to("/dev/zero")
     assert world.findings("--only", "conflicts") == []
 
 
-def test_a_job_file_with_a_mark_and_control_characters_is_read(world: DoctorWorld) -> None:
+def test_job_file_with_bom_and_control_characters_is_read(world: DoctorWorld) -> None:
     copied_jobs(world)
     for name in BOTH:
         raw = (world.home(name) / "cron" / "jobs.json").read_bytes().replace(b"CANARY", b"a\tb")
@@ -347,18 +349,18 @@ def test_a_job_file_with_a_mark_and_control_characters_is_read(world: DoctorWorl
     assert found["fix"]["command"].startswith("hermes -p work cron remove job0 && ")
 
 
-def test_many_profiles_with_one_bot_are_one_finding(world: DoctorWorld) -> None:
+def test_shared_identity_of_many_profiles_is_one_finding(world: DoctorWorld) -> None:
     many = [f"p{number:03}" for number in range(120)]
     for name in many:
         world.profile(name, f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n")
     (found,) = world.findings("--only", "conflicts")
     assert found["profiles"] == many and len(found["evidence"]) == 120
     assert all(each["line"] == 2 for each in found["evidence"])
-    assert found["message"] == "120 profiles have the same telegram token: p000, p001, p002, p003 and 116 more"
+    assert found["message"] == "120 profiles have the same telegram token: p000, p001, p002 and 117 more"
 
 
-def test_two_apps_with_one_secret_are_two_apps_even_when_one_is_off(world: DoctorWorld) -> None:
-    """What `repair` takes for two accounts, the doctor does not send there."""
+def test_distinct_apps_with_one_secret_are_not_copies(world: DoctorWorld) -> None:
+    """Two accounts for `repair` are two accounts for the doctor."""
     for name, client in (("work", "one"), ("family", "two")):
         app = f"TEAMS_CLIENT_ID=canary-client-{client}\nTEAMS_TENANT_ID=canary-tenant\n"
         world.add(name, ".env", f"{app}TEAMS_CLIENT_SECRET=CANARYsecret-1\n")

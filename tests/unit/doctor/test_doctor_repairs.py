@@ -1,4 +1,4 @@
-"""From repairs to one change: a file once; what changed since is left; one that cannot be mended stops nobody."""
+"""Fix plans: one step per file, changed files are kept, and a failed repair does not stop the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def steps(mending: FixPlan) -> list[tuple[str, str]]:
     return [(row["kind"], Path(row.get("target") or row["source"]).name) for row in rows]
 
 
-def test_edits_of_one_file_are_one_step_and_bring_its_mode_along(world: DoctorWorld) -> None:
+def test_edits_of_one_file_are_one_step_with_mode(world: DoctorWorld) -> None:
     env = world.write("work", ".env", "A=1\n", mode=0o644)
     found = mended(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
@@ -44,7 +44,7 @@ def test_edits_of_one_file_are_one_step_and_bring_its_mode_along(world: DoctorWo
     assert step.content.reveal() == b"A=1\nB=2\nC=3\n" and step.mode == 0o600  # type: ignore[union-attr]
 
 
-def test_what_goes_is_neither_edited_nor_tightened(world: DoctorWorld) -> None:
+def test_removed_file_gets_no_edit_or_mode_step(world: DoctorWorld) -> None:
     env = world.write("work", ".env.bak", "A=1\n", mode=0o644)
     found = mended(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
@@ -53,11 +53,11 @@ def test_what_goes_is_neither_edited_nor_tightened(world: DoctorWorld) -> None:
     assert steps(found) == [("remove", ".env.bak")]
 
 
-def test_an_edit_that_changes_nothing_is_no_step(world: DoctorWorld) -> None:
+def test_edit_without_change_is_no_step(world: DoctorWorld) -> None:
     assert mended(world, EditFile(world.home("work") / ".env", lambda raw, _: raw)).plan is None
 
 
-def test_a_file_that_is_written_on_is_tightened_and_another_one_in_its_place_is_not(world: DoctorWorld) -> None:
+def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorWorld) -> None:
     store = world.write("work", "response_store.db", "one", mode=0o644)
     other = world.write("work", "auth.json", "{}", mode=0o644)
     repairs = (TightenMode(store, 0o600, seen(store)), TightenMode(other, 0o600, seen(other)))
@@ -70,7 +70,7 @@ def test_a_file_that_is_written_on_is_tightened_and_another_one_in_its_place_is_
     assert [problem.target for problem in found.problems] == [str(other)]
 
 
-def test_one_that_cannot_be_edited_stops_nobody(world: DoctorWorld) -> None:
+def test_failed_edit_does_not_stop_other_repairs(world: DoctorWorld) -> None:
     def throw(_: bytes, path: str) -> bytes:
         raise DocumentError(path, 3, "cannot be edited with certainty")
 
@@ -83,7 +83,7 @@ def test_one_that_cannot_be_edited_stops_nobody(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_what_lies_behind_a_link_is_not_moved_away(world: DoctorWorld, shared: bool) -> None:
+def test_path_behind_a_link_is_not_moved(world: DoctorWorld, shared: bool) -> None:
     folder = world.home("work") / "state"
     if shared:
         (world.user / "elsewhere").mkdir()
@@ -95,9 +95,7 @@ def test_what_lies_behind_a_link_is_not_moved_away(world: DoctorWorld, shared: b
     assert (len(found.problems), ("move", "odd") in steps(found)) == ((1, False) if shared else (0, True))
 
 
-def test_what_is_written_while_somebody_reads_the_plan_is_kept(
-    world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_changed_during_confirmation_is_kept(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     env = world.write("work", ".env", "OPENAI_API_KEY=CANARY1TELEGRAM_BOT_TOKEN=71:CANARYtelegram\n", mode=0o600)
 
     def ask(_: str) -> str:

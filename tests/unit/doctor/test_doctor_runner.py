@@ -1,4 +1,4 @@
-"""The doctor itself: which checks run, in which order findings are told, what exit codes say, what it bears."""
+"""The doctor runner: selection of checks, order of findings, exit codes, and failures of checks and probes."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ def messages(*checks: Check, **options: Any) -> list[str]:
     return [each.finding.message for each in run_checks(NO_FACTS, checks, key=KEY, **options)]
 
 
-def test_what_hurts_most_comes_first_and_equal_things_by_the_list() -> None:
+def test_findings_sort_by_severity_then_registry() -> None:
     first = check("b.one", finding("second", "work"), finding("first", "family"), severity=Severity.WARNING)
     second = check("a.two", finding("worst", "work"), finding("remark", severity=Severity.INFO))
     assert messages(first, second) == ["worst", "first", "second", "remark"]
     assert messages(second, first) == ["worst", "first", "second", "remark"]
 
 
-def test_a_check_that_throws_is_a_finding_and_hides_nothing() -> None:
-    found = run_checks(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing), check("a.good", finding("seen"))), key=KEY)
+def test_failed_check_is_reported_and_others_run() -> None:
+    found = run_checks(
+        NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing), check("a.good", finding("seen"))), key=KEY
+    )
     assert [(each.check.id, each.finding.message) for each in found] == [
         ("general.check-failed", "the check a.bad failed: ValueError"), ("a.good", "seen"), ("a.bad", "before it broke")
     ]  # fmt: skip
@@ -59,13 +61,13 @@ def test_a_check_that_throws_is_a_finding_and_hides_nothing() -> None:
         run_checks(NO_FACTS, (Check("a.bad", Severity.INFO, "", throwing),), key=KEY, debug=True)
 
 
-def test_named_profiles_get_what_concerns_them_and_what_concerns_everybody() -> None:
+def test_named_profiles_keep_findings_without_profiles() -> None:
     one = check("a.one", finding("both", "work", "family"), finding("other", "family"), finding("machine"))
     assert messages(one, profiles={"work"}) == ["machine", "both"]
     assert messages(one, profiles=None) == ["machine", "other", "both"]
 
 
-def test_fingerprints_outlive_lines_and_differ_by_subject_and_key() -> None:
+def test_fingerprint_ignores_lines_and_depends_on_subject_and_key() -> None:
     def prints(*findings: Finding, key: bytes = KEY) -> list[str]:
         return [each.fingerprint for each in run_checks(NO_FACTS, (check("a.one", *findings),), key=key)]
 
@@ -87,15 +89,15 @@ def test_fingerprints_outlive_lines_and_differ_by_subject_and_key() -> None:
     (("b.one", "a.two"), (), ["a.two", "b.one"]),
     ((), ("a",), ["b.one"]), (("a",), ("a.one",), ["a.two"]),
 ])  # fmt: skip
-def test_checks_are_chosen_by_id_and_family(only: tuple[str, ...], skip: tuple[str, ...], wanted: list[str]) -> None:
+def test_select_checks_by_id_and_family(only: tuple[str, ...], skip: tuple[str, ...], wanted: list[str]) -> None:
     checks = (check("a.one"), check("a.two"), check("b.one"))
     assert [each.id for each in select_checks(checks, only, skip)] == wanted
 
 
-def test_an_unknown_check_is_refused_with_its_neighbours() -> None:
+def test_select_checks_unknown_name_suggests_similar_ids() -> None:
     with pytest.raises(UsageProblem) as refused:
         select_checks((check("a.one"), check("b.one")), (), ("c.one",))
-    assert "'c.one' is no check" in str(refused.value)
+    assert "'c.one' is not a check" in str(refused.value)
     assert "a.one, b.one" in str(refused.value.problem.hint)
 
 
@@ -104,7 +106,7 @@ def test_an_unknown_check_is_refused_with_its_neighbours() -> None:
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
-    """The checks that the command runs, instead of its own."""
+    """Return the list of checks that the command runs instead of the registry."""
     chosen: list[Check] = []
     monkeypatch.setattr("hermes_profiles.cli.commands.profile.doctor.CHECKS", chosen)
     return chosen
@@ -124,7 +126,7 @@ def test_exit_codes(world: DoctorWorld, checks: list[Check]) -> None:
     assert world.doctor("--home", str(nowhere)).code == 5 and not nowhere.exists()
 
 
-def test_the_report_leads_with_what_hurts_and_names_the_command(world: DoctorWorld, checks: list[Check]) -> None:
+def test_report_begins_with_errors_and_ends_with_command(world: DoctorWorld, checks: list[Check]) -> None:
     evidence = (Evidence("work", "/h/.env", 4, "NAME"),)
     checks += [
         check("a.small", finding("a small thing", "work"), severity=Severity.INFO),
@@ -140,9 +142,7 @@ def test_the_report_leads_with_what_hurts_and_names_the_command(world: DoctorWor
     assert lines[-2:] == ["1 error, 1 remark in 1 profile", "for the rest of work, ask Hermes: `hermes -p work doctor`"]
 
 
-def test_who_chose_among_the_checks_is_told_of_those_and_mends_the_same(
-    world: DoctorWorld, checks: list[Check]
-) -> None:
+def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Check]) -> None:
     checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
     assert world.doctor("--skip", "b").stdout == "the chosen checks find nothing in 3 profiles\n"
     assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
@@ -152,14 +152,14 @@ def test_who_chose_among_the_checks_is_told_of_those_and_mends_the_same(
     assert "1 of them can be mended by `hermes-profiles doctor work --fix --only b.loud --skip a`" in said
 
 
-def test_many_findings_of_one_check_are_counted_not_listed(world: DoctorWorld, checks: list[Check]) -> None:
+def test_report_counts_findings_beyond_the_limit(world: DoctorWorld, checks: list[Check]) -> None:
     checks.append(check("a.many", *(finding(f"thing {number:02}", "work") for number in range(30))))
     text = world.doctor().stdout
     assert "and 22 more; `--json` has them all" in text and text.count("fix: mend it") == 1
     assert len(world.findings()) == 30
 
 
-def test_commands_work_on_the_home_that_was_looked_at(world: DoctorWorld, checks: list[Check]) -> None:
+def test_commands_name_the_inspected_root(world: DoctorWorld, checks: list[Check]) -> None:
     commands = {
         "hermes-profiles repair": f"hermes-profiles repair --home {world.root}",
         "hermes-gateways stop a && hermes -p a sessions repair":
@@ -175,13 +175,13 @@ def test_commands_work_on_the_home_that_was_looked_at(world: DoctorWorld, checks
     assert f"ask Hermes: `HERMES_HOME={world.root} hermes -p work doctor`" in text
 
 
-def test_list_names_every_check(world: DoctorWorld) -> None:
+def test_list_prints_every_check(world: DoctorWorld) -> None:
     rows = world.doctor("--list", "--json").data["checks"]
     assert [row["id"] for row in rows] == [each.id for each in CHECKS]
     assert "general.unseen" in world.doctor("--list").stdout
 
 
-def test_nothing_is_mended_without_a_word(world: DoctorWorld, checks: list[Check]) -> None:
+def test_fix_requires_confirmation(world: DoctorWorld, checks: list[Check]) -> None:
     from hermes_profiles.doctor.findings import EditFile
 
     path = world.home("work") / "new.txt"
@@ -194,7 +194,7 @@ def test_nothing_is_mended_without_a_word(world: DoctorWorld, checks: list[Check
     assert mended.code == 0 and path.read_bytes() == b"made\n" and len(mended.data["fixed"]) == 1
 
 
-def test_a_home_that_hangs_is_named_and_the_others_are_judged(
+def test_hanging_home_is_reported_and_others_are_checked(
     world: DoctorWorld, checks: list[Check], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event, read = threading.Event(), examination.read_profile_facts
@@ -216,7 +216,7 @@ def test_a_home_that_hangs_is_named_and_the_others_are_judged(
     assert rows[0]["profiles"] == ["family"]
 
 
-def test_probes_that_fail_hide_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_probes_are_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     def throw(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/some/place")
 
@@ -242,8 +242,8 @@ _watching: list[bool] = []
 sys.addaudithook(_note)
 
 
-def test_checks_touch_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything was read before the first check runs: broken things, too."""
+def test_checks_open_no_files(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files, also broken ones, are read before the first check runs."""
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n")
     world.add("family", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n'B'=\"open\n")
     world.add("family", "config.yaml", "broken: [\n")
@@ -256,7 +256,7 @@ def test_checks_touch_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatc
         finally:
             _watching.clear()
 
-    monkeypatch.setattr("hermes_profiles.operations.doctor.examine", quiet)
+    monkeypatch.setattr("hermes_profiles.operations.doctor.run_checks", quiet)
     _opened.clear()
     world.findings()
     assert _opened == []

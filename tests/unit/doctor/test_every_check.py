@@ -1,4 +1,4 @@
-"""Every check: it fires exactly where something is broken, its repair is idempotent, undo brings every byte back."""
+"""Every check: it reports exactly its case, its fix is idempotent, and undo restores every byte."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hermes_profiles.doctor.registry import CHECKS
 CASES = (
     *GENERAL_CASES, *CONFLICT_CASES, *SECURITY_CASES, *FILE_CASES, *TEAM_CASES, *SERVICE_CASES, *RUNTIME_CASES,
 )  # fmt: skip
-# What only a live manager, a real gateway or a broken check can show: told where that is tested.
+# Checks that need a live manager, a real gateway or a broken check, with the tests that cover them.
 ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",
     "conflicts.inherited-identity": "test_conflicts_live.py",
@@ -29,7 +29,7 @@ ELSEWHERE: dict[str, str] = {
     "general.unseen": "test_doctor_runner.py",
     "services.linger-off": "test_services_managers.py",
     "services.no-systemd": "test_services_managers.py",
-    "services.not-reloaded": "test_services_mending.py",
+    "services.not-reloaded": "test_services_repair.py",
     "services.skipped-by-multiplexer": "test_services_topology.py",
     "services.topology": "test_services_topology.py",
     "security.foreign-owner": "test_security_facts.py",
@@ -47,14 +47,14 @@ ELSEWHERE: dict[str, str] = {
 }
 
 
-def test_a_healthy_root_has_no_findings(world: DoctorWorld) -> None:
+def test_healthy_root_has_no_findings(world: DoctorWorld) -> None:
     done = world.doctor("--json")
     assert (done.code, done.data["findings"]) == (0, [])
     assert done.data["summary"] == {"profiles": 3, "errors": 0, "warnings": 0, "infos": 0, "fixable": 0}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_fires_exactly_there(world: DoctorWorld, case: Case) -> None:
+def test_check_reports_exactly_the_case(world: DoctorWorld, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     rows = world.findings()
@@ -71,7 +71,7 @@ def test_it_fires_exactly_there(world: DoctorWorld, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.mended], ids=str)
-def test_it_is_mended_and_undone(world: DoctorWorld, case: Case) -> None:
+def test_fix_is_idempotent_and_undone(world: DoctorWorld, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     before = world.picture()

@@ -1,4 +1,4 @@
-"""Real homes are odd without being broken: no finding of files. And what repairs of files leave behind."""
+"""File checks: unusual but healthy homes, hostile files, and the results of repairs."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def hidden_things_beside_profiles(world: DoctorWorld) -> None:
 
 
 def config_begun_by_hermes(world: DoctorWorld) -> None:
-    """`hermes config set` writes no version into a file that it begins."""
+    """`hermes config set` creates a file without a schema version."""
     hermes_of_schema(world, 33)
     (world.home("work") / "config.yaml").write_text("model:\n  default: gpt-5\n")
 
@@ -126,12 +126,12 @@ QUIET: tuple[Plant, ...] = (
 
 
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
-def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
+def test_healthy_cases_have_no_findings(world: DoctorWorld, plant: Plant) -> None:
     plant(world)
     assert world.findings("--only", "files", "--only", "general") == []
 
 
-def test_homes_of_the_benchmarks_are_healthy(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benchmark_homes_are_healthy(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
     from homes import CONFIG, ENV  # type: ignore[import-not-found]
 
@@ -142,7 +142,7 @@ def test_homes_of_the_benchmarks_are_healthy(world: DoctorWorld, monkeypatch: py
     assert world.findings("--only", "files", "--only", "security") == []
 
 
-def test_aliases_of_another_root_are_not_ours_to_judge(world: DoctorWorld) -> None:
+def test_aliases_of_another_root_are_ignored(world: DoctorWorld) -> None:
     other = world.user / "data"
     (other / "profiles" / "bot").mkdir(parents=True)
     (other / "profiles" / "bot" / ".env").write_text("# none\n")
@@ -153,8 +153,8 @@ def test_aliases_of_another_root_are_not_ours_to_judge(world: DoctorWorld) -> No
     assert world.findings("--only", "files.orphan-alias") == []
 
 
-def test_hostile_documents_hide_nothing_and_hang_nobody(world: DoctorWorld) -> None:
-    """A pipe, a giant, a loop and a folder where files belong: each is told, and so is everything else."""
+def test_hostile_documents_are_reported_without_hanging(world: DoctorWorld) -> None:
+    """A pipe, a huge file, a link loop and a folder in place of documents are all reported."""
     for number in range(5):
         world.profile(f"p{number}")
     world.home("p0").joinpath("config.yaml").unlink()
@@ -172,42 +172,42 @@ def test_hostile_documents_hide_nothing_and_hang_nobody(world: DoctorWorld) -> N
     assert [(row["check"], row["profiles"]) for row in rows] == [
         ("files.unreadable", [f"p{number}"]) for number in range(5)
     ] + [("files.joined-keys", ["work"])]  # fmt: skip
-    reasons = ["no file but a pipe", "too large", "too large", "cannot be read", "a folder lies in its place"]
+    reasons = ["it is a pipe", "too large", "too large", "cannot be read", "it is a folder"]
     assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
 
 
-def test_a_file_with_the_name_of_a_profile_is_none(world: DoctorWorld) -> None:
+def test_file_named_like_a_profile_is_not_a_profile(world: DoctorWorld) -> None:
     (world.root / "profiles" / "notes").write_text("x\n")
     (row,) = world.findings("--only", "files.bad-folder")
     assert row["severity"] == "info" and "'notes'" in row["message"]
 
 
-def test_control_characters_in_names_do_not_reach_the_terminal(world: DoctorWorld) -> None:
+def test_control_characters_in_names_are_escaped(world: DoctorWorld) -> None:
     (world.root / "profiles" / "Bad\x1b[2J\nname").mkdir()
     (row,) = world.findings("--only", "files.bad-folder")
     assert "\x1b" not in row["message"] and "\n" not in row["message"]
 
 
-def test_a_disabled_profile_counts_less(world: DoctorWorld) -> None:
+def test_disabled_profile_lowers_severity(world: DoctorWorld) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
     world.write("work", "profile.yaml", "disabled: true\n")
     (row,) = world.findings("--only", "files.joined-keys")
     assert row["severity"] == "warning" and "work (disabled)" in row["message"]
 
 
-def test_a_comment_moves_above_its_variable_and_nothing_else_changes(world: DoctorWorld) -> None:
+def test_fix_moves_comment_above_variable(world: DoctorWorld) -> None:
     path = world.write("work", ".env", f"# a\r\nA=1\r\nTELEGRAM_BOT_TOKEN={TOKEN} # why=x\r\n\r\n# z", mode=0o600)
     assert world.doctor("--fix", "--yes", "--only", "files.readers-disagree", "--json").code == 0
     assert path.read_bytes() == f"# a\r\nA=1\r\n# why=x\r\nTELEGRAM_BOT_TOKEN={TOKEN}\r\n\r\n# z".encode()
 
 
-def test_joined_keys_and_a_comment_are_mended_together(world: DoctorWorld) -> None:
+def test_fix_splits_joined_keys_and_moves_comment(world: DoctorWorld) -> None:
     path = world.write("work", ".env", f"A=1 # one\nTELEGRAM_BOT_TOKEN={TOKEN}{SLACK}", mode=0o600)
     assert world.doctor("--fix", "--yes", "--only", "files", "--json").data["findings"] == []
     assert path.read_text() == f"# one\nA=1\nTELEGRAM_BOT_TOKEN={TOKEN}\n{SLACK}"
 
 
-def test_the_port_moves_and_comments_stay(world: DoctorWorld) -> None:
+def test_fix_moves_port_and_keeps_comments(world: DoctorWorld) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     path = world.add(
         "work", "config.yaml", "platforms:\n  # mine\n  api_server:\n    port: 9123\n    x: []\nlast: 1 # x\n"
@@ -218,7 +218,7 @@ def test_the_port_moves_and_comments_stay(world: DoctorWorld) -> None:
     assert "extra:" in text and "port: 9123" in text
 
 
-def test_a_port_that_somebody_has_is_not_moved(world: DoctorWorld) -> None:
+def test_used_port_is_not_moved(world: DoctorWorld) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
     world.add("family", ".env", "API_SERVER_KEY=CANARY-other-key-0123456789\nAPI_SERVER_PORT=9123\n")
@@ -227,7 +227,7 @@ def test_a_port_that_somebody_has_is_not_moved(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["profile", "sticky", "pid", "alias", "reserved"])
-def test_a_folder_keeps_its_name_while_anything_speaks_for_it(world: DoctorWorld, obstacle: str) -> None:
+def test_referenced_folder_is_not_renamed(world: DoctorWorld, obstacle: str) -> None:
     folder = world.root / "profiles" / ("Test" if obstacle == "reserved" else "Hobby")
     folder.mkdir()
     if obstacle == "profile":
@@ -244,14 +244,14 @@ def test_a_folder_keeps_its_name_while_anything_speaks_for_it(world: DoctorWorld
     assert row["fix"]["automatic"] is False
 
 
-def test_an_example_in_a_channel_that_is_off_is_no_fault(world: DoctorWorld) -> None:
+def test_placeholder_in_disabled_channel_is_ignored(world: DoctorWorld) -> None:
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n")
     assert [row["check"] for row in world.findings("--only", "files")] == ["files.placeholder"]
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
     assert world.findings("--only", "files.placeholder") == []
 
 
-def test_one_unknown_credential_in_several_profiles_is_one_finding(world: DoctorWorld) -> None:
+def test_unknown_credential_in_several_profiles_is_one_finding(world: DoctorWorld) -> None:
     for name in ("work", "family"):
         world.add(name, ".env", "ACMECHAT_BOT_TOKEN=CANARY-acme-0123456789\n")
     world.add("default", ".env", "SPARE=7000000001:CANARY0123456789012345678901234567\n")
@@ -260,12 +260,12 @@ def test_one_unknown_credential_in_several_profiles_is_one_finding(world: Doctor
 
 
 @pytest.mark.parametrize("version", ["true", "[1]", "nonsense", "-3"])
-def test_a_version_that_is_none_breaks_nothing(world: DoctorWorld, version: str) -> None:
+def test_invalid_schema_version_is_zero(world: DoctorWorld, version: str) -> None:
     world.add("work", "config.yaml", f"_config_version: {version}\n")
     assert world.findings("--only", "general") == []
 
 
-def test_a_link_in_place_of_the_sticky_file_is_left_alone(world: DoctorWorld, tmp_path: Path) -> None:
+def test_link_in_place_of_sticky_file_is_not_removed(world: DoctorWorld, tmp_path: Path) -> None:
     (tmp_path / "sticky").write_text("ghost\n")
     (world.root / "active_profile").symlink_to(tmp_path / "sticky")
     (row,) = world.findings("--only", "files.sticky-gone")

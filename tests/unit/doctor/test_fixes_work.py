@@ -1,4 +1,4 @@
-"""The command that a finding names does what it says: the finding is gone, and undo brings everything back."""
+"""The fix command of a finding removes the finding, and undo restores every file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime_cases import RUNTIME_CASES
 
 OURS = "hermes-profiles "
 BY_REPAIR = {"conflicts.shared-identity", "conflicts.copied-credential", "conflicts.shared-port"}
-# Only who looks after the machine can change the managed folder.
+# Only an administrator can change the managed folder.
 NOT_OURS = {"one_token_for_all_from_the_machine"}
 CASES = [
     case
@@ -22,7 +22,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_command_mends_it(world: DoctorWorld, case: Case) -> None:
+def test_fix_command_removes_the_finding(world: DoctorWorld, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     (row,) = [row for row in world.findings() if row["check"] == case.check]
@@ -31,7 +31,7 @@ def test_the_command_mends_it(world: DoctorWorld, case: Case) -> None:
         assert command.startswith("hermes-profiles repair ")
     words = [word for word in shlex.split(command.removeprefix(OURS)) if word != "--dry-run"]
     if not command.startswith(OURS) or words[0] not in ("repair", "doctor", "use"):
-        words = ["doctor", "--fix", "--only", case.check]  # told with the system's own word, such as `rm`
+        words = ["doctor", "--fix", "--only", case.check]  # the fix is a system command such as `rm`
     before = world.picture()
     done = world.runner.call(*words, *([] if words[0] == "use" else ["--yes"]), env=world.environment)
     assert done.code in (0, 3), done

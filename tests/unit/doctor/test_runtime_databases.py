@@ -1,4 +1,4 @@
-"""Databases are looked at without a trace: no file appears, no byte changes, nobody waits, nothing hangs."""
+"""Database checks: they create no file, change no byte, block no process and do not hang."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hermes_profiles.profiles.home_files import HomeFiles
 
 
 def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:
-    """Return a profile whose home was just listed, with a gateway that is up or down."""
+    """Return a profile with a fresh listing of its home and a gateway that is up or down."""
     listing = {each.path.relative_to(home).as_posix(): each for each in list_home(home)}
     state = GatewayState.RUNNING if up else GatewayState.STOPPED
     gateway = Gateway(name, state, os.getpid() if up else None)
@@ -54,7 +54,7 @@ def spoil(path: Path, start: int = 4096, length: int = 8192) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Have another process hold a database exclusively."""
+    """Lock a database exclusively in another process."""
     script = (
         "import sqlite3, sys\n"
         "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -72,7 +72,7 @@ def locked(path: Path) -> Iterator[None]:
             holder.kill()
 
 
-def test_healthy_databases_of_all_kinds_leave_no_trace(tmp_path: Path) -> None:
+def test_healthy_databases_are_not_changed(tmp_path: Path) -> None:
     for number, name in enumerate(KNOWN):
         if name == "response_store.db":
             responses(tmp_path / name, "{}", '{"a": [1, NaN]}')
@@ -89,8 +89,8 @@ def test_healthy_databases_of_all_kinds_leave_no_trace(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wal", [True, False])
 @pytest.mark.parametrize("up", [True, False])
-def test_a_writer_at_work_is_not_disturbed(tmp_path: Path, wal: bool, up: bool) -> None:
-    """What it has not yet committed, what waits in its log, and its files stay as they are."""
+def test_active_writer_is_not_blocked(tmp_path: Path, wal: bool, up: bool) -> None:
+    """Uncommitted rows, the log and the files of a writer stay unchanged."""
     path = database(tmp_path / "state.db", wal=wal)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA wal_autocheckpoint=0")
@@ -105,8 +105,8 @@ def test_a_writer_at_work_is_not_disturbed(tmp_path: Path, wal: bool, up: bool) 
         assert reader.execute("SELECT count(*) FROM messages").fetchone() == (701,)
 
 
-def test_a_database_that_is_not_readable_without_its_log_is_no_damage(tmp_path: Path) -> None:
-    """A gateway was killed while it moved its log into the database: half of the pages are new, the log has all."""
+def test_database_readable_only_with_log_is_not_damaged(tmp_path: Path) -> None:
+    """A gateway was killed during a checkpoint: half of the pages are new, and the log has all of them."""
     path = database(tmp_path / "state.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA wal_autocheckpoint=0")
@@ -118,7 +118,7 @@ def test_a_database_that_is_not_readable_without_its_log_is_no_damage(tmp_path: 
         assert writer.execute("PRAGMA quick_check").fetchone() == ("ok",)
 
 
-def test_damage_below_a_live_gateway_is_told(tmp_path: Path) -> None:
+def test_damage_under_live_gateway_is_reported(tmp_path: Path) -> None:
     path = database(tmp_path / "state.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA wal_autocheckpoint=0")
@@ -132,7 +132,7 @@ def test_damage_below_a_live_gateway_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wal", [True, False])
-def test_a_database_that_another_process_has_locked(tmp_path: Path, wal: bool) -> None:
+def test_locked_database_is_unchecked(tmp_path: Path, wal: bool) -> None:
     path = database(tmp_path / "state.db", wal=wal)
     with locked(path):
         names = sorted(each.name for each in tmp_path.iterdir())
@@ -143,7 +143,7 @@ def test_a_database_that_another_process_has_locked(tmp_path: Path, wal: bool) -
         assert sorted(each.name for each in tmp_path.iterdir()) == names
 
 
-def test_damage_that_a_lock_hides_is_not_claimed(tmp_path: Path) -> None:
+def test_damage_behind_a_lock_is_unchecked(tmp_path: Path) -> None:
     path = database(tmp_path / "state.db")
     spoil(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -154,8 +154,8 @@ def test_damage_that_a_lock_hides_is_not_claimed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("without", ["_interrupt", "_STEPS"])
-def test_the_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
-    """By two means: old SQLite asks the handler too seldom, and an interrupt between two statements is lost."""
+def test_database_checks_stop_at_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    """Progress handler and interrupt are both needed: each of them misses some cases."""
     if without == "_STEPS":
         monkeypatch.setattr(databases, "_STEPS", 10**9)
     else:
@@ -172,12 +172,12 @@ def test_the_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wi
     found = look(tmp_path, budget=0.01)
     assert found.damaged == ()
     assert [(each.file, each.suspect, each.why) for each in found.unchecked] == [
-        ("state.db", False, "more than fits into 0.01 s")
+        ("state.db", False, "the time limit of 0.01 s was reached")
     ]
 
 
-def test_the_small_ones_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    order, examined = [], databases._DatabaseReader._examined
+def test_small_databases_are_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, examined = [], databases._DatabaseReader._read
     for rows, name in ((50, "state.db"), (500, "kanban.db"), (2, "projects.db")):
         database(tmp_path / name, rows=rows)
 
@@ -185,12 +185,12 @@ def test_the_small_ones_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         order.append((store.name, how))
         return examined(self, store, how)
 
-    monkeypatch.setattr(databases._DatabaseReader, "_examined", noted)
+    monkeypatch.setattr(databases._DatabaseReader, "_read", noted)
     assert look(tmp_path) == DatabaseFacts()
     assert order == [(name, "immutable=1") for name in ("projects.db", "state.db", "kanban.db")]
 
 
-def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
+def test_zero_time_limit_leaves_all_unchecked(tmp_path: Path) -> None:
     spoil(database(tmp_path / "state.db"))
     database(tmp_path / "projects.db")
     found = look(tmp_path, budget=0.0)
@@ -205,13 +205,13 @@ def test_without_time_nothing_is_claimed(tmp_path: Path) -> None:
         b"SQLite format 3\0" + (256).to_bytes(2, "big") + bytes(238),
     ],
 )  # fmt: skip
-def test_a_broken_header_is_told_at_once(tmp_path: Path, header: bytes) -> None:
+def test_broken_header_is_damage(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "state.db").write_bytes(header)
     assert [each.file for each in look(tmp_path, budget=0.0).damaged] == ["state.db"]
 
 
-def test_a_database_that_is_cut_off(tmp_path: Path) -> None:
-    """Told at once, unless what is missing may be in its log."""
+def test_truncated_database_is_damage(tmp_path: Path) -> None:
+    """A truncated database is damage unless the missing pages can be in its log."""
     path = database(tmp_path / "state.db", wal=True)
     os.truncate(path, path.stat().st_size - 4096)
     assert [each.how for each in look(tmp_path, budget=0.0).damaged] == ["is cut off"]
@@ -221,10 +221,8 @@ def test_a_database_that_is_cut_off(tmp_path: Path) -> None:
     assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
 
 
-def test_a_search_index_that_cannot_be_checked_without_writing_is_no_damage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SQLite from 3.44 on asks the index itself, which wants to write."""
+def test_search_index_that_needs_write_access_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite 3.44 and later checks the index itself, which needs write access."""
     answers = [
         "unable to validate the inverted index for FTS5 table main.messages_fts: attempt to write",
         "row 3 missing",
@@ -247,14 +245,14 @@ def test_a_search_index_that_cannot_be_checked_without_writing_is_no_damage(
     assert len(look(tmp_path).damaged) == 1
 
 
-def test_damage_of_the_schema(tmp_path: Path) -> None:
+def test_damaged_schema_is_damage(tmp_path: Path) -> None:
     spoil(database(tmp_path / "state.db"), 100, 3000)
     assert [each.how for each in look(tmp_path).damaged] == ["is damaged inside"]
 
 
 @pytest.mark.parametrize("sign", ["log", "time", "fleet"])
-def test_who_came_while_we_looked_may_be_at_work(tmp_path: Path, sign: str) -> None:
-    """What looks damaged is damage only when nobody can be writing."""
+def test_database_changed_during_check_is_unchecked(tmp_path: Path, sign: str) -> None:
+    """Damage is reported only when no process can be writing."""
     path = database(tmp_path / "state.db", wal=True)
     spoil(path)
     profile = seen(tmp_path)
@@ -263,13 +261,13 @@ def test_who_came_while_we_looked_may_be_at_work(tmp_path: Path, sign: str) -> N
     elif sign == "time":
         os.utime(path)
     else:
-        profile.gateway = None  # the fleet could not be looked at
+        profile.gateway = None  # the fleet could not be observed
     found = probe_databases({"work": profile})
     assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
 
 
-def test_a_change_that_was_cut_short_is_not_taken_back_by_us(tmp_path: Path) -> None:
-    """The journal beside it is for the next who writes."""
+def test_interrupted_transaction_is_not_rolled_back(tmp_path: Path) -> None:
+    """The rollback journal is left to the next writer."""
     path = database(tmp_path / "before" / "state.db")
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA cache_size=1")
@@ -283,8 +281,8 @@ def test_a_change_that_was_cut_short_is_not_taken_back_by_us(tmp_path: Path) -> 
     assert picture(tmp_path) == before
 
 
-def test_what_is_no_database_of_hermes_is_passed_over(tmp_path: Path) -> None:
-    """An empty one was opened and never written; another program's files and links are its own matter."""
+def test_other_files_are_ignored(tmp_path: Path) -> None:
+    """Empty databases, files of other programs and links are ignored."""
     (tmp_path / "state.db").write_bytes(b"")
     (tmp_path / "thumbs.db").write_bytes(b"of another program")
     (tmp_path / "elsewhere").mkdir()
@@ -292,7 +290,7 @@ def test_what_is_no_database_of_hermes_is_passed_over(tmp_path: Path) -> None:
     assert look(tmp_path) == DatabaseFacts()
 
 
-def test_bad_rows_of_a_live_store_are_confirmed_with_its_locks(tmp_path: Path) -> None:
+def test_bad_rows_of_live_database_are_read_with_locks(tmp_path: Path) -> None:
     path = responses(tmp_path / "response_store.db", "{}", "CANARY")
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("PRAGMA wal_autocheckpoint=0")
@@ -305,12 +303,12 @@ def test_bad_rows_of_a_live_store_are_confirmed_with_its_locks(tmp_path: Path) -
         assert [each.number for each in look(tmp_path, up=True).bad_rows] == [2]
 
 
-def test_a_schema_of_another_release_is_no_fault(tmp_path: Path) -> None:
+def test_schema_of_another_release_is_not_damage(tmp_path: Path) -> None:
     database(tmp_path / "response_store.db")
     assert look(tmp_path).bad_rows == () and look(tmp_path).unchecked == ()
 
 
-def test_the_board_of_tasks_is_written_by_every_gateway(tmp_path: Path) -> None:
+def test_task_board_is_shared_by_all_gateways(tmp_path: Path) -> None:
     root, work = tmp_path / "root", tmp_path / "work"
     for home in (root, work):
         spoil(database(home / "kanban.db", wal=True))
@@ -319,7 +317,7 @@ def test_the_board_of_tasks_is_written_by_every_gateway(tmp_path: Path) -> None:
     assert [each.suspect for each in found.unchecked] == [True, True] and found.damaged == ()
 
 
-def test_the_command_tells_what_was_not_checked(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchecked_databases_are_listed(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hermes_profiles.doctor.probes.databases.probe_databases.__kwdefaults__", {"budget": 0.0})
     spoil(database(world.home("work") / "state.db"))
     database(world.home("family") / "state.db", rows=9000)
@@ -334,7 +332,7 @@ def test_the_command_tells_what_was_not_checked(world: DoctorWorld, monkeypatch:
     assert done.stdout == "ok\n", "the command in the fix works"
 
 
-def test_a_damaged_database_moves_away_with_its_log(world: DoctorWorld) -> None:
+def test_fix_moves_damaged_database_with_log(world: DoctorWorld) -> None:
     home = world.home("work")
     path = database(home / "memory_store.db")
     spoil(path)
@@ -349,7 +347,7 @@ def test_a_damaged_database_moves_away_with_its_log(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_a_suspect_is_a_warning(world: DoctorWorld) -> None:
+def test_suspect_database_is_a_warning(world: DoctorWorld) -> None:
     path = database(world.home("work") / "state.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("CREATE TABLE another (a)")
@@ -359,7 +357,7 @@ def test_a_suspect_is_a_warning(world: DoctorWorld) -> None:
     assert (row["check"], row["severity"]) == ("runtime.database-unchecked", "warning")
 
 
-def test_damage_of_one_hides_nothing_of_another(world: DoctorWorld) -> None:
+def test_damage_does_not_hide_other_databases(world: DoctorWorld) -> None:
     world.write("default", "state.db", b"\xff" * 5000)
     os.mkfifo(world.home("work") / "response_store.db")
     spoil(database(world.home("family") / "memory_store.db"))
@@ -378,11 +376,11 @@ def test_damage_of_one_hides_nothing_of_another(world: DoctorWorld) -> None:
     ]  # fmt: skip
 
 
-def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing ends a read that hangs: the look goes on without it, and says so."""
+def test_hanging_disk_is_abandoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hanging read cannot be stopped; the run continues and reports it."""
     database(tmp_path / "projects.db", rows=2)
     database(tmp_path / "state.db")
-    examined = databases._DatabaseReader._examined
+    examined = databases._DatabaseReader._read
 
     def hangs(self: Any, store: Any, how: str) -> Any:
         if store.name == "state.db":
@@ -390,7 +388,7 @@ def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
         return examined(self, store, how)
 
     monkeypatch.setattr(databases, "_PATIENCE", 0.2)
-    monkeypatch.setattr(databases._DatabaseReader, "_examined", hangs)
+    monkeypatch.setattr(databases._DatabaseReader, "_read", hangs)
     started = time.monotonic()
     found = look(tmp_path, budget=0.1)
     assert time.monotonic() - started < 2

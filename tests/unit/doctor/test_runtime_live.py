@@ -1,4 +1,4 @@
-"""Gateways that run: stand-ins with the words, the environment and the files of one, looked at by the command."""
+"""Checks of running gateways, over stand-in processes with the arguments, environment and files of a gateway."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TOKEN = "7000000001:CANARY-telegram-token"
 
 
 class StandIns:
-    """Processes that look like gateways; all of them are ended with the test."""
+    """Starts processes that look like gateways and ends all of them with the test."""
 
     def __init__(self, world: DoctorWorld) -> None:
         self.world = world
@@ -43,7 +43,7 @@ class StandIns:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, profile: str) -> int:
-        """Start a process that was told to serve a profile; returns its pid."""
+        """Start a process with the arguments of a gateway of a profile and return its pid."""
         words = [str(self.venv / "bin" / "python"), "-IS", str(self.venv / "bin" / "hermes"), "gateway", "run"]
         home = self.world.home(profile)
         if profile == "default":
@@ -55,7 +55,7 @@ class StandIns:
         return started.pid
 
     def up(self, profile: str, channels: Mapping[str, Any] | None = None, *, beat: float = 0.0) -> int:
-        """Start one that has written that it is up; `beat`: seconds since its last sign of life."""
+        """Start a process that reported itself running; `beat`: age of its heartbeat in seconds."""
         pid = self.start(profile)
         started = start_time(pid)
         home = self.world.home(profile)
@@ -102,18 +102,18 @@ def without_remarks(world: DoctorWorld) -> list[str]:
     return [row["check"] for row in world.findings("--only", "runtime") if row["check"] != "runtime.unsupervised"]
 
 
-def test_gateways_that_are_well_have_no_findings(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_healthy_gateways_have_no_findings(world: DoctorWorld, stand_ins: StandIns) -> None:
     connected = {"state": "connected"}
     for name in ("default", "work", "family"):
         stand_ins.up(name, {"telegram": connected, "webhook": connected})
-    # What an earlier process wrote stays in the file for ever.
+    # The file keeps the record of an earlier process.
     aged(world.write("work", ".drain_request.json", '{"epoch": "another:1"}'), 9 * 86400)
-    # Somebody drains this one now.
+    # A fresh drain request is in effect.
     aged(world.write("family", ".drain_request.json", "{}"), 1800)
     assert without_remarks(world) == []
 
 
-def test_a_deaf_channel_is_told_with_the_time(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_fatal_channel_is_reported_with_time(world: DoctorWorld, stand_ins: StandIns) -> None:
     fatal = {"state": "fatal", "error_code": "api_server_port_in_use", "error_message": f"says {TOKEN}"}
     stand_ins.up("work", {"api_server": fatal, "webhook": {"state": "connected"}})
     stand_ins.up("family", {"telegram": {"state": "fatal", "updated_at": at(86400)}})
@@ -123,13 +123,13 @@ def test_a_deaf_channel_is_told_with_the_time(world: DoctorWorld, stand_ins: Sta
     assert row["fix"]["automatic"] is False
 
 
-def test_a_paused_channel_is_a_warning(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_paused_channel_is_a_warning(world: DoctorWorld, stand_ins: StandIns) -> None:
     stand_ins.up("work", {"telegram": {"state": "paused"}})
     (row,) = of(world, "runtime.deaf")
     assert row["severity"] == "warning" and "/platform resume telegram" in row["fix"]["text"]
 
 
-def test_who_holds_the_bot_is_named(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_locked_channel_names_the_holder(world: DoctorWorld, stand_ins: StandIns) -> None:
     owner = stand_ins.up("default", {"telegram": {"state": "connected"}})
     message = f"Telegram bot token already in use (PID {owner}). Stop the other gateway first."
     stand_ins.up("work", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
@@ -137,13 +137,13 @@ def test_who_holds_the_bot_is_named(world: DoctorWorld, stand_ins: StandIns) -> 
     stand_ins.up("family", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
                                          "error_message": f"in use (PID {NOBODY})"}})  # fmt: skip
     family, work = of(world, "runtime.deaf")
-    assert f"the gateway of default (process {owner}) holds its bot" in work["message"]
+    assert f"the gateway of default (process {owner}) holds the lock of its bot" in work["message"]
     assert work["fix"]["command"] == "hermes -p work gateway setup"
-    assert f"process {NOBODY} holds" in family["message"] and "is gone by now" in family["fix"]["text"]
+    assert f"process {NOBODY} holds" in family["message"] and "the lock is free now" in family["fix"]["text"]
 
 
-def test_a_lock_outside_of_the_root_is_named_by_its_process(world: DoctorWorld, stand_ins: StandIns) -> None:
-    """The live lock file counts more than the words of the loser, which may be old."""
+def test_lock_outside_root_names_the_process(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """The live lock file overrides the message of the waiting gateway, which can be old."""
     import hashlib
 
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
@@ -160,10 +160,10 @@ def test_a_lock_outside_of_the_root_is_named_by_its_process(world: DoctorWorld, 
     (locks / f"telegram-bot-token-{digest}.lock").write_text(pid_record(stranger.pid, start_time(stranger.pid)))
     (locks / "telegram-bot-token-0000000000000000.lock").write_text((home / "gateway.pid").read_text())
     (row,) = of(world, "runtime.deaf")
-    assert f"process {stranger.pid}, which is no gateway of this root, holds its bot" in row["message"]
+    assert f"process {stranger.pid} (not a gateway of this root) holds the lock of its bot" in row["message"]
 
 
-def test_a_suspended_gateway_is_silent(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_suspended_gateway_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
     pid = stand_ins.up("work", {"telegram": {"state": "fatal"}})
     os.kill(pid, signal.SIGSTOP)
     (row,) = of(world, "runtime.silent")
@@ -173,28 +173,28 @@ def test_a_suspended_gateway_is_silent(world: DoctorWorld, stand_ins: StandIns) 
     assert of(world, "runtime.silent") == []
 
 
-def test_a_gateway_without_a_sign_of_life_is_silent(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_gateway_without_heartbeat_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
     stand_ins.up("work", beat=600)
     stand_ins.up("family", beat=60)
     (row,) = of(world, "runtime.silent")
-    assert row["profiles"] == ["work"] and "no sign of life for 10 min" in row["message"]
+    assert row["profiles"] == ["work"] and "has written no heartbeat for 10 min" in row["message"]
     assert row["fix"]["command"] == "hermes-gateways restart work"
 
 
-def test_the_heartbeat_of_an_earlier_process_tells_nothing(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_heartbeat_of_earlier_process_is_ignored(world: DoctorWorld, stand_ins: StandIns) -> None:
     stand_ins.up("work")
     world.write("work", "state/gateway.heartbeat", json.dumps({"pid": NOBODY, "updated_at": at(9000)}))
     assert of(world, "runtime.silent") == []
 
 
-def test_two_gateways_of_one_home(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_two_gateways_of_one_home_are_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
     first, second = stand_ins.up("work"), stand_ins.start("work")
     (row,) = of(world, "runtime.two-gateways")
     assert row["profiles"] == ["work"] and f"{min(first, second)}, {max(first, second)}" in row["message"]
 
 
-def test_files_of_a_running_gateway_are_never_touched(world: DoctorWorld, stand_ins: StandIns) -> None:
-    """Its pid file names it, or a dead one, or nobody; its markers are old: nothing of it is mended."""
+def test_files_of_running_gateway_are_not_removed(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """Pid files and old markers of a running gateway are reported and not removed."""
     stand_ins.up("default")
     stand_ins.up("work")
     world.write("work", "gateway.pid", pid_record(NOBODY))
@@ -210,22 +210,22 @@ def test_files_of_a_running_gateway_are_never_touched(world: DoctorWorld, stand_
     assert not any(row["fix"]["automatic"] for row in rows), rows
     assert {row["check"] for row in rows} - {"runtime.unsupervised"} == {"runtime.bad-pid-file", "runtime.stale-marker"}
     told = {row["profiles"][0]: row for row in rows if row["check"] == "runtime.bad-pid-file"}
-    assert "but its gateway is process" in told["work"]["message"] and "understood" in told["family"]["message"]
+    assert "but its gateway is process" in told["work"]["message"] and "parsed" in told["family"]["message"]
     assert told["work"]["fix"]["command"] == "hermes-gateways restart work"
-    assert sum("refused every message" in row["message"] for row in rows) == 3
+    assert sum("refused all messages" in row["message"] for row in rows) == 3
     fixed = world.doctor("--fix", "--yes", "--only", "runtime", "--json")
     assert fixed.data["fixed"] == [] and world.picture() == before
 
 
-def test_a_gateway_that_waits_for_its_turn_keeps_its_old_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
-    """Hermes lets a start that comes too often wait before it takes its pid file."""
+def test_delayed_start_keeps_old_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """Hermes delays a start after many starts, before it writes the pid file."""
     world.write("work", "gateway.pid", pid_record(NOBODY))
     stand_ins.start("work")
     assert without_remarks(world) == []
 
 
-def test_a_process_that_nothing_proves_keeps_the_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
-    """An old Hermes wrote a bare number: the process is alive, and may be the gateway of this home or of another."""
+def test_unproven_process_keeps_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+    """Old Hermes releases wrote only a pid: the live process can be a gateway of this home or of another."""
     pid = stand_ins.start("work")
     world.write("family", "gateway.pid", f"{pid}\n")
     aged(world.write("family", ".restart_notify.json", "{}"), 9 * 86400)
@@ -233,7 +233,7 @@ def test_a_process_that_nothing_proves_keeps_the_pid_file(world: DoctorWorld, st
 
 
 @pytest.mark.parametrize("state", [GatewayState.FAILED, GatewayState.SERVED, GatewayState.STALE])
-def test_whatever_the_manager_says_of_it(state: GatewayState, tmp_path: Path) -> None:
+def test_pid_file_check_ignores_manager_state(state: GatewayState, tmp_path: Path) -> None:
     (tmp_path / "gateway.pid").write_text(str(NOBODY))
     listing = {each.path.name: each for each in list_home(tmp_path)}
     files = HomeFiles(tmp_path, frozenset(), whole=True)
@@ -244,7 +244,7 @@ def test_whatever_the_manager_says_of_it(state: GatewayState, tmp_path: Path) ->
         assert len(list(runtime.stale_pid(_Facts(one)))) == found  # type: ignore[arg-type]
 
 
-def test_a_copied_pid_file_names_the_gateway_it_is_of(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_copied_pid_file_names_original_gateway(world: DoctorWorld, stand_ins: StandIns) -> None:
     pid = stand_ins.up("work")
     world.write("family", "gateway.pid", (world.home("work") / "gateway.pid").read_bytes())
     (row,) = [row for row in world.findings("--only", "runtime") if row["profiles"] == ["family"]]
@@ -254,7 +254,7 @@ def test_a_copied_pid_file_names_the_gateway_it_is_of(world: DoctorWorld, stand_
     assert not (world.home("family") / "gateway.pid").exists() and (world.home("work") / "gateway.pid").exists()
 
 
-def test_code_that_is_newer_than_the_gateway(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_newer_code_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
     installed = stand_ins.venv / "lib" / "python3.11" / "site-packages" / "hermes_agent-0.19.1.dist-info"
     installed.mkdir(parents=True)
     stand_ins.up("work")
@@ -269,7 +269,7 @@ def test_code_that_is_newer_than_the_gateway(world: DoctorWorld, stand_ins: Stan
     assert row["fix"]["command"] == "hermes-gateways restart work"
 
 
-def test_a_checkout_changes_with_each_pull(tmp_path: Path) -> None:
+def test_newer_checkout_is_reported(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     assert code_of(python) is None
     (tmp_path / "hermes_cli").mkdir()
@@ -283,7 +283,7 @@ def test_a_checkout_changes_with_each_pull(tmp_path: Path) -> None:
 
 
 def profile(name: str, usage: Usage, *, installed: bool | None = None) -> ProfileFacts:
-    """Return a profile with a gateway that uses so much."""
+    """Return a profile with a gateway with this resource use."""
     from hermes_profiles.services.manager import Activity, ServiceStatus
 
     process = Process(100 + len(name), 1.0, "S", 1, ("hermes", "gateway", "run"), {})
@@ -298,7 +298,7 @@ def profile(name: str, usage: Usage, *, installed: bool | None = None) -> Profil
 
 
 class _Facts:
-    """As much of the facts as the checks of processes ask for."""
+    """The facts that the process checks read."""
 
     def __init__(self, *profiles: ProfileFacts) -> None:
         self.profiles = {each.name: each for each in profiles}
@@ -320,20 +320,20 @@ MB = 1024**2
         ([100, None, 600], []),
     ],
 )
-def test_memory_is_held_against_the_siblings(sizes: list[int | None], large: list[int]) -> None:
+def test_memory_is_compared_with_other_gateways(sizes: list[int | None], large: list[int]) -> None:
     profiles = [profile(f"p{n}", Usage(rss=size * MB if size else None)) for n, size in enumerate(sizes)]
     found = list(gateway_health.memory(_Facts(*profiles)))  # type: ignore[arg-type]
     assert [each.profiles for each in found] == [(f"p{n}",) for n in large]
 
 
 @pytest.mark.parametrize(("count", "limit", "fires"), [(80, 100, True), (79, 100, False), (80, None, False)])
-def test_open_files_near_the_limit(count: int, limit: int | None, fires: bool) -> None:
+def test_open_files_near_limit_are_reported(count: int, limit: int | None, fires: bool) -> None:
     found = list(gateway_health.open_files(_Facts(profile("a", Usage(open_files=count, open_files_limit=limit)))))  # type: ignore[arg-type]
     assert bool(found) is fires
 
 
 @pytest.mark.parametrize(("installed", "severity"), [(True, None), (False, "info")])
-def test_a_gateway_that_nothing_revives(installed: bool, severity: str | None) -> None:
+def test_unsupervised_gateway_is_reported(installed: bool, severity: str | None) -> None:
     facts = _Facts(profile("a", Usage(), installed=installed), profile("b", Usage()))
     (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
     assert found.profiles == ("a",) and found.severity == severity

@@ -1,4 +1,4 @@
-"""The machine below the homes: disks, inodes, file systems; and hostile things where gateways leave their files."""
+"""Checks of disks, inodes, file systems and run-time files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NFS = "26 1 0:9 / {0} rw,relatime shared:1 master:2 - nfs4 server:/export rw,ver
 
 
 class _Facts:
-    """As much of the facts as the checks of the machine ask for."""
+    """The facts that the machine checks read."""
 
     def __init__(self, layout: Layout, facts: MachineFacts, wal: dict[str, tuple[str, ...]] | None = None) -> None:
         self.layout = layout
@@ -41,7 +41,7 @@ class _Facts:
 
 def disks(tmp_path: Path, *seen_disks: Disk) -> list[tuple[str | None, tuple[str, ...]]]:
     layout = Layout(tmp_path, tmp_path.parent, "linux")
-    found: list[Finding] = list(machine.disk(_Facts(layout, MachineFacts(seen_disks))))  # type: ignore[arg-type]
+    found: list[Finding] = list(machine.disk_space(_Facts(layout, MachineFacts(seen_disks))))  # type: ignore[arg-type]
     return [(each.severity and str(each.severity), each.profiles) for each in found]
 
 
@@ -58,12 +58,12 @@ def disks(tmp_path: Path, *seen_disks: Disk) -> list[tuple[str | None, tuple[str
         (0, 0, None),
     ],
 )
-def test_room_on_the_disk(tmp_path: Path, free: int, size: int, severity: str | None) -> None:
+def test_disk_space_thresholds(tmp_path: Path, free: int, size: int, severity: str | None) -> None:
     found = disks(tmp_path, Disk(str(tmp_path), ("a", "b"), free, size))
     assert found == ([(severity, ())] if severity else [])
 
 
-def test_a_full_disk_that_is_not_the_roots_names_its_profiles(tmp_path: Path) -> None:
+def test_full_disk_beside_root_names_profiles(tmp_path: Path) -> None:
     assert disks(tmp_path, Disk("/mnt/x", ("a", "b"), 0, GB)) == [("error", ("a", "b"))]
 
 
@@ -77,14 +77,14 @@ def test_a_full_disk_that_is_not_the_roots_names_its_profiles(tmp_path: Path) ->
         (0, 0, None),
     ],
 )
-def test_inodes_of_the_disk(tmp_path: Path, free: int, count: int, severity: str | None) -> None:
+def test_inode_thresholds(tmp_path: Path, free: int, count: int, severity: str | None) -> None:
     layout = Layout(tmp_path, tmp_path.parent, "linux")
     one = Disk(str(tmp_path), (), 50 * GB, 100 * GB, free, count)
     found = list(machine.inodes(_Facts(layout, MachineFacts((one,)))))  # type: ignore[arg-type]
     assert [str(each.severity) for each in found] == ([severity] if severity else [])
 
 
-def test_each_disk_is_asked_once(tmp_path: Path) -> None:
+def test_each_disk_is_queried_once(tmp_path: Path) -> None:
     layout = Layout(tmp_path, tmp_path.parent, "linux")
     profiles = {name: seen(layout.home(name), name=name) for name in ("a", "b")}
     for name in profiles:
@@ -97,7 +97,7 @@ def test_each_disk_is_asked_once(tmp_path: Path) -> None:
     assert found.mounts == {}
 
 
-def test_the_longest_mount_that_leads_to_a_home_is_its(tmp_path: Path) -> None:
+def test_longest_mount_point_above_home_is_used(tmp_path: Path) -> None:
     place = tmp_path / "net work"
     (place / "home").mkdir(parents=True)
     table = tmp_path / "mountinfo"
@@ -113,7 +113,7 @@ def test_the_longest_mount_that_leads_to_a_home_is_its(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fires"), [("nfs4", True), ("fuse.sshfs", True), ("ext4", False), ("fuseblk", False)])
-def test_databases_in_wal_mode_on_such_a_file_system(tmp_path: Path, kind: str, fires: bool) -> None:
+def test_wal_database_on_network_file_system_is_reported(tmp_path: Path, kind: str, fires: bool) -> None:
     layout = Layout(tmp_path, tmp_path.parent, "linux")
     mounts = {"a": Mount("/mnt/x", kind), "b": Mount("/mnt/x", kind)}
     wal = {"a": ("state.db",), "b": ("state.db",)}
@@ -121,7 +121,7 @@ def test_databases_in_wal_mode_on_such_a_file_system(tmp_path: Path, kind: str, 
     assert [each.profiles for each in found] == ([("a", "b")] if fires else [])
 
 
-def test_mounts_are_looked_at_for_databases_in_wal_mode_alone(tmp_path: Path) -> None:
+def test_mounts_are_read_only_for_wal_databases(tmp_path: Path) -> None:
     layout = Layout(tmp_path, tmp_path.parent, "linux")
     table = tmp_path / "mountinfo"
     table.write_text(NFS.format(tmp_path))
@@ -132,7 +132,7 @@ def test_mounts_are_looked_at_for_databases_in_wal_mode_alone(tmp_path: Path) ->
     assert found.mounts == {"a": Mount(str(tmp_path), "nfs4")}
 
 
-def test_a_drain_request_of_this_start_of_the_machine_counts(tmp_path: Path) -> None:
+def test_drain_request_of_this_boot_is_in_effect(tmp_path: Path) -> None:
     request = tmp_path / ".drain_request.json"
     assert drain_counts(request) is False
     for content, counts in (
@@ -148,7 +148,7 @@ def test_a_drain_request_of_this_start_of_the_machine_counts(tmp_path: Path) -> 
     assert machine_epoch(tmp_path) == ""
 
 
-def test_fresh_markers_are_left_to_who_wrote_them(world: DoctorWorld) -> None:
+def test_fresh_markers_are_not_reported(world: DoctorWorld) -> None:
     for name in (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_request.json", ".restart_notify.json"):
         world.write("work", name, "{}")
     aged(world.write("family", ".restart_last_processed.json", "{}"), 9 * 86400)
@@ -157,7 +157,7 @@ def test_fresh_markers_are_left_to_who_wrote_them(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_logs_of_the_usual_size_and_old_starts_are_no_findings(world: DoctorWorld) -> None:
+def test_normal_logs_and_old_starts_have_no_findings(world: DoctorWorld) -> None:
     for number in range(12):
         with world.write("work", f"logs/agent.log.{number}", "").open("r+b") as file:
             file.truncate(5 * MB)
@@ -167,7 +167,7 @@ def test_logs_of_the_usual_size_and_old_starts_are_no_findings(world: DoctorWorl
     assert world.findings("--only", "runtime") == []
 
 
-def test_a_folder_where_a_lock_belongs_closes_the_channel(world: DoctorWorld) -> None:
+def test_folder_in_place_of_lock_is_reported(world: DoctorWorld) -> None:
     token = "7000000002:CANARY-telegram-token"
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={token}\n")
     locks = world.user / ".local/state/hermes/gateway-locks"
@@ -181,7 +181,7 @@ def test_a_folder_where_a_lock_belongs_closes_the_channel(world: DoctorWorld) ->
     assert world.findings("--only", "runtime") == []
 
 
-def test_a_folder_of_locks_that_is_not_ours(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_lock_folder_is_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     locks = world.user / ".local/state/hermes/gateway-locks"
     locks.mkdir(parents=True)
     may = os.access
@@ -193,8 +193,8 @@ def test_a_folder_of_locks_that_is_not_ours(world: DoctorWorld, monkeypatch: pyt
     assert "sudo chown" in row["fix"]["command"]
 
 
-def test_a_stale_lock_of_a_dead_gateway_is_no_finding(world: DoctorWorld) -> None:
-    """Hermes takes it over by itself."""
+def test_stale_lock_of_dead_gateway_is_not_reported(world: DoctorWorld) -> None:
+    """Hermes takes over such a lock."""
     token = "7000000002:CANARY-telegram-token"
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={token}\n")
     locks = world.user / ".local/state/hermes/gateway-locks"
@@ -205,7 +205,7 @@ def test_a_stale_lock_of_a_dead_gateway_is_no_finding(world: DoctorWorld) -> Non
     assert world.findings("--only", "runtime") == []
 
 
-def test_an_interrupted_change_is_ended_by_the_command_in_its_fix(world: DoctorWorld) -> None:
+def test_fix_command_ends_interrupted_change(world: DoctorWorld) -> None:
     world.runner.ok("use", "work", env=world.environment)
     (path,) = (world.state / "journal").glob("*.json")
     path.write_text(path.read_text().replace('"status": "done"', '"status": "begun"'))
@@ -218,7 +218,7 @@ def test_an_interrupted_change_is_ended_by_the_command_in_its_fix(world: DoctorW
     assert world.findings("--only", "runtime") == []
 
 
-def test_a_change_that_is_at_work_now_was_not_cut_short(world: DoctorWorld) -> None:
+def test_running_change_is_not_interrupted(world: DoctorWorld) -> None:
     import fcntl
 
     world.runner.ok("use", "work", env=world.environment)
@@ -229,7 +229,7 @@ def test_a_change_that_is_at_work_now_was_not_cut_short(world: DoctorWorld) -> N
         assert world.findings("--only", "runtime") == []
 
 
-def test_a_journal_that_cannot_be_read_hides_nothing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_journal_is_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Journal) -> tuple[ChangeEntry, ...]:
         raise PermissionError(errno.EACCES, "Permission denied", "journal")
 
@@ -237,13 +237,11 @@ def test_a_journal_that_cannot_be_read_hides_nothing(world: DoctorWorld, monkeyp
     world.write("work", "gateway.pid", pid_record(NOBODY))
     rows = world.findings("--only", "runtime")
     assert [row["check"] for row in rows] == ["runtime.stale-pid", "runtime.journal-interrupted"]
-    assert rows[1]["message"] == "the journal of changes cannot be read: permission denied"
+    assert rows[1]["message"] == "cannot read the journal of changes: permission denied"
 
 
-def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
-    world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was proven stale is what is removed: a file that changed since is left alone."""
+def test_pid_file_changed_after_check_is_kept(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the file that was proven stale is removed."""
     from hermes_profiles.doctor import fix_plan
 
     path = world.write("work", "gateway.pid", pid_record(NOBODY))
@@ -260,8 +258,8 @@ def test_a_gateway_that_starts_meanwhile_keeps_its_pid_file(
     assert done.code == 1 and json.loads(path.read_text())["start_time"] == 7.0
 
 
-def test_a_healthy_home_with_all_that_gateways_leave(world: DoctorWorld, runner: Runner) -> None:
-    """An orderly stop leaves its lock, state, heartbeat, ledger, databases and logs: none of it is a fault."""
+def test_files_of_orderly_stop_have_no_findings(world: DoctorWorld, runner: Runner) -> None:
+    """An orderly stop leaves lock, state, heartbeat, ledger, databases and logs, none of which is a fault."""
     state = {"pid": NOBODY, "start_time": 1, "gateway_state": "stopped", "platforms": {"telegram": {"state": "fatal"}}}
     for name in ("default", "work", "family"):
         world.write(name, "gateway.lock", pid_record(NOBODY))

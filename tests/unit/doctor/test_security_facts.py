@@ -1,4 +1,4 @@
-"""Owners and modes as the checks see them: what only another user, or another kind of machine, could show."""
+"""Permission checks over facts of other users and other machines."""
 
 from __future__ import annotations
 
@@ -43,15 +43,17 @@ def facts(
     for name in (".env", ".op.env", "config.yaml", "gateway.json"):
         reader.absent(name)
     profile = ProfileFacts("work", HOME, reader, ClaimedResources(), listing, disabled=disabled)
-    around = TreeFacts(root=home._replace(uid=root_uid), homes={"work": home}, reachable_modes={"work": 0o077}, users=USERS)
+    base = TreeFacts(
+        root=home._replace(uid=root_uid), homes={"work": home}, reachable_modes={"work": 0o077}, users=USERS
+    )
     return Facts(
         Layout(HOME.parent.parent, Path("/home/alice")), load_catalog(), {}, uid, 0.0, "default", {"work": profile},
-        None, NOTHING_MANAGED, around._replace(**tree), IdentityFacts(), ServiceFacts(), RuntimeFacts(),
+        None, NOTHING_MANAGED, base._replace(**tree), IdentityFacts(), ServiceFacts(), RuntimeFacts(),
         TeamFacts(),
     )  # fmt: skip
 
 
-def test_what_sudo_left_names_its_owner_and_the_way_back() -> None:
+def test_foreign_owner_names_owner_and_fix() -> None:
     seen = facts(fact(".env"), fact("state.db", uid=ROOT), fact("logs/gateway.log", uid=ROOT), fact("x", uid=BOB))
     (found,) = permissions.foreign_owner(seen)
     assert "state.db, logs and x of work belong to root and bob, not to alice" in found.message
@@ -60,13 +62,13 @@ def test_what_sudo_left_names_its_owner_and_the_way_back() -> None:
     assert not found.repairs and found.severity is Severity.ERROR
 
 
-def test_a_home_of_root_below_a_root_of_alice() -> None:
+def test_home_with_foreign_owner_is_reported() -> None:
     (found,) = permissions.foreign_owner(facts(fact(".env", uid=ROOT), home_uid=ROOT))
     assert found.message.startswith("the home of work belongs to root, not to alice")
     assert found.fix.command == f"sudo chown -R alice: {HOME}"
 
 
-def test_a_disabled_profile_counts_less() -> None:
+def test_disabled_profile_lowers_severity() -> None:
     (found,) = permissions.foreign_owner(facts(fact("a", uid=ROOT), disabled=True))
     assert found.severity is Severity.WARNING and "work (disabled)" in found.message
 
@@ -75,14 +77,14 @@ def test_a_disabled_profile_counts_less() -> None:
     facts(fact(".env")),
     facts(fact("plugins", uid=ROOT, kind=EntryKind.LINK)),
     facts(fact("profiles", uid=BOB, kind=EntryKind.FOLDER)),
-    facts(fact(".env", uid=BOB), home_uid=BOB, root_uid=BOB, uid=ALICE),  # somebody else's root, looked at by alice
+    facts(fact(".env", uid=BOB), home_uid=BOB, root_uid=BOB, uid=ALICE),  # the root of another user, checked by alice
     facts(fact("state.db", uid=BOB, mode=0o660), tree={"meant_for_group": True}),
 ], ids=["own", "link", "profiles", "another's root", "shared on purpose"])  # fmt: skip
-def test_what_is_as_it_should_be(seen: Facts) -> None:
+def test_correct_owners_and_modes_have_no_findings(seen: Facts) -> None:
     assert list(permissions.foreign_owner(seen)) == []
 
 
-def test_a_group_may_read_where_the_machine_is_made_so() -> None:
+def test_group_access_is_allowed_on_shared_machines() -> None:
     shared = fact(".env", mode=0o640)
     (found,) = permissions.readable_secret(facts(shared))
     assert found.repairs == (TightenMode(shared.path, 0o600, shared.signature),)
@@ -90,20 +92,20 @@ def test_a_group_may_read_where_the_machine_is_made_so() -> None:
     assert list(permissions.readable_secret(facts(fact(".env", mode=0o644), tree={"meant_for_group": True})))
 
 
-def test_a_mode_is_only_ever_tightened() -> None:
+def test_mode_repair_only_removes_bits() -> None:
     read_only = fact(".env", mode=0o444)
     (found,) = permissions.readable_secret(facts(read_only))
     assert found.repairs == (TightenMode(read_only.path, 0o400, read_only.signature),)
 
 
-def test_nobody_else_s_file_is_mended() -> None:
+def test_foreign_file_is_not_repaired() -> None:
     (found,) = permissions.readable_secret(facts(fact(".env", mode=0o644, uid=ROOT)))
     assert not found.repairs and found.fix.command == f"chmod go-rwx {HOME}/.env"
     (found,) = permissions.readable_secret(facts(fact(".env", mode=0o644), uid=ROOT))
     assert found.repairs
 
 
-def test_who_may_pass_the_folders_above(tmp_path: Path) -> None:
+def test_modes_of_parent_folders_limit_access(tmp_path: Path) -> None:
     from hermes_profiles.doctor.probes.files import _ancestors, _mode_through, _passing_bits
 
     root = tmp_path / "user" / ".hermes"

@@ -1,4 +1,4 @@
-"""What is as it should be, however odd it looks: no finding of security."""
+"""Security checks: unusual but safe configurations have no findings."""
 
 from __future__ import annotations
 
@@ -142,18 +142,18 @@ QUIET: tuple[Plant, ...] = (
 
 
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
-def test_nothing_is_told_of_what_is_right(world: DoctorWorld, plant: Plant) -> None:
+def test_healthy_cases_have_no_findings(world: DoctorWorld, plant: Plant) -> None:
     plant(world)
     assert world.findings("--only", "security", "--only", "general") == []
 
 
 @pytest.mark.parametrize(("key", "found"), [("CANARY-15-chars", 1), ("CANARY-16-chars!", 0)])
-def test_how_long_a_key_must_be(world: DoctorWorld, key: str, found: int) -> None:
+def test_weak_key_length_threshold(world: DoctorWorld, key: str, found: int) -> None:
     world.add("work", ".env", f"API_SERVER_KEY={key}\n")
     assert len(world.findings("--only", "security.weak-key")) == found
 
 
-def test_all_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None:
+def test_readable_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None:
     env_for_all(world)
     for name in ("response_store.db", "response_store.db-wal", "webhook_subscriptions.json", ".op.env"):
         world.write("work", name, "A=1\n")
@@ -168,7 +168,7 @@ def test_all_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None:
     assert left["check"] == "security.stray-copy", "what to do with a copy is for its owner to say"
 
 
-def test_the_finding_stays_the_same_while_lines_move(world: DoctorWorld) -> None:
+def test_fingerprint_survives_moved_lines(world: DoctorWorld) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOW_ALL_USERS=true\n")
     (before,) = world.findings("--only", "security.allow-all")
     path = world.home("work") / ".env"
@@ -177,8 +177,8 @@ def test_the_finding_stays_the_same_while_lines_move(world: DoctorWorld) -> None
     assert after["fingerprint"] == before["fingerprint"] and after["evidence"] != before["evidence"]
 
 
-def test_hostile_things_in_the_way(world: DoctorWorld) -> None:
-    """Pipes, loops and giants where scripts and copies lie neither hang the doctor nor hide the rest."""
+def test_hostile_files_do_not_hang(world: DoctorWorld) -> None:
+    """Pipes, link loops and huge files in place of scripts and copies do not hang the doctor or hide findings."""
     env_for_all(world)
     for folder in (world.user / ".local/bin", world.user / ".config/systemd/user"):
         folder.mkdir(parents=True)
@@ -198,7 +198,7 @@ def test_hostile_things_in_the_way(world: DoctorWorld) -> None:
     assert [row["check"] for row in found] == ["security.readable-secret"]
 
 
-def test_a_secret_as_a_name_is_not_told(world: DoctorWorld) -> None:
+def test_secret_used_as_name_is_not_shown(world: DoctorWorld) -> None:
     world.write("work", ".env", "CANARY-secret-as-a-name=1\nexport\tCANARY-lower=x\n'CANARY weird'=2\n", mode=0o600)
     path = Path(world.user / ".local/bin/work")
     path.parent.mkdir(parents=True)

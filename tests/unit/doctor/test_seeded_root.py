@@ -1,4 +1,4 @@
-"""Twenty profiles with planted faults: the doctor names these, no more and no less, and lets no secret out."""
+"""Twenty profiles with planted faults: the doctor reports exactly these and prints no secret."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def seeded(runner: Runner) -> SeededRoot:
     return SeededRoot(runner)
 
 
-def test_the_root_is_healthy_before(seeded: SeededRoot) -> None:
+def test_seeded_root_is_healthy_before_faults(seeded: SeededRoot) -> None:
     assert seeded.findings() == []
 
 
-def test_it_finds_what_was_planted_and_nothing_else(seeded: SeededRoot) -> None:
+def test_seeded_faults_are_found_exactly(seeded: SeededRoot) -> None:
     expected = seeded.faults()
     assert len(expected) == 40 + (os.getuid() == 0), "giving a file away takes an administrator"
     found = sorted((row["check"], tuple(sorted(row["profiles"]))) for row in seeded.findings())
     assert found == expected
 
 
-def test_no_secret_and_no_digest_of_one_gets_out(seeded: SeededRoot) -> None:
-    """The runner scans every stream and the journal for the secrets themselves; here for what can be guessed back."""
+def test_no_secret_or_digest_is_printed(seeded: SeededRoot) -> None:
+    """The runner searches every stream and the journal for secrets; this test searches for digests of them."""
     seeded.faults()
     secrets = _secrets(seeded)
     assert len(secrets) > 60
@@ -59,7 +59,7 @@ def test_no_secret_and_no_digest_of_one_gets_out(seeded: SeededRoot) -> None:
     assert b"CANARY" not in written
 
 
-def test_what_can_be_mended_is_mended_at_once_and_undone_at_once(seeded: SeededRoot) -> None:
+def test_fix_repairs_all_and_undo_restores_all(seeded: SeededRoot) -> None:
     seeded.faults()
     before = seeded.picture()
     fixable = seeded.doctor("--json").data["summary"]["fixable"]
@@ -81,7 +81,7 @@ def _secrets(seeded: SeededRoot) -> set[bytes]:
 
 
 def _ours(seeded: SeededRoot) -> list[Path]:
-    """Return what we wrote, but for the old bytes that wait for an undo, which only their owner can read."""
+    """Return the files written by the doctor, without the undo copies, which only their owner can read."""
     journal = seeded.state / "journal"
     kept = [journal / path.stem for path in journal.glob("*.json")] + list(seeded.state.glob("trash/*/files"))
     files = [path for path in seeded.state.rglob("*") if path.is_file() and path.name != "fingerprint.key"]

@@ -1,4 +1,4 @@
-"""What is no fault is not told, and what is broken hides nothing: services of real machines, and hostile ones."""
+"""Service checks over unusual and hostile definitions: no false positives, and no hidden faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def checks(world: DoctorWorld) -> list[str]:
     return [row["check"] for row in world.findings("--only", "services")]
 
 
-def test_services_that_run_have_no_findings(world: DoctorWorld) -> None:
+def test_running_services_have_no_findings(world: DoctorWorld) -> None:
     systemd = everybody(world)
     assert checks(world) == []
     systemd.calls()
@@ -26,41 +26,39 @@ def test_services_that_run_have_no_findings(world: DoctorWorld) -> None:
     assert sorted(systemd.calls()) == ["--version", "show"], "one call for the whole fleet"
 
 
-def test_a_service_that_was_never_enabled_and_does_not_run_is_no_fault(world: DoctorWorld) -> None:
+def test_never_enabled_service_is_not_reported(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.link("work").unlink()
     systemd.say("work", ActiveState="inactive", SubState="dead")
     assert checks(world) == []
 
 
-def test_a_disabled_profile_whose_service_is_off_is_no_fault(world: DoctorWorld) -> None:
+def test_disabled_profile_with_disabled_service_is_not_reported(world: DoctorWorld) -> None:
     systemd = everybody(world)
     assert systemd.gateways("disable", "work", "--now").code == 0
     assert checks(world) == []
 
 
 @pytest.mark.parametrize("path", ["/usr/bin:/bin", "/opt/nvm/bin:/usr/bin:/bin", ""])
-def test_who_looks_from_another_shell_sees_no_drift(world: DoctorWorld, path: str) -> None:
+def test_drift_does_not_depend_on_shell(world: DoctorWorld, path: str) -> None:
     systemd = everybody(world)
     world.environment["PATH"] = f"{systemd.folder}:{path}:{systemd.python.parent}"
     assert checks(world) == []
 
 
-def test_who_looks_with_another_installation_of_ours_sees_no_drift(
-    world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_drift_does_not_depend_on_installation(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     everybody(world)
     monkeypatch.setattr(sys, "executable", "/opt/checkout/venv/bin/python")
     assert checks(world) == []
 
 
-def test_hermes_rewrites_its_unit_with_a_path_of_its_own(world: DoctorWorld) -> None:
+def test_unit_with_path_of_hermes_is_not_drift(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.edit(systemd.unit("work"), "/usr/local/sbin:", "/opt/node/bin:/usr/local/sbin:")
     assert checks(world) == []
 
 
-def test_hermes_rewrites_its_unit_for_another_python_and_ours_does_not_follow(world: DoctorWorld) -> None:
+def test_unit_with_another_python_is_drift(world: DoctorWorld) -> None:
     systemd = everybody(world)
     new = systemd.hermes("new")
     systemd.edit(systemd.unit("work"), str(systemd.python.parent.parent), str(new.parent.parent))
@@ -70,8 +68,8 @@ def test_hermes_rewrites_its_unit_for_another_python_and_ours_does_not_follow(wo
     assert str(systemd.python) not in systemd.drop_in("work").read_text()
 
 
-def test_two_roots_of_one_account_leave_each_other_alone(world: DoctorWorld) -> None:
-    """Both have a profile `work` and a default; the units are the first root's."""
+def test_two_roots_of_one_user_do_not_mix(world: DoctorWorld) -> None:
+    """Both roots have the profiles `default` and `work`; the units belong to the first root."""
     everybody(world)
     other = world.user / "other"
     for home in (other, other / "profiles/work", other / "profiles/lone"):
@@ -82,7 +80,7 @@ def test_two_roots_of_one_account_leave_each_other_alone(world: DoctorWorld) -> 
     assert checks(world) == []
 
 
-def test_an_orphan_of_another_root_is_that_roots(world: DoctorWorld) -> None:
+def test_orphan_of_another_root_is_ignored(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.unit("gone").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile gone gateway run\n"
@@ -91,7 +89,7 @@ def test_an_orphan_of_another_root_is_that_roots(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_homes_behind_links_are_the_homes_they_lead_to(world: DoctorWorld) -> None:
+def test_linked_homes_are_resolved(world: DoctorWorld) -> None:
     away = world.user / "disk" / "profiles" / "work"
     away.parent.mkdir(parents=True)
     shutil.move(world.home("work"), away)
@@ -100,9 +98,7 @@ def test_homes_behind_links_are_the_homes_they_lead_to(world: DoctorWorld) -> No
     assert checks(world) == []
 
 
-def test_a_profile_folder_that_may_not_be_looked_at_is_no_gone_profile(
-    world: DoctorWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_profile_folder_without_permission_is_not_missing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     systemd = everybody(world)
     ghost = world.root / "profiles" / "ghost"
     systemd.unit("ghost").write_text(
@@ -121,8 +117,8 @@ def test_a_profile_folder_that_may_not_be_looked_at_is_no_gone_profile(
 
 
 @pytest.mark.parametrize("name", ["HERMES 100%u", 'quo"ted', "back\\slash", "$HOME"])
-def test_an_orphan_of_a_root_that_hermes_cannot_spell_is_found(world: DoctorWorld, name: str) -> None:
-    """Hermes escapes nothing: its own unit for such a root is read letter by letter."""
+def test_orphan_of_root_with_special_characters_is_found(world: DoctorWorld, name: str) -> None:
+    """Hermes escapes nothing, so its unit for such a root is read literally."""
     systemd = everybody(world)
     root = world.user / name
     (root / "profiles/work").mkdir(parents=True)
@@ -176,7 +172,7 @@ def _half(path: Path) -> None:
 @pytest.mark.parametrize("make", [_fifo, _folder, _device, _masked, _loop, _huge, _bytes, _half])
 @pytest.mark.parametrize("place", ["hermes-gateway-odd.service", "hermes-gateway-work.service.d/70-odd.conf",
                                    "default.target.wants/hermes-gateway-odd.service"])  # fmt: skip
-def test_what_is_no_unit_hides_no_orphan_and_stops_nobody(world: DoctorWorld, place: str, make: object) -> None:
+def test_other_files_do_not_hide_orphans(world: DoctorWorld, place: str, make: object) -> None:
     systemd = everybody(world)
     systemd.unit("ghost").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile ghost gateway run\n"
@@ -190,8 +186,8 @@ def test_what_is_no_unit_hides_no_orphan_and_stops_nobody(world: DoctorWorld, pl
     assert world.doctor("--json").data["summary"]["profiles"] == 3
 
 
-def test_secrets_in_units_are_never_shown(world: DoctorWorld) -> None:
-    """The runner scans all that is said for the word; every kind of finding about this unit is told."""
+def test_secrets_in_units_are_not_shown(world: DoctorWorld) -> None:
+    """The runner searches all output for the secret, while every kind of finding about this unit is reported."""
     systemd = everybody(world)
     systemd.edit(systemd.unit("work"), "[Service]", f'[Service]\nEnvironment="API_TOKEN={CANARY}-1"\nNice={CANARY}-2')
     systemd.edit(systemd.unit("work"), "KillSignal=SIGTERM", f"KillSignal={CANARY}-5")
@@ -205,13 +201,13 @@ def test_secrets_in_units_are_never_shown(world: DoctorWorld) -> None:
     world.doctor("--fix", "--yes")
 
 
-def test_a_default_service_with_our_pin_stays_where_it_is(world: DoctorWorld) -> None:
+def test_pinned_default_service_is_not_redirected(world: DoctorWorld) -> None:
     everybody(world)
     (world.root / "active_profile").write_text("work\n")
     assert checks(world) == []
 
 
-def test_a_setting_of_the_users_own_file_is_theirs_to_mend(world: DoctorWorld) -> None:
+def test_setting_in_user_drop_in_is_fixed_by_editing_it(world: DoctorWorld) -> None:
     systemd = everybody(world)
     path = systemd.drop_in("work").with_name("60-mine.conf")
     for text, check, line in (
@@ -226,7 +222,7 @@ def test_a_setting_of_the_users_own_file_is_theirs_to_mend(world: DoctorWorld) -
         assert finding["fix"]["command"] == f'"${{EDITOR:-vi}}" {path} && systemctl --user daemon-reload'
 
 
-def test_a_service_changed_by_hand_is_not_written_over_for_a_python_that_is_gone(world: DoctorWorld) -> None:
+def test_hand_edited_service_is_not_overwritten(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.edit(systemd.drop_in("work"), "KillMode=mixed", "KillMode=process")
     new = systemd.hermes("new")
@@ -236,13 +232,13 @@ def test_a_service_changed_by_hand_is_not_written_over_for_a_python_that_is_gone
     assert found == {"default": True, "family": True, "work": False}
 
 
-def test_a_stop_without_notice_is_no_failure_but_the_gateway_is_down(world: DoctorWorld) -> None:
+def test_unplanned_stop_is_reported_as_not_running(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.failed("work", 1)
     assert checks(world) == ["services.not-running"]
 
 
-def test_status_and_doctor_agree_on_who_is_down(world: DoctorWorld) -> None:
+def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.say("work", ActiveState="inactive", SubState="dead")
     systemd.failed("family", 78)
@@ -253,14 +249,14 @@ def test_status_and_doctor_agree_on_who_is_down(world: DoctorWorld) -> None:
     assert down == told == {"work", "family"}
 
 
-def test_a_disabled_profile_is_not_missed(world: DoctorWorld) -> None:
+def test_disabled_profile_is_not_reported_as_stopped(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.say("work", ActiveState="inactive", SubState="dead")
     world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
     assert checks(world) == ["services.disabled-but-enabled"], "its service is enabled all the same"
 
 
-def test_links_and_drop_ins_of_others_are_theirs(world: DoctorWorld) -> None:
+def test_links_and_drop_ins_of_others_are_ignored(world: DoctorWorld) -> None:
     systemd = everybody(world)
     away = world.user / "units/hermes-gateway-linked.service"
     away.parent.mkdir()
@@ -271,7 +267,7 @@ def test_links_and_drop_ins_of_others_are_theirs(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_a_profile_that_only_words_name_is_the_one_that_runs(world: DoctorWorld) -> None:
+def test_profile_argument_overrides_home(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.unit("ghost").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile=ghost gateway run\n"
@@ -281,7 +277,7 @@ def test_a_profile_that_only_words_name_is_the_one_that_runs(world: DoctorWorld)
     assert (finding["check"], finding["profiles"]) == ("services.orphan", ["ghost"])
 
 
-def test_a_loop_of_a_disabled_profile_is_only_a_remark(world: DoctorWorld) -> None:
+def test_crash_loop_of_disabled_profile_is_info(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.loops("work")
     world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
@@ -289,13 +285,13 @@ def test_a_loop_of_a_disabled_profile_is_only_a_remark(world: DoctorWorld) -> No
     assert found == {"services.crash-loop": "info", "services.disabled-but-enabled": "warning"}
 
 
-def test_a_program_that_the_shell_does_not_find_either_is_not_the_services_fault(world: DoctorWorld) -> None:
+def test_program_missing_in_shell_too_is_ignored(world: DoctorWorld) -> None:
     everybody(world)
     world.add("work", "config.yaml", "mcp_servers:\n  a:\n    command: nobody-has-this\n  b: broken\n  c:\n  - 1\n")
     assert checks(world) == []
 
 
-def test_a_server_that_is_off_or_has_a_path_of_its_own_needs_nothing(world: DoctorWorld) -> None:
+def test_disabled_mcp_server_needs_no_program(world: DoctorWorld) -> None:
     everybody(world)
     tools = world.user / "tools"
     tools.mkdir()
@@ -311,7 +307,7 @@ def test_a_server_that_is_off_or_has_a_path_of_its_own_needs_nothing(world: Doct
     assert checks(world) == []
 
 
-def test_a_tool_that_a_new_service_would_find_is_mended_by_writing_it_anew(world: DoctorWorld) -> None:
+def test_program_found_after_reinstall_has_install_fix(world: DoctorWorld) -> None:
     systemd = everybody(world)
     tools = world.user / ".local/bin"
     tools.mkdir(parents=True)
@@ -326,7 +322,7 @@ def test_a_tool_that_a_new_service_would_find_is_mended_by_writing_it_anew(world
     assert checks(world) == []
 
 
-def test_without_services_nobody_is_asked(world: DoctorWorld) -> None:
+def test_no_services_no_manager_query(world: DoctorWorld) -> None:
     systemd = Systemd(world)
     assert checks(world) == []
     assert "--version" not in systemd.calls()

@@ -1,4 +1,4 @@
-"""The doctor under managers of a test's own: system units, linger, containers, WSL, a Mac."""
+"""Service checks with fake managers: system units, linger, containers, WSL and launchd."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UID = os.getuid()
 
 
 class Machine:
-    """A machine whose folders belong to the test, with a systemd that runs nothing."""
+    """A machine with temporary folders and a fake systemd."""
 
     def __init__(self, world: DoctorWorld, folder: Path) -> None:
         self.world = world
@@ -48,7 +48,7 @@ class Machine:
         )  # fmt: skip
 
     def unit(self, folder: Path, name: str, home: Path | str, *, more: str = "") -> Path:
-        """Write a unit as Hermes does, with a Python that is there."""
+        """Write a unit as Hermes does, with an existing Python."""
         path = folder / f"{name}.service"
         path.write_text(
             f'[Service]\nExecStart=/bin/sh -m hermes_cli.main gateway run\nEnvironment="HERMES_HOME={home}"\n{more}'
@@ -68,13 +68,13 @@ def machine(world: DoctorWorld, tmp_path: Path) -> Machine:
     return Machine(world, tmp_path)
 
 
-def test_units_without_a_fault_have_no_findings(machine: Machine) -> None:
+def test_healthy_units_have_no_findings(machine: Machine) -> None:
     machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     machine.enable("hermes-gateway-work")
     assert machine.findings() == {}
 
 
-def test_a_system_unit_of_a_profile_that_is_gone_is_told_with_what_an_administrator_runs(machine: Machine) -> None:
+def test_orphaned_system_unit_has_sudo_fix(machine: Machine) -> None:
     unit = machine.unit(machine.places.system_units, "hermes-gateway-ghost", machine.world.root / "profiles/ghost")
     wants = machine.places.system_units / "multi-user.target.wants"
     wants.mkdir()
@@ -84,7 +84,7 @@ def test_a_system_unit_of_a_profile_that_is_gone_is_told_with_what_an_administra
     assert finding.fix.command == f"sudo systemctl disable --now {unit.name} && sudo rm -r {unit}"
 
 
-def test_an_orphan_under_a_name_of_its_own_is_told_with_the_commands_that_remove_it(machine: Machine) -> None:
+def test_orphan_with_custom_name_has_removal_commands(machine: Machine) -> None:
     unit = machine.unit(machine.units, "hermes-gateway-odd", machine.world.root / "profiles/ghost")
     scratch = machine.unit(machine.units, "hermes-gateway-1a2b3c4d", machine.world.root / "scratch")
     found = {each.evidence[0].file: each for each in machine.findings()["services.orphan"]}
@@ -95,7 +95,7 @@ def test_an_orphan_under_a_name_of_its_own_is_told_with_the_commands_that_remove
     )
 
 
-def test_a_user_unit_and_a_system_unit_are_two_supervisors(machine: Machine) -> None:
+def test_user_and_system_unit_are_two_supervisors(machine: Machine) -> None:
     for folder in (machine.units, machine.places.system_units):
         machine.unit(folder, "hermes-gateway-work", machine.world.home("work"))
     machine.enable("hermes-gateway-work")
@@ -104,7 +104,7 @@ def test_a_user_unit_and_a_system_unit_are_two_supervisors(machine: Machine) -> 
     assert finding.fix.command.startswith("sudo systemctl disable --now hermes-gateway-work.service")
 
 
-def test_a_system_unit_of_another_account_is_nobody_of_ours(machine: Machine) -> None:
+def test_system_unit_of_another_user_is_ignored(machine: Machine) -> None:
     machine.unit(machine.places.system_units, "hermes-gateway-work", "/home/other/.hermes/profiles/work")
     machine.unit(machine.units, "hermes-gateway", machine.world.root)
     path = machine.places.system_units / "hermes-gateway.service"
@@ -112,7 +112,7 @@ def test_a_system_unit_of_another_account_is_nobody_of_ours(machine: Machine) ->
     assert machine.findings() == {}
 
 
-def test_a_program_that_only_systemd_can_find_is_not_called_gone(machine: Machine) -> None:
+def test_program_with_specifier_is_not_missing(machine: Machine) -> None:
     unit = machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     for program in ("hermes", "%h/venv/bin/python"):
         unit.write_text(
@@ -121,7 +121,7 @@ def test_a_program_that_only_systemd_can_find_is_not_called_gone(machine: Machin
         assert machine.findings() == {}
 
 
-def test_names_are_not_taken_for_others_that_begin_alike(machine: Machine) -> None:
+def test_names_with_common_prefix_are_distinct(machine: Machine) -> None:
     machine.world.profile("work-2")
     for name in ("work", "work-2"):
         machine.unit(machine.units, f"hermes-gateway-{name}", machine.world.home(name))
@@ -131,7 +131,7 @@ def test_names_are_not_taken_for_others_that_begin_alike(machine: Machine) -> No
     assert machine.findings() == {}
 
 
-def test_services_that_end_with_the_session_are_told_once(machine: Machine) -> None:
+def test_linger_off_is_one_finding(machine: Machine) -> None:
     for name in ("work", "family"):
         machine.unit(machine.units, f"hermes-gateway-{name}", machine.world.home(name))
         machine.enable(f"hermes-gateway-{name}")
@@ -141,7 +141,7 @@ def test_services_that_end_with_the_session_are_told_once(machine: Machine) -> N
     assert finding.profiles == ("family", "work") and finding.fix.command == "loginctl enable-linger"
 
 
-def test_linger_does_not_matter_where_nothing_is_enabled(machine: Machine) -> None:
+def test_linger_off_without_enabled_services_is_ignored(machine: Machine) -> None:
     machine.linger.unlink()
     machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     assert machine.findings() == {}
@@ -153,7 +153,7 @@ def problem(machine: Machine, **environment: str) -> Problem:
     return no_bus(environment, UID, machine.places).problem
 
 
-def test_no_user_bus_has_the_one_command_that_mends_it(machine: Machine) -> None:
+def test_no_user_bus_has_one_fix_command(machine: Machine) -> None:
     machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     found = machine.findings(unreachable=(problem(machine, SUDO_USER=""),))
     (finding,) = found.pop("services.no-user-bus")
@@ -161,33 +161,33 @@ def test_no_user_bus_has_the_one_command_that_mends_it(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("why", ["container", "wsl"])
-def test_a_machine_without_systemd_is_told_as_a_remark(machine: Machine, why: str) -> None:
+def test_machine_without_systemd_is_info(machine: Machine, why: str) -> None:
     machine.places.booted.rmdir()
     machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     given = {"WSL_DISTRO_NAME": "Ubuntu"} if why == "wsl" else {}
     found = machine.findings(unreachable=(problem(machine, SUDO_USER="", **given),))
     (finding,) = found.pop("services.no-systemd")
-    assert "start nothing here" in finding.message and not found
+    assert "have no effect on this machine" in finding.message and not found
     assert finding.fix.command == "hermes-gateways install work --manager supervisor"
     assert (("/etc/wsl.conf" in finding.fix.text), ("WSL" in finding.message)) == ((why == "wsl"),) * 2
 
 
-def test_a_manager_out_of_reach_hurts_nobody_without_services(machine: Machine) -> None:
+def test_unreachable_manager_without_services_is_ignored(machine: Machine) -> None:
     assert machine.findings(unreachable=(problem(machine, SUDO_USER=""),)) == {}
 
 
-def test_an_orphan_is_only_told_while_its_manager_is_out_of_reach(machine: Machine) -> None:
+def test_orphan_is_not_removed_while_manager_is_unreachable(machine: Machine) -> None:
     machine.unit(machine.units, "hermes-gateway-ghost", machine.world.root / "profiles/ghost")
     found = machine.findings(unreachable=(ManagerError("it hangs", hint="look at it").problem,))
     (finding,) = found.pop("services.orphan")
     assert finding.repairs == () and "once systemd can be reached" in finding.fix.text and not found
 
 
-# -- a Mac
+# -- launchd
 
 
 class Mac:
-    """A user whose launchd runs nothing."""
+    """Return a user with a fake launchd."""
 
     def __init__(self, world: DoctorWorld, folder: Path) -> None:
         self.world = world
@@ -215,13 +215,13 @@ def mac(world: DoctorWorld, tmp_path: Path) -> Mac:
     return Mac(world, tmp_path)
 
 
-def test_agents_without_a_fault_have_no_findings(mac: Mac) -> None:
+def test_healthy_agents_have_no_findings(mac: Mac) -> None:
     mac.plist("ai.hermes.gateway-work", mac.world.home("work"), WorkingDirectory=str(mac.world.home("work")))
     mac.plist("ai.hermes.gateway", mac.world.root)
     assert mac.findings() == {}
 
 
-def test_an_agent_that_hermes_wrote_is_a_remark_and_one_of_ours_that_is_old_is_drift(mac: Mac) -> None:
+def test_hermes_agent_is_info_and_outdated_own_agent_is_drift(mac: Mac) -> None:
     home = mac.world.home("work")
     wanted = spec_of(home, account_home=mac.world.user, program=Program("/bin/sh", None, ("/usr/bin",)), prestart=())
     mac.plist("ai.hermes.gateway-work", home, WorkingDirectory=str(home), KeepAlive=True, ThrottleInterval=30)
@@ -234,33 +234,33 @@ def test_an_agent_that_hermes_wrote_is_a_remark_and_one_of_ours_that_is_old_is_d
     assert "ExitTimeOut differs" in finding.message and len(finding.repairs) == 1
 
 
-def test_an_agent_of_a_profile_that_is_gone_is_an_orphan(mac: Mac) -> None:
+def test_agent_of_missing_profile_is_orphan(mac: Mac) -> None:
     path = mac.plist("ai.hermes.gateway-ghost", mac.world.root / "profiles/ghost")
     (finding,) = mac.findings()["services.orphan"]
     assert finding.profiles == ("ghost",) and finding.evidence[0].file == str(path) and finding.severity == "error"
     assert len(finding.repairs) == 1
 
 
-def test_an_agent_that_hermes_could_not_spell_is_told_by_its_home(mac: Mac) -> None:
+def test_agent_with_special_characters_is_found_by_home(mac: Mac) -> None:
     path = mac.plist("ai.hermes.gateway-ghost", mac.world.root / "profiles/ghost")
     path.write_bytes(path.read_bytes().replace(b"hermes_cli.main", b"a & b"))
     (finding,) = mac.findings()["services.orphan"]
     assert finding.profiles == ("ghost",)
 
 
-def test_an_agent_of_an_old_release_is_a_second_supervisor(mac: Mac) -> None:
+def test_agent_of_old_release_is_second_supervisor(mac: Mac) -> None:
     mac.plist("ai.hermes.gateway-work", mac.world.home("work"))
     mac.plist("com.hermes.gateway", mac.world.home("work"))
     (finding,) = mac.findings()["services.two-supervisors"]
     assert finding.fix.command.startswith(f"launchctl bootout gui/{UID}/com.hermes.gateway; rm ")
 
 
-def test_an_agent_alone_under_its_old_name_is_legacy(mac: Mac) -> None:
+def test_single_agent_with_old_name_is_legacy(mac: Mac) -> None:
     mac.plist("com.hermes.gateway", mac.world.root)
     assert list(mac.findings()) == ["services.legacy-unit"]
 
 
-def test_an_agent_whose_python_or_folder_is_gone(mac: Mac) -> None:
+def test_agent_with_missing_python_or_folder(mac: Mac) -> None:
     home = mac.world.home("work")
     mac.plist("ai.hermes.gateway-work", home, ProgramArguments=["/nowhere/python", "-m", "hermes_cli.main", "gateway"])
     assert list(mac.findings()) == ["services.no-interpreter"]
@@ -268,7 +268,7 @@ def test_an_agent_whose_python_or_folder_is_gone(mac: Mac) -> None:
     assert list(mac.findings()) == ["services.no-home"]
 
 
-def test_the_default_agent_without_a_pin_follows_a_sticky_profile(mac: Mac) -> None:
+def test_default_agent_without_pin_follows_sticky_profile(mac: Mac) -> None:
     mac.plist("ai.hermes.gateway", mac.world.root)
     (mac.world.root / "active_profile").write_text("family\n")
     (finding,) = mac.findings()["services.sticky-redirect"]

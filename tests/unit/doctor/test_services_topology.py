@@ -1,4 +1,4 @@
-"""One gateway for all, or one for each: judged over answers about gateways, as a live fleet gives them."""
+"""Checks of run modes over facts with a live default gateway."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def machine(world: DoctorWorld, tmp_path: Any) -> Machine:
 
 
 def with_live_default(facts: Facts, *served: str) -> Facts:
-    """Return facts in which the default gateway lives and says whom it serves; `served` () for itself alone."""
+    """Return facts with a live default gateway that serves the profiles in `served` (empty: only itself)."""
     assert facts.inventory is not None
     told = StateRecord(99, 5.0, "running", "", 0, (), served)
     gateways = {
@@ -45,16 +45,16 @@ def findings(machine: Machine, *served: str) -> dict[str, list[Finding]]:
     return found_in(with_live_default(look(machine.world, machine.manager), *served))
 
 
-def test_a_multiplexer_that_serves_all_is_healthy(machine: Machine) -> None:
+def test_multiplexer_serving_all_has_no_findings(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     assert findings(machine, "default", "work", "family") == {}
 
 
-def test_gateways_of_their_own_are_healthy(machine: Machine) -> None:
+def test_separate_gateways_have_no_findings(machine: Machine) -> None:
     assert findings(machine) == {}
 
 
-def test_a_profile_that_listens_on_a_port_is_left_out(machine: Machine) -> None:
+def test_profile_with_listener_is_skipped(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.world.add("family", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
     (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
@@ -63,14 +63,14 @@ def test_a_profile_that_listens_on_a_port_is_left_out(machine: Machine) -> None:
     assert finding.severity is Severity.ERROR, "nobody answers there"
 
 
-def test_a_profile_made_after_the_multiplexer_started_is_left_out(machine: Machine) -> None:
+def test_profile_newer_than_multiplexer_is_skipped(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     found = findings(machine, "default", "work")
     (finding,) = found.pop("services.skipped-by-multiplexer")
     assert finding.profiles == ("family",) and finding.fix.command == "hermes-gateways restart default" and not found
 
 
-def test_nobody_is_served_while_the_multiplexer_is_down(machine: Machine) -> None:
+def test_stopped_multiplexer_serves_no_profile(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.world.add("work", ".env", "WEIXIN_TOKEN=CANARY-token-of-work\nWEIXIN_ACCOUNT_ID=acc\n")
     assert "services.skipped-by-multiplexer" not in found_in(look(machine.world, machine.manager)), "nothing installed"
@@ -80,7 +80,7 @@ def test_nobody_is_served_while_the_multiplexer_is_down(machine: Machine) -> Non
     assert ("work",) in told and told["work",].fix.command == "hermes-gateways start default"
 
 
-def test_what_a_multiplexer_makes_for_approvals_is_no_phantom(machine: Machine) -> None:
+def test_approvals_folder_of_multiplexer_is_ignored(machine: Machine) -> None:
     folder = machine.world.root / "profiles" / "default"
     (folder / "pairing").mkdir(parents=True)
     assert machine.world.findings("--only", "files.real-default") == []
@@ -88,7 +88,7 @@ def test_what_a_multiplexer_makes_for_approvals_is_no_phantom(machine: Machine) 
     assert len(machine.world.findings("--only", "files.real-default")) == 1
 
 
-def test_a_disabled_profile_is_left_out_rightly(machine: Machine) -> None:
+def test_disabled_profile_is_not_reported_as_skipped(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.world.write("family", "profile.yaml", "disabled: true\n")
     assert findings(machine, "default", "work") == {}
@@ -97,16 +97,14 @@ def test_a_disabled_profile_is_left_out_rightly(machine: Machine) -> None:
 @pytest.mark.parametrize(("asked", "served", "word"), [
     ("true", (), "started before"), ("false", ("default", "work", "family"), "no longer"),
 ])  # fmt: skip
-def test_a_setting_that_does_not_count_yet_is_a_remark(
-    machine: Machine, asked: str, served: tuple[str, ...], word: str
-) -> None:
+def test_setting_not_in_effect_is_info(machine: Machine, asked: str, served: tuple[str, ...], word: str) -> None:
     machine.world.add("default", "config.yaml", ASKED.replace("true", asked))
     found = findings(machine, *served)
     (finding,) = found.pop("services.topology")
     assert word in finding.message and finding.evidence[0].key == "gateway.multiplex_profiles" and not found
 
 
-def test_the_variable_counts_more_than_the_configuration(machine: Machine) -> None:
+def test_variable_overrides_multiplex_setting(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.world.add("default", ".env", "GATEWAY_MULTIPLEX_PROFILES=false\n")
     assert findings(machine) == {}
@@ -114,7 +112,7 @@ def test_the_variable_counts_more_than_the_configuration(machine: Machine) -> No
     assert finding.evidence[0].key == "GATEWAY_MULTIPLEX_PROFILES" and finding.evidence[0].line == 2
 
 
-def test_a_service_of_a_served_profile_is_unneeded_and_a_mere_file_is_not(machine: Machine) -> None:
+def test_enabled_service_of_served_profile_is_unneeded(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.unit(machine.units, "hermes-gateway-work", machine.world.home("work"))
     assert findings(machine, "default", "work", "family") == {}, "nothing starts it"
@@ -122,10 +120,10 @@ def test_a_service_of_a_served_profile_is_unneeded_and_a_mere_file_is_not(machin
     machine.fake.units["hermes-gateway-work.service"]["NRestarts"] = "7"
     found = findings(machine, "default", "work", "family")
     (finding,) = found.pop("services.unneeded")
-    assert finding.profiles == ("work",) and "refused 7 times" in finding.message and not found
+    assert finding.profiles == ("work",) and "refused 7 starts" in finding.message and not found
 
 
-def test_a_list_of_served_profiles_of_a_dead_gateway_means_nothing(machine: Machine) -> None:
+def test_served_list_of_dead_gateway_is_ignored(machine: Machine) -> None:
     machine.world.write("default", "gateway_state.json", '{"pid": 4999999, "served_profiles": ["default", "work"]}')
     facts = look(machine.world, machine.manager)
     assert facts.services.serves is None and found_in(facts) == {}

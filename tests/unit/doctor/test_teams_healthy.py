@@ -1,4 +1,4 @@
-"""A team that is in order is nothing to the doctor, and its commands mend what it finds in one that is not."""
+"""Team checks: a healthy team has no findings, and fix commands remove the findings of others."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.profiles.listing import profile_names
 
 
-def test_a_healthy_team_has_no_findings(world: DoctorWorld) -> None:
+def test_healthy_team_has_no_findings(world: DoctorWorld) -> None:
     healthy(world)
     assert world.findings() == []
 
 
-def test_what_is_a_members_own_is_no_finding(world: DoctorWorld) -> None:
+def test_own_settings_of_member_have_no_findings(world: DoctorWorld) -> None:
     healthy(world)
     world.add("ann", "config.yaml", "onboarding: {seen: {busy: true}}\n")
     edit(world, "bob", "config.yaml", "gpt-5", "gpt-4")
@@ -31,14 +31,14 @@ def test_what_is_a_members_own_is_no_finding(world: DoctorWorld) -> None:
     assert world.findings() == []
 
 
-def test_one_token_in_two_profiles_is_told_once(world: DoctorWorld) -> None:
+def test_token_in_two_profiles_is_one_finding(world: DoctorWorld) -> None:
     healthy(world)
     edit(world, "bob", ".env", token("bob"), token("ann"))
     checks = {row["check"] for row in world.findings()}
     assert "conflicts.shared-identity" in checks and not any(each.startswith("teams.") for each in checks)
 
 
-def test_a_finding_names_the_line_that_differs(world: DoctorWorld) -> None:
+def test_drift_evidence_names_the_line(world: DoctorWorld) -> None:
     healthy(world)
     edit(world, "ann", "config.yaml", "gpt-5", "gpt-4")
     edit(world, "ann", ".env", "OPENAI_API_KEY", "OTHER_API_KEY")
@@ -51,7 +51,7 @@ def test_a_finding_names_the_line_that_differs(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("case", TEAM_CASES, ids=str)
-def test_the_command_of_a_finding_mends_it(world: DoctorWorld, case: Case) -> None:
+def test_fix_command_removes_team_finding(world: DoctorWorld, case: Case) -> None:
     case.plant(world)
     (row,) = [row for row in world.findings() if row["check"] == case.check]
     before = world.picture()

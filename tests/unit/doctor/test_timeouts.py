@@ -1,4 +1,4 @@
-"""A look that hangs or throws is named, and the others are made all the same."""
+"""Jobs with time limits: a job that hangs or raises is recorded, and the others run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hermes_profiles.doctor.timeouts import run_with_timeouts
 
 @pytest.fixture
 def stuck() -> Iterator[threading.Event]:
-    """Something to hang on; it is let go when the test ends."""
+    """An event to hang on, set when the test ends."""
     event = threading.Event()
     yield event
     event.set()
 
 
-def test_all_are_seen_in_order() -> None:
+def test_all_jobs_complete_in_order() -> None:
     found = run_with_timeouts([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
     assert found.completed == {number: number * 2 for number in range(50)} and not found.failures
     assert list(found.completed) == list(range(50))
 
 
-def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Event) -> None:
+def test_hanging_job_is_recorded_and_others_run_once(stuck: threading.Event) -> None:
     calls: list[str] = []
 
     def look(name: str, *, hangs: bool = False) -> str:
@@ -44,7 +44,7 @@ def test_one_that_hangs_is_named_and_the_rest_is_seen_once(stuck: threading.Even
     assert calls == list("abcdef"), "a thread that was left to itself does not go on"
 
 
-def test_one_that_throws_is_named() -> None:
+def test_raising_job_is_recorded() -> None:
     def throw() -> str:
         raise RuntimeError("no")
 
@@ -53,5 +53,5 @@ def test_one_that_throws_is_named() -> None:
     assert isinstance(found.failures["a"].error, RuntimeError)
 
 
-def test_nothing_to_look_at() -> None:
+def test_no_jobs_no_results() -> None:
     assert run_with_timeouts([], limit=1) == ({}, {})

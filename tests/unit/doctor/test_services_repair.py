@@ -1,4 +1,4 @@
-"""What the doctor, an uninstall and an undo do with services: files, links, and what the manager is told."""
+"""Effects of doctor, uninstall and undo on services: files, links and manager commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def undo(world: DoctorWorld) -> None:
     assert done.code == 0, done
 
 
-def test_a_changed_definition_is_read_again_and_nothing_is_restarted(world: DoctorWorld) -> None:
+def test_changed_definition_is_reloaded_without_restart(world: DoctorWorld) -> None:
     systemd = everybody(world)
     for name in ("work", "family"):
         systemd.say(name, NeedDaemonReload="yes")
@@ -38,7 +38,7 @@ def test_a_changed_definition_is_read_again_and_nothing_is_restarted(world: Doct
     assert [verb for verb in systemd.calls() if verb != "show"].count("daemon-reload") == 1
 
 
-def test_an_orphan_is_stopped_before_its_files_go_and_forgotten_after(world: DoctorWorld) -> None:
+def test_orphan_is_stopped_before_removal(world: DoctorWorld) -> None:
     a_profile_gone_whose_service_loops(world)
     systemd = as_made(world)
     systemd.link("ghost").symlink_to(systemd.unit("ghost"))
@@ -51,7 +51,7 @@ def test_an_orphan_is_stopped_before_its_files_go_and_forgotten_after(world: Doc
     assert verbs == ["stop", "daemon-reload", "reset-failed"]
 
 
-def test_an_orphan_that_does_not_stop_keeps_its_files(world: DoctorWorld) -> None:
+def test_orphan_that_does_not_stop_is_kept(world: DoctorWorld) -> None:
     a_profile_gone_whose_service_loops(world)
     systemd = as_made(world)
     systemd.refuse("stop", "Failed to stop hermes-gateway-ghost.service: Access denied")
@@ -62,14 +62,14 @@ def test_an_orphan_that_does_not_stop_keeps_its_files(world: DoctorWorld) -> Non
 
 
 def as_made(world: DoctorWorld) -> Systemd:
-    """Return the systemd that a case made for this world."""
+    """Return the fake systemd of a case."""
     made = Systemd.__new__(Systemd)
     made.world, made.units = world, world.user / ".config/systemd/user"
     made.folder = world.user / "tmp" / "programs"
     return made
 
 
-def test_an_undo_brings_back_whether_an_orphan_was_enabled(world: DoctorWorld) -> None:
+def test_undo_restores_enabled_state_of_orphan(world: DoctorWorld) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     for is_enabled in (False, True):
         if is_enabled:
@@ -81,7 +81,7 @@ def test_an_undo_brings_back_whether_an_orphan_was_enabled(world: DoctorWorld) -
     assert "daemon-reload" in systemd.calls(), "what is back is read"
 
 
-def test_an_orphan_can_be_uninstalled_by_its_name(world: DoctorWorld) -> None:
+def test_orphan_is_uninstalled_by_name(world: DoctorWorld) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     systemd.link("ghost").symlink_to(systemd.unit("ghost"))
     before = world.picture()
@@ -97,7 +97,7 @@ def test_an_orphan_can_be_uninstalled_by_its_name(world: DoctorWorld) -> None:
     assert world.picture() == before
 
 
-def test_an_orphan_and_a_profile_can_be_uninstalled_together(world: DoctorWorld) -> None:
+def test_orphan_and_profile_are_uninstalled_together(world: DoctorWorld) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     done = systemd.gateways("uninstall", "ghost", "work", "--json")
     assert {row["profile"]: row["outcome"] for row in done.data["outcomes"]} == {
@@ -105,7 +105,7 @@ def test_an_orphan_and_a_profile_can_be_uninstalled_together(world: DoctorWorld)
     }  # fmt: skip
 
 
-def test_who_never_was_is_still_nobody(world: DoctorWorld) -> None:
+def test_unknown_name_is_still_refused(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.unit("other").write_text('[Service]\nEnvironment="HERMES_HOME=/srv/other/profiles/other"\n')
     assert systemd.gateways("uninstall", "nobody", "--json").code == 5
@@ -114,8 +114,8 @@ def test_who_never_was_is_still_nobody(world: DoctorWorld) -> None:
     assert systemd.unit("other").exists()
 
 
-def test_a_drifted_service_goes_on_with_the_hermes_it_runs(world: DoctorWorld) -> None:
-    """A shell with another Hermes on its PATH looks, and mends: it does not re-point the services."""
+def test_drifted_service_keeps_its_hermes(world: DoctorWorld) -> None:
+    """A run with another Hermes on its PATH does not change the program of the services."""
     systemd = everybody(world)
     new = systemd.hermes("elsewhere")
     world.environment["PATH"] = f"{systemd.folder}:{new.parent}:/usr/bin:/bin"
@@ -128,7 +128,7 @@ def test_a_drifted_service_goes_on_with_the_hermes_it_runs(world: DoctorWorld) -
     assert "TimeoutStopSec=330" in text and str(systemd.python) in text and str(new) not in text
 
 
-def test_a_repair_does_not_enable_what_was_not_enabled(world: DoctorWorld) -> None:
+def test_repair_does_not_enable_a_service(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.link("work").unlink()
     world.add("work", "config.yaml", "agent:\n  restart_drain_timeout: 300\n")
@@ -136,7 +136,7 @@ def test_a_repair_does_not_enable_what_was_not_enabled(world: DoctorWorld) -> No
     assert not systemd.link("work").is_symlink()
 
 
-def test_two_repairs_are_two_changes_and_both_are_taken_back(world: DoctorWorld) -> None:
+def test_two_repairs_are_two_changes_and_undone(world: DoctorWorld) -> None:
     a_profile_gone_with_its_service_left_idle(world)
     world.add("work", "config.yaml", "agent:\n  restart_drain_timeout: 300\n")
     before = world.picture()
@@ -147,7 +147,7 @@ def test_two_repairs_are_two_changes_and_both_are_taken_back(world: DoctorWorld)
     assert world.picture() == before
 
 
-def test_an_orphan_comes_and_goes_with_a_profile_that_is_back(world: DoctorWorld) -> None:
+def test_orphan_is_no_finding_after_profile_returns(world: DoctorWorld) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     fix(world, "services.orphan")
     world.profile("ghost")
