@@ -63,9 +63,9 @@ class SettingLocator:
         profile = self._facts.profiles[name]
         environment, _ = effective_settings(profile.files, self._facts.catalog, self._facts.managed)
         for names in self._facts.catalog.channels[channel].enable_sets:
-            if names and all(environment.get(each) for each in names):
-                for each in sorted(names):
-                    yield from self.of_variable(profile, channel, each, "")
+            if names and all(environment.get(variable) for variable in names):
+                for variable in sorted(names):
+                    yield from self.of_variable(profile, channel, variable, "")
                 return
         yield from self._in_blocks(profile, channel, "enabled")
 

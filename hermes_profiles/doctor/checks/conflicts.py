@@ -163,7 +163,7 @@ def _have_distinct_accounts(
     """Return whether each of these profiles names a different account, so that equal values are not copies."""
     tell = identifying_variables(channel, facts.catalog)
     pairs = combinations([accounts[channel, name] for name in profiles], 2)
-    return bool(tell) and all(are_two_accounts(one, other, tell) for one, other in pairs)
+    return bool(tell) and all(are_two_accounts(first, other, tell) for first, other in pairs)
 
 
 def _copied(

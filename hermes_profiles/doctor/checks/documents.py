@@ -11,19 +11,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from hermes_profiles.doctor.facts.profile import ProfileFacts
+from hermes_profiles.doctor.facts.profile import DOCUMENTS, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import (
-    AUTH_FILE,
     CONFIG_FILE,
-    ENV_FILE,
-    JOBS_FILE,
     LEGACY_CONFIG_FILE,
-    OP_ENV_FILE,
-    PROFILE_FILE,
 )
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
@@ -32,7 +27,6 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
-_READ = (ENV_FILE, OP_ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, PROFILE_FILE, JOBS_FILE)
 _PLACE = re.compile(r":(\d+): ")
 _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
@@ -48,7 +42,7 @@ def broken(facts: Facts) -> Iterator[Finding]:
                 place = _PLACE.search(problem.message)
                 reason = problem.message.removeprefix(path).lstrip(":0123456789").strip() or "it cannot be parsed"
                 yield _broken(profile, path, int(place[1]) if place else None, reason, problem.hint)
-        for file in _READ:
+        for file in DOCUMENTS:
             raw = profile.files.raw(file) if file.endswith(".json") else None
             if raw is not None and (found := _json_fault(raw)) is not None:
                 yield _broken(profile, str(profile.home / file), *found, None)
@@ -82,7 +76,7 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
 def unreadable(facts: Facts) -> Iterator[Finding]:
     """Find documents that cannot be read: no permission, wrong file type, size limit, or a dangling link."""
     for profile in facts.profiles.values():
-        for file in _READ:
+        for file in DOCUMENTS:
             fact = profile.listing.get(file)
             if fact is None or profile.files.raw(file) is not None:
                 continue

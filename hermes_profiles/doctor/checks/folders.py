@@ -54,12 +54,12 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
     """Return the path with a valid profile name, None when it is taken or something refers to the old path."""
     name = fact.path.name.lower()
     target = fact.path.with_name(name)
-    taken = {each.path.name.lower() for each in facts.tree.other_entries if each.path != fact.path} | set(
+    taken = {entry.path.name.lower() for entry in facts.tree.other_entries if entry.path != fact.path} | set(
         facts.profiles
     )
     if not is_profile_folder_name(name) or name in RESERVED or name in taken or fact.path in facts.tree.folders_in_use:
         return None
-    if facts.active == fact.path.name or any(str(fact.path).encode() in each.text for each in facts.tree.scripts):
+    if facts.active == fact.path.name or any(str(fact.path).encode() in script.text for script in facts.tree.scripts):
         return None
     old = str(fact.path).encode()
     for profile in facts.profiles.values():

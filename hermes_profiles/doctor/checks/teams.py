@@ -34,10 +34,10 @@ def drift(facts: Facts) -> Iterator[Finding]:
     """Find members whose settings or keys differ from those that their lead shares."""
     for team in facts.teams.teams.by_name.values():
         for member in team.members:
-            changes = [each for each in facts.teams.drifted.get(member, ()) if each.place != "link"]
+            changes = [change for change in facts.teams.drifted.get(member, ()) if change.place != "link"]
             if changes:
                 keys = dict.fromkeys(
-                    f"{each.key}{_DIFFERENCES[each.action]}" for each in changes if each.action in _DIFFERENCES
+                    f"{change.key}{_DIFFERENCES[change.action]}" for change in changes if change.action in _DIFFERENCES
                 )
                 what = join_names(keys, _SHOWN) or "its record of shared variables in profile.yaml"
                 yield Finding(
@@ -72,7 +72,7 @@ def broken_link(facts: Facts) -> Iterator[Finding]:
     """Find members whose link into the pool is missing, wrong or replaced by a file."""
     for team in facts.teams.teams.by_name.values():
         for member in team.members:
-            changes = [each for each in facts.teams.drifted.get(member, ()) if each.place == "link"]
+            changes = [change for change in facts.teams.drifted.get(member, ()) if change.place == "link"]
             if not changes:
                 continue
             parts = [f"{change.key} {_link_state(change, team)}" for change in changes]
@@ -84,7 +84,7 @@ def broken_link(facts: Facts) -> Iterator[Finding]:
                 ),
                 (member,),
                 None,
-                tuple(facts.profiles[member].at(each.key) for each in changes),
+                tuple(facts.profiles[member].at(change.key) for change in changes),
             )
 
 
@@ -124,9 +124,9 @@ def no_pool(facts: Facts) -> Iterator[Finding]:
         leads, members = teams.leads.get(name, ()), teams.by_name[name].members
         evidence = [facts.profiles[lead].at_path((TEAMS, name), PROFILE_FILE) for lead in leads]
         evidence += [
-            facts.profiles[one].at_path((TEAM, "name"), PROFILE_FILE)
-            for one in (*members, *leads)
-            if one in teams.memberships
+            facts.profiles[name].at_path((TEAM, "name"), PROFILE_FILE)
+            for name in (*members, *leads)
+            if name in teams.memberships
         ]
         repairs: tuple[EditFile, ...] = ()
         fix = Fix(fault.hint or "", _command_in(fault.hint))
@@ -223,20 +223,20 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
     """
     mode = facts.teams.multiplex
     by_profile: dict[str, list[PinnedSetting]] = {}
-    for each in mode.access.pinned if mode is not None else ():
-        by_profile.setdefault(each.profile, []).append(each)
+    for setting in mode.access.pinned if mode is not None else ():
+        by_profile.setdefault(setting.profile, []).append(setting)
     for name, settings in by_profile.items():
         profile = facts.profiles.get(name)
         if profile is None or name == DEFAULT:
             continue
-        keys = [dotted(each.key) for each in settings]
+        keys = [dotted(setting.key) for setting in settings]
         yield Finding(
             f"users allowed for {DEFAULT} also have access to {name}: the multiplexer serves both, and {name} does not "
             f"set {join_names(keys)}",
             Fix(f"write these settings into the files of {name}", _ENABLE_MULTIPLEX),
             (name,),
             None,
-            tuple(_inherited(facts, profile, each) for each in settings[:_MOST_PLACES]),
+            tuple(_inherited(facts, profile, setting) for setting in settings[:_MOST_PLACES]),
         )
     for limit in mode.access.issues if mode is not None else ():
         if limit.profile in facts.profiles:
@@ -262,8 +262,8 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
     from hermes_profiles.multiplex.approvals import OWN, SERVED
 
     by_profile: dict[str, list[tuple[str, int]]] = {}
-    for each in facts.teams.multiplex.approvals:
-        by_profile.setdefault(each.profile, []).append((each.channel, each.people))
+    for approval in facts.teams.multiplex.approvals:
+        by_profile.setdefault(approval.profile, []).append((approval.channel, approval.people))
     for name, rows in by_profile.items():
         people = sum(count for _, count in rows)
         channels = [channel for channel, _ in rows]

@@ -68,7 +68,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
             continue
         path = str(profile.home / file)
         multiplexed = bool(facts.services.multiplexing)
-        differences_text = join_names(f"{_shown(each.name)} ({each.reason})" for each in found)
+        differences_text = join_names(f"{_shown(row.name)} ({row.reason})" for row in found)
         can = _can_edit(settle, raw, path, known)
         yield Finding(
             f"the readers of Hermes disagree about {file} of {profile_label(profile)}: {differences_text}",
@@ -81,7 +81,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
                 else shell_command('"${EDITOR:-vi}"', [path]),
             ),
             (profile.name,),
-            evidence=tuple(profile.at(file, _shown(each.name), each.line) for each in found),
+            evidence=tuple(profile.at(file, _shown(row.name), row.line) for row in found),
             repairs=(EditFile(profile.home / file, partial(settle, known=known)),) if can else (),
             severity=reduced_severity(profile, _difference_severity(found, facts, multiplexed=multiplexed)),
         )
@@ -92,9 +92,9 @@ def _difference_severity(found: tuple[ReaderDifference, ...], facts: Facts, *, m
 
     Error: a gateway does not get a credential; info: only a multiplexer is affected, and none is used; else warning.
     """
-    if any(_is_credential(each.name, facts) and (each.is_lost or multiplexed) for each in found):
+    if any(_is_credential(row.name, facts) and (row.is_lost or multiplexed) for row in found):
         return Severity.ERROR
-    return Severity.INFO if all(each.in_scope_alone for each in found) and not multiplexed else Severity.WARNING
+    return Severity.INFO if all(row.in_scope_alone for row in found) and not multiplexed else Severity.WARNING
 
 
 def _can_edit(edit: Callable[..., bytes], raw: bytes, path: str, known: frozenset[str]) -> bool:
@@ -146,7 +146,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
                 if text not in (profile.files.raw(CONFIG_FILE) or b""):
                     found.setdefault(name, []).append(profile.at_variable(name))
     for name, places in found.items():
-        owners = tuple(dict.fromkeys(each.profile for each in places if each.profile is not None))
+        owners = tuple(dict.fromkeys(place.profile for place in places if place.profile is not None))
         yield Finding(
             f"{_shown(name)} of {join_names(owners)} looks like a channel credential, but is not in "
             "the catalogue: a clone"
@@ -205,7 +205,7 @@ def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Ma
     flag = channel_settings(profile, channel, facts.catalog).get("enabled")
     if flag is not None and not is_truthy(flag) and fact.explicit_disable_wins:
         return False
-    return any(name in names and all(environment.get(each) for each in names) for names in fact.enable_sets)
+    return any(name in names and all(environment.get(variable) for variable in names) for names in fact.enable_sets)
 
 
 def no_env(facts: Facts) -> Iterator[Finding]:

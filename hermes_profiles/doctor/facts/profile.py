@@ -11,13 +11,32 @@ from hermes_profiles.doctor.findings import Evidence
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.gateways.model import Gateway
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
+from hermes_profiles.hermes.files import (
+    AUTH_FILE,
+    CONFIG_FILE,
+    ENV_FILE,
+    JOBS_FILE,
+    LEGACY_CONFIG_FILE,
+    OP_ENV_FILE,
+    PROFILE_FILE,
+)
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 if TYPE_CHECKING:
     from hermes_profiles.changes.plan import Signature
+
+# Documents read for every profile, so that no check opens a file.
+DOCUMENTS = (
+    ENV_FILE,
+    OP_ENV_FILE,
+    CONFIG_FILE,
+    LEGACY_CONFIG_FILE,
+    AUTH_FILE,
+    PROFILE_FILE,
+    JOBS_FILE,
+)
 
 
 class FileFact(NamedTuple):

@@ -67,13 +67,13 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) ->
         homes,
         reachable_modes,
         _shares_with_group(context),
-        {name: found for name, one in profiles.items() if (found := dict(_targets(one)))},
+        {name: found for name, profile in profiles.items() if (found := dict(_targets(profile)))},
         {
             name: readable
-            for name, one in profiles.items()
-            if (readable := dict(_readable(one, reachable_modes.get(name, 0))))
+            for name, profile in profiles.items()
+            if (readable := dict(_readable(profile, reachable_modes.get(name, 0))))
         },
-        {name: copies for name, one in profiles.items() if (copies := dict(_copies(one)))},
+        {name: copies for name, profile in profiles.items() if (copies := dict(_copies(profile)))},
         tuple(entry for entry in entries if not entry.path.name.startswith(".")),
         frozenset(entry.path for entry in entries if file_fact(entry.path / PID_FILE) is not None),
         tuple(entry for entry in entries if entry.path.name.startswith(".")),

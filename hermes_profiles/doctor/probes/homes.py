@@ -9,32 +9,13 @@ from pathlib import Path
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
-from hermes_profiles.hermes.files import (
-    AUTH_FILE,
-    CONFIG_FILE,
-    ENV_FILE,
-    JOBS_FILE,
-    LEGACY_CONFIG_FILE,
-    OP_ENV_FILE,
-    PROFILE_FILE,
-)
+from hermes_profiles.doctor.facts.profile import DOCUMENTS, FileFact, ProfileFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed, claimed_resources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-# Documents read for every profile, so that no check opens a file.
-DOCUMENTS = (
-    ENV_FILE,
-    OP_ENV_FILE,
-    CONFIG_FILE,
-    LEGACY_CONFIG_FILE,
-    AUTH_FILE,
-    PROFILE_FILE,
-    JOBS_FILE,
-)
 # Folders of a home whose files are listed, besides the home itself.
 FOLDERS = ("cron", "state", "logs", "gateway", "backups", "whatsapp", "weixin", "platforms", "auth", "mcp-tokens")
 

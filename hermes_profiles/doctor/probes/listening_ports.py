@@ -31,7 +31,7 @@ def listeners_on(
     for port, bind, pid in sorted(table, key=lambda row: (row[0], row[1], row[2] or 0)):
         profile = None
         if pid is not None:
-            named = (gateways[one] for one in _line_of(pid, platform) if one in gateways)
+            named = (gateways[ancestor] for ancestor in _line_of(pid, platform) if ancestor in gateways)
             profile = next(named, None) or profile_of(pid)
         found.append(Listener(port, bind, pid, profile, _program(pid, platform)))
     return tuple(found)
@@ -144,10 +144,10 @@ def _elsewhere(ports: Collection[int]) -> set[tuple[int, str, int | None]]:
 
     found = set()
     try:
-        for each in psutil.net_connections(kind="tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port in ports:
-                address = each.laddr.ip
-                found.add((each.laddr.port, "*" if address in ("0.0.0.0", "::", "*") else address, each.pid))  # noqa: S104
+        for row in psutil.net_connections(kind="tcp"):
+            if row.status == psutil.CONN_LISTEN and row.laddr and row.laddr.port in ports:
+                address = row.laddr.ip
+                found.add((row.laddr.port, "*" if address in ("0.0.0.0", "::", "*") else address, row.pid))  # noqa: S104
     except (psutil.Error, OSError):
         return set()
     return found

@@ -96,7 +96,10 @@ def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts
 
     facts = read_facts(context.layout, tuple(profiles), context.catalog, context.environment)
     approvals = [
-        each for name, one in profiles.items() if name != DEFAULT for each in move_to_multiplexer(name, one.home)
+        approval
+        for name, profile in profiles.items()
+        if name != DEFAULT
+        for approval in move_to_multiplexer(name, profile.home)
     ]
     return MultiplexFacts(check_access(facts, context.catalog), tuple(approvals))
 
