@@ -1,1 +1,1 @@
-"""Finds faults in the profiles of a root and plans their repair: probes → facts → checks → findings → fix plan."""
+"""Finds faults in the profiles of a root and plans repairs: probes → facts → checks → findings → plan."""

@@ -39,7 +39,7 @@ ServiceRepair = InstallService | RemoveService | ReloadManager
 
 
 class FixPlan(NamedTuple):
-    """The plan of `--fix`: the change of files (None: no change), the repairs of services, and the failed repairs."""
+    """The plan of `--fix`: the change of files (None: no change), repairs of services, failed repairs."""
 
     plan: ChangePlan | None
     services: tuple[ServiceRepair, ...]

@@ -49,7 +49,7 @@ class SettingLocator:
             yield from self.of_variable(profile, channel, variable, path)
 
     def of_port(self, profile: ProfileFacts, claim: PortClaim) -> tuple[Evidence, ...]:
-        """Return the places that set the port of a channel, () when the profile uses the default port of Hermes."""
+        """Return the places that set the port of a channel, () for the default port of Hermes."""
         for port in self._facts.catalog.channels[claim.channel].ports:
             pairs = [(name, "") for name in port.env] + [("", ".".join(path)) for path in port.config]
             for variable, path in pairs:

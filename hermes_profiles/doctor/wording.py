@@ -38,7 +38,7 @@ _NOUNS = {
 
 
 def join_names(names: Iterable[str], most: int = _NAMED) -> str:
-    """Return `a`, `a and b`, `a, b and c`; of more than `most` + 1 distinct names, the first ones and a count."""
+    """Return `a`, `a and b` or `a, b and c`. Above `most` + 1 distinct names, the rest is a count."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) > most + 1:
         return f"{', '.join(distinct[:most])} and {len(distinct) - most} more"

@@ -1,4 +1,4 @@
-"""Reports bots, accounts and credentials that several profiles share, inherit, or hold while another root uses them."""
+"""Reports bots and accounts that several profiles share, that a gateway inherits, or that another root uses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def groups(facts: Facts) -> tuple[SharedGroup, ...]:
 
 
 def shared_identity(facts: Facts) -> Iterator[Finding]:
-    """Find identities of enabled channels that several profiles claim; two gateways would answer for one bot."""
+    """Find identities of enabled channels that several profiles claim. Two gateways would answer for one bot."""
     locator = SettingLocator(facts)
     for channel, profiles, identities in groups(facts):
         evidence = _evidence(facts, locator, profiles, identities)
@@ -88,7 +88,7 @@ def _circumstances(facts: Facts, profiles: Sequence[str]) -> tuple[Severity | No
 
 
 def are_served_together(facts: Facts, profiles: Sequence[str]) -> bool:
-    """Return whether a multiplexer serves all of these profiles, and none has a gateway of its own (FACTS.md, 8)."""
+    """Return whether a multiplexer serves all of these profiles, and no other gateway runs (FACTS.md, 8)."""
     if facts.inventory is None or facts.inventory.topology is not Topology.MULTIPLEX:
         return False
     return all(name == DEFAULT or facts.profiles[name].pid is None for name in profiles)
@@ -97,7 +97,7 @@ def are_served_together(facts: Facts, profiles: Sequence[str]) -> bool:
 def current_holders(
     facts: Facts, channel: str, profiles: Sequence[str], identities: Sequence[Identity]
 ) -> Iterator[str]:
-    """Yield which gateway uses the identity now, by the lock of Hermes if there is one, and which runs without it."""
+    """Yield the gateways that use the identity now (by the lock of Hermes), and those running without it."""
     digests = {identity.key[:16] for identity in identities}
     lock = next((row for row in facts.identities.locks if row.channel == channel and row.digest in digests), None)
     running = [name for name in profiles if facts.profiles[name].pid is not None]

@@ -48,7 +48,7 @@ def damaged(facts: Facts) -> Iterator[Finding]:
 
 
 def _move_command(profile: ProfileFacts, file: str) -> str:
-    """Return the command that moves a database and its side files away; an old log would damage a new database."""
+    """Return the command that moves a database and its side files away. An old log would damage a new database."""
     folder = quote(f"{profile.home / file}.damaged")
     sides = [file + end for end in ("", "-wal", "-shm", "-journal") if file + end in profile.listing]
     return f"mkdir {folder} && mv {' '.join(quote(str(profile.home / side)) for side in sides)} {folder}/"

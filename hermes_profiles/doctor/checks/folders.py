@@ -1,5 +1,4 @@
-"""Reports entries beside the profiles: invalid folders, unfinished profiles, a sticky profile or aliases without
-profile. Pure."""
+"""Reports invalid folders, unfinished profiles, and a sticky profile or alias of a missing profile. Pure."""
 
 from __future__ import annotations
 

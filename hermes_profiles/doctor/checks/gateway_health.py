@@ -1,4 +1,4 @@
-"""Reports running gateways with a fault: disconnected channels, hangs, duplicates, old code, high resource use."""
+"""Reports running gateways with disconnected channels, hangs, duplicates, old code or high resource use."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _SERVER = "mcp:"
 
 
 def shared_login(facts: Facts) -> Iterator[Finding]:
-    """Find single-use logins that several profiles hold; the first profile to renew one logs the others out."""
+    """Find single-use logins that several profiles hold. The first profile to renew one logs the others out."""
     holders: dict[tuple[str, str], list[SingleUseLogin]] = {}
     for login in facts.identities.logins:
         holders.setdefault((login.provider, login.digest.reveal()), []).append(login)

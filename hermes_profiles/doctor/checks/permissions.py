@@ -149,7 +149,7 @@ def stray_copy(facts: Facts) -> Iterator[Finding]:
 
 
 def _secrets_in_copy(facts: Facts, profile: ProfileFacts, path: str) -> tuple[str, ...]:
-    """Return the names of the secrets in a stray copy: current ones of the profile, and those its lines set."""
+    """Return the names of the secrets in a stray copy: current values, and assignments on its lines."""
     raw = facts.tree.copies[profile.name][path]
     text = raw.replace(b"\0", b"")
     found = [
@@ -211,7 +211,7 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: 
 
 
 def foreign_owner(facts: Facts) -> Iterator[Finding]:
-    """Find files owned by another user than their home, for example after `sudo`; the gateway cannot use them."""
+    """Find files owned by another user than their home, for example after `sudo`. The gateway cannot use them."""
     root = facts.tree.root
     for name, profile in facts.profiles.items():
         home = facts.tree.homes.get(name)

@@ -142,7 +142,7 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
 
 
 def _may_be_missing(profile: ProfileFacts, channel: str) -> bool:
-    """Return whether a channel can be without its listener: no gateway runs, or it reports the channel as down."""
+    """Return whether a channel can be without listener: no gateway runs, or it reports the channel as down."""
     if profile.gateway is None or profile.pid is None:
         return True
     return next((state.state for state in profile.gateway.channels if state.name == channel), "") in LOST

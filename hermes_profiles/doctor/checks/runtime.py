@@ -262,7 +262,7 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
 
 
 def journal_interrupted(facts: Facts) -> Iterator[Finding]:
-    """Find interrupted changes of hermes-profiles; the next command that makes a change completes or reverts them."""
+    """Find interrupted changes of hermes-profiles. The next command that makes a change completes or reverts them."""
     for change in facts.runtime.interrupted:
         place = (Evidence(None, change.file),)
         if not change.id:

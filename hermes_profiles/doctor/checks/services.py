@@ -1,4 +1,4 @@
-"""Reports faults in service definitions: missing programs or folders, name clashes, drift, and a wrong profile."""
+"""Reports service definitions with missing programs or folders, name clashes, drift, or a wrong profile."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _COMMAND = {
 
 
 def _setting_place(service: Definition, key: str) -> Evidence:
-    """Return the effective place of a setting: its last line in the last file of the definition that has it."""
+    """Return the effective place of a setting: its last line in the last file of the definition."""
     place = Evidence(service.profile, str(service.path), None, key)
     for path, content in service.contents.items():
         for number, line in enumerate(content.split(b"\n"), 1):
@@ -151,7 +151,7 @@ def foreign(facts: Facts) -> Iterator[Finding]:
 
 
 def name_clash(facts: Facts) -> Iterator[Finding]:
-    """Find profiles that share one service name; Hermes names the service of a linked home after the link target."""
+    """Find profiles that share one service name. Hermes names the service of a linked home after the link target."""
     for unit, several in facts.services.clashes.items():
         first, home = several[0], facts.profiles[several[0]].home
         yield Finding(
@@ -271,7 +271,7 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
 
 
 def sticky_redirect(facts: Facts) -> Iterator[Finding]:
-    """Find services of the default profile that start the sticky profile, because they do not name a profile."""
+    """Find services of the default profile that start the sticky profile, since they name no profile."""
     for service in facts.services.of(DEFAULT):
         if facts.active == DEFAULT or service.parsed.selected or not service.home_exists:
             continue

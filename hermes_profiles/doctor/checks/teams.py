@@ -1,4 +1,4 @@
-"""Reports team faults: drift, broken links, invalid leads, shared secrets, and access under a multiplexer."""
+"""Reports drift, broken links, invalid leads, shared secrets, and access of teams under a multiplexer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _DIFFERENCES = {"add": " is missing", "set": " differs", "remove": " is not set 
 
 
 def _places(facts: Facts, team: Team, member: str, changes: Iterable[SyncChange]) -> Iterator[Evidence]:
-    """Yield the place of each difference: in the files of the member, or of the lead if the member lacks it."""
+    """Yield the place of each difference, in the files of the member or of the lead."""
     mine, theirs = facts.profiles[member], facts.profiles[team.lead]
     for change, _ in zip(changes, range(_MOST_PLACES), strict=False):
         there = theirs if change.action == "add" else mine

@@ -1,4 +1,4 @@
-"""Reports faults of run modes: unneeded services, profiles without a gateway, and settings not in effect."""
+"""Reports run mode faults: unneeded services, profiles without a gateway, settings not in effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hermes_profiles.model.names import DEFAULT
 
 
 def served_by_default(facts: Facts) -> frozenset[str]:
-    """Return the named profiles that need no gateway: the default gateway serves them, or Hermes would refuse one.
+    """Return the named profiles that need no gateway: one serves them, or Hermes would refuse theirs.
 
     Hermes itself checks only the setting and the live default gateway (SERVICES.md section 6).
     """
@@ -26,7 +26,7 @@ def served_by_default(facts: Facts) -> frozenset[str]:
 
 
 def unneeded(facts: Facts) -> Iterator[Finding]:
-    """Find enabled services of profiles that a multiplexer serves; Hermes refuses service start with exit 1."""
+    """Find enabled services of profiles that a multiplexer serves. Hermes refuses each start with exit 1."""
     others = served_by_default(facts)
     for service in facts.services.definitions:
         if service.profile not in others or service.profile not in facts.profiles or not service.enabled:

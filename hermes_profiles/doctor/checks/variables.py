@@ -1,4 +1,4 @@
-"""Reports faults of environment files: ambiguous lines, joined keys, placeholders, unknown secrets, no `.env`. Pure.
+"""Reports ambiguous lines, joined keys, placeholders and unknown secrets of environment files. Pure.
 
 Hermes 0.19.0 has three readers (FACTS.md): the start of a gateway (python-dotenv), the menus, and the scope of a
 profile under a multiplexer.
@@ -209,7 +209,7 @@ def _would_start(profile: ProfileFacts, channel: str, name: str, environment: Ma
 
 
 def no_env(facts: Facts) -> Iterator[Finding]:
-    """Find profiles without `.env`; the next `hermes update` copies that of the default profile, tokens included.
+    """Find profiles without `.env`. The next `hermes update` copies that of the default profile, tokens included.
 
     Source: hermes_cli/profiles.py, `backfill_profile_envs`.
     """

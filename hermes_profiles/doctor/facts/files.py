@@ -1,4 +1,4 @@
-"""Facts of the files around the homes: owners, modes, stray copies, aliases, and the Hermes installation."""
+"""Facts of files around the homes: owners, modes, stray copies, aliases, the Hermes installation."""
 
 from __future__ import annotations
 

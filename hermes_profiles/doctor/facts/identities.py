@@ -1,4 +1,4 @@
-"""Facts of what profiles can conflict about: locks, ports, single-use logins, links and live environments."""
+"""Facts of resources in conflict: locks, ports, single-use logins, links and live environments."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class MisplacedSecret(NamedTuple):
 
 
 class MultiplexFacts(NamedTuple):
-    """Access under a multiplexer: settings inherited from the default profile, and approvals it does not read."""
+    """Access under a multiplexer: settings from the default profile, and approvals it does not read."""
 
     access: Access
     approvals: tuple[MovedApprovals, ...]

@@ -1,4 +1,4 @@
-"""Reads the files around the homes: owners and modes, stray copies, aliases and the Hermes installation."""
+"""Reads files around the homes: owners and modes, stray copies, aliases, the Hermes installation."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _other_entries(layout: Layout) -> Iterator[FileFact]:
-    """Yield the entries of the profiles folder that are not profiles: invalid names and unfinished profiles."""
+    """Yield entries of the profiles folder that are not profiles: invalid names, unfinished profiles."""
     for name in _names_of(layout.profiles):
         if name.startswith("."):
             is_staging = re.fullmatch(r"\.[a-z0-9][a-z0-9_-]*\.staging-\d+", name) is not None
@@ -233,7 +233,7 @@ def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) 
 
 
 def _schema(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:
-    """Return the schema version that the installed Hermes writes, read from its source text without running it."""
+    """Return the schema version that the installed Hermes writes, read from its source text."""
     if not any(CONFIG_FILE in profile.listing for profile in profiles.values()):
         return None
     from hermes_profiles.gateways.hermes_install import find_installation

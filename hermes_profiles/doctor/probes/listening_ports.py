@@ -47,7 +47,10 @@ def _linux(ports: Collection[int], gateways: Collection[int]) -> set[tuple[int, 
 
 
 def _open_sockets() -> Iterator[tuple[int, str, str]]:
-    """Yield (port, address, inode) of every listening TCP socket (Documentation/networking/proc_net_tcp.rst)."""
+    """Yield (port, address, inode) of every listening TCP socket.
+
+    Source: Linux, Documentation/networking/proc_net_tcp.rst.
+    """
     for table in _TABLES:
         try:
             with open(table, encoding="ascii", errors="replace") as file:

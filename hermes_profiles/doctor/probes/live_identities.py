@@ -1,4 +1,4 @@
-"""Reads the resources that profiles can conflict about: locks, ports, live environments, logins and links."""
+"""Reads resources that profiles can conflict about: locks, ports, environments, logins and links."""
 
 from __future__ import annotations
 

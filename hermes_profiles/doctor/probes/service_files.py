@@ -33,7 +33,7 @@ _NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z
 
 
 class _HomeOwner(NamedTuple):
-    """Owner of a home: its profile in this root (None: none), whether it is below the root, and whether it exists."""
+    """Owner of a home: its profile in this root, whether it is below the root, and whether it exists."""
 
     profile: str | None
     is_below: bool

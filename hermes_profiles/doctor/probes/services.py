@@ -164,7 +164,7 @@ def _service_path(context: DoctorContext, profile: ProfileFacts, found: Definiti
 
 
 def _tools(profile: ProfileFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield (program, key path) of the programs that the gateway starts: MCP servers and the terminal backend."""
+    """Yield (program, key path) of the programs a gateway starts: MCP servers, terminal backend."""
     raw = profile.files.raw(CONFIG_FILE) or b""
     if b"mcp_servers" not in raw and b"docker" not in raw:
         return

@@ -108,7 +108,7 @@ def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts
 
 
 class _MemberComparison:
-    """Compares members with their lead: first a fast test, then a full sync plan for members that may differ."""
+    """Compares members with their lead: a fast test first, then a sync plan for those that may differ."""
 
     def __init__(self, context: DoctorContext, profiles: Mapping[str, ProfileFacts], teams: Teams) -> None:
         self._context, self._profiles, self._teams = context, profiles, teams
