@@ -1,4 +1,4 @@
-"""Ways in which profiles are in each other's way."""
+"""Cases of conflicts between profiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor says of services under a live `systemd --user`, mends and takes back; prints JSON in its last line.
+"""Runs doctor, fix and undo on services under a live `systemd --user`; prints JSON in its last line.
 
 Run as a program, under the manager that is there. HOME is a user's whose Hermes is the stand-in of the command's tests.
 """
@@ -84,7 +84,7 @@ def loops(name: str) -> bool:
 
 
 def code_of(name: str) -> str:
-    """Return what a service that is tried again and again ends with; in the midst of a try it is 0."""
+    """Return the exit code of a service in a crash loop; it is 0 during a start."""
     codes = ["0"]
 
     def is_between() -> bool:
@@ -101,7 +101,7 @@ def main() -> None:
         home(name).mkdir(parents=True, exist_ok=True)
         (home(name) / "config.yaml").write_text("model: gpt-5\n")
         (home(name) / ".env").touch(0o600)
-        # Nobody waits five seconds between two tries here; a drop-in of the user's own is no fault.
+        # A drop-in of the user removes the delay between restarts, which is not a fault.
         own = UNITS / f"hermes-gateway{'' if name == 'default' else f'-{name}'}.service.d" / "60-fast.conf"
         own.parent.mkdir(parents=True)
         own.write_text("[Service]\nRestartSec=0.2\n")

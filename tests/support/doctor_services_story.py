@@ -1,4 +1,4 @@
-"""What the doctor says of services that real Hermes 0.19.0 makes, runs and leaves; prints JSON in its last line.
+"""Runs the doctor on services that real Hermes 0.19.0 writes, runs and leaves; prints JSON in its last line.
 
 Run under a live systemd. Arguments: the Python of real Hermes. HOME is the user's.
 """

@@ -1,4 +1,4 @@
-"""A healthy root for the doctor, ways to break it, and its picture before and after."""
+"""A healthy root for the doctor, cases that break it, and snapshots of its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = ("default", "work", "family")
 
 
 class DoctorWorld:
-    """One user with three healthy profiles, and the command run for them."""
+    """A user with three healthy profiles, and a runner for commands."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
@@ -34,7 +34,7 @@ class DoctorWorld:
         return self.root if name == "default" else self.root / "profiles" / name
 
     def profile(self, name: str, env: str = "", config: str = "") -> Path:
-        """Make a healthy profile, or make it anew with more in its files."""
+        """Create a healthy profile, or create it again with more content."""
         home = self.home(name)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.write(name, ".env", ENV.format(name=name) + env, mode=0o600)
@@ -43,7 +43,7 @@ class DoctorWorld:
         return home
 
     def write(self, name: str, path: str, content: str | bytes, *, mode: int = 0o644) -> Path:
-        """Write a file of a profile with a mode."""
+        """Write a file of a profile and set its mode."""
         target = self.home(name) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -51,7 +51,7 @@ class DoctorWorld:
         return target
 
     def add(self, name: str, path: str, text: str) -> Path:
-        """Add to the end of a file of a profile."""
+        """Append text to a file of a profile."""
         target = self.home(name) / path
         target.write_text(target.read_text() + text)
         return target
@@ -60,12 +60,12 @@ class DoctorWorld:
         return self.runner.call("doctor", *arguments, env=self.environment)
 
     def findings(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return what the doctor finds, remarks included."""
+        """Return all findings of the doctor."""
         found: list[dict[str, Any]] = self.doctor("--json", *arguments).data["findings"]
         return found
 
     def picture(self) -> dict[str, tuple[Any, ...]]:
-        """Return path → all that undo must bring back, our own state left out."""
+        """Return path → mode and content that undo must restore, without the state folder."""
         found: dict[str, tuple[Any, ...]] = {}
         for folder, folders, files in os.walk(self.user):
             if Path(folder) == self.state:
@@ -90,14 +90,14 @@ class DoctorWorld:
 class Case(NamedTuple):
     """One way to break a healthy root.
 
-    `check`: the id that must fire, once; `profiles`: those it must name, sorted; `mended`: whether `--fix` mends it;
-    `also`: ids of other checks that fire truly for the same fault.
+    `check`: id of the expected finding; `profiles`: its profiles, sorted; `fixed`: whether `--fix` repairs it; `also`:
+    ids of other checks that report the same fault.
     """
 
     check: str
     plant: Callable[[DoctorWorld], None]
     profiles: tuple[str, ...]
-    mended: bool = False
+    fixed: bool = False
     also: frozenset[str] = frozenset()
     severity: str | None = None
     environment: Mapping[str, str] = {}

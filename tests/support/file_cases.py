@@ -1,4 +1,4 @@
-"""Ways to break the files of a profile, and what lies beside profiles."""
+"""Cases of broken files of profiles and of entries beside profiles."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def script_of_a_ghost(world: DoctorWorld) -> None:
 
 
 def hermes_of_schema(world: DoctorWorld, version: int) -> None:
-    """Put a Hermes into the root as its installer does: a checkout with an environment of its own."""
+    """Create a Hermes installation in the root as its installer does: a checkout with a virtual environment."""
     python = world.root / "hermes-agent/venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\nexit 1\n")
@@ -189,21 +189,21 @@ def schema_of_tomorrow(world: DoctorWorld) -> None:
 
 
 FILE_CASES: tuple[Case, ...] = (
-    Case("files.readers-disagree", comment_behind_a_token, ("work",), mended=True, severity="warning"),
+    Case("files.readers-disagree", comment_behind_a_token, ("work",), fixed=True, severity="warning"),
     Case(
         "files.readers-disagree",
         comment_in_a_multiplexed_profile,
         ("work",),
-        mended=True,
+        fixed=True,
         severity="error",
         also=frozenset({"services.topology", "services.not-running"}),
     ),
-    Case("files.readers-disagree", tab_behind_export, ("work",), mended=True, severity="warning"),
-    Case("files.readers-disagree", mark_before_the_first_key, ("work",), mended=True, severity="error"),
+    Case("files.readers-disagree", tab_behind_export, ("work",), fixed=True, severity="warning"),
+    Case("files.readers-disagree", mark_before_the_first_key, ("work",), fixed=True, severity="error"),
     Case("files.readers-disagree", interpolated_token, ("work",), severity="warning"),
     Case("files.readers-disagree", value_of_several_lines, ("work",), severity="warning"),
     Case("files.readers-disagree", latin_1, ("work",), severity="info"),
-    Case("files.joined-keys", two_keys_on_a_line, ("work",), mended=True, severity="error"),
+    Case("files.joined-keys", two_keys_on_a_line, ("work",), fixed=True, severity="error"),
     Case("files.unknown-secret", credential_of_nobody_we_know, ("work",), severity="info"),
     Case("files.broken", broken_yaml, ("work",), severity="error"),
     Case("files.broken", broken_auth, ("work",), severity="error"),
@@ -215,19 +215,19 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.placeholder", word_that_hermes_refuses, ("work",), severity="warning"),
     Case("files.contradiction", off_and_yet_on, ("work",), severity="warning"),
     Case("files.contradiction", off_with_a_token, ("work",), severity="info"),
-    Case("files.ignored-port", port_nobody_reads, ("work",), mended=True, severity="warning"),
+    Case("files.ignored-port", port_nobody_reads, ("work",), fixed=True, severity="warning"),
     Case("files.ignored-port", port_said_twice, ("work",), severity="warning"),
     Case("files.legacy-differs", old_gateway_json, ("work",), severity="warning"),
     Case("files.old-schema", schema_of_last_year, ("family", "work"), severity="info"),
     Case("files.newer-schema", schema_of_tomorrow, ("work",), severity="warning"),
-    Case("files.no-env", no_env, ("work",), mended=True, severity="warning"),
-    Case("files.bad-folder", capitals, (), mended=True, severity="warning"),
+    Case("files.no-env", no_env, ("work",), fixed=True, severity="warning"),
+    Case("files.bad-folder", capitals, (), fixed=True, severity="warning"),
     Case("files.bad-folder", capitals_that_something_names, (), severity="warning"),
     Case("files.bad-folder", blank_in_a_name, (), severity="warning"),
     Case("files.bad-folder", file_among_profiles, (), severity="info"),
     Case("files.real-default", folder_called_default, (), severity="error"),
     Case("files.leftover-staging", half_made, (), severity="info"),
-    Case("files.sticky-gone", sticky_that_is_gone, (), mended=True, severity="warning"),
-    Case("files.orphan-alias", alias_of_a_ghost, (), mended=True, severity="warning"),
+    Case("files.sticky-gone", sticky_that_is_gone, (), fixed=True, severity="warning"),
+    Case("files.orphan-alias", alias_of_a_ghost, (), fixed=True, severity="warning"),
     Case("files.orphan-alias", script_of_a_ghost, (), severity="warning"),
 )

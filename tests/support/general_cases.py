@@ -1,4 +1,4 @@
-"""Ways to keep the doctor itself from seeing."""
+"""Cases in which a probe fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of what gateways leave behind, of databases and logs; what needs a live gateway is in the tests of that."""
+"""Cases of leftover files, databases and logs, without live gateways."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def pid_record(pid: int, started: float = 1.0) -> str:
 
 
 def aged(path: Path, seconds: float) -> Path:
-    """Make a file so many seconds old."""
+    """Set the age of a file in seconds."""
     then = time.time() - seconds
     os.utime(path, (then, then))
     return path
 
 
 def database(path: Path, rows: int = 200, *, wal: bool = False) -> Path:
-    """Make a healthy database with some pages."""
+    """Create a healthy database with some pages."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as made:
         if wal:
@@ -42,7 +42,7 @@ def database(path: Path, rows: int = 200, *, wal: bool = False) -> Path:
 
 
 def responses(path: Path, *values: str) -> Path:
-    """Make the store of the API server, as Hermes 0.19.0 does (gateway/platforms/api_server.py)."""
+    """Create the response store of the API server as Hermes 0.19.0 does (gateway/platforms/api_server.py)."""
     with closing(sqlite3.connect(path)) as made:
         made.execute("PRAGMA journal_mode=WAL")
         made.execute(
@@ -182,7 +182,7 @@ def _no_json_for_a_chat(world: DoctorWorld) -> None:
 
 
 def _cut_short(world: DoctorWorld) -> None:
-    """Leave the journal of a change that a killed run began."""
+    """Write the journal of a change that a killed command began."""
     world.runner.ok("use", "work", env=world.environment)
     (path,) = (world.state / "journal").glob("*.json")
     path.write_text(path.read_text().replace('"status": "done"', '"status": "begun"'))
@@ -190,21 +190,21 @@ def _cut_short(world: DoctorWorld) -> None:
 
 
 RUNTIME_CASES: tuple[Case, ...] = (
-    Case("runtime.stale-pid", _gone, ("work",), mended=True, severity="warning"),
-    Case("runtime.stale-pid", _gone_of_an_old_hermes, ("default",), mended=True),
-    Case("runtime.reused-pid", _given_to_another, ("work",), mended=True, severity="warning"),
-    Case("runtime.bad-pid-file", _garbage, ("family",), mended=True, severity="warning"),
-    Case("runtime.bad-pid-file", _half_written, ("family",), mended=True),
-    Case("runtime.bad-pid-file", _folder_as_pid_file, ("family",), mended=True, severity="error"),
-    Case("runtime.bad-pid-file", _fifo_as_pid_file, ("family",), mended=True, severity="warning"),
-    Case("runtime.bad-pid-file", _link_to_nothing, ("family",), mended=True, severity="warning"),
-    Case("runtime.stale-lock", _folder_as_lock, ("work",), mended=True, severity="error"),
-    Case("runtime.stale-lock", _fifo_as_lock, ("work",), mended=True),
-    Case("runtime.stale-marker", _old_stop, ("work",), mended=True, severity="info"),
-    Case("runtime.stale-marker", _old_drain, ("work",), mended=True, severity="warning"),
-    Case("runtime.stale-marker", _half_written_drain, ("default",), mended=True, severity="warning"),
-    Case("runtime.stale-marker", _drain_of_an_earlier_boot, ("work",), mended=True, severity="info"),
-    Case("runtime.stale-marker", _old_notice, ("work",), mended=True, severity="warning"),
+    Case("runtime.stale-pid", _gone, ("work",), fixed=True, severity="warning"),
+    Case("runtime.stale-pid", _gone_of_an_old_hermes, ("default",), fixed=True),
+    Case("runtime.reused-pid", _given_to_another, ("work",), fixed=True, severity="warning"),
+    Case("runtime.bad-pid-file", _garbage, ("family",), fixed=True, severity="warning"),
+    Case("runtime.bad-pid-file", _half_written, ("family",), fixed=True),
+    Case("runtime.bad-pid-file", _folder_as_pid_file, ("family",), fixed=True, severity="error"),
+    Case("runtime.bad-pid-file", _fifo_as_pid_file, ("family",), fixed=True, severity="warning"),
+    Case("runtime.bad-pid-file", _link_to_nothing, ("family",), fixed=True, severity="warning"),
+    Case("runtime.stale-lock", _folder_as_lock, ("work",), fixed=True, severity="error"),
+    Case("runtime.stale-lock", _fifo_as_lock, ("work",), fixed=True),
+    Case("runtime.stale-marker", _old_stop, ("work",), fixed=True, severity="info"),
+    Case("runtime.stale-marker", _old_drain, ("work",), fixed=True, severity="warning"),
+    Case("runtime.stale-marker", _half_written_drain, ("default",), fixed=True, severity="warning"),
+    Case("runtime.stale-marker", _drain_of_an_earlier_boot, ("work",), fixed=True, severity="info"),
+    Case("runtime.stale-marker", _old_notice, ("work",), fixed=True, severity="warning"),
     Case("runtime.start-storm", _storm, ("work",)),
     Case("runtime.logs", _large_log, ("work",)),
     Case("runtime.logs", _one_log, ("default",)),

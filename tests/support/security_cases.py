@@ -1,4 +1,4 @@
-"""Ways to leave a profile open: to other users of the machine, to the network, to strangers."""
+"""Cases of access by other users of the machine, the network, or everyone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOKEN = "7000000001:CANARY-telegram-token"
 
 
 def opened(world: DoctorWorld) -> None:
-    """Let others into the folders, as homes made with a plain umask do."""
+    """Open the folders to other users, as the default umask does."""
     for folder in (world.user, world.root, world.root / "profiles", world.home("work"), world.home("family")):
         folder.chmod(0o755)
 
@@ -152,11 +152,11 @@ def log_of_another_user(world: DoctorWorld) -> None:
 
 
 SECURITY_CASES: tuple[Case, ...] = (
-    Case("security.readable-secret", env_for_all, ("work",), mended=True, severity="error"),
-    Case("security.readable-secret", three_files_for_all, ("work",), mended=True, severity="error"),
-    Case("security.readable-secret", token_in_open_config, ("work",), mended=True, severity="error"),
-    Case("security.readable-secret", session_for_all, ("work",), mended=True, severity="error"),
-    Case("security.readable-secret", env_below_a_closed_folder, ("work",), mended=True, severity="warning"),
+    Case("security.readable-secret", env_for_all, ("work",), fixed=True, severity="error"),
+    Case("security.readable-secret", three_files_for_all, ("work",), fixed=True, severity="error"),
+    Case("security.readable-secret", token_in_open_config, ("work",), fixed=True, severity="error"),
+    Case("security.readable-secret", session_for_all, ("work",), fixed=True, severity="error"),
+    Case("security.readable-secret", env_below_a_closed_folder, ("work",), fixed=True, severity="warning"),
     Case("security.readable-secret", link_to_an_open_env, ("work",), severity="error"),
     Case("security.stray-copy", backup_of_env, ("work",), severity="warning"),
     Case("security.open-api", api_server_for_the_network, ("work",), severity="error"),

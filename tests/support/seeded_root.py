@@ -1,4 +1,4 @@
-"""A root of twenty profiles with forty faults in it, and what the doctor must say: no more, no less."""
+"""A root of twenty profiles with forty faults, and the exact findings expected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Expected = tuple[str, tuple[str, ...]]
 
 
 def token(letter: str) -> str:
-    """Return a Telegram token of the right shape that is nobody's."""
+    """Return a fake Telegram token of valid form."""
     return f"71{ord(letter):08d}:CANARY{letter * 29}"
 
 
@@ -42,7 +42,7 @@ class SeededRoot(DoctorWorld):
         self.expected: list[Expected] = []
 
     def faults(self) -> list[Expected]:
-        """Plant everything; returns what is to be found."""
+        """Create all faults and return the expected findings."""
         for plant in (self._conflicts, self._security, self._files, self._services, self._runtime):
             plant()
         return sorted(self.expected)

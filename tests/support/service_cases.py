@@ -1,4 +1,4 @@
-"""Ways in which services go wrong."""
+"""Cases of faulty services."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_profile_gone_with_its_service_left_idle(world: DoctorWorld) -> Systemd:
     systemd = everybody(world)
     systemd.install("ghost")
     systemd.link("ghost").unlink()
-    systemd.say("ghost", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("ghost", ActiveState="inactive", SubState="dead")
     shutil.rmtree(world.home("ghost"))
     return systemd
 
@@ -47,7 +47,7 @@ def an_orphan_that_hermes_wrote_with_a_word_for_the_profile(world: DoctorWorld) 
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile ghost gateway run\n"
         f'Environment="HERMES_HOME={world.home("ghost")}"\n'
     )
-    systemd.say("ghost", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("ghost", ActiveState="inactive", SubState="dead")
 
 
 def a_link_whose_unit_is_gone(world: DoctorWorld) -> None:
@@ -72,7 +72,7 @@ def a_second_unit_under_another_name(world: DoctorWorld) -> None:
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main gateway run\n"
         f'Environment="HERMES_HOME={world.home("work")}"\n'
     )
-    systemd.say("work2", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("work2", ActiveState="inactive", SubState="dead")
 
 
 def a_unit_of_an_old_release(world: DoctorWorld) -> None:
@@ -176,7 +176,7 @@ def a_service_beside_a_multiplexer(world: DoctorWorld) -> None:
 
 
 def a_gateway_that_was_stopped(world: DoctorWorld) -> None:
-    everybody(world).say("work", ActiveState="inactive", SubState="dead")
+    everybody(world).set_properties("work", ActiveState="inactive", SubState="dead")
 
 
 def a_disabled_profile_that_starts(world: DoctorWorld) -> None:
@@ -223,20 +223,20 @@ def services_that_hermes_wrote(world: DoctorWorld) -> None:
 
 ADOPT = frozenset({"services.not-adopted"})
 SERVICE_CASES: tuple[Case, ...] = (
-    Case("services.orphan", a_profile_gone_with_its_service_left, ("ghost",), mended=True, severity="error"),
-    Case("services.orphan", a_profile_gone_whose_service_loops, ("ghost",), mended=True, severity="error"),
-    Case("services.orphan", a_profile_gone_with_an_idle_service_left, ("ghost",), mended=True, severity="warning"),
-    Case("services.orphan", an_orphan_with_a_drop_in_of_the_users_own, ("ghost",), mended=True, severity="error"),
-    Case("services.orphan", an_orphan_that_hermes_wrote_with_a_word_for_the_profile, ("ghost",), mended=True,
+    Case("services.orphan", a_profile_gone_with_its_service_left, ("ghost",), fixed=True, severity="error"),
+    Case("services.orphan", a_profile_gone_whose_service_loops, ("ghost",), fixed=True, severity="error"),
+    Case("services.orphan", a_profile_gone_with_an_idle_service_left, ("ghost",), fixed=True, severity="warning"),
+    Case("services.orphan", an_orphan_with_a_drop_in_of_the_users_own, ("ghost",), fixed=True, severity="error"),
+    Case("services.orphan", an_orphan_that_hermes_wrote_with_a_word_for_the_profile, ("ghost",), fixed=True,
          severity="warning"),
-    Case("services.orphan", a_link_whose_unit_is_gone, (), mended=True, severity="warning"),
-    Case("services.orphan", a_drop_in_whose_unit_is_gone, ("work",), mended=True, severity="warning"),
+    Case("services.orphan", a_link_whose_unit_is_gone, (), fixed=True, severity="warning"),
+    Case("services.orphan", a_drop_in_whose_unit_is_gone, ("work",), fixed=True, severity="warning"),
     Case("services.two-supervisors", two_managers_with_one_profile, ("work",), severity="error"),
     Case("services.two-supervisors", a_second_unit_under_another_name, ("work",), severity="warning"),
     Case("services.legacy-unit", a_unit_of_an_old_release, ("default",)),
     Case("services.foreign", hermes_of_another_root_took_the_unit, ("default",)),
     Case("services.name-clash", a_home_behind_a_link_out_of_the_root, ("default", "work")),
-    Case("services.no-interpreter", a_hermes_that_moved, ("work",), mended=True),
+    Case("services.no-interpreter", a_hermes_that_moved, ("work",), fixed=True),
     Case("services.no-interpreter", a_hermes_that_is_gone, ("work",)),
     Case("services.no-home", a_folder_that_is_gone, ("work",)),
     Case("services.no-home", a_root_that_moved, ("work",)),
@@ -255,8 +255,8 @@ SERVICE_CASES: tuple[Case, ...] = (
     Case("services.disabled-but-enabled", a_disabled_profile_that_starts, ("work",)),
     Case("services.hand-edited", a_drop_in_of_ours_changed_by_hand, ("work",)),
     Case("services.hand-edited", a_unit_changed_by_hand, ("work",)),
-    Case("services.drifted", a_longer_drain_than_the_service_allows, ("work",), mended=True),
-    Case("services.drifted", a_helper_of_ours_that_is_gone, ("work",), mended=True),
+    Case("services.drifted", a_longer_drain_than_the_service_allows, ("work",), fixed=True),
+    Case("services.drifted", a_helper_of_ours_that_is_gone, ("work",), fixed=True),
     Case("services.path-lacks", an_mcp_server_that_the_service_does_not_find, ("work",)),
     Case("services.not-adopted", services_that_hermes_wrote, ("default", "family", "work"), severity="info"),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""A systemd for tests of the doctor that runs nothing, and a Hermes that is only there to be found.
+"""A fake systemd that runs nothing and a fake Hermes installation, for tests of the doctor.
 
-The stand-in of systemctl speaks as systemd 252 was heard to speak. It reads the unit files of its user, links are its
-memory of what is enabled, as in the real one; what else a unit does is told to it (`Systemd.say`).
+The fake systemctl prints what systemd 252 prints. It reads the unit files of its user and takes enabled units from
+links, as the real one does. `Systemd.set_properties` sets the other properties of a unit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import json, os, re, sys
 
 here = os.path.dirname(os.path.abspath(__file__))
 units = open(os.path.join(here, "units")).read()
-told = json.load(open(os.path.join(here, "told.json")))
+state = json.load(open(os.path.join(here, "properties.json")))
 words = sys.argv[1:]
 with open(os.path.join(here, "calls"), "a") as file:
     file.write(json.dumps(words) + "\n")
@@ -42,8 +42,8 @@ if words == ["--version"]:
     sys.exit()
 assert words[:2] == ["--user", "--no-ask-password"], words
 verb, names = words[2], words[words.index("--") + 1:] if "--" in words else []
-if verb in told.get("fails", {{}}):
-    sys.stderr.write(told["fails"][verb] + "\n")
+if verb in state.get("fails", {{}}):
+    sys.stderr.write(state["fails"][verb] + "\n")
     sys.exit(1)
 path = lambda name: os.path.join(units, name)
 link = lambda name: os.path.join(units, "default.target.wants", name)
@@ -65,17 +65,17 @@ def show(name):
         UnitFileState="enabled" if os.path.lexists(link(name)) else "disabled", NeedDaemonReload="no",
         Environment=homes[-1] if homes else "", Job="", StateChangeTimestamp="",
     )
-    found.update(told["units"].get(name, {{}}))
+    found.update(state["units"].get(name, {{}}))
     print("\n".join("%s=%s" % pair for pair in found.items()), end="\n\n")
 
 for name in names:
-    said = told["units"].setdefault(name, {{}})
+    properties = state["units"].setdefault(name, {{}})
     if verb == "show":
         show(name)
     elif verb == "stop":
-        said.update(ActiveState="inactive", SubState="dead", NRestarts="0")
+        properties.update(ActiveState="inactive", SubState="dead", NRestarts="0")
     elif verb == "start":
-        said.update(ActiveState="active", SubState="running", Result="success")
+        properties.update(ActiveState="active", SubState="running", Result="success")
     elif verb == "enable":
         os.makedirs(os.path.dirname(link(name)), exist_ok=True)
         if not os.path.lexists(link(name)):
@@ -83,15 +83,15 @@ for name in names:
     elif verb == "disable" and os.path.lexists(link(name)):
         os.unlink(link(name))
 if verb in ("daemon-reload", "enable", "disable"):
-    for said in told["units"].values():
-        said.pop("NeedDaemonReload", None)
+    for properties in state["units"].values():
+        properties.pop("NeedDaemonReload", None)
 if verb != "show":
-    json.dump(told, open(os.path.join(here, "told.json"), "w"))
+    json.dump(state, open(os.path.join(here, "properties.json"), "w"))
 """
 
 
 class Systemd:
-    """The manager of a world's user, and the Hermes that services run; `services`: profiles that get one at once."""
+    """The fake systemd of a user and its Hermes; `services`: profiles that get a service at the start."""
 
     def __init__(self, world: DoctorWorld, *services: str) -> None:
         self.world = world
@@ -99,7 +99,7 @@ class Systemd:
         self.folder = world.user / "tmp" / "programs"
         self.folder.mkdir()
         (self.folder / "units").write_text(str(self.units))
-        (self.folder / "told.json").write_text(json.dumps({"units": {}}))
+        (self.folder / "properties.json").write_text(json.dumps({"units": {}}))
         self.program(self.folder / "systemctl", SYSTEMCTL.format(python=sys.executable))
         self.python = self.hermes("hermes")
         self.bus = Path(world.runner.environment["XDG_RUNTIME_DIR"]) / "systemd/private"
@@ -113,7 +113,7 @@ class Systemd:
             self.install(*services)
 
     def hermes(self, name: str) -> Path:
-        """Make a Hermes below the user's home, and return its Python."""
+        """Create a Hermes below the home of the user and return its Python."""
         python = self.world.user / name / "venv/bin/python"
         python.parent.mkdir(parents=True)
         self.program(python, "#!/bin/sh\nexit 0\n")
@@ -144,7 +144,7 @@ class Systemd:
         return self.units / "default.target.wants" / self.unit(name).name
 
     def as_hermes_left_it(self, *profiles: str) -> None:
-        """Take our part of services away: the rest is what `hermes gateway install` writes."""
+        """Remove the additions of hermes-profiles; the rest is what `hermes gateway install` writes."""
         for name in profiles:
             self.drop_in(name).unlink()
             self.drop_in(name).parent.rmdir()
@@ -154,29 +154,29 @@ class Systemd:
         assert old in text, text
         path.write_text(text.replace(old, new))
 
-    def say(self, name: str, **properties: str) -> None:
-        """Have systemd say something of a unit."""
-        told = json.loads((self.folder / "told.json").read_text())
-        told["units"].setdefault(self.unit(name).name, {}).update(properties)
-        (self.folder / "told.json").write_text(json.dumps(told))
+    def set_properties(self, name: str, **properties: str) -> None:
+        """Set properties that systemctl prints for a unit."""
+        state = json.loads((self.folder / "properties.json").read_text())
+        state["units"].setdefault(self.unit(name).name, {}).update(properties)
+        (self.folder / "properties.json").write_text(json.dumps(state))
 
     def refuse(self, verb: str, words: str) -> None:
-        told = json.loads((self.folder / "told.json").read_text())
-        (self.folder / "told.json").write_text(json.dumps({**told, "fails": {verb: words}}))
+        state = json.loads((self.folder / "properties.json").read_text())
+        (self.folder / "properties.json").write_text(json.dumps({**state, "fails": {verb: words}}))
 
     def loops(self, name: str, code: int = 1, times: int = 31) -> None:
-        self.say(
+        self.set_properties(
             name, ActiveState="activating", SubState="auto-restart", Result="exit-code", ExecMainCode="1",
             ExecMainStatus=str(code), NRestarts=str(times),
         )  # fmt: skip
 
     def failed(self, name: str, code: int, result: str = "exit-code") -> None:
-        self.say(
+        self.set_properties(
             name, ActiveState="failed", SubState="failed", Result=result, ExecMainCode="1", ExecMainStatus=str(code)
         )  # fmt: skip
 
     def calls(self) -> list[str]:
-        """Return the verbs that systemctl was asked so far, and forget them."""
+        """Return the recorded verbs of systemctl calls and clear the record."""
         path = self.folder / "calls"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
@@ -184,31 +184,31 @@ class Systemd:
 
 
 def everybody(world: DoctorWorld) -> Systemd:
-    """Return the systemd of a world in which each profile has a service that runs."""
+    """Return the fake systemd of a root in which each profile has a running service."""
     return Systemd(world, *NAMES)
 
 
-def look(
+def collect_facts(
     world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = (),
     spec_of: Callable[[str], ServiceSpec] | None = None,
 ) -> Facts:  # fmt: skip
-    """Return what the doctor sees of a world under managers of a test's own; the first one is due."""
+    """Return the facts of a root with the managers of a test; the first one is in use."""
     layout = Layout(world.root, world.user)
     seen = SystemContext(layout, None if unreachable else manager)
 
     def no_spec(profile: str) -> ServiceSpec:
         raise NotFound("no Hermes here", target=profile)
 
-    around = DoctorContext(
+    context = DoctorContext(
         layout, load_catalog(), {"PATH": "/usr/bin:/bin"}, world.user, os.getuid(), time.time(), seen,
         lambda names, known: survey(seen, names, known), (manager, *others), [*unreachable], spec_of or no_spec,
     )  # fmt: skip
-    facts = FactCollector(around).facts()
-    assert not facts.failures, facts.troubles
+    facts = FactCollector(context).facts()
+    assert not facts.failures, facts.failures
     return facts
 
 
 def found_in(facts: Facts, family: str = "services") -> dict[str, list[Finding]]:
-    """Return check → its findings, of one family."""
-    told = {each.id: list(each.run(facts)) for each in CHECKS if each.family == family}
-    return {check: findings for check, findings in told.items() if findings}
+    """Return check id → findings for one family of checks."""
+    results = {check.id: list(check.run(facts)) for check in CHECKS if check.family == family}
+    return {check: findings for check, findings in results.items() if findings}

@@ -1,4 +1,4 @@
-"""Ways to break a team."""
+"""Cases of team faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def token(name: str) -> str:
 
 
 def healthy(world: DoctorWorld) -> None:
-    """Have default lead the team crew of ann and bob, each with an account of its own."""
+    """Create the team crew: default leads ann and bob, each with a separate account."""
     world.add("default", ".env", f"WEIXIN_TOKEN={LEAD_TOKEN}\nWEIXIN_ACCOUNT_ID=lead@im.bot\n")
     world.add("default", "config.yaml", "toolsets: [web]\n")
     world.write("default", "skills/cook/SKILL.md", "# cook\n")
@@ -140,7 +140,7 @@ def a_config_of_the_leads(world: DoctorWorld) -> None:
     os.symlink("../../config.yaml", world.home("ann") / "config.yaml")
 
 
-# Nobody runs the one gateway here.
+# The multiplexer does not run here.
 NOT_UP = frozenset({"services.skipped-by-multiplexer"})
 TEAM_CASES: tuple[Case, ...] = (
     Case("teams.drift", another_model, ("ann",)),
@@ -152,7 +152,7 @@ TEAM_CASES: tuple[Case, ...] = (
     Case("teams.broken-link", a_missing_link, ("bob",)),
     Case("teams.broken-link", the_lead_lost_its_persona, ("ann",)),
     Case("teams.no-pool", the_lead_is_gone, ("ann", "bob")),
-    Case("teams.no-pool", two_leads, ("ann", "bob", "default", "work"), mended=True),
+    Case("teams.no-pool", two_leads, ("ann", "bob", "default", "work"), fixed=True),
     Case("teams.no-pool", a_lead_that_follows, ("work",)),
     Case("teams.exposed-secret", a_token_in_a_skill, ("default",)),
     Case("teams.exposed-secret", a_members_token_in_the_persona, ("bob", "default")),

@@ -22,7 +22,7 @@ def seen(path: Path) -> Signature:
     return Signature.of(path.lstat())
 
 
-def mended(world: DoctorWorld, *repairs: Repair) -> FixPlan:
+def plan_of(world: DoctorWorld, *repairs: Repair) -> FixPlan:
     check = Check("a.one", Severity.ERROR, "", lambda _: iter(()))
     found = [ReportedFinding(check, Finding("x", Fix("y"), ("work",), repairs=(each,)), "0") for each in repairs]
     return build_fix_plan(found, Layout(world.root, world.user), trash_id="20261121T100000Z-0000", deleted_at=NOW)
@@ -35,7 +35,7 @@ def steps(mending: FixPlan) -> list[tuple[str, str]]:
 
 def test_edits_of_one_file_are_one_step_with_mode(world: DoctorWorld) -> None:
     env = world.write("work", ".env", "A=1\n", mode=0o644)
-    found = mended(
+    found = plan_of(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
         EditFile(env, lambda raw, _: raw + b"C=3\n"),
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_edits_of_one_file_are_one_step_with_mode(world: DoctorWorld) -> None:
 
 def test_removed_file_gets_no_edit_or_mode_step(world: DoctorWorld) -> None:
     env = world.write("work", ".env.bak", "A=1\n", mode=0o644)
-    found = mended(
+    found = plan_of(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
         RemoveFile(env, seen(env)),
     )  # fmt: skip
@@ -54,7 +54,7 @@ def test_removed_file_gets_no_edit_or_mode_step(world: DoctorWorld) -> None:
 
 
 def test_edit_without_change_is_no_step(world: DoctorWorld) -> None:
-    assert mended(world, EditFile(world.home("work") / ".env", lambda raw, _: raw)).plan is None
+    assert plan_of(world, EditFile(world.home("work") / ".env", lambda raw, _: raw)).plan is None
 
 
 def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorWorld) -> None:
@@ -65,7 +65,7 @@ def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorWorld) -> 
         file.write("two")
     other.rename(other.with_name("old.json"))
     world.write("work", "auth.json", "{}", mode=0o644)
-    found = mended(world, *repairs)
+    found = plan_of(world, *repairs)
     assert steps(found) == [("mode", "response_store.db")]
     assert [problem.target for problem in found.problems] == [str(other)]
 
@@ -74,7 +74,7 @@ def test_failed_edit_does_not_stop_other_repairs(world: DoctorWorld) -> None:
     def throw(_: bytes, path: str) -> bytes:
         raise DocumentError(path, 3, "cannot be edited with certainty")
 
-    found = mended(
+    found = plan_of(
         world, EditFile(world.home("work") / ".env", throw),
         EditFile(world.home("family") / ".env", lambda raw, _: raw + b"B=2\n"),
     )  # fmt: skip
@@ -91,7 +91,7 @@ def test_path_behind_a_link_is_not_moved(world: DoctorWorld, shared: bool) -> No
     else:
         folder.mkdir()
     (folder / "odd").mkdir()
-    found = mended(world, MoveAway("work", (folder / "odd",), "no file"))
+    found = plan_of(world, MoveAway("work", (folder / "odd",), "no file"))
     assert (len(found.problems), ("move", "odd") in steps(found)) == ((1, False) if shared else (0, True))
 
 

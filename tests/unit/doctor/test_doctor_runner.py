@@ -21,7 +21,7 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.secret import Secret
 
 KEY = b"k" * 32
-FIX = Fix("mend it", "true")
+FIX = Fix("repair it", "true")
 NO_FACTS: Any = None
 
 
@@ -137,7 +137,7 @@ def test_report_begins_with_errors_and_ends_with_command(world: DoctorWorld, che
         "error: title of a.big  [a.big]",
         "  a big thing",
         "    /h/.env:4 NAME",
-        "    fix: mend it: `true`",
+        "    fix: repair it: `true`",
     ]
     assert lines[-2:] == ["1 error, 1 remark in 1 profile", "for the rest of work, ask Hermes: `hermes -p work doctor`"]
 
@@ -155,7 +155,7 @@ def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Che
 def test_report_counts_findings_beyond_the_limit(world: DoctorWorld, checks: list[Check]) -> None:
     checks.append(check("a.many", *(finding(f"thing {number:02}", "work") for number in range(30))))
     text = world.doctor().stdout
-    assert "and 22 more; `--json` has them all" in text and text.count("fix: mend it") == 1
+    assert "and 22 more; `--json` has them all" in text and text.count("fix: repair it") == 1
     assert len(world.findings()) == 30
 
 
@@ -190,8 +190,8 @@ def test_fix_requires_confirmation(world: DoctorWorld, checks: list[Check]) -> N
     checks.append(Check("a.file", Severity.ERROR, "", lambda _: iter(() if path.exists() else (made,))))
     refused = world.doctor("--fix", "--json")
     assert refused.code == 6 and "--fix --yes" in refused.problem["hint"] and not path.exists()
-    mended = world.doctor("--fix", "--yes", "--json")
-    assert mended.code == 0 and path.read_bytes() == b"made\n" and len(mended.data["fixed"]) == 1
+    fixed = world.doctor("--fix", "--yes", "--json")
+    assert fixed.code == 0 and path.read_bytes() == b"made\n" and len(fixed.data["fixed"]) == 1
 
 
 def test_hanging_home_is_reported_and_others_are_checked(

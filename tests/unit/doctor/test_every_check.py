@@ -62,7 +62,7 @@ def test_check_reports_exactly_the_case(world: DoctorWorld, case: Case) -> None:
     assert len(own) == 1, json.dumps(rows, indent=1)
     assert tuple(sorted(own[0]["profiles"])) == case.profiles
     assert {row["check"] for row in rows} - {case.check} <= case.also, json.dumps(rows, indent=1)
-    assert own[0]["fix"]["automatic"] is case.mended
+    assert own[0]["fix"]["automatic"] is case.fixed
     assert own[0]["fix"]["text"] and own[0]["message"] and not own[0]["message"].endswith(".")
     if case.severity is not None:
         assert own[0]["severity"] == case.severity
@@ -70,7 +70,7 @@ def test_check_reports_exactly_the_case(world: DoctorWorld, case: Case) -> None:
     assert world.findings() == rows, "a second look finds the same, in the same order"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.mended], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.fixed], ids=str)
 def test_fix_is_idempotent_and_undone(world: DoctorWorld, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)

@@ -17,7 +17,7 @@ NOT_OURS = {"one_token_for_all_from_the_machine"}
 CASES = [
     case
     for case in (*CONFLICT_CASES, *FILE_CASES, *RUNTIME_CASES)
-    if (case.mended or case.check in BY_REPAIR) and case.plant.__name__ not in NOT_OURS
+    if (case.fixed or case.check in BY_REPAIR) and case.plant.__name__ not in NOT_OURS
 ]
 
 

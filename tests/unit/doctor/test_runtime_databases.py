@@ -35,7 +35,7 @@ def seen(home: Path, *, up: bool = False, name: str = "work") -> ProfileFacts:
     return ProfileFacts(name, home, files, ClaimedResources(), listing, gateway=gateway)
 
 
-def look(home: Path, *, up: bool = False, budget: float = 5.0) -> DatabaseFacts:
+def probe(home: Path, *, up: bool = False, budget: float = 5.0) -> DatabaseFacts:
     return probe_databases({"work": seen(home, up=up)}, budget=budget)
 
 
@@ -80,7 +80,7 @@ def test_healthy_databases_are_not_changed(tmp_path: Path) -> None:
             database(tmp_path / name, wal=bool(number % 2))
     (tmp_path / "empty").write_bytes(b"")
     before = picture(tmp_path)
-    assert look(tmp_path) == DatabaseFacts(
+    assert probe(tmp_path) == DatabaseFacts(
         in_wal_mode={"work": ("response_store.db", "projects.db", "cron/executions.db",
                               "gateway/discord_message_recovery.db")}
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_active_writer_is_not_blocked(tmp_path: Path, wal: bool, up: bool) -> No
         writer.commit()
         writer.execute("INSERT INTO messages (content) VALUES ('not yet')")
         before = picture(tmp_path)
-        assert look(tmp_path, up=up)._replace(in_wal_mode={}) == DatabaseFacts()
+        assert probe(tmp_path, up=up)._replace(in_wal_mode={}) == DatabaseFacts()
         assert picture(tmp_path) == before
         writer.commit()
     with closing(sqlite3.connect(path)) as reader:
@@ -112,7 +112,7 @@ def test_database_readable_only_with_log_is_not_damaged(tmp_path: Path) -> None:
         writer.execute("PRAGMA wal_autocheckpoint=0")
         writer.execute("VACUUM")  # every page is in the log now
         spoil(path)
-        up, down = look(tmp_path, up=True), look(tmp_path)
+        up, down = probe(tmp_path, up=True), probe(tmp_path)
         assert up.damaged == () and up.unchecked == (), "with its locks and its log all is well"
         assert down.damaged == () and [each.suspect for each in down.unchecked] == [True]
         assert writer.execute("PRAGMA quick_check").fetchone() == ("ok",)
@@ -126,7 +126,7 @@ def test_damage_under_live_gateway_is_reported(tmp_path: Path) -> None:
         writer.commit()
         spoil(path)
         names = sorted(each.name for each in tmp_path.iterdir())
-        (damage,) = look(tmp_path, up=True).damaged
+        (damage,) = probe(tmp_path, up=True).damaged
         assert damage.how == "is damaged inside"
         assert sorted(each.name for each in tmp_path.iterdir()) == names
 
@@ -137,7 +137,7 @@ def test_locked_database_is_unchecked(tmp_path: Path, wal: bool) -> None:
     with locked(path):
         names = sorted(each.name for each in tmp_path.iterdir())
         started = time.monotonic()
-        found = look(tmp_path, up=True)
+        found = probe(tmp_path, up=True)
         assert time.monotonic() - started < 2
         assert found.damaged == () and found.bad_rows == ()
         assert sorted(each.name for each in tmp_path.iterdir()) == names
@@ -149,7 +149,7 @@ def test_damage_behind_a_lock_is_unchecked(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        found = look(tmp_path, up=True)
+        found = probe(tmp_path, up=True)
     assert found.damaged == () and [each.why for each in found.unchecked] == ["it is locked"]
 
 
@@ -169,7 +169,7 @@ def test_database_checks_stop_at_time_limit(tmp_path: Path, monkeypatch: pytest.
         made.execute(f"INSERT INTO t {rows} SELECT hex(randomblob(900)) FROM n")
         made.execute("CREATE INDEX i ON t (a)")
         made.commit()
-    found = look(tmp_path, budget=0.01)
+    found = probe(tmp_path, budget=0.01)
     assert found.damaged == ()
     assert [(each.file, each.suspect, each.why) for each in found.unchecked] == [
         ("state.db", False, "the time limit of 0.01 s was reached")
@@ -186,14 +186,14 @@ def test_small_databases_are_checked_first(tmp_path: Path, monkeypatch: pytest.M
         return examined(self, store, how)
 
     monkeypatch.setattr(databases._DatabaseReader, "_read", noted)
-    assert look(tmp_path) == DatabaseFacts()
+    assert probe(tmp_path) == DatabaseFacts()
     assert order == [(name, "immutable=1") for name in ("projects.db", "state.db", "kanban.db")]
 
 
 def test_zero_time_limit_leaves_all_unchecked(tmp_path: Path) -> None:
     spoil(database(tmp_path / "state.db"))
     database(tmp_path / "projects.db")
-    found = look(tmp_path, budget=0.0)
+    found = probe(tmp_path, budget=0.0)
     assert sorted(each.file for each in found.unchecked) == ["projects.db", "state.db"] and found.damaged == ()
 
 
@@ -207,17 +207,17 @@ def test_zero_time_limit_leaves_all_unchecked(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_broken_header_is_damage(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "state.db").write_bytes(header)
-    assert [each.file for each in look(tmp_path, budget=0.0).damaged] == ["state.db"]
+    assert [each.file for each in probe(tmp_path, budget=0.0).damaged] == ["state.db"]
 
 
 def test_truncated_database_is_damage(tmp_path: Path) -> None:
     """A truncated database is damage unless the missing pages can be in its log."""
     path = database(tmp_path / "state.db", wal=True)
     os.truncate(path, path.stat().st_size - 4096)
-    assert [each.how for each in look(tmp_path, budget=0.0).damaged] == ["is cut off"]
-    assert look(tmp_path, up=True, budget=0.0).damaged == ()
+    assert [each.how for each in probe(tmp_path, budget=0.0).damaged] == ["is cut off"]
+    assert probe(tmp_path, up=True, budget=0.0).damaged == ()
     (tmp_path / "state.db-wal").write_bytes(b"a log")
-    found = look(tmp_path)
+    found = probe(tmp_path)
     assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
 
 
@@ -241,13 +241,13 @@ def test_search_index_that_needs_write_access_is_not_damage(tmp_path: Path, monk
 
     monkeypatch.setattr(databases._DatabaseReader, "_connected", connected)
     database(tmp_path / "projects.db")
-    assert look(tmp_path).damaged == ()
-    assert len(look(tmp_path).damaged) == 1
+    assert probe(tmp_path).damaged == ()
+    assert len(probe(tmp_path).damaged) == 1
 
 
 def test_damaged_schema_is_damage(tmp_path: Path) -> None:
     spoil(database(tmp_path / "state.db"), 100, 3000)
-    assert [each.how for each in look(tmp_path).damaged] == ["is damaged inside"]
+    assert [each.how for each in probe(tmp_path).damaged] == ["is damaged inside"]
 
 
 @pytest.mark.parametrize("sign", ["log", "time", "fleet"])
@@ -276,7 +276,7 @@ def test_interrupted_transaction_is_not_rolled_back(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes((tmp_path / "before" / name).read_bytes())
     spoil(tmp_path / "state.db")
     before = picture(tmp_path)
-    found = look(tmp_path)
+    found = probe(tmp_path)
     assert found.damaged == () and [each.suspect for each in found.unchecked] == [True]
     assert picture(tmp_path) == before
 
@@ -287,7 +287,7 @@ def test_other_files_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "thumbs.db").write_bytes(b"of another program")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "projects.db").symlink_to(tmp_path / "thumbs.db")
-    assert look(tmp_path) == DatabaseFacts()
+    assert probe(tmp_path) == DatabaseFacts()
 
 
 def test_bad_rows_of_live_database_are_read_with_locks(tmp_path: Path) -> None:
@@ -296,16 +296,16 @@ def test_bad_rows_of_live_database_are_read_with_locks(tmp_path: Path) -> None:
         writer.execute("PRAGMA wal_autocheckpoint=0")
         writer.execute("DELETE FROM responses WHERE data = 'CANARY'")
         writer.commit()
-        assert look(tmp_path, up=True).bad_rows == (), "the row is gone, the log says"
+        assert probe(tmp_path, up=True).bad_rows == (), "the row is gone, the log says"
         writer.execute("INSERT INTO responses VALUES ('x', 'CANARY', 1), ('y', '', 1)")
         writer.commit()
         writer.execute("PRAGMA wal_checkpoint")
-        assert [each.number for each in look(tmp_path, up=True).bad_rows] == [2]
+        assert [each.number for each in probe(tmp_path, up=True).bad_rows] == [2]
 
 
 def test_schema_of_another_release_is_not_damage(tmp_path: Path) -> None:
     database(tmp_path / "response_store.db")
-    assert look(tmp_path).bad_rows == () and look(tmp_path).unchecked == ()
+    assert probe(tmp_path).bad_rows == () and probe(tmp_path).unchecked == ()
 
 
 def test_task_board_is_shared_by_all_gateways(tmp_path: Path) -> None:
@@ -390,6 +390,6 @@ def test_hanging_disk_is_abandoned(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(databases, "_PATIENCE", 0.2)
     monkeypatch.setattr(databases._DatabaseReader, "_read", hangs)
     started = time.monotonic()
-    found = look(tmp_path, budget=0.1)
+    found = probe(tmp_path, budget=0.1)
     assert time.monotonic() - started < 2
     assert [(each.file, each.why) for each in found.unchecked] == [("state.db", "the disk does not answer")]

@@ -29,7 +29,7 @@ def test_running_services_have_no_findings(world: DoctorWorld) -> None:
 def test_never_enabled_service_is_not_reported(world: DoctorWorld) -> None:
     systemd = everybody(world)
     systemd.link("work").unlink()
-    systemd.say("work", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     assert checks(world) == []
 
 
@@ -240,7 +240,7 @@ def test_unplanned_stop_is_reported_as_not_running(world: DoctorWorld) -> None:
 
 def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None:
     systemd = everybody(world)
-    systemd.say("work", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     systemd.failed("family", 78)
     rows = systemd.gateways("status", "--json")
     assert rows.code == 3
@@ -251,7 +251,7 @@ def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None
 
 def test_disabled_profile_is_not_reported_as_stopped(world: DoctorWorld) -> None:
     systemd = everybody(world)
-    systemd.say("work", ActiveState="inactive", SubState="dead")
+    systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
     assert checks(world) == ["services.disabled-but-enabled"], "its service is enabled all the same"
 

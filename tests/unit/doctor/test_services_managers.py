@@ -13,7 +13,7 @@ from doctor_world import DoctorWorld
 from fake_launchctl import install
 from fake_systemctl import FakeSystemctl
 from sample_specs import spec_of
-from service_world import found_in, look
+from service_world import collect_facts, found_in
 
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.model.errors import Problem
@@ -60,7 +60,7 @@ class Machine:
         self.fake.put(name, ActiveState="active", SubState="running", UnitFileState="enabled")
 
     def findings(self, **options: Any) -> dict[str, list[Finding]]:
-        return found_in(look(self.world, self.manager, **options))
+        return found_in(collect_facts(self.world, self.manager, **options))
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ class Mac:
         return path
 
     def findings(self, **options: Any) -> dict[str, list[Finding]]:
-        return found_in(look(self.world, self.manager, **options))
+        return found_in(collect_facts(self.world, self.manager, **options))
 
 
 @pytest.fixture

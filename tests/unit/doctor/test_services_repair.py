@@ -22,7 +22,7 @@ def undo(world: DoctorWorld) -> None:
 def test_changed_definition_is_reloaded_without_restart(world: DoctorWorld) -> None:
     systemd = everybody(world)
     for name in ("work", "family"):
-        systemd.say(name, NeedDaemonReload="yes")
+        systemd.set_properties(name, NeedDaemonReload="yes")
     before = world.picture()
     (finding,) = world.findings()
     assert finding["check"] == "services.not-reloaded" and finding["profiles"] == ["family", "work"]
@@ -152,7 +152,7 @@ def test_orphan_is_no_finding_after_profile_returns(world: DoctorWorld) -> None:
     fix(world, "services.orphan")
     world.profile("ghost")
     systemd.install("ghost")
-    systemd.say("ghost", ActiveState="active", SubState="running")
+    systemd.set_properties("ghost", ActiveState="active", SubState="running")
     assert world.findings() == []
     shutil.rmtree(world.home("ghost"))
     assert [row["check"] for row in world.findings()] == ["services.orphan"]

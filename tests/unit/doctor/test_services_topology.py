@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from doctor_world import DoctorWorld
-from service_world import found_in, look
+from service_world import collect_facts, found_in
 from test_services_managers import Machine
 
 from hermes_profiles.doctor.facts.snapshot import Facts
@@ -42,7 +42,7 @@ def with_live_default(facts: Facts, *served: str) -> Facts:
 
 
 def findings(machine: Machine, *served: str) -> dict[str, list[Finding]]:
-    return found_in(with_live_default(look(machine.world, machine.manager), *served))
+    return found_in(with_live_default(collect_facts(machine.world, machine.manager), *served))
 
 
 def test_multiplexer_serving_all_has_no_findings(machine: Machine) -> None:
@@ -73,9 +73,11 @@ def test_profile_newer_than_multiplexer_is_skipped(machine: Machine) -> None:
 def test_stopped_multiplexer_serves_no_profile(machine: Machine) -> None:
     machine.world.add("default", "config.yaml", ASKED)
     machine.world.add("work", ".env", "WEIXIN_TOKEN=CANARY-token-of-work\nWEIXIN_ACCOUNT_ID=acc\n")
-    assert "services.skipped-by-multiplexer" not in found_in(look(machine.world, machine.manager)), "nothing installed"
+    assert "services.skipped-by-multiplexer" not in found_in(collect_facts(machine.world, machine.manager)), (
+        "nothing installed"
+    )
     machine.unit(machine.units, "hermes-gateway", machine.world.home("default"))
-    found = found_in(look(machine.world, machine.manager))["services.skipped-by-multiplexer"]
+    found = found_in(collect_facts(machine.world, machine.manager))["services.skipped-by-multiplexer"]
     told = {finding.profiles: finding for finding in found}
     assert ("work",) in told and told["work",].fix.command == "hermes-gateways start default"
 
@@ -125,5 +127,5 @@ def test_enabled_service_of_served_profile_is_unneeded(machine: Machine) -> None
 
 def test_served_list_of_dead_gateway_is_ignored(machine: Machine) -> None:
     machine.world.write("default", "gateway_state.json", '{"pid": 4999999, "served_profiles": ["default", "work"]}')
-    facts = look(machine.world, machine.manager)
+    facts = collect_facts(machine.world, machine.manager)
     assert facts.services.serves is None and found_in(facts) == {}

@@ -47,7 +47,7 @@ def test_drift_evidence_names_the_line(world: DoctorWorld) -> None:
         {"profile": "default", "file": str(world.root / ".env"), "line": 1, "key": "OPENAI_API_KEY"},
         {"profile": "ann", "file": str(world.home("ann") / "config.yaml"), "line": 3, "key": "model.default"},
     ]
-    assert "OPENAI_API_KEY is missing, model.default differs" in row["message"]
+    assert "OPENAI_API_KEY is missing and model.default differs" in row["message"]
 
 
 @pytest.mark.parametrize("case", TEAM_CASES, ids=str)

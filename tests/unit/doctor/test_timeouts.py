@@ -19,24 +19,24 @@ def stuck() -> Iterator[threading.Event]:
 
 
 def test_all_jobs_complete_in_order() -> None:
-    found = run_with_timeouts([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
-    assert found.completed == {number: number * 2 for number in range(50)} and not found.failures
-    assert list(found.completed) == list(range(50))
+    results = run_with_timeouts([(number, lambda number=number: number * 2) for number in range(50)], limit=5)
+    assert results.completed == {number: number * 2 for number in range(50)} and not results.failures
+    assert list(results.completed) == list(range(50))
 
 
 def test_hanging_job_is_recorded_and_others_run_once(stuck: threading.Event) -> None:
     calls: list[str] = []
 
-    def look(name: str, *, hangs: bool = False) -> str:
+    def job(name: str, *, hangs: bool = False) -> str:
         calls.append(name)
         if hangs:
             stuck.wait(30)
         return name
 
-    jobs = [(name, lambda name=name: look(name, hangs=name in "be")) for name in "abcdef"]
-    found = run_with_timeouts(jobs, limit=0.2)
-    assert list(found.completed) == ["a", "c", "d", "f"]
-    assert {name: trouble.error for name, trouble in found.failures.items()} == {"b": None, "e": None}
+    jobs = [(name, lambda name=name: job(name, hangs=name in "be")) for name in "abcdef"]
+    results = run_with_timeouts(jobs, limit=0.2)
+    assert list(results.completed) == ["a", "c", "d", "f"]
+    assert {name: failure.error for name, failure in results.failures.items()} == {"b": None, "e": None}
     stuck.set()
     for thread in threading.enumerate():
         if thread.daemon and thread is not threading.current_thread():
@@ -48,9 +48,9 @@ def test_raising_job_is_recorded() -> None:
     def throw() -> str:
         raise RuntimeError("no")
 
-    found = run_with_timeouts([("a", throw), ("b", lambda: "b")], limit=5)
-    assert found.completed == {"b": "b"}
-    assert isinstance(found.failures["a"].error, RuntimeError)
+    results = run_with_timeouts([("a", throw), ("b", lambda: "b")], limit=5)
+    assert results.completed == {"b": "b"}
+    assert isinstance(results.failures["a"].error, RuntimeError)
 
 
 def test_no_jobs_no_results() -> None:
