@@ -25,6 +25,7 @@ sys.path[:0] = [str(FOLDER), str(REPOSITORY)]
 from picture import draw, film  # noqa: E402
 from sandbox import (  # noqa: E402
     Sandbox,
+    has_hermes,
     sandbox,
     write_accounts,
     write_fleet,
@@ -41,10 +42,11 @@ _SHOWN_OF_STDERR = ("warning: ", "error: ", "hint: ")  # the rest is progress
 
 
 class Block(NamedTuple):
-    """A console block: its name in the pages, and its commands."""
+    """A console block: its name in the pages, its commands, and the exit codes that they may end with."""
 
     name: str
     lines: tuple[str, ...]
+    exits: tuple[int, ...] = (0,)
 
 
 class Film(NamedTuple):
@@ -80,6 +82,7 @@ TOUR = (
                     "hermes-profiles delete work --yes",
                     "hermes-profiles undo",
                 ),
+                exits=(0, 1),  # diff exits 1
             ),
         ),
     ),
@@ -110,6 +113,7 @@ TOUR = (
                     "hermes-profiles team add mum --account-id b0f5860fdecb@im.bot --allow wxid_dad < token.txt",
                     "hermes-profiles team add dad --account-id b0f5860fdecb@im.bot < token.txt",
                 ),
+                exits=(0, 6),  # the account is taken
             ),
             Hidden(
                 (
@@ -117,7 +121,7 @@ TOUR = (
                     "rm .hermes/profiles/dad/skills && mkdir .hermes/profiles/dad/skills",
                 )
             ),
-            Block("drift", ("hermes-profiles team check", "hermes-profiles team sync")),
+            Block("drift", ("hermes-profiles team check", "hermes-profiles team sync"), exits=(0, 3)),
         ),
     ),
     Scene(
@@ -164,6 +168,7 @@ TOUR = (
                     "hermes-profiles doctor --fix --yes --only security",
                     "hermes-profiles repair --yes",
                 ),
+                exits=(0, 3),  # doctor found errors
             ),
             Block(
                 "after",
@@ -209,12 +214,14 @@ def record(scenes: Sequence[Scene] = TOUR) -> tuple[dict[str, str], str]:
                     for line in part.lines:
                         world.prepare(line)
                 else:
-                    blocks[part.name] = "\n".join(_output(world, line) for line in part.lines)
+                    blocks[part.name] = "\n".join(_output(world, line, part.exits) for line in part.lines)
     return blocks, picture
 
 
-def _output(world: Sandbox, line: str) -> str:
+def _output(world: Sandbox, line: str, exits: Sequence[int]) -> str:
     done = world.run(line)
+    if done.returncode not in exits:
+        raise SystemExit(f"{line} exited with {done.returncode}\n{done.stdout}{done.stderr}")
     notes = [note for note in done.stderr.splitlines(keepends=True) if note.startswith(_SHOWN_OF_STDERR)]
     return world.shown(f"$ {line}\n{done.stdout}{''.join(notes)}")
 
@@ -270,6 +277,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="blocks to record (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a block is out of date")
     options = parser.parse_args()
+    if not has_hermes():
+        raise SystemExit("real Hermes is missing beside this Python: pip install '.[agent]'")
     blocks, picture = record(scenes_with(options.names))
     texts = {path: path.read_text(encoding="utf-8") for path in pages()}
     if missing := without_place(list(texts.values()), blocks):

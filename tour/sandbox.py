@@ -86,6 +86,11 @@ platforms:
 """
 
 
+def has_hermes() -> bool:
+    """Return whether real Hermes is installed beside this Python."""
+    return (_BIN / "hermes").exists()
+
+
 class Sandbox:
     """An empty home, and the environment of a fresh login."""
 

@@ -94,6 +94,13 @@ def test_recorder_runs_only_the_scenes_of_the_named_blocks() -> None:
         RECORD.scenes_with(["elsewhere"])
 
 
+def test_recorder_stops_at_a_command_with_an_unexpected_exit_code(tmp_path: Path) -> None:
+    world = RECORD.Sandbox(tmp_path)
+    assert RECORD._output(world, "echo fine; exit 3", (0, 3)) == "$ echo fine; exit 3\nfine\n"
+    with pytest.raises(SystemExit, match="exited with 3"):
+        RECORD._output(world, "echo fine; exit 3", (0,))
+
+
 def test_differences_ignore_numbers_and_report_words() -> None:
     text = "<!-- tour: one -->\n```console\n$ x\nwork  started  71   `undo 20261121T092554Z-67bf`\n```\n"
     same = "$ x\nwork   started  12345   `undo 20270101T000000Z-aaaa`\n"
