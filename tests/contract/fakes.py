@@ -82,6 +82,7 @@ if verb == "show":
             continue
         unit = units.get(name) or {{**idle, "LoadState": "loaded" if there(name) else "not-found"}}
         known = {{"Id": name, "Names": name, **unit}}
+        known["UnitFileState"] = "enabled" if os.path.islink(link(name)) else "disabled"
         blocks.append("".join(f"{{each}}={{known.get(each, '')}}\n" for each in wanted))
     print("\n".join(blocks))
 elif verb == "enable":
@@ -107,6 +108,39 @@ elif verb in ("start", "stop", "reset-failed"):
         if verb == "stop":
             units[name].update(ActiveState="inactive", SubState="dead", MainPID="0")
 json.dump(units, open(book, "w"))
+"""
+
+# Keeps the loaded jobs in a file and starts no process.
+LAUNCHCTL = r"""#!{python} -IS
+import fcntl, json, os, plistlib, sys
+guard = open(os.path.join({home!r}, "fake/jobs.lock"), "w")
+fcntl.flock(guard, fcntl.LOCK_EX)
+book = os.path.join({home!r}, "fake/jobs.json")
+verb, *rest = sys.argv[1:]
+try:
+    jobs = json.load(open(book))
+except OSError:
+    jobs = []
+label = rest[0].split("/", 2)[2] if rest and rest[0].count("/") == 2 else ""
+code = 0
+if verb == "list":
+    print("PID\tStatus\tLabel")
+    for job in jobs:
+        print("-\t0\t" + job)
+elif verb == "print" and not label:
+    print(rest[0] + " = {{\n}}")
+elif verb in ("print", "kickstart", "bootout") and label not in jobs:
+    code = 113
+elif verb == "print":
+    print(rest[0] + " = {{\n\tstate = waiting\n}}")
+elif verb == "bootstrap":
+    jobs.append(plistlib.load(open(rest[1], "rb"))["Label"])
+elif verb == "bootout":
+    jobs.remove(label)
+elif verb == "print-disabled":
+    print("disabled services = {{\n}}")
+json.dump(jobs, open(book, "w"))
+sys.exit(code)
 """
 
 
@@ -135,3 +169,10 @@ def install_systemctl(home: Path) -> None:
     script(home / "fake/systemd-run", "#!/bin/sh\nexit 0\n")
     script(home / "fake/sleep", "#!/bin/sh\nexit 0\n")
     (home / "run/bus").touch()
+
+
+def install_launchctl(home: Path) -> None:
+    """Install a fake launchctl, caffeinate and pmset on the PATH of a home."""
+    script(home / "fake/launchctl", LAUNCHCTL.format(python=sys.executable, home=str(home)))
+    script(home / "fake/caffeinate", "#!/bin/sh\nexit 0\n")
+    script(home / "fake/pmset", "#!/bin/sh\nexit 0\n")
