@@ -78,13 +78,22 @@ def _tree(home: Path) -> Iterator[tuple[str, tuple[str, bytes]]]:
             yield name, (f"{path.stat().st_mode & 0o777:04o}", path.read_bytes())
 
 
+def _program(home: Path) -> str:
+    """Return the program that the shim calls: beside the interpreter, else on the PATH of the home."""
+    beside = os.path.join(os.path.dirname(sys.executable), "hermes-profiles")
+    return beside if os.path.exists(beside) else str(home / "fake/hermes-profiles")
+
+
 def _with_placeholders(entry: tuple[str, bytes], home: str, user: str) -> dict[str, Any]:
     text = entry[1].decode()
-    beside = os.path.join(os.path.dirname(sys.executable), "hermes-profiles")
-    for place, placeholder in ((home, "<home>"), (beside, "<home>/fake/hermes-profiles"), (sys.executable, "<python>")):
+    for place, placeholder in (
+        (_program(Path(home)), "<program>"),
+        (home, "<home>"),
+        (sys.executable, "<python>"),
+    ):
         text = text.replace(place, placeholder)
     text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", text)
-    text = re.sub(r"[0-9a-f]{16}\.sock", "0123456789abcdef.sock", text)
+    text = re.sub(r"[0-9a-f]{16}\.sock", "<socket>.sock", text)
     text = re.sub(rf'\b(USER|LOGNAME)=("?){user}\b', r"\1=\2<user>", text)
     return {"mode": entry[0], "text": text.split("\n")}
 
@@ -96,6 +105,7 @@ def write(kind: str, home: Path) -> dict[str, bytes]:
     written: dict[str, bytes] = {}
     for name, entry in sorted(stored.items(), key=lambda pair: (pair[0].count("/"), pair[0])):
         text = "\n".join(entry["text"]).replace("<home>", str(home)).replace("<python>", sys.executable)
+        text = text.replace("<program>", _program(home)).replace("<socket>.sock", socket_of(home).name)
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if entry["mode"] == "link":
@@ -109,11 +119,17 @@ def write(kind: str, home: Path) -> dict[str, bytes]:
     return written
 
 
+def socket_of(home: Path) -> Path:
+    """Return the socket of the supervisor daemon: its name is the digest of the folder of the daemon."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(home / OURS / "supervisor"))).hexdigest()
+    return home / f"run/hermes-profiles/{digest[:16]}.sock"
+
+
 def _with_checksums(content: bytes, base: bytes | None) -> bytes:
     """Return the content of a service file with its checksums: of the unit it extends, and of itself."""
     if content.startswith(b"<?xml"):
-        job = plistlib.loads(content)
-        marks = [key for key, value in job.items() if value == "sha256:<digest>"]
+        job = plistlib.loads(content.replace(b"<digest>", b"digest"))
+        marks = [key for key, value in job.items() if value == "sha256:digest"]
         rest = plistlib.dumps({key: value for key, value in job.items() if key not in marks}, sort_keys=True)
         return content.replace(b"<digest>", hashlib.sha256(rest).hexdigest().encode())
     if base is not None:
