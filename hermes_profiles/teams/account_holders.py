@@ -1,4 +1,4 @@
-"""Who holds an account: only one profile of a root may, for a channel answers one gateway."""
+"""Finds the profile that holds an account: only one profile of a root can use it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 def check_accounts(
     layout: Layout, catalog: Catalog, team: Team, accounts: Iterable[Account], *, besides: Collection[str] = ()
 ) -> None:
-    """Raise Refused (code `account-taken`) for an account that a profile of this root holds, by its id or its token
-    whether the channel is on there or off, and for one that stands twice in the list.
+    """Raise Refused (code `account-taken`) for an account that is listed twice or held by a profile of this root.
 
-    `besides`: profiles that do not count, because the account is to be theirs.
+    Ids and tokens are compared, of enabled and disabled channels. `besides`: profiles to ignore, which are to get the
+    account.
     """
     wanted = list(accounts)
     keys = {number: account_keys(account, catalog) for number, account in enumerate(wanted)}
@@ -48,23 +48,23 @@ def check_accounts(
             continue
         for key in held_account_keys(layout, profile, {account.channel for account in wanted}, catalog):
             if (first := index.first(key)) is not None:
-                raise _taken(wanted[first], f"is bound to the profile {profile} already", team, profile)
+                raise _taken(wanted[first], f"is already bound to the profile {profile}", team, profile)
 
 
 def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
     name = f"account {short_id(account.id)}" if account.id else "account"
     return Refused(
-        f"the {account.channel} {name} {how}: only one profile can answer for it",
+        f"the {account.channel} {name} {how}: only one profile can use it",
         target=target,
         code="account-taken",
-        hint=f"leave it out, or see who is in the team with `hermes-profiles team show {team.name}`"
+        hint=f"leave it out; `hermes-profiles team show {team.name}` lists the members and their accounts"
         if team.members
-        else f"leave it out, or see what profiles hold with `hermes-profiles show {target}`",
+        else f"leave it out; `hermes-profiles show {target}` lists what a profile holds",
     )
 
 
 def account_keys(account: Account, catalog: Catalog) -> frozenset[str]:
-    """Return what names an account, hashed: with one mark in common two accounts are the same."""
+    """Return the hashed identity keys of an account; two accounts with a common key are the same."""
     environment = {name: value.reveal() for name, value in account.variables.items()}
     if account.channel == WEIXIN and account.id:
         environment[WEIXIN_ACCOUNT_ID] = account.id
@@ -72,7 +72,7 @@ def account_keys(account: Account, catalog: Catalog) -> frozenset[str]:
 
 
 def held_account_keys(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
-    """Yield the marks of the accounts that a profile's files name; what cannot be read names none (doctor tells)."""
+    """Yield the identity keys of the accounts in a profile's files; unreadable files are skipped."""
     files = HomeFiles(layout.home(profile), catalog.known_names)
     environment, config = effective_settings(files, catalog)
     for channel in channels:
@@ -80,9 +80,9 @@ def held_account_keys(layout: Layout, profile: str, channels: Iterable[str], cat
 
 
 def held_account_id(layout: Layout, profile: str, channel: str, catalog: Catalog) -> str:
-    """Return the id of the account that a profile has on a channel, "" without one.
+    """Return the id of a profile's account on a channel, "" without one.
 
-    An account whose secret alone names it has no id that can be shown: then it is UNNAMED.
+    An account that only its secret identifies has no id that can be shown: UNNAMED.
     """
     files = HomeFiles(layout.home(profile), catalog.known_names)
     environment, config = effective_settings(files, catalog)
@@ -106,7 +106,7 @@ def _identity_keys(
     )
     yield from (f"{one.channel} {one.key}" for one in held.identities if one.channel == channel)
     if channel == WEIXIN and (name := _view(channel, environment, config, catalog).value(WEIXIN_ACCOUNT_ID)):
-        # OpenClaw says `b0f5-im-bot` where WeChat says `b0f5@im.bot`.
+        # OpenClaw writes `b0f5-im-bot` for WeChat's `b0f5@im.bot`.
         yield f"{WEIXIN} id {_SEPARATORS.sub('-', name.lower())}"
 
 

@@ -1,4 +1,4 @@
-"""Accounts: what makes a member somebody of its own on the team's channel, as values to be written into its home."""
+"""Accounts of members on the team's channel, and the files and settings that they become in a home."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:  # a status names accounts, and writes none
 WEIXIN = "weixin"
 _UNFIT = re.compile(r"[/\x00-\x1f\x7f\s]")
 _UNFIT_CALLER = re.compile(r"[,\x00-\x1f\x7f]")
-# With `.context-tokens.json` behind it a name stays under the 255 bytes of a file's name.
+# With the suffix `.context-tokens.json` a name stays within the 255 bytes of a file name.
 _LONGEST_ID = 200
 
 
 class Account(NamedTuple):
-    """One account on a channel, from whatever it was brought in with.
+    """One account on a channel.
 
-    `id`: how the remote party calls it (WEIXIN_ACCOUNT_ID); `variables`: variables of `.env` → value, all held as
-    secrets; `allowed`: who may talk to it; `user`: who scanned the code, empty when unknown; `saved_at`: text of the
-    time it was last saved, to tell the newer of two; `origin`: the file and place it was read from, for messages;
-    `files`: what it has noted about its conversations so far, path below the home → content (Hermes 0.19.0 keeps
-    `weixin/accounts/<id>.sync.json` and `<id>.context-tokens.json`): without it messages are answered twice or lost;
-    `policies`: settings of the channel's `extra` that say who gets in (WeChat's `dm_policy`, `group_policy`);
-    `answered`: variables that it decides also where it has none of them, so that a former one goes.
+    `id`: its id at the remote service (WEIXIN_ACCOUNT_ID); `variables`: variables of `.env` → secret value; `allowed`:
+    user ids with access; `user`: id of the user that scanned the code, empty if unknown; `saved_at`: text of the time
+    when it was last saved, to find the newer of two; `origin`: file and line it was read from, for messages; `files`:
+    its conversation state, path below the home → content (Hermes 0.19.0 keeps `weixin/accounts/<id>.sync.json` and
+    `<id>.context-tokens.json`), without which messages are answered twice or lost; `policies`: access settings of the
+    channel's `extra` (WeChat's `dm_policy`, `group_policy`); `answered`: variables that it replaces even if it has no
+    value for them.
     """
 
     channel: str
@@ -49,14 +49,13 @@ class Account(NamedTuple):
 
 
 def short_id(account_id: str) -> str:
-    """Return an account's id short enough for a table, the same for the same id: `b0f5…decb` of
-    `b0f5860fdecb@im.bot`."""
+    """Return an abbreviated account id for tables: `b0f5…decb` for `b0f5860fdecb@im.bot`."""
     name = account_id.partition("@")[0] or account_id
     return name if len(name) <= 10 else f"{name[:4]}…{name[-4:]}"
 
 
 class AccountEntries(NamedTuple):
-    """What an account becomes in a member's home: variables of `.env`, settings of config.yaml by path, and files."""
+    """Content of a member's home for an account: variables of `.env`, settings of config.yaml by path, and files."""
 
     variables: Mapping[str, Secret[str]]
     settings: Mapping[tuple[str, ...], Value]
@@ -64,10 +63,10 @@ class AccountEntries(NamedTuple):
 
 
 def account_entries(account: Account) -> AccountEntries:
-    """Return what an account becomes in a member's home.
+    """Return the content of a member's home for an account.
 
-    The list of who may talk stands in `.env`: Hermes 0.19.0 reads it from there for each profile, under multiplex too
-    (gateway/config.py lays WEIXIN_ALLOWED_USERS over `extra.allow_from`), and without one of its own it takes that of
+    The allow-list is written to `.env`: Hermes 0.19.0 reads it from there for each profile, also under a multiplexer
+    (gateway/config.py overrides `extra.allow_from` with WEIXIN_ALLOWED_USERS), and without one it uses that of
     the default profile (gateway/authz_mixin.py, `_auth_env`). Raises UsageProblem for an account that cannot work.
     """
     variables = {name: value for name, value in account.variables.items() if value.reveal().strip()}
@@ -80,22 +79,22 @@ def account_entries(account: Account) -> AccountEntries:
         variables |= allowlist_entry(account.channel, account.allowed)
     if account.channel == WEIXIN:
         files |= _weixin_file(account, variables)
-        # Unset, both would be the default profile's under multiplex (gateway/platforms/weixin.py reads os.environ).
+        # If unset, a multiplexer would use those of the default profile (gateway/platforms/weixin.py reads os.environ).
         usual = {"dm_policy": "allowlist" if account.allowed else "pairing", "group_policy": "disabled"}
         for name, policy in {**usual, **account.policies}.items():
             settings[(*block, "extra", name)] = scalar("str", policy)
     elif not variables:
-        raise _unusable(account, "there is nothing to log in with")
+        raise _unusable(account, "it has no credentials")
     return AccountEntries(variables, settings, files)
 
 
 def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[str, Secret[bytes]]:
-    """Return the account's own file as Hermes 0.19.0 writes it, and complete the variables."""
+    """Return the account file as Hermes 0.19.0 writes it, and complete the variables."""
     token = variables.get(WEIXIN_TOKEN)
     if token is None:
         raise _unusable(account, "it has no token")
     if _UNFIT.search(account.id) or account.id[:1] in ("", ".") or len(os.fsencode(account.id)) > _LONGEST_ID:
-        raise _unusable(account, "its id cannot be the name of a file")
+        raise _unusable(account, "its id is not valid as a file name")
     variables[WEIXIN_ACCOUNT_ID] = Secret(account.id)
     address = variables.get(WEIXIN_BASE_URL)
     fields = {
@@ -109,15 +108,15 @@ def _weixin_file(account: Account, variables: dict[str, Secret[str]]) -> dict[st
 
 
 def allowlist_entry(channel: str, allowed: Iterable[str]) -> dict[str, Secret[str]]:
-    """Return the variable that lists who may talk. Raises UsageProblem for what would let in everybody, or nobody."""
+    """Return the allow-list variable and its value. Raises UsageProblem for an empty id or `*`."""
     names = tuple(dict.fromkeys(name.strip() for name in allowed))
     for name in names:
         if not name or name == "*" or _UNFIT_CALLER.search(name):
             raise UsageProblem(
-                f"{name!r} names nobody who may talk",
+                f"{name!r} is not a user id",
                 target="--allow",
                 code="bad-allow",
-                hint="say the ids of people, with commas between them",
+                hint="use user ids, separated by commas",
             )
     return {users_variable(channel): Secret(",".join(names))}
 
@@ -125,7 +124,7 @@ def allowlist_entry(channel: str, allowed: Iterable[str]) -> dict[str, Secret[st
 def _unusable(account: Account, why: str) -> UsageProblem:
     where = f" ({account.origin})" if account.origin else ""
     return UsageProblem(
-        f"the {account.channel} account {short_id(account.id)!r} cannot be used: {why}{where}",
+        f"cannot use the {account.channel} account {short_id(account.id)!r}: {why}{where}",
         target=account.origin or account.id,
         code="bad-account",
         hint=f"set it up again on {account.channel}",

@@ -1,4 +1,4 @@
-"""The account of a member that is there already: bound, or bound anew. Plans only; nothing is lost."""
+"""Plans the binding of an account to an existing member, in place of a former one. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .create import with_account_settings, with_variables
 from .model import Team
 from .sync import TrashStamp
 
-# What Hermes 0.19.0 keeps of a WeChat account, by what follows its id.
+# Files that Hermes 0.19.0 keeps for a WeChat account, by their suffix after its id.
 _NOTES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 
 
 class AccountBinding(NamedTuple):
-    """What binding an account changes.
+    """Changes of binding an account.
 
-    `replaced`: the id of the account that was there, "" when none was or it is the same; `variables`: names that the
-    account sets; `to_trash`: paths of what is kept of the former account, which goes to the trash.
+    `replaced`: id of the former account, "" without one or if it is the same; `variables`: names that the account sets;
+    `to_trash`: files of the former account, which are moved to the trash.
     """
 
     steps: tuple[Step, ...]
@@ -55,11 +55,11 @@ def plan_binding(
     allowed: tuple[str, ...] = (),
     documents: Mapping[str, bytes] = MappingProxyType({}),
 ) -> AccountBinding:
-    """Return what gives a member an account, in place of the one it has; without one, `allowed` alone.
+    """Return the steps that give a member an account in place of its former one; without one, `allowed` alone.
 
-    `documents`: bytes of `.env` and config.yaml that another part of the same plan has worked out. Who may talk stays
-    as it is unless the account or `allowed` says otherwise. Raises UsageProblem for an account that cannot be used,
-    DocumentError for files that cannot be edited with certainty, Refused for a file that another profile reads too.
+    `documents`: bytes of `.env` and config.yaml that another part of the same plan will write. The allow-list stays
+    as it is unless the account or `allowed` has one. Raises UsageProblem for an account that cannot be used,
+    DocumentError for files that cannot be edited with certainty, Refused for a file that another profile reads.
     """
     home = layout.home(member)
     env, config = (settings_file(layout, member, name) for name in (ENV_FILE, CONFIG_FILE))
@@ -100,7 +100,7 @@ def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> A
     if account is not None:
         return account_entries(account._replace(allowed=account.allowed or allowed))
     if not allowed:
-        raise UsageProblem("neither an account nor people who may talk were given", target="--allow")
+        raise UsageProblem("neither an account nor allowed users were given", target="--allow")
     settings: dict[tuple[str, ...], Value] = {}
     if team.channel == WEIXIN:
         settings["platforms", WEIXIN, "extra", "dm_policy"] = scalar("str", "allowlist")

@@ -1,4 +1,4 @@
-"""Members: light profiles that live on their lead's pool, each with an account of its own. Plans only."""
+"""Plans the creation of members: profiles that share their lead's pool and have their own account."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ __all__ = [
 
 
 class NewMember(NamedTuple):
-    """A member to be made: `profile` is the name of a profile that does not exist yet."""
+    """A member to create: `profile` is the name of a profile that does not exist yet."""
 
     profile: str
     account: Account | None = None
@@ -64,9 +64,12 @@ class NewMember(NamedTuple):
 
 
 class MemberReport(NamedTuple):
-    """What a member is made of, in names: `account` is the id, "" without one; `variables` are its own, from the
-    account; `carried` those that came from the lead; `links` the paths that lead into the pool, `missing` those that
-    would if the lead had them; `login_again` the providers it has to log in with by itself."""
+    """Content of a new member, without values.
+
+    `account`: its id, "" without one; `variables`: its own, from the account; `carried`: variables from the lead;
+    `links`: paths that are links into the pool; `missing`: shared paths that the lead does not have; `login_again`:
+    providers that the member has to log in to itself.
+    """
 
     profile: str
     path: Path
@@ -87,11 +90,11 @@ def build_members(
     command: tuple[str, ...],
     pool: Pool | None = None,
 ) -> tuple[ChangePlan, tuple[MemberReport, ...]]:
-    """Return the plan that makes new members, each home by one rename, and with `define` the team itself: one change.
+    """Return the plan that creates members, each home by one rename, and with `define` the team, in one change.
 
-    `pool`: what the lead shares if it was read already. Raises Refused for a team or profile that is there, an account
-    that somebody has or a lead that cannot be one, UsageProblem for names and accounts that cannot be, NotFound
-    without the lead, and what a clone of the lead raises.
+    `pool`: the lead's pool, if already read. Raises Refused for a team or profile that exists, an account that a
+    profile holds, or an unsuitable lead, UsageProblem for invalid names and accounts, NotFound without the lead, and
+    what a clone of the lead raises.
     """
     layout = world.layout
     names = _checked_names(layout, [each.profile for each in new])
@@ -118,13 +121,13 @@ def build_members(
 
 
 def check_channel(channel: str, catalog: Catalog) -> None:
-    """Raise UsageProblem for a channel that the catalogue does not know."""
+    """Raise UsageProblem for a channel that is not in the catalogue."""
     if channel not in catalog.channels:
         raise UsageProblem(
-            f"{channel!r} is no channel",
+            f"{channel!r} is not a channel",
             target="--channel",
             code="no-such-channel",
-            hint=f"say one of {', '.join(sorted(catalog.channels))}",
+            hint=f"use one of {', '.join(sorted(catalog.channels))}",
         )
 
 
@@ -136,10 +139,10 @@ def _checked_names(layout: Layout, given: Iterable[str]) -> list[str]:
     for name in names:
         if os.path.lexists(layout.home(name)):
             raise Refused(
-                f"{layout.home(name)} exists already",
+                f"{layout.home(name)} already exists",
                 target=name,
                 code="exists",
-                hint=f"choose another name, or see what it is with `hermes-profiles show {name}`",
+                hint=f"choose another name; `hermes-profiles show {name}` shows the profile",
             )
     return names
 
@@ -148,10 +151,10 @@ def check_has_lead(team: Team) -> None:
     """Raise Refused for a team that no profile leads."""
     if not team.lead:
         raise Refused(
-            f"the team {team.name} has no lead any more: no profile says that it leads it",
+            f"the team {team.name} has no lead: no profile.yaml defines it",
             target=team.name,
             code="no-lead",
-            hint=f"see its members with `hermes-profiles team show {team.name}`",
+            hint=f"show its members with `hermes-profiles team show {team.name}`",
         )
 
 
@@ -161,7 +164,7 @@ def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: boo
     teams: Teams = read_teams(layout)
     if define and team.name in teams.by_name:
         raise Refused(
-            f"there is a team {team.name} already",
+            f"the team {team.name} already exists",
             target=team.name,
             code="team-exists",
             hint=f"add to it with `hermes-profiles team add MEMBER --team {team.name}`, or choose another name",
@@ -169,31 +172,31 @@ def _check_team(team: Team, names: Sequence[str], layout: Layout, *, define: boo
     of = teams.of(team.lead)
     if of is not None:
         raise Refused(
-            f"{team.lead} is a member of the team {of.name}: what it has is not its own to share",
+            f"{team.lead} cannot lead a team: it is a member of the team {of.name}",
             target=team.lead,
             code="lead-is-member",
-            hint=f"let {of.lead or 'another profile'} lead: `--lead {of.lead or 'PROFILE'}`",
+            hint=f"use another lead: `--lead {of.lead or 'PROFILE'}`",
         )
     if team.lead in names:
-        raise Refused(f"{team.lead} leads the team: it is no member of it", target=team.lead, code="lead-is-member")
+        raise Refused(f"{team.lead} cannot be a member: it leads the team", target=team.lead, code="lead-is-member")
 
 
 def check_variables(account: Account, team: Team, catalog: Catalog) -> None:
-    """Raise UsageProblem for variables that are none of the channel's: an account brings nothing else along."""
+    """Raise UsageProblem for an account of another channel, or with variables of another channel."""
     if account.channel != team.channel:
         raise UsageProblem(
-            f"the team {team.name} is on {team.channel}, the account on {account.channel}",
+            f"the account is on {account.channel}, the team {team.name} on {team.channel}",
             target=account.origin or account.id,
             code="other-channel",
-            hint=f"bring an account of {team.channel}",
+            hint=f"use an account of {team.channel}",
         )
     for name in account.variables:
         if account.channel not in catalog.channels_of(name):
             raise UsageProblem(
-                f"{name} is no variable of {account.channel}",
+                f"{name} is not a variable of {account.channel}",
                 target=name,
                 code="bad-account",
-                hint=f"see those there are with `hermes-profiles catalog {account.channel}`",
+                hint=f"list them with `hermes-profiles catalog {account.channel}`",
             )
 
 
@@ -204,7 +207,7 @@ def _definition(team: Team, layout: Layout) -> ReplaceFile:
 
 
 class _MemberBuilder:
-    """Makes members of one pool: what is the same for all of them is worked out once."""
+    """Builds members of one pool; common parts are computed once."""
 
     def __init__(self, pool: Pool, world: CloneContext) -> None:
         self._pool = pool
@@ -212,7 +215,7 @@ class _MemberBuilder:
         self._configs: dict[object, bytes] = {}
 
     def member(self, name: str, member: NewMember) -> tuple[tuple[TreeEntry, ...], MemberReport]:
-        """Return what a member's home begins with."""
+        """Return the entries of a new member's home, and its report."""
         pool, layout = self._pool, self._world.layout
         account = account_entries(member.account) if member.account is not None else None
         entries: list[TreeEntry] = [
@@ -245,7 +248,7 @@ class _MemberBuilder:
         return edit_profile_yaml(raw, membership_values(Membership(self._pool.team.name, carried)), path=PROFILE_FILE)
 
     def _env(self, name: str, account: AccountEntries | None) -> bytes:
-        # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
+        # Always write an `.env`: `hermes update` fills a missing one with a copy of default's, including tokens.
         raw = self._pool.documents.get(ENV_FILE) or b""
         raw = raw if raw.strip() else ENV_HEADER.encode()
         return (
@@ -266,7 +269,7 @@ class _MemberBuilder:
 
 
 def with_variables(raw: bytes, variables: Mapping[str, Secret[str]], path: Path, catalog: Catalog) -> bytes:
-    """Return a `.env` with variables that every reader of Hermes sees as asked. Raises DocumentError."""
+    """Return a `.env` with these variables set for every reader of Hermes. Raises DocumentError."""
     for name, value in variables.items():
         file = SettingsFile("", ENV_FILE, path, raw, None, 0o600)
         raw = with_variable(file, name, value.reveal().strip(), catalog)
@@ -276,10 +279,10 @@ def with_variables(raw: bytes, variables: Mapping[str, Secret[str]], path: Path,
 def with_account_settings(
     raw: bytes, channel: str, settings: Mapping[tuple[str, ...], Value] | None, catalog: Catalog, *, path: str
 ) -> bytes:
-    """Return a config.yaml in which an account's settings stand and its channel is on.
+    """Return a config.yaml with an account's settings and its channel enabled.
 
-    Without settings the channel is left to be switched on by the account that is set up later: `enabled: false`, which
-    a clone puts there, would keep it deaf. Raises DocumentError when that cannot be written with certainty.
+    Without settings the `enabled: false` of a clone is removed, so that an account set up later enables the channel.
+    Raises DocumentError if the file cannot be edited with certainty.
     """
     document = YamlDocument.parse(raw, path=path)
     blocks = blocks_of(channel, document, catalog)

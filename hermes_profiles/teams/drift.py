@@ -1,7 +1,7 @@
-"""What a member has that is not as its lead has it, in config.yaml and `.env`: drift. Pure.
+"""Drift: differences of a member's config.yaml and `.env` from its lead's. Pure.
 
-What belongs to the member is never in it: its identity by the rules of a clone, the flags of its channels, and what
-it keeps for itself.
+The member's own settings are never drift: its identity by the rules of a clone, the flags of its channels, and its
+overrides.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .shares import NOTED_BY_HERMES, POLICY, own_paths
 
 
 class OwnSettings:
-    """What of a member's config.yaml is its own.
+    """The member's own settings in its config.yaml.
 
-    `paths`: with all below them; a path into a list keeps the whole list. `secrets`: paths that hold a value of its
-    identity where none belongs; they are not taken away.
+    `paths`: own paths with everything below; a path into a list covers the whole list. `secrets`: other paths that hold
+    a value of its identity, which are never removed.
     """
 
     def __init__(self, paths: Iterable[Path], secrets: Iterable[Path], catalog: Catalog) -> None:
@@ -35,24 +35,24 @@ class OwnSettings:
         self._catalog = catalog
 
     def covers(self, path: Path) -> bool:
-        """Return whether a path is the member's own, or lies below one."""
+        """Return whether a path is the member's own, or below an own path."""
         return self.is_flag(path) or any(path[:size] in self._paths for size in range(1, len(path) + 1))
 
     def stays(self, path: Path) -> bool:
-        """Return whether a path stays although the lead has nothing there."""
+        """Return whether a path is kept even if the lead does not have it."""
         return self.covers(path) or path in self._secrets
 
     def is_flag(self, path: Path) -> bool:
-        """Return whether a path switches a channel on or off."""
+        """Return whether a path is the `enabled` flag of a channel."""
         return path[-1:] == ("enabled",) and self.channel(path) is not None
 
     def channel(self, path: Path) -> str | None:
-        """Return the channel whose flag stands at a path."""
+        """Return the channel of an `enabled` flag."""
         place = channel_place(path, self._catalog)
         return place.channel if place is not None and path == (*place.block, "enabled") else None
 
     def is_below(self, path: Path, value: Value) -> bool:
-        """Return whether something of the member's own lies below a path that holds a value."""
+        """Return whether the member has own settings below a path with this value."""
         if value.kind != "mapping":
             return False
         return any(self.stays((*path, name)) or self.is_below((*path, name), below) for name, below in value.named())
@@ -66,16 +66,15 @@ def _without_index(path: Path) -> Path:
 def own_settings(
     config: YamlDocument | None, env: EnvDocument | None, own: Collection[str], catalog: Catalog
 ) -> tuple[OwnSettings, frozenset[str]]:
-    """Return what of a member's documents is its own: in config.yaml, and the names of variables in `.env`, with those
-    that their values are put together from.
+    """Return the member's own settings of config.yaml, and the names of its own variables in `.env`.
 
-    `own`: what it keeps for itself, as its profile.yaml has it.
+    The variables include those that own values refer to. `own`: the overrides of its profile.yaml.
     """
     judged = classify(SourceDocuments(env, config=config), catalog=catalog, policy=POLICY)
     removed = [removal.entry.path for removal in judged.config.removals]
     kept = OwnSettings((*removed, *own_paths(own)), _secrets(config, judged), catalog)
     rulings = judged.env[env.path] if env is not None else ()
-    # What only carries the prefix of a channel may have come from the lead, whose config.yaml refers to it.
+    # A variable with only the prefix of a channel can come from the lead, if the lead's config.yaml refers to it.
     identities = (
         item.entry.name
         for item in rulings
@@ -86,8 +85,7 @@ def own_settings(
 
 
 def _with_parts(env: EnvDocument, names: frozenset[str]) -> frozenset[str]:
-    """Return names of variables, and of those that their values are put together from (`TOKEN=${ID}:${HASH}`): they
-    must not change under them."""
+    """Return names of variables, and of the variables that their values refer to (`TOKEN=${ID}:${HASH}`)."""
     found, waiting = set(names), list(names)
     while waiting:
         entry = env.get(waiting.pop())
@@ -108,7 +106,7 @@ def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Pa
 
 
 class ConfigComparison(NamedTuple):
-    """Compares a member's config.yaml with what its lead shares. `on`: channels that are the member's to switch."""
+    """Compares a member's config.yaml with its lead's. `on`: channels that the member enables itself."""
 
     kept: OwnSettings
     on: frozenset[str]
@@ -116,10 +114,10 @@ class ConfigComparison(NamedTuple):
     def differences(
         self, mine: Value | None, theirs: Value | None, path: Path = ()
     ) -> Iterator[tuple[str, Path, Value | None]]:
-        """Yield (action, path, new value) until the member has what is shared: mappings key by key, lists as wholes. An
-        empty mapping is as good as none.
+        """Yield the (action, path, new value) that bring the member in line with its lead.
 
-        Raises LookupError where a single value would take the place of something that is the member's own.
+        Mappings are compared key by key, lists as a whole; an empty mapping equals a missing one. Raises LookupError if
+        a scalar would replace a member's own setting.
         """
         if path and self.kept.is_flag(path):
             if mine is not None and theirs is None and self.kept.channel(path) not in self.on:
@@ -148,7 +146,7 @@ class ConfigComparison(NamedTuple):
             yield from self.differences(mine.child(name), theirs.child(name), (*path, name))
 
     def _without(self, theirs: Value, path: Path) -> Iterator[tuple[str, Path, Value | None]]:
-        """Yield the removals of all that is not the member's own."""
+        """Yield the removals of everything that is not the member's own."""
         if self.kept.stays(path) or _is_empty(theirs):
             return
         if self.kept.is_below(path, theirs):
@@ -158,7 +156,7 @@ class ConfigComparison(NamedTuple):
             yield "remove", path, None
 
     def _shared(self, mine: Value, path: Path) -> Value | None:
-        """Return what of a value a member gets that has nothing there, None when that is nothing."""
+        """Return the part of the lead's value that a member without one gets, None if empty."""
         if path and self.kept.is_flag(path):
             return mine if self.kept.channel(path) not in self.on else None
         if path and self.kept.covers(path):
@@ -174,7 +172,7 @@ class ConfigComparison(NamedTuple):
 
 
 def _is_empty(value: Value) -> bool:
-    """Return whether there is nothing but mappings in mappings."""
+    """Return whether a mapping has no values at any depth."""
     return value.kind == "mapping" and all(_is_empty(below) for _, below in value.named())
 
 
@@ -182,7 +180,7 @@ def _is_empty(value: Value) -> bool:
 
 
 class _Values(NamedTuple):
-    """What a `.env` sets for a gateway's start, and for those who read it line by line."""
+    """Variables of a `.env` as read at the start of a gateway, and by line-by-line readers."""
 
     start: Mapping[str, str]
     lines: Mapping[str, str]
@@ -191,8 +189,8 @@ class _Values(NamedTuple):
     def of(cls, document: EnvDocument) -> _Values:
         return cls(document.environment(), document.line_environment())
 
-    def are_those(self, name: str, pool: _Values) -> bool:
-        """Return whether a member has the value of its pool; an interpolated one may be written out."""
+    def equals(self, name: str, pool: _Values) -> bool:
+        """Return whether a variable has the value of the pool; an interpolated value can be expanded."""
         value = pool.start.get(name)
         return self.start.get(name) == value and self.lines.get(name) in (pool.lines.get(name), value)
 
@@ -200,10 +198,10 @@ class _Values(NamedTuple):
 def variable_differences(
     pool: EnvDocument, member: EnvDocument, carried: Iterable[str], gone: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield (action, name) until a member's `.env` has the carried variables as the pool has them, and not the gone."""
+    """Yield the (action, name) that set the `carried` variables as in the pool and remove the `gone` ones."""
     wanted, found = _Values.of(pool), _Values.of(member)
     for name in carried:
-        if not found.are_those(name, wanted):
+        if not found.equals(name, wanted):
             yield ("add" if member.get(name) is None else "set"), name
     for name in gone:
         if member.get(name) is not None:
@@ -213,8 +211,10 @@ def variable_differences(
 def with_pool_variables(
     pool: EnvDocument, member: EnvDocument, changes: Iterable[tuple[str, str]], known: Collection[str]
 ) -> bytes:
-    """Return a member's `.env` after these changes. Raises DocumentError where the readers of Hermes would not all see
-    what they see in the pool."""
+    """Return a member's `.env` after these changes.
+
+    Raises DocumentError if a reader of Hermes would not see the value of the pool.
+    """
     actions, values = {name: action for action, name in changes}, _Values.of(pool)
     gone = [entry for entry in member.entries if not entry.commented and actions.get(entry.name) == "remove"]
     wanted = [name for name, action in actions.items() if action != "remove"]
@@ -231,14 +231,14 @@ def with_pool_variables(
         after = EnvDocument.parse(after.edit(text_edits=as_written), path=after.path, known_keys=known)
     now = _Values.of(after)
     for name in wanted:
-        if not now.are_those(name, values):
+        if not now.equals(name, values):
             entry = after.get(name)
             raise DocumentError(after.path, entry.line if entry is not None else None, DISAGREE, hint=DISAGREE_HINT)
     return after.raw
 
 
 def _verbatim_edits(pool: EnvDocument, member: EnvDocument, names: Iterable[str]) -> Iterator[TextEdit]:
-    """Yield the edits that put values there just as they are written in the pool: over several lines, in odd quotes."""
+    """Yield the edits that copy values verbatim from the pool: multi-line ones, and ones with unusual quotes."""
     for name in names:
         entry, found = pool.get(name), member.get(name)
         if entry is not None and found is not None:

@@ -1,4 +1,4 @@
-"""A profile that is there already joins a team: it gets the pool, and what gives way waits in the trash. Plans only."""
+"""Plans how an existing profile joins a team: it gets the pool, and replaced files go to the trash."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .sync import MemberSync, TrashStamp, plan_team_sync
 
 
 class JoinPlan(NamedTuple):
-    """A profile on its way into a team: what changes in it, the account it gets, and paths that go to the trash."""
+    """The change that takes a profile into a team: its settings, its account, and paths that go to the trash."""
 
     plan: ChangePlan
     changes: tuple[SyncChange, ...]
@@ -44,11 +44,10 @@ def plan_join(
     *,
     allowed: tuple[str, ...] = (),
 ) -> JoinPlan:
-    """Return the change that takes a profile into a team: what a sync makes of a member, its record, and its account.
+    """Return the change that takes a profile into a team: a sync, its membership, and its account.
 
-    Its identities and all that is no part of the pool stay. Former settings, keys and files in whose place others
-    come go to the trash as they were. Raises Refused for what stands in the way of that, DocumentError for files that
-    cannot be edited with certainty.
+    Its identities and everything outside the pool stay. Replaced settings, keys and files go to the trash unchanged.
+    Raises Refused for anything that prevents this, DocumentError for files that cannot be edited with certainty.
     """
     layout = world.layout
     joined = Membership(team.name)
@@ -98,7 +97,7 @@ def _steps(
     files: dict[str, ReplaceFile],
     when: TrashStamp,
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """Return all steps but the record's, with one entry in the trash for everything that gives way, and its paths."""
+    """Return all steps but the membership's, with one trash entry for all replaced files, and their paths."""
     home = layout.home(profile)
     given = (*member.steps, *(bound.steps if bound is not None else ()))
     trash = str(layout.trash)
@@ -109,7 +108,7 @@ def _steps(
             gone.append(step.path)
             step = ReplaceFile(step.path, step.content, step.mode)
         written.append(step)
-    reason = f"gave way when {profile} joined the team {team.name}"
+    reason = f"replaced when {profile} joined the team {team.name}"
     away = steps_to_trash_files(
         layout, profile, gone, trash_id=when.trash_id, deleted_at=when.deleted_at, reason=reason
     )
@@ -123,7 +122,7 @@ def _steps(
 
 
 def _membership_step(layout: Layout, profile: str, steps: Sequence[Step], joined: Membership) -> ReplaceFile:
-    """Return the step that writes the membership, whether the sync had anything to note or not."""
+    """Return the step that writes the membership, also if the sync does not change profile.yaml."""
     path = Path(os.path.realpath(layout.home(profile))) / PROFILE_FILE
     noted = next((step for step in steps if isinstance(step, ReplaceFile) and step.path == path), None)
     raw = noted.content.reveal() if noted is not None and noted.content is not None else read_document(path) or b""

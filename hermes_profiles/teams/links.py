@@ -1,4 +1,4 @@
-"""The links of a member into its lead's pool: which are missing, lead elsewhere or are none any more. Looks only."""
+"""Links of members into their lead's pool: differences, and updates after a rename or restore. Plans only."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .shares import POOL, link_target
 class LinkChange(NamedTuple):
     """One path of a member that is not as it should be.
 
-    `action`: add, set (another link is there), replace (a folder or file is there), remove, own (a copy is to take the
-    place of the link, for the member keeps it for itself); `found`: what is there, in words, "" for nothing; `target`:
-    the text of the link to be.
+    `action`: add, set (another link exists), replace (a folder or file exists), remove, own (a copy replaces the link,
+    because the member overrides the path); `found`: description of what exists, "" for nothing; `target`: text of the
+    new link.
     """
 
     path: str
@@ -38,10 +38,10 @@ class LinkChange(NamedTuple):
 def link_changes(
     layout: Layout, lead: str, member: str, links: Collection[str], own: Collection[str] = ()
 ) -> Iterator[LinkChange]:
-    """Yield what is to change until exactly these paths of a member are links to its lead's.
+    """Yield the changes after which exactly these paths of a member are links to its lead's.
 
-    What is the member's own is passed over: paths in `own`, and where nothing is shared all that is no link into a
-    pool. Raises Refused when the lead's lies in the member's home: it would lead to itself.
+    The member's own paths are skipped: those in `own`, and unshared paths that are not links into a pool. Raises
+    Refused for a path of the lead that is in the member's home: the link would point to itself.
     """
     home = layout.home(member)
     into_pools = {link.path: link.owner for link in pool_links(layout, member)}
@@ -49,7 +49,7 @@ def link_changes(
         status = _status(home / path)
         seen = Signature.of(status) if status is not None else None
         if is_kept(path, own):
-            if path in into_pools and seen is not None:  # what is written through the link is not its own
+            if path in into_pools and seen is not None:  # writes through the link would change the lead's
                 yield LinkChange(path, "own", _description(home / path, seen), None, seen)
             continue
         if path not in links:
@@ -66,7 +66,7 @@ def link_changes(
 
 
 def is_kept(path: str, own: Collection[str]) -> bool:
-    """Return whether a member keeps a path of the pool for itself: `SOUL.md`, or `skills/` for a folder."""
+    """Return whether a member overrides a path of the pool: `SOUL.md`, or `skills/` for a folder."""
     return (path if path.endswith(".md") else f"{path}/") in own
 
 
@@ -94,23 +94,23 @@ def _check_no_circle(shared: Path, home: Path) -> None:
     real, inside = os.path.realpath(shared), os.path.realpath(home)
     if real == inside or real.startswith(f"{inside}/"):
         raise Refused(
-            f"{shared} leads into the home of a member ({real}), so a link there would lead to itself",
+            f"{shared} points into the home of a member ({real}): the member's link would point to itself",
             target=str(shared),
             code="pool-in-member",
-            hint=f"have the lead hold it: `rm {shared} && mv {real} {shared}`",
+            hint=f"move it to the lead: `rm {shared} && mv {real} {shared}`",
         )
 
 
 def follower_steps(layout: Layout, old: str, new: str) -> tuple[tuple[str, tuple[ReplaceFile, ...]], ...]:
-    """Return the profiles whose links lead into the pool of `old`, with the steps that have them lead to `new`."""
+    """Return the profiles that have links into the pool of `old`, with the steps that point them to `new`."""
     found = ((name, relink_steps(layout, name, new, instead_of=old)) for name in profile_names(layout) if name != old)
     return tuple((name, steps) for name, steps in found if steps)
 
 
 def relink_restored(layout: Layout, place: Path, name: str) -> tuple[ReplaceFile, ...]:
-    """Return the steps that make links right when a profile comes back under a name; `place`: where its home is now.
+    """Return the steps that update links when a profile is restored under a name; `place`: its present home.
 
-    A member's links lead to whoever leads its team now; links of members to a lead lead to its name from now on.
+    A restored member's links point to the present lead of its team. Links to a restored lead get its name.
     """
     meta = read_sections(place / PROFILE_FILE, (TEAM, TEAMS))
     membership = membership_in(meta)
@@ -131,9 +131,9 @@ def relink_restored(layout: Layout, place: Path, name: str) -> tuple[ReplaceFile
 def relink_steps(
     layout: Layout, profile: str, lead: str, *, instead_of: str | None = None, at: Path | None = None
 ) -> tuple[ReplaceFile, ...]:
-    """Return the steps that have a profile's links into a pool lead into that of `lead`.
+    """Return the steps that point a profile's links into a pool to the pool of `lead`.
 
-    `instead_of`: only links into this one's; `at`: where the home is found now, when a step before these moves it.
+    `instead_of`: only links into this profile's pool; `at`: present place of the home, if an earlier step moves it.
     """
     home = layout.home(profile)
     return tuple(

@@ -1,4 +1,4 @@
-"""Logins: what a set-up of Hermes has brought, and whose account it is."""
+"""Results of a login: the account that a set-up of Hermes wrote, and the profile that holds it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .accounts import WEIXIN, Account
 # Variables of the policies, and their keys in `platforms.weixin.extra`.
 POLICIES = {WEIXIN_DM_POLICY: "dm_policy", WEIXIN_GROUP_POLICY: "group_policy"}
 ACCOUNTS = Path("weixin") / "accounts"
-_NOTES = (WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
+_STATE_SUFFIXES = (WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 _LARGEST = 1024 * 1024
 _OF_ACCOUNT = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 # By profile and path; None for what cannot be read.
@@ -37,10 +37,10 @@ AccountSnapshot = Mapping[str, Mapping[str, int | None]]
 
 
 class NewLogin(NamedTuple):
-    """What a set-up left in the home it worked in.
+    """Result of a set-up in its temporary home.
 
-    `account` None: it ended without a login. `is_whole`: all was answered; `other`: variables that it set and that are
-    none of the channel's; `files`: where each file that holds the login belongs below a home → where it is.
+    `account`: None if it ended without a login; `is_whole`: every question was answered; `other`: variables that it set
+    and that do not belong to the channel; `files`: file of the login, relative to a home → its present path.
     """
 
     account: Account | None
@@ -50,16 +50,16 @@ class NewLogin(NamedTuple):
 
 
 class AccountHolder(NamedTuple):
-    """A profile with an account of the channel: its id, who scanned the code ("" when nobody says), and its marks."""
+    """A profile with an account of the channel. `user`: id of the user that scanned the code, "" if unknown."""
 
     profile: str
     account: str
     user: str
-    marks: frozenset[str]
+    keys: frozenset[str]
 
 
 class LoginKind(StrEnum):
-    """What a login means for the one it was meant for."""
+    """Effect of a login on its profile."""
 
     NEW = "new"
     RENEWED = "renewed"
@@ -69,24 +69,24 @@ class LoginKind(StrEnum):
 
 
 class LoginVerdict(NamedTuple):
-    """`holder`: whose account it is, or would be replaced; None for a new one."""
+    """Kind of a login. `holder`: the profile that holds the account, or loses its own; None for a new account."""
 
     kind: LoginKind
     holder: AccountHolder | None
 
 
 def judge_login(member: str, account: Account, holders: Iterable[AccountHolder], catalog: Catalog) -> LoginVerdict:
-    """Return what a login means for a member, from what every profile holds. Pure.
+    """Return the effect of a login on a member, from the accounts of all profiles. Pure.
 
-    An account is somebody's by its id or its secret. Another account of the same person is told apart: WeChat gives a
-    person who scans again a new account, and the former one ends.
+    Accounts are equal if their id or secret is. Another account of the same user is a separate case: a WeChat user that
+    scans again gets a new account, and the former one ends.
     """
-    marks = account_keys(account, catalog)
+    keys = account_keys(account, catalog)
     known = {each.profile: each for each in holders}
     own = known.pop(member, None)
-    if own is not None and own.marks & marks:
+    if own is not None and own.keys & keys:
         return LoginVerdict(LoginKind.RENEWED, own)
-    other = next((each for each in known.values() if each.marks & marks), None)
+    other = next((each for each in known.values() if each.keys & keys), None)
     if other is not None:
         return LoginVerdict(LoginKind.ACCOUNT_OF_ANOTHER, other)
     if own is not None and account.user and own.user == account.user:
@@ -98,21 +98,21 @@ def judge_login(member: str, account: Account, holders: Iterable[AccountHolder],
 
 
 def account_holders(layout: Layout, profiles: Iterable[str], channel: str, catalog: Catalog) -> Iterator[AccountHolder]:
-    """Yield every profile with an account of a channel; what cannot be read holds none (doctor tells)."""
+    """Yield every profile with an account of a channel; unreadable files are skipped (doctor reports them)."""
     for profile in profiles:
-        marks = frozenset(held_account_keys(layout, profile, (channel,), catalog))
-        if not marks:
+        keys = frozenset(held_account_keys(layout, profile, (channel,), catalog))
+        if not keys:
             continue
         name = held_account_id(layout, profile, channel, catalog)
         files = HomeFiles(layout.home(profile), catalog.known_names)
         fields = _account_file(files, name) if channel == WEIXIN else {}
-        yield AccountHolder(profile, name, fields.get("user_id", ""), marks)
+        yield AccountHolder(profile, name, fields.get("user_id", ""), keys)
 
 
 def read_login(place: Path, channel: str, catalog: Catalog) -> NewLogin:
-    """Return what a set-up left in a home of its own.
+    """Return the result of a set-up in a temporary home.
 
-    Source: Hermes 0.19.0 `gateway/platforms/weixin.py` (`qr_login` keeps the account in a file as soon as it has it)
+    Source: Hermes 0.19.0 `gateway/platforms/weixin.py` (`qr_login` writes the account file first)
     and `hermes_cli/gateway.py` (`_setup_weixin` writes the variables after that, one by one, the policies last).
     """
     files = HomeFiles(place, catalog.known_names)
@@ -143,7 +143,7 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
     }
     if not name or not given_here[WEIXIN_TOKEN].strip():
         return NewLogin(None, is_whole=False, other=other, files=there)
-    # A policy in `.env` would outdo config.yaml's, where members have theirs.
+    # A policy in `.env` would override config.yaml, where members have theirs.
     policies = {key: given_here.pop(variable, "") for variable, key in POLICIES.items()}
     answered = tuple(sorted(mine))
     account = Account(
@@ -160,7 +160,7 @@ def _weixin(files: HomeFiles, mine: Mapping[str, str], other: tuple[str, ...], t
 
 
 def _newest(there: Mapping[str, Path]) -> str:
-    """Return the id of the account that was kept last."""
+    """Return the id of the account that was written last."""
     found = sorted(there.values(), key=lambda path: os.stat(path).st_mtime_ns)
     return found[-1].name.removesuffix(".json") if found else ""
 
@@ -171,17 +171,19 @@ def _account_file(files: HomeFiles, name: str) -> dict[str, str]:
 
 
 def _files_of(place: Path, channel: str) -> Iterator[Path]:
-    """Yield the files of a channel in a home: WeChat's accounts without their notes, else all below its folders."""
+    """Yield the files of a channel in a home: WeChat's account files, else all files below its folders."""
     folders = (place / ACCOUNTS,) if channel == WEIXIN else (place / channel, place / "platforms" / channel)
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.endswith(_NOTES):
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(_STATE_SUFFIXES):
                 yield path
 
 
 def snapshot_accounts(layout: Layout, profiles: Iterable[str]) -> AccountSnapshot:
-    """Return what tells whether something changed that makes a profile somebody: a number of this process for the bytes
-    of `.env`, config.yaml, and WeChat's accounts without what a running gateway notes beside them."""
+    """Return hashes of the files that identify profiles, to find changes: `.env`, config.yaml, WeChat's account files.
+
+    The hashes are valid in this process only. Files that a running gateway updates are left out.
+    """
     found: dict[str, dict[str, int | None]] = {}
     for profile in profiles:
         home = layout.home(profile)
@@ -198,7 +200,7 @@ def _number(path: Path) -> int | None:
 
 
 def changed_files(before: AccountSnapshot, after: AccountSnapshot) -> tuple[tuple[str, str], ...]:
-    """Return (profile, path) of all that two pictures differ in. Pure."""
+    """Return the (profile, path) pairs in which two snapshots differ. Pure."""
     found = []
     for profile in sorted({*before, *after}):
         old, new = before.get(profile, {}), after.get(profile, {})
@@ -207,8 +209,7 @@ def changed_files(before: AccountSnapshot, after: AccountSnapshot) -> tuple[tupl
 
 
 def rebind_account(account: Account, layout: Layout, profile: str, catalog: Catalog) -> Account:
-    """Return an account as it is bound to another profile than the one that answered for it: who may talk there, and
-    where it reports, stays that profile's."""
+    """Return an account for binding to another profile, which keeps its own allow-list and report settings."""
     fact = catalog.channels[account.channel]
     kept = {each.name for each in fact.keys if each.key_class in _OF_ACCOUNT}
     variables = {name: value for name, value in account.variables.items() if name in kept}

@@ -1,7 +1,7 @@
-"""What is kept about teams, and where: the team with its lead, the membership with the member.
+"""Teams and memberships, and their storage in profile.yaml.
 
 A lead's profile.yaml holds `teams: {NAME: {channel: …, share: …}}`, a member's `team: {name: …, env: …, own: …}`. So
-both follow their profile when it is renamed, deleted or restored; Hermes 0.19.0 keeps keys it does not know there.
+both follow their profile when it is renamed, deleted or restored. Hermes 0.19.0 keeps unknown keys of that file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ TEAM, TEAMS = TEAM_SECTIONS
 
 
 class Membership(NamedTuple):
-    """What a member's profile says of itself.
+    """Membership of a profile in a team.
 
-    `env`: variables of its `.env` that came from the lead; `own`: paths of config.yaml and variables that the member
-    keeps for itself although the lead has them too.
+    `env`: variables of its `.env` that came from the lead; `own`: overrides: paths of config.yaml and variables that
+    the member does not take from the lead.
     """
 
     team: str
@@ -39,9 +39,9 @@ class Membership(NamedTuple):
 
 
 class Team(NamedTuple):
-    """One team. `lead`: the profile whose pool is shared; `members`: profiles, sorted by name.
+    """One team. `lead`: the profile that shares its pool; `members`: profiles, sorted by name.
 
-    `lead` is empty when members name a team that no profile leads.
+    `lead` is empty if members name a team that no profile leads.
     """
 
     name: str
@@ -52,45 +52,49 @@ class Team(NamedTuple):
 
 
 class Teams(NamedTuple):
-    """All teams of a root: by name, and the memberships by profile. `leads`: all profiles that say they lead a team,
-    of which only the first one counts."""
+    """All teams of a root by name, and memberships by profile.
+
+    `leads`: team → all profiles that claim to lead it, of which the first one counts.
+    """
 
     by_name: Mapping[str, Team]
     memberships: Mapping[str, Membership]
     leads: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def of(self, profile: str) -> Team | None:
-        """Return the team a profile is a member of."""
+        """Return the team of a member, None for other profiles."""
         membership = self.memberships.get(profile)
         return self.by_name.get(membership.team) if membership is not None else None
 
     def led_by(self, profile: str) -> tuple[Team, ...]:
-        """Return the teams a profile leads."""
+        """Return the teams that a profile leads."""
         return tuple(team for team in self.by_name.values() if team.lead == profile)
 
     def require(self, name: str) -> Team:
-        """Return a team. Raises NotFound with the teams there are."""
+        """Return a team. Raises NotFound with the existing teams."""
         found = self.by_name.get(normalize(name))
         if found is None:
-            known = ", ".join(self.by_name) or "there is none yet"
+            known = ", ".join(self.by_name) or "no team yet"
             raise NotFound(
                 f"there is no team {name!r}",
                 target=name,
                 code="no-such-team",
-                hint=f"there is: {known}; see `hermes-profiles team list`",
+                hint=f"use one of: {known} (`hermes-profiles team list`)",
             )
         return found
 
 
 def read_teams(layout: Layout, profiles: Iterable[str] | None = None) -> Teams:
-    """Return the teams of a root; what cannot be read is passed over (doctor tells). Two leads of one team: the first
-    by name has it."""
+    """Return the teams of a root; unreadable files are skipped (doctor reports them).
+
+    If two profiles lead one team, the first by name counts.
+    """
     names = profile_names(layout) if profiles is None else profiles
     return teams_in({name: read_sections(layout.home(name) / PROFILE_FILE, (TEAM, TEAMS)) for name in names})
 
 
 def teams_in(metas: Mapping[str, Mapping[str, Any]]) -> Teams:
-    """Return the teams that these profile.yaml files tell of, by profile."""
+    """Return the teams in the content of these profile.yaml files, by profile."""
     leads: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     memberships: dict[str, Membership] = {}
     for profile, meta in metas.items():
@@ -117,7 +121,7 @@ def _team(name: str, led: tuple[str, Mapping[str, Any]] | None, memberships: Map
 
 
 def membership_in(meta: Mapping[str, Any]) -> Membership | None:
-    """Return the membership that a profile.yaml tells of, None when it is no member's."""
+    """Return the membership in a profile.yaml, None without one."""
     found = meta.get(TEAM)
     if not isinstance(found, Mapping) or not found.get("name"):
         return None
@@ -125,24 +129,24 @@ def membership_in(meta: Mapping[str, Any]) -> Membership | None:
 
 
 def list_items(value: object) -> tuple[str, ...]:
-    """Return the words of a text or a list, as they stand in profile.yaml: `A, B` or `[A, B]`."""
+    """Return the items of a list in profile.yaml: `A, B` or `[A, B]`."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
     return tuple(dict.fromkeys(word for part in parts if (word := str(part).strip())))
 
 
 def read_membership(home: Path) -> Membership | None:
-    """Return the membership of the profile that lives in a home."""
+    """Return the membership of the profile in a home."""
     return membership_in(read_sections(home / PROFILE_FILE, (TEAM,)))
 
 
 def team_values(team: Team) -> Values:
-    """Return the keys of the lead's profile.yaml that tell of a team."""
+    """Return the values of a team in its lead's profile.yaml."""
     share = ", ".join(team.share)
     return {(TEAMS, team.name, "channel"): team.channel, (TEAMS, team.name, "share"): share}
 
 
 def membership_values(membership: Membership) -> Values:
-    """Return the keys of a member's profile.yaml that tell of its membership."""
+    """Return the values of a membership in the member's profile.yaml."""
     return {
         (TEAM, "name"): membership.team,
         (TEAM, "env"): ", ".join(membership.env) or None,
@@ -156,37 +160,37 @@ def check_team_name(name: str) -> str:
         return check_existing_name(name)
     except UsageProblem:
         raise UsageProblem(
-            f"{name!r} is not a name for a team: it is {RULE}",
+            f"{name!r} is not a valid team name: use {RULE}",
             target=name,
             code="bad-name",
-            hint="see the teams there are with `hermes-profiles team list`",
+            hint="list the teams with `hermes-profiles team list`",
         ) from None
 
 
 def team_fault(team: Team, teams: Teams) -> Problem | None:
-    """Return why a team cannot be synced, None when it can."""
+    """Return the fault that prevents a sync of a team, None if it is sound."""
     leads = teams.leads.get(team.name, ())
     if not team.lead:
         return Problem(
             "no-lead",
-            f"no profile leads the team {team.name} any more: what its members share is not there",
+            f"the team {team.name} has no lead: what its members share is missing",
             team.name,
-            "bring its lead back (`hermes-profiles restore`, `hermes-profiles trash list`), or let the "
-            f"members go on alone: `hermes-profiles team remove --team {team.name} --all --keep-profile`",
+            "restore its lead (`hermes-profiles restore`, `hermes-profiles trash list`), or keep the "
+            f"members as separate profiles: `hermes-profiles team remove --team {team.name} --all --keep-profile`",
         )
     if len(leads) > 1:
         return Problem(
             "two-leads",
-            f"{' and '.join(leads)} both say that they lead the team {team.name}",
+            f"{' and '.join(leads)} both lead the team {team.name}",
             team.name,
-            f"take the team out of the profile.yaml of the one that does not: `teams:`, `{team.name}:`",
+            f"remove `{team.name}` below `teams:` from the profile.yaml of the wrong one",
         )
     of = teams.memberships.get(team.lead)
     if of is not None:
         return Problem(
             "lead-is-member",
-            f"{team.lead} leads the team {team.name} and is a member of {of.team} itself: what it has is not its own",
+            f"{team.lead} leads the team {team.name}, but is itself a member of {of.team}",
             team.lead,
-            f"let it leave the other team: `hermes-profiles team remove {team.lead} --keep-profile`",
+            f"remove it from the other team: `hermes-profiles team remove {team.lead} --keep-profile`",
         )
     return None

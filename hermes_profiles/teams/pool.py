@@ -1,6 +1,6 @@
-"""What a lead shares with the members of its team, read once however many they are.
+"""Reads what a lead shares with the members of its team.
 
-Its documents are what a clone of the lead would get, so no identity travels; the rest is reached through links.
+Documents are those of a clone of the lead, so no identity is shared; other paths are shared by links.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from .shares import POLICY, Share, linked_paths, pool_path_exists
 
 _ENV_FILES, _CONFIG_FILES = (ENV_FILE, OP_ENV_FILE), (CONFIG_FILE, LEGACY_CONFIG_FILE)
 _STORES = ("providers", "credential_pool")
-# So many places of one kind are named; the rest is counted.
+# Number of files that are named in warnings; the rest is counted.
 _NAMED = 10
 
 
 class Pool(NamedTuple):
     """What the lead of a team shares.
 
-    `documents`: name → bytes that every member begins with; `variables`: names in `.env` that came from the lead;
-    `left`: names and places of what stays with the lead; `links`: paths of the lead that members link to; `missing`:
-    paths that would be links if the lead had them; `values`: what may stand in no member's files; `login_again`:
-    providers that each member logs in with by itself.
+    `documents`: name → initial bytes in every member; `variables`: names in `.env` that came from the lead; `left`:
+    names and places of keys that stay with the lead; `links`: paths of the lead that members link to; `missing`: shared
+    paths that the lead does not have; `values`: values that no member's file can hold; `login_again`: providers that
+    each member logs in to itself.
     """
 
     team: Team
@@ -58,7 +58,7 @@ class Pool(NamedTuple):
 
 
 def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) -> Pool:
-    """Return what the lead of a team shares. `with_warnings`: look through all that is shared for what is the lead's.
+    """Return what the lead of a team shares. `with_warnings`: search the shared files for the lead's identities.
 
     Raises NotFound without the lead, DocumentError or Failed for files of it that cannot be read with certainty.
     """
@@ -82,21 +82,21 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
 
 
 def exposed_identities(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[Problem]:
-    """Yield a warning for each file below these paths of a lead that holds an identity of its own: members read it."""
+    """Yield a warning for each file below these paths of a lead that holds one of its identities."""
     places = list(_places(home, paths, values)) if values else []
     for path, name in places[:_NAMED]:
         yield Problem(
             "shared-identity",
-            f"{home / path} holds the value of {name}: every member reads it there",
+            f"{home / path} holds the value of {name}, and every member can read it",
             path,
-            "take it out of the file; it stays the lead's alone",
+            "remove the value from the file",
         )
     if len(places) > _NAMED:
         yield Problem(
             "shared-identity",
             f"{len(places) - _NAMED} more shared files hold an identity of the lead",
             None,
-            "see them with `hermes-profiles doctor`",
+            "list them with `hermes-profiles doctor`",
         )
 
 
@@ -118,7 +118,7 @@ def _places(home: Path, paths: Iterable[str], values: ValueIndex) -> Iterator[tu
                     None,
                 )
             except OSError:
-                continue  # nobody else can read it either
+                continue  # members cannot read it either
             if name is not None:
                 yield path, name
 
@@ -144,8 +144,10 @@ def _carried(raw: bytes, found: CloneDocuments, world: CloneContext) -> tuple[st
 
 
 def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[str]:
-    """Yield the providers whose logins stay with the lead, for a login is never copied. Members use those of the root,
-    where it has them (Hermes 0.19.0, hermes_cli/auth.py)."""
+    """Yield the providers with a login of the lead that members do not get: a login is never copied.
+
+    Members use the logins of the root (Hermes 0.19.0, hermes_cli/auth.py).
+    """
     if team.lead == DEFAULT:
         return
     channels = {removal.entry.path for removal in found.found.auth.removals if removal.ruling.channel}
@@ -162,14 +164,14 @@ def _login_rows(document: JsonDocument | None) -> Iterator[tuple[str, ...]]:
 
 
 def _config_warnings(team: Team, found: CloneDocuments) -> Iterator[Problem]:
-    """Yield what a person should know of the lead's configuration before others live by it."""
+    """Yield warnings about the lead's configuration before it is shared."""
     config = found.source.documents.config
     if config is None or Share.CONFIG not in team.share:
         return
     if truthy(config.get(("secrets", "bitwarden", "enabled"))):
         yield Problem(
             "bitwarden",
-            "Bitwarden hands every secret of its project to members too; none can be filtered",
+            "Bitwarden passes every secret of its project to members; none can be filtered",
             config.path,
             "move the channels' secrets to a project of their own",
         )
@@ -177,14 +179,14 @@ def _config_warnings(team: Team, found: CloneDocuments) -> Iterator[Problem]:
     for name in sorted(found.found.facts.references & removed):
         yield Problem(
             "dangling-reference",
-            f"config.yaml of {team.lead} refers to ${{{name}}}, which stays with the lead",
+            f"config.yaml of {team.lead} refers to ${{{name}}}, which is not shared",
             name,
-            f"where a member needs one of its own, set it there: `hermes-profiles env set MEMBER {name}`",
+            f"set it in members that need it: `hermes-profiles env set MEMBER {name}`",
         )
 
 
 def _hidden(problems: Iterable[Problem], values: ValueIndex) -> tuple[Problem, ...]:
-    """Return problems without a removed value in their words: a token can be the name of a file."""
+    """Return problems with removed values hidden: a token can be part of a file name."""
     if not values:
         return tuple(problems)
     return tuple(
@@ -194,13 +196,13 @@ def _hidden(problems: Iterable[Problem], values: ValueIndex) -> tuple[Problem, .
 
 
 def _remove_skip_hint(error: Failed) -> None:
-    """Take the option that a clone has and a team has not out of a hint."""
-    hint = (error.problem.hint or "mend the file").replace("or leave it behind with `--skip-unreadable`", "")
+    """Remove `--skip-unreadable`, which teams do not have, from a hint of the clone."""
+    hint = (error.problem.hint or "fix the file").replace("or leave it behind with `--skip-unreadable`", "")
     hint = hint.replace("or leave the file behind with `--skip-unreadable`", "").strip(" ;,")
     error.problem = error.problem._replace(hint=hint)
 
 
 def blocks_of(channel: str, document: YamlDocument, catalog: Catalog) -> tuple[tuple[str, ...], ...]:
-    """Return where a config.yaml has blocks of a channel, however they are spelled."""
+    """Return the paths of a channel's blocks in a config.yaml, in any spelling."""
     places = (channel_place(entry.path, catalog) for entry in document.entries if entry.kind == "mapping")
     return tuple(dict.fromkeys(place.block for place in places if place is not None and place.channel == channel))

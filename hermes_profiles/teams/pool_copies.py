@@ -1,4 +1,4 @@
-"""Links of a home into another profile's pool, and copies of a pool for who goes on alone. Nothing is written here."""
+"""Finds links into another profile's pool, and plans copies that replace them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .shares import POOL
 
 
 class PoolLink(NamedTuple):
-    """A link of a home to the same path of another profile's: `owner`, who need not be there any more."""
+    """A link from a home to the same path of another profile; the `owner` may no longer exist."""
 
     path: str
     owner: str
@@ -37,9 +37,9 @@ class PoolLink(NamedTuple):
 
 
 def pool_links(layout: Layout, profile: str, *, at: Path | None = None) -> tuple[PoolLink, ...]:
-    """Return the links of a profile into another one's pool; links to anywhere else are the user's own.
+    """Return the links of a profile into another profile's pool; other links are the user's own.
 
-    `at`: where its home is found now, when a change is to move it to its place.
+    `at`: present place of its home, if a change is to move it.
     """
     return tuple(_pool_links(layout, profile, at or layout.home(profile)))
 
@@ -63,7 +63,7 @@ def _pool_links(layout: Layout, profile: str, place: Path) -> Iterator[PoolLink]
 
 
 def _owner(there: str, path: str, root: str, profiles: str) -> str | None:
-    """Return the profile whose `path` is meant, None when it is no profile's."""
+    """Return the profile that a target belongs to, None if it is not `path` in a profile."""
     if there == os.path.join(root, path):
         return DEFAULT
     owner, _, rest = there.removeprefix(f"{profiles}/").partition("/")
@@ -71,10 +71,10 @@ def _owner(there: str, path: str, root: str, profiles: str) -> str | None:
 
 
 class PoolCopies:
-    """What a clone of the lead would get of its pool: the same files, without the values of its identities.
+    """Copies of the lead's pool as a clone would get them: the same files, without the values of its identities.
 
     `values`: the lead's removed values, and those in `also`. Raises DocumentError or Failed for documents of the lead
-    that cannot be read with certainty: what must not travel is not known then.
+    that cannot be read with certainty, as the values to remove are then unknown.
     """
 
     def __init__(
@@ -85,13 +85,12 @@ class PoolCopies:
         source = read_source(lead, self._home, self._rules, files=False)
         own = classify(source.documents, catalog=catalog, policy=ClonePolicy()).values
         self.values = own if also is None or not also else own.joined(also)
-        # A file that cannot be read is left behind and told: who goes on alone should not be kept back by it.
+        # An unreadable file is skipped and reported: it must not prevent a member from leaving.
         lenient = self._rules._replace(policy=ClonePolicy(skip_unreadable=True))
         self._copier = FileCopier(source, lenient, self.values, layout, report)
 
     def entries(self, path: str) -> dict[str, TreeEntry]:
-        """Return the entries for one path of the pool, by their paths below a home; none when the lead has nothing
-        there."""
+        """Return the entries for one path of the pool, by path below a home; empty if the lead does not have it."""
         found: dict[str, TreeEntry] = {}
         for item in self._items(path):
             found.update(self._copier.entries_for(item))
@@ -104,7 +103,7 @@ class PoolCopies:
         except OSError:
             return
         if not stat.S_ISDIR(status.st_mode):
-            # A link of the lead's stays one for the copier, which makes a file of it.
+            # The copier handles a link of the lead and makes a file of it.
             own = os.lstat(place)
             kind = EntryKind.LINK if stat.S_ISLNK(own.st_mode) else EntryKind.FILE
             target = os.readlink(place) if kind is EntryKind.LINK else None
@@ -121,10 +120,10 @@ class PoolCopies:
 
 
 class SharedPool:
-    """The pool that a member lives on, as a clone of it gets it: copies in the place of its links.
+    """Copies that replace a member's links in a clone of it; empty for profiles that are not members.
 
-    `values`: what may stand in no file of the clone: those in `own`, and the identities of whom the pool belongs to.
-    For a profile that is no member there is nothing. Raises what `PoolCopies` raises, unless such files are skipped.
+    `values`: values that no file of the clone can hold: those in `own`, and the identities of the owner of the pool.
+    Raises what `PoolCopies` raises, unless unreadable files are skipped.
     """
 
     def __init__(self, request: CloneRequest, context: CloneContext, report: CloneReport, own: ValueIndex) -> None:
@@ -150,20 +149,20 @@ class SharedPool:
         report.warnings.append(
             Problem(
                 "no-member",
-                f"{profile} is a member of the team {membership.team}; the clone is in no team, and what "
-                "is shared is copied",
+                f"{profile} is a member of the team {membership.team}; the clone is not, and gets copies of "
+                "the shared files",
                 profile,
             )
         )
 
     def entries(self, path: str) -> dict[str, TreeEntry] | None:
-        """Return the copies in the place of a link, {} when it leads to nothing, None for any other path."""
+        """Return the copies that replace a link, {} if its target is missing, None for any other path."""
         link = self._links.get(path)
         if link is None:
             return None
         pool = self._pools.get(link.owner)
         found = pool.entries(path) if pool is not None else {}
         if not found:
-            reason = self._reasons.get(link.owner, "a link to nothing")
+            reason = self._reasons.get(link.owner, "the target of the link is missing")
             self._report.left_behind.append(LeftBehind(path, reason))
         return found

@@ -1,6 +1,7 @@
-"""Whether a member can have drifted from its lead, told from what was read of both anyway. Pure, and quick.
+"""Fast check whether a member may have drifted from its lead, from data that doctor has already read. Pure.
 
-It never says no where the exact comparison would find something; where it says yes, that one decides.
+It is never false if the exact comparison would find drift; if it is true, the exact comparison decides. The exact
+comparison of a team of 19 would double the time of doctor (38 instead of 19 times `python -c pass`).
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class ProfileSnapshot(NamedTuple):
-    """What was read of a profile: config.yaml as plain data, what `.env` sets, and the channels that are on."""
+    """A profile as read: config.yaml as plain data, variables of `.env`, and its enabled channels."""
 
     config: Mapping[str, Any]
     environment: Mapping[str, str]
     channels: Collection[str] = ()
 
     def __repr__(self) -> str:
-        return "Glance(***)"
+        return "ProfileSnapshot(***)"
 
 
 class LeadSnapshot:
-    """What a lead shares with its team, at a glance."""
+    """The shared settings of a lead, prepared for fast comparison."""
 
     def __init__(self, team: Team, lead: ProfileSnapshot, catalog: Catalog) -> None:
         self._team, self._catalog = team, catalog
@@ -44,7 +45,7 @@ class LeadSnapshot:
         self._variables = dict(self._reader.variables()) if Share.KEYS in team.share else {}
 
     def may_differ(self, member: ProfileSnapshot, membership: Membership) -> bool:
-        """Return whether a member may have anything else than it shares."""
+        """Return whether a member may differ from what the lead shares."""
         reader = _SnapshotReader(member, self._catalog)
         return self._variables_differ(reader, member, membership) or (
             self._config and self._settings_differ(reader, member, membership)
@@ -61,7 +62,7 @@ class LeadSnapshot:
         own = tuple(own_paths(membership.own))
         for key in dict.fromkeys((*self._sections, *member.config)):
             if key in member.config and repr(member.config[key]) == self._sections.get(key):
-                continue  # which holds for nearly all, and saves a closer look
+                continue  # the usual case: skip the comparison of values
             mine, theirs = (
                 {path: leaf for path, leaf in each.leaves(key) if not _is_below(path, own)}
                 for each in (self._reader, reader)
@@ -84,32 +85,33 @@ def _has_flag(config: Mapping[str, Any], place: ChannelPlace) -> bool:
 
 
 class _SnapshotReader:
-    """Reads what a clone of one profile would take along."""
+    """Reads the settings that a clone of one profile would keep."""
 
-    def __init__(self, seen: ProfileSnapshot, catalog: Catalog) -> None:
-        self._seen, self._catalog = seen, catalog
+    def __init__(self, snapshot: ProfileSnapshot, catalog: Catalog) -> None:
+        self._snapshot, self._catalog = snapshot, catalog
         self._facts = SourceFacts(
-            references=frozenset(_references(seen.config)), tool_channels=tool_channels(seen.environment, catalog)
+            references=frozenset(_references(snapshot.config)),
+            tool_channels=tool_channels(snapshot.environment, catalog),
         )
 
     def variables(self) -> Iterator[tuple[str, str]]:
         """Yield the variables with a value that a clone would keep."""
-        for name, value in self._seen.environment.items():
+        for name, value in self._snapshot.environment.items():
             if value and judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts).keeps:
                 yield name, value
 
     def identities(self) -> frozenset[str]:
-        """Return the variables that stay behind."""
+        """Return the variables that a clone would remove."""
         judged = (
             (name, judge_name(name, catalog=self._catalog, policy=POLICY, facts=self._facts))
-            for name in self._seen.environment
+            for name in self._snapshot.environment
         )
         return frozenset(name for name, ruling in judged if not ruling.keeps)
 
     def leaves(self, section: str) -> Iterator[tuple[Path, object]]:
-        """Yield (path, value) of what a clone would keep of a section of config.yaml, flags of channels left out."""
-        if section in self._seen.config:
-            yield from self._leaves((str(section),), self._seen.config[section])
+        """Yield the (path, value) pairs that a clone would keep of a section of config.yaml, without channel flags."""
+        if section in self._snapshot.config:
+            yield from self._leaves((str(section),), self._snapshot.config[section])
 
     def _leaves(self, path: Path, value: object) -> Iterator[tuple[Path, object]]:
         place = channel_place(path, self._catalog)
@@ -125,8 +127,8 @@ class _SnapshotReader:
             yield path, (type(value), repr(value))
 
     def flags(self) -> Iterator[ChannelPlace]:
-        """Yield the blocks of channels that a clone switches off."""
-        gateway, config = self._seen.config.get("gateway"), self._seen.config
+        """Yield the channel blocks that a clone would disable."""
+        gateway, config = self._snapshot.config.get("gateway"), self._snapshot.config
         nested = gateway if isinstance(gateway, Mapping) else {}
         for root, places in (((), config), (("gateway",), nested)):
             for name, value in places.items():

@@ -1,6 +1,6 @@
-"""How a member leaves its team: to the trash with all that is its own, or as a profile that goes on alone.
+"""Plans how a member leaves its team: moved to the trash, or kept as a separate profile.
 
-The pool is the lead's and stays as it is: links are moved, taken away or replaced, never followed.
+The lead's pool is never changed: links are moved, removed or replaced, never followed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ from .pool_copies import PoolCopies, PoolLink, pool_links
 
 
 class RemovedMember(NamedTuple):
-    """What becomes of one member. `copied`: paths that were links and are files of its own now; `gone`: links that led
-    to nothing; `trash_id`: of the entry in the trash, None for a profile that stays."""
+    """A member that leaves its team.
+
+    `copied`: links that become its own files; `gone`: links without a target; `trash_id`: id of its trash entry, None
+    for a profile that is kept.
+    """
 
     profile: str
     copied: tuple[str, ...] = ()
@@ -45,7 +48,7 @@ class RemovedMember(NamedTuple):
 
 
 class RemovalPlan(NamedTuple):
-    """The change, what becomes of each member, and what is worth a warning; `plan` is None when nothing is to do."""
+    """The change, the members that leave, and warnings; no `plan` if nothing changes."""
 
     plan: ChangePlan | None
     left: tuple[RemovedMember, ...]
@@ -53,10 +56,9 @@ class RemovalPlan(NamedTuple):
 
 
 def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tuple[Team, tuple[str, ...]]:
-    """Return the team that these profiles are members of.
+    """Return the common team of these profiles, and their names.
 
-    Raises NotFound for a profile that is in no team or in another one, Refused for a lead and for members of more than
-    one team.
+    Raises NotFound for a profile that is not in the team, Refused for a lead and for members of different teams.
     """
     found: dict[str, Team] = {}
     for name in dict.fromkeys(names):
@@ -66,10 +68,10 @@ def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tup
             raise _is_lead(name, led)
         if of is None:
             raise NotFound(
-                f"{name} is in no team",
+                f"{name} is not in a team",
                 target=name,
                 code="no-member",
-                hint=f"see the members with `hermes-profiles team list`; to delete a profile that is in no team: "
+                hint="list the members with `hermes-profiles team list`, or delete the profile: "
                 f"`hermes-profiles delete {name}`",
             )
         if team is not None and of.name != team:
@@ -77,13 +79,15 @@ def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tup
                 f"{name} is a member of {of.name}, not of {team}",
                 target=name,
                 code="no-member",
-                hint=f"say `hermes-profiles team remove {name} --team {of.name}`",
+                hint=f"use `hermes-profiles team remove {name} --team {of.name}`",
             )
         found[name] = of
     if len({of.name for of in found.values()}) > 1:
-        told = ", ".join(f"{name} of {of.name}" for name, of in found.items())
+        members = ", ".join(f"{name} of {of.name}" for name, of in found.items())
         raise Refused(
-            f"these are members of more than one team: {told}", code="two-teams", hint="remove them team by team"
+            f"the profiles are members of different teams: {members}",
+            code="two-teams",
+            hint="remove them with one `hermes-profiles team remove` for each team",
         )
     return next(iter(found.values())), tuple(found)
 
@@ -91,20 +95,20 @@ def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tup
 def _is_lead(name: str, led: Sequence[Team]) -> Refused:
     first = led[0].name
     return Refused(
-        f"{name} leads {', '.join(team.name for team in led)}: it is what the members share, not one of them",
+        f"{name} cannot be removed as a member: it leads {', '.join(team.name for team in led)}",
         target=name,
         code="is-lead",
-        hint=f"to dissolve the team, say `hermes-profiles team remove --team {first} --all` (its members go to the "
-        "trash) or the same with `--keep-profile` (they go on alone)",
+        hint=f"dissolve the team with `hermes-profiles team remove --team {first} --all` (moves its members to the "
+        "trash; with `--keep-profile` they stay as separate profiles)",
     )
 
 
 def plan_trash_members(
     layout: Layout, team: Team, members: Sequence[str], *, dissolve: bool, trash_id: str, deleted_at: str
 ) -> RemovalPlan:
-    """Return the change that moves members to the trash, whole; their links go along as links.
+    """Return the change that moves whole members to the trash, with their links as links.
 
-    `dissolve`: the lead forgets the team too.
+    `dissolve`: also remove the team from its lead.
     """
     steps: list[Step] = []
     for name in members:
@@ -118,10 +122,10 @@ def plan_trash_members(
 def plan_keep_members(
     layout: Layout, team: Team, members: Sequence[str], catalog: Catalog, *, dissolve: bool
 ) -> RemovalPlan:
-    """Return the change after which members are profiles of their own: links become copies of what the lead has now,
-    without the values of its identities.
+    """Return the change that makes members separate profiles.
 
-    Raises DocumentError or Failed for documents that cannot be read or edited with certainty.
+    Their links become copies of the lead's files, without the values of its identities. Raises DocumentError or Failed
+    for documents that cannot be read or edited with certainty.
     """
     steps: list[Step] = []
     left = []
@@ -137,11 +141,11 @@ def plan_keep_members(
         left.append(RemovedMember(name, tuple(copied), tuple(gone)))
     steps += _without_team(layout, team) if dissolve else ()
     plan = _plan(team, members, steps, 0, dissolve=dissolve, keep=True)
-    return RemovalPlan(plan, tuple(left), tuple(pools.told()))
+    return RemovalPlan(plan, tuple(left), tuple(pools.warnings()))
 
 
 class PoolCopyCache:
-    """The pools that are copied from, each read once however many members there are."""
+    """Cache of pool copies: each pool is read once for all members."""
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         self._layout, self._catalog = layout, catalog
@@ -150,7 +154,7 @@ class PoolCopyCache:
         self._entries: dict[tuple[str, str], dict[str, TreeEntry]] = {}
 
     def entries(self, owner: str, path: str) -> dict[str, TreeEntry]:
-        """Return the copies of one path of a profile's pool; none when it or the profile is not there."""
+        """Return the copies of one path of a profile's pool; empty if the path or profile is missing."""
         if not self._layout.home(owner).is_dir():
             return {}
         if owner not in self._copies:
@@ -162,25 +166,25 @@ class PoolCopyCache:
         return self._entries[owner, path]
 
     def screen(self, owner: str) -> ValueIndex | None:
-        """Return what must not arrive in a copy."""
+        """Return the values that a copy must not hold."""
         return self._copies[owner].values or None
 
-    def told(self) -> Iterator[Problem]:
-        """Yield what is worth telling of the copies."""
+    def warnings(self) -> Iterator[Problem]:
+        """Yield warnings about the copies."""
         for owner, report in self._reports.items():
             report.hide(self._copies[owner].values)
             for place in report.redacted:
                 yield Problem(
                     "redacted",
                     f"{place.path}:{place.line} of {owner} holds its {place.name}; the copy has "
-                    f"`<removed: {place.name}>` there",
+                    f"`<removed: {place.name}>` instead",
                     owner,
                 )
             for row in report.left_behind:
                 yield Problem("left-behind", f"{row.path} of {owner} is not copied: {row.reason}", owner)
             for warning in report.warnings:
                 yield Problem(
-                    warning.code, f"{warning.target} of {owner} is a link out of it; the copy has the same link", owner
+                    warning.code, f"{warning.target} of {owner} is a link to outside; the copy has the same link", owner
                 )
 
 
@@ -193,10 +197,10 @@ def _plan(
 ) -> ChangePlan | None:
     if not steps:
         return None
-    who = ", ".join(members)
-    summary = f"dissolve the team {team.name}" if dissolve else f"remove {who} from the team {team.name}"
-    words = ("--team", team.name, "--all") if dissolve else tuple(members)
-    command = ("team", "remove", *words, *(("--keep-profile",) if keep else ()))
+    names = ", ".join(members)
+    summary = f"dissolve the team {team.name}" if dissolve else f"remove {names} from the team {team.name}"
+    arguments = ("--team", team.name, "--all") if dissolve else tuple(members)
+    command = ("team", "remove", *arguments, *(("--keep-profile",) if keep else ()))
     lead = (team.lead,) if dissolve and team.lead else ()
     return ChangePlan(command, summary, tuple(steps), commit=commit, profiles=(*members, *lead))
 
@@ -204,7 +208,7 @@ def _plan(
 def replace_link(
     layout: Layout, profile: str, link: PoolLink, pools: PoolCopyCache, owner: str
 ) -> Iterator[ReplaceFile | PublishTree]:
-    """Yield the steps that put a copy in the place of a link; one that takes it away when there is nothing to copy."""
+    """Yield the steps that replace a link by a copy, or remove it if there is nothing to copy."""
     place = layout.home(profile) / link.path
     entries = pools.entries(owner, link.path)
     own = entries.get(link.path)
@@ -223,7 +227,7 @@ def _below(entry: TreeEntry, folder: str) -> TreeEntry:
 
 
 def _without_team(layout: Layout, team: Team) -> tuple[ReplaceFile, ...]:
-    """Return the step that takes the team out of its lead's profile.yaml."""
+    """Return the step that removes the team from its lead's profile.yaml."""
     if not team.lead:
         return ()
     others = set(read_sections(layout.home(team.lead) / PROFILE_FILE, (TEAMS,)).get(TEAMS) or ()) - {team.name}

@@ -1,7 +1,7 @@
-"""The plan of a team's sync: what members share with their lead becomes as the lead has it; what is theirs stays.
+"""Plans the sync of a team: shared settings of members become those of the lead; their own settings stay.
 
-Nothing is written here, and the lead is only read. What a member is to have depends on the lead's files, its own
-identity and what it keeps for itself, so a second sync finds nothing to do.
+The lead is only read. The result depends on the lead's files, the member's identity and its overrides alone, so a
+second sync changes nothing.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from .pool_copies import PoolLink
 from .remove import PoolCopyCache, replace_link
 from .shares import Share
 
-# What a sync changes can only in odd cases make something else a member's own; then it is looked at again.
+# Rarely a change of a sync makes another setting the member's own; then the comparison is repeated.
 _MOST_ROUNDS = 4
 
 
 class MemberSync(NamedTuple):
-    """What happens to one member; no changes and no problem: it has all as its lead has it.
+    """Sync of one member; without changes and problem it is in line with its lead.
 
-    `problem`: why nothing can be done about this member; the others are synced all the same.
+    `problem`: why this member cannot be synced; the others still are.
     """
 
     team: str
@@ -62,8 +62,7 @@ class MemberSync(NamedTuple):
 
 
 class TeamSync(NamedTuple):
-    """A sync that may be carried out; `plan` is None when nothing is to do. `faults`: of teams that cannot be synced
-    at all."""
+    """A planned sync; no `plan` if nothing changes. `faults`: of teams that cannot be synced."""
 
     plan: ChangePlan | None
     members: tuple[MemberSync, ...]
@@ -72,12 +71,12 @@ class TeamSync(NamedTuple):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Return all that keeps something from being as it should be."""
+        """Return all faults of teams and problems of members."""
         return (*self.faults, *(each.problem for each in self.members if each.problem is not None))
 
 
 class TrashStamp(NamedTuple):
-    """`trash_id`: of what goes to the trash, a new one; `deleted_at`: the time now, ISO."""
+    """Id and time of a new trash entry (`deleted_at`: ISO)."""
 
     trash_id: str
     deleted_at: str
@@ -92,11 +91,11 @@ def plan_team_sync(
     own: Sequence[Override] = (),
     with_warnings: bool = True,
 ) -> TeamSync:
-    """Return the sync of these teams. `own`: what members are to keep for themselves from now on, or no longer;
-    `with_warnings`: look through the pools for what should not be shared.
+    """Return the sync of these teams.
 
-    Raises NotFound and UsageProblem for what `own` names and is not there. What cannot be read or edited with
-    certainty is a fault of its team, or a problem of its member.
+    `own`: overrides to add or remove; `with_warnings`: search the pools for identities. Raises NotFound and
+    UsageProblem for an unknown key in `own`. A file that cannot be read or edited with certainty is a fault of its
+    team, or a problem of its member.
     """
     found: list[MemberSync] = []
     faults: list[Problem] = []
@@ -123,24 +122,24 @@ def _plan(chosen: Sequence[Team], found: Iterable[MemberSync], own: Sequence[Ove
         return None
     names = [team.name for team in chosen]
     profiles = tuple(each.profile for each in changed)
-    words = [word for each in own for word in each.as_words()]
+    arguments = [argument for each in own for argument in each.as_args()]
     summary = f"sync {', '.join(profiles)} with the team {' and '.join(dict.fromkeys(each.team for each in changed))}"
     steps = tuple(step for each in changed for step in each.steps)
-    return ChangePlan(("team", "sync", *names, *words), summary, steps, profiles=profiles)
+    return ChangePlan(("team", "sync", *names, *arguments), summary, steps, profiles=profiles)
 
 
 def _sync_member(shared: _Shared, member: str, own: Sequence[Override], when: TrashStamp) -> MemberSync:
     try:
-        return _Member(shared, member, [each for each in own if each.member == member], when).synced()
+        return _Member(shared, member, [each for each in own if each.member == member], when).sync()
     except LookupError as error:
         key, place = path_text(error.args[0]), shared.layout.home(member) / CONFIG_FILE
         problem = Problem(
             "in-the-way",
-            f"{member} has something of its own below {key}, where its lead has a single value ({place})",
+            f"{member} has own settings below {key}, where its lead has a single value ({place})",
             member,
-            f"put one of them right, or say `hermes-profiles team sync --own {member}:{key}`",
+            f"fix one of them, or keep the setting: `hermes-profiles team sync --own {member}:{key}`",
         )
-    except (NotFound, UsageProblem):  # what the user named is not there
+    except (NotFound, UsageProblem):  # an unknown key in `own`
         raise
     except HermesProfilesError as error:
         problem = error.problem._replace(target=member)
@@ -148,7 +147,7 @@ def _sync_member(shared: _Shared, member: str, own: Sequence[Override], when: Tr
 
 
 class _Shared:
-    """What is the same for all members of one team, read once."""
+    """Data that is common to all members of one team, read once."""
 
     def __init__(self, world: CloneContext, pool: Pool) -> None:
         self.world, self.pool = world, pool
@@ -164,7 +163,7 @@ class _Shared:
 
     @cached_property
     def config(self) -> Value | None:
-        """Return what config.yaml of a member is to hold, None when it is not shared."""
+        """Return the shared content of config.yaml, None if it is not shared."""
         if Share.CONFIG not in self.pool.team.share:
             return None
         return YamlDocument.parse(
@@ -184,7 +183,7 @@ class _Shared:
 
 
 class _State(NamedTuple):
-    """A member's files on the way to what they are to be."""
+    """A member's files during a sync."""
 
     config: SettingsFile
     env: SettingsFile
@@ -197,48 +196,48 @@ class _Member:
     def __init__(self, shared: _Shared, name: str, own: Sequence[Override], when: TrashStamp) -> None:
         self.name = name
         self._shared, self._layout, self._catalog = shared, shared.layout, shared.catalog
-        self._ownership, self._when = own, when
+        self._overrides, self._when = own, when
         self.changes: list[SyncChange] = []
         self.warnings: list[Problem] = []
 
-    def synced(self) -> MemberSync:
-        """Return what happens to this member."""
+    def sync(self) -> MemberSync:
+        """Return the sync of this member."""
         layout, name = self._layout, self.name
         config, env = (settings_file(layout, name, file) for file in (CONFIG_FILE, ENV_FILE))
         for file in (config, env):
             check_may_write(layout, file)
         meta = read_sections(layout.home(name) / PROFILE_FILE, (TEAM,), certain=True)
         before = membership_in(meta) or Membership(self._shared.pool.team.name)
-        state = _State(config, env, self._owning(before, config, env))
+        state = _State(config, env, self._with_overrides(before, config, env))
         for _ in range(_MOST_ROUNDS):
-            after = self._settled(state)
+            after = self._compared(state)
             if after == state:
                 break
             state = after
         else:
-            raise Failed(f"{name} does not settle: each sync would change it again", target=name, code="unsettled")
+            raise Failed(f"cannot sync {name}: each sync would change it again", target=name, code="unsettled")
         steps = [
-            *self._about(before, state.membership),
-            *self._replaced(env, state.env, private=True),
-            *self._replaced(config, state.config, private=any(each.hidden for each in self.changes)),
-            *self._links(state.membership.own),
+            *self._membership_steps(before, state.membership),
+            *self._replace_steps(env, state.env, private=True),
+            *self._replace_steps(config, state.config, private=any(each.hidden for each in self.changes)),
+            *self._link_steps(state.membership.own),
         ]
         return MemberSync(
             self._shared.pool.team.name, name, tuple(self.changes), tuple(steps), warnings=tuple(self.warnings)
         )
 
-    def _owning(self, before: Membership, config: SettingsFile, env: SettingsFile) -> Membership:
-        if not self._ownership:
+    def _with_overrides(self, before: Membership, config: SettingsFile, env: SettingsFile) -> Membership:
+        if not self._overrides:
             return before
         known = {entry.name for document in (self._shared.env, self._shared.env_of(env)) for entry in document.entries}
         values = [config.config().value(), *([self._shared.config] if self._shared.config is not None else [])]
-        after = apply_overrides(before, self._ownership, known, values)
+        after = apply_overrides(before, self._overrides, known, values)
         for action, keys in (("keep", set(after.own) - set(before.own)), ("share", set(before.own) - set(after.own))):
             self.changes += [SyncChange("own", key, action, None, None, hidden=False) for key in sorted(keys)]
         return after
 
-    def _settled(self, state: _State) -> _State:
-        """Return the files after one look at them."""
+    def _compared(self, state: _State) -> _State:
+        """Return the files after one comparison."""
         env = self._shared.env_of(state.env)
         config = state.config.config()
         kept, names = own_settings(config, env, state.membership.own, self._catalog)
@@ -255,7 +254,7 @@ class _Member:
         return state._replace(membership=state.membership._replace(env=carried))
 
     def _on(self, state: _State) -> tuple[str, ...]:
-        """Return the channels that are on for this member."""
+        """Return the enabled channels of this member."""
         files = HomeFiles(self._layout.home(self.name), self._catalog.known_names)
         for file in (state.config, state.env):
             files.expect(file.name, file.raw or b"")
@@ -275,43 +274,42 @@ class _Member:
 
     # steps
 
-    def _about(self, before: Membership, after: Membership) -> Iterable[Step]:
+    def _membership_steps(self, before: Membership, after: Membership) -> Iterable[Step]:
         if before == after:
             return
         path = Path(os.path.realpath(self._layout.home(self.name))) / PROFILE_FILE
         raw = read_document(path) or b""
         new = edit_profile_yaml(raw, membership_values(after), path=str(path))
         if new != raw:
-            if not self.changes:  # which variables came from the lead is noted anew, and nothing else
+            if not self.changes:  # only the list of variables from the lead changes
                 self.changes.append(SyncChange("own", PROFILE_FILE, "set", None, None, hidden=False))
             yield ReplaceFile(path, Secret(new), 0o600, signature(path))
 
-    def _replaced(self, before: SettingsFile, after: SettingsFile, *, private: bool) -> Iterable[Step]:
+    def _replace_steps(self, before: SettingsFile, after: SettingsFile, *, private: bool) -> Iterable[Step]:
         step = before.replaced(after.raw or b"", private=private)
         if step is not None:
             yield step
 
-    def _links(self, own: Sequence[str]) -> Iterable[Step]:
+    def _link_steps(self, own: Sequence[str]) -> Iterable[Step]:
         pool, home = self._shared.pool, self._layout.home(self.name)
         real = Path(os.path.realpath(home))  # steps open folders without following links
         found = list(link_changes(self._layout, pool.team.lead, self.name, pool.links, own))
         self.changes += [_link_row(each) for each in found]
-        own_things = [home / each.path for each in found if each.action == "replace"]
-        if own_things and home.is_symlink():
+        own_paths = [home / each.path for each in found if each.action == "replace"]
+        if own_paths and home.is_symlink():
             raise Refused(
-                f"{own_things[0]} is {self.name}'s own, and its home is a link to {real}: nothing there can go to the "
-                "trash",
+                f"cannot move {own_paths[0]} to the trash: the home of {self.name} is a link to {real}",
                 target=self.name,
                 code="home-is-link",
-                hint=f"move it away: `mv {own_things[0]} {own_things[0]}.own`",
+                hint=f"move it away: `mv {own_paths[0]} {own_paths[0]}.own`",
             )
         yield from steps_to_trash_files(
             self._layout,
             self.name,
-            own_things,
+            own_paths,
             trash_id=self._when.trash_id,
             deleted_at=self._when.deleted_at,
-            reason=f"in the place of what {self.name} shares with {pool.team.lead}",
+            reason=f"replaced by a link to the pool of {pool.team.lead}",
         )
         for each in found:
             if each.action == "own" and each.signature is not None:
@@ -326,5 +324,5 @@ def _link_row(change: LinkChange) -> SyncChange:
     before = scalar("str", change.found) if change.found else None
     after = scalar("str", f"a link to {change.target}") if change.target is not None else None
     if change.action == "own":
-        after = scalar("str", "a copy of its own")
+        after = scalar("str", "its own copy")
     return SyncChange("link", change.path, change.action, before, after, hidden=False)
