@@ -1,7 +1,7 @@
-"""The WeChat accounts that a Hermes profile keeps beside the one it uses.
+"""Reads the WeChat accounts that a Hermes profile stores but does not use.
 
-Source: Hermes 0.19.0, gateway/platforms/weixin.py. Every scan writes `weixin/accounts/<id>.json`, and none is taken
-away; the adapter loads the one that WEIXIN_ACCOUNT_ID names (`load_weixin_account`, `_load_sync_buf` and
+Source: Hermes 0.19.0, gateway/platforms/weixin.py. Every scan writes `weixin/accounts/<id>.json`, and none is
+removed; the adapter loads the one that WEIXIN_ACCOUNT_ID names (`load_weixin_account`, `_load_sync_buf` and
 `ContextTokenStore.restore` are called with this id alone, nothing lists the folder).
 """
 
@@ -43,7 +43,7 @@ SUFFIXES = (".json", WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING)
 
 
 class ActiveAccount(NamedTuple):
-    """The WeChat account that a profile uses: `id` and who scanned its code, when; "" for what is not known."""
+    """The WeChat account that a profile uses; unknown fields are "". `user`: id of the user that scanned the code."""
 
     id: str = ""
     user: str = ""
@@ -67,7 +67,7 @@ def _profile_account(files: HomeFiles, catalog: Catalog) -> _ProfileAccount:
 
 
 def active_account(layout: Layout, profile: str, catalog: Catalog) -> ActiveAccount:
-    """Return which WeChat account a profile uses; what cannot be read is not known (doctor tells)."""
+    """Return the WeChat account that a profile uses; unreadable parts are unknown (doctor reports them)."""
     files = HomeFiles(layout.home(profile), catalog.known_names)
     account_id = _profile_account(files, catalog).account_id
     if not is_account_id(account_id):
@@ -78,24 +78,24 @@ def active_account(layout: Layout, profile: str, catalog: Catalog) -> ActiveAcco
 
 
 def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> SourceAccounts:
-    """Return the accounts that a profile keeps and does not use; the one it uses is left out, for it stays.
+    """Return the accounts that a profile stores but does not use; the one in use is skipped.
 
-    Raises Failed when it keeps none, DocumentError when what tells the one it uses cannot be read.
+    Raises Failed without any account, or if the account in use cannot be determined.
     """
     home = layout.home(profile)
     folder = home / WEIXIN_ACCOUNTS_FOLDER
     files = HomeFiles(home, catalog.known_names)
     own = _profile_account(files, catalog)
-    if files.problems:  # which account stays must be certain
+    if files.problems:  # the account in use must be known
         code, message, target, hint = files.problems[0]
         raise Failed(message, target=target, code=code, hint=hint)
     stems = list(_stems(folder))
     if not stems:
         raise Failed(
-            f"{profile} keeps no WeChat account: there is none in {folder}",
+            f"{profile} has no stored WeChat account in {folder}",
             target=profile,
             code="no-accounts",
-            hint=f"see what it holds with `hermes-profiles show {profile}`",
+            hint=f"show its accounts with `hermes-profiles show {profile}`",
         )
     found: list[Candidate] = []
     bad: list[InvalidAccount] = []
@@ -106,23 +106,23 @@ def read_hermes(layout: Layout, profile: str, catalog: Catalog) -> SourceAccount
             candidate = _candidate(folder, stem, notes)
         except _InvalidAccountFile as wrong:
             if normalized_id(stem) == normalized_id(own.account_id):
-                left_out.append(SkippedAccount(printable_text(stem), f"{profile} itself uses it: it stays there"))
+                left_out.append(SkippedAccount(printable_text(stem), f"in use by {profile}"))
                 continue
-            hint = "leave it out with `--skip-bad`, or take the file away"
+            hint = "skip it with `--skip-bad`, or delete the file"
             bad.append(
                 InvalidAccount(printable_text(stem), Problem("bad-account", str(wrong), printable_text(stem), hint))
             )
             continue
         secret = candidate.account.variables[TOKEN].reveal()
         if normalized_id(stem) == normalized_id(own.account_id) or secret == own.secret:
-            left_out.append(SkippedAccount(stem, f"{profile} itself uses it: it stays there"))
+            left_out.append(SkippedAccount(stem, f"in use by {profile}"))
         else:
             found.append(candidate)
     return SourceAccounts(tuple(found), tuple(bad), tuple(left_out), tuple(notes))
 
 
 def account_files(layout: Layout, profile: str, candidates: Iterator[Candidate]) -> tuple[Path, ...]:
-    """Return the files of accounts that become members', where a profile keeps them."""
+    """Return the files of imported accounts in the home of the profile."""
     folder = layout.home(profile) / WEIXIN_ACCOUNTS_FOLDER
     paths = (folder / f"{each.listed}{suffix}" for each in candidates for suffix in SUFFIXES)
     return tuple(path for path in paths if path_exists(path))
@@ -135,20 +135,20 @@ def _stems(folder: Path) -> Iterator[str]:
 
 
 class _InvalidAccountFile(Exception):
-    """Why one file is no account; no value of it is in the text."""
+    """A file does not hold a valid account; the text has no value of it."""
 
 
 def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
     path = folder / f"{stem}.json"
     if not is_account_id(stem):
-        raise _InvalidAccountFile(f"{folder}/{printable_text(stem)}.json: this cannot be the id of an account")
+        raise _InvalidAccountFile(f"{folder}/{printable_text(stem)}.json: the file name is not a valid account id")
     try:
         document = read_json(path)
     except DocumentError as error:
         raise _InvalidAccountFile(error.problem.message) from None
     data = document.data()
     if not isinstance(data, Mapping):
-        raise _InvalidAccountFile(f"{path}:1: it holds no account")
+        raise _InvalidAccountFile(f"{path}:1: not an account")
 
     def wrong(key: str, reason: str) -> _InvalidAccountFile:
         entry = document.get((key,))
@@ -174,7 +174,7 @@ def _candidate(folder: Path, stem: str, notes: list[Problem]) -> Candidate:
 
 
 def _conversation_files(folder: Path, stem: str, notes: list[Problem]) -> dict[str, bytes]:
-    """Return the notes about an account's conversations, byte for byte as they are."""
+    """Return the files with the state of an account's conversations, unchanged."""
     kept = {}
     for suffix in SUFFIXES[1:]:
         path = folder / f"{stem}{suffix}"
@@ -183,6 +183,6 @@ def _conversation_files(folder: Path, stem: str, notes: list[Problem]) -> dict[s
         try:
             kept[f"{WEIXIN_ACCOUNTS_FOLDER}/{stem}{suffix}"] = read_json(path).raw
         except DocumentError as error:
-            message = f"{error.problem.message}: messages may come twice, or go unanswered once"
+            message = f"{error.problem.message}: some messages may arrive twice or be lost"
             notes.append(Problem("unreadable", message, str(path), error.problem.hint))
     return kept

@@ -1,4 +1,4 @@
-"""What new members are called: as a file of names says, else after their accounts, always the same for the same."""
+"""Names of new members: from a file of names, else derived from their accounts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .read import json_in, read_quietly, read_text
 from .rows import column_of_names
 
 _LONGEST = 40
-_HINT = "each line is `ACCOUNT-ID NAME`; see the ids with `--dry-run`"
+_HINT = "use lines of the form `ACCOUNT-ID NAME`; `--dry-run` lists the ids"
 
 
 class NameEntry(NamedTuple):
-    """A line of a file of names: the account's id, or its user's, and the name that its member gets."""
+    """A line of a file of names. `key`: id of an account or its user; `name`: name of the member."""
 
     place: str
     key: str
@@ -29,11 +29,11 @@ class NameEntry(NamedTuple):
 
 
 def read_names(path: Path) -> tuple[NameEntry, ...]:
-    """Return what a file calls members: JSON, or lines of an id and a name with a comma, semicolon, tab or blank
-    between; a first line may name the columns.
+    """Return the entries of a file of names.
 
-    Raises DocumentError with the line of what is neither, of a name that none can have, and of an id or name that
-    comes twice. No text of the file is shown: somebody may have taken it for the table with tokens.
+    The file is JSON, or has lines with an id and a name, separated by a comma, semicolon, tab or space; a first line
+    can name the columns. Raises DocumentError for a line of another form, an invalid name, and a duplicate id or name.
+    Messages show no text of the file: it could be the table with tokens, given by mistake.
     """
     raw = read_quietly(path)
     text = read_text(raw, str(path)).text
@@ -43,10 +43,10 @@ def read_names(path: Path) -> tuple[NameEntry, ...]:
     names: dict[str, int] = {}
     for line, key, name in rows:
         checked = _checked(str(path), line, name)
-        for seen, word, what in ((keys, normalized_id(key) or key, "account"), (names, checked, "name")):
-            if word in seen:
-                raise DocumentError(str(path), line, f"this {what} stands in line {seen[word]} too", hint=_HINT)
-            seen[word] = line
+        for seen, value, what in ((keys, normalized_id(key) or key, "account"), (names, checked, "name")):
+            if value in seen:
+                raise DocumentError(str(path), line, f"the same {what} is in line {seen[value]}", hint=_HINT)
+            seen[value] = line
         named.append(NameEntry(f"{path}:{line}", key, checked))
     return tuple(named)
 
@@ -55,26 +55,26 @@ def _checked(path: str, line: int, name: str) -> str:
     try:
         return check_new_name(name)
     except UsageProblem as error:
-        reason = "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is none: a name is {RULE}"
+        reason = "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is not valid: use {RULE}"
         raise DocumentError(path, line, f"the name of the member {reason}", hint=_HINT) from None
 
 
 def _line_rows(text: str, path: str) -> Iterator[tuple[int, str, str]]:
-    turned = False
+    is_reversed = False
     is_first = True
-    for line, words in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
-        if not words.strip() or words.lstrip().startswith("#"):
+    for line, content in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+        if not content.strip() or content.lstrip().startswith("#"):
             continue
-        between = r"[,;\t]" if re.search(r"[,;\t]", words.strip()) else r"\s+"
-        parts = [part.strip().strip("\"'") for part in re.split(between, words.strip(), maxsplit=1)]
+        between = r"[,;\t]" if re.search(r"[,;\t]", content.strip()) else r"\s+"
+        parts = [part.strip().strip("\"'") for part in re.split(between, content.strip(), maxsplit=1)]
         if len(parts) != 2 or not all(parts):
-            raise DocumentError(path, line, "this is no id with a name", hint=_HINT)
+            raise DocumentError(path, line, "not an id with a name", hint=_HINT)
         columns = [column_of_names(part) for part in parts] if is_first else []
         is_first = False
         if sorted(filter(None, columns)) == ["id", "name"]:
-            turned = columns == ["name", "id"]
+            is_reversed = columns == ["name", "id"]
             continue
-        yield (line, parts[1], parts[0]) if turned else (line, parts[0], parts[1])
+        yield (line, parts[1], parts[0]) if is_reversed else (line, parts[0], parts[1])
 
 
 def _json_rows(raw: bytes, path: str) -> Iterator[tuple[int, str, str]]:
@@ -97,19 +97,19 @@ def _json_rows(raw: bytes, path: str) -> Iterator[tuple[int, str, str]]:
             pairs.append((line_of(f"[{number}]"), str(found.get("id", "")), found.get("name")))
     for line, account_id, name in pairs:
         if not isinstance(name, str) or not name.strip() or not account_id.strip():
-            raise DocumentError(path, line, "this is no id with a name", hint=_HINT)
+            raise DocumentError(path, line, "not an id with a name", hint=_HINT)
         yield line, account_id.strip(), name.strip()
 
 
 def apply_names(
     candidates: Sequence[Candidate], named: Sequence[NameEntry], known: Sequence[str]
 ) -> tuple[tuple[Candidate, ...], tuple[InvalidAccount, ...]]:
-    """Return the candidates with the names that a file gives them, and its lines that name no account.
+    """Return the candidates with the names from a file, and the lines of the file that match no account.
 
-    `known`: accounts that are not brought in, which a file may name all the same.
+    `known`: ids of accounts that are not imported, which the file can contain.
     """
     others = {normalized_id(each) for each in known} | set(known)
-    wishes: dict[int, NameEntry] = {}
+    entries: dict[int, NameEntry] = {}
     bad = []
     for each in named:
         places = [
@@ -120,40 +120,42 @@ def apply_names(
         ]
         if not places and each.key not in others and normalized_id(each.key) not in others:
             bad.append(InvalidAccount("", _unmatched(each, "no account of this import has this id")))
-        elif len(places) > 1 or (places and places[0] in wishes):
+        elif len(places) > 1 or (places and places[0] in entries):
             bad.append(
-                InvalidAccount("", _unmatched(each, "several accounts have this id, or another line names this one"))
+                InvalidAccount(
+                    "", _unmatched(each, "several accounts match this id, or another line has the same account")
+                )
             )
         for place in places[:1]:
-            wishes.setdefault(place, each)
+            entries.setdefault(place, each)
     return tuple(
-        candidate._replace(name=wishes[number].name, is_exact=True) if number in wishes else candidate
+        candidate._replace(name=entries[number].name, is_exact=True) if number in entries else candidate
         for number, candidate in enumerate(candidates)
     ), tuple(bad)
 
 
 def _unmatched(named: NameEntry, reason: str) -> Problem:
-    hint = "see the ids with `--dry-run`, without `--names`"
+    hint = "list the ids with `--dry-run`, without `--names`"
     return Problem("bad-names", f"{named.place}: {reason}", named.place, hint)
 
 
 def assign_names(
     candidates: Sequence[Candidate], is_taken: Callable[[str], bool]
 ) -> tuple[tuple[tuple[str, Candidate], ...], tuple[InvalidAccount, ...]]:
-    """Return each candidate with a name, and those whose own name another has; no name is given twice.
+    """Return each candidate with a unique name, and the candidates with an exact name that is taken.
 
-    A derived name is what people call the account, else the first part of its id, with `-2` behind it where that is
-    taken: always the same for the same candidates and profiles.
+    A derived name is the display name of the account, else the first part of its id, with a suffix like `-2` if taken.
+    It is the same for the same candidates and profiles.
     """
     bad: list[InvalidAccount] = []
-    given: dict[str, str] = {}  # name → where its account stands
+    given: dict[str, str] = {}  # name → origin of its account
     refused: set[int] = set()
     for number, each in enumerate(candidates):
         if not each.is_exact:
             continue
-        there = f"{given[each.name]} is to be called" if each.name in given else "there is a profile"
+        owner = f"the account of {given[each.name]}" if each.name in given else "a profile"
         if each.name in given or is_taken(each.name):
-            bad.append(InvalidAccount(each.listed, _taken(each, there)))
+            bad.append(InvalidAccount(each.listed, _taken(each, owner)))
             refused.add(number)
         given.setdefault(each.name, each.account.origin)
     pairs = []
@@ -165,9 +167,11 @@ def assign_names(
     return tuple(pairs), tuple(bad)
 
 
-def _taken(candidate: Candidate, there: str) -> Problem:
-    hint = "choose another name; see the names there are with `hermes-profiles list`"
-    return Problem("exists", f"{candidate.account.origin}: {there} {candidate.name} already", candidate.name, hint)
+def _taken(candidate: Candidate, owner: str) -> Problem:
+    hint = "choose another name; `hermes-profiles list` shows those in use"
+    return Problem(
+        "exists", f"{candidate.account.origin}: {owner} already has the name {candidate.name}", candidate.name, hint
+    )
 
 
 def _free_name(candidate: Candidate, is_taken: Callable[[str], bool]) -> str:
@@ -180,9 +184,9 @@ def _free_name(candidate: Candidate, is_taken: Callable[[str], bool]) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Return what people call something as the name of a profile, "" when too little of it would be left."""
+    """Return a display name as a profile name, "" if too little of it would be left."""
     plain = unicodedata.normalize("NFKD", text)
     if any(each.isalnum() and not each.isascii() for each in plain):
-        return ""  # half a name says less than the id
+        return ""  # the id is better than a part of the name
     kept = "".join(each for each in plain if each.isascii()).lower()
     return re.sub(r"[^a-z0-9_]+", "-", kept).strip("-_")[:_LONGEST].rstrip("-_")

@@ -1,8 +1,8 @@
-"""The WeChat accounts of an OpenClaw install, read as its own plugin reads them.
+"""Reads the WeChat accounts of an OpenClaw installation, as its plugin does.
 
 Source: Tencent's plugin openclaw-weixin (src/auth/accounts.ts, src/auth/pairing.ts, src/storage/sync-buf.ts,
-src/messaging/process-message.ts). accounts.json lists ids; each has a file below accounts/, named after the id in
-small letters with `-` for `@` and `.`, or, from older releases, after the id itself.
+src/messaging/process-message.ts). accounts.json lists ids. Each account has a file below accounts/: its name is
+the id in lower case with `-` for `@` and `.`, in older releases the id itself.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ _LOGIN = "hermes-profiles team add MEMBER --login"
 
 
 class OpenClawPaths(NamedTuple):
-    """Where an install keeps things. `state`: its ~/.openclaw; `folder`: the plugin's below it."""
+    """Paths of an installation. `state`: its ~/.openclaw; `folder`: the plugin's folder below it."""
 
     state: Path
     folder: Path
 
     @property
     def listed(self) -> Path:
-        """Return the list of accounts."""
+        """Return the path of accounts.json."""
         return self.folder / INDEX
 
 
 def openclaw_paths(path: Path) -> OpenClawPaths:
-    """Return the places that a user means with a state folder, the plugin's folder in it, or its accounts.json.
+    """Return the paths for a state folder, the plugin's folder in it, or its accounts.json.
 
-    Raises Failed when nothing of the kind is there.
+    Raises Failed for any other path.
     """
     if path.name == INDEX:
         return OpenClawPaths(path.parent.parent, path.parent)
@@ -66,23 +66,22 @@ def openclaw_paths(path: Path) -> OpenClawPaths:
         return OpenClawPaths(path, path / CHANNEL)
     if path_exists(path / INDEX) or path.name == CHANNEL:
         return OpenClawPaths(path.parent, path)
-    what = "has no WeChat accounts of OpenClaw" if path_exists(path) else "is not there"
+    what = "has no WeChat accounts of OpenClaw" if path_exists(path) else "does not exist"
     raise Failed(
-        f"{path} {what}: there is neither {path / CHANNEL / INDEX} nor {path / INDEX}",
+        f"{path} {what}: neither {path / CHANNEL / INDEX} nor {path / INDEX} exists",
         target=str(path),
         code="no-accounts",
-        hint="name the folder where OpenClaw keeps its state, such as "
-        "`hermes-profiles team import openclaw ~/.openclaw`",
+        hint="use the state folder of OpenClaw: `hermes-profiles team import openclaw ~/.openclaw`",
     )
 
 
 def read_openclaw(path: Path) -> SourceAccounts:
-    """Return the accounts of an OpenClaw install. Raises Failed when its list of accounts cannot be read."""
+    """Return the accounts of an OpenClaw installation. Raises Failed if accounts.json cannot be read."""
     return _OpenClawReader(openclaw_paths(path)).reading()
 
 
 class _OpenClawReader:
-    """Collects what is found; each account is read by itself, so that a broken one keeps no other back."""
+    """Reads accounts one by one, so that an invalid one does not affect the others."""
 
     def __init__(self, places: OpenClawPaths) -> None:
         self.places = places
@@ -99,7 +98,7 @@ class _OpenClawReader:
         self.config = read_config(self.places.state / "openclaw.json", self.notes)
         for place, account_id in listed:
             self._read(place, account_id)
-        self._tell_unlisted()
+        self._report_unlisted()
         self.notes += mode_warnings(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
         return SourceAccounts(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
 
@@ -107,26 +106,24 @@ class _OpenClawReader:
         self.notes.append(Problem(code, message, target, hint))
 
     def _listed(self) -> list[tuple[str, str]]:
-        """Return (file and line, id) of the ids in accounts.json, each once."""
+        """Return the (file and line, id) pairs of accounts.json without duplicates."""
         index = self.places.listed
         document = self._index()
         data = document.data()
         if not isinstance(data, list):
-            raise DocumentError(
-                str(index), 1, "it is no list of ids", hint=f"OpenClaw would see no account either; look: `cat {index}`"
-            )
+            raise DocumentError(str(index), 1, "not a list of ids", hint=f"check the file with `cat {index}`")
         listed: list[tuple[str, str]] = []
         seen: dict[str, str] = {}
         for number, each in enumerate(data):
             entry = document.get((f"[{number}]",))
             place = f"{index}:{entry.line}" if entry is not None else str(index)
             if not isinstance(each, str) or not each.strip():
-                self._note("no-id", f"{place}: this is no id; OpenClaw passes over it too", str(index))
+                self._note("no-id", f"{place}: not an id; OpenClaw ignores it as well", str(index))
                 continue
             account_id = each.strip()
             known = normalized_id(account_id) or account_id
             if known in seen:
-                self._note("listed-twice", f"{place}: this account is listed already ({seen[known]})", str(index))
+                self._note("listed-twice", f"{place}: the account is already listed in {seen[known]}", str(index))
                 continue
             seen[known] = place
             listed.append((place, account_id))
@@ -140,35 +137,35 @@ class _OpenClawReader:
             if path_exists(index):
                 raise
             raise Failed(
-                f"{index}: {error.reason}; OpenClaw sees no account without it",
+                f"{index}: {error.reason}; without it OpenClaw has no accounts",
                 target=str(index),
                 code="no-accounts",
-                hint="accounts that you know bring in with `hermes-profiles team import csv FILE`",
+                hint="import the accounts from a table: `hermes-profiles team import csv FILE`",
             ) from None
 
     def _read(self, place: str, account_id: str) -> None:
-        """Take one account, or take note of why not."""
+        """Read one account, or record why it is invalid."""
         shown_id = printable_text(account_id)
         self.used[normalized_id(account_id)] = ""
         if not is_account_id(account_id):
-            self._refuse(shown_id, place, "this cannot be the id of an account (letters, digits, . _ - @, up to 120)")
+            self._refuse(shown_id, place, "not a valid account id (letters, digits, . _ - @, up to 120)")
             return
         try:
-            self._take(place, account_id)
+            self._read_account(place, account_id)
         except _UnusableAccount as wrong:
             self._refuse(shown_id, wrong.place, wrong.reason)
         except DocumentError as error:
             self._refuse(shown_id, f"{error.path}:{error.line}" if error.line else error.path, error.reason)
 
     def _refuse(self, account_id: str, place: str, reason: str) -> None:
-        hint = f"scan its code again with `{_LOGIN}`, or leave it out with `--skip {shell_quoted(Path(account_id))}`"
+        hint = f"scan its code again with `{_LOGIN}`, or skip it with `--skip {shell_quoted(Path(account_id))}`"
         self.bad.append(InvalidAccount(account_id, Problem("bad-account", f"{place}: {reason}", account_id, hint)))
 
-    def _take(self, place: str, account_id: str) -> None:
+    def _read_account(self, place: str, account_id: str) -> None:
         file, document = self._account_file(place, account_id)
         data = document.data()
         if not isinstance(data, Mapping):
-            raise _UnusableAccount(f"{file}:1", "it holds no account")
+            raise _UnusableAccount(f"{file}:1", "not an account")
 
         def at(key: str) -> str:
             entry = document.get((key,))
@@ -178,16 +175,16 @@ class _OpenClawReader:
         if reason := token_problem(token):
             raise _UnusableAccount(at("token"), reason)
         if base_url is not None and not isinstance(base_url, str):
-            raise _UnusableAccount(at("baseUrl"), "its base URL is no text")
+            raise _UnusableAccount(at("baseUrl"), "its base URL is not a text")
         address = (base_url or "").strip() or BASE_URL
         if reason := url_problem(address):
             raise _UnusableAccount(at("baseUrl"), reason)
         bot = self._bot(place, account_id, str(token).strip(), at("token"))
         user = text_at(data, "userId")
         if user and not is_user_id(user):
-            self._note("bad-user", f"{at('userId')}: no user of WeChat has such an id; it is passed over", account_id)
+            self._note("bad-user", f"{at('userId')}: not a WeChat user id; it is ignored", account_id)
             user = ""
-        said = self.config.of(account_id)
+        settings = self.config.of(account_id)
         account = weixin_account(
             bot,
             str(token),
@@ -198,16 +195,16 @@ class _OpenClawReader:
             origin=str(file),
             files=self._files(account_id, bot),
         )
-        self._tell_talkers(account_id, account.allowed)
-        self.found.append(Candidate(account, account_id, said.name, label=said.name, is_off=said.off))
+        self._report_without_users(account_id, account.allowed)
+        self.found.append(Candidate(account, account_id, settings.name, label=settings.name, is_off=settings.off))
 
-    def _tell_talkers(self, account_id: str, allowed: tuple[str, ...]) -> None:
+    def _report_without_users(self, account_id: str, allowed: tuple[str, ...]) -> None:
         if not allowed:
             self._note(
                 "nobody-allowed",
-                f"OpenClaw does not say who may talk to {account_id}: Hermes will ask for pairing",
+                f"OpenClaw has no allowed users for {account_id}: Hermes will require pairing",
                 account_id,
-                "approve who writes to it with `hermes -p MEMBER pairing approve weixin CODE`",
+                "approve new users with `hermes -p MEMBER pairing approve weixin CODE`",
             )
 
     def _account_file(self, place: str, account_id: str) -> tuple[Path, JsonDocument]:
@@ -219,29 +216,29 @@ class _OpenClawReader:
         legacy = self.places.state / "credentials" / CHANNEL / "credentials.json"
         if path_exists(legacy):
             return legacy, read_json(legacy)
-        raise _UnusableAccount(place, f"its file {self.accounts / normalized_id(account_id)}.json is not there")
+        raise _UnusableAccount(place, f"its file {self.accounts / normalized_id(account_id)}.json is missing")
 
     def _bot(self, place: str, account_id: str, token: str, token_place: str) -> str:
-        """Return the id as WeChat says it: Hermes tells messages to the bot from those to a group by it."""
+        """Return the id in WeChat's form: Hermes needs it to distinguish direct messages from group messages."""
         named, known = token_account_id(token), wechat_id(account_id)
         if named is not None and normalized_id(named) == normalized_id(account_id):
-            return named  # in the letters it was given in
+            return named  # with its original upper and lower case
         if named is not None and known is not None:
             self._note(
                 "other-token",
-                f"{token_place}: the token names another account than {account_id}",
+                f"{token_place}: the token is of another account than {account_id}",
                 account_id,
-                f"should no message come, scan its code again: `{_LOGIN}`",
+                f"if no messages arrive, scan its code again: `{_LOGIN}`",
             )
         if known is None:
-            raise _UnusableAccount(place, "this does not tell the bot's id at WeChat, which ends in @im.bot")
+            raise _UnusableAccount(place, "the id of the bot at WeChat (…@im.bot) cannot be derived from it")
         return known
 
     def _allowed(self, account_id: str) -> Iterator[str]:
-        """Yield who may talk to an account, of the first file that says so."""
+        """Yield the allowed users of an account, from the first file that has any."""
         for stem in _stems(account_id):
             path = self.places.state / "credentials" / f"{CHANNEL}-{_safe(stem)}-allowFrom.json"
-            data = self._optional(path, "who may talk to it is not known but for who scanned its code")
+            data = self._optional(path, "its allowed users are unknown, except the one that scanned its code")
             users = data.get("allowFrom") if isinstance(data, Mapping) else None
             texts = [user.strip() for user in users if isinstance(user, str)] if isinstance(users, list) else []
             named = [user for user in texts if user]
@@ -249,34 +246,32 @@ class _OpenClawReader:
                 if is_user_id(user):
                     yield user
                 else:
-                    self._note("bad-user", f"{path}: `*`, or what is no user's id, lets nobody in here", account_id)
+                    self._note("bad-user", f"{path}: `*` and invalid user ids are ignored", account_id)
             if named:
                 return
 
     def _files(self, account_id: str, bot: str) -> dict[str, bytes]:
-        """Return the notes about the conversations so far, by their places in the member's home."""
+        """Return the files with the state of the conversations, by path in the member's home."""
         files = {}
         for suffix, read in ((SYNC, sync_file), (TOKENS, context_tokens_file)):
             for stem in _stems(account_id):
-                data = self._optional(
-                    self.accounts / f"{stem}{suffix}", "messages may come twice, or go unanswered once"
-                )
+                data = self._optional(self.accounts / f"{stem}{suffix}", "some messages may arrive twice or be lost")
                 content = read(data)
                 if content is not None:
                     files[f"{WEIXIN_ACCOUNTS_FOLDER}/{bot}{suffix}"] = content
                     break
         return files
 
-    def _optional(self, path: Path, otherwise: str) -> object:
+    def _optional(self, path: Path, consequence: str) -> object:
         if not path_exists(path):
             return None
         try:
             return read_json(path).data()
         except DocumentError as error:
-            self._note("unreadable", f"{error.problem.message}: {otherwise}", str(path), error.problem.hint)
+            self._note("unreadable", f"{error.problem.message}: {consequence}", str(path), error.problem.hint)
             return None
 
-    def _tell_unlisted(self) -> None:
+    def _report_unlisted(self) -> None:
         try:
             names = folder_names(self.accounts) if path_exists(self.accounts) else ()
         except HermesProfilesError as error:
@@ -289,15 +284,17 @@ class _OpenClawReader:
             used = self.used.get(normalized_id(stem))
             if used is None:
                 self.left_out.append(
-                    SkippedAccount(printable_text(stem), f"{INDEX} does not list it: OpenClaw does not use it")
+                    SkippedAccount(printable_text(stem), f"not listed in {INDEX}: OpenClaw does not use it")
                 )
             elif used and used != stem:
-                message = f"{self.accounts / printable_text(name)} is an older file of {used}: OpenClaw does not use it"
+                message = (
+                    f"{self.accounts / printable_text(name)} is an older file of {used}, which OpenClaw does not use"
+                )
                 self._note("older-file", message, printable_text(stem))
 
 
 class _UnusableAccount(Exception):
-    """Why one account cannot be taken, and where that stands."""
+    """An account cannot be imported; `place`: file and line of the fault."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(reason)
@@ -305,11 +302,11 @@ class _UnusableAccount(Exception):
 
 
 def _stems(account_id: str) -> tuple[str, ...]:
-    """Return what an account's files may be called, in the order the plugin tries them; last what is listed."""
+    """Return the possible file names of an account, in the order of the plugin, last the listed id."""
     name = normalized_id(account_id)
     return tuple(dict.fromkeys((name, wechat_id(name) or name, account_id)))
 
 
 def _safe(account_id: str) -> str:
-    """Return an id as OpenClaw has it in the names of its allow-lists (`safeChannelKey`)."""
+    """Return an id in the form of OpenClaw's allow-list file names (`safeChannelKey`)."""
     return re.sub(r'[\\/:*?"<>|]', "_", account_id.strip().lower()).replace("..", "_")

@@ -1,4 +1,4 @@
-"""The plan of an import: accounts that were found become members of a team, in one change."""
+"""Plans an import: accounts become members of a team, in one change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .select import HeldAccounts, ImportSelection, select_accounts
 
 
 class TeamRequest(NamedTuple):
-    """The team that accounts are brought into, as the user said it; None is for the default, or what is there."""
+    """Options for the team of an import; None is the default, or the value of an existing team."""
 
     name: str
     lead: str | None = None
@@ -38,7 +38,7 @@ class TeamRequest(NamedTuple):
 
 
 class AccountSelection(NamedTuple):
-    """Which accounts are wanted, and what their members are to be called."""
+    """Options for the accounts to import and the names of their members."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class AccountSelection(NamedTuple):
 
 
 class ImportPlan(NamedTuple):
-    """What an import does: `new` are (member, account). With `bad` ones left nothing is to be done."""
+    """A planned import. `new`, `already`: (member, account); nothing is imported while there are `bad` accounts."""
 
     team: Team
     define: bool
@@ -58,67 +58,63 @@ class ImportPlan(NamedTuple):
     notes: tuple[Problem, ...]
 
 
-def team_for(layout: Layout, wish: TeamRequest) -> Team:
-    """Return the team, the one there is or a new one. Raises UsageProblem for words that differ from the team there
-    is."""
-    name = check_team_name(wish.name)
+def team_for(layout: Layout, request: TeamRequest) -> Team:
+    """Return the existing or a new team. Raises UsageProblem for options that differ from the existing team."""
+    name = check_team_name(request.name)
     team = read_teams(layout).by_name.get(name)
     if team is None:
-        share = wish.share if wish.share is not None else DEFAULT_SHARES
-        return Team(name, wish.lead or DEFAULT, wish.channel or WEIXIN, share, ())
-    asked = (
-        ("--lead", wish.lead, team.lead),
-        ("--channel", wish.channel, team.channel),
-        ("--share", ",".join(wish.share) if wish.share is not None else None, ",".join(team.share)),
+        share = request.share if request.share is not None else DEFAULT_SHARES
+        return Team(name, request.lead or DEFAULT, request.channel or WEIXIN, share, ())
+    options = (
+        ("--lead", request.lead, team.lead),
+        ("--channel", request.channel, team.channel),
+        ("--share", ",".join(request.share) if request.share is not None else None, ",".join(team.share)),
     )
-    for option, wanted, there in asked:
-        if wanted is not None and wanted != there:
+    for option, wanted, present in options:
+        if wanted is not None and wanted != present:
             raise UsageProblem(
-                f"the team {name} is there already, with {option} {there or 'nothing'}",
+                f"the team {name} already exists with {option} {present or 'nothing'}",
                 target=option,
                 code="team-differs",
-                hint=f"leave {option} out, or bring the accounts into a team of another name",
+                hint=f"omit {option}, or use another team name",
             )
     return team
 
 
 def plan_import(
-    layout: Layout, catalog: Catalog, team: Team, reading: SourceAccounts, wish: AccountSelection
+    layout: Layout, catalog: Catalog, team: Team, reading: SourceAccounts, request: AccountSelection
 ) -> ImportPlan:
-    """Return which accounts become which members.
+    """Return the planned import.
 
-    Raises UsageProblem for accounts that the user named and nobody has, DocumentError for a file of names that cannot
-    be read.
+    Raises UsageProblem for an unknown account in the options, DocumentError for an unreadable file of names.
     """
-    choice = select_accounts(
+    selection = select_accounts(
         reading,
         _holders(layout, catalog, team),
         lambda each: account_keys(each.account, catalog),
         lambda each: not names_account([value.reveal() for value in each.account.variables.values()], catalog),
-        only=wish.only,
-        skip=wish.skip,
+        only=request.only,
+        skip=request.skip,
     )
-    named = read_names(wish.names) if wish.names is not None else ()
-    candidates, lost = apply_names(choice.new, named, _known(choice, reading))
+    named = read_names(request.names) if request.names is not None else ()
+    candidates, unmatched = apply_names(selection.new, named, _known(selection, reading))
     new, unnamed = assign_names(candidates, lambda name: os.path.lexists(layout.home(name)))
-    bad = (*choice.bad, *unnamed, *lost)
-    left_out, notes = choice.left_out, choice.notes
-    if wish.skip_bad:
+    bad = (*selection.bad, *unnamed, *unmatched)
+    left_out, notes = selection.left_out, selection.notes
+    if request.skip_bad:
         left_out += tuple(SkippedAccount(each.id, each.problem.message) for each in bad if each.id)
         notes += tuple(each.problem for each in bad if not each.id)
         bad = ()
-    return ImportPlan(team, not read_teams(layout).by_name.get(team.name), new, choice.already, left_out, bad, notes)
+    return ImportPlan(team, not read_teams(layout).by_name.get(team.name), new, selection.already, left_out, bad, notes)
 
 
-def _known(choice: ImportSelection, reading: SourceAccounts) -> Sequence[str]:
-    """Return what accounts are called that are not brought in: a file may name them all the same."""
-    found = [*reading.found, *(each for _, each in choice.already)]
-    ids = [word for each in found for word in (each.account.id, each.listed, each.account.user)]
-    return [
-        word
-        for word in (*ids, *(each.id for each in (*reading.bad, *choice.bad)), *(each.id for each in choice.left_out))
-        if word
-    ]
+def _known(selection: ImportSelection, reading: SourceAccounts) -> Sequence[str]:
+    """Return the ids of all accounts of the source, imported or not, which a file of names can contain."""
+    candidates = [*reading.found, *(candidate for _, candidate in selection.already)]
+    ids = [name for each in candidates for name in (each.account.id, each.listed, each.account.user)]
+    ids += [invalid.id for invalid in (*reading.bad, *selection.bad)]
+    ids += [skipped.id for skipped in selection.left_out]
+    return [name for name in ids if name]
 
 
 def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[HeldAccounts, ...]:
@@ -135,8 +131,10 @@ def _holders(layout: Layout, catalog: Catalog, team: Team) -> tuple[HeldAccounts
 def build_import(
     found: ImportPlan, world: CloneContext, command: tuple[str, ...]
 ) -> tuple[ChangePlan | None, tuple[Problem, ...], Mapping[str, Sequence[str]]]:
-    """Return the plan, None when nothing is to be brought in; the warnings of the lead's pool; and for each new
-    member the providers it has to log in with by itself. Raises what `build_members` raises."""
+    """Return the plan, None if nothing is imported, the warnings of the lead's pool, and the logins of members.
+
+    The logins are: new member → providers that it has to log in to itself. Raises what `build_members` raises.
+    """
     if not found.new or found.bad:
         return None, (), {}
     members = [NewMember(name, each.account, each.label or None) for name, each in found.new]

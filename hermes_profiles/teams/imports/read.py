@@ -1,4 +1,4 @@
-"""Reading what belongs to somebody else: nothing is written, not even a time of access that can be spared."""
+"""Reads files of other programs without changing them, not even their access time where possible."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.text import TextDocument, decode_loose
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 
-# A file with one account is a few hundred bytes; context tokens of a busy one are some megabytes.
+# An account file has a few hundred bytes; context tokens of a busy account have some megabytes.
 LARGEST = 8 * 1024 * 1024
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-# Linux only, and only the owner may ask for it.
+# Linux only, and permitted to the owner only.
 _QUIET = getattr(os, "O_NOATIME", 0)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_WORDS = {
-    errno.ENOENT: "it is not there",
-    errno.ENOTDIR: "it is not there: what is above it is no folder",
-    errno.EACCES: "this user may not read it",
-    errno.EPERM: "this user may not read it",
-    errno.ELOOP: "its links lead in a circle",
+_REASONS = {
+    errno.ENOENT: "does not exist",
+    errno.ENOTDIR: "does not exist: its parent is not a folder",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ELOOP: "its links form a loop",
     errno.ENAMETOOLONG: "its name is too long",
-    errno.ENXIO: "it is a socket, no file",
+    errno.ENXIO: "it is a socket, not a file",
 }
 
 
 def read_quietly(path: Path, largest: int = LARGEST) -> bytes:
-    """Return the bytes of a regular file of somebody else's.
+    """Return the bytes of a regular file of another program.
 
-    Raises DocumentError for what is no such file (a FIFO is not waited for) and for what is larger; `reason` is
-    `it is not there` when there is nothing.
+    Raises DocumentError for anything else (without waiting for a FIFO) and for a file larger than `largest`.
     """
     try:
         descriptor = _opened(path, _READ)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise unreadable(path, f"it is {_kind(status.st_mode)}, no file")
+                raise unreadable(path, f"it is {_kind(status.st_mode)}, not a file")
             return _whole(descriptor, path, largest)
         finally:
             os.close(descriptor)
@@ -55,7 +54,7 @@ def _whole(descriptor: int, path: Path, largest: int) -> bytes:
         parts.append(part)
         size += len(part)
         if size > largest:
-            raise unreadable(path, f"it is larger than {largest // 1024} KiB, which no file of this kind is")
+            raise unreadable(path, f"it is larger than {largest // 1024} KiB, the limit for such a file")
     return b"".join(parts)
 
 
@@ -63,13 +62,13 @@ def _opened(path: Path, flags: int) -> int:
     try:
         return os.open(path, flags | _QUIET)
     except PermissionError:
-        return os.open(path, flags)  # somebody else's file, or one that may not be read at all
+        return os.open(path, flags)  # not the owner, or not permitted to read it
 
 
 def _why(error: Exception) -> str:
     if not isinstance(error, OSError):
-        return "no file can have this name"
-    return _WORDS.get(error.errno or 0, (error.strerror or type(error).__name__).lower())
+        return "not a valid file name"
+    return _REASONS.get(error.errno or 0, (error.strerror or type(error).__name__).lower())
 
 
 def _kind(mode: int) -> str:
@@ -80,11 +79,11 @@ def _kind(mode: int) -> str:
 
 def unreadable(path: Path, reason: str) -> DocumentError:
     """Return the error of a file that cannot be read."""
-    return DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {shell_quoted(path)}`")
+    return DocumentError(str(path), None, reason, hint=f"check it with `ls -l {shell_quoted(path)}`")
 
 
 def path_exists(path: Path) -> bool:
-    """Return whether something has this path, a link that leads nowhere too."""
+    """Return whether a path exists, also as a broken link."""
     try:
         os.lstat(path)
     except (OSError, ValueError):
@@ -105,7 +104,7 @@ def folder_names(folder: Path) -> tuple[str, ...]:
             f"{folder}: {_why(error)}",
             target=str(folder),
             code="unreadable-folder",
-            hint=f"look at it with `ls -ld {shell_quoted(folder)}`",
+            hint=f"check it with `ls -ld {shell_quoted(folder)}`",
         ) from None
 
 
@@ -117,7 +116,7 @@ def read_json(path: Path, largest: int = LARGEST) -> JsonDocument:
 def json_in(raw: bytes, path: str) -> JsonDocument:
     """Return the JSON document of these bytes; entries have their lines. Raises DocumentError."""
     if not raw.strip(b" \t\r\n\0"):
-        raise DocumentError(path, None, "it is empty", hint="bring it back from a backup, then try again")
+        raise DocumentError(path, None, "it is empty", hint="restore it from a backup, then try again")
     if raw.startswith(_UTF16):
         raw = read_text(raw, path).text.encode("utf-8", "surrogatepass")
     return JsonDocument.parse(raw, path=path)
@@ -129,7 +128,7 @@ def read_text(raw: bytes, path: str) -> TextDocument:
 
 
 def open_to_others(path: Path) -> bool:
-    """Return whether others than the owner may read a file."""
+    """Return whether users other than the owner can read a file."""
     try:
         return bool(os.stat(path).st_mode & 0o044)
     except OSError:
@@ -137,18 +136,18 @@ def open_to_others(path: Path) -> bool:
 
 
 def mode_warnings(paths: Iterator[Path]) -> tuple[Problem, ...]:
-    """Return the warning that other users of this machine can read files with tokens, nothing when they cannot."""
+    """Return the warning for files with tokens that other users can read, () without any."""
     found = [path for path in paths if open_to_others(path)]
     if not found:
         return ()
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    message = f"other users of this machine can read {found[0]}{more}: tokens stand there"
-    hint = f"close it: `chmod 600 {' '.join(shell_quoted(path) for path in found[:12])}`"
+    message = f"other users of this machine can read {found[0]}{more}, which holds tokens"
+    hint = f"restrict it: `chmod 600 {' '.join(shell_quoted(path) for path in found[:12])}`"
     return (Problem("readable-by-others", message, str(found[0]), hint),)
 
 
 def shell_quoted(path: Path) -> str:
-    """Return a path as a shell takes it."""
+    """Return a path quoted for a shell."""
     import shlex
 
     return shlex.quote(str(path))

@@ -1,4 +1,4 @@
-"""One row of a table as an account: what its columns may be called, and what each must hold. Pure."""
+"""Converts one row of a table to an account: names of columns and validation of fields. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _VARIABLES = {ID: "account_id", TOKEN: "token", URL: "base_url"}
 
 
 class Row(NamedTuple):
-    """One row. `places`: where its fields stand, if not at `place`; `wrong`: what is wrong with it as a whole."""
+    """One row. `places`: places of fields that differ from `place`; `wrong`: the fault of the whole row, "" if none."""
 
     place: str
     fields: Mapping[str, object]
@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 class InvalidRow(Exception):
-    """Why a row is no account, and where that stands. No field's text is in it."""
+    """A row is not a valid account; `place`: file and line. The text holds no field's value."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(reason)
@@ -63,7 +63,7 @@ class InvalidRow(Exception):
 
 
 def column_of(called: str, channel: Channel) -> str | None:
-    """Return which column somebody means (`accountId`, `Account ID`, `WEIXIN_TOKEN`), None when it is not known."""
+    """Return the column for a heading (`accountId`, `Account ID`, `WEIXIN_TOKEN`), None if unknown."""
     called = called.strip()
     variable = called.upper()
     if variable.endswith("_ALLOWED_USERS") and variable in (f"{each}ALLOWED_USERS" for each in channel.prefixes):
@@ -74,14 +74,14 @@ def column_of(called: str, channel: Channel) -> str | None:
 
 
 def _account_variables(channel: Channel) -> frozenset[str]:
-    """Return the variables that a table may bring along: what names an account and logs it in, no policies."""
+    """Return the variables that a table can have: identity and credentials of an account, no policies."""
     classes = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
     named = {fact.name for fact in channel.keys if fact.key_class in classes}
     return frozenset(named.union(*channel.enable_sets, *channel.lock_identity))
 
 
 def _missing(channel: Channel, given: Collection[str]) -> tuple[str, ...]:
-    """Return what is missing for a login: of the ways there are, the one that needs least."""
+    """Return the variables missing for a login, by the login method that lacks the fewest."""
     ways = [frozenset(names) for names in channel.lock_identity] or [frozenset[str]()]
     ways = [way | switch for way in ways for switch in channel.enable_sets or (frozenset[str](),)]
     left = min((sorted(way - frozenset(given)) for way in ways), key=lambda names: (len(names), names))
@@ -89,15 +89,15 @@ def _missing(channel: Channel, given: Collection[str]) -> tuple[str, ...]:
 
 
 def candidate_of(row: Row, channel: Channel) -> tuple[Candidate, tuple[Problem, ...]]:
-    """Return the account of a row, and what is worth knowing about it. Raises WrongRow."""
+    """Return the account of a row, and warnings. Raises InvalidRow."""
     if row.wrong:
         raise InvalidRow(row.place, row.wrong)
     make = _weixin if channel.name == WEIXIN else _other
     account = make(row, channel)
     notes: tuple[Problem, ...] = ()
     if not account.allowed:
-        message = f"{row.place}: nobody is named who may talk to it: Hermes will ask for pairing"
-        notes = (Problem("nobody-allowed", message, row.place, "name them in a column `allow`"),)
+        message = f"{row.place}: no allowed users: Hermes will require pairing"
+        notes = (Problem("nobody-allowed", message, row.place, "list them in a column `allow`"),)
     name = _name(row)
     listed = account.id or name or row.place
     return Candidate(account, listed, name, is_exact=bool(name), label=_text(row, "description")), notes
@@ -110,10 +110,8 @@ def _name(row: Row) -> str:
     try:
         return check_new_name(name)
     except UsageProblem as error:
-        reason = (
-            "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is no name for one: it is {RULE}"
-        )
-        raise InvalidRow(row.at("member"), f"what it calls the member {reason}") from None
+        reason = "is reserved by Hermes" if error.problem.code == "reserved-name" else f"is not valid: use {RULE}"
+        raise InvalidRow(row.at("member"), f"the name of the member {reason}") from None
 
 
 def _weixin(row: Row, channel: Channel) -> Account:
@@ -121,10 +119,10 @@ def _weixin(row: Row, channel: Channel) -> Account:
     if not given:
         raise InvalidRow(row.at("account_id"), "it has no account_id")
     if not is_account_id(given):
-        raise InvalidRow(row.at("account_id"), "its account_id cannot be one (letters, digits, . _ - @, up to 120)")
+        raise InvalidRow(row.at("account_id"), "its account_id is not valid (letters, digits, . _ - @, up to 120)")
     bot = wechat_id(given) or (given if "@" in given else "")
     if not bot:
-        raise InvalidRow(row.at("account_id"), "its account_id is none: WeChat's end in @im.bot")
+        raise InvalidRow(row.at("account_id"), "its account_id is not a WeChat id, which end in @im.bot")
     token = row.fields.get("token")
     if reason := token_problem(token):
         raise InvalidRow(row.at("token"), reason)
@@ -133,7 +131,7 @@ def _weixin(row: Row, channel: Channel) -> Account:
         raise InvalidRow(row.at("base_url"), reason)
     user = _text(row, "user_id")
     if user and not is_user_id(user):
-        raise InvalidRow(row.at("user_id"), "its user_id cannot be one")
+        raise InvalidRow(row.at("user_id"), "its user_id is not valid")
     account = weixin_account(
         bot,
         str(token),
@@ -147,7 +145,7 @@ def _weixin(row: Row, channel: Channel) -> Account:
 
 
 def _other(row: Row, channel: Channel) -> Account:
-    """Return an account of another channel: the variables that log it in stand in columns of their names."""
+    """Return an account of another channel: its credentials are in columns named as their variables."""
     variables = _variables(row, channel)
     secrets = [fact.name for fact in channel.keys if fact.key_class is KeyClass.IDENTITY_CREDENTIAL]
     if "token" in row.fields and len(secrets) == 1:
@@ -157,7 +155,7 @@ def _other(row: Row, channel: Channel) -> Account:
     if missing := _missing(channel, variables):
         raise InvalidRow(row.place, f"it has no {' and no '.join(missing)}")
     if not variables:
-        raise InvalidRow(row.place, f"no account of {channel.name} can stand in a table: set it up by hand")
+        raise InvalidRow(row.place, f"accounts of {channel.name} cannot be imported from a table: set them up by hand")
     return Account(channel.name, "", variables, _allowed(row), origin=row.place)
 
 
@@ -180,26 +178,26 @@ def _allowed(row: Row) -> tuple[str, ...]:
     elif given is None:
         texts = []
     else:
-        raise InvalidRow(row.at("allow"), "who may talk is no list of ids")
+        raise InvalidRow(row.at("allow"), "its allowed users are not a list of ids")
     texts = [text for text in texts if text]
     if "*" in texts:
-        raise InvalidRow(row.at("allow"), "`*` would let everybody in: name them")
+        raise InvalidRow(row.at("allow"), "`*` would allow everyone: list user ids")
     if not all(is_user_id(text) for text in texts):
-        raise InvalidRow(row.at("allow"), "somebody who may talk has no id that could be one")
+        raise InvalidRow(row.at("allow"), "an allowed user has an invalid id")
     return tuple(dict.fromkeys(texts))
 
 
 def _text(row: Row, column: str) -> str:
-    """Return a field's text, "" when it is not there. Raises WrongRow for what is no text."""
+    """Return a field's text, "" without one. Raises InvalidRow for other values."""
     value = row.fields.get(column)
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidRow(row.at(column), f"its {column} is no text")
+        raise InvalidRow(row.at(column), f"its {column} is not a text")
     return str(value).strip()
 
 
 def column_of_names(called: str) -> str | None:
-    """Return which column of a file of names somebody means: `id` (of the account or its user) or `name`."""
+    """Return the column of a file of names for a heading: `id` (of the account or its user) or `name`."""
     column = _COLUMN_OF.get(re.sub(r"[^a-z0-9]", "", called.lower()))
     return {"account_id": "id", "user_id": "id", "member": "name"}.get(column or "")

@@ -1,4 +1,4 @@
-"""Which of the accounts that were found become members: not those that are dead, doubled, or somebody's already."""
+"""Selects the accounts to import: without expired, duplicate and already bound ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ TAKEN = "account-taken"
 
 
 class HeldAccounts(NamedTuple):
-    """What one profile holds. `marks`: of its accounts; `user`: who scanned the code of its WeChat account, and
-    `saved_at` when; `is_member`: it is in the team that accounts are brought into."""
+    """Accounts of one profile.
+
+    `marks`: identity keys of its accounts; `user`: id of the user that scanned the code of its WeChat account, at
+    `saved_at`; `is_member`: whether it is in the team of the import.
+    """
 
     profile: str
     marks: frozenset[str]
@@ -25,7 +28,7 @@ class HeldAccounts(NamedTuple):
 
 
 class ImportSelection(NamedTuple):
-    """What an import does: `new` are brought in, `already` are there (member, account)."""
+    """Selected accounts. `new`: to import; `already`: (member, account) of the team."""
 
     new: tuple[Candidate, ...]
     already: tuple[tuple[str, Candidate], ...]
@@ -43,7 +46,7 @@ def select_accounts(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
 ) -> ImportSelection:
-    """Return what to bring in. Raises UsageProblem for an `only` or `skip` that means no account."""
+    """Return the selection. Raises UsageProblem for an unknown account in `only` or `skip`."""
     reading = _selected(reading, only, skip)
     sieve = _AccountFilter(holders, marks_of, list(reading.bad), list(reading.left_out), list(reading.notes))
     rest = sieve.switched_on(reading.found, only)
@@ -66,20 +69,20 @@ def _selected(reading: SourceAccounts, only: Sequence[str], skip: Sequence[str])
     names = [_account_names(each) for each in reading.found]
     others = [*(each.id for each in reading.bad), *(each.id for each in reading.left_out)]
     names += [{each, normalized_id(each)} for each in others]
-    for option, words in (("--only", only), ("--skip", skip)):
-        for word in words:
-            if not any(_matches(word, each) for each in names):
+    for option, values in (("--only", only), ("--skip", skip)):
+        for account_id in values:
+            if not any(_matches(account_id, each) for each in names):
                 known = ", ".join(dict.fromkeys(each.account.id or each.listed for each in reading.found))
                 raise UsageProblem(
-                    f"{option} {word}: no account has this id",
+                    f"{option} {account_id}: no account has this id",
                     target=option,
                     code="no-such-account",
-                    hint=f"there are: {known}" if known else "there is none that could be brought in",
+                    hint=f"use one of: {known}" if known else "the source has no account to import",
                 )
 
     def is_wanted(called: set[str]) -> bool:
-        is_named = not only or any(_matches(word, called) for word in only)
-        return is_named and not any(_matches(word, called) for word in skip)
+        is_named = not only or any(_matches(account_id, called) for account_id in only)
+        return is_named and not any(_matches(account_id, called) for account_id in skip)
 
     return reading._replace(
         found=tuple(each for each in reading.found if is_wanted(_account_names(each))),
@@ -87,12 +90,12 @@ def _selected(reading: SourceAccounts, only: Sequence[str], skip: Sequence[str])
     )
 
 
-def _matches(word: str, called: Collection[str]) -> bool:
-    return bool(word) and (word in called or normalized_id(word) in called)
+def _matches(account_id: str, called: Collection[str]) -> bool:
+    return bool(account_id) and (account_id in called or normalized_id(account_id) in called)
 
 
 def _latest(candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the one that was saved last, None when nothing tells; one that does not say when is older."""
+    """Return the candidate that was saved last, None if unknown; one without a time is older."""
     known = [(when, each) for each in candidates if (when := parse_time(each.account.saved_at)) is not None]
     last = max((when for when, _ in known), default=None)
     newest = [each for when, each in known if when == last]
@@ -100,7 +103,7 @@ def _latest(candidates: Sequence[Candidate]) -> Candidate | None:
 
 
 class _AccountFilter:
-    """Takes out what nobody should bring in, step by step, and keeps account of it."""
+    """Removes accounts that must not be imported, step by step, and records the reasons."""
 
     def __init__(
         self,
@@ -116,33 +119,33 @@ class _AccountFilter:
 
     def _refuse(self, candidate: Candidate, message: str, *, code: str = "bad-account", hint: str = "") -> None:
         origin = candidate.account.origin
-        word = candidate.account.id or candidate.listed
-        problem = Problem(code, f"{origin}: {message}" if origin else message, word, hint or _skip(word))
+        account_id = candidate.account.id or candidate.listed
+        problem = Problem(code, f"{origin}: {message}" if origin else message, account_id, hint or _skip(account_id))
         self.bad.append(InvalidAccount(candidate.listed, problem))
 
     def switched_on(self, candidates: Iterable[Candidate], only: Sequence[str]) -> list[Candidate]:
-        """Return those that their source has switched on, or that the user named."""
+        """Return the candidates that are enabled in their source or listed in `only`."""
         rest = []
         for each in candidates:
-            if each.is_off and not any(_matches(word, _account_names(each)) for word in only):
-                reason = f"switched off there ({each.is_off}); `--only {each.account.id}` brings it in"
+            if each.is_off and not any(_matches(account_id, _account_names(each)) for account_id in only):
+                reason = f"disabled in {each.is_off}; `--only {each.account.id}` imports it"
                 self.left_out.append(SkippedAccount(each.account.id, reason))
             else:
                 rest.append(each)
         return rest
 
     def with_tokens(self, candidates: Iterable[Candidate], is_example: Callable[[Candidate], bool]) -> list[Candidate]:
-        """Return those that log in with something, not with what documentation writes in place of it."""
+        """Return the candidates with real credentials, not placeholders from documentation."""
         rest = []
         for each in candidates:
             if is_example(each):
-                self._refuse(each, "what it would log in with is an example out of some documentation")
+                self._refuse(each, "its credentials are a placeholder from documentation")
             else:
                 rest.append(each)
         return rest
 
     def each_once(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return each WeChat account once: what was saved last, or what all of them say."""
+        """Return each WeChat account once: the last saved one, or any if all are equal."""
         rest = []
         for group in _groups(candidates, lambda each: normalized_id(each.account.id)):
             tokens = {frozenset(self._marks_of(each)) for each in group}
@@ -152,20 +155,20 @@ class _AccountFilter:
                 for each in group:
                     if each is kept:
                         continue
-                    message = f"{each.account.origin}: the account stands in {kept.account.origin} too, which is taken"
+                    message = f"{each.account.origin}: the account is also in {kept.account.origin}, which is used"
                     self.notes.append(Problem("named-twice", message, each.account.id))
                 continue
             for each in group:
                 others = [other.account.origin for other in group if other is not each]
                 self._refuse(
                     each,
-                    f"the account has another token in {', '.join(others)}, and nothing tells which is the newer",
-                    hint="take the older one out there",
+                    f"the account has another token in {', '.join(others)}, and it is unknown which one is newer",
+                    hint="remove the older one",
                 )
         return rest
 
     def newest_of_user(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return for each user of WeChat what was scanned last: a new scan makes a new account, and ends the old."""
+        """Return the last scanned account of each WeChat user: a new scan creates an account and ends the old one."""
         rest = []
         for group in _groups(candidates, lambda each: each.account.user):
             kept = group[0] if len(group) == 1 else _latest(group)
@@ -174,30 +177,30 @@ class _AccountFilter:
                     others = ", ".join(other.account.id for other in group if other is not each)
                     self._refuse(
                         each,
-                        f"the same WeChat user scanned for {others} too: only the last scan counts, and "
-                        "nothing tells which that is",
+                        f"the same WeChat user also scanned for {others}: only the last scan is valid, and "
+                        "it is unknown which one that is",
                     )
                 elif each is not kept:
-                    reason = f"its WeChat user scanned anew for {kept.account.id}: this one's token is dead"
+                    reason = f"expired: its WeChat user scanned again for {kept.account.id}"
                     self.left_out.append(SkippedAccount(each.account.id, reason))
             rest += [kept] if kept is not None else []
         return rest
 
     def with_own_token(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return those whose token no other account here has."""
+        """Return the candidates with a token that no other candidate has."""
         rest = []
         for each in candidates:
             marks = self._marks_of(each)
             twins = [other for other in candidates if other is not each and self._marks_of(other) & marks]
             if twins:
                 where = ", ".join(dict.fromkeys(other.account.origin for other in twins))
-                self._refuse(each, f"another account has the same token ({where}): whose it is cannot be told")
+                self._refuse(each, f"another account has the same token ({where}): its owner is unknown")
             else:
                 rest.append(each)
         return rest
 
     def free(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Return those that no profile holds; what a member of the team holds is there already."""
+        """Return the candidates that no profile holds; those of a member of the team are recorded in `already`."""
         rest = []
         for each in candidates:
             marks = self._marks_of(each)
@@ -212,44 +215,44 @@ class _AccountFilter:
         return rest
 
     def _refuse_held(self, candidate: Candidate, holder: HeldAccounts, marks: frozenset[str]) -> None:
-        how = "holds it" if marks <= holder.marks else "holds this account with another token, or its token"
-        word = candidate.account.id or candidate.listed
+        how = "holds it" if marks <= holder.marks else "holds the account with another token, or its token"
+        account_id = candidate.account.id or candidate.listed
         self._refuse(
             candidate,
-            f"the profile {holder.profile} {how} already: only one can answer for it",
+            f"the profile {holder.profile} already {how}: only one profile can use it",
             code=TAKEN,
-            hint=f"look with `hermes-profiles show {holder.profile}`; {_skip(word)}",
+            hint=f"{_skip(account_id)}; `hermes-profiles show {holder.profile}` shows the holder",
         )
 
     def _is_superseded(self, candidate: Candidate) -> bool:
-        """Return whether a profile has a newer scan of the same user; of an older one there the user is told."""
+        """Return whether a profile has a newer scan of the same user; for an older scan a note is added."""
         account = candidate.account
         for holder in self.holders if account.channel == WEIXIN and account.user else ():
             if holder.user != account.user:
                 continue
             here, there = parse_time(account.saved_at), parse_time(holder.saved_at)
             if here is not None and there is not None and here < there:
-                reason = f"its WeChat user scanned anew for {holder.profile}: this one's token is dead"
+                reason = f"expired: its WeChat user scanned again for {holder.profile}"
                 self.left_out.append(SkippedAccount(account.id, reason))
                 return True
             self.notes.append(
                 Problem(
                     "older-scan",
                     f"{holder.profile} has an account of the same WeChat user as {short_id(account.id)}: "
-                    "one scan alone counts, the older one's token is dead",
+                    "only the last scan is valid",
                     holder.profile,
-                    f"when {holder.profile} gets no messages any more: `hermes-profiles team remove {holder.profile}`",
+                    f"if it gets no messages any more, run `hermes-profiles team remove {holder.profile}`",
                 )
             )
         return False
 
 
-def _skip(word: str) -> str:
-    return f"leave it out with `--skip {word}`, or bring in all that can be with `--skip-bad`"
+def _skip(account_id: str) -> str:
+    return f"skip it with `--skip {account_id}`, or all invalid accounts with `--skip-bad`"
 
 
 def _groups(candidates: Iterable[Candidate], key: Callable[[Candidate], str]) -> list[list[Candidate]]:
-    """Return the candidates by a key of WeChat accounts, in their order; those without one are alone."""
+    """Return the candidates grouped by a key of WeChat accounts, in order; others are alone."""
     groups: dict[object, list[Candidate]] = {}
     for each in candidates:
         same = key(each) if each.account.channel == WEIXIN else ""

@@ -1,4 +1,4 @@
-"""Accounts from a table that somebody keeps: CSV, as spreadsheets write it, or JSON."""
+"""Reads accounts from a table: CSV, as spreadsheets write it, or JSON."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from .read import json_in, mode_warnings, read_quietly, read_text
 from .rows import COLUMNS, InvalidRow, Row, candidate_of, column_of
 
 _DELIMITERS = (",", ";", "\t")
-_HELP = "a file is made like this: first line `member,account_id,token`, then one line for each account"
+_HELP = "use a first line `member,account_id,token`, then one line for each account"
 
 
 class _Header(NamedTuple):
-    """What the columns of a table are; None for those nobody here knows."""
+    """Columns of a table, None for unknown ones."""
 
     delimiter: str
     columns: tuple[str | None, ...]
 
 
 def read_csv(path: Path, channel: Channel) -> SourceAccounts:
-    """Return the accounts of a CSV file: a first line that names columns, in any order, then one line for each.
+    """Return the accounts of a CSV file: a first line with headings in any order, then one line for each account.
 
-    Commas, semicolons and tabs are told apart; byte order marks and the UTF-16 of spreadsheets are read. Raises
-    DocumentError when the file as a whole cannot be read.
+    The delimiter is a comma, semicolon or tab; UTF-8 and the UTF-16 of spreadsheets are accepted. Raises DocumentError
+    for a file that is not such a table.
     """
     text = read_text(read_quietly(path), str(path))
     if text.has_nuls:
-        raise DocumentError(str(path), _line_of_nul(path), "a NUL byte stands here", hint=_HELP)
+        raise DocumentError(str(path), _line_of_nul(path), "a NUL byte", hint=_HELP)
     return _reading(path, channel, _csv_rows(text.text, str(path), channel))
 
 
@@ -56,7 +56,7 @@ def _csv_rows(text: str, path: str, channel: Channel) -> Iterator[Row | Problem]
     unknown = [str(number) for number, column in enumerate(header.columns, start=1) if column is None]
     if unknown:
         what = f"column {unknown[0]} is" if len(unknown) == 1 else f"columns {', '.join(unknown)} are"
-        yield Problem("unknown-column", f"{path}:{start}: {what} not known, and not read", path, _known(channel))
+        yield Problem("unknown-column", f"{path}:{start}: {what} unknown and ignored", path, _known(channel))
     for line, cells in list(_records(text, path, start, header.delimiter))[1:]:
         if not any(cell.strip() for cell in cells):
             continue
@@ -65,11 +65,11 @@ def _csv_rows(text: str, path: str, channel: Channel) -> Iterator[Row | Problem]
         }
         extra = any(cell.strip() for cell in cells[len(header.columns) :])
         place = f"{path}:{line}"
-        yield Row(place, fields, {}, "it has more cells than the first line has columns" if extra else "")
+        yield Row(place, fields, {}, "it has more cells than the first line" if extra else "")
 
 
 def _records(text: str, path: str, start: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, cells) of each record; a cell in quotes may go over several lines."""
+    """Yield (line, cells) of each record; a quoted cell can have several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = start + reader.line_num
@@ -78,14 +78,16 @@ def _records(text: str, path: str, start: int, delimiter: str) -> Iterator[tuple
         except StopIteration:
             return
         except csv.Error:
-            message = "its quotes do not fit, or a cell is far too long"
+            message = "unbalanced quotes, or a cell that is too long"
             raise DocumentError(path, line, message, hint=_HELP) from None
         yield line, cells
 
 
 def _header(text: str, path: str, start: int, delimiters: Sequence[str], channel: Channel) -> _Header:
-    """Return the header in the reading that knows most of its columns. The text of a cell is never shown: a file
-    without a header has a token there."""
+    """Return the header for the delimiter that gives the most known columns.
+
+    Messages show no text of a cell: in a file without a header it could be a token.
+    """
     best = _Header(",", ())
     for delimiter in delimiters:
         try:
@@ -98,22 +100,22 @@ def _header(text: str, path: str, start: int, delimiters: Sequence[str], channel
     named = [column for column in best.columns if column]
     if len(set(named)) < len(named):
         twice = next(column for column in named if named.count(column) > 1)
-        raise DocumentError(path, start, f"two columns are the {twice}", hint=_HELP)
+        raise DocumentError(path, start, f"duplicate column {twice}", hint=_HELP)
     missing = [name for name in ("account_id", "token") if channel.name == WEIXIN and name not in named]
     if missing or not named:
-        what = f"this line names no column {' and no column '.join(missing or ['of an account'])}"
+        what = f"the line has no column {' and no column '.join(missing or ['of an account'])}"
         raise DocumentError(path, start, what, hint=_HELP)
     return best
 
 
 def _known(channel: Channel) -> str:
-    return f"known are {', '.join(COLUMNS)}, and variables such as {channel.keys[0].name}"
+    return f"use {', '.join(COLUMNS)}, or variables such as {channel.keys[0].name}"
 
 
 def read_json_table(path: Path, channel: Channel) -> SourceAccounts:
     """Return the accounts of a JSON file: a list of objects, or such a list at `accounts`.
 
-    Raises DocumentError when the file as a whole cannot be read.
+    Raises DocumentError for a file that is not such a list.
     """
     document = json_in(read_quietly(path), str(path))
     return _reading(path, channel, _json_rows(document, channel))
@@ -128,15 +130,15 @@ def _json_rows(document: JsonDocument, channel: Channel) -> Iterator[Row | Probl
         raise DocumentError(
             document.path,
             1,
-            "it is no list of accounts",
-            hint='it is made like this: `[{"account_id": …, "token": …}]`',
+            "not a list of accounts",
+            hint='use the form `[{"account_id": …, "token": …}]`',
         )
     for number, each in enumerate(data):
         base = (*above, f"[{number}]")
         entry = document.get(base)
         place = f"{document.path}:{entry.line}" if entry is not None else document.path
         if not isinstance(each, Mapping):
-            yield Row(place, {}, {}, "it is no object")
+            yield Row(place, {}, {}, "not an object")
             continue
         fields: dict[str, object] = {}
         places: dict[str, str] = {}
@@ -152,8 +154,8 @@ def _json_rows(document: JsonDocument, channel: Channel) -> Iterator[Row | Probl
             places[column] = f"{document.path}:{at.line}" if at is not None else place
         if unknown:
             what = "a key" if unknown == 1 else f"{unknown} keys"
-            yield Problem("unknown-column", f"{place}: {what} not known, and not read", document.path, _known(channel))
-        yield Row(place, fields, places, f"two keys are the {twice}" if twice else "")
+            yield Problem("unknown-column", f"{place}: {what} unknown and ignored", document.path, _known(channel))
+        yield Row(place, fields, places, f"duplicate key for {twice}" if twice else "")
 
 
 def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> SourceAccounts:
@@ -165,17 +167,17 @@ def _reading(path: Path, channel: Channel, rows: Iterator[Row | Problem]) -> Sou
             notes.append(row)
             continue
         try:
-            candidate, told = candidate_of(row, channel)
+            candidate, warnings = candidate_of(row, channel)
         except InvalidRow as wrong:
-            given = row.fields.get("account_id")  # shown only if it can be one: columns get mixed up
+            given = row.fields.get("account_id")  # shown only if it is a valid id: columns can be mixed up
             account_id = given if isinstance(given, str) and is_account_id(given) and "@" in given else row.place
-            hint = "mend it there, then try again; `--skip-bad` brings in the others"
+            hint = "fix it, then try again; `--skip-bad` imports the others"
             bad.append(
                 InvalidAccount(account_id, Problem("bad-account", f"{wrong.place}: {wrong.reason}", str(path), hint))
             )
             continue
         found.append(candidate)
-        notes += told
+        notes += warnings
     if not found and not bad:
-        raise DocumentError(str(path), None, "no account stands in it", hint=_HELP)
+        raise DocumentError(str(path), None, "it has no accounts", hint=_HELP)
     return SourceAccounts(tuple(found), tuple(bad), (), (*notes, *mode_warnings(iter([path]))))

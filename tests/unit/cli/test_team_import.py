@@ -141,7 +141,7 @@ def test_of_two_scans_the_last_one_lives(world: World, claw: OpenClaw) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
     done = bring(world)
     assert (
-        set(members(done)) == {"mum", "new999"} and "scanned anew for new999@im.bot" in left_out(done)["bbb222@im.bot"]
+        set(members(done)) == {"mum", "new999"} and "scanned again for new999@im.bot" in left_out(done)["bbb222@im.bot"]
     )
 
 
@@ -149,7 +149,7 @@ def test_of_two_scans_the_last_one_lives(world: World, claw: OpenClaw) -> None:
 def test_of_two_scans_at_one_time_none_is_taken_for_the_last(world: World, claw: OpenClaw, saved: str) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved=saved)
     done = bring(world)
-    assert done.code == 1 and sum("only the last scan counts" in each["message"] for each in done.json["errors"]) == 2
+    assert done.code == 1 and sum("only the last scan is valid" in each["message"] for each in done.json["errors"]) == 2
     assert set(members(bring(world, "--skip", "new999-im-bot"))) == {"mum", "bbb222"}
 
 
@@ -164,7 +164,7 @@ def test_a_newer_scan_beside_a_member_is_told_and_an_older_one_stays_out(world: 
     claw.add("old000", user="o9aaa111@im.wechat", saved="2025-04-01T00:00:00.000Z")
     claw.write_index(["new999-im-bot", "old000-im-bot"])
     done = bring(world)
-    assert set(members(done)) == {"new999"} and "scanned anew for mum" in left_out(done)["old000@im.bot"]
+    assert set(members(done)) == {"new999"} and "scanned again for mum" in left_out(done)["old000@im.bot"]
     (warning,) = done.json["warnings"]
     assert warning["code"] == "older-scan" and "team remove bbb222" in warning["hint"]
 
@@ -187,7 +187,7 @@ def test_an_account_of_another_profile_is_refused_by_its_name(world: World, claw
     done = bring(world)
     assert done.code == 6 and world.names() == ["default", "work"]
     refusal = done.json["errors"][0]
-    assert refusal["code"] == "account-taken" and "the profile work holds" in refusal["message"]
+    assert refusal["code"] == "account-taken" and "the profile work already holds" in refusal["message"]
     assert set(members(bring(world, "--skip-bad"))) == {"mum"}
 
 
@@ -221,7 +221,7 @@ def test_a_wrong_file_of_names_brings_in_nothing(world: World, claw: OpenClaw) -
         assert done.code == 1 and f"names.csv:{line}: " in done.json["errors"][0]["message"], done
     names.write_text("bbb222@im.bot work\n")
     world.make("work", {"config.yaml": ""})
-    assert "there is a profile work already" in bring(world, "--names", "names.csv").json["errors"][0]["message"]
+    assert "a profile already has the name work" in bring(world, "--names", "names.csv").json["errors"][0]["message"]
     assert world.names() == ["default", "work"]
 
 
@@ -338,7 +338,7 @@ def test_accounts_that_a_profile_keeps_move_to_members(several: World) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     done = bring(world, kind="hermes", source="default")
     assert done.code == 0 and members(done) == {"ann": ("ann@im.bot", "imported"), "bob": ("bob@im.bot", "imported")}
-    assert left_out(done) == {"own@im.bot": "default itself uses it: it stays there"}
+    assert left_out(done) == {"own@im.bot": "in use by default"}
     assert {path.name for path in folder.iterdir()} == {name for name in before if name.startswith("own")}
     for name in ("ann", "bob"):
         found = {path.name: path.read_bytes() for path in (world.home(name) / "weixin/accounts").iterdir()}
@@ -389,7 +389,7 @@ def test_an_older_scan_of_who_uses_the_profile_is_dead(several: World) -> None:
     keep(world, "own", user="o9same@im.wechat", saved="2026-02-01T00:00:00Z")
     keep(world, "ann", user="o9same@im.wechat")
     done = bring(world, kind="hermes", source="default")
-    assert set(members(done)) == {"bob"} and "scanned anew for default" in left_out(done)["ann@im.bot"]
+    assert set(members(done)) == {"bob"} and "scanned again for default" in left_out(done)["ann@im.bot"]
     assert (world.root / "weixin/accounts/ann@im.bot.json").exists()
 
 
@@ -434,7 +434,7 @@ def test_a_folder_behind_a_link_is_not_emptied(several: World, tmp_path: Path) -
 def test_an_example_is_no_token(world: World) -> None:
     (world.user / "t.csv").write_text("account_id,token\naaa@im.bot,your_bot_token\nbbb@im.bot,changeme\n")
     done = bring(world, kind="csv", source="t.csv")
-    assert done.code == 1 and "example" in done.json["errors"][0]["message"]
+    assert done.code == 1 and "placeholder" in done.json["errors"][0]["message"]
 
 
 def test_an_account_that_stands_twice_in_a_table_is_one_unless_its_tokens_differ(world: World) -> None:
@@ -442,7 +442,7 @@ def test_an_account_that_stands_twice_in_a_table_is_one_unless_its_tokens_differ
     table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-1\n")
     done = bring(world, "--dry-run", kind="csv", source="t.csv")
     assert members(done) == {"aaa": ("aaa@im.bot", "imported")}
-    assert "t.csv:3: the account stands in" in next(
+    assert "t.csv:3: the account is also in" in next(
         each["message"] for each in done.json["warnings"] if each["code"] == "named-twice"
     )
     table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-2\n")

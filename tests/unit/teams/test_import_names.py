@@ -61,8 +61,8 @@ def test_a_name_that_was_asked_for_and_is_taken_is_refused() -> None:
                             candidate("z@im.bot", "dad", exact=True)], ("dad",).__contains__)  # fmt: skip
     assert [name for name, _ in pairs] == ["mum"]
     assert [each.problem.message for each in bad] == [
-        "file-of-y@im.bot: file-of-x@im.bot is to be called mum already",
-        "file-of-z@im.bot: there is a profile dad already",
+        "file-of-y@im.bot: the account of file-of-x@im.bot already has the name mum",
+        "file-of-z@im.bot: a profile already has the name dad",
     ]
 
 
@@ -101,12 +101,12 @@ def test_a_first_line_may_name_the_columns(tmp_path: Path, content: str) -> None
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    ("a@im.bot\n", ":1: this is no id"), ("a mum\nb CANARY x\n", ":2: the name"),
+    ("a@im.bot\n", ":1: not an id"), ("a mum\nb CANARY x\n", ":2: the name"),
     ("a root\n", ":1: the name of the member is"),
-    ("a mum\n\nb mum\n", ":3: this name stands in line 1"),
-    ("a@im.bot x\na-im-bot y\n", ":2: this account stands in line 1"),
-    ('{"a": 7}', ":1: this is no id"), ('{"a": ""}', ":1: this is no id"), ("[7]", ":1: this is no id"),
-    ('{"a": "x"', "not valid JSON"), ('[{"name": "x"}]', ":1: this is no id"), ("a,CANARY/ä\n", ":1: the name"),
+    ("a mum\n\nb mum\n", ":3: the same name is in line 1"),
+    ("a@im.bot x\na-im-bot y\n", ":2: the same account is in line 1"),
+    ('{"a": 7}', ":1: not an id"), ('{"a": ""}', ":1: not an id"), ("[7]", ":1: not an id"),
+    ('{"a": "x"', "not valid JSON"), ('[{"name": "x"}]', ":1: not an id"), ("a,CANARY/ä\n", ":1: the name"),
 ])  # fmt: skip
 def test_what_is_no_name_is_told_with_its_line(tmp_path: Path, content: str, words: str) -> None:
     with pytest.raises(DocumentError, match=words) as error:

@@ -173,7 +173,8 @@ def test_a_token_of_another_account_is_told(claw: OpenClaw) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    ("", "empty"), ("  \n", "empty"), ("{}", "no list"), ('"a"', "no list"), ("null", "no list"), ('["a",\n', ":2: "),
+    ("", "empty"), ("  \n", "empty"), ("{}", "not a list"), ('"a"', "not a list"), ("null", "not a list"),
+    ('["a",\n', ":2: "),
     (b"\xff\xfe[\x00\x00", "not valid UTF-16"), (b'["\xff"]', "not UTF-8"), (b'["a\x00"]', "NUL"),
     ("[" * 5000, "too deep"),
 ])  # fmt: skip
@@ -188,7 +189,7 @@ def test_a_list_of_accounts_that_is_none_is_refused(claw: OpenClaw, content: obj
 def test_no_list_of_accounts_at_all_is_refused(claw: OpenClaw) -> None:
     claw.add("aaa111")
     (claw.folder / "accounts.json").unlink()
-    with pytest.raises(Failed, match=r"accounts\.json: it is not there") as error:
+    with pytest.raises(Failed, match=r"accounts\.json: does not exist") as error:
         read(claw)
     assert "team import csv" in (error.value.problem.hint or "")
 
@@ -219,26 +220,27 @@ def test_marks_and_utf16_of_editors_are_read(claw: OpenClaw, encode: object) -> 
 def test_ids_that_can_be_none_are_refused_and_no_file_of_theirs_is_looked_for(claw: OpenClaw, listed: str) -> None:
     (claw.folder / "aaa.json").write_text(json.dumps({"token": "CANARY-outside"}))
     claw.write_index([listed])
-    assert "cannot be the id" in problem(read(claw)) and "accounts.json:1" not in problem(read(claw))
+    assert "not a valid account id" in problem(read(claw)) and "accounts.json:1" not in problem(read(claw))
 
 
 def test_an_id_that_hides_the_bot_is_refused(claw: OpenClaw) -> None:
     claw.add("aaa111", listed="my-account", file="my-account")
-    assert "ends in @im.bot" in problem(read(claw))
+    assert "…@im.bot" in problem(read(claw))
 
 
 @pytest.mark.parametrize(("data", "line", "words"), [
     ({"token": None}, "", "it has no token"), ({"token": ""}, ":2", "token is empty"),
-    ({"token": " \t"}, ":2", "token is empty"), ({"token": 7}, ":2", "token is no text"),
-    ({"token": ["CANARY"]}, ":2", "token is no text"), ({"token": "CANARY\nX=1"}, ":2", "line breaks"),
-    ({"token": "CANARY\0"}, ":2", "NULs"), ({"token": "CANARY two"}, ":2", "blanks"),
+    ({"token": " \t"}, ":2", "token is empty"), ({"token": 7}, ":2", "token is not a text"),
+    ({"token": ["CANARY"]}, ":2", "token is not a text"), ({"token": "CANARY\nX=1"}, ":2", "line breaks"),
+    ({"token": "CANARY\0"}, ":2", "NULs"), ({"token": "CANARY two"}, ":2", "spaces"),
     ({"token": "CANARY-ä"}, ":2", ""),
-    ({"token": "CANARY" * 2000}, ":2", "longer"), ({"baseUrl": 7}, ":4", "no text"),
-    ({"baseUrl": "http://wx.example"}, ":4", "no https"), ({"baseUrl": "ilinkai.weixin.qq.com"}, ":4", "no URL"),
-    ({"baseUrl": "https://"}, ":4", "no URL"), ({"baseUrl": "https://a b"}, ":4", "no URL"),
-    ({"baseUrl": "https://CANARY:x@host"}, ":4", "more in it"), ({"baseUrl": "https://[x"}, ":4", "no URL"),
-    ({"baseUrl": "https://host:99999999"}, ":4", "no URL"), ({"baseUrl": "ftp://host"}, ":4", "no https"),
-    ({"baseUrl": "http://127.0.0.1.evil.example"}, ":4", "no https"),
+    ({"token": "CANARY" * 2000}, ":2", "too long"), ({"baseUrl": 7}, ":4", "not a text"),
+    ({"baseUrl": "http://wx.example"}, ":4", "not https"),
+    ({"baseUrl": "ilinkai.weixin.qq.com"}, ":4", "not a valid URL"),
+    ({"baseUrl": "https://"}, ":4", "not a valid URL"), ({"baseUrl": "https://a b"}, ":4", "not a valid URL"),
+    ({"baseUrl": "https://CANARY:x@host"}, ":4", "more parts"), ({"baseUrl": "https://[x"}, ":4", "not a valid URL"),
+    ({"baseUrl": "https://host:99999999"}, ":4", "not a valid URL"), ({"baseUrl": "ftp://host"}, ":4", "not https"),
+    ({"baseUrl": "http://127.0.0.1.evil.example"}, ":4", "not https"),
     ({"baseUrl": "https://ho\u0155st"}, ":4", "URL"),
 ])  # fmt: skip
 def test_values_that_cannot_be_are_refused_with_their_line(
@@ -294,8 +296,8 @@ def _missing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("make", "words"), [
-    (os.mkfifo, "a FIFO"), (_directory, "a folder"), (_loop, "circle"), (_dangling, "not there"), (_device, "device"),
-    (_huge, "larger than"), (_missing, "not there"),
+    (os.mkfifo, "a FIFO"), (_directory, "a folder"), (_loop, "loop"), (_dangling, "not exist"), (_device, "device"),
+    (_huge, "larger than"), (_missing, "missing"),
 ])  # fmt: skip
 def test_what_is_no_file_is_refused_at_once(claw: OpenClaw, make: object, words: str) -> None:
     claw.add("aaa111")
@@ -323,9 +325,7 @@ def test_a_file_this_user_may_not_read_is_told(claw: OpenClaw, monkeypatch: pyte
 
     monkeypatch.setattr(os, "open", refuse)
     found = read_openclaw(claw.state)
-    assert (
-        ids(found) == ["bbb222@im.bot"] and "aaa111-im-bot.json: this user may not read" in found.bad[0].problem.message
-    )
+    assert ids(found) == ["bbb222@im.bot"] and "aaa111-im-bot.json: permission denied" in found.bad[0].problem.message
 
 
 def test_a_link_to_a_file_is_followed(claw: OpenClaw, tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_configuration_that_cannot_be_read_is_told_with_its_line(claw: OpenCla
     found = read(claw)
     assert ids(found) == ["aaa111@im.bot"]
     (note,) = found.notes
-    assert "openclaw.json" in note.message and "are not known" in note.message
+    assert "openclaw.json" in note.message and "are unknown" in note.message
 
 
 @pytest.mark.parametrize("text", [
