@@ -74,12 +74,12 @@ class Teams(NamedTuple):
         """Return a team. Raises NotFound with the existing teams."""
         found = self.by_name.get(normalize(name))
         if found is None:
-            known = ", ".join(self.by_name) or "no team yet"
+            known = ", ".join(self.by_name)
             raise NotFound(
                 f"there is no team {name!r}",
                 target=name,
                 code="no-such-team",
-                hint=f"use one of: {known} (`hermes-profiles team list`)",
+                hint=f"use one of: {known}" if known else "create it with `hermes-profiles team create`",
             )
         return found
 

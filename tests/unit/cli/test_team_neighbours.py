@@ -85,7 +85,7 @@ def test_links_of_a_member_to_nothing_are_left_behind(world: World) -> None:
     shutil.rmtree(world.root / "plugins")
     done = world.ok("clone", "anna", "solo", "--no-alias", "--json")
     for path in ("SOUL.md", "plugins"):
-        assert {"path": path, "reason": "a link to nothing"} in done.data["files"]["left_behind"]
+        assert {"path": path, "reason": "the target of the link is missing"} in done.data["files"]["left_behind"]
     assert links(world, "solo") == {}
 
 

@@ -75,7 +75,7 @@ def test_an_account_without_a_token_is_none(token: str | None) -> None:
     variables = {} if token is None else {"WEIXIN_TOKEN": Secret(token)}
     with pytest.raises(UsageProblem, match="no token"):
         account_entries(weixin(1)._replace(variables=variables))
-    with pytest.raises(UsageProblem, match="nothing to log in with"):
+    with pytest.raises(UsageProblem, match="it has no credentials"):
         account_entries(Account("slack", "x", {"SLACK_BOT_TOKEN": Secret("")}))
 
 
@@ -165,7 +165,7 @@ def test_accounts_of_other_channels_have_one_holder_too(
 ) -> None:
     profile(layout, "eve", **{".env": theirs + "\n"})
     account = Account(channel, "", {name: Secret(value) for name, value in mine.items()})
-    assert taken(layout, account, channel=channel).startswith(f"eve: the {channel} account is bound")
+    assert taken(layout, account, channel=channel).startswith(f"eve: the {channel} account is already bound")
 
 
 def test_what_a_profile_calls_its_account(layout: Layout) -> None:

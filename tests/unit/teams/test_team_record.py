@@ -84,7 +84,7 @@ def test_what_is_no_team_is_none(layout: Layout, text: str) -> None:
 def test_a_team_that_is_not_there_names_those_that_are(layout: Layout) -> None:
     with pytest.raises(NotFound) as none:
         read_teams(layout).require("x")
-    assert "none yet" in (none.value.problem.hint or "")
+    assert "team create" in (none.value.problem.hint or "")
     write(layout, "boss", team_values(TEAM))
     with pytest.raises(NotFound) as error:
         read_teams(layout).require("x")
@@ -94,7 +94,7 @@ def test_a_team_that_is_not_there_names_those_that_are(layout: Layout) -> None:
 def test_names_of_teams_follow_the_rule_of_profiles() -> None:
     assert check_team_name(" Family-2 ") == "family-2"
     for name in ("", "a b", "../x", "ä", "-x"):
-        with pytest.raises(UsageProblem, match="name for a team"):
+        with pytest.raises(UsageProblem, match="valid team name"):
             check_team_name(name)
 
 

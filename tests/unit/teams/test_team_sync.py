@@ -191,7 +191,7 @@ def test_what_is_no_ownership_is_refused(world: SyncWorld, text: str) -> None:
 def test_nothing_can_be_kept_that_is_not_there(world: SyncWorld) -> None:
     with pytest.raises(NotFound, match=r"neither ann nor its lead has modle\.default"):
         world.plan(own=["ann:modle.default"])
-    with pytest.raises(NotFound, match=r"ann does not keep model for itself"):
+    with pytest.raises(NotFound, match=r"ann does not override model"):
         world.plan(not_own=["ann:model"])
 
 
