@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(_TESTS), str(_TESTS / "judge")]
+sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
 os.environ.setdefault("HERMES_JUDGE_PYTHON", sys.executable)
 
 from accounts_world import World, friend, token, world_of  # noqa: E402

@@ -1,7 +1,6 @@
-"""Many WeChat accounts on real Hermes, in one multiplexed gateway and as processes: who polls, who answers whom, and
-what is kept where.
+"""Many WeChat accounts on real Hermes, in a multiplexer and in processes: polls, answers and stored files.
 
-Three accounts always; ten and thirty, and what only tells of Hermes, with HERMES_PROFILES_NIGHTLY=1.
+Three accounts always; ten and thirty, and tests of Hermes alone, with HERMES_PROFILES_NIGHTLY=1.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World
     for member in members:
         (answer,) = world.answered(member, friend(member))
         assert answer == f"heard say-hello-{member} · persona the-lead · skills first · turns 1"
-    # Somebody whom another member knows gets nothing here; who is known at all members has a conversation with each.
+    # A user known to another member gets no answer; a user known to all has a conversation with each.
     others = dict(zip(members, (*members[1:], members[0]), strict=True))
     for member in members:
         world.ilink.say(token(member), friend(others[member]), f"say-stranger-{member}")
@@ -88,7 +87,7 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World
 
 
 def _nobody_heard_another(world: World, members: tuple[str, ...]) -> None:
-    """No request to the model has words from two accounts."""
+    """Check that no request to the model has text from two accounts."""
     for said in world.ilink.asked:
         words = set(re.findall(r"say-[a-z]+-(m\d\d)", str(said)))
         assert len(words) == 1, words
@@ -117,8 +116,8 @@ def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: Wo
 
 
 @pytest.mark.nightly
-def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: World) -> None:
-    """So it is in 0.19.0: one state.db, and what agents log goes to the lead and to the first member that answers."""
+def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: World) -> None:
+    """In 0.19.0 there is one state.db, and agents log to the lead and the first member that answers."""
     members = names(3)
     world.by_hand(members)
     world.serve("multiplex")
@@ -135,7 +134,7 @@ def test_one_gateway_keeps_all_conversations_in_the_home_of_the_lead(world: Worl
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_skill_added_to_the_lead_is_there_for_every_member_at_once(world: World, mode: str) -> None:
+def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: World, mode: str) -> None:
     """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
     members = names(3)
     world.by_hand(members)
@@ -170,14 +169,14 @@ def codes(world: World, member: str) -> list[str]:
 
 
 def asks_to_pair(world: World, member: str) -> str:
-    """Let the newcomer write to a member, and return the code that comes back."""
+    """Write to a member as the newcomer, and return the pairing code of the answer."""
     world.ilink.say(token(member), NEWCOMER, f"say-knock-{member}")
     eventually(lambda: codes(world, member), lambda: f"no code: {dict(world.ilink.sent)}\n{world.logs()}")
     return codes(world, member)[0]
 
 
 @pytest.mark.nightly
-def test_who_is_approved_at_one_process_is_a_stranger_at_another(world: World) -> None:
+def test_an_approval_at_one_process_does_not_apply_to_another(world: World) -> None:
     first, second, third = members = names(3)
     world.by_hand(members, dm_policy="pairing")
     world.serve("processes")
@@ -191,9 +190,10 @@ def test_who_is_approved_at_one_process_is_a_stranger_at_another(world: World) -
 
 
 @pytest.mark.nightly
-def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(world: World) -> None:
-    """In 0.19.0 its codes are the lead's: approving one lets nobody in at the member. An approval that is in the
-    member's own store counts, and at no other member."""
+def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: World) -> None:
+    """In 0.19.0 its codes are the lead's: an approval admits no one to the member.
+
+    An approval in the member's own store applies to this member alone."""
     first, second, _ = members = names(3)
     world.by_hand(members, dm_policy="pairing")
     world.serve("multiplex")
@@ -212,7 +212,7 @@ def test_one_gateway_asks_each_member_for_its_own_approvals_and_can_make_none(wo
 
 
 @pytest.mark.nightly
-def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> None:
+def test_processes_answer_busy_messages(world: World) -> None:
     members = names(3)
     world.by_hand(members)
     world.serve("processes")
@@ -224,10 +224,8 @@ def test_processes_answer_what_is_said_while_an_agent_works(world: World) -> Non
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("is_known_to_lead", [False, True])
-def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead_knows(
-    world: World, is_known_to_lead: bool
-) -> None:
-    """In 0.19.0 whoever writes meanwhile is looked up in the lead's allow-list, not in the member's."""
+def test_the_multiplexer_checks_busy_messages_against_the_leads_list(world: World, is_known_to_lead: bool) -> None:
+    """In 0.19.0 a busy message is checked against the lead's allow-list, not the member's."""
     members = names(3)
     world.by_hand(members)
     if is_known_to_lead:
@@ -237,7 +235,7 @@ def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead
     words = ("first", "second") if is_known_to_lead else ("first",)
     answered = interrupted(world, members, words[-1])
     assert answered == {token(one): [f"say-{word}-{one}" for word in words] for one in members}
-    # What lets them be heard opens no other member to them.
+    # The lead's list does not open another member to them.
     world.ilink.say(token(members[0]), friend(members[1]), "say-stranger")
     world.ilink.say(token(members[0]), BOSS, "say-boss")
     if not is_known_to_lead:
@@ -247,8 +245,8 @@ def test_one_gateway_hears_what_is_said_while_an_agent_works_from_those_the_lead
 
 
 @pytest.mark.nightly
-def test_one_gateway_takes_a_member_for_the_lead_when_the_lead_has_an_account_too(world: World) -> None:
-    """In 0.19.0 what is said to a member at work is then lost, and a notice goes out through the lead's account."""
+def test_the_multiplexer_answers_busy_messages_as_the_lead_with_an_account(world: World) -> None:
+    """In 0.19.0 a busy message to a member is then lost, and the lead's account sends a notice."""
     members = names(3)
     world.by_hand(members)
     world.lead_has_an_account()

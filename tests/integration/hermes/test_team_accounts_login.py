@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
 
-# WeChat's address is a constant of Hermes; whoever runs the set-up in a test gets the stand-in's instead.
+# WeChat's address is a constant of Hermes; tests replace it by the stand-in's.
 _AIMED = """
 import os
 if os.environ.get("ILINK_STAND_IN"):
@@ -32,7 +32,7 @@ if os.environ.get("ILINK_STAND_IN"):
 
 
 class Office:
-    """A team on WeChat, and somebody at a terminal."""
+    """A team on WeChat, and a user at a terminal."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -120,7 +120,7 @@ def test_a_scan_gives_a_member_its_account_and_it_answers(office: Office) -> Non
         assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}
 
 
-def test_a_scan_of_anothers_account_overwrites_nobody(office: Office) -> None:
+def test_a_scan_of_another_members_account_is_refused(office: Office) -> None:
     world = office.world
     world.ilink.will_scan(office.scan("ann"), office.scan("ann", suffix="x")._replace(account=account_id("ann")))
     assert office.log_in("ann")[0] == 0
@@ -140,7 +140,7 @@ def test_a_scan_of_anothers_account_overwrites_nobody(office: Office) -> None:
 
 
 @pytest.mark.nightly
-def test_the_same_person_scanning_for_two_members_is_told(office: Office) -> None:
+def test_the_same_user_scanning_for_two_members_is_reported(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"), office.scan("bob", user=friend("ann")))
     assert office.log_in("ann")[0] == 0
     before = {name: office.env(name) for name in ("ann", "bob")}
@@ -150,7 +150,7 @@ def test_the_same_person_scanning_for_two_members_is_told(office: Office) -> Non
 
 
 @pytest.mark.nightly
-def test_another_account_in_place_of_a_members_own_is_asked_for(office: Office) -> None:
+def test_replacing_a_members_account_needs_confirmation(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"), office.scan("eve"), office.scan("eve"))
     assert office.log_in("ann")[0] == 0
     before = office.env("ann")
@@ -163,7 +163,7 @@ def test_another_account_in_place_of_a_members_own_is_asked_for(office: Office) 
     assert office.env("ann") == before
 
 
-def test_a_login_that_is_given_up_changes_nothing(office: Office) -> None:
+def test_an_aborted_login_changes_nothing(office: Office) -> None:
     picture = {name: office.env(name) for name in ("ann", "bob")}
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
     with Terminal(words, office.environment, office.world.user) as terminal:
@@ -180,7 +180,7 @@ def test_a_login_that_is_given_up_changes_nothing(office: Office) -> None:
     eventually(lambda: not list((office.world.root / "profiles/.hermes-profiles/errands").glob("bob")), "left behind")
 
 
-def test_a_scan_whose_questions_stay_unanswered_is_kept_in_the_trash(office: Office) -> None:
+def test_an_incomplete_login_is_kept_in_the_trash(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("bob"))
     before = office.env("bob")
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
@@ -196,7 +196,7 @@ def test_a_scan_whose_questions_stay_unanswered_is_kept_in_the_trash(office: Off
     assert "/trash/" in place and place.endswith(f"weixin/accounts/{account_id('bob')}.json")
 
 
-def test_json_has_the_answer_alone(office: Office) -> None:
+def test_json_output_has_only_the_answer(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"))
     answer = office.world.user / "answer.json"
     descriptor = os.open(answer, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -52,8 +52,8 @@ sys.dont_write_bytecode = True
 home = os.environ["HERMES_HOME"]
 from gateway.platforms import weixin
 for row in json.load(sys.stdin):
-    said = {"token": row["token"], "base_url": row["base"], "user_id": row["user"]}
-    weixin.save_weixin_account(home, account_id=row["id"], **said)
+    fields = {"token": row["token"], "base_url": row["base"], "user_id": row["user"]}
+    weixin.save_weixin_account(home, account_id=row["id"], **fields)
     weixin._save_sync_buf(home, row["id"], row["sync"])
     weixin.ContextTokenStore(home).set(row["id"], "o9friend", row["context"])
 """
@@ -99,7 +99,7 @@ def test_hermes_finds_each_account_of_openclaw_at_its_member(world: World) -> No
     assert found["aaa111"]["contexts"] == {"aaa111@im.bot:o9x@im.wechat": "c1"}
 
 
-def test_gateways_go_on_where_openclaw_stopped() -> None:
+def test_gateways_continue_where_openclaw_stopped() -> None:
     with world_of("imported") as live:
         live.lead()
         install = OpenClaw(live.user / ".openclaw")
@@ -119,7 +119,7 @@ def test_gateways_go_on_where_openclaw_stopped() -> None:
         assert not live.ilink.answers(token("ann"), "friend-of-bob")
 
 
-def test_what_hermes_wrote_for_several_accounts_moves_whole(world: World) -> None:
+def test_stored_accounts_of_hermes_move_completely(world: World) -> None:
     rows = [
         {"id": f"{word}@im.bot", "token": token(word), "base": BASE, "user": f"o9{word}", "sync": f"buf-{word}",
          "context": f"CANARY-{word}"}

@@ -124,7 +124,7 @@ def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: Worl
     assert hermes_finds(team, "carl")["platforms"]["weixin"]["token"] == "CANARY-by-setup"
 
 
-def test_in_one_gateway_for_all_each_member_is_itself(team: World) -> None:
+def test_members_are_separate_in_the_multiplexer(team: World) -> None:
     """The process has the lead's variables, open doors among them; no member lives by those."""
     found = hermes_finds(team, "default", "ann", "bob", "carl")
     for name in ("ann", "bob"):
@@ -137,7 +137,7 @@ def test_in_one_gateway_for_all_each_member_is_itself(team: World) -> None:
     assert found["carl"]["platforms"] == {}
 
 
-def test_a_skill_of_the_lead_is_there_for_every_member_at_once(team: World) -> None:
+def test_a_skill_of_the_lead_is_visible_to_every_member(team: World) -> None:
     team.make(files={"skills/late/SKILL.md": "---\nname: late\ndescription: Came late.\n---\nx\n"})
     assert hermes_finds(team, "ann")["skills"] == hermes_finds(team, "bob")["skills"] == ["greet", "late"]
 

@@ -1,6 +1,6 @@
-"""The run mode on real Hermes: who is answered, by which process, and what is left after there and back.
+"""The run mode on real Hermes: answered users, answering process, and files after a switch and back.
 
-The default profile lets everybody in, which no member may inherit; one member goes by a list, one by pairing.
+The default profile is open, which no member can inherit; one member uses a list, one uses pairing.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class Ours:
         return self.run("hermes_profiles.cli", "team", "run-mode", *words)
 
     def kept(self) -> dict[str, Any]:
-        """Return what is in the files that a switch writes; Hermes itself notes its first conversation in config.yaml,
-        and writes all of it anew then."""
+        """Return the content of the files that a switch writes.
+
+        Hermes records its first conversation in config.yaml, and rewrites the whole file then."""
         found: dict[str, Any] = {}
         for name in ("default", *MEMBERS):
             for file in (".env", "platforms/pairing/weixin-approved.json"):
@@ -96,21 +97,21 @@ def ours() -> Iterator[Ours]:
 
 
 def who_is_answered(ours: Ours) -> dict[str, set[str]]:
-    """Return member → the people whom the model answered through its account, of its friend, the boss, a stranger."""
+    """Return member → answered users, of its friend, the boss and a stranger."""
     ilink = ours.world.ilink
     ilink.reset()
     for member in MEMBERS:
         for person in (friend(member), BOSS, "stranger"):
             ilink.say(token(member), person, f"hello from {person}")
     expected = [*((one, friend(one)) for one in MEMBERS), ("anna", BOSS), ("carl", BOSS)]
-    for _ in range(4):  # a turn that a stop has cut off may swallow what is said first: people say it again
+    for _ in range(4):  # an interrupted turn may swallow the first message: users repeat it
         waiting = [(member, person) for member, person in expected if not ilink.answers(token(member), person)]
         if not waiting or ilink.wait(lambda: all(ilink.answers(token(one), who) for one, who in expected), 30.0):
             break
         for member, person in waiting:
             ilink.say(token(member), person, f"hello again from {person}")
-    ilink.wait(lambda: False, 4.0)  # so long nobody else is answered
-    ours.world.idle()  # a turn that a stop cuts off is taken up again, and what is said meanwhile interrupts it
+    ilink.wait(lambda: False, 4.0)  # no other user is answered during this time
+    ours.world.idle()  # an interrupted turn is resumed, and a busy message interrupts it
     return {
         member: {person for person in (friend(member), BOSS, "stranger") if ilink.answers(token(member), person)}
         for member in MEMBERS
@@ -118,7 +119,7 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
 
 
 @pytest.mark.nightly
-def test_the_same_people_are_answered_by_one_gateway_and_by_many(ours: Ours) -> None:
+def test_the_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> None:
     with (ours.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
     ours.gateways("install", *MEMBERS, "--start")
@@ -146,7 +147,7 @@ def test_the_same_people_are_answered_by_one_gateway_and_by_many(ours: Ours) -> 
 
 
 @pytest.mark.nightly
-def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
+def test_an_unserved_profile_restores_the_former_state(ours: Ours) -> None:
     ours.gateways("install", *MEMBERS, "--start")
     ours.world.polled()
     kept = ours.kept()
@@ -154,7 +155,7 @@ def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
         env.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
     refused = ours.run("hermes_profiles.cli", "team", "run-mode", "multiplex", code=6)
     assert [row["code"] for row in refused["limits"]] == ["port-binding"]
-    # Seen too late, as if somebody wrote it between the look and the start.
+    # Seen too late, as if written between the check and the start.
     script = (
         "import hermes_profiles.multiplex.enable as there\nthere.judge_limits = lambda *_: ()\n"
         "from hermes_profiles.cli.profiles import main\nmain()\n"
@@ -169,9 +170,10 @@ def test_what_real_hermes_leaves_out_takes_all_back(ours: Ours) -> None:
     assert {**ours.kept(), "carl .env": b""} == {**kept, "carl .env": b""}
 
 
-def test_nobody_is_dropped_who_writes_while_an_agent_works(ours: Ours) -> None:
-    """0.19.0 goes by the list in a member's own `.env` alone then: those in its config.yaml, and whom pairing let in,
-    are written there. The default lets everybody in, which no member may inherit."""
+def test_no_busy_message_of_an_allowed_user_is_dropped(ours: Ours) -> None:
+    """0.19.0 checks busy messages against the list in a member's `.env` alone.
+
+    Users of config.yaml and pairing are written there. Default is open, which no member can inherit."""
     with (ours.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
     ours.gateways("install", *MEMBERS, "--start")

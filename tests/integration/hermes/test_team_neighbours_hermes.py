@@ -62,15 +62,15 @@ def _is_polled(world: World, member: str, *, seconds: float = 4) -> bool:
 
 
 @pytest.mark.nightly
-def test_a_multiplexer_polls_for_a_home_that_is_moved_away_which_is_why_it_is_restarted(world: World) -> None:
+def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: World) -> None:
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
-    assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 lets go by itself now"
+    assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 stops polling by itself now"
     world.ilink.say(token("m01"), friend("m01"), "say-late-m01")
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 
 
-def test_who_leaves_is_answered_for_no_more_and_the_others_are(world: World, ours: Commands) -> None:
+def test_a_removed_member_is_not_answered_and_others_are(world: World, ours: Commands) -> None:
     _serve(world, ours)
     done = ours.run("team", "remove", "m01", "--yes", "--json")
     assert done.code == 0 and done.data["multiplexer"]["restarted"] is True, done
@@ -88,7 +88,7 @@ def test_who_leaves_is_answered_for_no_more_and_the_others_are(world: World, our
 
 
 @pytest.mark.nightly
-def test_who_goes_on_alone_has_its_own_persona_and_skills(world: World, ours: Commands) -> None:
+def test_a_kept_member_has_its_own_persona_and_skills(world: World, ours: Commands) -> None:
     assert ours.run("team", "remove", "m01", "--keep-profile").code == 0
     (world.root / "SOUL.md").write_text("You are persona-of-another.\n")
     world.skill("second")
@@ -108,7 +108,7 @@ def test_a_clone_of_a_member_runs_without_its_account(world: World, ours: Comman
     assert "skill-of-first" in world.hermes("-p", "solo", "skills", "list")
 
 
-def test_what_hermes_does_behind_our_back_is_told_and_mended(world: World, ours: Commands) -> None:
+def test_changes_by_hermes_are_reported_and_repaired(world: World, ours: Commands) -> None:
     ours.ok("clone", "default", "boss", "--no-alias")
     for path in ("SOUL.md", "skills"):
         (world.home("m03") / path).unlink()

@@ -1,5 +1,6 @@
-"""Real Hermes on the pool of a team: what the lead gains is read by members, at once through links, else after a sync;
-and what Hermes itself writes into a member's home is either the member's own or mended."""
+"""Real Hermes on the pool of a team: members read changes of the lead, through links or after a sync.
+
+Files that Hermes writes into a member's home are the member's own or repaired."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def hermes(world: World, name: str, does: str = "reads") -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_a_new_skill_and_persona_are_there_without_a_sync(team: World) -> None:
+def test_a_new_skill_and_persona_are_visible_without_a_sync(team: World) -> None:
     assert hermes(team, "ann")["skills"] == ["greet"]
     skill = team.home("default") / "skills" / "team" / "sing"
     skill.mkdir()
@@ -94,7 +95,7 @@ def test_settings_and_keys_arrive_with_a_sync(team: World) -> None:
         assert found["token"] == f"CANARY-{name}-weixin"
 
 
-def test_what_hermes_notes_of_its_users_is_no_drift(team: World) -> None:
+def test_user_notes_of_hermes_are_not_drift(team: World) -> None:
     assert hermes(team, "ann", "notes")["seen"] is True
     done = team.runner.call("team", "check", "--json")
     assert done.code == 0, done.stdout
@@ -102,8 +103,8 @@ def test_what_hermes_notes_of_its_users_is_no_drift(team: World) -> None:
     assert hermes(team, "ann")["seen"] is True and hermes(team, "bob")["seen"] is False
 
 
-def test_a_configuration_that_hermes_saved_is_brought_back_to_the_leads(team: World) -> None:
-    """Hermes writes the whole file anew: every default of its own becomes drift, and a sync takes it back."""
+def test_a_sync_reverts_a_configuration_saved_by_hermes(team: World) -> None:
+    """Hermes rewrites the whole file: each of its defaults becomes drift, and a sync reverts it."""
     hermes(team, "ann", "saves")
     assert team.runner.call("team", "check").code == 3
     team.runner.ok("team", "sync")

@@ -1,4 +1,4 @@
-"""What members are called: after their accounts, or as a file says; always the same, and never a name that is taken."""
+"""Names of imported members: derived from accounts or read from a file, deterministic and unique."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def named(*candidates: Candidate, taken: tuple[str, ...] = ()) -> list[str]:
     ("Mum's Phone", "mum-s-phone"), ("  ÉCOLE_2 ", "ecole_2"), ("张三", ""), ("张三 work", ""), ("-_-", ""), ("", ""),
     ("a" * 99, "a" * 40), ("a" * 39 + " b", "a" * 39), ("📱 home", "home"), ("../etc", "etc"), ("\n", ""),
 ])  # fmt: skip
-def test_names_are_made_safe(called: str, name: str) -> None:
+def test_safe_name_returns_a_valid_profile_name(called: str, name: str) -> None:
     assert safe_name(called) == name
 
 
-def test_members_are_called_after_their_accounts() -> None:
+def test_assign_names_derives_them_from_accounts() -> None:
     assert named(candidate("b0f5860fdecb@im.bot"), candidate("B0F5@im.bot"), candidate("x@im.bot", "Mum")) == [
         "b0f5860fdecb", "b0f5", "mum",
     ]  # fmt: skip
 
 
-def test_no_name_is_given_twice_or_taken_or_reserved() -> None:
+def test_assign_names_avoids_duplicate_taken_and_reserved_names() -> None:
     given = [
         candidate("mum@im.bot"),
         candidate("x@im.bot", "mum"),
@@ -52,11 +52,11 @@ def test_no_name_is_given_twice_or_taken_or_reserved() -> None:
     assert named(candidate("z@im.bot", "default")) == ["z"]
 
 
-def test_a_name_that_was_asked_for_is_kept_from_derived_ones() -> None:
+def test_assign_names_reserves_exact_names() -> None:
     assert named(candidate("mum@im.bot"), candidate("x@im.bot", "mum", exact=True)) == ["mum-2", "mum"]
 
 
-def test_a_name_that_was_asked_for_and_is_taken_is_refused() -> None:
+def test_assign_names_refuses_taken_exact_names() -> None:
     pairs, bad = assign_names([candidate("x@im.bot", "mum", exact=True), candidate("y@im.bot", "mum", exact=True),
                             candidate("z@im.bot", "dad", exact=True)], ("dad",).__contains__)  # fmt: skip
     assert [name for name, _ in pairs] == ["mum"]
@@ -68,7 +68,7 @@ def test_a_name_that_was_asked_for_and_is_taken_is_refused() -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=50), st.text(string.ascii_letters + "._-", min_size=1)), max_size=8),
        st.sets(st.sampled_from(["a", "a-2", "weixin", "x"])))  # fmt: skip
-def test_every_account_gets_a_name_of_its_own(given: list[tuple[str, str]], taken: set[str]) -> None:
+def test_assign_names_returns_unique_names(given: list[tuple[str, str]], taken: set[str]) -> None:
     candidates = [candidate(f"{account_id}@im.bot", name) for name, account_id in given]
     names = named(*candidates, taken=tuple(taken))
     assert len(set(names)) == len(names) == len(candidates) and not set(names) & (taken | RESERVED)
@@ -90,13 +90,13 @@ def read(folder: Path, content: str | bytes) -> list[tuple[str, str, str]]:
     "a@im.bot,mum\nb@im.bot,dad".encode("utf-16"), '{"a@im.bot": "mum",\n"b@im.bot": "dad"}',
     '[{"id": "a@im.bot", "name": "mum"},\n{"account_id": "b@im.bot", "member": "dad"}]',
 ])  # fmt: skip
-def test_files_of_names_of_every_make_read_the_same(tmp_path: Path, content: str | bytes) -> None:
+def test_read_names_accepts_all_formats(tmp_path: Path, content: str | bytes) -> None:
     assert read(tmp_path, content) == [("1", "a@im.bot", "mum"), ("2", "b@im.bot", "dad")]
 
 
 @pytest.mark.parametrize("content", ["# who\nid,name\na@im.bot,mum\n", "\nmember;account_id\nmum;a@im.bot\n",
     "\nUser ID\tName\na@im.bot\tmum\n"])  # fmt: skip
-def test_a_first_line_may_name_the_columns(tmp_path: Path, content: str) -> None:
+def test_read_names_accepts_headings(tmp_path: Path, content: str) -> None:
     assert read(tmp_path, content) == [("3", "a@im.bot", "mum")]
 
 
@@ -108,13 +108,13 @@ def test_a_first_line_may_name_the_columns(tmp_path: Path, content: str) -> None
     ('{"a": 7}', ":1: not an id"), ('{"a": ""}', ":1: not an id"), ("[7]", ":1: not an id"),
     ('{"a": "x"', "not valid JSON"), ('[{"name": "x"}]', ":1: not an id"), ("a,CANARY/ä\n", ":1: the name"),
 ])  # fmt: skip
-def test_what_is_no_name_is_told_with_its_line(tmp_path: Path, content: str, words: str) -> None:
+def test_read_names_reports_the_line_of_an_invalid_entry(tmp_path: Path, content: str, words: str) -> None:
     with pytest.raises(DocumentError, match=words) as error:
         read(tmp_path, content)
     assert "CANARY" not in str(error.value) + str(error.value.problem)
 
 
-def test_a_name_finds_its_account_by_either_id_or_its_user() -> None:
+def test_apply_names_matches_ids_and_users() -> None:
     candidates = [candidate("a@im.bot"), candidate("b@im.bot"), candidate("c@im.bot", user="o9c@im.wechat")]
     wishes = [
         NameEntry("f:1", "a@im.bot", "one"),
@@ -125,14 +125,14 @@ def test_a_name_finds_its_account_by_either_id_or_its_user() -> None:
     assert [(each.name, each.is_exact) for each in new] == [("one", True), ("two", True), ("three", True)] and bad == ()
 
 
-def test_a_name_without_an_account_is_told_but_for_those_that_are_left_out() -> None:
+def test_apply_names_reports_unmatched_lines() -> None:
     wishes = [NameEntry("f:1", "gone@im.bot", "one"), NameEntry("f:2", "stale-im-bot", "two")]
     new, bad = apply_names([candidate("a@im.bot")], wishes, ("stale@im.bot",))
     assert [each.problem.message for each in bad] == ["f:1: no account of this import has this id"]
     assert not new[0].is_exact
 
 
-def test_two_lines_for_one_account_are_told() -> None:
+def test_apply_names_reports_two_lines_for_one_account() -> None:
     wishes = [NameEntry("f:1", "a@im.bot", "one"), NameEntry("f:2", "o9@im.wechat", "two")]
     new, bad = apply_names([candidate("a@im.bot", user="o9@im.wechat")], wishes, ())
     assert new[0].name == "one" and bad[0].problem.message.startswith("f:2: ")

@@ -38,14 +38,14 @@ def ids(reading: SourceAccounts) -> list[str]:
 
 
 def problem(reading: SourceAccounts) -> str:
-    """Return the message of the one bad account; nothing else was taken."""
+    """Return the message of the only account, which is invalid."""
     assert reading.found == ()
     (bad,) = reading.bad
     assert bad.problem.hint and "--skip" in bad.problem.hint
     return bad.problem.message
 
 
-def test_an_account_is_read_with_all_that_belongs_to_it(claw: OpenClaw) -> None:
+def test_an_account_is_read_with_all_its_files(claw: OpenClaw) -> None:
     claw.add("aaa111", user=MINE, allowed=[MINE, OTHER], sync="b1ob==", contexts={OTHER: "CANARY-context"})
     (found,) = read(claw).found
     account = found.account
@@ -62,21 +62,21 @@ def test_an_account_is_read_with_all_that_belongs_to_it(claw: OpenClaw) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "openclaw-weixin", "openclaw-weixin/accounts.json"])
-def test_each_place_that_a_user_may_name_is_understood(claw: OpenClaw, place: str) -> None:
+def test_every_kind_of_path_is_accepted(claw: OpenClaw, place: str) -> None:
     claw.add("aaa111", allowed=[OTHER])
     claw.config('{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"name": "Mum"}}}}}')
     (found,) = read_openclaw(claw.state / place).found
     assert found.account.allowed == (OTHER,) and found.label == "Mum"
 
 
-def test_a_place_without_accounts_is_refused_with_a_place_that_would_do(tmp_path: Path) -> None:
+def test_a_path_without_accounts_is_refused_with_a_hint(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(Failed) as error:
             read_openclaw(path)
         assert str(path) in str(error.value) and "~/.openclaw" in (error.value.problem.hint or "")
 
 
-def test_who_scanned_may_talk_when_nobody_else_is_named(claw: OpenClaw) -> None:
+def test_the_user_that_scanned_is_allowed_by_default(claw: OpenClaw) -> None:
     claw.add("aaa111", user=MINE)
     claw.add("bbb222", user="", saved="2026-03-02T10:00:00.000Z")
     found = read(claw)
@@ -84,13 +84,13 @@ def test_who_scanned_may_talk_when_nobody_else_is_named(claw: OpenClaw) -> None:
     assert [note.code for note in found.notes] == ["nobody-allowed"] and "bbb222" in found.notes[0].message
 
 
-def test_everybody_is_nobody(claw: OpenClaw) -> None:
+def test_a_wildcard_in_the_allow_list_is_ignored(claw: OpenClaw) -> None:
     claw.add("aaa111", user=MINE, allowed=["*", OTHER, "o9\nx"])
     found = read(claw)
     assert found.found[0].account.allowed == (OTHER,) and [note.code for note in found.notes] == ["bad-user"] * 2
 
 
-def test_what_is_noted_of_the_allow_list_but_broken_lets_in_who_scanned_alone(claw: OpenClaw) -> None:
+def test_a_broken_allow_list_allows_only_the_user_that_scanned(claw: OpenClaw) -> None:
     claw.add("aaa111", user=MINE, allowed=[OTHER], sync="x")
     claw.put("credentials/openclaw-weixin-aaa111-im-bot-allowFrom.json", "{")
     claw.put("openclaw-weixin/accounts/aaa111-im-bot.sync.json", "[")
@@ -99,7 +99,7 @@ def test_what_is_noted_of_the_allow_list_but_broken_lets_in_who_scanned_alone(cl
     assert all("json:1: not valid JSON" in note.message for note in found.notes) and len(found.notes) == 2
 
 
-# Which file is whose
+# Files of accounts
 
 
 @pytest.mark.parametrize(("listed", "file"), [
@@ -112,19 +112,19 @@ def test_ids_of_old_and_new_releases_mean_the_same_account(claw: OpenClaw, liste
     assert found.account.id == "aaa111@im.bot" and found.account.allowed == (OTHER,) and len(found.account.files) == 1
 
 
-def test_letters_are_as_the_account_was_given_them(claw: OpenClaw) -> None:
+def test_the_case_of_an_id_is_kept(claw: OpenClaw) -> None:
     claw.add("ABC", listed="ABC@im.bot", file="abc-im-bot")
     claw.add("def", listed="def-im-bot", data={"token": "DEF@im.bot:CANARY-def"})
     claw.add("GHI", listed="GHI@im.bot", file="GHI@im.bot")
     assert ids(read(claw)) == ["ABC@im.bot", "DEF@im.bot", "GHI@im.bot"]
 
 
-def test_the_suffix_of_people_is_known_too(claw: OpenClaw) -> None:
+def test_the_suffix_of_user_ids_is_known(claw: OpenClaw) -> None:
     claw.add("aaa111", listed="aaa111-im-wechat", file="aaa111-im-wechat")
     assert ids(read(claw)) == ["aaa111@im.wechat"]
 
 
-def test_the_newer_file_of_one_account_counts_and_the_older_is_told(claw: OpenClaw) -> None:
+def test_the_newer_file_of_an_account_is_used_and_the_older_reported(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.put("openclaw-weixin/accounts/aaa111@im.bot.json", {"token": "CANARY-old"})
     found = read(claw)
@@ -139,7 +139,7 @@ def test_an_account_listed_twice_is_one(claw: OpenClaw) -> None:
     assert ids(found) == ["aaa111@im.bot"] and [note.code for note in found.notes] == ["listed-twice"] * 2
 
 
-def test_what_is_no_id_is_passed_over_with_its_line(claw: OpenClaw) -> None:
+def test_an_invalid_id_is_skipped_and_reported_with_its_line(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.write_index('[\n  "aaa111-im-bot",\n  "  ",\n  7,\n  null,\n  ["x"],\n  ""\n]\n')
     found = read(claw)
@@ -147,7 +147,7 @@ def test_what_is_no_id_is_passed_over_with_its_line(claw: OpenClaw) -> None:
     assert [note.message.split(":")[1] for note in found.notes] == ["3", "4", "5", "6", "7"]
 
 
-def test_files_that_are_not_listed_are_told_and_left(claw: OpenClaw) -> None:
+def test_unlisted_files_are_reported_and_skipped(claw: OpenClaw) -> None:
     claw.add("aaa111")
     for name in ("bbb222-im-bot.json", "x y.json", "aaa111-im-bot.sync.json", "notes.txt"):
         claw.put(f"openclaw-weixin/accounts/{name}", {"token": "CANARY-unlisted"})
@@ -163,13 +163,13 @@ def test_the_single_token_of_the_first_releases_is_found(claw: OpenClaw) -> None
     assert found.account.variables["WEIXIN_BASE_URL"].reveal() == BASE
 
 
-def test_a_token_of_another_account_is_told(claw: OpenClaw) -> None:
+def test_a_token_of_another_account_is_reported(claw: OpenClaw) -> None:
     claw.add("aaa111", data={"token": "bbb222@im.bot:CANARY"})
     found = read(claw)
     assert ids(found) == ["aaa111@im.bot"] and [note.code for note in found.notes] == ["other-token"]
 
 
-# accounts.json that is none
+# Invalid accounts.json
 
 
 @pytest.mark.parametrize(("content", "words"), [
@@ -178,7 +178,7 @@ def test_a_token_of_another_account_is_told(claw: OpenClaw) -> None:
     (b"\xff\xfe[\x00\x00", "not valid UTF-16"), (b'["\xff"]', "not UTF-8"), (b'["a\x00"]', "NUL"),
     ("[" * 5000, "too deep"),
 ])  # fmt: skip
-def test_a_list_of_accounts_that_is_none_is_refused(claw: OpenClaw, content: object, words: str) -> None:
+def test_an_invalid_list_of_accounts_is_refused(claw: OpenClaw, content: object, words: str) -> None:
     claw.add("aaa111")
     claw.write_index(content)
     with pytest.raises(DocumentError, match=words) as error:
@@ -186,7 +186,7 @@ def test_a_list_of_accounts_that_is_none_is_refused(claw: OpenClaw, content: obj
     assert str(claw.folder / "accounts.json") in str(error.value)
 
 
-def test_no_list_of_accounts_at_all_is_refused(claw: OpenClaw) -> None:
+def test_a_missing_list_of_accounts_is_refused(claw: OpenClaw) -> None:
     claw.add("aaa111")
     (claw.folder / "accounts.json").unlink()
     with pytest.raises(Failed, match=r"accounts\.json: does not exist") as error:
@@ -202,7 +202,7 @@ def test_an_empty_list_has_no_accounts(claw: OpenClaw) -> None:
     lambda text: b"\xef\xbb\xbf" + text.encode(), lambda text: text.encode("utf-16"),
     lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
 ])  # fmt: skip
-def test_marks_and_utf16_of_editors_are_read(claw: OpenClaw, encode: object) -> None:
+def test_byte_order_marks_and_utf16_are_read(claw: OpenClaw, encode: object) -> None:
     claw.add("aaa111", allowed=[OTHER])
     for path in (claw.folder / "accounts.json", claw.accounts / "aaa111-im-bot.json"):
         path.write_bytes(encode(path.read_text()))  # type: ignore[operator]
@@ -210,20 +210,20 @@ def test_marks_and_utf16_of_editors_are_read(claw: OpenClaw, encode: object) -> 
     assert found.account.variables["WEIXIN_TOKEN"].reveal() == token("aaa111")
 
 
-# One account that is none
+# Invalid accounts
 
 
 @pytest.mark.parametrize("listed", [
     "../aaa", "a/b-im-bot", "a b-im-bot", "..", ".", "ä-im-bot", "张三@im.bot", "a\x00b-im-bot", "-im-bot-", "a" * 300,
     "a\nb@im.bot", "a;b@im.bot", "$(x)@im.bot", "\ud800@im.bot",
 ])  # fmt: skip
-def test_ids_that_can_be_none_are_refused_and_no_file_of_theirs_is_looked_for(claw: OpenClaw, listed: str) -> None:
+def test_invalid_ids_are_refused_without_opening_a_file(claw: OpenClaw, listed: str) -> None:
     (claw.folder / "aaa.json").write_text(json.dumps({"token": "CANARY-outside"}))
     claw.write_index([listed])
     assert "not a valid account id" in problem(read(claw)) and "accounts.json:1" not in problem(read(claw))
 
 
-def test_an_id_that_hides_the_bot_is_refused(claw: OpenClaw) -> None:
+def test_an_id_without_the_bot_id_is_refused(claw: OpenClaw) -> None:
     claw.add("aaa111", listed="my-account", file="my-account")
     assert "…@im.bot" in problem(read(claw))
 
@@ -243,7 +243,7 @@ def test_an_id_that_hides_the_bot_is_refused(claw: OpenClaw) -> None:
     ({"baseUrl": "http://127.0.0.1.evil.example"}, ":4", "not https"),
     ({"baseUrl": "https://ho\u0155st"}, ":4", "URL"),
 ])  # fmt: skip
-def test_values_that_cannot_be_are_refused_with_their_line(
+def test_invalid_values_are_refused_with_their_line(
     claw: OpenClaw, data: dict[str, object], line: str, words: str
 ) -> None:
     claw.add("aaa111", data=data)
@@ -257,7 +257,7 @@ def test_a_server_on_this_machine_needs_no_encryption(claw: OpenClaw) -> None:
     assert found.account.variables["WEIXIN_BASE_URL"].reveal() == "http://127.0.0.1:8080"
 
 
-def test_no_server_is_the_usual_one(claw: OpenClaw) -> None:
+def test_a_missing_server_defaults_to_the_usual_one(claw: OpenClaw) -> None:
     claw.add("aaa111", data={"baseUrl": None})
     claw.add("bbb222", data={"baseUrl": "  "})
     assert {each.account.variables["WEIXIN_BASE_URL"].reveal() for each in read(claw).found} == {BASE}
@@ -299,7 +299,7 @@ def _missing(path: Path) -> None:
     (os.mkfifo, "a FIFO"), (_directory, "a folder"), (_loop, "loop"), (_dangling, "not exist"), (_device, "device"),
     (_huge, "larger than"), (_missing, "missing"),
 ])  # fmt: skip
-def test_what_is_no_file_is_refused_at_once(claw: OpenClaw, make: object, words: str) -> None:
+def test_paths_that_are_not_files_are_refused_without_waiting(claw: OpenClaw, make: object, words: str) -> None:
     claw.add("aaa111")
     claw.add("bbb222")
     path = claw.accounts / "aaa111-im-bot.json"
@@ -313,7 +313,7 @@ def test_what_is_no_file_is_refused_at_once(claw: OpenClaw, make: object, words:
     assert words in bad.problem.message and str(path) in bad.problem.message
 
 
-def test_a_file_this_user_may_not_read_is_told(claw: OpenClaw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission_is_reported(claw: OpenClaw, monkeypatch: pytest.MonkeyPatch) -> None:
     claw.add("aaa111")
     claw.add("bbb222")
     opened = os.open
@@ -336,7 +336,7 @@ def test_a_link_to_a_file_is_followed(claw: OpenClaw, tmp_path: Path) -> None:
     assert ids(read(claw)) == ["aaa111@im.bot"]
 
 
-def test_files_that_others_can_read_are_told(claw: OpenClaw) -> None:
+def test_files_readable_by_others_are_reported(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.add("bbb222")
     (claw.accounts / "aaa111-im-bot.json").chmod(0o644)
@@ -344,7 +344,7 @@ def test_files_that_others_can_read_are_told(claw: OpenClaw) -> None:
     assert note.code == "readable-by-others" and "aaa111-im-bot.json" in note.message and "chmod 600" in str(note.hint)
 
 
-def test_reading_spares_times_of_access_and_needs_no_right_to_write(claw: OpenClaw) -> None:
+def test_reading_keeps_access_times_and_needs_no_write_permission(claw: OpenClaw) -> None:
     claw.add("aaa111", allowed=[OTHER], sync="x", contexts={OTHER: "CANARY"})
     claw.config("{}")
     places = [Path(here, name) for here, folders, files in os.walk(claw.state) for name in (".", *folders, *files)]
@@ -361,7 +361,7 @@ def test_reading_spares_times_of_access_and_needs_no_right_to_write(claw: OpenCl
 # openclaw.json
 
 
-def test_names_and_switches_of_the_configuration_count(claw: OpenClaw) -> None:
+def test_names_and_flags_of_the_configuration_apply(claw: OpenClaw) -> None:
     for word in ("aaa111", "bbb222", "ccc333"):
         claw.add(word)
     claw.config("""// written by hand
@@ -384,7 +384,7 @@ def test_names_and_switches_of_the_configuration_count(claw: OpenClaw) -> None:
     assert [each.is_off.rpartition(":")[2] for each in found.found] == ["", "7", ""] and found.notes == ()
 
 
-def test_a_switch_of_the_whole_channel_counts_for_accounts_without_a_block(claw: OpenClaw) -> None:
+def test_the_flag_of_the_channel_applies_to_accounts_without_a_block(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.add("bbb222")
     claw.config('{"channels": {"openclaw-weixin": {"enabled": false, "accounts": {"bbb222-im-bot": {}}}}}')
@@ -394,7 +394,7 @@ def test_a_switch_of_the_whole_channel_counts_for_accounts_without_a_block(claw:
 @pytest.mark.parametrize(
     "text", ["{a: b}", "{", "{a: 'x\ny'}", "{'a': 1,, }", "[,]", "{a: 01}", "\0", "{/* }", "x", ""]
 )
-def test_a_configuration_that_cannot_be_read_is_told_with_its_line(claw: OpenClaw, text: str) -> None:
+def test_an_unreadable_configuration_is_reported_with_its_line(claw: OpenClaw, text: str) -> None:
     claw.add("aaa111")
     claw.config(text)
     found = read(claw)
@@ -412,14 +412,14 @@ def test_a_configuration_that_cannot_be_read_is_told_with_its_line(claw: OpenCla
     '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"enabled": null}}}}}',
     '{"channels": {"openclaw-weixin": {"accounts": {"aaa111-im-bot": {"enabled": 0}}}}}',
 ])  # fmt: skip
-def test_a_configuration_of_another_shape_says_nothing(claw: OpenClaw, text: str) -> None:
+def test_a_configuration_of_another_shape_is_ignored(claw: OpenClaw, text: str) -> None:
     claw.add("aaa111")
     claw.config(text)
     (found,) = read(claw).found
     assert (found.label, found.is_off) == ("", "")
 
 
-def test_a_configuration_in_several_files_is_told(claw: OpenClaw) -> None:
+def test_included_configuration_files_are_reported(claw: OpenClaw) -> None:
     claw.add("aaa111")
     claw.config('{"channels": {"$include": "./channels.json5"}}')
     assert [note.code for note in read(claw).notes] == ["includes"]
@@ -429,5 +429,5 @@ def test_a_configuration_in_several_files_is_told(claw: OpenClaw) -> None:
     ("b0f5860fdecb@im.bot", "b0f5860fdecb-im-bot"), (" B0F5@IM.bot ", "b0f5-im-bot"), ("@a..b.", "a-b"),
     ("a_b-", "a_b-"), ("ä" * 9, ""), ("a" * 70, "a" * 64),
 ])  # fmt: skip
-def test_ids_are_made_names_of_files_as_openclaw_makes_them(account_id: str, name: str) -> None:
+def test_normalized_id_matches_openclaws_file_names(account_id: str, name: str) -> None:
     assert normalized_id(account_id) == name

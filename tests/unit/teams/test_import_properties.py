@@ -1,4 +1,4 @@
-"""Whatever stands in the files: an account, or a reason with a file; never a traceback, never a secret in a word."""
+"""Readers with arbitrary files return an account or a reason with a file: no traceback, no secret in a message."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ damage = st.sampled_from([
 def said(reading: SourceAccounts) -> str:
     """Return all that a user may see of a reading."""
     problems = [*(each.problem for each in reading.bad), *reading.notes]
-    found = [each.account._replace(user="", allowed=()) for each in reading.found]  # who people are is no secret
+    found = [each.account._replace(user="", allowed=()) for each in reading.found]  # user ids are not secret
     names = [*(each.id for each in reading.bad), *(each.id for each in reading.left_out)]
     return " ".join(f"{each.message} {each.hint} {each.code}" for each in problems) + repr((found, names))
 
@@ -73,7 +73,7 @@ def check(read: Callable[[], SourceAccounts]) -> None:
 @QUICK
 @given(listed=st.lists(st.one_of(ids, values), max_size=4), files=st.dictionaries(ids, accounts, max_size=3),
        how=damage, config=values, allowed=values)  # fmt: skip
-def test_whatever_an_install_holds(
+def test_read_openclaw_with_arbitrary_files(
     tmp_path: Path, listed: list[Any], files: dict[str, Any], how: Any, config: Any, allowed: Any
 ) -> None:
     shutil.rmtree(tmp_path / "claw", ignore_errors=True)
@@ -95,7 +95,7 @@ def test_whatever_an_install_holds(
 @QUICK
 @given(rows=st.lists(st.lists(texts, max_size=6), max_size=4), columns=st.lists(fields, max_size=6), how=damage,
        between=st.sampled_from(",;\t|"), channel=st.sampled_from(["weixin", "telegram", "slack"]))  # fmt: skip
-def test_whatever_a_table_holds(
+def test_read_csv_with_arbitrary_content(
     tmp_path: Path, rows: list[list[str]], columns: list[str], how: Any, between: str, channel: str
 ) -> None:
     path = tmp_path / "t.csv"
@@ -108,7 +108,7 @@ def test_whatever_a_table_holds(
 @given(content=st.one_of(values, st.lists(accounts, max_size=3),
                          st.fixed_dictionaries({"accounts": st.lists(accounts)})),
        how=damage, channel=st.sampled_from(["weixin", "telegram", "slack"]))  # fmt: skip
-def test_whatever_a_json_table_holds(tmp_path: Path, content: Any, how: Any, channel: str) -> None:
+def test_read_json_table_with_arbitrary_content(tmp_path: Path, content: Any, how: Any, channel: str) -> None:
     path = tmp_path / "t.json"
     path.write_bytes(how(json.dumps(content).encode()))
     check(lambda: read_json_table(path, CATALOG.channels[channel]))
@@ -116,7 +116,7 @@ def test_whatever_a_json_table_holds(tmp_path: Path, content: Any, how: Any, cha
 
 @QUICK
 @given(content=st.one_of(st.lists(texts), st.dictionaries(texts, texts), values), how=damage, as_lines=st.booleans())
-def test_whatever_a_file_of_names_holds(tmp_path: Path, content: Any, how: Any, as_lines: bool) -> None:
+def test_read_names_with_arbitrary_content(tmp_path: Path, content: Any, how: Any, as_lines: bool) -> None:
     path = tmp_path / "names"
     text = "\n".join(map(str, content)) if as_lines and isinstance(content, list | dict) else json.dumps(content)
     path.write_bytes(how(text.encode("utf-8", "surrogatepass")))
@@ -130,7 +130,7 @@ def test_whatever_a_file_of_names_holds(tmp_path: Path, content: Any, how: Any, 
 
 @QUICK
 @given(st.text("{}[]:,'\"\\/*\n ab1.-+xINtrue\r\u2028", max_size=40))
-def test_an_openclaw_json_that_is_none_is_a_note(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_an_invalid_openclaw_json_is_a_note(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("claw") / "openclaw.json"
     path.write_text(text, encoding="utf-8")
     notes: list[Problem] = []
@@ -140,7 +140,7 @@ def test_an_openclaw_json_that_is_none_is_a_note(tmp_path_factory: pytest.TempPa
 
 
 @given(st.text(max_size=80))
-def test_ids_come_back_from_the_names_of_files(word: str) -> None:
+def test_ids_are_recovered_from_file_names(word: str) -> None:
     assert normalized_id(normalized_id(word)) == normalized_id(word)
     known = wechat_id(word)
     assert known is None or normalized_id(known) == normalized_id(word)

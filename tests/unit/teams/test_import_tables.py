@@ -58,7 +58,7 @@ def lines(rows: object = ROWS, delimiter: str = ",", end: str = "\n") -> str:
     lines().replace("allow", "WEIXIN_ALLOWED_USERS"),
     lines([row[::-1] for row in ROWS]), lines() + "\n\n,,,\n", lines().rstrip("\n"),
 ])  # fmt: skip
-def test_tables_of_every_make_read_the_same(file: Path, content: str | bytes) -> None:
+def test_read_csv_accepts_all_dialects(file: Path, content: str | bytes) -> None:
     found = csv_of(file, content)
     assert found.bad == () and found.notes == ()
     first, second = found.found
@@ -83,7 +83,7 @@ def test_tables_of_every_make_read_the_same(file: Path, content: str | bytes) ->
     (("mum", "aaa111@im.bot", "CANARY", "", "", "ü"), "an allowed user"),
     (("mum", "aaa111@im.bot", "CANARY", "", "", "", "CANARY"), "more cells"),
 ])  # fmt: skip
-def test_rows_that_are_no_account_are_told_with_their_line(file: Path, cells: tuple[str, ...], words: str) -> None:
+def test_invalid_rows_are_reported_with_their_line(file: Path, cells: tuple[str, ...], words: str) -> None:
     found = csv_of(file, lines([ROWS[0], (), ROWS[1], cells, ROWS[2]]))
     assert [each.account.id for each in found.found] == ["aaa111@im.bot", "bbb222@im.bot"]
     (bad,) = found.bad
@@ -106,32 +106,32 @@ def test_lines_are_counted_through_cells_of_several_lines(file: Path) -> None:
     ("account_id,token\n" + "a" * 200_000 + "\n", ":2: unbalanced quotes"),
     (b"\xff\xfe\x00\x00a\x00\x00\x00", "UTF-32"),
 ])  # fmt: skip
-def test_files_that_are_no_table_are_refused(file: Path, content: str | bytes, words: str) -> None:
+def test_invalid_tables_are_refused(file: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(DocumentError, match=words) as error:
         csv_of(file, content)
     assert "CANARY" not in str(error.value) and str(file) in str(error.value) and error.value.problem.hint
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink(path, path), lambda path: None])
-def test_what_is_no_file_is_refused(file: Path, make: object) -> None:
+def test_paths_that_are_not_files_are_refused(file: Path, make: object) -> None:
     make(file)  # type: ignore[operator]
     for read in (read_csv, read_json_table):
         with pytest.raises(DocumentError, match=str(file)):
             read(file, WEIXIN)
 
 
-def test_columns_nobody_knows_are_told_by_their_number(file: Path) -> None:
+def test_unknown_columns_are_reported_by_number(file: Path) -> None:
     found = csv_of(file, "account_id,CANARY-x,token,\naaa111@im.bot,1,CANARY,\n")
     assert "columns 2, 4 are unknown" in found.notes[0].message and len(found.found) == 1
 
 
-def test_a_table_that_others_can_read_is_told(file: Path) -> None:
+def test_a_table_readable_by_others_is_reported(file: Path) -> None:
     csv_of(file, lines())
     file.chmod(0o640)
     assert [note.code for note in read_csv(file, WEIXIN).notes] == ["readable-by-others"]
 
 
-def test_nobody_named_is_told(file: Path) -> None:
+def test_missing_allowed_users_are_reported(file: Path) -> None:
     found = csv_of(file, "account_id,token\naaa111@im.bot,CANARY\n")
     assert [note.code for note in found.notes] == ["nobody-allowed"] and found.found[0].account.allowed == ()
 
@@ -157,7 +157,7 @@ def test_lists_of_objects_are_read(file: Path, content: object) -> None:
     ({"allow": [[]]}, 11, "not a list of ids"),
     ({"name": "CANARY name"}, 14, "1 to 64"), ({"baseUrl": 7}, 10, "not a valid URL"),
 ])  # fmt: skip
-def test_objects_that_are_no_account_are_told_with_their_line(
+def test_invalid_objects_are_reported_with_their_line(
     file: Path, more: dict[str, object], line: int, words: str
 ) -> None:
     found = json_of(file, [{"id": "bbb222@im.bot", "token": "CANARY-0", "user": "u"}, {**OBJECT, **more}])
@@ -172,19 +172,19 @@ def test_objects_that_are_no_account_are_told_with_their_line(
     ("[]", "no accounts"), ('[{"token": "CANARY",}]', ":1: not valid"), ("[" * 9999, "too deep"),
     ("\ufeff[]", "no accounts"),
 ])  # fmt: skip
-def test_files_that_are_no_list_are_refused(file: Path, content: str, words: str) -> None:
+def test_json_files_without_a_list_are_refused(file: Path, content: str, words: str) -> None:
     with pytest.raises(DocumentError, match=words) as error:
         json_of(file, content)
     assert "CANARY" not in str(error.value)
 
 
-def test_what_is_no_object_is_told(file: Path) -> None:
+def test_entries_that_are_not_objects_are_reported(file: Path) -> None:
     assert [each.problem.message.split(": ")[1] for each in json_of(file, ["CANARY", 7, None]).bad] == [
         "not an object"
     ] * 3
 
 
-def test_keys_nobody_knows_are_counted(file: Path) -> None:
+def test_unknown_keys_are_counted(file: Path) -> None:
     assert "2 keys unknown" in json_of(file, [{**OBJECT, "CANARY": 1, "x": 2}]).notes[0].message
 
 
@@ -204,12 +204,12 @@ def test_other_channels_have_their_variables_as_columns(file: Path) -> None:
     )
 
 
-def test_what_logs_in_must_be_whole(file: Path) -> None:
+def test_incomplete_credentials_are_refused(file: Path) -> None:
     found = csv_of(file, "member,SLACK_TEAM_ID,allow\neva,T1,U1\n", SLACK)
     assert "SLACK_BOT_TOKEN" in found.bad[0].problem.message or "SLACK_APP_TOKEN" in found.bad[0].problem.message
 
 
-def test_every_channel_of_the_issue_can_be_brought_in(file: Path) -> None:
+def test_accounts_of_common_channels_are_imported(file: Path) -> None:
     logins = {
         "telegram": {"token": "71:CANARY"}, "discord": {"DISCORD_BOT_TOKEN": "CANARY"},
         "slack": {"SLACK_BOT_TOKEN": "xoxb-CANARY", "SLACK_APP_TOKEN": "xapp-CANARY"},
@@ -228,7 +228,7 @@ def test_every_channel_of_the_issue_can_be_brought_in(file: Path) -> None:
                 assert bad or name == "qqbot", (name, column)
 
 
-def test_who_may_talk_is_written_where_hermes_reads_it(file: Path) -> None:
+def test_the_allow_list_is_written_where_hermes_reads_it(file: Path) -> None:
     for name, variable in (("qqbot", "QQ_ALLOWED_USERS"), ("telegram", "TELEGRAM_ALLOWED_USERS")):
         login = {"qqbot": {"QQ_APP_ID": "1", "QQ_CLIENT_SECRET": "CANARY"}, "telegram": {"token": "71:CANARY"}}[name]
         for key in (variable, "allow"):
@@ -236,7 +236,7 @@ def test_who_may_talk_is_written_where_hermes_reads_it(file: Path) -> None:
             assert account_entries(found.account).variables[variable].reveal() == "u1"
 
 
-def test_policies_are_not_brought_along(file: Path) -> None:
+def test_policies_are_not_imported(file: Path) -> None:
     found = csv_of(file, "account_id,token,WEIXIN_DM_POLICY,WEIXIN_ALLOW_ALL_USERS\naaa@im.bot,CANARY,open,true\n")
     assert "columns 3, 4 are unknown" in found.notes[0].message
     assert set(found.found[0].account.variables) == {"WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "WEIXIN_BASE_URL"}
@@ -244,6 +244,6 @@ def test_policies_are_not_brought_along(file: Path) -> None:
     assert more.account.variables["WEIXIN_CDN_BASE_URL"].reveal() == "https://cdn.example"
 
 
-def test_an_id_that_cannot_be_wechats_is_refused_and_not_shown(file: Path) -> None:
+def test_a_foreign_id_is_refused_and_not_shown(file: Path) -> None:
     found = csv_of(file, "account_id,token\nCANARY-swapped,aaa@im.bot\n")
     assert found.found == () and "end in @im.bot" in found.bad[0].problem.message and "CANARY" not in found.bad[0].id

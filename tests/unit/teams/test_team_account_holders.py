@@ -32,7 +32,7 @@ def profile(layout: Layout, name: str, **files: str) -> None:
         target.write_text(content)
 
 
-def test_what_a_weixin_account_becomes() -> None:
+def test_account_entries_of_a_weixin_account() -> None:
     account = weixin(1, allowed=(" mum", "dad", "mum "), user="u9", saved_at="2026-01-02T03:04:05Z")
     address = {**account.variables, "WEIXIN_BASE_URL": Secret("https://x.example/ "), "WEIXIN_CDN_BASE_URL": Secret("")}
     notes = {"weixin/accounts/b0f500000001@im.bot.sync.json": Secret(b"{}")}
@@ -55,7 +55,7 @@ def test_what_a_weixin_account_becomes() -> None:
 @pytest.mark.parametrize("name", [
     "", ".", "..", "../x", "a/b", ".hidden", "a\nb", "a\0b", "a b", "a" * 201, "é" * 101, "a\x7f",
 ])  # fmt: skip
-def test_an_id_that_is_no_file_name_is_refused(name: str) -> None:
+def test_an_id_that_is_not_a_file_name_is_refused(name: str) -> None:
     with pytest.raises(UsageProblem) as error:
         account_entries(weixin(1)._replace(id=name, origin="/oc/accounts/x.json"))
     assert error.value.problem.code == "bad-account" and "/oc/accounts/x.json" in error.value.problem.message
@@ -64,14 +64,14 @@ def test_an_id_that_is_no_file_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["b0f5@im.bot", "b0f5-im-bot", "中文", "a" * 200, "we're", '"q"', "$HOME", "a#b", "%41"]
 )
-def test_an_odd_id_that_is_one_works(layout: Layout, name: str) -> None:
+def test_an_unusual_valid_id_is_accepted(layout: Layout, name: str) -> None:
     make_team(layout, NewMember("ann", weixin(1)._replace(id=name)))
     assert held_account_id(layout, "ann", "weixin", CATALOG) == name
     assert (layout.home("ann") / f"weixin/accounts/{name}.json").is_file()
 
 
 @pytest.mark.parametrize("token", [None, "", "  "])
-def test_an_account_without_a_token_is_none(token: str | None) -> None:
+def test_an_account_without_a_token_is_refused(token: str | None) -> None:
     variables = {} if token is None else {"WEIXIN_TOKEN": Secret(token)}
     with pytest.raises(UsageProblem, match="no token"):
         account_entries(weixin(1)._replace(variables=variables))
@@ -80,7 +80,7 @@ def test_an_account_without_a_token_is_none(token: str | None) -> None:
 
 
 @pytest.mark.parametrize("allowed", [("*",), ("",), ("a", " "), ("a,b",), ("a\nWEIXIN_ALLOW_ALL_USERS=true",), ("\0",)])
-def test_a_list_that_lets_in_everybody_or_nobody_is_refused(allowed: tuple[str, ...]) -> None:
+def test_an_allow_list_for_everyone_or_no_one_is_refused(allowed: tuple[str, ...]) -> None:
     for account in (weixin(1, allowed=allowed), Account("slack", "x", {"SLACK_BOT_TOKEN": Secret("x")}, allowed)):
         with pytest.raises(UsageProblem) as error:
             account_entries(account)
@@ -91,7 +91,7 @@ def test_a_list_that_lets_in_everybody_or_nobody_is_refused(allowed: tuple[str, 
 
 
 def taken(layout: Layout, *accounts: Account, channel: str = "weixin", besides: tuple[str, ...] = ()) -> str:
-    """Return who or what the refusal names; "" when there is none."""
+    """Return the target and message of the refusal, "" without one."""
     try:
         check_accounts(layout, CATALOG, team(channel=channel), accounts, besides=besides)
     except Refused as error:
@@ -115,7 +115,7 @@ def taken(layout: Layout, *accounts: Account, channel: str = "weixin", besides: 
     {"gateway.json": f'{{"platforms": {{"weixin": {{"token": "{TOKEN}"}}}}}}'},
     {".env": "WEIXIN_ACCOUNT_ID=other@im.bot\n", "weixin__accounts__other@im.bot.json": f'{{"token": "{TOKEN}"}}'},
 ])  # fmt: skip
-def test_an_account_that_a_profile_has_is_refused_with_its_name(layout: Layout, files: dict[str, str]) -> None:
+def test_an_account_held_by_a_profile_is_refused(layout: Layout, files: dict[str, str]) -> None:
     profile(layout, "eve", **files)
     assert taken(layout, weixin(2), weixin(1)).startswith("eve: ")
     assert taken(layout, weixin(2)) == "" and taken(layout, weixin(1), besides=("eve",)) == ""
@@ -128,13 +128,13 @@ def test_an_account_that_a_profile_has_is_refused_with_its_name(layout: Layout, 
      f"weixin__accounts__{ID}.json": f'{{"token": "{TOKEN}"}}'},
     {".env": "A='open\n"}, {"config.yaml": "a: [\n"}, {"gateway.json": "{"}, {".env": "TELEGRAM_BOT_TOKEN=" + TOKEN},
 ])  # fmt: skip
-def test_who_does_not_use_it_does_not_have_it(layout: Layout, files: dict[str, str]) -> None:
+def test_a_stored_but_unused_account_is_not_held(layout: Layout, files: dict[str, str]) -> None:
     """A stored file that no variable names is one of those that an import makes members of."""
     profile(layout, "eve", **files)
     assert taken(layout, weixin(1)) == ""
 
 
-def test_the_default_profile_and_members_hold_theirs_too(layout: Layout) -> None:
+def test_default_and_members_hold_their_accounts(layout: Layout) -> None:
     lead = Account("weixin", "z@im.bot", {"WEIXIN_TOKEN": Secret(canary("leadweixin"))})
     assert taken(layout, lead).startswith("default: ")
     make_team(layout, NewMember("ann", weixin(1)))
@@ -143,7 +143,7 @@ def test_the_default_profile_and_members_hold_theirs_too(layout: Layout) -> None
         make_team(layout, NewMember("bob", weixin(1)))
 
 
-def test_an_account_that_stands_twice_in_a_list_is_refused(layout: Layout) -> None:
+def test_a_duplicate_account_in_a_list_is_refused(layout: Layout) -> None:
     one, other = weixin(1, origin="a.csv:2"), weixin(1, origin="a.csv:7")
     assert "named twice (a.csv:2; a.csv:7)" in taken(layout, one, weixin(2), other)
     assert "named twice" in taken(layout, one, weixin(1))
@@ -160,7 +160,7 @@ def test_an_account_that_stands_twice_in_a_list_is_refused(layout: Layout) -> No
     ("signal", {"SIGNAL_HTTP_URL": "http://127.0.0.1:1", "SIGNAL_ACCOUNT": "+4915112345"},
      "SIGNAL_HTTP_URL=http://127.0.0.1:2\nSIGNAL_ACCOUNT=+49 151 12345"),
 ])  # fmt: skip
-def test_accounts_of_other_channels_have_one_holder_too(
+def test_accounts_of_other_channels_have_one_holder(
     layout: Layout, channel: str, mine: dict[str, str], theirs: str
 ) -> None:
     profile(layout, "eve", **{".env": theirs + "\n"})
@@ -168,7 +168,7 @@ def test_accounts_of_other_channels_have_one_holder_too(
     assert taken(layout, account, channel=channel).startswith(f"eve: the {channel} account is already bound")
 
 
-def test_what_a_profile_calls_its_account(layout: Layout) -> None:
+def test_held_account_id_of_each_channel(layout: Layout) -> None:
     text = "SIGNAL_HTTP_URL=http://127.0.0.1:1\nSIGNAL_ACCOUNT=+4915112345\nTELEGRAM_BOT_TOKEN=7100000009:CANARYx\n"
     profile(layout, "eve", **{".env": f"{text}DISCORD_BOT_TOKEN=CANARY-discord-token\n"})
     shown = {

@@ -77,20 +77,20 @@ def test_a_member_has_the_pool_and_its_own_account_and_nothing_of_the_leads_iden
     assert report.links == ("skills", "SOUL.md", "plugins") and report.missing == ("hooks", "scripts", "skins")
 
 
-def test_its_gateway_would_hold_its_account_and_nothing_else(layout: Layout) -> None:
+def test_a_member_claims_only_its_own_account(layout: Layout) -> None:
     make_team(layout, NewMember("ann", weixin(1)), NewMember("bob"))
     assert claimed_resources(layout.home("ann"), catalog=CATALOG).channels == ("weixin",)
     assert claimed_resources(layout.home("bob"), catalog=CATALOG).channels == ()
 
 
-def test_a_members_documents_are_what_a_clone_would_get(layout: Layout) -> None:
+def test_a_members_documents_are_those_of_a_clone(layout: Layout) -> None:
     make_team(layout, NewMember("bob"), of=team(channel="signal"))
     cloned = clone(layout, policy=ClonePolicy(api_server=False))
     for name in (".env", "config.yaml"):
         assert (layout.home("bob") / name).read_bytes() == cloned.bytes(name)
 
 
-def test_members_know_nothing_of_one_another(layout: Layout) -> None:
+def test_members_have_nothing_of_each_other(layout: Layout) -> None:
     make_team(layout, *(NewMember(f"m{number}", weixin(number)) for number in range(4)))
     for number in range(4):
         others = [canary(f"weixin{each}") for each in range(4) if each != number]
@@ -98,14 +98,14 @@ def test_members_know_nothing_of_one_another(layout: Layout) -> None:
         assert leaks(layout.home(f"m{number}"), others) == []
 
 
-def test_a_skill_that_the_lead_learns_is_there_for_all_at_once(layout: Layout) -> None:
+def test_a_new_skill_of_the_lead_is_visible_to_members(layout: Layout) -> None:
     make_team(layout, NewMember("ann"), NewMember("bob"))
     (layout.root / "skills/new").mkdir()
     (layout.root / "skills/new/SKILL.md").write_text("learned\n")
     assert all((layout.home(name) / "skills/new/SKILL.md").read_text() == "learned\n" for name in ("ann", "bob"))
 
 
-def test_the_lead_gets_its_record_and_no_other_byte_changes(tmp_path: Path) -> None:
+def test_the_lead_changes_only_by_its_team_record(tmp_path: Path) -> None:
     layout = make_lead(tmp_path, {**LEAD, "profile.yaml": "# mine\ndescription: the boss # really\n"})
     before = picture(layout.root)
     make_team(layout, NewMember("ann"))
@@ -116,7 +116,7 @@ def test_the_lead_gets_its_record_and_no_other_byte_changes(tmp_path: Path) -> N
     assert found == team()._replace(members=("ann",))
 
 
-def test_what_the_lead_does_not_have_is_no_link(tmp_path: Path) -> None:
+def test_missing_paths_of_the_lead_are_not_linked(tmp_path: Path) -> None:
     """A link to nothing would have Hermes write SOUL.md into the lead's home."""
     layout = make_lead(tmp_path, {".env": "A=1\n", "SOUL.md": Link("gone"), "skills": "a file\n"})
     (report,) = make_team(layout, NewMember("ann"))
@@ -135,7 +135,7 @@ def test_parts_that_are_not_shared_are_the_members_own(layout: Layout) -> None:
     assert (home / "memories/MEMORY.md").read_text() == "mine alone\n"
 
 
-def test_links_lead_there_wherever_the_profiles_are(tmp_path: Path) -> None:
+def test_links_are_valid_wherever_the_profiles_are(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "root", tmp_path)
     real = tmp_path / "elsewhere/deep/profiles"
     (real / "boss/skills").mkdir(parents=True)
@@ -210,9 +210,7 @@ TELEGRAM_MEMBER = Account("telegram", "7", {"TELEGRAM_BOT_TOKEN": Secret("710000
     "platforms:\n  {name}:\n    enabled: true\n{name}:\n  enabled: false\n",
 ])  # fmt: skip
 @pytest.mark.parametrize("account", [weixin(1), TELEGRAM_MEMBER], ids=lambda each: each.channel)
-def test_the_channel_is_on_however_the_lead_spells_that_it_is_off(
-    tmp_path: Path, config: str, account: Account
-) -> None:
+def test_the_channel_is_enabled_however_the_lead_disables_it(tmp_path: Path, config: str, account: Account) -> None:
     text = config.format(name=account.channel, Name=account.channel.title())
     layout = make_lead(tmp_path, {"config.yaml": text, ".env": "A=1\n"})
     make_team(layout, NewMember("ann", account), NewMember("bob"), of=team(channel=account.channel))
@@ -235,7 +233,7 @@ def test_a_lead_without_an_env_file_has_members_with_one(tmp_path: Path) -> None
         assert (layout.home(name) / ".env").read_text().startswith("# Secrets of this profile alone")
 
 
-def test_only_variables_that_say_something_are_noted_as_the_leads(tmp_path: Path) -> None:
+def test_only_variables_with_a_value_are_recorded_as_the_leads(tmp_path: Path) -> None:
     """An empty `WEIXIN_TOKEN=` of the lead keeps the shell's out; noted, it would be the lead's to take away."""
     layout = make_lead(tmp_path, {".env": "OPENAI_API_KEY=CANARY-k\nWEIXIN_TOKEN=\nEMPTY=\n"})
     (report, bare) = make_team(layout, NewMember("ann", weixin(1)), NewMember("bob"))
@@ -243,7 +241,7 @@ def test_only_variables_that_say_something_are_noted_as_the_leads(tmp_path: Path
     assert env_of(layout, "ann")["WEIXIN_TOKEN"] == canary("weixin1")
 
 
-def test_an_account_that_comes_later_switches_its_channel_on(tmp_path: Path) -> None:
+def test_a_later_account_enables_its_channel(tmp_path: Path) -> None:
     """A clone's `enabled: false` would keep a new bot deaf."""
     layout = make_lead(tmp_path)
     make_team(layout, NewMember("ann"), of=team(channel="telegram"))
@@ -295,7 +293,7 @@ def test_the_lead_is_read_once_however_many_members_there_are(tmp_path: Path) ->
 # --- the lead's secrets in the pool
 
 
-def test_a_token_pasted_into_the_pool_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_token_in_the_pool_is_reported_with_its_place(tmp_path: Path) -> None:
     files = {**LEAD, "skills/greet/SKILL.md": f"call {TELEGRAM}\n", "SOUL.md": f"{canary('leadweixin')}\n",
              f"skills/{canary('leadweixin')}.md": "x\n"}  # fmt: skip
     layout = make_lead(tmp_path, files)
@@ -325,7 +323,7 @@ def test_logins_stay_with_a_lead_that_is_not_the_root(tmp_path: Path) -> None:
     assert report.login_again == ()
 
 
-def test_secrets_that_bitwarden_hands_out_and_references_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+def test_bitwarden_and_dangling_references_are_reported(tmp_path: Path) -> None:
     config = f"{LEAD['config.yaml']}secrets:\n  bitwarden:\n    enabled: true\n"
     config += "mcp_servers:\n  a:\n    env:\n      T: ${TELEGRAM_BOT_TOKEN}\n"
     layout = make_lead(tmp_path, {**LEAD, "config.yaml": config})
@@ -378,7 +376,7 @@ def test_names_that_cannot_be(layout: Layout, names: tuple[str, ...], code: str)
     assert error.value.problem.code == code
 
 
-def test_a_channel_that_nobody_knows_names_those_there_are(layout: Layout) -> None:
+def test_an_unknown_channel_is_refused_with_the_known_ones(layout: Layout) -> None:
     with pytest.raises(UsageProblem) as error:
         build_members(team(channel="wechat"), [], world(layout), define=True, command=("x",))
     assert "weixin" in (error.value.problem.hint or "") and "telegram" in (error.value.problem.hint or "")
@@ -388,7 +386,7 @@ def test_a_channel_that_nobody_knows_names_those_there_are(layout: Layout) -> No
     (".env", "A='open\nTELEGRAM_BOT_TOKEN=CANARY-open-quote\n"), ("config.yaml", "model: [\n"),
     ("config.yaml", "a: 1\n\tb: 2\n"), ("profile.yaml", "teams: {\n"), ("auth.json", "{"),
 ])  # fmt: skip
-def test_a_lead_that_cannot_be_read_with_certainty_leads_nobody(tmp_path: Path, name: str, content: str) -> None:
+def test_a_lead_with_unreadable_files_is_refused(tmp_path: Path, name: str, content: str) -> None:
     layout = make_lead(tmp_path, {**LEAD, name: content})
     with pytest.raises(DocumentError) as error:
         build_members(team(), [NewMember("ann")], world(layout), define=True, command=("x",))
@@ -396,7 +394,7 @@ def test_a_lead_that_cannot_be_read_with_certainty_leads_nobody(tmp_path: Path, 
     assert "CANARY" not in str(error.value.problem) and os.listdir(layout.profiles) == []
 
 
-def test_an_account_of_another_channel_or_with_foreign_variables_is_none(layout: Layout) -> None:
+def test_an_account_of_another_channel_or_with_foreign_variables_is_refused(layout: Layout) -> None:
     token = Secret("CANARY-1234")
     for account, code in (
         (Account("slack", "x", {"SLACK_BOT_TOKEN": token}), "other-channel"),

@@ -48,7 +48,7 @@ def workshop() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_whatever_the_lead_holds_no_member_has_its_identity(workshop: Path) -> None:
+def test_no_member_gets_an_identity_of_an_arbitrary_lead(workshop: Path) -> None:
     numbers, made = count(), [0, 0]
 
     @settings(max_examples=600 if NIGHTLY else 60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -96,7 +96,7 @@ def plan_of(layout: Layout) -> ChangePlan:
 
 
 @pytest.mark.parametrize("how", ["kill", "disk", "interrupt"])
-def test_a_team_is_made_whole_or_not_at_all_wherever_it_ends(tmp_path: Path, how: str) -> None:
+def test_an_interrupted_creation_leaves_the_whole_team_or_nothing(tmp_path: Path, how: str) -> None:
     ends = {"old": 0, "new": 0}
     for at in count(1, 1 if NIGHTLY else 7):
         folder = tmp_path / str(at)

@@ -1,4 +1,4 @@
-"""What profile.yaml tells of teams, read back from what is written into it."""
+"""Teams in profile.yaml: reading returns what was written."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def test_one_lead_alone_has_a_team(layout: Layout) -> None:
         "- a\n",
     ],
 )
-def test_what_is_no_team_is_none(layout: Layout, text: str) -> None:
+def test_invalid_team_records_are_ignored(layout: Layout, text: str) -> None:
     (layout.home("ann") / "profile.yaml").write_text(text, encoding="latin-1")
     assert read_teams(layout).by_name == {} and read_membership(layout.home("ann")) is None
 
 
-def test_a_team_that_is_not_there_names_those_that_are(layout: Layout) -> None:
+def test_an_unknown_team_is_refused_with_the_existing_ones(layout: Layout) -> None:
     with pytest.raises(NotFound) as none:
         read_teams(layout).require("x")
     assert "team create" in (none.value.problem.hint or "")
@@ -110,7 +110,7 @@ def test_shares() -> None:
     )  # fmt: skip
 
 
-def test_an_account_is_shortened_for_a_table() -> None:
+def test_short_id_abbreviates_an_account() -> None:
     assert short_id("mum") == "mum" and short_id("mum-12@im.bot") == "mum-12"
     assert short_id("b0f5860fdecb@im.bot") == "b0f5…decb" and short_id("@a") == "@a"
     assert short_id("+491701234567") == "+491…4567"

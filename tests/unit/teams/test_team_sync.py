@@ -67,7 +67,7 @@ def test_what_the_lead_changes_reaches_every_member(world: SyncWorld) -> None:
     assert {path: what for path, what in world.picture().items() if "/profiles" not in path} == lead
 
 
-def test_what_is_a_members_own_is_never_touched(world: SyncWorld) -> None:
+def test_own_settings_of_a_member_are_never_changed(world: SyncWorld) -> None:
     weixin = config(world, "ann")["platforms"]["weixin"]  # type: ignore[index]
     world.write("ann", {
         "config.yaml": world.read("ann", "config.yaml").replace(
@@ -91,7 +91,7 @@ def test_what_is_a_members_own_is_never_touched(world: SyncWorld) -> None:
     assert platforms["brand_new"] == {"extra": {"colour": "red"}}  # type: ignore[index]
 
 
-def test_a_member_may_not_have_more_than_its_lead(world: SyncWorld) -> None:
+def test_settings_that_the_lead_lacks_are_removed(world: SyncWorld) -> None:
     world.edit("ann", "config.yaml", "toolsets:", "mcp_servers: {x: {url: http://x}}\ntoolsets:")
     world.edit("ann", "config.yaml", "openai\n", "openai\n  base_url: http://mine\n")
     found = world.sync()
@@ -148,7 +148,7 @@ def test_the_teams_channel_is_never_switched(tmp_path: Path) -> None:
     assert "enabled" not in weixin and "dm_policy" not in weixin["extra"]
 
 
-def test_nothing_of_a_member_is_overwritten_by_a_single_value(world: SyncWorld) -> None:
+def test_own_settings_are_not_replaced_by_a_scalar(world: SyncWorld) -> None:
     world.edit("default", "config.yaml", world.read("default", "config.yaml").split("platforms:")[1], "\n")
     before = config(world, "ann")["platforms"]
     world.sync()
@@ -159,7 +159,7 @@ def test_nothing_of_a_member_is_overwritten_by_a_single_value(world: SyncWorld) 
 # --- what a member keeps
 
 
-def test_a_member_keeps_what_it_says(world: SyncWorld) -> None:
+def test_overrides_are_kept(world: SyncWorld) -> None:
     world.edit("ann", "config.yaml", "gpt-5", "mine")
     world.edit("ann", ".env", KEY, "sk-CANARY-my-own-key")
     found = world.sync(own=["ann:model.default", "ann:OPENAI_API_KEY"])
@@ -176,19 +176,19 @@ def test_a_member_keeps_what_it_says(world: SyncWorld) -> None:
     assert KEY in world.read("ann", ".env") and "my-own" not in world.read("ann", ".env")
 
 
-def test_what_a_member_keeps_may_be_absent(world: SyncWorld) -> None:
+def test_an_override_can_be_absent(world: SyncWorld) -> None:
     world.write("ann", {"config.yaml": "toolsets: [web, terminal]\ngateway: {}\n"})
     world.sync(own=["ann:model.default"])
     assert config(world, "ann")["model"] == {"provider": "openai"}
 
 
 @pytest.mark.parametrize("text", ["ann", "ann:", ":model", "ann:a,b", "ann:toolsets[0]", "ann:a..b", "A N:model"])
-def test_what_is_no_ownership_is_refused(world: SyncWorld, text: str) -> None:
+def test_invalid_overrides_are_refused(world: SyncWorld, text: str) -> None:
     with pytest.raises(UsageProblem):
         world.plan(own=[text])
 
 
-def test_nothing_can_be_kept_that_is_not_there(world: SyncWorld) -> None:
+def test_overrides_of_unknown_keys_are_refused(world: SyncWorld) -> None:
     with pytest.raises(NotFound, match=r"neither ann nor its lead has modle\.default"):
         world.plan(own=["ann:modle.default"])
     with pytest.raises(NotFound, match=r"ann does not override model"):
@@ -198,7 +198,7 @@ def test_nothing_can_be_kept_that_is_not_there(world: SyncWorld) -> None:
 # --- links
 
 
-def test_links_are_mended_and_what_was_there_waits_in_the_trash(world: SyncWorld) -> None:
+def test_links_are_repaired_and_replaced_files_go_to_the_trash(world: SyncWorld) -> None:
     before = world.picture()
     home = world.home("ann")
     (home / "skills").unlink()
@@ -240,7 +240,7 @@ def test_links_follow_what_the_lead_gains_and_loses(world: SyncWorld) -> None:
     assert world.read("bob", "SOUL.md") == "again\n"
 
 
-def test_links_to_a_lead_of_another_name_lead_to_the_one_there_is(tmp_path: Path) -> None:
+def test_links_to_a_former_lead_are_updated(tmp_path: Path) -> None:
     world = make_sync_world(tmp_path, lead="boss")
     before = world.picture()
     world.home("boss").rename(world.home("chief"))  # as Hermes renames, and our own rename does not
@@ -254,7 +254,7 @@ def test_links_to_a_lead_of_another_name_lead_to_the_one_there_is(tmp_path: Path
     assert world.picture() == before
 
 
-def test_what_is_shared_no_longer_is_taken_back(world: SyncWorld) -> None:
+def test_paths_no_longer_shared_are_removed(world: SyncWorld) -> None:
     world.edit("default", "profile.yaml", "skills, persona, config, keys", "skills")
     found = world.sync()
     assert rows(found)["ann"] == [
@@ -270,7 +270,7 @@ def test_a_members_own_file_stays_where_nothing_is_shared(world: SyncWorld) -> N
 
 
 def test_a_link_to_itself_is_never_made(world: SyncWorld) -> None:
-    """The lead's skills lie in a member's home: somebody shared them by hand before."""
+    """The lead's skills are in a member's home, shared by hand before."""
     (world.home("ann") / "skills").unlink()
     shutil.move(world.layout.root / "skills", world.home("ann") / "skills")
     (world.layout.root / "skills").symlink_to("profiles/ann/skills")
@@ -324,7 +324,7 @@ def test_a_value_in_the_place_of_a_members_own_is_a_problem(world: SyncWorld) ->
 
 
 @pytest.mark.parametrize(("profile", "code"), [("default", "no-lead"), ("bob", "two-leads")])
-def test_a_team_without_a_lead_or_with_two_is_left_alone(world: SyncWorld, profile: str, code: str) -> None:
+def test_a_team_without_a_lead_or_with_two_is_not_synced(world: SyncWorld, profile: str, code: str) -> None:
     before = world.read("default", "profile.yaml")
     if code == "no-lead":
         world.write("default", {"profile.yaml": "description: x\n"})

@@ -1,4 +1,4 @@
-"""Whatever a lead and a member hold: a sync settles, keeps what is the member's, and a kill leaves old or new."""
+"""Sync with arbitrary files: it settles, keeps own settings, and a kill leaves the old or the new state."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def written(values: dict[str, str]) -> str:
 
 
 def identity_of(world: SyncWorld, name: str) -> dict[tuple[str, ...], str | None]:
-    """Return what a member's own rules say is its identity, by an eye of its own: blocks of channels and variables."""
+    """Return the identity settings of a member, found independently of the package."""
     document = YamlDocument.parse((world.home(name) / "config.yaml").read_bytes())
     found = {}
     for entry in document.entries:
@@ -104,7 +104,7 @@ def test_a_sync_settles_and_keeps_what_is_the_members(
         before, lead_files = identity_of(world, "ann"), (world.layout.root / "config.yaml").read_bytes()
         quick = may_differ(world)
         found = world.plan()
-        for fault in found.problems:  # what the documents of a lead or a member do not allow is told with its place
+        for fault in found.problems:  # documents that cannot be edited are reported with their place
             assert fault.hint or fault.message
         if found.problems:
             return
@@ -130,7 +130,7 @@ def test_a_sync_settles_and_keeps_what_is_the_members(
             if name in parts:  # what the member's own is made of does not change under it
                 assert env.get(name) == env_before.get(name)
                 continue
-            if given and given in {lead_env.get(each) for each in IDENTITIES}:  # which stays, wherever it stands
+            if given and given in {lead_env.get(each) for each in IDENTITIES}:  # an identity value is kept at any place
                 continue
             expected = env_before.get(name) if name in own else given or before_it
             assert env.get(name) == expected
@@ -151,7 +151,7 @@ def _parts(env: dict[str, str], names: Iterable[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("lead_has", ["", "TZ=other\n"])
-def test_what_a_members_token_is_made_of_stays(tmp_path: Path, lead_has: str) -> None:
+def test_variables_of_a_members_token_are_kept(tmp_path: Path, lead_has: str) -> None:
     world = make_sync_world(tmp_path, "ann", accounts=False)
     world.write("default", {".env": lead_has})
     world.write("ann", {".env": "TZ=x\nA=${TZ}-a\nWEIXIN_TOKEN=${A}/CANARY-token\n",
@@ -211,11 +211,11 @@ def test_a_variable_arrives_as_every_reader_sees_it(tmp_path: Path, value: str, 
     assert "CANARY-ann-weixin-token" in world.read("ann", ".env") and LEAD_TOKEN not in world.read("ann", ".env")
 
 
-# --- whatever kills it
+# --- kills and errors
 
 
 def broken(root: Path) -> SyncWorld:
-    """Return a team with all kinds of drift at once."""
+    """Return a team with all kinds of drift."""
     world = make_sync_world(root)
     world.write("default", {"plugins/x/plugin.yaml": "name: x\n", "NOTES": "n"})
     world.edit("default", "config.yaml", "gpt-5", "gpt-6")

@@ -1,9 +1,9 @@
-"""What is said to a member at work, when one gateway serves all: what 0.19.0 makes of it is told before the switch."""
+"""Busy messages under a multiplexer of 0.19.0: losses are reported before the switch."""
 
 from __future__ import annotations
 
 import pytest
-from test_runmode_access import CATALOG, extra, lets_in, profile
+from test_multiplex_access import CATALOG, extra, lets_in, profile
 
 from hermes_profiles.multiplex.access import check_access
 from hermes_profiles.multiplex.busy_messages import allowlists_for_busy_messages, busy_message_issues, with_allowlists
@@ -25,7 +25,7 @@ def ann(**env: str) -> MultiplexFacts:
 NOTE = [("unheard-meanwhile", IssueSeverity.NOTE)]
 
 
-def test_a_list_of_its_own_is_all_that_counts() -> None:
+def test_only_the_own_list_applies_to_busy_messages() -> None:
     assert told(profile("default"), ann(WEIXIN_ALLOWED_USERS="mum,dad")) == []
     assert told(profile("default"), ann(GATEWAY_ALLOWED_USERS="mum,dad")) == []
     known = ann(WEIXIN_ALLOWED_USERS="mum")._replace(approved={"weixin": ("mum",)})
@@ -36,7 +36,7 @@ def test_a_list_of_its_own_is_all_that_counts() -> None:
         assert told(profile("default"), ann(**env)._replace(approved={"weixin": ("kid",)})) == []
 
 
-def test_lists_in_config_are_heard_where_default_knows_them() -> None:
+def test_busy_messages_of_users_in_defaults_list_are_accepted() -> None:
     for listed in (["mum"], "mum"):
         member = profile("ann", "weixin", extra(allow_from=listed))
         assert told(profile("default"), member) == NOTE
@@ -47,20 +47,20 @@ def test_lists_in_config_are_heard_where_default_knows_them() -> None:
             assert told(profile("default", **env), member) == []
 
 
-def test_who_is_let_in_by_nobody_loses_nothing() -> None:
+def test_a_profile_without_allowed_users_has_no_issue() -> None:
     assert told(profile("default"), ann()) == []
     assert told(profile("default"), profile("ann")) == []
     assert told(profile("default", "weixin", **ADDRESSES)) == []
 
 
 @pytest.mark.parametrize("channel", ["weixin", "telegram", "discord", "wecom"])
-def test_an_account_of_defaults_own_on_a_members_channel_is_for_a_person_to_decide(channel: str) -> None:
+def test_an_account_of_default_on_a_members_channel_is_a_decision(channel: str) -> None:
     found = told(profile("default", channel, **ADDRESSES), profile("ann", channel))
     assert found == [("answers-for-others", IssueSeverity.DECIDE)]
     assert told(profile("default", channel, **ADDRESSES), profile("ann")) == []
 
 
-def test_a_wechat_account_of_defaults_own_needs_all_its_addresses() -> None:
+def test_a_wechat_account_of_default_needs_all_its_variables() -> None:
     for missing in ADDRESSES:
         env = {name: value for name, value in ADDRESSES.items() if name != missing}
         (limit,) = busy_message_issues({"default": profile("default", "weixin", **env)})
@@ -69,7 +69,7 @@ def test_a_wechat_account_of_defaults_own_needs_all_its_addresses() -> None:
     assert told(profile("default", "weixin", config)) == []
 
 
-def test_many_members_are_one_line_and_the_whole_judgement_has_it() -> None:
+def test_many_members_are_one_issue() -> None:
     config = extra(allow_from=["mum"])
     members = [profile(f"m{number}", "weixin", config) for number in range(30)]
     facts = {one.name: one for one in (profile("default"), *members)}
@@ -78,7 +78,7 @@ def test_many_members_are_one_line_and_the_whole_judgement_has_it() -> None:
 
 
 def heard(one: MultiplexFacts, *others: MultiplexFacts) -> str | None:
-    """Return the list that one profile gets; whoever is let in is heard then, and nobody else is let in."""
+    """Return the list that one profile gets, after checking that it accepts exactly the allowed users."""
     facts = {each.name: each for each in (profile("default"), one, *others)}
     found = allowlists_for_busy_messages(facts)
     after = with_allowlists(facts, found)
@@ -93,20 +93,20 @@ def heard(one: MultiplexFacts, *others: MultiplexFacts) -> str | None:
     return next((each.value for each in found if each.profile == one.name), None)
 
 
-def test_a_list_in_config_comes_into_the_own_environment() -> None:
+def test_a_list_in_config_is_pinned_in_env() -> None:
     listed = extra(dm_policy="allowlist", allow_from=["mum", "dad"])
     assert heard(profile("ann", "weixin", listed)) == "dad,mum"
     assert heard(profile("ann", "weixin", listed, WEIXIN_ALLOWED_USERS="kid")) is None, "its own takes that one's place"
     assert heard(profile("ann", "weixin", extra(dm_policy="pairing", allow_from=["mum"]))) is None
     assert heard(profile("ann", "weixin", extra(dm_policy="disabled", allow_from=["mum"]))) is None
     for env in ({"GATEWAY_ALLOWED_USERS": "mum"}, {"WEIXIN_ALLOW_ALL_USERS": "true"}):
-        assert heard(profile("ann", "weixin", listed, **env)) is None, "it would let somebody in, or change nothing"
+        assert heard(profile("ann", "weixin", listed, **env)) is None, "it would change access, or nothing"
     groups = extra(dm_policy="allowlist", allow_from=["mum"], group_policy="allowlist", group_allow_from=["g"])
     assert heard(profile("ann", "weixin", groups)) is None, "people of an allowed group would be kept out"
     assert heard(profile("ann", "telegram")) is None and heard(profile("ann")) is None
 
 
-def test_whom_a_profile_let_in_by_pairing_is_listed() -> None:
+def test_paired_users_are_listed() -> None:
     carl = profile("carl", "weixin")._replace(approved={"weixin": ("kid",), "telegram": ("other",)})
     facts = {"default": profile("default"), "carl": carl}
     assert [each.value for each in allowlists_for_busy_messages(facts)] == ["kid"]

@@ -1,4 +1,4 @@
-"""Members that leave: what goes, what stays, and that the pool is the same to the last byte whatever happens."""
+"""Removal of members: removed and kept files, and an unchanged pool in every case."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def do(world: World, plan: Plan, files: Files | None = None) -> str:
     return apply(plan(layout), layout=layout, files=files, now=noon).change_id
 
 
-def test_a_member_that_goes_alone_has_what_the_lead_has_now_and_shares_nothing(world: World) -> None:
+def test_a_kept_member_gets_copies_and_shares_nothing(world: World) -> None:
     before, home = pool(world), world.home("anna")
     own = {path: (home / path).read_bytes() for path in (".env", "config.yaml", "memories/MEMORY.md")}
     (world.root / "skills/late/SKILL.md").parent.mkdir()
@@ -104,7 +104,7 @@ def test_a_member_that_goes_alone_has_what_the_lead_has_now_and_shares_nothing(w
 
 
 @pytest.mark.parametrize("place", ["skills/greet/SKILL.md", "SOUL.md", "plugins/wave/plugin.yaml"])
-def test_no_identity_of_the_lead_goes_with_who_goes_alone(world: World, place: str) -> None:
+def test_a_kept_member_gets_no_identity_of_the_lead(world: World, place: str) -> None:
     (world.root / place).write_text(f"call: {LEAD_TOKEN}\n")
     layout = layout_of(world)
     found = plan_keep_members(layout, read_teams(layout).by_name["weixin"], ("anna", "bert"), catalog_for(layout, {}),
@@ -114,11 +114,11 @@ def test_no_identity_of_the_lead_goes_with_who_goes_alone(world: World, place: s
     for name in ("anna", "bert"):
         text = (world.home(name) / place).read_text()
         assert LEAD_TOKEN not in text and "removed: TELEGRAM_BOT_TOKEN" in text
-    assert [problem.code for problem in found.warnings] == ["redacted"], "told once, not once a member"
+    assert [problem.code for problem in found.warnings] == ["redacted"], "reported once for all members"
     assert LEAD_TOKEN in (world.root / place).read_text()
 
 
-def test_links_of_the_lead_become_files_of_who_goes_alone(world: World, tmp_path: Path) -> None:
+def test_links_of_the_lead_become_files_of_a_kept_member(world: World, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "deep").mkdir(parents=True)
     (elsewhere / "deep" / "SKILL.md").write_text("from elsewhere\n")
@@ -145,7 +145,7 @@ def test_links_that_are_the_members_own_stay(world: World, tmp_path: Path) -> No
     assert (home / "plugins").readlink() == tmp_path and str((home / "knowledge").readlink()) == "../bert/plugins"
 
 
-def test_without_a_lead_what_leads_nowhere_goes(world: World) -> None:
+def test_without_a_lead_broken_links_are_removed(world: World) -> None:
     (world.root / "profile.yaml").unlink()
     for path in ("SOUL.md", "plugins/wave/plugin.yaml"):
         (world.root / path).unlink()
@@ -158,7 +158,7 @@ def test_without_a_lead_what_leads_nowhere_goes(world: World) -> None:
     assert not (world.home("anna") / "SOUL.md").is_symlink() and (world.home("anna") / "skills/greet").is_dir()
 
 
-def test_the_pool_is_copied_from_who_leads_now(world: World) -> None:
+def test_the_pool_is_copied_from_the_present_lead(world: World) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     world.home("boss").rename(world.home("chef"))  # as `hermes profile rename` leaves it: the links lead nowhere
     layout = layout_of(world)
@@ -169,7 +169,7 @@ def test_the_pool_is_copied_from_who_leads_now(world: World) -> None:
     assert (world.home("carl") / "SOUL.md").read_text() == POOL["SOUL.md"]
 
 
-def test_what_took_the_place_of_a_copy_since_is_not_moved_away_by_an_undo(world: World) -> None:
+def test_undo_keeps_files_that_replaced_a_copy_since(world: World) -> None:
     do(world, alone("anna"))
     home = world.home("anna")
     (home / "skills").rename(home / "skills-of-mine")
@@ -182,12 +182,12 @@ def test_what_took_the_place_of_a_copy_since_is_not_moved_away_by_an_undo(world:
 
 
 @pytest.mark.parametrize("plan", [to_trash("anna", "bert", dissolve=True), alone("anna", "bert", dissolve=True)])
-def test_a_team_that_is_dissolved_is_known_to_nobody(world: World, plan: Plan) -> None:
+def test_a_dissolved_team_is_removed_from_all_profiles(world: World, plan: Plan) -> None:
     do(world, plan)
     assert read_teams(layout_of(world)).by_name == {} and "teams" not in (world.root / "profile.yaml").read_text()
 
 
-def test_documents_of_the_lead_that_cannot_be_read_stop_it(world: World) -> None:
+def test_unreadable_documents_of_the_lead_stop_the_removal(world: World) -> None:
     (world.root / "config.yaml").write_text("model: [\n")
     before = seen(world)
     with pytest.raises(HermesProfilesError):
@@ -195,7 +195,7 @@ def test_documents_of_the_lead_that_cannot_be_read_stop_it(world: World) -> None
     assert seen(world) == before
 
 
-def test_a_member_in_the_trash_comes_back_as_it_was(world: World) -> None:
+def test_a_member_is_restored_unchanged_from_the_trash(world: World) -> None:
     before, pool_before = seen(world), pool(world)
     do(world, to_trash("anna"))
     assert not world.home("anna").exists() and pool(world) == pool_before
@@ -213,7 +213,7 @@ def test_emptying_the_trash_does_not_follow_links(world: World) -> None:
     assert pool(world) == before and not list((world.state / "trash").iterdir())
 
 
-def test_the_team_itself_goes_with_all_and_other_teams_of_the_lead_stay(world: World) -> None:
+def test_removing_all_removes_the_team_and_keeps_other_teams(world: World) -> None:
     path = world.root / "profile.yaml"
     text = "# mine\ndescription: x\n" + path.read_text() + "  sales:\n    channel: telegram\n    share: skills\n"
     path.write_text(text)
@@ -223,7 +223,7 @@ def test_the_team_itself_goes_with_all_and_other_teams_of_the_lead_stay(world: W
     assert path.read_text() == text
 
 
-def test_who_is_no_member_is_told_apart(world: World) -> None:
+def test_profiles_that_are_not_members_are_refused(world: World) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     layout = layout_of(world)
     teams = read_teams(layout)
@@ -290,7 +290,7 @@ def test_a_full_disk_at_any_operation_changes_nothing(runner: Runner, tmp_path: 
             assert seen(world) == old
 
 
-def test_links_are_seen_for_what_they_mean(world: World, tmp_path: Path) -> None:
+def test_pool_links_finds_links_by_their_target(world: World, tmp_path: Path) -> None:
     layout, home = layout_of(world), make_member(world, "carl")
     for path in ("hooks", "scripts", "skins", "knowledge"):
         (home / path).symlink_to({"hooks": "../bert/hooks", "scripts": "../anna/hooks", "skins": "../carl/skins",

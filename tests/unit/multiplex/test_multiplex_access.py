@@ -1,4 +1,4 @@
-"""Who may talk to whom, before one gateway serves all and after: judged as Hermes 0.19.0 judges."""
+"""Access before and after a switch to the multiplexer, by the rules of Hermes 0.19.0."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def judged(*profiles: MultiplexFacts) -> Access:
 
 
 def written(*profiles: MultiplexFacts) -> dict[str, dict[str, str]]:
-    """Return profile → variable → value of what is written; nothing may stand in the way."""
+    """Return profile → variable → value of the pinned settings, after checking that there are no issues."""
     access = judged(*profiles)
     assert access.issues == ()
     found: dict[str, dict[str, str]] = {}
@@ -88,7 +88,7 @@ def lets_in(one: MultiplexFacts, process: dict[str, str], user: str) -> bool:
 
 
 def after(default: MultiplexFacts, one: MultiplexFacts) -> tuple[MultiplexFacts, dict[str, str], Access]:
-    """Return a member with what is written for it, the environment of the one gateway, and what stands in the way."""
+    """Return a member with its pinned settings, the environment of the multiplexer, and the issues."""
     access = judged(default, one)
     own = {each.key[0]: each.value for each in access.pinned if each.profile == one.name}
     for_default = {each.key[0]: each.value for each in access.pinned if each.profile == "default"}
@@ -114,7 +114,7 @@ FLAGS = st.sampled_from(["", "true", "false", "1"])
     policy=st.sampled_from([None, "pairing", "allowlist", "disabled"]),
     allowed=st.sampled_from([None, [], ["friend"], ["boss", "friend"], "friend"]),
 )  # fmt: skip
-def test_nobody_gets_in_who_was_out_and_nobody_is_out_who_was_in(
+def test_a_switch_neither_grants_nor_removes_access(
     theirs: dict[str, str], mine: dict[str, str], policy: str | None, allowed: Any
 ) -> None:
     settings_of = {key: value for key, value in (("dm_policy", policy), ("allow_from", allowed)) if value is not None}
@@ -127,14 +127,14 @@ def test_nobody_gets_in_who_was_out_and_nobody_is_out_who_was_in(
         assert lets_in(served, process, person) is before, (person, served.scope)
 
 
-def test_what_is_written_is_written_only_where_it_is_needed() -> None:
+def test_settings_are_pinned_only_if_needed() -> None:
     assert written(profile("default"), profile("anna", "weixin", extra(dm_policy="allowlist", allow_from=["f"]))) == {}
     own = profile("anna", "weixin", WEIXIN_ALLOWED_USERS="f", GATEWAY_ALLOW_ALL_USERS="false")
     assert written(profile("default", GATEWAY_ALLOW_ALL_USERS="true", WEIXIN_ALLOWED_USERS="boss"), own) == {}
     assert written(profile("default", "weixin", WEIXIN_ALLOWED_USERS="boss")) == {}
 
 
-def test_a_list_of_default_is_closed_for_who_has_none() -> None:
+def test_an_allow_list_of_default_is_not_inherited() -> None:
     default = profile("default", WEIXIN_ALLOWED_USERS="boss", GATEWAY_ALLOW_ALL_USERS="true")
     listed = profile("anna", "weixin", extra(dm_policy="allowlist", allow_from=["friend", "aunt"]))
     paired = profile("bob", "weixin", extra(dm_policy="pairing"))
@@ -144,7 +144,7 @@ def test_a_list_of_default_is_closed_for_who_has_none() -> None:
     }
 
 
-def test_who_lets_everybody_in_goes_on_to() -> None:
+def test_an_open_profile_stays_open() -> None:
     member = profile("anna", "weixin", extra(dm_policy="pairing"), GATEWAY_ALLOW_ALL_USERS="true")
     default = profile("default", WEIXIN_ALLOWED_USERS="boss")
     served, process, _ = after(default, member)
@@ -153,7 +153,7 @@ def test_who_lets_everybody_in_goes_on_to() -> None:
         assert lets_in(member, dict(member.environment), person) and lets_in(served, process, person)
 
 
-def test_policies_of_default_do_not_become_anybody_elses() -> None:
+def test_policies_of_default_are_not_inherited() -> None:
     default = profile("default", WEIXIN_DM_POLICY="allowlist", WEIXIN_GROUP_POLICY="allowlist",
                       WEIXIN_GROUP_ALLOWED_USERS="g1")  # fmt: skip
     found = written(default, profile("anna", "weixin"))
@@ -165,7 +165,7 @@ def test_policies_of_default_do_not_become_anybody_elses() -> None:
     ))) == {}  # fmt: skip
 
 
-def test_people_of_an_allowed_group_are_not_locked_out_silently() -> None:
+def test_loss_of_access_of_group_members_is_an_issue() -> None:
     default = profile("default", GATEWAY_ALLOWED_USERS="boss")
     member = profile("anna", "weixin", extra(dm_policy="pairing", group_policy="allowlist", group_allow_from=["g"]))
     (limit,) = judged(default, member).issues
@@ -173,7 +173,7 @@ def test_people_of_an_allowed_group_are_not_locked_out_silently() -> None:
     assert "hermes-profiles env unset default GATEWAY_ALLOWED_USERS" in (limit.hint or "")
 
 
-def test_a_list_in_one_config_is_not_a_variable_for_all() -> None:
+def test_a_list_in_one_config_does_not_apply_to_others() -> None:
     anna = profile("anna", "telegram", {"telegram": {"allow_from": ["1", "2"]}})
     bob = profile("bob", "telegram", {"telegram": {"allow_from": [3]}})
     carl = profile("carl", "telegram")
@@ -183,7 +183,7 @@ def test_a_list_in_one_config_is_not_a_variable_for_all() -> None:
     assert found["anna"] == {"TELEGRAM_ALLOWED_USERS": "1,2"}, "default's neutral list would count for it"
 
 
-def test_an_adapter_that_asks_the_process_alone_is_refused_or_decided() -> None:
+def test_an_adapter_that_reads_only_the_process_is_an_issue() -> None:
     friend = profile("anna", "discord", DISCORD_ALLOWED_USERS="1", GATEWAY_ALLOW_ALL_USERS="false")
     (limit,) = [
         each for each in judged(profile("default", DISCORD_ALLOWED_USERS="2"), friend).issues
@@ -207,7 +207,7 @@ def test_an_adapter_that_asks_the_process_alone_is_refused_or_decided() -> None:
     ({}, extra(dm_policy="pairing"), {}, False),
     ({"WEIXIN_DM_POLICY": "pairing"}, extra(dm_policy="open"), {}, False),
 ])  # fmt: skip
-def test_an_open_policy_would_keep_the_whole_gateway_down(
+def test_an_open_policy_without_opt_in_is_an_issue(
     env: dict[str, str], config: dict[str, Any], theirs: dict[str, str], refused: bool
 ) -> None:
     facts = {"default": profile("default", **theirs), "anna": profile("anna", "weixin", config, **env)}
@@ -221,7 +221,7 @@ def test_an_open_policy_would_keep_the_whole_gateway_down(
         )
 
 
-def test_what_a_config_turns_into_variables() -> None:
+def test_bridged_variables_of_a_config() -> None:
     assert bridged_variables({"telegram": {"allow_from": [1, "b"], "allow_bots": True}}) == {
         "TELEGRAM_ALLOWED_USERS": "1,b", "TELEGRAM_ALLOW_BOTS": "true",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What one gateway for all would not do as each profile's own does: found in the files, with what mends it."""
+"""Differences between the multiplexer and single gateways: found in the files, with a fix."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ WEIXIN = "WEIXIN_TOKEN=CANARY-token-of-{}\nWEIXIN_ACCOUNT_ID={}@im.bot\n"
         (WEIXIN.format("a", "a"), False),
     ],
 )
-def test_listeners_of_others_than_default(root: Root, env: str, listens: bool) -> None:
+def test_listeners_of_named_profiles_are_issues(root: Root, env: str, listens: bool) -> None:
     root.add("anna", env=env)
     assert ("port-binding" in root.codes().get("anna", ())) is listens
     root.add("anna", env="")
@@ -84,7 +84,7 @@ def test_listeners_of_others_than_default(root: Root, env: str, listens: bool) -
     assert "port-binding" not in root.codes().get("default", ())
 
 
-def test_keys_outside_env_are_not_read(root: Root) -> None:
+def test_keys_outside_env_are_issues(root: Root) -> None:
     root.add("anna", env="A=1\n", op="OPENAI_API_KEY=sk-CANARY-0123456789\n")
     assert root.codes() == {"anna": {"unread-variable"}}
     (limit,) = [each for each in root.plan().issues if each.code == "unread-variable"]
@@ -97,12 +97,12 @@ def test_keys_outside_env_are_not_read(root: Root) -> None:
     assert "unread-variable" in root.codes()["anna"]
 
 
-def test_a_file_that_cannot_be_read_is_in_the_way(root: Root) -> None:
+def test_an_unreadable_file_is_an_issue(root: Root) -> None:
     root.add("anna", env='A="never closed\nB=1\n')
     assert root.codes() == {"anna": {"unreadable"}}
 
 
-def test_what_default_switches_on_for_everybody_is_switched_off_for_others(root: Root) -> None:
+def test_channels_of_defaults_environment_are_disabled_for_others(root: Root) -> None:
     mail = "EMAIL_ADDRESS=a@b.c\nEMAIL_PASSWORD=CANARYpassword\nEMAIL_IMAP_HOST=i\nEMAIL_SMTP_HOST=s\n"
     root.add("default", env=mail + "NTFY_TOPIC=alerts-of-mine\n")
     root.add("anna", config="# mine\nplatforms:\n  email:\n    enabled: false\n")
@@ -119,7 +119,7 @@ def test_what_default_switches_on_for_everybody_is_switched_off_for_others(root:
     assert root.codes()["bob"] == {"foreign-environment"}
 
 
-def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root) -> None:
+def test_severities_of_jobs_disabled_profiles_and_options(root: Root) -> None:
     root.add(
         "anna",
         env=WEIXIN.format("a", "a"),
@@ -137,10 +137,10 @@ def test_jobs_switched_off_profiles_and_options_weigh_what_they_weigh(root: Root
     }
     assert any("2 scheduled jobs" in each.message for each in root.plan().issues)
     root.add("bob", meta="disabled: true\n")
-    assert "bob" not in root.codes(), "it has nobody to be served to"
+    assert "bob" not in root.codes(), "it has no user to serve"
 
 
-def test_two_with_one_account_or_one_port(root: Root) -> None:
+def test_shared_accounts_and_ports_are_issues(root: Root) -> None:
     for name in ("anna", "bob"):
         root.add(name, env=WEIXIN.format("same", name))
     assert root.codes() == {"bob": {"same-account"}}
@@ -152,7 +152,7 @@ def test_two_with_one_account_or_one_port(root: Root) -> None:
     ]
 
 
-def test_the_variable_that_overrules_the_setting(root: Root) -> None:
+def test_the_overriding_variable_is_an_issue(root: Root) -> None:
     root.add("default", env="GATEWAY_MULTIPLEX_PROFILES=off\n")
     assert root.codes() == {"default": {"overruled"}}
     root.add("default", env="GATEWAY_MULTIPLEX_PROFILES=perhaps\n")
@@ -168,12 +168,12 @@ def test_the_variable_that_overrules_the_setting(root: Root) -> None:
         ("gateway:\n  multiplex_profiles: true\n", ("gateway", "multiplex_profiles"), True),
     ],
 )
-def test_where_the_setting_stands(root: Root, config: str, path: tuple[str, ...], said: object) -> None:
+def test_multiplex_setting_returns_its_path(root: Root, config: str, path: tuple[str, ...], said: object) -> None:
     root.add("default", config=config)
     assert multiplex_setting(root.layout.home("default")) == (path, said)
 
 
-def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> None:
+def test_approvals_of_both_folders_are_merged(tmp_path: Path) -> None:
     for folder, people in (("platforms/pairing", {"a": 1, "b": 1}), ("pairing", {"b": 2})):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "weixin-approved.json").write_text(json.dumps(people))
@@ -185,7 +185,7 @@ def test_approvals_are_joined_where_two_folders_have_some(tmp_path: Path) -> Non
     assert move_to_multiplexer("anna", tmp_path / "nowhere") == () == move_to_process("anna", tmp_path, ("telegram",))
 
 
-def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None:
+def test_a_mask_of_the_multiplexer_keeps_channels_of_others(root: Root) -> None:
     from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 
     mine = {"default": (Mask("weixin", MaskCause.TOKEN, ChannelOwner(pid=9)), Mask("slack"))}
@@ -193,11 +193,11 @@ def test_a_mask_of_the_one_gateway_spares_channels_of_others(root: Root) -> None
     assert without_shared_masks(root.layout, mine, CATALOG, {}) == (mine, [])
     root.add("default", config="gateway:\n  multiplex_profiles: true\n")
     kept, (problem,) = without_shared_masks(root.layout, mine, CATALOG, {})
-    assert [mask.channel for mask in kept["default"]] == ["slack"] and "for anna, too" in problem.message
+    assert [mask.channel for mask in kept["default"]] == ["slack"] and "also for anna" in problem.message
 
 
 @pytest.mark.parametrize("folder", ["pairing", "platforms/pairing"])
-def test_whom_pairing_let_in_is_listed_for_one_gateway(root: Root, folder: str) -> None:
+def test_paired_users_are_listed_for_the_multiplexer(root: Root, folder: str) -> None:
     root.add("default", env="# mine\n")
     home = root.add("anna", env=WEIXIN.format("a", "a"))
     (home / folder).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the one gateway of a team says is shown without any member's secrets, and thirty members do not slow it down."""
+"""Output of a multiplexer is shown without members' secrets, and fast with thirty members."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Multiplex
 
 
 def only_in_its_file(home: Path, name: str) -> str:
-    """Have the token of an account stand in its file alone, and return it."""
+    """Store the token of an account in its file alone, and return it."""
     token = f"CANARYfileonly{name}CANARY99887766"
     (home / f"weixin/accounts/{name}-im-bot.json").write_text(json.dumps({"token": token, "base_url": "https://x"}))
     return token
 
 
-def test_a_token_that_stands_in_an_account_file_alone_is_known(runner: Runner) -> None:
+def test_a_token_in_an_account_file_alone_is_masked(runner: Runner) -> None:
     world = World(runner)
     make_team(world, ("anna",))
     token = only_in_its_file(world.home("anna"), "anna")
@@ -49,7 +49,7 @@ def test_a_token_that_stands_in_an_account_file_alone_is_known(runner: Runner) -
     assert token not in masks.redactor.redact(f"polling with {token}")
 
 
-def test_a_new_account_is_masked_from_the_next_look_on(runner: Runner) -> None:
+def test_a_new_account_is_masked_at_the_next_read(runner: Runner) -> None:
     world = World(runner)
     make_team(world, ("anna",))
     masks = SecretCache(Layout(world.root, world.user), CATALOG)
@@ -60,7 +60,7 @@ def test_a_new_account_is_masked_from_the_next_look_on(runner: Runner) -> None:
     assert "CANARY" not in masks.redactor.redact("with CANARYnewaccountCANARY12345")
 
 
-def test_default_is_told_without_the_secrets_of_others_and_others_with_their_own_alone(runner: Runner) -> None:
+def test_default_masks_all_secrets_and_members_mask_their_own(runner: Runner) -> None:
     world = World(runner)
     make_team(world)
     layout = Layout(world.root, world.user)
@@ -81,13 +81,13 @@ def test_status_of_a_multiplexer_shows_no_members_token(multi: MultiplexWorld) -
         multi.call(*words)
 
 
-def test_the_last_lines_of_a_multiplexer_that_does_not_come_up_show_no_members_token(multi: MultiplexWorld) -> None:
+def test_log_lines_of_a_failed_multiplexer_show_no_members_token(multi: MultiplexWorld) -> None:
     (multi.root / "exits").write_text(f"no-number-{weixin('bert')}\n" * 9)
     done = multi.gateways("install", "default", "--start", "--json")
     assert done.code == 1 and any("no-number" in line for row in done.data["outcomes"] for line in row["log"]), done
 
 
-def test_thirty_members_with_keys_are_masked_soon_enough(runner: Runner) -> None:
+def test_thirty_members_are_masked_fast_enough(runner: Runner) -> None:
     world = World(runner)
     names = [f"m{number}" for number in range(30)]
     make_team(world, names)
@@ -98,7 +98,7 @@ def test_thirty_members_with_keys_are_masked_soon_enough(runner: Runner) -> None
     started = time.perf_counter()
     redactor = masks.redactor
     built = time.perf_counter() - started
-    lines = [f"2026-03-01 12:00:00 INFO gateway: message {number} from somebody, all is well" for number in range(5000)]
+    lines = [f"2026-03-01 12:00:00 INFO gateway: message {number} from a user, all is well" for number in range(5000)]
     lines[4321] = f"trying {weixin('m17')} and CANARYm9key70123456789"
     started = time.perf_counter()
     shown = redactor.redact_all(lines)
