@@ -1,6 +1,6 @@
 """Many WeChat accounts on real Hermes: a lead, a light profile for each account, and gateways that serve them.
 
-The API of WeChat and the model are a stand-in on 127.0.0.1; whatever else Hermes asks for is refused at once.
+The API of WeChat and the model are a stand-in on 127.0.0.1; all other connections are refused.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class World:
         return self.root if profile == "default" else self.root / "profiles" / profile
 
     def config(self) -> dict[str, Any]:
-        """Return what model a pool uses: the stand-in's, told its length so that nobody is asked for it."""
+        """Return the model settings of a pool: the stand-in, with a fixed context length."""
         model = {"default": "stand-in", "provider": "custom", "base_url": f"{self.ilink.url}/v1", "api_key": KEY}
         return {"model": {**model, "context_length": 128_000}, "display": {"show_home_channel_notice": False}}
 
@@ -101,7 +101,7 @@ class World:
     def by_hand(self, members: Sequence[str], **extra: Any) -> None:
         """Write members as one would by hand: the pool by links, the account in `.env` and config.yaml.
 
-        Whom an account talks to stands in `extra`; unless said, its friend and the boss.
+        The allowed users of an account are in `extra`; by default its friend and the boss.
         """
         self.members = tuple(members)
         for member in members:
@@ -126,7 +126,7 @@ class World:
     def multiplex(self, *, on: bool = True) -> None:
         """Switch Hermes' multiplexing on in the lead's config.yaml, by hand.
 
-        Hermes may have written the file anew: to the first message ever it adds what it has offered.
+        Hermes may have rewritten the file: at the first message it records an offer.
         """
         config = YAML(typ="safe").load((self.root / "config.yaml").read_bytes())
         (self.root / "config.yaml").write_text(json.dumps({**config, "gateway": {"multiplex_profiles": on}}))
@@ -181,7 +181,7 @@ class World:
         return done.stdout
 
     def idle(self) -> None:
-        """Wait until no agent works any more: what is said to one at work has a way of its own."""
+        """Wait until no agent is busy, as busy messages are handled differently."""
         profiles = tuple(self.running) or ("default", *self.members)  # those that run as services
         found = (self.home(profile) / "gateway_state.json" for profile in profiles)
         states = [path for path in found if path.exists()]
@@ -206,7 +206,7 @@ class World:
 
 
 def heard(world: World) -> list[tuple[str, str, str]]:
-    """Return (account, person, word) of every answer of the model so far."""
+    """Return (account, user, message) of every answer of the model so far."""
     return sorted(
         (account, each.to, match[1])
         for account, sent in world.ilink.sent.items()
@@ -216,8 +216,10 @@ def heard(world: World) -> list[tuple[str, str, str]]:
 
 
 def interrupted(world: World, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
-    """Let the friend of each member say two things, the second one while the agent works on the first; returns the
-    words answered by account once the last one that is waited for was answered."""
+    """Send two messages of each member's friend, the second as a busy message, and return the answered ones.
+
+    Waits for the answer to the `last` message. The result is: account → answered messages.
+    """
     for member in members:
         world.ilink.say(token(member), friend(member), f"say-first-{member} take-time")
     done = world.ilink.wait(lambda: sum("take-time" in str(each) for each in world.ilink.asked) >= len(members), 60)

@@ -1,10 +1,9 @@
 """A small stand-in for WeChat's iLink bot API and for a model, both on 127.0.0.1.
 
-A gateway is pointed at it with WEIXIN_BASE_URL, its model with `model.base_url: <url>/v1`. An account is known by its
-token, the bearer of every request: how many polls wait at once for it, what was said to it, and what left through it.
-The model's answer tells what it was given: `heard say-WORD · persona NAME · skills A,B · turns N`. Asked for
-`use-tool NAME {…}` it calls that tool of Hermes first, and tells which skills its result has: `· tool A,B`. Told
-`take-time` it thinks for SLOW seconds.
+A gateway uses it by WEIXIN_BASE_URL, its model by `model.base_url: <url>/v1`. An account is identified by its token,
+the bearer of every request; polls, received and sent messages are recorded for each account. The model's answer lists
+its input: `heard say-WORD · persona NAME · skills A,B · turns N`. For `use-tool NAME {…}` it first calls that tool of
+Hermes, and lists the skills in its result: `· tool A,B`. For `take-time` it waits for SLOW seconds.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-_STEP = 0.1  # how often a waiting poll looks whether its caller is still there
-_EXPIRED = -14  # errcode of a token that holds no longer (gateway/platforms/weixin.py, SESSION_EXPIRED_ERRCODE)
-# How a test calls what it says, a persona and a skill, so that the model can tell that its prompt had them.
+_STEP = 0.1  # interval at which a waiting poll checks for a closed connection
+_EXPIRED = -14  # errcode of an expired token (gateway/platforms/weixin.py, SESSION_EXPIRED_ERRCODE)
+# Names of messages, personas and skills in tests, by which the model finds them in its prompt.
 WORD = re.compile(r"\b(say-[a-z0-9-]+)")
 SLOW = 4.0
 TOOL = re.compile(r"\buse-tool (\w+) (\{.*\})")
@@ -93,7 +92,7 @@ class Ilink:
         self._thread.join(10)
 
     def say(self, token: str, sender: str, text: str) -> None:
-        """Let a person say something to an account."""
+        """Send a message of a user to an account."""
         with self._news:
             self._count += 1
             self._inbox[token].append(
@@ -106,7 +105,7 @@ class Ilink:
             self._news.notify_all()
 
     def will_scan(self, *scans: Scan) -> None:
-        """Let the next codes be scanned by these, one code each; codes after them are never scanned."""
+        """Have these users scan the next codes, one code each; later codes are never scanned."""
         with self._news:
             self._scans.extend(scans)
 
@@ -123,7 +122,7 @@ class Ilink:
         ]  # fmt: skip
 
     def reset(self) -> None:
-        """Forget what was counted; what waits goes on."""
+        """Reset the counters; pending polls continue."""
         with self._news:
             for counted in (self.polls, self.most_at_once, self.first_poll, self.sent, self.asked, self.typed):
                 counted.clear()
@@ -255,7 +254,7 @@ def _text(message: dict[str, Any]) -> str:
 
 
 def _is_gone(caller: socket.socket) -> bool:
-    """Return whether whoever polls has closed its end: a gateway that was ended waits no more."""
+    """Return whether the client has closed its connection, as a stopped gateway does."""
     readable, _, _ = select.select([caller], [], [], 0)
     return bool(readable) and not caller.recv(1, socket.MSG_PEEK)
 
@@ -275,7 +274,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that went away."""
+        """Do not report closed connections."""
 
 
 def _handler(api: Ilink) -> type[BaseHTTPRequestHandler]:
@@ -301,10 +300,10 @@ def _handler(api: Ilink) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-            except OSError:  # the gateway was stopped meanwhile
+            except OSError:  # the gateway was stopped during the poll
                 self.close_connection = True
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: requests have tokens in them."""
+            """Log nothing: requests contain tokens."""
 
     return Handler

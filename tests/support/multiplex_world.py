@@ -1,7 +1,7 @@
-"""A fake Hermes that multiplexes as 0.19.0 does: what others can see of it, driven under a real supervisord.
+"""A fake Hermes with the visible behaviour of a 0.19.0 multiplexer, run by a real supervisord.
 
-The default's gateway, with `multiplex_profiles: true` in its config.yaml, writes whom it serves and holds a lock for
-each account; a named profile's gateway then ends with 1. Every gateway holds the lock of its own account.
+The default's gateway, with `multiplex_profiles: true` in its config.yaml, writes the served profiles and holds a lock
+for each account; a named profile's gateway then ends with 1. Every gateway holds the lock of its own account.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def hold_locks():
     for name in served + (["default"] if served else []):
         os.makedirs(os.path.join(root, "profiles", name, "pairing"), exist_ok=True)
 """
-# Whom an earlier one served stays in the file for ever.
+# The file keeps the served profiles of an earlier process.
 _STATE = r"""def state(word):
     old = read(at("gateway_state.json"))
     more = {{"served_profiles": ["default"] + served}} if folders else {{}}

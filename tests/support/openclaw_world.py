@@ -15,7 +15,7 @@ _NOTHING: Any = object()
 
 
 def token(word: str) -> str:
-    """Return a token that nothing else contains."""
+    """Return a unique token."""
     return f"CANARY-{word}-{hashlib.sha256(word.encode()).hexdigest()[:12]}"
 
 
@@ -31,7 +31,7 @@ class OpenClaw:
         self.write_index()
 
     def write_index(self, content: object = _NOTHING) -> None:
-        """Write accounts.json: the ids, or what else is to stand there (text and bytes as they are)."""
+        """Write accounts.json: a list of ids, or text or bytes unchanged."""
         wanted = self.listed if content is _NOTHING else content
         self.put("openclaw-weixin/accounts.json", wanted)
 
@@ -87,7 +87,7 @@ class OpenClaw:
 
 
 def files_of_examples(user: Path) -> None:
-    """Make what the examples of `team import` name, for a user whose current folder is the home."""
+    """Create the files of the `team import` examples, for a user in the home folder."""
     install = OpenClaw(user / ".openclaw")
     for word in ("aaa111", "bbb222"):
         install.add(word)

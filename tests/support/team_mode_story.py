@@ -1,6 +1,6 @@
 """A team switched to one gateway for all and back, ten times, under a live `systemd --user`; prints JSON at its end.
 
-Run as a program, under the manager that is there. HOME is a user's whose Hermes is the multiplexing stand-in.
+Run as a program under a live manager. HOME belongs to a user with the multiplexing stand-in of Hermes.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ _IDS = itertools.count()
 
 @dataclass
 class SyncWorld:
-    """A root whose default profile leads the team `family` of ann and bob, unless a test says otherwise."""
+    """A root with the team `family` of ann and bob, led by default unless a test sets another lead."""
 
     root: Path
     lead: str = "default"
@@ -118,7 +118,7 @@ class SyncWorld:
 
 
 def account(name: str) -> Account:
-    """Return an account whose every value tells whose it is."""
+    """Return an account with the member's name in every value."""
     variables = {
         "WEIXIN_ACCOUNT_ID": f"{name}@im.bot", "WEIXIN_TOKEN": f"CANARY-{name}-weixin-token",
         "WEIXIN_BASE_URL": "https://ilinkai.weixin.qq.com",

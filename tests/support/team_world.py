@@ -1,4 +1,4 @@
-"""A team as `team create` leaves it: a lead with a pool, and members whose links lead there."""
+"""A team as `team create` leaves it: a lead with a pool, and members with links into it."""
 
 from __future__ import annotations
 
