@@ -63,10 +63,10 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     """Return a name of the library; its module is imported now, so that the commands start without it."""
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module 'hermes_profiles' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"hermes_profiles.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
