@@ -1,4 +1,4 @@
-"""What `awake` says to a person: how it is, for whom, and what it cannot do."""
+"""Wakefulness as data and as text: whether it is held, for which gateways, and its limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,44 @@ from typing import Any
 
 from hermes_profiles.awake.render import LID
 from hermes_profiles.awake.status import Wakefulness
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.model.errors import Result
+from hermes_profiles.operations.awake import AwakeResult
 from hermes_profiles.services.manager import ManagerKind
+
+from .clone import dry_run_lines
+
+
+def awake_answer(action: str, result: AwakeResult) -> Answer:
+    """Return the answer of `awake on`, `off` or `status`."""
+    if result.dry_run:
+        steps = list(describe(result.plan)) if result.plan is not None else []
+        planned = {"outcome": result.outcome, "manager": str(result.manager), "dry_run": True, "plan": steps}
+
+        def text() -> Iterator[str]:
+            yield from dry_run_lines(f"awake {action}", steps) if steps else [f"wakefulness is {action} already"]
+
+        return Answer(Result(("awake",), planned, list(result.warnings)), text)
+    found = result.wakefulness
+    data: dict[str, Any] = {
+        "manager": str(result.manager),
+        "on": found.is_on,
+        "held": found.held,
+        "holds": list(found.ways),
+        "kept_by": list(found.kept_by),
+        "not_counted": [gateway._asdict() for gateway in found.uncounted],
+        "linger": result.linger,
+        "files": [str(path) for path in found.files],
+        "broken": found.broken or None,
+        "limits": list(limits(result.manager, found)),
+    }
+    if result.outcome is not None:
+        data |= {"outcome": result.outcome, "dry_run": False}
+    if result.change is not None:
+        data["change"] = result.change
+    answer = Result(("awake",), data, list(result.warnings), list(result.errors), result.exit_code)
+    return Answer(answer, lambda: lines(data) if result.outcome is None else on_words(data))
 
 
 def limits(kind: ManagerKind, found: Wakefulness) -> Iterator[str]:
