@@ -53,7 +53,7 @@ def test_an_explicit_name_beats_all_of_them_and_needs_no_note(two: World) -> Non
 
 def test_explain_says_whose_profile_it_looks_at(two: World) -> None:
     done = two.ok("explain", "telegram", env={"HERMES_HOME": str(two.home("work"))})
-    assert done.stderr == "looking at work (HERMES_HOME)\n"
+    assert done.stderr == "profile: work (HERMES_HOME)\n"
     assert two.ok("explain", "telegram", "-p", "default").stderr == ""
 
 
