@@ -377,7 +377,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry n
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and gateways that are not what they seem'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose their copy'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Tell what a clone would do with one key, path, file or channel, and why'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Show what a clone would do with one key, path, file or channel, and why'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show what the catalogue knows: channels, their variables, ports and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the clones\' real gateways'
@@ -563,7 +563,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a remove -d '
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add a member to a team, or give one its account'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a import -d 'Bring in accounts from elsewhere: one new member each, all of them or none'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a sync -d 'Give members what their lead shares now: settings, keys, links'
-complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a check -d 'Tell in what members are not as their lead any more; exit 3 when there is something'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a check -d 'Compare members with their lead; exit 3 when they differ'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a run-mode -d 'Have one gateway serve all profiles (multiplex), or one run for each (processes); without a word, tell which'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
 
@@ -695,8 +695,8 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -l json -d 
 complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
-complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Take the shim away, and its lines out of the start files of shells: all is as it was before'
-complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a status -d 'Tell whether `hermes` in this shell is the shim, and which Hermes it hands to'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Remove the shim, and its lines from the start files of shells'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a status -d 'Show whether `hermes` in this shell is the shim, and which Hermes it runs'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim install\'' -l shell-setup -d 'Write the line into the start files of your shells, between marks.'
