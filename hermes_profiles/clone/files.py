@@ -22,7 +22,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks,
 from .report import CloneReport, RedactedPlace
 from .source import SKIP_HINT, LeftBehind, SourceProfile
 
-# Larger files are searched piece by piece; one that holds a removed value stays behind instead of being rewritten.
+# Larger files are searched in chunks; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
 
 
@@ -38,7 +38,7 @@ class LinkedFiles(Protocol):
 
 
 class FileCopier:
-    """Turns the items of a source into entries of the new tree; what it leaves or redacts goes into the report."""
+    """Turns the items of a source into entries of the new tree, and reports what it leaves behind or redacts."""
 
     def __init__(
         self, source: SourceProfile, rules: FileRules, values: ValueIndex, layout: Layout, report: CloneReport
@@ -46,11 +46,11 @@ class FileCopier:
         self._source, self._rules, self._values, self._report = source, rules, values, report
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
-        # All names at once first: in nearly every home none of them holds a value.
+        # First search all names in one pass: in nearly every home none of them holds a value.
         self._search_names = values.hits(b"\n/".join(os.fsencode(item.path) for item in source.items))
 
     def entries_for(self, item: TreeItem) -> dict[str, TreeEntry]:
-        """Return the entry of an item by its path; nothing when it stays behind.
+        """Return the entry of an item by its path; {} when it stays behind.
 
         Raises Failed for a file that cannot be read, unless the policy skips such files.
         """
@@ -119,9 +119,9 @@ class FileCopier:
         inner = self._inside(absolute)
         if inner is not None:
             if inner not in DOCUMENTS and not self._rules.judge(inner, folder=False).keeps:
-                self._leave(item.path, "a link to something that stays behind")
+                self._leave(item.path, "a link to a file that stays behind")
             else:
-                # An absolute link into the source would tie the clone to it: it becomes the clone's own.
+                # An absolute link into the source would make the clone depend on it: make it relative.
                 own = os.path.relpath(inner, folder or ".") if os.path.isabs(target) else target
                 yield MakeLink(item.path, own)
         elif self._leads_to_identity(absolute):
@@ -129,7 +129,7 @@ class FileCopier:
         elif self._values and self._values.names_in(os.fsencode(target)):
             self._leave(item.path, "a link whose target holds a removed value")
         else:
-            # Kept as a link, never followed: people share skill folders this way on purpose.
+            # Kept as a link and not followed: people share skill folders this way.
             yield MakeLink(item.path, absolute if self._rules.is_default else target)
             message = f"{item.path} is a link out of the profile; the clone has the same link"
             self._report.warnings.append(Problem("outside-link", message, item.path))
@@ -150,7 +150,7 @@ class FileCopier:
         return path in ("", ".", "..") or path in DOCUMENTS or self._rules.judge(path, folder=True).channel is not None
 
     def _private_copy(self, item: TreeItem) -> Iterator[TreeEntry]:
-        """Persona and memory behind a link become the clone's own: an edit there must not reach the source."""
+        """Yield persona and memory behind a link as files of the clone: an edit there must not change the source."""
         content = read_document(self._source.home / item.path)
         if content is None:
             self._leave(item.path, "a link to nothing")

@@ -1,4 +1,4 @@
-"""The plan of a clone: what is copied, what is rewritten, what stays behind, and the report of it all.
+"""The plan of a clone and its report: what is copied, rewritten and left behind.
 
 Nothing is written here. The plan that `--dry-run` shows is the plan that is applied.
 """
@@ -56,7 +56,7 @@ from .warnings import add_warnings
 
 
 class CloneRequest(NamedTuple):
-    """What the user asked for: `source` and `name` are normalised names that have been checked."""
+    """The arguments of one clone; `source` and `name` are normalised, checked names."""
 
     source: str
     name: str
@@ -68,9 +68,9 @@ class CloneRequest(NamedTuple):
 
 
 class CloneContext(NamedTuple):
-    """What a plan may know of the world: facts and functions given by the caller, so that plans stay testable.
+    """The paths, facts and functions that a plan depends on; given by the caller, so that plans are testable.
 
-    `environment` is the process environment a gateway of the clone might inherit.
+    `environment` is the process environment that a gateway of the clone can inherit.
     """
 
     layout: Layout
@@ -85,19 +85,19 @@ LinkedFilesReader = Callable[[CloneRequest, CloneContext, CloneReport, ValueInde
 
 
 def build_clone(
-    request: CloneRequest, world: CloneContext, linked: LinkedFilesReader
+    request: CloneRequest, context: CloneContext, linked: LinkedFilesReader
 ) -> tuple[ChangePlan, CloneReport]:
     """Return the plan and its report.
 
-    Raises DocumentError or Failed when something cannot be read with certainty; nothing has been created then.
+    Raises DocumentError or Failed when a file cannot be read with certainty.
     """
-    home = world.layout.home(request.source)
-    rules = FileRules(world.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
+    home = context.layout.home(request.source)
+    rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, home, rules)
-    classification = classify(source.documents, catalog=world.catalog, policy=request.policy)
-    builder = _CloneBuilder(request, world, linked, rules, source, classification)
+    classification = classify(source.documents, catalog=context.catalog, policy=request.policy)
+    builder = _CloneBuilder(request, context, linked, rules, source, classification)
     entries = builder.build()
-    target = world.layout.home(request.name)
+    target = context.layout.home(request.name)
     plan = ChangePlan(
         command=request.command,
         summary=f"clone {request.source} as {request.name}",
@@ -108,27 +108,27 @@ def build_clone(
 
 
 class CloneDocuments(NamedTuple):
-    """What the documents of a clone would hold: `entries` by name, and what was judged on the way to them.
+    """The documents of a clone: `entries` by name, and the rulings that they come from.
 
-    `report` tells of documents alone; its rows may hold removed values until `report.hide` was called.
+    `report` has rows for the documents only; they can hold removed values until `report.hide` is called.
     """
 
     entries: Mapping[str, WriteFile]
     source: SourceProfile
-    found: Classification
+    judged: Classification
     report: CloneReport
 
 
-def build_documents(request: CloneRequest, world: CloneContext, linked: LinkedFilesReader) -> CloneDocuments:
-    """Return the documents of a clone without its files: of the source nothing else is read, or even listed.
+def build_documents(request: CloneRequest, context: CloneContext, linked: LinkedFilesReader) -> CloneDocuments:
+    """Return the documents of a clone without its files; only the documents of the source are read.
 
     Raises what `build_clone` raises.
     """
-    rules = FileRules(world.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
-    source = read_source(request.source, world.layout.home(request.source), rules, files=False)
-    found = classify(source.documents, catalog=world.catalog, policy=request.policy)
-    builder = _CloneBuilder(request, world, linked, rules, source, found)
-    return CloneDocuments(builder.documents(), source, found, builder.report)
+    rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
+    source = read_source(request.source, context.layout.home(request.source), rules, files=False)
+    judged = classify(source.documents, catalog=context.catalog, policy=request.policy)
+    builder = _CloneBuilder(request, context, linked, rules, source, judged)
+    return CloneDocuments(builder.documents(), source, judged, builder.report)
 
 
 class _CloneBuilder:
@@ -137,36 +137,36 @@ class _CloneBuilder:
     def __init__(
         self,
         request: CloneRequest,
-        world: CloneContext,
+        context: CloneContext,
         linked: LinkedFilesReader,
         rules: FileRules,
         source: SourceProfile,
         classification: Classification,
     ) -> None:
-        self.request, self.world, self.rules, self.source = request, world, rules, source
-        self.found = classification
+        self.request, self.context, self.rules, self.source = request, context, rules, source
+        self.judged = classification
         self.report = CloneReport(
             profile=request.name,
             source=request.source,
-            path=world.layout.home(request.name),
+            path=context.layout.home(request.name),
             left_behind=list(source.left_behind),
         )
-        self.linked = linked(request, world, self.report, classification.values)
+        self.linked = linked(request, context, self.report, classification.values)
         self.values = self.linked.values
         self.entries: dict[str, TreeEntry] = {}
 
     def build(self) -> tuple[TreeEntry, ...]:
-        """Return all entries; the report is complete afterwards."""
+        """Return all entries, and complete the report."""
         for folder in PROFILE_FOLDERS:
             self.entries[folder] = MakeFolder(folder)
         self._add_documents()
-        files = FileCopier(self.source, self.rules, self.values, self.world.layout, self.report)
+        files = FileCopier(self.source, self.rules, self.values, self.context.layout, self.report)
         for item in self.source.items:
             copies = self.linked.entries(item.path)
             self.entries.update(files.entries_for(item) if copies is None else copies)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
-        add_warnings(self.report, self.source, self.found, self.request.policy, self.world.catalog)
+        add_warnings(self.report, self.source, self.judged, self.request.policy, self.context.catalog)
         self.report.hide(self.values)
         return tuple(self.entries.values())
 
@@ -182,9 +182,9 @@ class _CloneBuilder:
         assigned = self._assignments()
         masked = variables_to_mask(
             documents,
-            self.found.facts,
-            self.world.environment,
-            catalog=self.world.catalog,
+            self.judged.facts,
+            self.context.environment,
+            catalog=self.context.catalog,
             policy=self.request.policy,
             assigned=assigned,
         )
@@ -192,24 +192,24 @@ class _CloneBuilder:
         self.report.masked = list(masked)
         self._add_env(ENV_FILE, documents.env, assigned, masked)
         if ENV_FILE not in self.entries:
-            # Never without an `.env`: `hermes update` fills a missing one with the default profile's, tokens and all.
+            # A clone always has an `.env`: `hermes update` replaces a missing one with a copy of the default profile's.
             self.entries[ENV_FILE] = WriteFile(ENV_FILE, Secret(new_env(assigned, masked)))
         self._add_env(OP_ENV_FILE, documents.op_env)
-        self._add_tree(CONFIG_FILE, documents.config, self.found.config)
-        self._add_tree(LEGACY_CONFIG_FILE, documents.gateway, self.found.gateway)
-        self._add_tree(HONCHO_FILE, documents.honcho, self.found.honcho)
+        self._add_tree(CONFIG_FILE, documents.config, self.judged.config)
+        self._add_tree(LEGACY_CONFIG_FILE, documents.gateway, self.judged.gateway)
+        self._add_tree(HONCHO_FILE, documents.honcho, self.judged.honcho)
         self._add_auth(documents.auth)
 
     def _add_auth(self, document: JsonDocument | None) -> None:
-        removals = self.found.honcho.removals
+        removals = self.judged.honcho.removals
         if document is None:
             pass
         elif self.source.name == DEFAULT and self.request.policy.channels is not Channels.CLONE:
             # A profile without a row of its own uses the row of the root: nothing to copy, no new login.
             self.report.left_behind.append(LeftBehind(AUTH_FILE, "a profile without logins uses those of the root"))
         else:
-            removals += self.found.auth.removals
-            self._add_tree(AUTH_FILE, document, self.found.auth)
+            removals += self.judged.auth.removals
+            self._add_tree(AUTH_FILE, document, self.judged.auth)
         self.report.login_again = sorted({removal.login_again for removal in removals if removal.login_again})
 
     def _add_env(
@@ -223,7 +223,7 @@ class _CloneBuilder:
             return
 
         def rewrite() -> tuple[bytes, EditRows]:
-            rulings = self.found.env[document.path]
+            rulings = self.judged.env[document.path]
             edits = env_edits(document, rulings, self.values, assigned=assigned, masked=masked)
             return rewrite_env(document, edits, self.values), edits.rows
 
@@ -262,11 +262,11 @@ class _CloneBuilder:
 
     def _assignments(self) -> dict[str, str]:
         policy = self.request.policy
-        if not self.found.facts.api_server_on or not policy.api_server or policy.channels is Channels.CLONE:
+        if not self.judged.facts.api_server_on or not policy.api_server or policy.channels is Channels.CLONE:
             return {}
         makers = {
-            API_SERVER_PORT: lambda: str(self.world.pick_port()),
-            API_SERVER_KEY: self.world.fresh_key,
+            API_SERVER_PORT: lambda: str(self.context.pick_port()),
+            API_SERVER_KEY: self.context.fresh_key,
         }
         wanted = [name for name in API_SERVER_ASSIGNED if name not in policy.keep and name not in policy.drop]
         return {name: makers[name]() for name in wanted}
@@ -295,5 +295,5 @@ class _CloneBuilder:
         if entry is not None and content == before:
             self.entries[name] = entry
             return
-        redacted = self.values.redact_bytes(content)  # one behind a link has not been looked at
+        redacted = self.values.redact_bytes(content)  # a profile.yaml behind a link has not been searched yet
         self.entries[name] = WriteFile(name, Secret(redacted[0] if redacted is not None else b""))

@@ -1,4 +1,4 @@
-"""What a clone did or would do, as the rows of the command contract. No value is ever in here."""
+"""The report of a clone as rows of the command contract. It contains no value of a setting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .source import LeftBehind
 
 
 class RedactedPlace(NamedTuple):
-    """A place in a copied file where a removed value stood."""
+    """A place in a copied file where a removed value was replaced."""
 
     path: str
     line: int
@@ -23,7 +23,7 @@ class RedactedPlace(NamedTuple):
 
 @dataclass(slots=True)
 class CloneReport:
-    """Collected while the plan is built; `as_data` gives the shape of DESIGN.md's command contract."""
+    """Collected while the plan is built; `as_data` returns the rows of the command contract."""
 
     profile: str
     source: str | None
@@ -44,13 +44,13 @@ class CloneReport:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Return the channels of which something stayed behind, in alphabetical order."""
-        found = {row.ruling.channel for row in (*self.env_removed, *self.config_removed)}
-        found |= {row.channel for row in self.left_behind} | set(self.disabled)
-        return tuple(sorted(channel for channel in found if channel))
+        """Return the channels that lost something, in alphabetical order."""
+        channels = {row.ruling.channel for row in (*self.env_removed, *self.config_removed)}
+        channels |= {row.channel for row in self.left_behind} | set(self.disabled)
+        return tuple(sorted(channel for channel in channels if channel))
 
     def hide(self, values: ValueIndex) -> None:
-        """Take removed values out of names, paths and messages: a token can be the name of a file or of a key."""
+        """Replace removed values in names, paths and messages: a token can be the name of a file or of a key."""
         if not values:
             return
 
@@ -60,8 +60,8 @@ class CloneReport:
         self.left_behind = [row._replace(path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]
         self.redacted = [row._replace(path=hide(row.path)) for row in self.redacted]
         self.warnings = [
-            Problem(one.code, hide(one.message), one.target and hide(one.target), one.hint and hide(one.hint))
-            for one in self.warnings
+            Problem(row.code, hide(row.message), row.target and hide(row.target), row.hint and hide(row.hint))
+            for row in self.warnings
         ]
 
     def as_data(self, *, dry_run: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The source of a clone, read once: its documents parsed, its files listed, its channels' secrets collected."""
+"""Reads the source of a clone: parses its documents, lists its files, collects the secrets of its channels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, is_empty, re
 _MOST_STATE_FILES = 64
 MOST_STATE_BYTES = 256 * 1024
 _DEEPEST_STATE = 3
-# Settings of the memory provider; a full copy takes them without the logins in them.
-SKIP_HINT = "mend the file, or leave it behind with `--skip-unreadable`"
+SKIP_HINT = "fix the file, or leave it behind with `--skip-unreadable`"
 
 Document = TypeVar("Document")
 
 
 class LeftBehind(NamedTuple):
-    """A file or folder that the clone does not get, and why; `channel` when it belongs to an identity."""
+    """A file or folder that stays behind, with the reason; `channel` when it belongs to an identity."""
 
     path: str
     reason: str
@@ -34,10 +33,10 @@ class LeftBehind(NamedTuple):
 
 
 class SourceProfile(NamedTuple):
-    """One profile as a clone sees it.
+    """The source of a clone.
 
-    `items`: what will be copied, parents first; `left_behind`: what will not and is worth telling;
-    `unreadable`: names of documents that were skipped on request.
+    `items`: entries to copy, parents first; `left_behind`: entries that stay behind and are reported; `unreadable`:
+    names of documents that were skipped on request.
     """
 
     name: str
@@ -49,9 +48,9 @@ class SourceProfile(NamedTuple):
 
 
 def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) -> SourceProfile:
-    """Return the source, read but not judged; without `files` its documents alone, and nothing is listed.
+    """Return the source; without `files`, only its documents are read.
 
-    Raises DocumentError or Failed for what cannot be read with certainty, unless the policy skips such files.
+    Raises DocumentError or Failed when a file cannot be read with certainty, unless the policy skips such files.
     """
     reader = _DocumentReader(home, skip=rules.policy.skip_unreadable)
     documents = read_documents(reader.read, rules.catalog, honcho=rules.scope is Scope.ALL)
@@ -59,7 +58,7 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
     items: list[TreeItem] = []
     left = [LeftBehind(file, error.problem.message) for file, error in reader.unreadable.items()]
     kept: set[str] = set()
-    for item in walk(home, kept.__contains__) if files else ():  # a folder has been judged before it is looked into
+    for item in walk(home, kept.__contains__) if files else ():  # a folder is judged before it is entered
         if item.path in taken:
             continue
         behind = _left_behind(item, rules)
@@ -99,14 +98,14 @@ def read_documents(read: ReadDocument, catalog: Catalog, *, honcho: bool = True)
 
 
 def add_skip_hint(error: Failed) -> None:
-    """Add the other way out to the hint of a document that stops a clone."""
-    hint = error.problem.hint or "mend the file"
+    """Add `--skip-unreadable` to the hint of an error that stops a clone."""
+    hint = error.problem.hint or "fix the file"
     if "--skip-unreadable" not in hint:
         error.problem = error.problem._replace(hint=f"{hint}; or leave it behind with `--skip-unreadable`")
 
 
 class _DocumentReader:
-    """Reads documents; collects those that cannot be read when the user said to skip them."""
+    """Reads documents; with `skip`, collects the errors of those that cannot be read."""
 
     def __init__(self, home: Path, *, skip: bool) -> None:
         self._home = home
@@ -127,10 +126,10 @@ class _DocumentReader:
 
 
 def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
-    """Return why an item stays behind, None when it is copied. Raises Failed for a folder nobody can list."""
+    """Return why an item stays behind, None when it is copied. Raises Failed for a folder that cannot be listed."""
     ruling = rules.judge(item.path, folder=item.kind in (EntryKind.FOLDER, EntryKind.UNREADABLE))
     if item.kind is EntryKind.LINK and ruling.keeps:
-        # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
+        # A link can point to a folder: `whatsapp -> /elsewhere` is state as well.
         ruling = rules.judge(item.path, folder=True)
     if not ruling.keeps:
         return LeftBehind(item.path, ruling.reason, ruling.channel)
@@ -149,13 +148,13 @@ def _left_behind(item: TreeItem, rules: FileRules) -> LeftBehind | None:
 
 
 def _is_empty_folder(home: Path, item: TreeItem) -> bool:
-    """Return whether nothing stays behind but a folder that every profile has."""
+    """Return whether an item is an empty folder, which is not worth a row."""
     return item.kind is EntryKind.FOLDER and is_empty(home / item.path)
 
 
 def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the secrets in the JSON state files of channels, so that they are found where else they stand."""
-    seen = 0
+    """Yield the secrets in the JSON state files of channels, to find them in other files."""
+    count = 0
 
     def enter(path: str) -> bool:
         return path.count("/") < _DEEPEST_STATE and rules.may_hold_state(path)
@@ -164,8 +163,8 @@ def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str
         if item.kind is not EntryKind.FILE or item.signature.size > MOST_STATE_BYTES:
             continue
         if may_hold_channel_secrets(item.path, rules.catalog):
-            seen += 1
-            if seen > _MOST_STATE_FILES:
+            count += 1
+            if count > _MOST_STATE_FILES:
                 return
             yield item.path, state_secrets(home / item.path)
 

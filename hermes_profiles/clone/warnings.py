@@ -1,4 +1,4 @@
-"""What a clone's report warns of, and the commands that come next."""
+"""Warnings of a clone, and the commands that come next."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from hermes_profiles.model.errors import Problem
 from .report import CloneReport
 from .source import SourceProfile
 
-# Two gateways cannot both use these; a tool's key is among them only where a channel runs on it.
+# Classes that two gateways cannot share; a tool's key counts only where a channel runs on it.
 _EXCLUSIVE = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.PORT_BIND, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
 def add_warnings(
-    report: CloneReport, source: SourceProfile, found: Classification, policy: ClonePolicy, catalog: Catalog
+    report: CloneReport, source: SourceProfile, judged: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""
     report.warnings += _not_searched(source)
     report.warnings += _bitwarden(source)
     report.warnings += _source_paths(report, source)
-    report.warnings += _dangling_references(report, found)
+    report.warnings += _dangling_references(report, judged)
     if policy.channels is Channels.CLONE or policy.keep:
-        report.warnings += _conflicts(report, source, found, policy, catalog)
-    report.next_steps += _next_steps(report, found, catalog)
+        report.warnings += _conflicts(report, source, judged, policy, catalog)
+    report.next_steps += _next_steps(report, judged, catalog)
 
 
 def _not_searched(source: SourceProfile) -> Iterator[Problem]:
-    """Yield the documents nobody could read: what they hold cannot be recognised in a skill or a note either."""
+    """Yield a warning for each unreadable document: its values cannot be recognised in other files."""
     for name in sorted(source.unreadable):
         yield Problem(
             "not-searched",
             f"{name} could not be read: its values were not searched for in the files that were copied",
             name,
-            "mend the file and clone again, or look through skills and memories for pasted tokens",
+            "fix the file and clone again, or search skills and memories for pasted tokens",
         )
 
 
@@ -50,20 +50,20 @@ def _bitwarden(source: SourceProfile) -> Iterator[Problem]:
     if config is not None and truthy(config.get(("secrets", "bitwarden", "enabled"))):
         yield Problem(
             "bitwarden",
-            "Bitwarden hands every secret of its project to the clone too; none can be filtered",
+            "Bitwarden passes every secret of its project to the clone as well; none can be filtered",
             CONFIG_FILE,
             "move the channels' secrets to a project of their own",
         )
 
 
 def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Problem]:
-    """Yield kept settings that point into the source's home: the clone would work in its parent's folders."""
+    """Yield a warning for each kept setting that points into the source's home: the clone would work there."""
     config = source.documents.config
     home = os.fspath(source.home)
-    gone = tuple(row.name for row in report.config_removed)
+    removed = tuple(f"{row.name}." for row in report.config_removed)
     for entry in config.entries if config is not None else ():
         name = dotted(entry.path)
-        if entry.value and f"{home}/" in f"{entry.value}/" and not f"{name}.".startswith(tuple(f"{g}." for g in gone)):
+        if entry.value and f"{home}/" in f"{entry.value}/" and not f"{name}.".startswith(removed):
             yield Problem(
                 "source-path",
                 f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
@@ -72,9 +72,9 @@ def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Proble
             )
 
 
-def _dangling_references(report: CloneReport, found: Classification) -> Iterator[Problem]:
+def _dangling_references(report: CloneReport, judged: Classification) -> Iterator[Problem]:
     removed = {row.name for row in report.env_removed}
-    for name in sorted(found.facts.references & removed):
+    for name in sorted(judged.facts.references & removed):
         yield Problem(
             "dangling-reference",
             f"config.yaml refers to ${{{name}}}, which stays behind",
@@ -84,21 +84,21 @@ def _dangling_references(report: CloneReport, found: Classification) -> Iterator
 
 
 def _conflicts(
-    report: CloneReport, source: SourceProfile, found: Classification, policy: ClonePolicy, catalog: Catalog
+    report: CloneReport, source: SourceProfile, judged: Classification, policy: ClonePolicy, catalog: Catalog
 ) -> Iterator[Problem]:
-    """Yield what two gateways will now fight over: the user asked for it, and should know each piece."""
+    """Yield a warning for each kept key that two gateways cannot use at the same time."""
     usual = ClonePolicy(drop=policy.drop)
     everything = policy.channels is Channels.CLONE
-    for rulings in found.env.values():
+    for rulings in judged.env.values():
         for item in rulings:
             if item.entry.commented or not any(item.entry.values) or not item.ruling.keeps:
                 continue
-            ruling = judge_name(item.entry.name, catalog=catalog, policy=usual, facts=found.facts)
+            ruling = judge_name(item.entry.name, catalog=catalog, policy=usual, facts=judged.facts)
             exclusive = ruling.key_class in _EXCLUSIVE or ruling.verdict is Verdict.ASSIGN
             if exclusive and not ruling.keeps and (everything or item.ruling.by_user):
                 yield _conflict(ruling.channel or "gateway", item.entry.name, source.name, report.profile)
     documents = source.documents
-    for document, judgement in ((documents.config, found.config), (documents.gateway, found.gateway)):
+    for document, judgement in ((documents.config, judged.config), (documents.gateway, judged.gateway)):
         for entry in document.entries if document is not None else ():
             channel, key_class = catalog_place(entry.path, catalog)
             if not channel or not entry.value or dotted(entry.path) in policy.drop:
@@ -108,7 +108,7 @@ def _conflicts(
 
 
 def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, KeyClass | None]:
-    """Return (channel, class) of a path of config.yaml that lies in a channel's block, else (None, None)."""
+    """Return (channel, class) of a path in a channel's block of config.yaml, else (None, None)."""
     from hermes_profiles.credentials.rules.config import channel_place
 
     place = channel_place(path, catalog)
@@ -120,17 +120,17 @@ def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, 
 def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
     return Problem(
         "conflict",
-        f"{channel}: {name} is held by {first} and by {second} now; only one gateway can use it",
+        f"{channel}: {name} is now in {first} and in {second}; only one gateway can use it",
         second,
         "give the clone its own, or run only one of the two gateways",
     )
 
 
-def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) -> Iterator[str]:
-    """Yield the commands that set up again what stayed behind, one line a command however many channels it serves.
+def _next_steps(report: CloneReport, judged: Classification, catalog: Catalog) -> Iterator[str]:
+    """Yield the commands that set up the channels and logins that stayed behind, one line a command.
 
-    `gateway setup` of Hermes 0.19.0 stores the new keys and leaves `enabled: false` as it is, which wins for half of
-    the channels: without the second line a new bot would stay deaf.
+    `gateway setup` of Hermes 0.19.0 stores the new keys and leaves `enabled: false` as it is. For half of the channels
+    that flag wins, so the second line is needed to start a new bot.
     """
     commands: dict[str, list[str]] = {}
     for channel in report.channels:
@@ -139,11 +139,11 @@ def _next_steps(report: CloneReport, found: Classification, catalog: Catalog) ->
             commands.setdefault(fact.set_up.format(profile=report.profile), []).append(channel)
     for command, channels in commands.items():
         yield f"set up {', '.join(channels)} with accounts of its own: {command}"
-    if found.config.switch_off:
-        blocks = ", ".join(dotted((*place.block, "enabled")) for place in found.config.switch_off)
+    if judged.config.switch_off:
+        blocks = ", ".join(dotted((*place.block, "enabled")) for place in judged.config.switch_off)
         yield f"then switch on what you have set up, by `true` at {blocks} in {report.path / CONFIG_FILE}"
     for provider in report.login_again:
-        words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
-        yield f"log in with {provider} again: hermes -p {report.profile} {words}"
+        login = "honcho setup" if provider == "honcho" else f"auth add {provider}"
+        yield f"log in with {provider} again: hermes -p {report.profile} {login}"
     yield f"talk to it: hermes -p {report.profile} chat"
     yield f"have its gateway run, now and at boot: hermes-gateways install {report.profile} --start"

@@ -1,1 +1,1 @@
-"""What is an identity, where it can hide, and what a clone does about it. Pure."""
+"""Finds identities in the files of a profile, and decides what a clone does with them. Pure."""

@@ -1,4 +1,4 @@
-"""One channel of one profile as its values tell it, wherever they stand. Pure."""
+"""The settings of one channel of one profile, from the environment and from its blocks of config.yaml. Pure."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Channel
 
-# What Hermes takes when nobody names it (plugins/platforms/{ntfy,irc}/adapter.py).
+# The values that Hermes uses when none is set (plugins/platforms/{ntfy,irc}/adapter.py).
 _DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
-# What an account is called that only a secret names.
+# The name of an account that only a secret identifies.
 UNNAMED = "a token"
 _REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return a mapping as it is, {} for anything else."""
+    """Return the value when it is a mapping, else {}."""
     return value if isinstance(value, Mapping) else {}
 
 
 def below(block: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return the mapping at a key, {} when there is none."""
+    """Return the mapping at a key, {} when it is missing."""
     return mapping(block.get(name))
 
 
 def account_id(channel: Channel, value: Callable[[str], str]) -> str:
-    """Return how an account calls itself, from the values of its variables: never a secret, "" when only secrets name
-    it. A token of Telegram's begins with the id of the bot."""
+    """Return the public id of an account from its variables; "" when only secrets identify it.
+
+    A Telegram token begins with the id of the bot.
+    """
     if channel.name == "telegram":
         number, colon, _ = value("TELEGRAM_BOT_TOKEN").partition(":")
         return number if colon and number.isdecimal() else ""
     secrets = {key.name for key in channel.keys if key.secret}
     names = (name for names in channel.lock_identity for name in names if name not in secrets)
-    return next((found for name in names if (found := value(name))), "")
+    return next((text for name in names if (text := value(name))), "")
 
 
 class ChannelView:
-    """One channel of one profile: its values, wherever they stand."""
+    """Reads the values of one channel of one profile."""
 
     def __init__(self, channel: Channel, env: Mapping[str, str], blocks: Iterable[Mapping[str, Any]]) -> None:
         self.channel = channel
@@ -46,12 +48,11 @@ class ChannelView:
         self.blocks = tuple(blocks)
 
     def value(self, variable: str) -> str:
-        """Return what a variable of the channel is, "" when nothing sets it: the environment wins, as in Hermes."""
-        found = self.own(variable)
-        return found or self.path(self.path_of(variable)) or _DEFAULTS.get(variable, "")
+        """Return the value of a variable, "" when it is not set: as in Hermes, the environment wins."""
+        return self.own(variable) or self.path(self.path_of(variable)) or _DEFAULTS.get(variable, "")
 
     def path(self, dotted: str) -> str:
-        """Return a single value below the channel's blocks, directly or below `extra`; `${NAME}` is looked up."""
+        """Return a single value below the channel's blocks, directly or below `extra`; `${NAME}` is expanded."""
         if not dotted:
             return ""
         bare = dotted.removeprefix("extra.")
@@ -63,7 +64,7 @@ class ChannelView:
         return ""
 
     def own(self, variable: str) -> str:
-        """Return what the environment sets a variable of the channel to, "" when it does not."""
+        """Return the value of a variable in the environment, "" when it is not set there."""
         return self._env.get(variable, "").strip()
 
     def in_extra(self, dotted: str) -> str:
@@ -72,7 +73,7 @@ class ChannelView:
         return next(filter(None, (self.text(below(block, "extra").get(bare)) for block in self.blocks)), "")
 
     def text(self, value: object) -> str:
-        """Return a value as Hermes would hand it on, references to variables resolved."""
+        """Return a value as text, with references to variables expanded."""
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             return ""
         text = str(value).strip()
@@ -81,7 +82,7 @@ class ChannelView:
         return text
 
     def path_of(self, variable: str) -> str:
-        """Return the config path that may stand for a variable of the channel, "" when there is none."""
+        """Return the config path that can replace a variable of the channel, "" when there is none."""
         fact = next((fact for fact in self.channel.keys if fact.name == variable), None)
         if fact is not None and fact.config:
             return fact.config

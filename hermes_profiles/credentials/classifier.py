@@ -1,7 +1,7 @@
-"""From the source's documents to verdicts: what leaves, what stays, and which values may appear nowhere.
+"""Judges every key of the source, and collects the values that must not appear in the clone.
 
-Order matters: config.yaml is judged before the variables it refers to; only when all removals are known can
-the values that must not reappear be searched for.
+The order matters. config.yaml is judged before the variables that it refers to. Removed values are indexed last, when
+all removals are known.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTI
 
 
 class SourceDocuments(NamedTuple):
-    """The documents of one profile that can hold an identity, read and parsed; None where there is none.
+    """The parsed documents of one profile that can hold an identity; None for a missing one.
 
     `state_values`: relative path of a channel's state file → secrets found in it.
     """
@@ -58,7 +58,7 @@ class SourceDocuments(NamedTuple):
     state_values: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def env_files(self) -> tuple[EnvDocument, ...]:
-        """Return the environment files there are."""
+        """Return the environment files that exist."""
         return tuple(document for document in (self.env, self.op_env) if document is not None)
 
     def __repr__(self) -> str:
@@ -73,7 +73,7 @@ class EnvRuling(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """Everything decided about one source; rulings by file, and the index of values that must not reappear."""
+    """The rulings on one source, by file, and the index of its removed values."""
 
     facts: SourceFacts
     env: Mapping[str, tuple[EnvRuling, ...]]
@@ -135,8 +135,10 @@ def _switched_on(documents: SourceDocuments, catalog: Catalog) -> Iterator[str]:
 
 
 def source_environment(documents: SourceDocuments) -> dict[str, str]:
-    """Return the variables the source's gateway would see from its own files: `.env` wins over `.op.env`,
-    both win over top-level scalars of config.yaml."""
+    """Return the variables that the source's gateway reads from its own files.
+
+    `.env` wins over `.op.env`; both win over top-level scalars of config.yaml.
+    """
     environment: dict[str, str] = {}
     if documents.config is not None:
         for entry in documents.config.entries:
@@ -181,7 +183,7 @@ def variables_to_mask(
 
 
 def secrets_in_state(text: str) -> tuple[str, ...]:
-    """Return the strings of a channel's JSON state file that look like secrets: long ones under a telling name."""
+    """Return the strings of a channel's JSON state file that look like secrets."""
     return secrets_in_json(text) or ()
 
 
@@ -193,16 +195,16 @@ def _index(
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> ValueIndex:
-    # Some people write the name of a variable where its value belongs; names are in every placeholder.
+    # Some people write the name of a variable in place of its value; every placeholder contains names.
     common = catalog.common_values | {name.lower() for name in catalog.known_names}
     parts: dict[str, list[str]] = {}
 
     def add(name: str, value: str, key_class: KeyClass | None) -> None:
         if name == HERMES_HOME:
-            return  # a path, no identity: it stands in front of many honest ones
+            return  # a path, not an identity: many harmless paths begin with it
         setting = key_class in _SETTING_CLASSES
         if setting and policy.only is not None:
-            return  # whom a living agent knows stays in its memory: the people are not the bot
+            return  # the agent keeps its memory, and the people in it
         parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting))
 
     for rulings in env.values():
@@ -213,8 +215,8 @@ def _index(
         for name, value in _interpolation_sources(rulings, catalog):
             add(name, value, KeyClass.IDENTITY_CREDENTIAL)
     for _, judgement in trees:
-        for name, found in judgement.values.items():
-            for value, key_class in found:
+        for name, pairs in judgement.values.items():
+            for value, key_class in pairs:
                 add(name, value, key_class)
     for login, judgement in logins:
         for path, value in secrets_of_logins(login.entries if login is not None else (), judgement.removals):
@@ -227,7 +229,7 @@ def _index(
 
 
 def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Yield the parts a removed credential is put together from (`TOKEN=${BOT_ID}:${BOT_HASH}`)."""
+    """Yield the variables that a removed credential is built from (`TOKEN=${BOT_ID}:${BOT_HASH}`)."""
     rulings = tuple(rulings)
     sources = {
         name
@@ -270,7 +272,7 @@ def _needed_by_others(
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> Iterator[str]:
-    """Yield the values of known keys that stay in a profile which lives on: two accounts may have one password."""
+    """Yield the values of known keys that stay in a stripped profile: two accounts can have the same password."""
     for rulings in env.values():
         for item in rulings:
             fact = catalog.lookup(item.entry.name)

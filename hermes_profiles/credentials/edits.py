@@ -162,7 +162,7 @@ def tree_edits(
     """Return the edits of a YAML or JSON document: identities removed, channels switched off, removed values redacted.
 
     `assigned`: path → new value, inserted where the path is missing. Raises DocumentError when a channel that stays
-    shares what goes through an anchor, and the two cannot be separated.
+    shares a removed setting through an anchor, and the two cannot be separated.
     """
     rulings: dict[TreeEntry, Ruling] = {removal.entry: removal.ruling for removal in judgement.removals}
     gone = {entry.path for entry in rulings}
@@ -275,7 +275,7 @@ def _aliases_of_flags(entries: Iterable[TreeEntry], flags: Iterable[TreeEntry]) 
 
 
 def _aliases_without_anchor(entries: Sequence[TreeEntry], gone: set[Path]) -> Iterator[TreeEntry]:
-    """Yield the aliases of texts whose anchor is removed: they get the text itself."""
+    """Yield the aliases of anchored texts that are removed: they get the text itself."""
     anchors = {
         entry.value for entry in entries if entry.anchored and entry.kind == "scalar" and _below(entry.path, gone)
     }

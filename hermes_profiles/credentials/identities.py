@@ -1,4 +1,7 @@
-"""Which channels a profile holds, and which bots, accounts and ports: the answer every command gives. Pure."""
+"""The channels that a profile switches on, with their bots, accounts and ports. Pure.
+
+Every command reads them here.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from hermes_profiles.model.truthy import is_truthy
 
 from .channel_settings import ChannelView, account_id, below, mapping
 
-# The sections of config.yaml that `channels_of` reads, besides those named like a channel.
+# The sections of config.yaml that `channels_of` reads, besides those with the name of a channel.
 CONFIG_SECTIONS = ("platforms", "gateway")
 
-# Channels that a block without `enabled` starts too, and what it must hold (Hermes 0.19.0: the plugin's own
-# `is_connected` decides, `enable_note` of the catalogue tells); () stands for any key at all.
+# Channels that a block without `enabled` also starts, and the keys that it needs (Hermes 0.19.0: the plugin's own
+# `is_connected` decides, see `enable_note` in the catalogue); () means any key.
 _STARTED_BY_BLOCK: Mapping[str, tuple[str, ...]] = {
     "whatsapp": (),
     "feishu": ("app_id",),
@@ -30,17 +33,17 @@ _STARTED_BY_BLOCK: Mapping[str, tuple[str, ...]] = {
     "relay": ("relay_url",),
     "google_chat": ("project_id", "subscription_name"),
 }
-# Where a later alternative is only a coarser word for the same party: two numbers of one Twilio account, or one
-# topic on two servers, are no conflict.
+# A later alternative of these channels is only a coarser name for the same party: two numbers of one Twilio account
+# do not conflict, nor does one topic on two servers.
 _FINEST_ALONE = frozenset({"ntfy", "sms"})
 # The mode in which a channel listens, by the variable and the config path that choose it; others always do.
 _LISTENS_IN_MODE: Mapping[str, tuple[str, str, str]] = {
     "feishu": ("FEISHU_CONNECTION_MODE", "connection_mode", "webhook"),
     "onebot": ("ONEBOT_MODE", "mode", "reverse"),
 }
-# Variables whose values are addresses: capitals and a slash at the end mean nothing there.
+# Variables that hold addresses: capitals and a slash at the end make no difference.
 _ADDRESSES = ("_URL", "_HOMESERVER", "_HOST", "_SERVER")
-# What documentation writes in place of a value: two profiles that hold it are in nobody's way.
+# Placeholders from documentation: two profiles with the same one do not conflict.
 _EXAMPLE = (
     r"(?i)<.*>|\[.*\]|[x*.\-_]+|.*\$\{.*|.*\byour[-_ ].*|.*[-_]here"
     r"|(?:change|replace|insert|paste|enter|put)[-_ ]?(?:me|this|it|your|the|here)\b.*"
@@ -52,10 +55,10 @@ _EVERYWHERE = frozenset({"", "*", "::", "all", "0.0.0.0"})  # noqa: S104
 
 
 class Identity(NamedTuple):
-    """A remote party that only one gateway may speak for.
+    """A remote party that only one gateway can use at a time.
 
-    `key`: sha256, in hex, of the text that names it, never the text; where Hermes has a lock for the channel its file
-    is `<scope>-<key[:16]>.lock`. `noun`: what messages call it.
+    `key`: sha256, in hex, of the text that names it; where Hermes has a lock for the channel, its file is
+    `<scope>-<key[:16]>.lock`. `noun`: its name in messages.
     """
 
     channel: str
@@ -64,15 +67,16 @@ class Identity(NamedTuple):
 
     @property
     def place(self) -> tuple[str, str]:
-        """Return what two profiles must have in common to be in each other's way."""
+        """Return the key by which two identities are compared."""
         return (self.channel, self.key)
 
 
 class Origin(NamedTuple):
-    """Where a profile says who a channel's remote party is.
+    """The place in a profile that names a channel's remote party.
 
-    `variables`: names whose values name it together, each with the config path below the channel's block that may stand
-    for it ("" for none) in `paths`; or `file`: a state file (relative to the home, or absolute) with the key in `path`.
+    `variables`: names whose values together identify it; `paths`: for each, the config path below the channel's block
+    that can replace it ("" for none); or `file`: a state file (relative to the home, or absolute) with the key in
+    `path`.
     """
 
     variables: tuple[str, ...] = ()
@@ -97,7 +101,7 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
     """Return the channels that a profile's own files switch on, in alphabetical order.
 
     `environment`: what its `.env` sets; `config`: the effective mapping of config.yaml, of which `platforms`, `gateway`
-    and sections named like a channel are read. An explicit `enabled: false` wins only where Hermes 0.19.0 lets it.
+    and sections named like a channel are read. An explicit `enabled: false` wins only where it does in Hermes 0.19.0.
     """
     flags = dict(_flags(config, catalog))
     by_keys = catalog.enabled_by({**_scalars(config), **environment})
@@ -110,7 +114,7 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
 
 
 def _places(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return where blocks of channels stand, weakest first: `gateway.platforms`, `platforms`, the top level."""
+    """Return the parents of channel blocks, weakest first: `gateway.platforms`, `platforms`, the top level."""
     gateway = config.get("gateway")
     return (gateway.get("platforms") if isinstance(gateway, Mapping) else None, config.get("platforms"), config)
 
@@ -135,8 +139,11 @@ def channels_on(
     *,
     stored: Callable[[str], object] = lambda path: None,
 ) -> tuple[str, ...]:
-    """Return the channels that a gateway would start, in alphabetical order: what `channels_of` tells, and those that a
-    block without `enabled` or a stored login starts. `stored`: see `held_by`."""
+    """Return the channels that a gateway would start, in alphabetical order.
+
+    These are the channels of `channels_of`, and those that a block without `enabled` or a stored login starts.
+    `stored`: see `claimed_identities`.
+    """
     on = set(channels_of(environment, config, catalog))
     flags = dict(_flags(config, catalog))
     blocks = _blocks(config, catalog)
@@ -152,8 +159,10 @@ def channels_on(
 
 
 class ClaimedIdentities(NamedTuple):
-    """What the files of one profile would have a gateway hold: channels that are on, whom they speak for, ports, and
-    `accounts`: channel → how its account calls itself, where something but a secret names it."""
+    """The channels that are on in one profile, their identities and their ports.
+
+    `accounts`: channel → public id of its account, where one is set.
+    """
 
     channels: tuple[str, ...]
     identities: tuple[Identity, ...]
@@ -169,11 +178,11 @@ def claimed_identities(
     stored: Callable[[str], object] = lambda path: None,
     home: str = "",
 ) -> ClaimedIdentities:
-    """Return what a gateway with these files would hold.
+    """Return the identities and ports that a gateway with these files would use.
 
     `environment` and `config` as for `channels_of`, with gateway.json's blocks below `gateway.platforms`. `stored`
     returns the parsed JSON of a file (a path relative to the home, or an absolute one), None without it; `home` is the
-    profile's home as Hermes is given it.
+    profile's home as Hermes gets it.
     """
     env = {**_scalars(config), **environment}
     on, blocks = channels_on(environment, config, catalog, stored=stored), _blocks(config, catalog)
@@ -184,8 +193,8 @@ def claimed_identities(
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         identities += [identity for identity, _ in _identities(view, catalog, stored, home)]
         ports += _ports(view)
-        if called := account_id(view.channel, view.value):
-            accounts[name] = called
+        if account := account_id(view.channel, view.value):
+            accounts[name] = account
     return ClaimedIdentities(on, tuple(dict.fromkeys(identities)), tuple(ports), accounts)
 
 
@@ -197,29 +206,32 @@ def origins_of(
     stored: Callable[[str], object] = lambda path: None,
     home: str = "",
 ) -> dict[tuple[str, str], Origin]:
-    """Return place of an identity → where it comes from, for every one of `held_by`, given the same."""
+    """Return `Identity.place` → origin, for the identities that `claimed_identities` returns for these arguments."""
     env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
-    found: dict[tuple[str, str], Origin] = {}
+    origins: dict[tuple[str, str], Origin] = {}
     for name in channels_on(environment, config, catalog, stored=stored):
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         for identity, origin in _identities(view, catalog, stored, home):
             paths = origin.paths or tuple(view.path_of(variable) for variable in origin.variables)
-            found.setdefault(identity.place, origin._replace(paths=paths))
-    return found
+            origins.setdefault(identity.place, origin._replace(paths=paths))
+    return origins
 
 
 def credentials_in(
     environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (channel, variable, config path that may stand for it, value) of every credential of an identity, whether
-    its channel is on or off; what is too short or too common to be one, and listeners' keys, are left out."""
+    """Yield (channel, variable, config path, value) of every credential of an identity, of channels that are off too.
+
+    The config path is the one that can replace the variable. Values that are too short or too common, and keys of
+    listeners, are left out.
+    """
     env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
     index = _credential_names(catalog)
     named = {index[name] for name in env if name in index}
     for name in sorted(named | (set(blocks) & set(index.values()))):
         channel = catalog.channels[name]
         view = ChannelView(channel, env, blocks.get(name, ()))
-        for variable in (each for each, owner in index.items() if owner == name):
+        for variable in (variable for variable, owner in index.items() if owner == name):
             value = view.value(variable)
             if len(value) >= _SHORTEST and names_account([value], catalog):
                 yield name, variable, view.path_of(variable), value
@@ -227,34 +239,36 @@ def credentials_in(
 
 @lru_cache(maxsize=4)
 def _credential_names(catalog: Catalog) -> dict[str, str]:
-    """Return variable → channel of what tells or proves who a remote party is by itself."""
-    found: dict[str, str] = {}
+    """Return variable → channel of the variables that identify or authenticate an account on their own."""
+    channels: dict[str, str] = {}
     for channel in catalog.channels.values():
         alone = {names[0] for names in channel.lock_identity if len(names) == 1}
         for fact in channel.keys if channel.sharing is not Sharing.port_exclusive else ():
             if fact.key_class is KeyClass.IDENTITY_CREDENTIAL and (fact.secret or fact.name in alone):
-                found.setdefault(fact.name, channel.name)
-    return found
+                channels.setdefault(fact.name, channel.name)
+    return channels
 
 
 def _blocks(config: Mapping[str, Any], catalog: Catalog) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the blocks of each channel, strongest first; of a section of its own 0.19.0 reads flags alone, newer
-    releases the rest too."""
+    """Return the blocks of each channel, strongest first.
+
+    Of a top-level section of a channel, 0.19.0 reads only the flags; newer releases read the rest as well.
+    """
     nested, platforms, top = _places(config)
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    blocks: dict[str, list[Mapping[str, Any]]] = {}
     for place in (platforms, nested, top):
         for name, settings in place.items() if isinstance(place, Mapping) else ():
             if isinstance(settings, Mapping):
                 channel = catalog.channel_of_config_key(str(name))
                 if channel is not None:
-                    found.setdefault(channel, []).append(settings)
-    return found
+                    blocks.setdefault(channel, []).append(settings)
+    return blocks
 
 
 def _identities(
     view: ChannelView, catalog: Catalog, stored: Callable[[str], object], home: str
 ) -> Iterator[tuple[Identity, Origin]]:
-    """Yield the remote parties of one channel that is on, and where each stands; placeholders and examples are none."""
+    """Yield the remote parties of a channel that is on, with their origins; placeholders and examples are skipped."""
     for names in _alternatives(view):
         values = [view.value(name) for name in names]
         if names_account(values, catalog):
@@ -266,7 +280,7 @@ def _identities(
         file = f"weixin/accounts/{account}.json"
         login = stored(file) if account and "/" not in account else None
         token = view.text(mapping(login).get("token"))
-        # The stored token serves only where nothing else names one (gateway/platforms/weixin.py).
+        # The stored token is used only without a token in the environment (gateway/platforms/weixin.py).
         if not view.value(WEIXIN_TOKEN) and names_account([token], catalog):
             yield Identity(view.name, _digest(token), "token"), Origin(file=file, path=("token",))
     elif view.name == "whatsapp":
@@ -283,33 +297,33 @@ def _identities(
 
 
 def _alternatives(view: ChannelView) -> Iterator[tuple[str, ...]]:
-    """Yield the combinations of variables that name the remote party and are complete."""
+    """Yield the combinations of variables that identify the remote party and are all set."""
     complete = [names for names in view.channel.lock_identity if all(view.value(name) for name in names)]
     yield from complete[:1] if view.name in _FINEST_ALONE else complete
 
 
 def is_example(value: str) -> bool:
-    """Return whether a value is what documentation writes in place of one (`your_bot_token`)."""
+    """Return whether a value is a placeholder from documentation (`your_bot_token`)."""
     return re.fullmatch(_EXAMPLE, value) is not None
 
 
 def names_account(values: list[str], catalog: Catalog) -> bool:
-    """Return whether values name a remote party: all are set, none is what documentation writes in place of one."""
+    """Return whether values identify an account: all are set, and none is a placeholder."""
     if any(not value or value.lower() in catalog.placeholders or is_example(value) for value in values):
         return False
-    # An address on this machine is a party like any other; a word that everybody writes is none.
+    # An address on this machine identifies a server; a common word identifies nothing.
     return any("://" in value or value not in catalog.common_values for value in values)
 
 
 def _texts(channel: str, names: tuple[str, ...], values: list[str]) -> Iterator[str]:
-    """Yield the texts that name the party: Hermes' own where it has a lock, and one spelling for all."""
+    """Yield the texts that identify the party: the text of Hermes' lock, where it has one, in one spelling."""
     if channel == "irc":
         yield ":".join(values)
     elif channel == "line":
         yield _digest(values[0])[:16]
     elif channel == "email":
         yield " ".join(value.lower() for value in values)
-    elif channel == "signal":  # Hermes' lock has the number as it is written (gateway/platforms/signal.py)
+    elif channel == "signal":  # Hermes' lock uses the number as written (gateway/platforms/signal.py)
         yield from dict.fromkeys((values[0], _phone(values[0])))
     else:
         pairs = zip(names, values, strict=True)
@@ -324,7 +338,7 @@ def _texts(channel: str, names: tuple[str, ...], values: list[str]) -> Iterator[
 
 
 def _phone(text: str) -> str:
-    """Return a number in the one spelling `+4915112345`, anything else as it is."""
+    """Return a phone number in the form `+4915112345`, any other text unchanged."""
     digits = re.sub(r"[\s().\-/]", "", text)
     digits = f"+{digits[2:]}" if digits.startswith("00") else digits
     return digits if re.fullmatch(r"\+\d{5,15}", digits) else text
@@ -337,8 +351,10 @@ def _digest(text: str) -> str:
 
 
 def _linked_device(view: ChannelView, stored: Callable[[str], object], home: str) -> Iterator[tuple[Identity, Origin]]:
-    """Yield WhatsApp's linked device: whom the session's creds name, since a copied session has another path; and
-    the path, which is what Hermes' lock knows."""
+    """Yield WhatsApp's linked device by the id in its creds (a copied session has another path), and by the path.
+
+    Hermes' lock uses the path.
+    """
     given = view.path("extra.session_path")
     # The old folder wins where it is in use (hermes_constants.py, `get_hermes_dir`).
     folders = (given,) if given else (WHATSAPP_SESSION_FOLDER, WHATSAPP_PLATFORM_SESSION_FOLDER)
@@ -364,7 +380,7 @@ def _photon_login(stored: Callable[[str], object]) -> str:
 
 
 def _apps(view: ChannelView) -> Iterator[tuple[Identity, Origin]]:
-    """Yield the apps of WeCom's list in config.yaml, each a party of its own."""
+    """Yield the apps of WeCom's list in config.yaml; each is a remote party."""
     for block in view.blocks:
         apps = below(block, "extra").get("apps")
         for app in apps if isinstance(apps, list) else ():
@@ -398,7 +414,7 @@ def _number(view: ChannelView, port: Port) -> int:
 
 
 def _address(view: ChannelView, port: Port) -> str:
-    """Return the address of a port; what names the port names the address beside it (`…_PORT`, `…_HOST`)."""
+    """Return the address of a port, from the setting beside that of the port (`…_PORT`, `…_HOST`)."""
     texts = [view.value(name.removesuffix("PORT") + "HOST") for name in port.env if name.endswith("PORT")]
     texts += [view.path(".".join(path).removesuffix("port") + "host") for path in port.config]
     address = next((text for text in texts if text), port.bind.split(" ")[0])

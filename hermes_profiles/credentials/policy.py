@@ -1,4 +1,4 @@
-"""The words of the classifier: what the user asked for, and what was decided with which reason."""
+"""The policy of a clone, and rulings: verdicts with their reasons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hermes_profiles.credentials.catalog.catalog import KeyClass
 
 
 class Verdict(StrEnum):
-    """What happens to a key, a path or a file in a clone."""
+    """What a clone does with a key, a path or a file."""
 
     KEEP = "keep"
     REMOVE = "remove"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 
 class Channels(StrEnum):
-    """How much of the source's channels a clone may carry."""
+    """How much of the source's channels a clone takes."""
 
     EXCLUDE = "exclude"
     STRICT_PREFIX = "strict-prefix"
@@ -27,12 +27,12 @@ class Channels(StrEnum):
 
 
 class ClonePolicy(NamedTuple):
-    """What the user asked of one clone; the default leaves every identity behind.
+    """The options of one clone; the default leaves every identity behind.
 
     `keep` and `drop` hold names of variables or dotted paths of config.yaml and overrule everything else.
 
-    With `only` the policy is one of removal in place: nothing but these channels, the single-use logins of the
-    providers in `logins`, and fresh values for the variables and paths in `assign`. The profile goes on with the rest.
+    With `only`, identities are removed in place: those of these channels, and the single-use logins of the providers
+    in `logins`. The variables and paths in `assign` get new values. The profile keeps everything else.
     """
 
     channels: Channels = Channels.EXCLUDE
@@ -45,11 +45,11 @@ class ClonePolicy(NamedTuple):
     assign: frozenset[str] = frozenset()
 
     def concerns(self, *channels: str) -> bool:
-        """Return whether anything may be taken from one of these channels."""
+        """Return whether the policy applies to one of these channels."""
         return self.only is None or not self.only.isdisjoint(channels)
 
     def takes_login(self, provider: str) -> bool:
-        """Return whether the stored single-use login of a provider goes."""
+        """Return whether the stored single-use login of a provider is removed."""
         return self.only is None or provider in self.logins
 
 
@@ -64,15 +64,15 @@ class Ruling(NamedTuple):
 
     @property
     def keeps(self) -> bool:
-        """Return whether the thing goes into the clone as it is."""
+        """Return whether the item is copied unchanged."""
         return self.verdict is Verdict.KEEP
 
     @property
     def kept_by_user(self) -> bool:
-        """Return whether it stays because the user asked for it: then nothing in it is redacted either."""
+        """Return whether the user asked to keep the item: then nothing in it is redacted either."""
         return self.keeps and self.by_user
 
     @property
     def removes(self) -> bool:
-        """Return whether the thing stays behind."""
+        """Return whether the item stays behind."""
         return self.verdict is Verdict.REMOVE

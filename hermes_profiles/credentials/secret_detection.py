@@ -1,6 +1,6 @@
-"""Which settings are secrets, and what a setting is to an identity: by the catalogue, by name, by the look of a value.
+"""Detects secrets and classifies settings: by the catalogue, by the name, and by the form of the value. Pure.
 
-Pure. Rather one setting too many is hidden than one shown: `--reveal` and a prompt cost a moment, a token costs a bot.
+In doubt a setting is hidden: `--reveal` shows a hidden value, but a shown token is lost.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KINDS_OF_KEYS = frozenset(
     }
 )
 _PLURALS = frozenset({"tokens", "passwords", "apikeys"})
-# What names a secret without being one.
+# References to secrets.
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
 
 
@@ -58,7 +58,7 @@ HIDDEN = "<secret>"
 
 
 class Shape(NamedTuple):
-    """One look of a secret: no text has it without one of the `marks`; what matches is replaced by `shown`."""
+    """One form of a secret: a text without any of the `marks` cannot match; a match is replaced by `shown`."""
 
     marks: tuple[str, ...]
     pattern: str
@@ -66,7 +66,7 @@ class Shape(NamedTuple):
 
 
 _BEARER = ("Bearer ", "bearer ", "BEARER ")
-# What is a secret wherever it stands: Telegram, Slack, keys of providers, tokens of GitHub, Google, AWS, JWT, PEM,
+# Secrets that are recognised in any text: Telegram, Slack, keys of providers, tokens of GitHub, Google, AWS, JWT, PEM,
 # headers, URLs with a password, and URLs that are a secret themselves (webhooks).
 SHAPES = (
     Shape((":",), r"\b\d{6,}:[A-Za-z0-9_-]{20,}"),
@@ -78,19 +78,19 @@ SHAPES = (
     Shape(("AIza",), r"\bAIza[\w-]{30,}"),
     Shape(("AKIA",), r"\bAKIA[0-9A-Z]{16}\b"),
     Shape(("eyJ",), r"\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]+)?"),
-    # With the body that follows it, as far as it is there.
+    # With the body that follows it, complete or cut off.
     Shape(("PRIVATE KEY",), r"-----BEGIN [A-Z ]*PRIVATE KEY(?:-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?)?"),
     Shape(_BEARER, r"(?:(?<=Bearer )|(?<=bearer )|(?<=BEARER ))(?!\$\{)\S{8,}"),
     Shape(("://",), r"://[^/\s:@]*:[^/\s@$]+@", f"://{HIDDEN}@"),
     Shape(("/api/webhooks/", "hooks.slack.com/"), r"(?:/api/webhooks/|\bhooks\.slack\.com/)[\w-]+/[\w/-]{8,}"),
 )
 _ANY_SHAPE = re.compile("|".join(shape.pattern for shape in SHAPES))
-# Colons are everywhere: the beginning of a shape that starts with one is looked for instead.
+# Most texts contain colons: search for the beginning of a Telegram token instead.
 _TELEGRAM = re.compile(r"\d:[A-Za-z0-9_-]{20}")
 
 
 class Role(NamedTuple):
-    """What a setting is: its class and the channel it belongs to, None where the catalogue says nothing."""
+    """The class of a setting and its channel, None where the catalogue does not know them."""
 
     key_class: KeyClass | None = None
     channel: str | None = None
@@ -102,13 +102,13 @@ class Role(NamedTuple):
 
 
 def role_of_name(name: str, catalog: Catalog) -> Role:
-    """Return what a variable is."""
+    """Return the role of a variable."""
     fact = catalog.lookup(name)
     return Role(fact.key_class, fact.channel) if fact is not None else Role()
 
 
 def role_of_path(path: Sequence[str], catalog: Catalog) -> Role:
-    """Return what a path of config.yaml is."""
+    """Return the role of a path of config.yaml."""
     place = channel_place(path, catalog)
     if place is not None:
         inner = tuple(path[len(place.block) :])
@@ -126,20 +126,20 @@ def role_of_path(path: Sequence[str], catalog: Catalog) -> Role:
 
 
 def is_secret_path(path: Sequence[str], catalog: Catalog) -> bool:
-    """Return whether what stands at a path of config.yaml is a secret, by its class or by a name in the path."""
+    """Return whether a path of config.yaml holds a secret, by its class or by a name in the path."""
     if role_of_path(path, catalog).key_class is KeyClass.IDENTITY_CREDENTIAL:
         return True
     names = [part for part in path if not _INDEX.fullmatch(part)]
-    if any(_tells(name) for name in names) or any(_holds_many(name) for name in names):
+    if any(_names_secret(name) for name in names) or any(_holds_many(name) for name in names):
         return True
     fact = catalog.lookup(names[-1]) if names and _ENVIRONMENT_NAME.fullmatch(names[-1]) else None
     return fact is not None and (fact.secret or fact.key_class is KeyClass.IDENTITY_CREDENTIAL)
 
 
 def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> bool:
-    """Return whether a single value at a path must not be shown. `tag`: its type as documents name it.
+    """Return whether a single value at a path must not be shown. `tag`: its YAML type (`str`, `bool`).
 
-    A switch, nothing at all and a mere reference (`${NAME}`, `op://…`) are no secrets, whatever their name.
+    A boolean, an empty value and a reference (`${NAME}`, `op://…`) are not secrets, even at such a path.
     """
     if tag in ("bool", "null") or not text.strip() or _REFERENCE.fullmatch(text.strip()):
         return False
@@ -147,12 +147,12 @@ def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> boo
 
 
 def looks_secret(text: str) -> bool:
-    """Return whether a text looks like a secret wherever it stands."""
+    """Return whether a text contains something that looks like a secret."""
     return _ANY_SHAPE.search(text) is not None
 
 
 def may_have_shape(text: str) -> bool:
-    """Return False when no part of a text, however long, looks like a secret; cheap, and wrong on the safe side."""
+    """Return False when no part of a text looks like a secret; a cheap test that errs towards True."""
     for shape in SHAPES:
         for mark in shape.marks:
             if mark in text:
@@ -163,7 +163,7 @@ def may_have_shape(text: str) -> bool:
 
 
 def without_shapes(text: str) -> str:
-    """Return a text with `<secret>` in place of all that looks like a secret."""
+    """Return a text with `<secret>` in place of everything that looks like a secret."""
     for shape in SHAPES:
         if any(mark in text for mark in shape.marks):
             text = _compiled(shape.pattern).sub(shape.shown, text)
@@ -185,7 +185,7 @@ def _words(name: str) -> list[str]:
     return [word for word in _WORDS_BETWEEN.split(_HUMP.sub("_", name).lower()) if word]
 
 
-def _tells(name: str) -> bool:
+def _names_secret(name: str) -> bool:
     """Return whether a name ends like that of a secret: `api_key`, `accessToken`, `X-Auth-Token`, `OPENAI_API_KEY`."""
     words = _words(name)
     if not words:

@@ -1,6 +1,6 @@
-"""Finding and redacting removed values wherever they reappear, in any of the usual encodings.
+"""Finds and redacts removed values in any text, in any of the usual encodings.
 
-A value counts, not only its name: a bot token pasted into a skill, a comment or a URL is the same token.
+A bot token that was pasted into a skill, a comment or a URL is still the same token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
-# Shorter values (a port, `true`, a chat's nickname) stand in too many honest places (DESIGN.md, clone policy).
+# Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
 SHORTEST = 8
 # A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
 _WORD = r"(?:[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3})"
@@ -22,7 +22,7 @@ _PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _PERCENT_LINE = re.compile(rb"[^\n]*%[0-9A-Fa-f]{2}[^\n]*")
-# A line of 40 or more base64 characters that goes on below: MIME writes 76 a line, PEM 64.
+# A line of 40 or more base64 characters that continues on the next line: MIME writes 76 a line, PEM 64.
 _BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{40}\n)(?=[A-Za-z0-9+/_=-])")
 _PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
 _COMMENT = re.compile(r"\s#")
@@ -38,20 +38,20 @@ class Redaction(NamedTuple):
 
 
 def placeholder(name: str) -> str:
-    """Return the text that stands where a removed value stood."""
+    """Return the text that replaces a removed value."""
     return f"<removed: {name}>"
 
 
 def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setting: bool = False) -> tuple[str, ...]:
     """Return the strings worth searching for: the value, the items of a list, the secrets of a URL or a JSON text.
 
-    Nothing shorter than 8 characters, no public constant, no bare template such as `your_bot_token`; a comment
-    behind the value, which some readers take for a part of it, is no list. `setting`: the value belongs to a
-    setting, not to a credential; then plain words (a chat called "Engineering") are not searched for either, they
-    would be blotted out of every text.
+    Left out are strings shorter than 8 characters, public constants and templates such as `your_bot_token`, and the
+    items of a comment behind the value, which some readers take for a part of it. `setting`: the value belongs to a
+    setting, not to a credential; then plain words (a chat called "Engineering") are left out as well, because they
+    would be redacted in every text.
     """
     if _PLACEHOLDER.search(value):
-        value = _PLACEHOLDER.sub(" ", value)  # the source is a clone itself: what stood here is gone already
+        value = _PLACEHOLDER.sub(" ", value)  # the source is itself a clone: the value was removed before
     stripped = value.strip()
     bare = stripped.strip("'\"")
     if bare.startswith(("{", "[{")):
@@ -61,14 +61,14 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
         pieces = tuple(item.strip(" \t\"'[](){}") for item in re.split(r"[,;\s]+", head))
         if "://" in head:
             pieces = (*pieces, *_url_secrets(head))
-    # One word of a list or of a passphrase is a word like any other.
+    # A single word of a list or of a passphrase is too common to be searched for.
     pieces = tuple(piece for piece in pieces if not _is_plain(piece.strip("-=_*")))
     whole = () if setting and _is_plain(stripped) else (value, stripped)
     return tuple(dict.fromkeys(part for part in (*whole, *pieces) if _is_searchable(part, common)))
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a text is a few words, as people write them and machines do not."""
+    """Return whether a text is a few plain words, unlike a generated secret."""
     return len(text) <= _LONGEST_WORDS and _PLAIN_WORDS.fullmatch(text) is not None
 
 
@@ -82,9 +82,9 @@ def _url_secrets(value: str) -> list[str]:
 
 
 def secrets_in_json(text: str) -> tuple[str, ...] | None:
-    """Return the strings of a JSON text that look like secrets: long ones under a telling name, no plain URLs.
+    """Return the strings of a JSON text that look like secrets: long, under the name of a secret, not plain URLs.
 
-    None when it is no JSON.
+    None when the text is not JSON.
     """
     try:
         data = json.loads(text)
@@ -115,7 +115,7 @@ def _is_searchable(part: str, common: Collection[str]) -> bool:
 
 
 class ValueIndex:
-    """Knows every spelling of the removed values: UTF-8, UTF-16, URL-encoded, JSON-escaped, base64.
+    """Searches for every spelling of the removed values: UTF-8, UTF-16, URL-encoded, JSON-escaped, base64.
 
     Plain substring search: CPython's `in` reads about 8 GB/s per needle, faster than any one regular
     expression over all needles.
@@ -133,7 +133,7 @@ class ValueIndex:
         shown = {name: _shown(name, (part for part, _ in ordered)) for name in parts}
         self._owners = {part: shown[name] for part, name in ordered}
         self._spellings: dict[str, str] = {}
-        # Grouped by a byte without which no needle of the group can be there: most files have neither NUL nor %.
+        # Grouped by a byte that all needles of a group contain: most files have neither NUL nor %.
         self._needles: dict[bytes, dict[bytes, str]] = {b"": {}, b"\x00": {}, b"%": {}}
         for part, name in self._owners.items():
             for text in _text_spellings(part):
@@ -188,7 +188,7 @@ class ValueIndex:
         return False
 
     def whole(self, text: str) -> str | None:
-        """Return the name of the key whose value this text is, as a whole."""
+        """Return the name of the key with exactly this value."""
         return self._owners.get(text) or self._owners.get(text.strip())
 
     def spans(self, text: str) -> tuple[tuple[int, int, str], ...]:
@@ -201,7 +201,7 @@ class ValueIndex:
         return tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
 
     def redact(self, text: str) -> tuple[str, tuple[Redaction, ...]]:
-        """Return the text with every removed value replaced, and where; equal text when there is none."""
+        """Return the text with every removed value replaced, and the places; the same text when there is none."""
         spans = self.spans(text)
         if not spans:
             return text, ()
@@ -216,7 +216,7 @@ class ValueIndex:
         return "".join([*pieces, text[position:]]), tuple(found)
 
     def hide(self, text: str) -> str:
-        """Return a path or a message that can be shown: no removed value is left in it, however it is spelled."""
+        """Return a path or a message without removed values, in any spelling."""
         hidden, _ = self.redact(text)
         parts = hidden.split("/")
         for index, part in enumerate(parts):
@@ -225,7 +225,7 @@ class ValueIndex:
         return "/".join(parts)
 
     def redact_bytes(self, data: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
-        """Return redacted bytes of a text file, or None when it is not text or a value would remain."""
+        """Return redacted bytes of a text file, or None when it is not text or a value would be left."""
         codec = _text_codec(data)
         if codec is None:
             return None
@@ -243,7 +243,7 @@ class ValueIndex:
 
 
 def _shown(name: str, parts: Iterable[str]) -> str:
-    """Return a key's name without removed values in it: a state file can be named after its account."""
+    """Return a key's name without removed values: a state file can have the name of its account."""
     for part in parts:
         if part in name:
             name = name.replace(part, "*")
@@ -251,7 +251,7 @@ def _shown(name: str, parts: Iterable[str]) -> str:
 
 
 def _views(data: bytes) -> Iterator[bytes]:
-    """Yield the bytes, and what they become without percent signs and without the line breaks of base64."""
+    """Yield the bytes, then the bytes with percent signs decoded, then without the line breaks of base64."""
     yield data
     if _PERCENT.search(data):
         # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
@@ -285,7 +285,7 @@ def _text_spellings(part: str) -> list[str]:
 
 
 def _base64_core(encoded: bytes, shift: int) -> str:
-    """Return the base64 characters that depend on this value alone when `shift` bytes stand before it."""
+    """Return the base64 characters that depend on this value alone when `shift` bytes precede it."""
     text = base64.b64encode(b"\x00" * shift + encoded).decode("ascii").rstrip("=")
     complete = (shift + len(encoded)) * 8 // 6
     return text[-(-shift * 8 // 6) : complete]

@@ -68,7 +68,7 @@ def read_pool(team: Team, world: CloneContext, *, with_warnings: bool = True) ->
     except Failed as error:
         _remove_skip_hint(error)
         raise
-    values = found.found.values
+    values = found.judged.values
     documents = dict(_shared_documents(team, found))
     links = tuple(path for path in linked_paths(team.share) if pool_path_exists(home, path))
     missing = tuple(path for path in linked_paths(team.share) if path not in links)
@@ -150,7 +150,7 @@ def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[
     """
     if team.lead == DEFAULT:
         return
-    channels = {removal.entry.path for removal in found.found.auth.removals if removal.ruling.channel}
+    channels = {removal.entry.path for removal in found.judged.auth.removals if removal.ruling.channel}
     rows = {path[1] for path in _login_rows(found.source.documents.auth) if path not in channels}
     raw = read_document(layout.root / AUTH_FILE)
     root = JsonDocument.parse(raw, path=str(layout.root / AUTH_FILE)) if raw else None
@@ -176,7 +176,7 @@ def _config_warnings(team: Team, found: CloneDocuments) -> Iterator[Problem]:
             "move the channels' secrets to a project of their own",
         )
     removed = {row.name for row in found.report.env_removed}
-    for name in sorted(found.found.facts.references & removed):
+    for name in sorted(found.judged.facts.references & removed):
         yield Problem(
             "dangling-reference",
             f"config.yaml of {team.lead} refers to ${{{name}}}, which is not shared",

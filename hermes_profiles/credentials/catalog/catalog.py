@@ -1,4 +1,4 @@
-"""The catalogue: which channel a variable, a config path or a file belongs to, and what it is to it.
+"""The catalogue: the channel and the class of a variable, a config path or a file.
 
 How the data is maintained: `data/channels.json` (one object a channel, one line a variable) and
 `data/shared.json` (what belongs to no channel). JSON, because `list` loads all of it on each call and
@@ -56,14 +56,14 @@ __all__ = [
     "parse_user_catalog",
 ]
 
-# Owner of state that belongs to all channels at once (the lockout counters beside the pairing files).
+# Owner of state that belongs to all channels together (the lockout counters beside the pairing files).
 GATEWAY = "gateway"
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Catalog:
-    """Channels by name and all that is asked about them; indexes are made on first use."""
+    """Channels by name, and queries about them; indexes are built on first use."""
 
     channels: Mapping[str, Channel]
     gateway_keys: tuple[KeyFact, ...]
@@ -76,7 +76,7 @@ class Catalog:
     oauth_rows: tuple[OAuthRow, ...]
 
     def lookup(self, name: str) -> KeyFact | None:
-        """Return what an environment variable is; None when no channel and no tool of ours knows it.
+        """Return the class and the channel of an environment variable; None when the catalogue does not know it.
 
         An exact row decides, then a pattern (`<CHANNEL>_HOME_CHANNEL`), then the longest prefix (class
         UNKNOWN, `known` False). A row that several channels read keeps its strictest class.
@@ -95,7 +95,7 @@ class Catalog:
         """Return the class of a path inside `platforms.<channel>`, UNKNOWN without a row for it or a parent.
 
         Hermes reads most keys both directly and below `extra`, so a leading `extra` does not count;
-        capitals do not either. What lies below a known path has its class. A path that only mirrors a
+        capitals do not either. A path below a known path has its class. A path that only mirrors a
         variable (`bot_token` of TELEGRAM_BOT_TOKEN) has the class of the variable: newer releases read such
         keys.
         """
@@ -155,12 +155,12 @@ class Catalog:
         )
 
     def is_placeholder(self, value: str) -> bool:
-        """Return whether Hermes refuses this value as a secret: exact words, or under 4 characters."""
+        """Return whether Hermes refuses this value as a secret: an exact match, or under 4 characters."""
         cleaned = value.strip()
         return len(cleaned) < SHORTEST_SECRET or cleaned.lower() in self.placeholders
 
     def left_behind_reason(self, relative_path: str, *, is_default: bool) -> str | None:
-        """Return why no copy may hold this file or folder, None when it may."""
+        """Return why a copy must not contain this file or folder, None when it can."""
         path = normal(relative_path)
         rows = self._left_behind_globs.matching(path)
         return next((row.reason for row in rows if is_default or not row.default_only), None)
@@ -308,25 +308,25 @@ def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: Use
     return replace(catalog, channels=merged, gateway_keys=tuple(keys.values()))
 
 
-# The three below are other modules' work; `list` needs none of them, so nobody waits for their import.
+# The next three are in modules of their own, which `list` does not need and so does not import.
 
 
 def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
-    """Return what the user's catalog.toml adds; DocumentError when it is bad (catalog_user.py)."""
+    """Return what the user's catalog.toml adds; DocumentError when it is invalid (user_file.py)."""
     from . import user_file
 
     return user_file.parse_user_catalog(text, path=path)
 
 
 def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
-    """Return the channel a plugin.yaml declares, None when it is none; DocumentError (catalog_plugin.py)."""
+    """Return the channel of a plugin.yaml, None for another plugin; DocumentError when it is invalid (plugins.py)."""
     from . import plugins
 
     return plugins.parse_plugin_channel(text, path=path)
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:
-    """Return a JSON-ready description of a channel: names, places and reasons (catalog_document.py)."""
+    """Return a JSON-ready description of a channel: names, places and reasons (to_json.py)."""
     from . import to_json
 
     return to_json.channel_document(channel)

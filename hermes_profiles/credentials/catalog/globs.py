@@ -1,4 +1,4 @@
-"""Matching of paths inside a home against the globs of the catalogue. Pure text; nothing is looked at."""
+"""Matching of paths inside a home against the globs of the catalogue. Pure text: no file is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Value = TypeVar("Value")
 
 
 def matches(glob: str, relative_path: str) -> bool:
-    """Return whether a path (`/` between parts, relative to the home) is, or lies below, what a glob names.
+    """Return whether a glob names a path (`/` between parts, relative to the home) or a folder above it.
 
-    `*` stands for anything but `/`. A glob that ends in `/` names a folder and everything in it; one that
-    does not names a file, and what lies below it should it turn out to be a folder.
+    `*` matches anything but `/`. A glob that ends in `/` names a folder and everything in it; another one names a
+    file, or a folder of that name and everything in it.
     """
     return _pattern(glob).fullmatch(normal(relative_path)) is not None
 

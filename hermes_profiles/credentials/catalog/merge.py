@@ -1,4 +1,4 @@
-"""Joining what plugins and the user say with the rows of the catalogue."""
+"""Merges declarations of plugins and of the user into the rows of the catalogue."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def with_plugin(known: Channel, plugin: Channel) -> Channel:
 
 
 def with_user(known: Channel | None, user: UserChannel) -> Channel:
-    """Return the channel as the user has it: classes and sharing replaced, the rest added."""
+    """Return a channel with the user's additions: classes and sharing are replaced, the rest is added."""
     if known is None:
         return Channel(
             name=user.name,
             sharing=user.sharing or Sharing.exclusive,
-            why="Named by the user.",
+            why="Declared by the user.",
             prefixes=user.prefixes or (user.name.upper().replace("-", "_") + "_",),
             keys=user.keys,
             enable_sets=user.enable_sets,
-            enable_note="as the user says",
+            enable_note="declared in catalog.toml",
             state=user.state,
             lock_identity=tuple(tuple(sorted(names)) for names in user.enable_sets),
             origin="user",

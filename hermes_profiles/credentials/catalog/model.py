@@ -1,6 +1,6 @@
-"""The words of the catalogue: classes of keys, channels, rows of files and logins. Pure values.
+"""Value types of the catalogue: classes of keys, channels, rows of files and logins.
 
-NamedTuples, because every `list` loads them: making a frozen, slotted dataclass costs three times as much.
+NamedTuples, because every `list` loads them: a frozen, slotted dataclass takes three times as long to create.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Origin = Literal["catalogue", "user", "plugin"]
 
 
 class KeyClass(StrEnum):
-    """What a key is to an identity; DESIGN vocabulary. `STRICTNESS` orders them."""
+    """The class of a key: what it means for an identity. `STRICTNESS` orders the classes."""
 
     IDENTITY_CREDENTIAL = "identity_credential"
     IDENTITY_COMPANION = "identity_companion"
@@ -33,7 +33,7 @@ class Sharing(StrEnum):
 
 
 # The first class wins where several channels read one variable: WHATSAPP_MODE is a setting of `whatsapp` and
-# an option of `whatsapp_cloud`, so it goes.
+# an option of `whatsapp_cloud`, so it is removed.
 STRICTNESS = (
     KeyClass.IDENTITY_CREDENTIAL,
     KeyClass.IDENTITY_COMPANION,
@@ -50,8 +50,8 @@ class KeyFact(NamedTuple):
 
     `channel`: the first channel that reads it, None when gateway-wide or shareable; `auto_enables`: part of
     a set that switches the channel on; `known`: False when only a channel's prefix matched; `secret`: the
-    value itself gives access; `alias_of`: the variable it stands in for; `config`: the dotted path below
-    `platforms.<channel>` that carries the same value, None when there is none.
+    value itself gives access; `alias_of`: the variable that it replaces; `config`: the dotted path below
+    `platforms.<channel>` that holds the same value, None without one.
     """
 
     name: str
@@ -69,7 +69,8 @@ class KeyFact(NamedTuple):
 class Port(NamedTuple):
     """A port that a channel listens on (0: any free one).
 
-    `env`: variables that move it; `config`: paths below `platforms.<channel>` that do; `when`: in words.
+    `env`: variables that set it; `config`: paths below `platforms.<channel>` that set it; `when`: the
+    condition, as text.
     """
 
     default: int
@@ -80,16 +81,16 @@ class Port(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """All that is known of one channel.
+    """The facts about one channel.
 
     `enable_sets`: any one, complete, switches it on; `explicit_disable_wins`: whether `enabled: false` in
     config.yaml beats a complete set; `config`: (dotted path below `platforms.<name>`, class) pairs;
     `state`: globs relative to the home, folders end in `/`, rows of auth.json as `auth.json#dotted.path`;
-    `lock_scope`: the scope of Hermes' own lock, None without one; `lock_effective`: whether it keeps a copy
-    out; `lock_identity`: alternatives, each a combination of variables whose values name the remote party
+    `lock_scope`: the scope of Hermes' own lock, None without one; `lock_effective`: whether it stops a copy;
+    `lock_identity`: alternatives, each a combination of variables that identify the remote party by their values
     (two profiles with equal values of one alternative are the same bot, lock or none); `set_up`: the
-    command that sets the channel up again, with `{profile}`; `since`: `newer` for what 0.19.0 does not
-    have; `examples_*`: names and config paths that are, and that only look like, this channel's.
+    command that sets the channel up again, with `{profile}`; `since`: `newer` when 0.19.0 does not have
+    it; `examples_*`: names and config paths that belong to this channel, and look-alikes that do not.
     """
 
     name: str
@@ -115,9 +116,9 @@ class Channel(NamedTuple):
 
 
 class LeftBehindRule(NamedTuple):
-    """Files that no copy of a home may hold: a glob relative to the home (folders end in `/`) and why.
+    """Files that a copy of a home must not contain: a glob relative to the home (folders end in `/`) and why.
 
-    `default_only`: counts in the default profile's home alone, where it belongs to the installation.
+    `default_only`: applies to the default profile's home only, where the files belong to the installation.
     """
 
     glob: str
@@ -129,8 +130,8 @@ class OAuthRow(NamedTuple):
     """A stored login.
 
     `path`: (file, key, key …), the file relative to the home and a folder when it ends in `/`; `channel`:
-    whose identity it is, None for a provider's login; `single_use`: a copy logs the other one out after one
-    rotation; `only_oauth_entries`: static API keys in the same place may stay.
+    the channel that it identifies, None for a provider's login; `single_use`: a copy logs the other profile out after
+    one rotation; `only_oauth_entries`: static API keys in the same place can stay.
     """
 
     path: tuple[str, ...]
@@ -142,7 +143,7 @@ class OAuthRow(NamedTuple):
 
 
 class UserChannel(NamedTuple):
-    """What the user says of one channel, a new one or one the catalogue knows; None and () say nothing."""
+    """The user's declaration of a channel, new or known to the catalogue; None and () change nothing."""
 
     name: str
     prefixes: tuple[str, ...] = ()
@@ -153,7 +154,7 @@ class UserChannel(NamedTuple):
 
 
 class UserAdditions(NamedTuple):
-    """What the user's own catalog.toml adds: channels, and keys that stand outside any channel."""
+    """The additions of the user's catalog.toml: channels, and keys outside of any channel."""
 
     channels: tuple[UserChannel, ...] = ()
     keys: tuple[KeyFact, ...] = ()

@@ -58,7 +58,7 @@ def _load(text: str, path: str) -> Mapping[str, Any]:
 
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True  # as Hermes' reader does
-    hint = "mend the file, or remove the plugin's folder"
+    hint = "fix the file, or remove the plugin's folder"
     try:
         data = yaml.load(text.removeprefix("\ufeff"))
     except MarkedYAMLError as error:

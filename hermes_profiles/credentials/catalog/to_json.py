@@ -8,7 +8,7 @@ from .model import Channel, KeyClass, KeyFact, Port
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:
-    """Return a JSON-ready description of a channel: names, places and reasons, nobody's values."""
+    """Return a JSON-ready description of a channel: names, places and reasons, never values."""
     return {
         "name": channel.name,
         "sharing": channel.sharing.value,

@@ -11,8 +11,8 @@
     [keys]
     MY_CRM_KEY = "tool_or_provider_key"
 
-Whatever cannot be understood is refused with file and line: a class that is silently ignored would let an
-identity into a clone.
+Anything invalid is refused with file and line: a class that is silently ignored would put an identity into a
+clone.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _CHANNEL_FIELDS = ("prefixes", "sharing", "enable", "state", "keys")
 def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
     """Return what a catalog.toml adds.
 
-    Raises DocumentError, with the line where it can be told, for anything but the fields shown above.
+    Raises DocumentError, with the line where it is known, for anything but the fields shown above.
     """
-    import tomllib  # 5 ms that only those who have the file pay
+    import tomllib  # imported here: it takes 5 ms, and most users have no such file
 
     text = text.removeprefix("\ufeff")
     try:
@@ -52,7 +52,7 @@ def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
 
 
 class _AdditionsReader:
-    """Turns the parsed tables into additions and knows where each one stands."""
+    """Turns the parsed tables into additions, and finds their lines for errors."""
 
     def __init__(self, text: str, path: str) -> None:
         self._lines = text.splitlines()
@@ -95,7 +95,7 @@ class _AdditionsReader:
         if _VARIABLE.fullmatch(name) is None:
             self._fail(place, f"{name!r} is not the name of a variable", "use letters, digits and _")
         if word not in _CLASS_WORDS:
-            self._fail(place, f"{_spoken(word)} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}")
+            self._fail(place, f"{_shown(word)} is not a class of a key", f"use one of: {', '.join(_CLASS_WORDS)}")
         key_class = KeyClass(word)
         secret = key_class in (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
         return KeyFact(name, channel, key_class, auto_enables, f"from {self._path}", secret=secret, origin="user")
@@ -103,9 +103,9 @@ class _AdditionsReader:
     def _sharing(self, word: Any, place: tuple[str, ...]) -> Sharing | None:
         if word is None:
             return None
-        words = tuple(member.value for member in Sharing)
-        if word not in words:
-            self._fail(place, f"{_spoken(word)} does not say how it is shared", f"use one of: {', '.join(words)}")
+        kinds = tuple(member.value for member in Sharing)
+        if word not in kinds:
+            self._fail(place, f"{_shown(word)} is not a kind of sharing", f"use one of: {', '.join(kinds)}")
         return Sharing(word)
 
     def _prefixes(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:
@@ -151,8 +151,8 @@ class _AdditionsReader:
         raise DocumentError(self._path, _line_of(self._lines, place), reason, hint=hint)
 
 
-def _spoken(word: Any) -> str:
-    """Return a word as it may be shown: a token written where its class belongs must not be logged."""
+def _shown(word: Any) -> str:
+    """Return a value for a message, hidden unless it looks like a class: it can be a token in the wrong place."""
     return repr(word) if isinstance(word, str) and _SHOWN.fullmatch(word) else "the value"
 
 

@@ -1,4 +1,4 @@
-"""Rulings on paths of config.yaml and gateway.json: where a channel's identity can hide in a tree of keys.
+"""Rulings on paths of config.yaml and gateway.json: the places of a channel's identity in a tree of keys.
 
 Sources of the places: Hermes 0.19.0 `gateway/config.py` (`platforms`, `gateway.platforms`, top-level sections)
 and `gateway/run.py` (top-level scalars become environment variables); newer Hermes also reads `gateway.<name>`.
@@ -49,10 +49,10 @@ class EntryRemoval(NamedTuple):
 class TreeJudgement(NamedTuple):
     """What a clone does to one document.
 
-    `removals`: entries to leave behind (no entry below another one in the list);
-    `switch_off`: blocks whose `enabled` must read false, by path; `values`: dotted path → removed values;
-    `references`: names that kept scalars use as `${NAME}`; `channels`: channels that have a block at all;
-    `staying`: origins of the entries that blocks of channels need which stay (they may share an anchor);
+    `removals`: entries to leave behind (no entry below another one in the list); `switch_off`: blocks that need
+    `enabled: false`; `values`: dotted path → removed values; `references`: names that kept scalars use as `${NAME}`;
+    `channels`: channels that have a block; `staying`: origins of the entries in blocks of channels that stay (removed
+    entries can share an anchor with them);
     `kept`: paths that the user asked to keep, with everything below them.
     """
 
@@ -69,12 +69,12 @@ class TreeJudgement(NamedTuple):
 
 
 def dotted(path: Sequence[str]) -> str:
-    """Return a path as people write it: `platforms.telegram.extra.apps[0].secret`."""
+    """Return a path as text: `platforms.telegram.extra.apps[0].secret`."""
     return ".".join(path).replace(".[", "[")
 
 
 def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
-    """Return the channel block that a path lies in (or is), None outside of any."""
+    """Return the channel block that a path is in (or is), None outside of any."""
     for root in (("platforms",), ("gateway", "platforms")):
         size = len(root)
         if tuple(path[:size]) == root and len(path) > size:
@@ -87,7 +87,7 @@ def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
             )
     if path and path[0] == "gateway" and len(path) > 1:
         known = catalog.channel_of_config_key(path[1])
-        # `gateway.api_server` is a section of Hermes' defaults too: nothing is put in that was not there.
+        # `gateway.api_server` is also a section of Hermes' defaults: no flag is inserted where there was none.
         return ChannelPlace(known, tuple(path[:2]), known=True, switchable=False) if known else None
     known = catalog.channel_of_config_key(path[0]) if path else None
     return ChannelPlace(known, tuple(path[:1]), known=True, switchable=False) if known else None
@@ -103,7 +103,7 @@ def judge_config(
     staying: set[int] = set()
     for entry in entries:
         if entry.path[-1] == "<<" or any(entry.path[:size] in removed for size in range(1, len(entry.path))):
-            continue  # a merge is judged by what it merges in
+            continue  # the merged entries are judged one by one
         place = channel_place(entry.path, catalog)
         if place is not None and not policy.concerns(place.channel):
             staying.add(entry.origin)
@@ -128,7 +128,7 @@ def judge_config(
 def judge_path(
     entry: TreeEntry, place: ChannelPlace | None, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
 ) -> Ruling | None:
-    """Return the ruling on one entry; None when what lies below it decides."""
+    """Return the ruling on one entry; None when the entries below it decide."""
     name = dotted(entry.path)
     if is_kept_by_user(entry.path, policy):
         return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None, by_user=True)
@@ -144,11 +144,11 @@ def judge_path(
 
 
 def _not_a_block(place: ChannelPlace) -> Ruling:
-    return Ruling(Verdict.REMOVE, "stands where only a channel's block can", place.channel, KeyClass.UNKNOWN)
+    return Ruling(Verdict.REMOVE, "not a block, but in the place of a channel's block", place.channel, KeyClass.UNKNOWN)
 
 
 def is_kept_by_user(path: Sequence[str], policy: ClonePolicy) -> bool:
-    """Return whether `--keep` names a path, one above it, or the variable that stands at its end."""
+    """Return whether `--keep` names a path, one above it, or the variable at its end."""
     if not policy.keep:
         return False
     if _ENVIRONMENT_NAME.fullmatch(path[-1]) and path[-1] in policy.keep:
@@ -214,7 +214,7 @@ def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, fact
         # The gateway copies every top-level scalar into its environment.
         return _as_environment(entry.path[0], catalog, policy, facts)
     if entry.path[:3] == ("secrets", "onepassword", "env") and len(entry.path) == 4:
-        # 1Password puts the variable back at every start, over .env.
+        # 1Password sets the variable again at every start, over .env.
         return _as_environment(entry.path[3], catalog, policy, facts)
     return None
 
@@ -222,8 +222,8 @@ def _judge_outside(entry: TreeEntry, catalog: Catalog, policy: ClonePolicy, fact
 def _as_environment(name: str, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
     ruling = judge_name(name, catalog=catalog, policy=policy, facts=facts)
     if ruling.verdict is Verdict.ASSIGN:
-        whose = "the clone" if policy.only is None else "the profile"
-        return ruling._replace(verdict=Verdict.REMOVE, reason=f"must be unique: {whose} gets its own in .env")
+        profile = "the clone" if policy.only is None else "the profile"
+        return ruling._replace(verdict=Verdict.REMOVE, reason=f"must be unique: {profile} gets its own in .env")
     return ruling
 
 
@@ -237,7 +237,7 @@ def _blocks_to_switch_off(
     policy: ClonePolicy,
     facts: SourceFacts,
 ) -> Iterator[ChannelPlace]:
-    """Yield blocks that must read `enabled: false`.
+    """Yield the blocks that need `enabled: false`.
 
     A block without the key needs it too: WhatsApp and Feishu start on any `extra` key alone. Top-level sections
     count only where they carry `enabled` themselves.
@@ -273,7 +273,7 @@ def _values_below(
         )
         if above is not None:
             values.setdefault(dotted(entry.path), []).append((entry.value, above.key_class))
-    return {name: tuple(found) for name, found in values.items()}
+    return {name: tuple(pairs) for name, pairs in values.items()}
 
 
 def _references(entries: Iterable[TreeEntry], removed: set[tuple[str, ...]]) -> Iterator[str]:

@@ -36,7 +36,7 @@ _CLASS_REASONS = {
 
 
 class SourceFacts(NamedTuple):
-    """What a ruling needs to know about the source beyond the name itself.
+    """Facts about the source that a ruling on a name depends on.
 
     `references`: names that kept parts of config.yaml use as `${NAME}`;
     `tool_channels`: channels that tool keys alone switch on (Home Assistant, SMS, e-mail);
@@ -49,7 +49,7 @@ class SourceFacts(NamedTuple):
 
 
 def tool_channels(environment: Mapping[str, str], catalog: Catalog) -> frozenset[str]:
-    """Return the channels that would be on with nothing but the shareable keys of this environment.
+    """Return the channels that the shareable keys of this environment switch on by themselves.
 
     `HASS_TOKEN` alone starts Home Assistant; a Google Cloud project alone starts nothing.
     """
@@ -62,7 +62,7 @@ def tool_channels(environment: Mapping[str, str], catalog: Catalog) -> frozenset
 
 
 def run_by_tools(catalog: Catalog) -> frozenset[str]:
-    """Return the channels whose whole identity is keys of tools: once such a channel is on, the keys are its own."""
+    """Return the channels that need nothing but keys of tools: once such a channel is on, the keys belong to it."""
     tool = KeyClass.TOOL_OR_PROVIDER_KEY
     return frozenset(
         channel.name
@@ -115,7 +115,7 @@ def _judge_api_server(name: str, fact: KeyFact) -> Ruling:
 
 def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFacts, catalog: Catalog) -> Ruling:
     channel, key_class = fact.channel, fact.key_class
-    spoken = channel or "the gateway"
+    owner = channel or "the gateway"
     if key_class is KeyClass.TOOL_OR_PROVIDER_KEY:
         readers = [reader for reader in catalog.channels_of(name) if policy.concerns(reader)]
         switched_on = facts.tool_channels.intersection(readers)
@@ -127,12 +127,12 @@ def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFac
             and channel
             and name.startswith(catalog.channels[channel].prefixes)
         ):
-            return Ruling(Verdict.REMOVE, f"carries the prefix of {spoken} (--strict-prefix)", channel, key_class)
+            return Ruling(Verdict.REMOVE, f"carries the prefix of {owner} (--strict-prefix)", channel, key_class)
         return Ruling(Verdict.KEEP, "a key of a tool or provider", channel, key_class)
     if policy.channels is Channels.STRICT_PREFIX and channel is not None:
-        return Ruling(Verdict.REMOVE, f"carries the prefix of {spoken} (--strict-prefix)", channel, key_class)
+        return Ruling(Verdict.REMOVE, f"carries the prefix of {owner} (--strict-prefix)", channel, key_class)
     if key_class is KeyClass.OPTION:
         return Ruling(Verdict.KEEP, "harmless behaviour", channel, key_class)
     if key_class is KeyClass.UNKNOWN and name in facts.references:
         return Ruling(Verdict.KEEP, f"config.yaml refers to ${{{name}}}", channel, key_class)
-    return Ruling(Verdict.REMOVE, _CLASS_REASONS[key_class].format(channel=spoken), channel, key_class)
+    return Ruling(Verdict.REMOVE, _CLASS_REASONS[key_class].format(channel=owner), channel, key_class)

@@ -1,4 +1,4 @@
-"""Rulings on files and folders of a home: what belongs to the agent, what to a channel, what to one machine."""
+"""Rulings on files and folders of a home: those of the agent, of a channel, or of one machine."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from hermes_profiles.hermes.files import (
 
 ENV_FILES = (ENV_FILE, OP_ENV_FILE)
 DOCUMENTS = (*ENV_FILES, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE)
-# What makes an agent what it is (persona, skills, curated memory, tools of its own).
+# The agent itself: persona, curated memory, skills and its own tools.
 AGENT_FILES = (SOUL_FILE, MEMORY_FILE, USER_FILE)
 AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
-_MADE_ANEW = "made anew when needed"
+_RECREATED = "recreated when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
-# Reasons of the catalogue that surprise nobody who clones the agent alone.
+# Reasons of the catalogue that are not worth a line when only the agent is cloned.
 _INFRASTRUCTURE = ("belongs to the root, not to a profile", "part of the installation")
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
-# `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and what an editor that died leaves: `.config.yaml.swp`.
+# `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and the swap file of a killed editor: `.config.yaml.swp`.
 _DOCUMENT_COPY = re.compile(
     r"[.#]?(?:\.env|\.op\.env|config\.yaml|gateway\.json|auth\.json|honcho\.json)[._~#-].*", re.DOTALL
 )
 
 
 class Scope(StrEnum):
-    """How much of the source a clone takes: the agent alone, or everything that is not tied to one process."""
+    """How much of the source a clone takes: the agent, or everything that is not tied to one process."""
 
     AGENT = "clone"
     ALL = "clone-all"
 
 
 class FileRules(NamedTuple):
-    """Judges paths of one source; `is_default`: the source is the root itself, which holds the installation too."""
+    """Judges paths of one source; `is_default`: the source is the root, which also holds the installation."""
 
     catalog: Catalog
     policy: ClonePolicy
@@ -55,12 +55,12 @@ class FileRules(NamedTuple):
         """Return keep or remove for one path (relative, `/` between). Documents are judged by their content."""
         name = path.rpartition("/")[2]
         if name == "__pycache__" or (not folder and name.endswith(_NEVER_ENDINGS)):
-            return Ruling(Verdict.REMOVE, _MADE_ANEW)
+            return Ruling(Verdict.REMOVE, _RECREATED)
         if self.scope is Scope.AGENT and not self._belongs_to_agent(path, folder=folder):
-            found = self._identity(path, folder)
-            if found is None or found.reason in _INFRASTRUCTURE:
+            ruling = self._identity(path, folder)
+            if ruling is None or ruling.reason in _INFRASTRUCTURE:
                 return Ruling(Verdict.REMOVE, _NOT_THE_AGENT)
-            return found
+            return ruling
         top = path.partition("/")[0]
         if top == "skills" and not self.skills:
             return Ruling(Verdict.REMOVE, "--no-skills")
@@ -70,11 +70,11 @@ class FileRules(NamedTuple):
 
     @property
     def clones_channels(self) -> bool:
-        """Return whether the user asked for the channels too."""
+        """Return whether the channels are cloned as well."""
         return self.policy.channels is Channels.CLONE
 
     def may_hold_state(self, path: str) -> bool:
-        """Return whether a folder can hold a channel's state files; only those are looked into for secrets."""
+        """Return whether a folder can hold a channel's state files; only such folders are searched for secrets."""
         return path in ("platforms", "pairing", "gateway") or self.catalog.state_owner(path + "/") is not None
 
     def _identity(self, path: str, folder: bool) -> Ruling | None:
@@ -93,15 +93,15 @@ class FileRules(NamedTuple):
 
 
 def is_document_copy(name: str) -> bool:
-    """Return whether a file's name is that of a copy of a file that holds secrets (`.env.bak`)."""
+    """Return whether the name is that of a copy of a file with secrets (`.env.bak`)."""
     return _DOCUMENT_COPY.fullmatch(name) is not None
 
 
 def is_silent(reason: str) -> bool:
-    """Return whether a file left behind for this reason is not worth a line in the report."""
-    return reason in (_MADE_ANEW, _NOT_THE_AGENT)
+    """Return whether the report omits files that are left behind for this reason."""
+    return reason in (_RECREATED, _NOT_THE_AGENT)
 
 
 def may_hold_channel_secrets(path: str, catalog: Catalog) -> bool:
-    """Return whether a file is a channel's JSON state whose secrets must not reappear elsewhere."""
+    """Return whether a file is a channel's JSON state; its secrets must not appear in the clone."""
     return path.endswith(".json") and path.count("/") <= 3 and catalog.state_owner(path) is not None

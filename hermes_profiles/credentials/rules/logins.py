@@ -24,9 +24,9 @@ _HONCHO = "honcho"
 _SHORTEST_SECRET = 12
 
 
-# Rows of the pool that Hermes 0.19.0 takes from elsewhere and keeps in step with it before each refresh
-# (agent/credential_pool.py, `_sync_…_from_auth_store`): those of the root's login, where a profile has none of its own,
-# and those of Claude Code's own file.
+# Rows of the pool that Hermes 0.19.0 copies from another place and synchronises with it before each refresh
+# (agent/credential_pool.py, `_sync_…_from_auth_store`): rows of the root's login, for a profile without its own login,
+# and rows of Claude Code's own file.
 _POOL = "credential_pool"
 _SEEDED = {"nous": "device_code", "openai-codex": "device_code", "xai-oauth": "device_code", "minimax-oauth": "oauth"}
 _BORROWED = "claude_code"
@@ -35,7 +35,7 @@ _BORROWED = "claude_code"
 def judge_auth(entries: Sequence[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[EntryRemoval]:
     """Yield the rows of auth.json that stay behind: channel identities, and single-use logins.
 
-    A provider that the catalogue does not know is judged by what it holds; static API keys stay.
+    A provider that the catalogue does not know is judged by its fields; static API keys stay.
     """
     rows = {row.path[1:]: row for row in catalog.oauth_rows if row.path[:1] == (AUTH_FILE,)}
     removed: set[tuple[str, ...]] = set()
@@ -65,7 +65,7 @@ def _known_row(entry: TreeEntry, row: OAuthRow, policy: ClonePolicy) -> EntryRem
 
 
 def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) -> EntryRemoval | None:
-    """Return the removal of a login that holds a refresh token or says it is OAuth."""
+    """Return the removal of a login that has a refresh token or is marked as OAuth; None for another one."""
     if not policy.takes_login(entry.path[1]):
         return None
     size = len(entry.path)
@@ -78,10 +78,10 @@ def _grant(entry: TreeEntry, entries: Iterable[TreeEntry], policy: ClonePolicy) 
 
 
 def is_kept_in_step(store: str, provider: str, source: object, *, has_own: bool, is_default: bool) -> bool:
-    """Return whether a row of auth.json mirrors a login that stands elsewhere: a copy of it logs nobody out.
+    """Return whether a row of auth.json mirrors a login that is stored elsewhere: a copy of it does no harm.
 
-    `source`: what the row says of itself; `has_own`: whether the same file has the provider's login too; `is_default`:
-    whether it is the root's file, which others fall back to.
+    `source`: the row's own `source`; `has_own`: whether the same file also has the provider's login; `is_default`:
+    whether it is the root's file, which other profiles fall back to.
     """
     if store != _POOL or source is None:
         return False
@@ -93,7 +93,7 @@ def _single_use(provider: str) -> Ruling:
 
 
 def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[EntryRemoval]:
-    """Yield what stays behind of honcho.json: grants with their access tokens, and the agent's own peer.
+    """Yield the entries of honcho.json that stay behind: grants with their access tokens, and the agent's own peer.
 
     A block without a grant keeps its static API key.
     """
@@ -109,9 +109,9 @@ def judge_honcho(entries: Sequence[TreeEntry], policy: ClonePolicy) -> Iterator[
 
 
 def secrets_of_logins(entries: Sequence[TreeEntry], removals: Iterable[EntryRemoval]) -> Iterator[tuple[str, str]]:
-    """Yield (path, value) of what must not reappear: everything of a channel's login, of others the refresh tokens.
+    """Yield (path, value) of removed secrets: all of a channel's login, only the refresh tokens of other logins.
 
-    An access token may stand in a shareable variable too; it grants nothing that outlives the day.
+    An access token can also be in a shareable variable; it expires within a day.
     """
     for removal in removals:
         top = removal.entry.path
