@@ -1,4 +1,4 @@
-"""Alias scripts: `coder chat` for `hermes -p coder chat`, in the very form Hermes writes and recognises."""
+"""Alias scripts: `coder chat` for `hermes -p coder chat`, in the form that Hermes writes and recognises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALIAS = re.compile(rb"""#!/bin/sh\nexec ([^\n]+) -p ([a-z0-9][a-z0-9_-]{0,63}) 
 
 
 def alias_script(profile: str, hermes: str | None) -> bytes:
-    """Return the script: Hermes 0.19.0 takes a file for an alias when it contains `hermes -p`."""
+    """Return the script. Hermes 0.19.0 treats a file as an alias when it contains `hermes -p`."""
     return f'#!/bin/sh\nexec {shlex.quote(hermes or "hermes")} -p {profile} "$@"\n'.encode()
 
 
@@ -38,15 +38,15 @@ def find_command(name: str, environment: Mapping[str, str]) -> str | None:
 def aliases_of(layout: Layout, profile: str) -> tuple[Path, ...]:
     """Return every alias script that starts this profile, matched exactly (`erp` is not `erp-dev`).
 
-    Only scripts of the very form that Hermes and this program write: these may be changed and removed.
+    Only scripts in the form that Hermes and this program write: only these are changed or removed.
     """
     return tuple(path for path in _scripts(layout, profile) if _is_alias(path, profile))
 
 
 def foreign_scripts(layout: Layout, profile: str) -> tuple[Path, ...]:
-    """Return scripts in the alias folder that start this profile and do something of their own: never touched.
+    """Return other scripts in the alias folder that start this profile; they are never changed.
 
-    Hermes 0.19.0 takes them for aliases (it looks for `hermes -p NAME` anywhere in a file), and so does `list`.
+    Hermes 0.19.0 treats them as aliases (it searches for `hermes -p NAME` anywhere in a file), and so does `list`.
     """
     return tuple(path for path in _scripts(layout, profile) if not _is_alias(path, profile))
 
@@ -63,24 +63,24 @@ def _scripts(layout: Layout, profile: str) -> Iterator[Path]:
 def _is_alias(path: Path, profile: str) -> bool:
     try:
         match = _ALIAS.fullmatch(path.read_bytes())
-        words = shlex.split(match.group(1).decode()) if match and match.group(2).decode() == profile else []
+        program = shlex.split(match.group(1).decode()) if match and match.group(2).decode() == profile else []
     except (OSError, ValueError):
         return False
-    return len(words) == 1 and os.path.basename(words[0]) == "hermes"
+    return len(program) == 1 and os.path.basename(program[0]) == "hermes"
 
 
 def program_of(path: Path) -> tuple[str, str] | None:
-    """Return the (hermes, profile) of an alias script, None for a file that is not in the form of one."""
+    """Return the (hermes, profile) of an alias script, None for a file that is not an alias."""
     try:
         match = _ALIAS.fullmatch(path.read_bytes())
-        words = shlex.split(match.group(1).decode()) if match else []
+        program = shlex.split(match.group(1).decode()) if match else []
     except (OSError, ValueError):
         return None
-    return (words[0], match.group(2).decode()) if match and len(words) == 1 else None
+    return (program[0], match.group(2).decode()) if match and len(program) == 1 else None
 
 
 def renamed_script(path: Path, new: str) -> bytes:
-    """Return an alias script with another profile in it; the `hermes` it runs stays the same."""
+    """Return an alias script for another profile; it runs the same `hermes`."""
     match = _ALIAS.fullmatch(path.read_bytes())
     return alias_script(new, shlex.split(match.group(1).decode())[0] if match else None)
 
@@ -103,14 +103,14 @@ def alias_obstacle(layout: Layout, alias: str, profile: str, environment: Mappin
 def plan_alias(
     layout: Layout, profile: str, alias: str, *, environment: Mapping[str, str], hermes: str | None
 ) -> ChangePlan | None:
-    """Return the plan that makes the alias; None when it is there already.
+    """Return the plan that creates the alias; None when it exists already.
 
-    Raises Refused when the name is taken by something else.
+    Raises Refused when the name is taken.
     """
     why = alias_obstacle(layout, alias, profile, environment)
     if why is not None:
         raise Refused(
-            f"cannot make the alias {alias!r}: {why}",
+            f"cannot create the alias {alias!r}: {why}",
             target=alias,
             code="alias-taken",
             hint=f"choose another with `hermes-profiles alias {profile} --name OTHER`",
@@ -124,7 +124,7 @@ def plan_alias(
 
 
 def with_alias(plan: ChangePlan, layout: Layout, profile: str, *, hermes: str | None) -> ChangePlan:
-    """Return the plan of a new profile with its alias as the last step; one that is left over is written anew."""
+    """Return the plan of a new profile with its alias as the last step; a leftover alias is replaced."""
     path = layout.alias_folder / profile
     step = ReplaceFile(path, Secret(alias_script(profile, hermes)), mode=ALIAS_MODE, expected=signature(path))
     return replace(plan, steps=(*plan.steps, step))
@@ -133,13 +133,13 @@ def with_alias(plan: ChangePlan, layout: Layout, profile: str, *, hermes: str | 
 def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> ChangePlan:
     """Return the plan that removes one alias of a profile, or all of them.
 
-    Raises NotFound when there is none: a script that starts another profile is never touched.
+    Raises NotFound without an alias, Refused for a script in another form.
     """
     paths = [path for path in aliases_of(layout, profile) if alias is None or path.name == alias]
     foreign = [path for path in foreign_scripts(layout, profile) if alias is None or path.name == alias]
     if foreign and not paths:
         raise Refused(
-            f"{foreign[0]} starts {profile}, but it is not in the form of an alias, so it is left alone",
+            f"{foreign[0]} starts {profile}, but it is not in the form of an alias, so it is not removed",
             target=str(foreign[0]),
             code="not-an-alias",
             hint=f"look at it with `cat {foreign[0]}`",

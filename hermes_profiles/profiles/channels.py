@@ -1,4 +1,4 @@
-"""What the files of a profile would have its gateway hold: quick enough for a thousand profiles."""
+"""The channels, identities and ports that a profile's files switch on; fast enough for a thousand profiles."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from .home_files import HomeFiles, sections_in
 
 
 class ClaimedResources(NamedTuple):
-    """What a gateway with these files would hold.
+    """The channels, identities and ports of a gateway with these files.
 
-    `channels`: those that are on; `spellings`: keys of blocks that name a channel in other letters than the catalogue
-    (Hermes reads `Telegram` too); `unmaskable`: channels that gateway.json switches on where Hermes reads no
-    config.yaml, so that no overlay reaches them (0.19.0 lays it over config.yaml alone); `accounts`: channel → how its
-    account calls itself, where something but a secret names it.
+    `channels`: those that are on; `spellings`: keys of blocks that spell a channel unlike the catalogue (Hermes also
+    reads `Telegram`); `unmaskable`: channels that gateway.json switches on where there is no config.yaml, so that no
+    overlay masks them (0.19.0 applies it to config.yaml only); `accounts`: channel → public id of its account.
     """
 
     identities: tuple[Identity, ...] = ()
@@ -35,7 +34,7 @@ class ClaimedResources(NamedTuple):
 
 
 class Managed(NamedTuple):
-    """The values of the machine-wide managed directory: they lie over the files of every profile."""
+    """The values of the machine-wide managed directory, which override the files of every profile."""
 
     environment: Mapping[str, str]
     config: Mapping[str, Any]
@@ -50,10 +49,10 @@ NOTHING_MANAGED = Managed({}, {})
 def claimed_resources(
     home: Path, *, catalog: Catalog, managed: Managed = NOTHING_MANAGED, files: HomeFiles | None = None
 ) -> ClaimedResources:
-    """Return what a profile's own files, and the managed ones over them, would have a gateway hold.
+    """Return what a gateway of this profile would claim, by its files and the managed values.
 
-    A file that cannot be read becomes a problem, never an exception. `files`: a reader of this home that was used
-    already; what it met before stays out of the problems.
+    A file that cannot be read becomes a problem, not an exception. `files`: a reader of this home; its earlier problems
+    are left out.
     """
     files = files or HomeFiles(home, catalog.known_names)
     before = len(files.problems)
@@ -73,8 +72,7 @@ def claimed_resources(
 def _given(
     files: HomeFiles, catalog: Catalog, managed: Managed
 ) -> tuple[dict[str, str], Mapping[str, Any], Mapping[str, Any], bool]:
-    """Return the variables that a gateway's start sets, config.yaml, the blocks of gateway.json, and whether Hermes
-    reads a config.yaml here."""
+    """Return the variables, config.yaml, the blocks of gateway.json, and whether there is a config.yaml."""
     config, has_config = _config(files, catalog)
     if managed.config and has_config:
         config = merged(config, managed.config)
@@ -91,9 +89,9 @@ def effective_settings(
 
 
 def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -> tuple[str, ...]:
-    """Return the channels that a profile switches on: the one answer of `list`, `show` and `status`.
+    """Return the channels that a profile switches on, for `list`, `show` and `status` alike.
 
-    `config`: what its config.yaml sets.
+    `config`: the sections of its config.yaml.
     """
     environment = {**files.environment(), **onepassword_variables(config)}
     return channels_on(environment, with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files))
@@ -114,8 +112,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def with_legacy(config: Mapping[str, Any], legacy: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the configuration with the blocks of gateway.json below those of `gateway.platforms`.
 
-    An `enabled: false` of gateway.json is none: Hermes 0.19.0 starts the channel where its variables are set
-    (gateway/config.py keeps note of flags in config.yaml alone).
+    An `enabled: false` in gateway.json is ignored: Hermes 0.19.0 starts the channel when its variables are set
+    (gateway/config.py records only the flags of config.yaml).
     """
     legacy = {name: _unless_off(block) for name, block in legacy.items()}
     if not legacy:
@@ -142,7 +140,7 @@ def _spellings(config: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
 
 
 def stored_in(files: HomeFiles) -> Callable[[str], object]:
-    """Return what reads the JSON files of a home that name a remote party; each is read when a channel asks."""
+    """Return a reader of the JSON files that identify a remote party; each is read only when a channel needs it."""
 
     def read(path: str) -> object:
         if path == AUTH_FILE and b"photon" not in (files.raw(path) or b""):
@@ -153,7 +151,7 @@ def stored_in(files: HomeFiles) -> Callable[[str], object]:
 
 
 def _config(files: HomeFiles, catalog: Catalog) -> tuple[Mapping[str, Any], bool]:
-    """Return config.yaml and whether Hermes reads one here (an empty file counts)."""
+    """Return config.yaml, and whether it exists and can be read (an empty file counts)."""
     before = len(files.problems)
     raw = files.raw(CONFIG_FILE)
     if not raw:
@@ -163,13 +161,13 @@ def _config(files: HomeFiles, catalog: Catalog) -> tuple[Mapping[str, Any], bool
 
 
 def config_in(raw: bytes, path: str, catalog: Catalog, problems: list[Problem]) -> Mapping[str, Any]:
-    """Return the sections of a config.yaml that switch channels on or name them, {} when it is broken."""
+    """Return the sections of a config.yaml that concern channels, {} when it is broken."""
     return sections_in(raw, path, wanted_sections(catalog), problems)
 
 
 @lru_cache(maxsize=4)
 def wanted_sections(catalog: Catalog) -> frozenset[str]:
-    """Return the top-level keys of config.yaml that matter: sections, and scalars named like a variable."""
+    """Return the top-level keys of config.yaml that concern channels: sections, and scalars named like a variable."""
     channels = catalog.channels.values()
     names = {name for channel in channels for names in channel.enable_sets for name in names}
     names |= {name for channel in channels for names in channel.lock_identity for name in names}
@@ -178,8 +176,10 @@ def wanted_sections(catalog: Catalog) -> frozenset[str]:
 
 
 def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables that 1Password sets at the start, over `.env`: what they are is not known here, but two
-    profiles with one reference get one value."""
+    """Return the variables that 1Password sets at the start, over `.env`, with their references as values.
+
+    Two profiles with the same reference get the same value.
+    """
     secrets = config.get("secrets")
     vault = secrets.get("onepassword") if isinstance(secrets, Mapping) else None
     names = vault.get("env") if isinstance(vault, Mapping) and is_truthy(vault.get("enabled")) else None
@@ -189,7 +189,7 @@ def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def legacy_blocks(files: HomeFiles) -> Mapping[str, Any]:
-    """Return the blocks of gateway.json, the base layer of older releases that 0.19.0 still reads."""
+    """Return the blocks of gateway.json, the base layer of older releases, which 0.19.0 still reads."""
     data = files.json(LEGACY_CONFIG_FILE)
     platforms = data.get("platforms") if isinstance(data, Mapping) else None
     return platforms if isinstance(platforms, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The files of a profile that has no source, in our own words."""
+"""The plan of a new profile without a source."""
 
 from __future__ import annotations
 

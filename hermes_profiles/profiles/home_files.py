@@ -1,7 +1,7 @@
-"""The files of one home that say what it is and what it holds: each is read once, by whoever asks.
+"""Reads the files of one home, each of them once.
 
-The quick readers serve where they are certain, the full ones otherwise, so the answer is the same; the full readers
-and their libraries are imported only then. A file that cannot be read becomes a problem, never an exception.
+The fast readers are used where they are certain, else the full ones, which are imported only then; the result is the
+same. A file that cannot be read becomes a problem, not an exception.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from hermes_profiles.model.errors import DocumentError, Problem
 from .regular_file import read_regular
 
 LARGEST = 16 * 1024 * 1024
-# The gateway's start sets both; `.op.env` counts less (FACTS.md section 4).
+# The gateway reads both at its start; `.env` wins over `.op.env`.
 ENVIRONMENT_FILES = (OP_ENV_FILE, ENV_FILE)
 
 
 class HomeFiles:
     """Reads the files of a home; `known` are the names at which Hermes splits joined lines of an environment file.
 
-    `whole`: YAML files are read to their end even where a few keys are asked for, once, so that what is broken below
-    is met. `problems`: what could not be read so far, in the order it was asked for.
+    `whole`: YAML files are read completely even for a few keys, so that errors further down are found. `problems`: the
+    files that could not be read so far, in the order of reading.
     """
 
     def __init__(self, home: Path, known: Collection[str] = (), *, whole: bool = False) -> None:
@@ -38,18 +38,20 @@ class HomeFiles:
         self._raw: dict[str, bytes | None] = {}
 
     def raw(self, name: str) -> bytes | None:
-        """Return the bytes of a file (a path relative to the home, or an absolute one), None when it is not there or
-        cannot be read."""
+        """Return the bytes of a file, None when it is missing or cannot be read.
+
+        `name`: a path relative to the home, or an absolute one.
+        """
         if name not in self._raw:
             self._raw[name] = self._read(self.home / name)
         return self._raw[name]
 
     def absent(self, name: str) -> None:
-        """Take note that a file is not there: nobody needs to look again."""
+        """Record that a file is missing, so that it is not opened."""
         self._raw.setdefault(name, None)
 
     def expect(self, name: str, raw: bytes) -> None:
-        """Take a file for what a plan will make of it."""
+        """Use these bytes in place of a file: a plan will write them."""
         self._raw[name] = raw
 
     def _read(self, path: Path) -> bytes | None:
@@ -69,14 +71,14 @@ class HomeFiles:
         self.problems.append(Problem("unreadable", message, str(path), f"look at it: `ls -l {path}`"))
 
     def environment(self, names: Collection[str] = ENVIRONMENT_FILES) -> dict[str, str]:
-        """Return what the gateway's start would set: of several files the last one named wins."""
-        found: dict[str, str] = {}
+        """Return the variables that a gateway reads at its start; a later file wins over an earlier one."""
+        environment: dict[str, str] = {}
         for name in names:
             raw = self.raw(name)
             if raw:
                 known = self._known if name == ENV_FILE else ()  # Hermes splits joined lines of no other file
-                found.update(environment_in(raw, str(self.home / name), known, self.problems))
-        return found
+                environment.update(environment_in(raw, str(self.home / name), known, self.problems))
+        return environment
 
     def sections(self, name: str, wanted: Collection[str]) -> Mapping[str, Any]:
         """Return these top-level keys of a YAML file, {} when it is absent or broken."""
@@ -90,7 +92,7 @@ class HomeFiles:
         return self._whole[name]
 
     def json(self, name: str) -> object:
-        """Return a parsed JSON file, None when there is none or it is broken (Hermes then ignores it, too)."""
+        """Return a parsed JSON file, None when it is missing or broken (Hermes ignores it then)."""
         raw = self.raw(name)
         try:
             return json.loads(raw) if raw else None
@@ -99,7 +101,7 @@ class HomeFiles:
 
 
 def environment_in(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> Mapping[str, str]:
-    """Return what an environment file sets, in either reader's eyes, {} when it cannot be read with certainty."""
+    """Return the variables of an environment file, for both kinds of readers; {} when it is not certain."""
     values = glance_env(raw)
     if values is not None:
         return values

@@ -1,4 +1,4 @@
-"""Plans for switching, renaming, deleting and restoring profiles. Nothing is deleted: delete is a move."""
+"""Plans for switching, renaming, deleting and restoring profiles; delete moves a profile to the trash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .listing import active_profile
 
 
 def plan_use(layout: Layout, name: str) -> ChangePlan | None:
-    """Return the plan that makes a profile the sticky default; None when it is already.
+    """Return the plan that makes a profile the sticky default; None when it is one already.
 
     For `default` Hermes expects the file to be absent.
     """
@@ -28,7 +28,7 @@ def plan_use(layout: Layout, name: str) -> ChangePlan | None:
 
 
 def refuse_default(name: str, verb: str) -> None:
-    """Raise Refused for the default profile: it is the root, everything else lies in it."""
+    """Raise Refused for the default profile: it is the root, which contains everything else."""
     if name == DEFAULT:
         raise Refused(
             f"cannot {verb} the default profile: it is the root itself",
@@ -68,7 +68,7 @@ def plan_rename(
 
 
 def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, size: int | None = None) -> ChangePlan:
-    """Return the plan that moves a profile to the trash; its aliases go, and the sticky profile if it was this one."""
+    """Return the plan that moves a profile to the trash; its aliases and its sticky mark are removed."""
     about, move = steps_to_trash(
         layout, layout.home(name), trash_id=trash_id, name=name, deleted_at=deleted_at, size=size
     )
@@ -103,14 +103,14 @@ def plan_restore(
 def plan_restore_files(layout: Layout, entry: TrashEntry, name: str) -> ChangePlan:
     """Return the plan that puts files from the trash back into a profile, each where it was.
 
-    Raises NotFound when there is no such profile, Refused when something is in the place of a file.
+    Raises NotFound for a missing profile, Refused when a path of a file is taken.
     """
     home = layout.home(name)
     if not home.is_dir():
         raise NotFound(
             f"no profile {name!r} in {layout.root}, where the files of {entry.id} were",
             target=name,
-            hint=f"have it back first (`hermes-profiles restore {name}`), or put them into another profile: "
+            hint=f"restore it first (`hermes-profiles restore {name}`), or put the files into another profile: "
             f"`hermes-profiles restore {entry.id} --as NAME`",
         )
     steps = steps_from_trash_files(entry, home)
@@ -118,12 +118,12 @@ def plan_restore_files(layout: Layout, entry: TrashEntry, name: str) -> ChangePl
 
 
 def unused_trash_id(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
-    """Return the id, or one that sorts after every entry: of two deletes within a second the later is the newer."""
+    """Return the id, or one that sorts after every entry: two deletes in one second keep their order."""
     newest = max((entry.id[: len(trash_id)] for entry in entries), default="")
     stamp, _, number = newest.rpartition("-")
     try:
         following = f"{stamp}-{int(number, 16) + 1:04x}"
-    except ValueError:  # somebody else's folder
+    except ValueError:  # a folder that is not an entry
         return trash_id
     return following if newest >= trash_id and len(following) == len(trash_id) else trash_id
 
@@ -131,7 +131,7 @@ def unused_trash_id(entries: tuple[TrashEntry, ...], trash_id: str) -> str:
 def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntry:
     """Return the trash entry with this id (a profile or files), or the newest deleted profile of this name.
 
-    Raises NotFound with what there is.
+    Raises NotFound with the entries that exist.
     """
     for entry in entries:
         if wanted == entry.id or (entry.kind == "profile" and normalize(wanted) == entry.name):
@@ -147,5 +147,5 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
     raise NotFound(
         f"{wanted!r} is not in the trash",
         target=wanted,
-        hint=f"there is: {known}; see `hermes-profiles trash list`",
+        hint=f"in the trash: {known}; see `hermes-profiles trash list`",
     )

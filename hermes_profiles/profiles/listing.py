@@ -1,4 +1,4 @@
-"""Which profiles a root has, which one is sticky, and which aliases start them: names only, nothing is parsed."""
+"""Which profiles a root has, which one is sticky, and which aliases start them: only names, no file is parsed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 
 from .regular_file import read_regular
 
-# A wrapper script is a few dozen bytes; people keep ffmpeg in the same folder (hermes-agent issue 45752).
+# A wrapper script has a few dozen bytes; the same folder can hold ffmpeg (hermes-agent issue 45752).
 _LARGEST_ALIAS = 4096
 _ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
 
@@ -51,7 +51,7 @@ def active_profile(layout: Layout) -> str:
 def require(layout: Layout, name: str) -> Path:
     """Return the home of an existing profile.
 
-    Raises NotFound with the names there are.
+    Raises NotFound with the names that exist.
     """
     home = layout.home(name)
     if home.is_dir():
@@ -62,27 +62,27 @@ def require(layout: Layout, name: str) -> Path:
     raise NotFound(
         f"no profile {name!r} in {layout.root}",
         target=name,
-        hint=f"{known}; see `hermes-profiles list`, or make it with `hermes-profiles create {name}`",
+        hint=f"{known}; see `hermes-profiles list`, or create it with `hermes-profiles create {name}`",
     )
 
 
 def aliases(layout: Layout) -> dict[str, str]:
     """Return profile → alias from one pass over the alias folder; an alias with another name than the profile wins."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     try:
         with os.scandir(layout.alias_folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
     except OSError:
-        return found
+        return names
     for entry in entries:
         target = alias_target(entry)
-        if target is not None and (entry.name != target or target not in found):
-            found[target] = entry.name
-    return found
+        if target is not None and (entry.name != target or target not in names):
+            names[target] = entry.name
+    return names
 
 
 def alias_target(entry: os.DirEntry[str]) -> str | None:
-    """Return the profile an alias script starts, None when the file is no alias of ours or of Hermes."""
+    """Return the profile an alias script starts, None when the file is not an alias."""
     try:
         if not entry.is_file() or entry.stat().st_size > _LARGEST_ALIAS:
             return None

@@ -1,4 +1,4 @@
-"""Channels beyond the catalogue: the user's own file, and Hermes plugins found in the root or the installation."""
+"""Channels that the catalogue does not know: from the user's own file, and from Hermes plugins."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def catalog_for(
     homes: tuple[Path, ...] = (),
     problems: list[Problem] | None = None,
 ) -> Catalog:
-    """Return the catalogue for a root: ours, then channels of plugins in `homes` and the root, then the user's word.
+    """Return the catalogue of a root: the built-in one, channels of plugins, and the user's additions.
 
-    Raises DocumentError for a broken user file or plugin.yaml: a channel nobody can read is one nobody leaves behind.
-    Who only looks gives a list for `problems`; they go there then, and the rest is used.
+    Plugins are searched in `homes` and in the root. Raises DocumentError for a broken user file or plugin.yaml, because
+    an unknown channel would not be left behind. With a list in `problems`, errors are added to it and the
+    rest is used.
     """
     catalog = load_catalog()
     folders = (
@@ -55,9 +56,9 @@ def catalog_for(
 
 
 def user_catalog_path(environment: Mapping[str, str]) -> Path:
-    """Return where the user's additions live: platformdirs' configuration folder of this program.
+    """Return the path of the user's additions, in the configuration folder of this program.
 
-    On Linux its answer is the XDG rule, given here without the library: every command asks.
+    On Linux platformdirs uses the XDG rule, repeated here without the library because every command needs the path.
     """
     if sys.platform == "linux":
         home = Path(environment.get("HOME") or os.path.expanduser("~"))
@@ -70,14 +71,14 @@ def user_catalog_path(environment: Mapping[str, str]) -> Path:
 
 
 def user_additions(environment: Mapping[str, str]) -> UserAdditions | None:
-    """Return what the user's own file adds, None without one."""
+    """Return the additions of the user's own file, None without a file."""
     path = user_catalog_path(environment)
     text = _text(path)
     return parse_user_catalog(text, path=str(path)) if text is not None else None
 
 
 def _text(path: Path) -> str | None:
-    """Return the text of a declaration, None when there is none. Raises DocumentError when it cannot be read."""
+    """Return the text of a declaration, None when it is missing. Raises DocumentError when it cannot be read."""
     try:
         return read_regular(path, _LARGEST).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -101,7 +102,7 @@ def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
 def plugin_channels(folder: Path, catalog: Catalog, problems: list[Problem] | None = None) -> Iterator[Channel]:
     """Yield the channels that plugins in a folder declare and the catalogue does not know.
 
-    A known channel's plugin is not even read: its variables have rows, and its prefix catches the rest.
+    The plugin of a known channel is not read: its variables have rows, and its prefix matches the rest.
     """
     try:
         with os.scandir(folder) as scan:

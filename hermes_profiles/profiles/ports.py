@@ -1,4 +1,4 @@
-"""Ports that profiles of a root have claimed, and the choice of a free one."""
+"""Ports that the profiles of a root declare, and the choice of a free port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import Failed
 
 from .regular_file import read_regular
 
-# Deliberately generous: a number that merely looks like a port is avoided too, that costs nothing.
+# Broad on purpose: a number that only looks like a port is avoided as well.
 _DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")
 _FIRST = 8643
 _LARGEST = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ def _ports_of(home: Path) -> Iterator[int]:
 
 
 def default_ports(catalog: Catalog) -> frozenset[int]:
-    """Return the ports that channels take when nobody names one (8642, 8644, …)."""
+    """Return the ports that channels use by default (8642, 8644, …)."""
     return frozenset(port.default for channel in catalog.channels.values() for port in channel.ports)
 
 
@@ -61,9 +61,9 @@ def _address_taken(error: OSError) -> bool:
 
 
 def free_port(claimed: frozenset[int], *, is_free: Callable[[int], bool] = is_free) -> int:
-    """Return the lowest port from 8643 on that nobody has claimed and nobody listens on.
+    """Return the lowest port from 8643 on that is not claimed and not in use.
 
-    Raises Failed when there is none below 65536.
+    Raises Failed when no port below 65536 is free.
     """
     for port in range(_FIRST, 65536):
         if port not in claimed and is_free(port):

@@ -1,4 +1,4 @@
-"""What the profiles of a root hold: cheap enough to run over a thousand of them."""
+"""Reads one profile for `list` and `show`; fast enough for a thousand profiles."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ TEAM_SECTIONS = ("team", "teams")
 
 
 class Profile(NamedTuple):
-    """One profile as `list` and `show` tell it; `problems` names files that could not be read; `teams`: what its
-    profile.yaml tells of teams, as it stands there."""
+    """One profile of `list` and `show`.
+
+    `problems`: files that could not be read; `teams`: the sections of profile.yaml about teams, unparsed.
+    """
 
     name: str
     home: Path
@@ -42,7 +44,7 @@ class Profile(NamedTuple):
 
 
 def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
-    """Return what the profile's own files say; unreadable files become problems, never an exception."""
+    """Return a profile from its files; unreadable files become problems, not exceptions."""
     home = layout.home(name)
     files = HomeFiles(home, catalog.known_names)
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
@@ -68,14 +70,14 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
 
 
 def environment_of(home: Path) -> Mapping[str, str]:
-    """Return what a profile's `.env` sets; nothing when it cannot be read with certainty (doctor tells)."""
+    """Return the variables of a profile's `.env`; {} when it cannot be read with certainty (doctor reports it)."""
     return HomeFiles(home).environment((ENV_FILE,))
 
 
 def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False) -> Mapping[str, Any]:
-    """Return these top-level sections of a YAML file; {} when it is absent or cannot be read (doctor tells).
+    """Return these top-level sections of a YAML file; {} when it is missing or cannot be read (doctor reports it).
 
-    With `certain`, raises Failed when it is there and cannot be read: what is written next depends on it.
+    With `certain`, raises Failed when it exists and cannot be read: the caller writes what depends on it.
     """
     files = HomeFiles(path.parent)
     found = files.sections(path.name, wanted)
@@ -97,7 +99,7 @@ def _groups(value: object) -> tuple[str, ...]:
         return tuple(str(name) for name, member in value.items() if is_truthy(member))
     if isinstance(value, str):
         return (value,)
-    return tuple(str(each) for each in value) if isinstance(value, list) else ()
+    return tuple(str(name) for name in value) if isinstance(value, list) else ()
 
 
 def _model(config: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -1,4 +1,4 @@
-"""What is kept about a profile in its profile.yaml: Hermes keeps keys it does not know there."""
+"""Edits profile.yaml, where Hermes keeps keys that it does not know."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .tree_walk import read_document
 if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument
 
-# Paths of keys → their new text, None to take one out.
+# Path of a key → its new text, None to remove it.
 Values = Mapping[tuple[str, ...], str | None]
 
 
 def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> ChangePlan | None:
-    """Return the change that sets keys of profile.yaml, profile by profile, None when all are as wanted.
+    """Return the change that sets keys of profile.yaml, profile by profile, None when nothing changes.
 
     The rest of each file stays byte for byte. Raises DocumentError when one cannot be edited with certainty.
     """
@@ -40,7 +40,7 @@ def plan_meta(layout: Layout, values: Mapping[str, Values], *, command: str) -> 
 
 
 def edit_profile_yaml(raw: bytes, values: Values, *, path: str) -> bytes:
-    """Return a profile.yaml with keys set or taken out; DocumentError when that cannot be done with certainty."""
+    """Return a profile.yaml with keys set or removed; DocumentError when that cannot be done with certainty."""
     from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(raw, path=path)

@@ -1,4 +1,4 @@
-"""Text that a gateway wrote without the profile's own secrets: its log, and its reasons, may hold its token."""
+"""Redacts the secrets of a profile in text that its gateway wrote, such as its log."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ _TELLING = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
     re.IGNORECASE,
 )
-# `NAME=value` to the end of its line, and `name: value` of YAML and JSON, whatever stands around them: the files may
-# be broken, and a file that no reader takes still holds secrets.
+# `NAME=value` to the end of its line, and `name: value` of YAML and JSON, in any context: a broken file that no parser
+# accepts still holds secrets.
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$", re.MULTILINE)
 _PAIR = re.compile(r"([A-Za-z0-9_.-]+)[\"']?\s*:\s+(\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,#\[\]{}][^\n,]*)")
 _COMMENT = re.compile(r"\s#")
 _SECTION = re.compile(rb"^([^\s#:]+):", re.MULTILINE)
 _USER = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
-# A run of characters that most secrets, in most spellings, contain; and as much of it as tells one from another.
+# A run of characters that most secrets contain in most spellings, and the length that distinguishes two of them.
 _RUN = re.compile(r"[A-Za-z0-9]{7,}")
 _GRAM = 7
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-# As many harmless words are remembered.
+# Size of the caches: harmless words, and compiled patterns.
 _WORDS = 50_000
 _PATTERNS = 1_000
 _FEW = 8
-# Less than this much of a secret gives nothing away.
+# A shorter part of a secret is harmless.
 _TELLING_PART = 4
 
 
 def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
-    """Return value → name of the secrets in a profile's files, for hiding them; never to be shown.
+    """Return value → name of the secrets in a profile's files.
 
-    Without the catalogue the names alone tell what is a secret, and only what stands there literally is found.
+    Without the catalogue a secret is recognised by its name only, and only literal values are found.
     """
     found: dict[str, str] = {}
     for file in (OP_ENV_FILE, ENV_FILE):
@@ -79,8 +79,10 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
 
 
 def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None) -> Mapping[str, str]:
-    """Return the secrets that may stand in what a profile's gateway says: its own, and of default's everybody's, for
-    that one may serve all profiles."""
+    """Return the secrets that a profile's gateway can write: its own; for `default`, those of all profiles.
+
+    The gateway of `default` can serve all profiles.
+    """
     if profile != DEFAULT:
         return secrets_of(layout.home(profile), catalog)
     found: dict[str, str] = {}
@@ -90,7 +92,7 @@ def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None)
 
 
 def _account_files(home: Path) -> tuple[str, ...]:
-    """Return the files of accounts below a home, whose token counts where `.env` has none."""
+    """Return the files of accounts below a home; Hermes uses their token when `.env` has none."""
     try:
         names = sorted(os.listdir(home / WEIXIN_ACCOUNTS_FOLDER))[:_MOST_ACCOUNTS]
     except OSError:
@@ -105,7 +107,7 @@ def _note(found: dict[str, str], name: str, value: str) -> None:
 
 
 def _note_login(found: dict[str, str], name: str, value: str) -> None:
-    """Note the password of an address (`postgres://user:password@host`), as it stands there and as it is meant."""
+    """Add the password of a URL (`postgres://user:password@host`), literally and percent-decoded."""
     from urllib.parse import unquote
 
     for match in _USER.finditer(value):
@@ -131,14 +133,14 @@ def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _literals(value: str) -> Iterator[str]:
-    """Yield what a value may be: all of it, without a comment, without its quotes."""
+    """Yield the possible values: the whole text, without a comment, without quotes."""
     for text in (value.strip(), _COMMENT.split(value, maxsplit=1)[0].strip()):
         yield text
         yield text.strip("'\"")
 
 
 def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
-    """Return what the readers of Hermes would see: values put together from others, or quoted over many lines."""
+    """Return the variables as Hermes reads them: interpolated, or quoted over several lines."""
     plain = glance_env(raw)
     if plain is not None:
         return plain
@@ -146,7 +148,7 @@ def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
 
     try:
         return EnvDocument.parse(raw, path=path).environment()
-    except DocumentError:  # what stands there literally is known already
+    except DocumentError:  # the literal values are known already
         return {}
 
 
@@ -164,12 +166,12 @@ def _data(raw: bytes, path: str) -> Any:
         from hermes_profiles.documents.yaml.document import YamlDocument
 
         return YamlDocument.parse(raw, path=path).data()
-    except (DocumentError, ValueError, RecursionError):  # what stands there literally is known already
+    except (DocumentError, ValueError, RecursionError):  # the literal values are known already
         return None
 
 
 def _leaves(data: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Yield every text with its name and the one above (`tokens.slack`): either may tell."""
+    """Yield every text with its name, and with the name above it (`tokens.slack`): either can mark a secret."""
     if isinstance(data, Mapping):
         for key, value in data.items():
             yield from _leaves(value, (*path, str(key)))
@@ -187,14 +189,14 @@ def redacted(lines: Iterable[str], secrets: Mapping[str, str]) -> tuple[str, ...
 
 
 class Redactor:
-    """Takes secrets out of text. Text without any, which is nearly all, costs next to nothing, however many there are.
+    """Redacts secrets in text; text without secrets, which is nearly all, is skipped fast.
 
-    A secret of 7 or more letters and digits in a row can only stand where its last 7 of them do; so the words of a
-    text are compared with these, and only what passes is searched with care.
+    A secret with a run of 7 or more letters and digits can only be where the last 7 of them are. So the runs of a text
+    are compared with these, and only a match is searched in full.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        """`secrets`: value → name, as `secrets_of` gives them."""
+        """`secrets`: value → name, as `secrets_of` returns them."""
         from hermes_profiles.credentials.value_index import ValueIndex
 
         named: dict[str, list[str]] = {}
@@ -217,7 +219,7 @@ class Redactor:
         return self._searched(text) if self.may_hold(text) else text
 
     def redact_all(self, texts: Sequence[str]) -> list[str]:
-        """Return texts as `redact` does, sooner: they are looked at together, and by halves where something is."""
+        """Return texts as `redact` does, but faster: they are searched together, and split in halves on a match."""
         if len(texts) < _FEW:
             return [*map(self.redact, texts)]
         if not self.may_hold("\n".join(texts)):
@@ -226,9 +228,9 @@ class Redactor:
         return [*self.redact_all(texts[:middle]), *self.redact_all(texts[middle:])]
 
     def redact_cut(self, text: str, *, begins: bool = False, ends: bool = False) -> str:
-        """Return a text that may begin or end within a secret as `redact` does, without that part of it.
+        """Return a redacted text that can begin or end within a secret; that part of the secret is removed.
 
-        `begins`: its beginning is missing; `ends`: its end is.
+        `begins`: the beginning of the text is missing; `ends`: its end is missing.
         """
         text = self.redact(text)
         if ends:
@@ -241,7 +243,7 @@ class Redactor:
         return text
 
     def may_hold(self, text: str) -> bool:
-        """Return False when a text holds no secret; cheap, and wrong on the safe side."""
+        """Return False when a text holds no secret; a cheap test that errs towards True."""
         return may_have_shape(text) or (bool(self._index) and self._may_hold_value(text))
 
     def _may_hold_value(self, text: str) -> bool:
@@ -261,23 +263,23 @@ class Redactor:
         return any(spelling in text for spelling in self._odd)
 
     def _searched(self, text: str) -> str:
-        found = "\n".join(map(self._line, text.split("\n"))) if self._index else text
-        return without_shapes(found)
+        lines = "\n".join(map(self._line, text.split("\n"))) if self._index else text
+        return without_shapes(lines)
 
     def _line(self, line: str) -> str:
         text = self._cut_out(line)
         if not self._may_hold_value(text):
             return text
         left = self._index.names_in(_bytes(text))
-        # In a spelling that cannot be cut out, such as one with every character encoded: the line goes as a whole.
+        # A spelling that cannot be cut out, such as one with every character encoded: remove the whole line.
         return f"<{', '.join(left)}>" if left else text
 
     def _cut_out(self, line: str) -> str:
-        """Return a line without the values that stand in it as text."""
+        """Return a line without the values in it that are plain text."""
         names = self._index.spellings
         near = {gram for word in _RUN.findall(line) for gram in _grams_of(word) if gram in self._grams}
         candidates = {spelling for gram in near for spelling in self._grams[gram]} | self._odd
-        found = tuple(sorted((each for each in candidates if each in line and each in names), key=_longest_first))
+        found = tuple(sorted((text for text in candidates if text in line and text in names), key=_longest_first))
         if not found:
             return line
         pattern = self._patterns.get(found)
@@ -297,7 +299,7 @@ def _longest_first(text: str) -> tuple[int, str]:
 
 
 def _as_latin_1(text: str) -> str:
-    """Return how a text looks that was written in Latin-1 and is read as UTF-8."""
+    """Return a text that was written in Latin-1, as it looks when it is read as UTF-8."""
     try:
         return text.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -305,7 +307,7 @@ def _as_latin_1(text: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    """Return text as it stood in its file: what was no UTF-8 there came in as surrogates."""
+    """Return the bytes of a text as in its file: bytes that are not UTF-8 are surrogates in the text."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -16,8 +16,11 @@ _LARGEST = 1024 * 1024
 
 
 def shares_nous(layout: Layout, environment: Mapping[str, str]) -> bool:
-    """Return whether profiles share their login at Nous through the one store that is locked while it rotates: every
-    copy is brought up to date from there first (0.19.0, hermes_cli/auth.py, `_merge_shared_nous_oauth_state`)."""
+    """Return whether profiles share their Nous login through the shared store.
+
+    The store is locked during a rotation, and every copy is updated from it first (0.19.0, hermes_cli/auth.py,
+    `_merge_shared_nous_oauth_state`).
+    """
     folder = environment.get(HERMES_SHARED_AUTH_DIR) or os.fspath(layout.root / "shared")
     try:
         data = json.loads(read_regular(os.path.join(folder, NOUS_LOGIN_FILE), _LARGEST))

@@ -1,4 +1,4 @@
-"""A look at one profile's folder: every entry with what a plan needs to know, nothing followed, nothing written."""
+"""Lists and reads the files of a home; links are not followed, nothing is written."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class TreeItem(NamedTuple):
 def walk(home: Path, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
     """Yield the entries of a home in a stable order, parents before children.
 
-    `enter(relative path)` tells whether a folder is looked into. Symbolic links are reported, never followed,
-    so a loop of links ends at once. A folder that cannot be listed is reported as unreadable.
+    `enter(relative path)` returns whether to enter a folder. Symbolic links are reported and not followed, so a loop of
+    links is harmless. A folder that cannot be listed is reported as unreadable.
     """
     yield from _walk(os.fspath(home), "", enter)
 
@@ -65,7 +65,7 @@ def _walk(folder: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[Tr
             kind = _kind(status.st_mode)
             target = os.readlink(entry.path) if kind is EntryKind.LINK else None
         except FileNotFoundError:
-            continue  # gone since the folder was listed: a running gateway makes and removes files
+            continue  # removed since the folder was listed: a running gateway creates and removes files
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
         if kind is not EntryKind.FOLDER:
             yield item
@@ -94,7 +94,7 @@ def is_empty(folder: Path) -> bool:
 def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
     """Return the bytes of a document, following a link to a regular file as Hermes does; None when absent.
 
-    Raises Failed when it is no regular file, too large to be a document, or cannot be read.
+    Raises Failed when it is not a regular file, too large for a document, or cannot be read.
     """
     try:
         descriptor, status = open_regular(path)
@@ -116,12 +116,12 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
 def read_file(path: Path, size: int) -> bytes:
     """Return the bytes of a file that was `size` bytes long when it was listed; a link in its place is not followed.
 
-    Bare system calls: `open` makes four more a file, and this runs for every file of a home.
+    It uses system calls directly: `open` makes four more for each file, and this runs for every file of a home.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         chunks = [os.read(descriptor, size + 1)]
-        if len(chunks[0]) != size:  # it grew or shrank meanwhile
+        if len(chunks[0]) != size:  # its size has changed
             while chunk := os.read(descriptor, 1024 * 1024):
                 chunks.append(chunk)
         return b"".join(chunks)
@@ -130,9 +130,9 @@ def read_file(path: Path, size: int) -> bytes:
 
 
 def data_chunks(path: Path, overlap: int, *, chunk: int = 4 * 1024 * 1024) -> Iterator[bytes]:
-    """Yield the data of a large file piece by piece, each piece beginning with the end of the one before.
+    """Yield the data of a large file in chunks; each begins with the end of the one before.
 
-    Holes of a sparse file are passed over: nothing can stand in them.
+    Holes of a sparse file are skipped: they hold no data.
     """
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
@@ -141,6 +141,6 @@ def data_chunks(path: Path, overlap: int, *, chunk: int = 4 * 1024 * 1024) -> It
             while position < end:
                 begin = max(start, position - overlap)
                 length = min(chunk, end - position)
-                # NULs at the end stand for the hole that may follow: UTF-16 text can end in one.
+                # The NUL at the end represents a hole that can follow: UTF-16 text can end in one.
                 yield os.pread(file.fileno(), position - begin + length, begin) + b"\x00"
                 position += length

@@ -1,4 +1,4 @@
-"""What changes in a profile when settings of another one are carried to it: rows that tell no secret. Pure."""
+"""Rows of a sync: the changes of a target's settings, without secrets. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SyncChange(NamedTuple):
 
 def setting_change(path: Path, action: str, before: Value | None, after: Value | None, catalog: Catalog) -> SyncChange:
     """Return the row of a path of config.yaml; without values when a secret is among them."""
-    values = [each for each in (before, after) if each is not None]
+    values = [value for value in (before, after) if value is not None]
     secret = any(
         is_secret(below, leaf.text, leaf.tag, catalog) for value in values for below, leaf in value.leaves(path)
     )
@@ -59,15 +59,15 @@ def differences(path: Path, mine: Value, theirs: Value | None) -> Iterator[tuple
 
 
 def comment_warning(profile: str, path: Path, document: YamlDocument) -> Problem | None:
-    """Return a warning of comments inside a list that is replaced as a whole."""
+    """Return a warning about comments inside a list that is replaced as a whole."""
     entry = document.get(path)
-    below = [one for one in document.entries if one.path[: len(path)] == path and len(one.path) > len(path)]
+    below = [inner for inner in document.entries if inner.path[: len(path)] == path and len(inner.path) > len(path)]
     if entry is None or not below or entry.kind == "scalar":
         return None
-    lines = range(entry.key_line + 1, max(one.line for one in below) + 1)
-    lost = [one for one in document.comments if document.line_of(one.start) in lines]
+    lines = range(entry.key_line + 1, max(inner.line for inner in below) + 1)
+    lost = [comment for comment in document.comments if document.line_of(comment.start) in lines]
     if not lost:
         return None
     line = document.line_of(lost[0].start)
-    message = f"{profile}: a comment inside {path_text(path)} may go with its old items ({document.path}:{line})"
+    message = f"{profile}: a comment inside {path_text(path)} can be lost with its old items ({document.path}:{line})"
     return Problem("comment", message, profile)

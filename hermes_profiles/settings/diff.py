@@ -1,4 +1,4 @@
-"""What two profiles do not have in common: settings, names of variables, skills, the persona. Looks, never writes."""
+"""Compares two profiles: settings, names of variables, skills, the persona. Nothing is written."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .sharing_warnings import ONLY_ONE
 
 
 class Difference(NamedTuple):
-    """One thing that differs. `a`, `b`: what it is in each, None where it is not there, or secret.
+    """One difference. `a`, `b`: the value in each profile, None where it is missing or secret.
 
-    `in_a`, `in_b`: whether it is there; `hidden`: a secret; `role`: what it is to an identity.
+    `in_a`, `in_b`: whether it is present; `hidden`: a secret; `role`: its role in an identity.
     """
 
     place: str
@@ -41,14 +41,14 @@ class Difference(NamedTuple):
 
 
 class ProfileDiff(NamedTuple):
-    """All differences of two profiles in a stable order, and warnings about what should differ and does not."""
+    """All differences of two profiles in a stable order, and warnings about equal values that should differ."""
 
     differences: tuple[Difference, ...]
     warnings: tuple[Problem, ...]
 
 
-class _Thing(NamedTuple):
-    """One thing of one profile; `content` decides where `value` is only a word about it."""
+class _Item(NamedTuple):
+    """One compared item of a profile; `content` is compared where `value` is only a summary of it."""
 
     value: Value
     secret: bool = False
@@ -56,23 +56,23 @@ class _Thing(NamedTuple):
     content: bytes | None = None
 
     def __repr__(self) -> str:
-        return "_Thing(***)"
+        return "_Item(***)"
 
     @property
     def compared(self) -> object:
-        """Return what is equal when two things are."""
+        """Return the object that two equal items have in common."""
         return canonical(self.value) if self.content is None else self.content
 
 
-_Things = dict[str, _Thing]
+_Items = dict[str, _Item]
 
 
 def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     """Return how two profiles differ.
 
-    Raises NotFound for no such profile, DocumentError or Failed for a file that cannot be read with certainty.
+    Raises NotFound for a missing profile, DocumentError or Failed for a file that cannot be read with certainty.
     """
-    hint = f"one of them must give it up; see `hermes-profiles env list {a}` and `hermes-profiles env list {b}`"
+    hint = f"remove it from one of them; see `hermes-profiles env list {a}` and `hermes-profiles env list {b}`"
     mine, theirs = (claimed_resources(require(layout, name), catalog=catalog) for name in (a, b))
     warnings: dict[str | None, Problem] = {
         channel: Problem("shared-identity", f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}", b, hint)
@@ -86,77 +86,77 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
                 b,
                 f"see `hermes-profiles show {b}`, and choose another",
             )
-    found: list[Difference] = []
+    differing: list[Difference] = []
     for place, in_a, in_b in _places(layout, a, b, catalog):
-        found += _differences(place, in_a, in_b)
-        for key, one in in_a.items():
-            if key in in_b and one.role.channel not in warnings and _should_differ(one, in_b[key], catalog):
+        differing += _differences(place, in_a, in_b)
+        for key, item in in_a.items():
+            if key in in_b and item.role.channel not in warnings and _should_differ(item, in_b[key], catalog):
                 message = f"{key} is the same in {a} and {b}: {ONLY_ONE}"
                 warnings.setdefault(key, Problem("shared-identity", message, key, hint))
-    return ProfileDiff(tuple(found), tuple(warnings.values()))
+    return ProfileDiff(tuple(differing), tuple(warnings.values()))
 
 
-def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _Things, _Things]]:
+def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _Items, _Items]]:
     yield "config", dict(_settings(layout, a, catalog)), dict(_settings(layout, b, catalog))
     yield "env", dict(_variables(layout, a, catalog)), dict(_variables(layout, b, catalog))
     yield "file", dict(_files(layout.home(a))), dict(_files(layout.home(b)))
 
 
-def _should_differ(one: _Thing, other: _Thing, catalog: Catalog) -> bool:
-    text = one.value.text
-    is_credential = one.role.key_class is KeyClass.IDENTITY_CREDENTIAL and one.value.kind == "scalar"
+def _should_differ(item: _Item, other: _Item, catalog: Catalog) -> bool:
+    text = item.value.text
+    is_credential = item.role.key_class is KeyClass.IDENTITY_CREDENTIAL and item.value.kind == "scalar"
     is_real = not catalog.is_placeholder(text) and "${" not in text
-    return is_credential and is_real and one.compared == other.compared
+    return is_credential and is_real and item.compared == other.compared
 
 
-def _differences(place: str, in_a: Mapping[str, _Thing], in_b: Mapping[str, _Thing]) -> Iterator[Difference]:
+def _differences(place: str, in_a: Mapping[str, _Item], in_b: Mapping[str, _Item]) -> Iterator[Difference]:
     for key in [*in_a, *(key for key in in_b if key not in in_a)]:
         a, b = in_a.get(key), in_b.get(key)
         if a is not None and b is not None and a.compared == b.compared:
             continue
-        secret = any(each.secret for each in (a, b) if each is not None)
-        role = next(each.role for each in (a, b) if each is not None)
+        secret = any(item.secret for item in (a, b) if item is not None)
+        role = next(item.role for item in (a, b) if item is not None)
         values = (None, None) if secret else (a and a.value, b and b.value)
         yield Difference(place, key, *values, a is not None, b is not None, secret, role)
 
 
-def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
+def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Item]]:
     root = settings_file(layout, name, CONFIG_FILE).config().value()
     for path, value in _leaves(root, ()):
         if path:
             secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
-            yield path_text(path), _Thing(value, secret, role_of_path(path, catalog))
+            yield path_text(path), _Item(value, secret, role_of_path(path, catalog))
 
 
 def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:
-    """Yield single values, and lists of them as wholes: an item put in front would make all the others differ."""
-    is_plain_list = value.kind == "sequence" and all(each.kind == "scalar" for _, each in value.items)
+    """Yield single values, and lists as wholes: one inserted item would make all items behind it differ."""
+    is_plain_list = value.kind == "sequence" and all(item.kind == "scalar" for _, item in value.items)
     if not value.items or is_plain_list:
         yield path, value
         return
-    for name, each in value.named():
-        yield from _leaves(each, (*path, name))
+    for name, child in value.named():
+        yield from _leaves(child, (*path, name))
 
 
-def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Thing]]:
+def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Item]]:
     for entry in variables(settings_file(layout, name, ENV_FILE).env(catalog)):
-        yield entry.name, _Thing(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
+        yield entry.name, _Item(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
 
 
-def _files(home: Path) -> Iterator[tuple[str, _Thing]]:
+def _files(home: Path) -> Iterator[tuple[str, _Item]]:
     persona = read_document(home / SOUL_FILE)
     if persona is not None:
-        yield SOUL_FILE, _Thing(scalar("str", f"{len(persona)} bytes"), content=persona)
+        yield SOUL_FILE, _Item(scalar("str", f"{len(persona)} bytes"), content=persona)
     for name in _folders(home / SKILLS_FOLDER):
-        yield f"{SKILLS_FOLDER}/{name}", _Thing(scalar("str", "there"))
+        yield f"{SKILLS_FOLDER}/{name}", _Item(scalar("str", "there"))
     disabled, groups = read_meta(home)
     meta = read_sections(home / PROFILE_FILE, ("description",))
     texts = {"description": str(meta.get("description") or "").strip(), "groups": ", ".join(sorted(groups))}
     for key, text in texts.items():
         if text:
-            yield f"{PROFILE_FILE}: {key}", _Thing(scalar("str", text))
+            yield f"{PROFILE_FILE}: {key}", _Item(scalar("str", text))
     if disabled:
-        yield f"{PROFILE_FILE}: disabled", _Thing(scalar("bool", "true"))
+        yield f"{PROFILE_FILE}: disabled", _Item(scalar("bool", "true"))
 
 
 def _folders(folder: Path) -> list[str]:

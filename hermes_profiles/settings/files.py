@@ -1,6 +1,6 @@
-"""One setting of one profile, read and changed: config.yaml and `.env`, every other byte left alone.
+"""Reads and changes single settings in config.yaml and `.env`; every other byte stays as it is.
 
-Plans only; nothing is written here.
+Nothing is written here: the functions return plans.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SettingsFile(NamedTuple):
-    """A file of settings as it is now. `path` is where its bytes are, behind a link if it is one; `raw` None: absent.
+    """A file of settings as it is now. `path`: the real path, links resolved; `raw`: None when it is missing.
 
-    `sharers`: other profiles that read the same file through a link of theirs.
+    `sharers`: other profiles that read the same file through a link.
     """
 
     profile: str
@@ -54,7 +54,7 @@ class SettingsFile(NamedTuple):
         return EnvDocument.parse(self.raw or b"", path=str(self.path), known_keys=catalog.known_names)
 
     def replaced(self, content: bytes, *, private: bool) -> ReplaceFile | None:
-        """Return the step that gives it other bytes, None when they are the same; `private` takes the mode to 0600."""
+        """Return the step that replaces the bytes, None when they are the same; `private` sets the mode to 0600."""
         if content == (self.raw or b""):
             return None
         return ReplaceFile(self.path, Secret(content), 0o600 if private else self.mode, self.seen)
@@ -63,7 +63,7 @@ class SettingsFile(NamedTuple):
 def settings_file(layout: Layout, profile: str, name: str) -> SettingsFile:
     """Return a file of a profile.
 
-    Raises NotFound for no such profile, Failed for a file that is none or cannot be read.
+    Raises NotFound for a missing profile, Failed when the file cannot be read.
     """
     path = require(layout, profile) / name
     real = Path(os.path.realpath(path))
@@ -78,7 +78,7 @@ def settings_file(layout: Layout, profile: str, name: str) -> SettingsFile:
 
 
 def check_may_write(layout: Layout, file: SettingsFile) -> None:
-    """Raise Refused when the file is a link to one that another profile reads too."""
+    """Raise Refused when the file is a link to a file that another profile also reads."""
     link = layout.home(file.profile) / file.name
     if file.sharers and link.is_symlink():
         raise Refused(
@@ -91,16 +91,15 @@ def check_may_write(layout: Layout, file: SettingsFile) -> None:
 
 
 def shared_file_warnings(file: SettingsFile) -> list[Problem]:
-    """Return a warning for each other profile that reads this very file."""
+    """Return a warning for each other profile that reads the same file."""
     return [
-        Problem("shared-file", f"{other} reads this file too ({file.path}): the change counts there as well", other)
+        Problem("shared-file", f"{other} reads this file too ({file.path}): the change applies to it as well", other)
         for other in file.sharers
     ]
 
 
 def parse_value(text: str, *, as_text: bool) -> Value:
-    """Return what the words of a command mean: a list, a mapping or a quoted text in YAML's flow style, a switch, a
-    plain number, otherwise text as it stands.
+    """Return the value of an argument: YAML in flow style (a list, a mapping, a quoted text), a scalar, or text.
 
     Raises UsageProblem, which does not repeat the text.
     """
@@ -112,24 +111,24 @@ def parse_value(text: str, *, as_text: bool) -> Value:
     except DocumentError as error:
         raise _bad_value(error.reason) from None
     if len(value.items) != 1:
-        raise _bad_value("it goes on after its end")
+        raise _bad_value("text after its end")
     return value.items[0][1]
 
 
 def _bad_value(why: str) -> UsageProblem:
     return UsageProblem(
-        f"the value begins like YAML and is none ({why})",
+        f"the value begins like YAML and is not valid: {why}",
         code="bad-value",
-        hint="say `--string` to take it as text, or put it right: `[a, b]`, `{a: 1}`, `'text'`",
+        hint="use `--string` to set it as text, or write it as `[a, b]`, `{a: 1}` or `'text'`",
     )
 
 
 def found_value(file: SettingsFile, document: YamlDocument, path: tuple[str, ...]) -> Value:
-    """Return what stands at a path. Raises NotFound with the keys there are."""
+    """Return the value at a path. Raises NotFound with the keys that exist."""
     root = document.value()
-    found = root.at(path)
-    if found is not None:
-        return found
+    value = root.at(path)
+    if value is not None:
+        return value
     depth = next(size for size in range(len(path) - 1, -1, -1) if root.at(path[:size]) is not None)
     above = root.at(path[:depth])
     names = [name for name, _ in above.named()] if above is not None else []
@@ -139,13 +138,13 @@ def found_value(file: SettingsFile, document: YamlDocument, path: tuple[str, ...
         f"{file.profile} has no {path_text(path)} in {file.path}",
         target=path_text(path),
         code="not-set",
-        hint=f"{known if names else 'nothing stands there'}; "
+        hint=f"{known if names else 'nothing is set there'}; "
         f"see `hermes-profiles config get {file.profile}{' ' + path_text(path[:depth]) if depth else ''}`",
     )
 
 
 def with_setting(file: SettingsFile, path: tuple[str, ...], value: Value | None) -> YamlDocument:
-    """Return config.yaml with a path set, or without it (None; nothing happens when it is not there).
+    """Return config.yaml with a path set; with None, without the path, which can be missing already.
 
     Raises DocumentError with the line when that would change anything else.
     """
@@ -156,13 +155,13 @@ def with_setting(file: SettingsFile, path: tuple[str, ...], value: Value | None)
 
 
 def checked_variable(name: str) -> str:
-    """Return the name of a variable. Raises UsageProblem, which repeats nothing: it may be a secret gone astray."""
+    """Return a valid name of a variable. Raises UsageProblem without the name: it can be a misplaced secret."""
     if _NAME.fullmatch(name):
         return name
     raise UsageProblem(
-        "that is no name of a variable: letters, digits and _, no digit first",
+        "not a name of a variable: use letters, digits and _, no digit first",
         code="bad-name",
-        hint="say `hermes-profiles env set PROFILE NAME`; the value is asked for",
+        hint="use `hermes-profiles env set PROFILE NAME`; it prompts for the value",
     )
 
 
@@ -172,16 +171,16 @@ def variables(document: EnvDocument) -> tuple[EnvEntry, ...]:
 
 
 def with_variable(file: SettingsFile, name: str, value: str, catalog: Catalog) -> bytes:
-    """Return `.env` with a variable that every reader of Hermes sees as asked; its overruled duplicates stay.
+    """Return `.env` with a variable set, with the same value for every reader of Hermes; overruled duplicates stay.
 
-    Raises DocumentError with the line when the readers cannot be brought to agree.
+    Raises DocumentError with the line when the readers would still disagree.
     """
     document = file.env(catalog)
     entry = document.get(name)
     if entry is None:
         return _seen_by_all(document.edit(append=[(name, value)]), file, name, value, catalog)
-    same = [one for one in variables(document) if one.name == name]
-    if {one.literal for one in same[-1:]} | {one.line_value for one in same[-1:]} == {value}:
+    same = [other for other in variables(document) if other.name == name]
+    if {last.literal for last in same[-1:]} | {last.line_value for last in same[-1:]} == {value}:
         return document.raw
     try:
         return _seen_by_all(document.edit(set_values={entry: value}), file, name, value, catalog)
@@ -201,7 +200,7 @@ def _seen_by_all(raw: bytes, file: SettingsFile, name: str, value: str, catalog:
 
 
 def without_variables(file: SettingsFile, names: Iterable[str], catalog: Catalog) -> tuple[bytes, tuple[str, ...]]:
-    """Return `.env` without these variables, and those that were there; comments that hold a former value stay.
+    """Return `.env` without these variables, and the names that were set; comments with a former value stay.
 
     Raises DocumentError when an entry is part of another one for some reader.
     """
@@ -213,7 +212,7 @@ def without_variables(file: SettingsFile, names: Iterable[str], catalog: Catalog
 
 
 def plan_settings(command: tuple[str, ...], summary: str, steps: Iterable[tuple[str, ReplaceFile]]) -> ChangePlan:
-    """Return the change of these files, one journal entry; `steps` are (profile, step) pairs."""
+    """Return one change of these files; `steps` are (profile, step) pairs."""
     pairs = tuple(steps)
     profiles = tuple(dict.fromkeys(profile for profile, _ in pairs))
     return ChangePlan(command, summary, tuple(step for _, step in pairs), profiles=profiles)

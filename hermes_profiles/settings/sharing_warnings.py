@@ -1,4 +1,4 @@
-"""Who else holds what a profile is about to hold: bots, accounts and ports."""
+"""Warnings about bots, accounts and ports that another profile already has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONLY_ONE = "only one of the two gateways can use it"
 
 
 def planned_resources(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> ClaimedResources:
-    """Return what a profile would hold with these files in place of its own."""
+    """Return what a profile would claim with these files in place of its own."""
     home = layout.home(profile)
     reader = HomeFiles(home, catalog.known_names)
     for name, raw in files.items():
@@ -36,36 +36,40 @@ def shared_with_others(
     port: int | None = None,
     remedy: str,
 ) -> list[Problem]:
-    """Return a warning for each other profile that holds an identity or a port this one comes to hold.
+    """Return a warning for each other profile that has an identity or a port of the planned profile.
 
-    `files`: the new bytes by name; `channels`: those the change is about; `port`: one that the change names, which is
-    compared with what others merely declare, too; `remedy`: a command with `{profile}` for the one to give it up.
+    `files`: the new bytes by name; `channels`: the channels that the change is about; `port`: a port in the change,
+    also compared with ports that others only declare; `remedy`: a command with `{profile}` that removes it there.
     """
     before = claimed_resources(layout.home(profile), catalog=catalog)
     after = planned_resources(layout, profile, files, catalog)
-    known = {one.place for one in before.identities}
-    identities = [one for one in after.identities if one.place not in known or one.channel in channels]
-    ports = [one for one in after.ports if one not in before.ports or one.channel in channels]
+    known = {identity.place for identity in before.identities}
+    identities = [
+        identity for identity in after.identities if identity.place not in known or identity.channel in channels
+    ]
+    ports = [claim for claim in after.ports if claim not in before.ports or claim.channel in channels]
     if not identities and not ports and port is None:
         return []
-    found: list[Problem] = []
+    warnings: list[Problem] = []
     for other in profile_names(layout):
         if other != profile:
             theirs = claimed_resources(layout.home(other), catalog=catalog)
-            hint = f"one of them must give it up: `{remedy.format(profile=other)}`"
-            found += [
+            hint = f"remove it from one of them: `{remedy.format(profile=other)}`"
+            warnings += [
                 Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)
                 for channel, noun in shared_channels(identities, theirs.identities).items()
             ]
-            found += _port_problems(layout, other, ports, port, theirs)
-    return found
+            warnings += _port_problems(layout, other, ports, port, theirs)
+    return warnings
 
 
 def _port_problems(
     layout: Layout, other: str, mine: Collection[PortClaim], port: int | None, theirs: ClaimedResources
 ) -> Iterator[Problem]:
     hint = f"see the ports with `hermes-profiles show {other}`, and choose another"
-    met = {claim.port: one.channel for claim in mine for one in theirs.ports if claim.meets(one)}
+    met = {
+        claim.port: other_claim.channel for claim in mine for other_claim in theirs.ports if claim.meets(other_claim)
+    }
     if port is not None and port in declared_ports([layout.home(other)]):
         met.setdefault(port, "")
     for number, channel in met.items():

@@ -1,4 +1,4 @@
-"""The plan of a sync: named settings of one profile, carried to others; identities never travel.
+"""The plan of a sync: copies named settings of one profile to others, never identities.
 
 Nothing is written here. A target that cannot be edited with certainty stops the whole plan.
 """
@@ -38,7 +38,7 @@ from .sharing_warnings import shared_with_others
 
 
 class TargetSync(NamedTuple):
-    """What happens to one target; no changes but kept ones: it is the same already."""
+    """The changes of one target; only kept ones when it already has the same settings."""
 
     profile: str
     changes: tuple[SyncChange, ...]
@@ -46,7 +46,7 @@ class TargetSync(NamedTuple):
 
 
 class Sync(NamedTuple):
-    """A sync that may be carried out; `plan` is None when all targets are the same already."""
+    """The result of planning; `plan` is None when all targets already have the same settings."""
 
     plan: ChangePlan | None
     targets: tuple[TargetSync, ...]
@@ -54,7 +54,7 @@ class Sync(NamedTuple):
 
 
 class SyncRequest(NamedTuple):
-    """What the user asked for: names that have been checked, paths of config.yaml, variables of `.env`."""
+    """The arguments of one sync: checked names of profiles, paths of config.yaml, variables of `.env`."""
 
     source: str
     targets: tuple[str, ...]
@@ -89,16 +89,18 @@ def plan_sync(layout: Layout, request: SyncRequest, catalog: Catalog) -> Sync:
     if not steps:
         return Sync(None, tuple(targets), tuple(warnings))
     changed = [target.profile for target in targets if target.steps]
-    words = [*(path_text(key) for key in keys), *variables]
-    command = ("sync", "--from", request.source, "--to", ",".join(request.targets), *words)
-    summary = f"sync {', '.join(words)} from {request.source} to {', '.join(changed)}"
+    settings = [*(path_text(key) for key in keys), *variables]
+    command = ("sync", "--from", request.source, "--to", ",".join(request.targets), *settings)
+    summary = f"sync {', '.join(settings)} from {request.source} to {', '.join(changed)}"
     return Sync(plan_settings(command, summary, steps), tuple(targets), tuple(warnings))
 
 
 def _without_inner(keys: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the keys without those that lie below another one."""
+    """Return the keys without those that are below another one."""
     given = tuple(dict.fromkeys(keys))
-    return tuple(key for key in given if not any(key[: len(one)] == one for one in given if len(one) < len(key)))
+    return tuple(
+        key for key in given if not any(key[: len(outer)] == outer for outer in given if len(outer) < len(key))
+    )
 
 
 def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[str, str]:
@@ -106,7 +108,7 @@ def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[s
         return {}
     file = settings_file(layout, request.source, ENV_FILE)
     document = file.env(catalog)
-    found = {}
+    values = {}
     for name in request.names:
         entry = document.get(name)
         if entry is None:
@@ -116,17 +118,17 @@ def _variables(layout: Layout, request: SyncRequest, catalog: Catalog) -> dict[s
                 code="not-set",
                 hint=f"see `hermes-profiles env list {request.source}`",
             )
-        found[name] = entry.value
-    return found
+        values[name] = entry.value
+    return values
 
 
-# --- what must not travel
+# --- identities
 
 
 def _check_identities(
     layout: Layout, request: SyncRequest, values: dict[Path, Value], variables: dict[str, str], catalog: Catalog
 ) -> None:
-    """Raise Refused for what a clone would leave behind, by the same rules: keys, and values wherever they stand."""
+    """Raise Refused for keys and values that a clone would leave behind."""
     rules = FileRules(catalog, ClonePolicy(skip_unreadable=True), Scope.AGENT, request.source == DEFAULT)
     source = read_source(request.source, layout.home(request.source), rules)
     judged = classify(source.documents, catalog=catalog, policy=ClonePolicy())
@@ -154,7 +156,7 @@ def _check_value(name: str, text: str, judged: Classification) -> None:
     owners = judged.values.names_in(text.encode("utf-8", "surrogatepass"))
     if owners:
         raise Refused(
-            f"{name} holds the value of {owners[0]}, which belongs to an identity: only one profile may have it",
+            f"{name} holds the value of {owners[0]}, which belongs to an identity: only one profile can have it",
             target=name,
             code="identity",
             hint="set it for each profile: `hermes-profiles config set PROFILE PATH`",
@@ -167,18 +169,18 @@ def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | 
     of = f" of {channel}" if channel and channel not in reason else ""
     example = f"explain {name}" if name.isidentifier() and name.isupper() else f"explain '{name}'"
     return Refused(
-        f"{name} does not travel ({kind}{of}): {reason}",
+        f"{name} is not copied ({kind}{of}): {reason}",
         target=name,
         code="identity",
-        hint=f"leave it out, or set it for each profile by itself; see `hermes-profiles {example}`",
+        hint=f"leave it out, or set it in each profile; see `hermes-profiles {example}`",
     )
 
 
-# --- what changes
+# --- targets
 
 
 class _Target:
-    """One profile that takes settings over."""
+    """Collects the changes of one target."""
 
     def __init__(self, layout: Layout, name: str, catalog: Catalog, *, exact: bool) -> None:
         self.name = name
@@ -190,7 +192,7 @@ class _Target:
         self._exact = exact
 
     def take_settings(self, values: dict[Path, Value]) -> None:
-        """Work out the new config.yaml."""
+        """Add the changes of config.yaml."""
         file = self._file(CONFIG_FILE)
         document = file.config()
         for key, value in values.items():
@@ -198,7 +200,7 @@ class _Target:
                 document = self._edited(document, action, path, after)
         self._replace(file, document.raw, private=any(change.hidden for change in self.changes))
         channels = {role_of_path(key, self._catalog).channel for key in values}
-        if self.steps and channels != {None}:  # a channel that is switched on may be somebody else's already
+        if self.steps and channels != {None}:  # another profile can already use the channel that is switched on
             self.warnings += shared_with_others(
                 self._layout,
                 self.name,
@@ -222,7 +224,7 @@ class _Target:
         return delete_path(document, path)
 
     def _check_own_identity(self, path: Path, before: Value | None, document: YamlDocument) -> None:
-        """Raise Refused when what would go is a part of the target's own identity."""
+        """Raise Refused when the change would remove a part of the target's own identity."""
         for below, _ in before.leaves(path) if before is not None else ():
             role = role_of_path(below, self._catalog)
             if role.is_identity:
@@ -231,11 +233,11 @@ class _Target:
                     f"({document.path}); a sync does not touch it",
                     target=self.name,
                     code="identity",
-                    hint="name the keys below it that are to be the same",
+                    hint="name the keys below it that should be the same",
                 )
 
     def take_variables(self, variables: dict[str, str]) -> None:
-        """Work out the new `.env`."""
+        """Add the changes of `.env`."""
         file = self._file(ENV_FILE)
         started, changed = file, False
         for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""Files of a profile beside its documents: state of removed channels, and places where a removed value stands."""
+"""Files of a profile besides its documents: state of removed channels, and files that hold a removed value."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from .report import LeftPlace, StripReport, Trashed
 _LARGEST_REWRITE = 16 * 1024 * 1024
 _SQLITE = b"SQLite format 3\x00"
 _SQLITE_NAMES = (".db", ".sqlite", ".sqlite3", "-wal", "-shm", "-journal")
-# What a gateway keeps writing, and what must stay as it was said.
+# Folders that are never rewritten: a gateway keeps writing there, or they record a conversation.
 _RECORDS = ("sessions", "logs")
 _SNAPSHOTS = ("backups", "state-snapshots", "checkpoints")
 _OWN = (*DOCUMENTS, HONCHO_FILE)
 
 
 class Home(NamedTuple):
-    """The folder of one profile as a removal sees it."""
+    """The home of a profile that is stripped."""
 
     name: str
     path: Path
     catalog: Catalog
 
-    def items(self, passed_over: Collection[str] = ()) -> Iterator[TreeItem]:
-        """Yield what lies in the home, without the other profiles and the installation that lie in the root."""
-        return walk(self.path, lambda path: path not in passed_over and not self._is_foreign(path))
+    def items(self, skipped: Collection[str] = ()) -> Iterator[TreeItem]:
+        """Yield the entries of the home, without the other profiles and the installation in the root."""
+        return walk(self.path, lambda path: path not in skipped and not self._is_foreign(path))
 
     def _is_foreign(self, path: str) -> bool:
         if self.name != DEFAULT:
@@ -62,18 +62,18 @@ class Home(NamedTuple):
 
 
 def channel_state(home: Home, channels: Collection[str], logins: Collection[str]) -> tuple[Trashed, ...]:
-    """Return the files and folders of these channels, and the stored logins that are files of their own."""
+    """Return the files and folders of these channels, and the stored logins that are separate files."""
     stores = {row.path[0]: row.provider for row in home.catalog.oauth_rows if len(row.path) == 1}
-    found: list[Trashed] = []
+    trashed: list[Trashed] = []
     gone: set[str] = set()
     for item in home.items(gone):
         if item.path in _OWN:
             continue
         is_folder = item.kind in (EntryKind.FOLDER, EntryKind.UNREADABLE)
-        # A link may stand for a folder: `whatsapp -> /elsewhere` is as much state as the folder itself.
+        # A link can point to a folder: `whatsapp -> /elsewhere` is state as well.
         owner = home.catalog.state_owner(item.path + "/" if is_folder or item.kind is EntryKind.LINK else item.path)
         owner = owner if owner in channels else home.catalog.state_owner(item.path)
-        # In a folder of logins each file is one of its own (`mcp-tokens/linear.json`).
+        # In a folder of logins each file is a login (`mcp-tokens/linear.json`).
         folder = item.path.rpartition("/")[0] + "/"
         provider = item.path if folder in stores else stores.get(item.path)
         if owner in channels:
@@ -84,8 +84,8 @@ def channel_state(home: Home, channels: Collection[str], logins: Collection[str]
             continue
         gone.add(item.path)
         if not (item.kind is EntryKind.FOLDER and is_empty(home.path / item.path)):
-            found.append(row)
-    return tuple(found)
+            trashed.append(row)
+    return tuple(trashed)
 
 
 def _name_in(reason: str) -> str:
@@ -93,13 +93,13 @@ def _name_in(reason: str) -> str:
 
 
 class HomeRedactor:
-    """Takes removed values out of the texts of a home; what it cannot rewrite becomes a row of the report."""
+    """Redacts removed values in the texts of a home, and reports the files that it cannot rewrite."""
 
     def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: StripReport) -> None:
         self._home, self._values, self._policy, self._report = home, values, policy, report
 
     def steps(self, done: Collection[str]) -> Iterator[ReplaceFile]:
-        """Yield the replacement of every text that holds a removed value; `done`: paths that are dealt with."""
+        """Yield the replacement of every text that holds a removed value; `done`: paths that other steps change."""
         if not self._values:
             return
         for item in self._home.items(done):
@@ -108,7 +108,7 @@ class HomeRedactor:
             if self._values.names_in(os.fsencode(item.path)):
                 self._leave(item.path, "its name holds a removed value", "ls -ld")
             if item.kind is EntryKind.LINK:
-                self._look_behind(item)
+                self._report_linked(item)
             elif item.kind is EntryKind.UNREADABLE:
                 self._leave(item.path, "cannot be listed, so it was not searched", "ls -ld")
             elif item.kind is EntryKind.FILE:
@@ -118,9 +118,10 @@ class HomeRedactor:
         path = self._home.path / item.path
         try:
             if item.signature.size > _LARGEST_REWRITE:
-                found = next((n for c in data_chunks(path, self._values.overlap) for n in self._values.names_in(c)), "")
-                if found:
-                    self._leave(item.path, f"too large to be rewritten, and it holds the value of {found}", "less")
+                chunks = data_chunks(path, self._values.overlap)
+                name = next((name for chunk in chunks for name in self._values.names_in(chunk)), "")
+                if name:
+                    self._leave(item.path, f"too large to be rewritten, and it holds the value of {name}", "less")
                 return
             content = read_file(path, item.signature.size)
         except OSError as error:
@@ -132,8 +133,8 @@ class HomeRedactor:
         why, command = self._why_not(item.path, content)
         result = None if why else self._redacted(item.path, content)
         if result is None:
-            words = why or "no plain text"
-            self._leave(item.path, f"{words}, not rewritten; it holds the value of {name}", command or "strings")
+            why = why or "not plain text"
+            self._leave(item.path, f"{why}, not rewritten; it holds the value of {name}", command or "strings")
             return
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
@@ -143,18 +144,18 @@ class HomeRedactor:
         yield ReplaceFile(path, Secret(redacted), mode, item.signature)
 
     def _why_not(self, path: str, content: bytes) -> tuple[str, str]:
-        """Return why a file is never rewritten and a command to look at it, ("", "") when it may be."""
+        """Return why a file is never rewritten and a command that shows it, ("", "") when it can be rewritten."""
         if path.endswith(_SQLITE_NAMES) or content.startswith(_SQLITE):
             return "a database", "strings"
         if path.partition("/")[0] in _RECORDS:
-            return "a record of what was said", "less"
+            return "a record of a conversation", "less"
         if path.partition("/")[0] in _SNAPSHOTS:
-            return "a snapshot of before", "less"
+            return "a snapshot of an earlier state", "less"
         kept = self._home.catalog.left_behind_reason(path, is_default=False) is not None
         return ("a file that Hermes itself writes", "less") if kept else ("", "")
 
     def _redacted(self, path: str, content: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
-        """Return the text without removed values, None when it is no text; YAML stays YAML."""
+        """Return the text without removed values, None when it is not text; YAML stays YAML."""
         result = redact_yaml(path, content, self._values, self._policy)
         if result is None:
             return self._values.redact_bytes(content)
@@ -162,8 +163,8 @@ class HomeRedactor:
         gone = tuple(Redaction(row.line, _name_in(row.ruling.reason)) for row in rows.removed)
         return rewritten, gone + rows.redacted
 
-    def _look_behind(self, item: TreeItem) -> None:
-        """Say what persona and memory hold that lie behind a link: others may use that file, too."""
+    def _report_linked(self, item: TreeItem) -> None:
+        """Report persona and memory behind a link that hold a removed value: others can use that file as well."""
         if item.path not in AGENT_FILES:
             return
         try:

@@ -1,6 +1,6 @@
-"""The removal of identities from a profile that lives on: what a clone leaves behind of these channels goes, in place.
+"""The plan that strips identities from an existing profile: it removes in place what a clone would leave behind.
 
-The classifier is the clone's, restricted to the channels (`ClonePolicy.only`). Nothing is written here.
+The classifier is the clone's, restricted to some channels (`ClonePolicy.only`). Nothing is written here.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _SECRET_FILES = frozenset({ENV_FILE, OP_ENV_FILE, AUTH_FILE, HONCHO_FILE})
 
 
 class StripRequest(NamedTuple):
-    """What is to go from one profile.
+    """The identities to strip from one profile.
 
-    `channels`: whose identity goes; `logins`: providers whose single-use logins go; `reassign`: channels that stay and
-    get a port of their own; `new_key`: whether the API server gets a key of its own, too.
+    `channels`: channels that lose their identity; `logins`: providers that lose their single-use login; `reassign`:
+    channels that stay and get a port of their own; `new_key`: whether the API server also gets a key of its own.
     """
 
     channels: frozenset[str] = frozenset()
@@ -62,14 +62,14 @@ class StripRequest(NamedTuple):
 
 
 class StripPlan(NamedTuple):
-    """The steps of a removal, () when there is nothing to do, and the rows of its report."""
+    """The steps, () when nothing changes, and the report."""
 
     steps: tuple[Step, ...]
     report: StripReport
 
 
 class _Opened(NamedTuple):
-    """A document of the home as it was read; `signature` (of what stands at the path) was taken before."""
+    """A document of the home as it was read; `signature` is that of the path, taken before reading."""
 
     signature: Signature
     mode: int
@@ -82,7 +82,7 @@ class _Opened(NamedTuple):
 def plan_strip(
     layout: Layout,
     profile: str,
-    wish: StripRequest,
+    request: StripRequest,
     *,
     catalog: Catalog,
     environment: Mapping[str, str],
@@ -91,22 +91,22 @@ def plan_strip(
     trash_id: str,
     deleted_at: datetime | str,
 ) -> StripPlan:
-    """Return the steps that take what `wish` names from a profile, everything else byte for byte as it was.
+    """Return the steps that strip the requested identities from a profile; everything else stays byte for byte.
 
-    `environment`: what a gateway of the profile might inherit; what it sets of the removed channels is masked with
-    `NAME=`. Raises DocumentError or Failed where a document cannot be read or edited with certainty.
+    `environment`: the variables that a gateway of the profile can inherit; those of the removed channels are masked
+    with `NAME=`. Raises DocumentError or Failed where a document cannot be read or edited with certainty.
     """
-    builder = _StripPlanner(layout, profile, wish, catalog, environment)
+    builder = _StripPlanner(layout, profile, request, catalog, environment)
     builder.reassign(assigned_port, fresh_key)
     builder.rewrite_documents()
-    redactor = HomeRedactor(builder.home, builder.found.values, builder.policy, builder.report)
+    redactor = HomeRedactor(builder.home, builder.judged.values, builder.policy, builder.report)
     builder.steps += redactor.steps({*builder.opened, *(row.path for row in builder.trashed)})
     paths = [builder.home.path / row.path for row in builder.trashed]
     builder.steps += steps_to_trash_files(
         layout, profile, paths, trash_id=trash_id, deleted_at=deleted_at, reason="state of channels that were removed"
     )
     builder.report.trashed = list(builder.trashed)
-    builder.report.hide(builder.found.values)
+    builder.report.hide(builder.judged.values)
     return StripPlan(tuple(builder.steps), builder.report)
 
 
@@ -114,39 +114,39 @@ class _StripPlanner:
     """Collects the steps and the rows of the report of one profile."""
 
     def __init__(
-        self, layout: Layout, profile: str, wish: StripRequest, catalog: Catalog, environment: Mapping[str, str]
+        self, layout: Layout, profile: str, request: StripRequest, catalog: Catalog, environment: Mapping[str, str]
     ) -> None:
         self.home = Home(profile, layout.home(profile), catalog)
-        self.wish, self.catalog, self.environment = wish, catalog, environment
-        self.report = StripReport(profile, tuple(sorted(wish.channels)), logins=sorted(wish.logins))
+        self.request, self.catalog, self.environment = request, catalog, environment
+        self.report = StripReport(profile, tuple(sorted(request.channels)), logins=sorted(request.logins))
         self.steps: list[Step] = []
         self.opened: dict[str, _Opened] = {}
-        self.trashed: tuple[Trashed, ...] = channel_state(self.home, wish.channels, wish.logins)
+        self.trashed: tuple[Trashed, ...] = channel_state(self.home, request.channels, request.logins)
         self.documents = self._read()
         self.new: Reassigned = NOTHING_NEW
-        self.policy = ClonePolicy(keep=self._shared(), only=wish.channels, logins=wish.logins)
-        self.found: Classification
+        self.policy = ClonePolicy(keep=self._shared(), only=request.channels, logins=request.logins)
+        self.judged: Classification
 
     def reassign(self, assigned_port: Callable[[], int], fresh_key: Callable[[], str]) -> None:
-        """Choose what the channels that stay get anew, then judge the documents."""
+        """Choose new ports and keys for the channels that stay, then judge the documents."""
         documents = self.documents
         self.new = reassign_ports(
-            self.wish.reassign,
+            self.request.reassign,
             documents,
             self.catalog,
             assigned_port=assigned_port,
-            fresh_key=fresh_key if self.wish.new_key else None,
+            fresh_key=fresh_key if self.request.new_key else None,
         )
         self.policy = self.policy._replace(assign=frozenset(self.new.shown()))
-        self.found = classify(documents, catalog=self.catalog, policy=self.policy)
+        self.judged = classify(documents, catalog=self.catalog, policy=self.policy)
         self.report.assigned = self.new.shown()
 
     def rewrite_documents(self) -> None:
         """Add the replacement of every document that changes."""
-        documents, found, new = self.documents, self.found, self.new
+        documents, judged, new = self.documents, self.judged, self.new
         masked = variables_to_mask(
             documents,
-            found.facts,
+            judged.facts,
             self.environment,
             catalog=self.catalog,
             policy=self.policy,
@@ -159,10 +159,10 @@ class _StripPlanner:
             self.steps.append(ReplaceFile(self.home.path / ENV_FILE, Secret(new_env(new.variables, masked))))
         if documents.op_env is not None:
             self._rewrite_env(OP_ENV_FILE, documents.op_env)
-        self._rewrite_tree(CONFIG_FILE, documents.config, found.config, new.config)
-        self._rewrite_tree(LEGACY_CONFIG_FILE, documents.gateway, found.gateway, new.gateway)
-        self._rewrite_tree(AUTH_FILE, documents.auth, found.auth)
-        self._rewrite_tree(HONCHO_FILE, documents.honcho, found.honcho)
+        self._rewrite_tree(CONFIG_FILE, documents.config, judged.config, new.config)
+        self._rewrite_tree(LEGACY_CONFIG_FILE, documents.gateway, judged.gateway, new.gateway)
+        self._rewrite_tree(AUTH_FILE, documents.auth, judged.auth)
+        self._rewrite_tree(HONCHO_FILE, documents.honcho, judged.honcho)
 
     def _rewrite_env(
         self,
@@ -171,7 +171,7 @@ class _StripPlanner:
         assigned: Mapping[str, str] = MappingProxyType({}),
         masked: Iterable[str] = (),
     ) -> None:
-        values, rulings = self.found.values, self.found.env[document.path]
+        values, rulings = self.judged.values, self.judged.env[document.path]
         edits = env_edits(document, rulings, values, assigned=assigned, masked=masked)
         self._add(name, rewrite_env(document, edits, values), edits.rows)
 
@@ -183,7 +183,7 @@ class _StripPlanner:
         assigned: Mapping[tuple[str, ...], str] = MappingProxyType({}),
     ) -> None:
         if document is not None:
-            values = self.found.values
+            values = self.judged.values
             edits = tree_edits(document, judgement, values, assigned=assigned)
             self._add(name, rewrite_tree(document, edits, values), edits.rows)
         elif assigned:
@@ -202,12 +202,12 @@ class _StripPlanner:
         if content != before.raw:
             path = self.home.path / name
             if path.is_symlink():
-                words = f"{path} is a link to {os.path.realpath(path)}; {self.home.name} gets a file of its own there"
-                self.report.warnings.append(Problem("link-replaced", words, str(path)))
+                message = f"{path} is a link to {os.path.realpath(path)}; {self.home.name} gets a file of its own there"
+                self.report.warnings.append(Problem("link-replaced", message, str(path)))
             mode = before.mode & 0o700 if name in _SECRET_FILES else before.mode
             self.steps.append(ReplaceFile(path, Secret(content), mode, before.signature))
 
-    # what is read
+    # reading
 
     def _read(self) -> SourceDocuments:
         return read_documents(self._open, self.catalog)._replace(state_values=dict(self._state_values()))
@@ -226,26 +226,26 @@ class _StripPlanner:
         return parse(raw, str(path))
 
     def _state_values(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the secrets in the state files that go, so that they are found where else they stand."""
+        """Yield the secrets in the state files that are removed, to find them in other files."""
         for row in self.trashed:
             for path in _files_below(self.home.path, row.path):
                 if row.channel is not None and may_hold_channel_secrets(path, self.catalog):
                     yield path, state_secrets(self.home.path / path)
 
-    # what stays
+    # shared variables
 
     def _shared(self) -> frozenset[str]:
-        """Return the variables of these channels that another channel of the profile, which stays on, reads too."""
-        staying = frozenset(claimed_resources(self.home.path, catalog=self.catalog).channels) - self.wish.channels
+        """Return the variables of these channels that a remaining channel of the profile also reads."""
+        staying = frozenset(claimed_resources(self.home.path, catalog=self.catalog).channels) - self.request.channels
         for name in sorted(source_environment(self.documents)):
             readers = frozenset(self.catalog.channels_of(name))
-            if readers & self.wish.channels and readers & staying:
+            if readers & self.request.channels and readers & staying:
                 self.report.kept.append(KeptVariable(name, tuple(sorted(readers & staying))))
         return frozenset(row.name for row in self.report.kept)
 
 
 def _files_below(home: Path, path: str) -> Iterator[str]:
-    """Yield the files, small enough to be a login, that a path stands for."""
+    """Yield a file, or the files of a folder that are small enough to hold a login."""
     if (home / path).is_symlink() or not (home / path).is_dir():
         yield path
         return

@@ -1,4 +1,4 @@
-"""Ports of their own for channels that stay: which variables and paths get the new number. Pure."""
+"""New ports for channels that stay: the variables and paths that get the new number. Pure."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def reassign_ports(
     assigned_port: Callable[[], int],
     fresh_key: Callable[[], str] | None,
 ) -> Reassigned:
-    """Return what these channels get anew, wherever they say it now.
+    """Return new ports for these channels, for every place that declares the port now.
 
-    A port that nobody declares is put where Hermes looks first: the variable, or the path where there is none.
+    A port that is not declared is set where Hermes reads it first: the variable, or the path when it has no variable.
     `fresh_key`: makes the API server's key; None leaves it.
     """
     variables: dict[str, str] = {}

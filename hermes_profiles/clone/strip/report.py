@@ -1,4 +1,4 @@
-"""What a removal in place takes from one profile, as rows. No value is ever in here."""
+"""The report of a strip as rows. It contains no value of a setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import Problem
 
 
 class Trashed(NamedTuple):
-    """A file or folder that goes to the trash; `channel` None for a stored login."""
+    """A file or folder that is moved to the trash; `channel` is None for a stored login."""
 
     path: str
     channel: str | None
@@ -20,7 +20,7 @@ class Trashed(NamedTuple):
 
 
 class LeftPlace(NamedTuple):
-    """A place that still holds a removed value and is not rewritten: why, and a command to look at it."""
+    """A place that still holds a removed value: why it is not rewritten, and a command that shows it."""
 
     path: str
     reason: str
@@ -28,7 +28,7 @@ class LeftPlace(NamedTuple):
 
 
 class KeptVariable(NamedTuple):
-    """A variable of a removed channel that stays, because these channels of the profile read it too."""
+    """A variable of a removed channel that stays, because these channels of the profile also read it."""
 
     name: str
     channels: tuple[str, ...]
@@ -52,7 +52,7 @@ class StripReport:
     warnings: list[Problem] = field(default_factory=list)
 
     def hide(self, values: ValueIndex) -> None:
-        """Take removed values out of names and paths: a token can be the name of a file or of a key."""
+        """Replace removed values in names and paths: a token can be the name of a file or of a key."""
         if not values:
             return
         hide = values.hide

@@ -129,7 +129,7 @@ def test_aliases_and_merges_arrive_as_plain_values(layout: Layout, key: str, wan
     ("note", "", "note holds the value of"),
     ("model,note", "", "note holds the value of"),
     ("", "TELEGRAM_BOT_TOKEN", "identity credential"),
-    ("", "API_SERVER_PORT", "API_SERVER_PORT does not travel"),
+    ("", "API_SERVER_PORT", "API_SERVER_PORT is not copied"),
     ("", "COPY", "COPY holds the value of"),
     ("model", "OPENAI_API_KEY TELEGRAM_BOT_TOKEN", "identity credential"),
 ])  # fmt: skip
@@ -143,7 +143,7 @@ def test_an_identity_never_travels_by_name_or_by_value(layout: Layout, keys: str
 def test_what_each_profile_needs_of_its_own_does_not_travel(layout: Layout, name: str) -> None:
     with (layout.home("work") / ".env").open("a") as env:
         env.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-server-key\n")
-    with pytest.raises(Refused, match=f"{name} does not travel.*must be unique"):
+    with pytest.raises(Refused, match=f"{name} is not copied.*must be unique"):
         sync(layout, names=name)
 
 
