@@ -120,7 +120,7 @@ def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, 
 def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
     return Problem(
         "conflict",
-        f"{channel}: {name} is now in {first} and in {second}; only one gateway can use it",
+        f"{channel}: {name} is held by {first} and by {second}; only one gateway can use it",
         second,
         "give the clone its own, or run only one of the two gateways",
     )

@@ -47,7 +47,7 @@ class ProfileDiff(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-class _Item(NamedTuple):
+class _ComparedItem(NamedTuple):
     """One compared item of a profile; `content` is compared where `value` is only a summary of it."""
 
     value: Value
@@ -56,7 +56,7 @@ class _Item(NamedTuple):
     content: bytes | None = None
 
     def __repr__(self) -> str:
-        return "_Item(***)"
+        return "_ComparedItem(***)"
 
     @property
     def compared(self) -> object:
@@ -64,7 +64,7 @@ class _Item(NamedTuple):
         return canonical(self.value) if self.content is None else self.content
 
 
-_Items = dict[str, _Item]
+_ComparedItems = dict[str, _ComparedItem]
 
 
 def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
@@ -96,20 +96,22 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     return ProfileDiff(tuple(differing), tuple(warnings.values()))
 
 
-def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _Items, _Items]]:
+def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItems, _ComparedItems]]:
     yield "config", dict(_settings(layout, a, catalog)), dict(_settings(layout, b, catalog))
     yield "env", dict(_variables(layout, a, catalog)), dict(_variables(layout, b, catalog))
     yield "file", dict(_files(layout.home(a))), dict(_files(layout.home(b)))
 
 
-def _should_differ(item: _Item, other: _Item, catalog: Catalog) -> bool:
+def _should_differ(item: _ComparedItem, other: _ComparedItem, catalog: Catalog) -> bool:
     text = item.value.text
     is_credential = item.role.key_class is KeyClass.IDENTITY_CREDENTIAL and item.value.kind == "scalar"
     is_real = not catalog.is_placeholder(text) and "${" not in text
     return is_credential and is_real and item.compared == other.compared
 
 
-def _differences(place: str, in_a: Mapping[str, _Item], in_b: Mapping[str, _Item]) -> Iterator[Difference]:
+def _differences(
+    place: str, in_a: Mapping[str, _ComparedItem], in_b: Mapping[str, _ComparedItem]
+) -> Iterator[Difference]:
     for key in [*in_a, *(key for key in in_b if key not in in_a)]:
         a, b = in_a.get(key), in_b.get(key)
         if a is not None and b is not None and a.compared == b.compared:
@@ -120,12 +122,12 @@ def _differences(place: str, in_a: Mapping[str, _Item], in_b: Mapping[str, _Item
         yield Difference(place, key, *values, a is not None, b is not None, secret, role)
 
 
-def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Item]]:
+def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItem]]:
     root = settings_file(layout, name, CONFIG_FILE).config().value()
     for path, value in _leaves(root, ()):
         if path:
             secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
-            yield path_text(path), _Item(value, secret, role_of_path(path, catalog))
+            yield path_text(path), _ComparedItem(value, secret, role_of_path(path, catalog))
 
 
 def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:
@@ -138,25 +140,25 @@ def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
         yield from _leaves(child, (*path, name))
 
 
-def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _Item]]:
+def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItem]]:
     for entry in variables(settings_file(layout, name, ENV_FILE).env(catalog)):
-        yield entry.name, _Item(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
+        yield entry.name, _ComparedItem(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
 
 
-def _files(home: Path) -> Iterator[tuple[str, _Item]]:
+def _files(home: Path) -> Iterator[tuple[str, _ComparedItem]]:
     persona = read_document(home / SOUL_FILE)
     if persona is not None:
-        yield SOUL_FILE, _Item(scalar("str", f"{len(persona)} bytes"), content=persona)
+        yield SOUL_FILE, _ComparedItem(scalar("str", f"{len(persona)} bytes"), content=persona)
     for name in _folders(home / SKILLS_FOLDER):
-        yield f"{SKILLS_FOLDER}/{name}", _Item(scalar("str", "there"))
+        yield f"{SKILLS_FOLDER}/{name}", _ComparedItem(scalar("str", "there"))
     disabled, groups = read_meta(home)
     meta = read_sections(home / PROFILE_FILE, ("description",))
     texts = {"description": str(meta.get("description") or "").strip(), "groups": ", ".join(sorted(groups))}
     for key, text in texts.items():
         if text:
-            yield f"{PROFILE_FILE}: {key}", _Item(scalar("str", text))
+            yield f"{PROFILE_FILE}: {key}", _ComparedItem(scalar("str", text))
     if disabled:
-        yield f"{PROFILE_FILE}: disabled", _Item(scalar("bool", "true"))
+        yield f"{PROFILE_FILE}: disabled", _ComparedItem(scalar("bool", "true"))
 
 
 def _folders(folder: Path) -> list[str]:

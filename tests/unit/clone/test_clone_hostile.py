@@ -1,4 +1,4 @@
-"""Trees that are not made for us, and documents that cannot be read: handled, or one clear message and nothing made."""
+"""Awkward trees and unreadable documents: they are cloned, or refused with one message and no change."""
 
 # ruff: noqa: E501  (a document of a case is one string)
 
@@ -153,7 +153,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int):
 
 
 def as_nobody(layout: Layout, *, skip: bool) -> str:
-    """Return what a clone says that somebody without rights makes, in a child of this process."""
+    """Return the message of a clone that runs without rights to read, in a child process."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -175,9 +175,9 @@ def as_nobody(layout: Layout, *, skip: bool) -> str:
     return told
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to a user without rights to read")
 @pytest.mark.parametrize("name", [".env", "config.yaml", "skills/a/SKILL.md", "skills/shut"])
-def test_what_cannot_be_read_stops_the_clone_or_stays_behind(name: str):
+def test_unreadable_file_stops_the_clone_or_stays_behind(name: str):
     folder = Path("/var/tmp") / f"hermes-profiles-test-{os.getpid()}"
     try:
         layout = make_layout(
@@ -215,7 +215,7 @@ def test_a_file_that_vanishes_or_changes_after_planning_stops_the_clone(tmp_path
     assert nothing_made(layout)
 
 
-def test_a_file_that_vanishes_while_the_folder_is_read_is_not_there(tmp_path: Path):
+def test_file_removed_while_listing_is_skipped(tmp_path: Path):
     layout = make_layout(tmp_path, {"skills/a/x.md": "a", "skills/b/x.md": "b", "skills/c/x.md": "c"})
     seen = []
     for item in walk(layout.root, lambda path: True):
@@ -250,9 +250,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("files", "message"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
-def test_what_cannot_be_read_with_certainty_stops_the_clone(
-    tmp_path: Path, files: dict[str, bytes | str], message: str
-):
+def test_uncertain_document_stops_the_clone(tmp_path: Path, files: dict[str, bytes | str], message: str):
     layout = make_layout(tmp_path, files)
     with pytest.raises(Failed) as caught:
         plan_for(layout)
@@ -266,7 +264,7 @@ def test_what_cannot_be_read_with_certainty_stops_the_clone(
     assert name not in {entry.path for entry in skipped.steps[0].entries} or name == ".env"
 
 
-def test_a_missing_source_is_told(tmp_path: Path):
+def test_missing_source_is_reported(tmp_path: Path):
     with pytest.raises((HermesProfilesError, FileNotFoundError)):
         clone(Layout(tmp_path / ".hermes", tmp_path))
 

@@ -1,4 +1,4 @@
-"""One case for every place where an identity can hide (files, spellings, encodings), each cloned for real.
+"""One case for every place of an identity (files, spellings, encodings); each case makes a clone.
 
 A case names the values that must be gone and the rows the report must have; what holds for every clone is in
 `clone_world.clone` and `check`.
@@ -39,7 +39,7 @@ MODEL = "# the model\nmodel:\n  default: anthropic/claude  # the usual one\n  pr
 
 @dataclass(frozen=True)
 class Case:
-    """`gone`: values that may stand nowhere; `rows`: (file, name) pairs of the report; `marks`: parts of lines that
+    """`gone`: values that must be in no file; `rows`: (file, name) pairs of the report; `marks`: parts of lines that
     may change besides those with a value; `shared`: variables that must read alike; `look`: further assertions."""
 
     id: str
@@ -875,7 +875,7 @@ def test_no_identity_arrives_from(case: Case, tmp_path: Path):
 
 def check(case: Case, cloned: Cloned) -> None:
     assert leaks(cloned.home, case.gone) == []
-    assert leaks_in(json.dumps(cloned.data).encode(), case.gone) == [], "the report tells a secret"
+    assert leaks_in(json.dumps(cloned.data).encode(), case.gone) == [], "the report shows a secret"
     assert leaks_in(" ".join(f"{one.message} {one.hint}" for one in cloned.warnings).encode(), case.gone) == []
     check_rows(case, cloned)
     for name in (".env", ".op.env", "config.yaml", "gateway.json"):
@@ -888,7 +888,7 @@ def check(case: Case, cloned: Cloned) -> None:
 
 
 def check_rows(case: Case, cloned: Cloned) -> None:
-    """Every removed thing has a row; a row's line is where its name stands."""
+    """Every removed item has a row, with the line of its name."""
     rows = [*cloned.data["env"]["removed"], *cloned.data["config"]["removed"]]
     named = {(row["file"], row.get("name") or row.get("path")) for row in rows}
     mentioned = cloned.mentioned()
@@ -903,7 +903,7 @@ def check_rows(case: Case, cloned: Cloned) -> None:
             assert last in line + before or "*" in line or "removed:" in row.get("path", ""), (row, line)
 
 
-def test_the_oracle_finds_what_it_should():
+def test_leak_search_finds_known_leaks():
     for data in (
         TOKEN.encode(),
         TOKEN.encode("utf-16-be"),

@@ -1,4 +1,4 @@
-"""What the user asked for: which keys stay, which go, which ports are given out, and what the report warns of."""
+"""Options of a clone: keys that stay or are removed, assigned ports, and warnings."""
 
 # ruff: noqa: E501  (a document of a case is one string)
 
@@ -99,7 +99,7 @@ def test_keep_names_a_path_of_the_config(tmp_path: Path):
     assert whole.text("config.yaml") == CONFIG
 
 
-def test_a_word_is_not_a_path(tmp_path: Path):
+def test_single_word_is_not_a_path(tmp_path: Path):
     cloned = made(tmp_path, {"config.yaml": CONFIG}, ClonePolicy(keep=frozenset({"token"})))
     assert leaks(cloned.home, [TG]) == []
 
@@ -247,7 +247,7 @@ def test_no_skills_and_a_description(tmp_path: Path):
     assert cloned.text("profile.yaml").startswith('description: "answers: the team"')
 
 
-def test_bitwarden_and_paths_into_the_source_are_warned_of(tmp_path: Path):
+def test_bitwarden_and_paths_into_the_source_are_warnings(tmp_path: Path):
     layout = make_layout(tmp_path, {})
     (layout.root / "config.yaml").write_text(
         f"secrets:\n  bitwarden: {{enabled: true, project: p}}\nterminal:\n  cwd: {layout.root}/workspace\n"
@@ -264,7 +264,7 @@ def test_next_steps_name_what_stayed_behind(tmp_path: Path):
     )
 
 
-def test_the_command_tells_in_a_dry_run_what_it_does(tmp_path: Path):
+def test_dry_run_reports_what_the_command_does(tmp_path: Path):
     layout = make_layout(tmp_path, {".env": ENV, "config.yaml": CONFIG, "SOUL.md": TG})
     env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TELEGRAM_BOT_TOKEN": "inherited-token", "TZ": "UTC"}
 

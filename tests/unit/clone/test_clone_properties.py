@@ -1,4 +1,4 @@
-"""What holds for the clone of any home that hypothesis can think of.
+"""Properties of the clone of any home that hypothesis generates.
 
 HERMES_PROFILES_NIGHTLY=1 runs a thousand homes and more.
 """
@@ -121,7 +121,7 @@ def channels_left(cloned: Cloned) -> tuple[str, ...]:
 @settings(thorough, max_examples=300 if NIGHTLY else 25)
 @given(home=homes())
 def test_a_clone_of_a_clone_changes_nothing(workshop: Path, home: Home):
-    """What is clean stays as it is, byte for byte."""
+    """A clean home stays as it is, byte for byte."""
     try:
         first = cloned_from(home, workshop)
     except DocumentError:

@@ -1,4 +1,4 @@
-"""What a clone says of documents nobody can read, and what it does not trouble anybody with."""
+"""Reports of unreadable documents, and rows that a report omits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DISAGREE = 'PROMPT="hello\nTELEGRAM_BOT_TOKEN=7000000001:CANARY-token\nbye"\n'
 
 
 @pytest.mark.parametrize("content", [UNCLOSED, DISAGREE])
-def test_every_document_that_stops_a_clone_names_both_ways_out(tmp_path: Path, content: str) -> None:
+def test_document_error_offers_to_fix_or_to_skip(tmp_path: Path, content: str) -> None:
     layout = make_layout(tmp_path, {".env": content})
     with pytest.raises(DocumentError) as caught:
         clone(layout)
@@ -37,6 +37,6 @@ def test_a_clone_of_the_root_does_not_report_the_other_profiles(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", ["profiles", "active_profile", "hermes-agent"])
-def test_the_agent_alone_leaves_the_installation_without_a_word(path: str) -> None:
+def test_scope_agent_does_not_report_the_installation(path: str) -> None:
     rules = FileRules(load_catalog(), ClonePolicy(), Scope.AGENT, is_default=True)
     assert is_silent(rules.judge(path, folder=True).reason)

@@ -1,4 +1,4 @@
-"""Removal in place: of these channels nothing is left, everything else is byte for byte as it was, undo brings all back.
+"""Strip in place: nothing of these channels is left, the rest stays byte for byte, undo restores everything.
 
 The search for what is left is clone_world's own, not the package's.
 """
@@ -55,7 +55,7 @@ def plan(
 
 
 class Removed:
-    """A removal that was made. It is taken back at once to see that all comes back, then made again."""
+    """An applied strip. It is undone once to check that everything is restored, then applied again."""
 
     def __init__(self, layout: Layout, *channels: str, profile: str = "work", **more: Any) -> None:
         self.home = layout.home(profile)
@@ -104,7 +104,7 @@ BASE = {
 }  # fmt: skip
 
 
-def test_one_channel_goes_and_the_other_stays_byte_for_byte(tmp_path: Path):
+def test_strip_removes_one_channel_and_keeps_the_other_byte_for_byte(tmp_path: Path):
     done = Removed(make(tmp_path, BASE), "telegram")
     assert done.text(".env") == BASE[".env"].replace(
         f"TELEGRAM_BOT_TOKEN={TELEGRAM}\r\nTELEGRAM_ALLOWED_USERS=123456789\r\n", ""
@@ -117,7 +117,7 @@ def test_one_channel_goes_and_the_other_stays_byte_for_byte(tmp_path: Path):
     assert claimed_resources(done.home, catalog=CATALOG).channels == ("slack",)
 
 
-def test_it_goes_from_every_place(tmp_path: Path):
+def test_strip_removes_a_channel_from_every_place(tmp_path: Path):
     files = {
         **BASE,
         ".op.env": f"TELEGRAM_BOT_TOKEN={TELEGRAM}\nSLACK_APP_TOKEN={APP}\n",
@@ -147,7 +147,7 @@ def test_it_goes_from_every_place(tmp_path: Path):
     assert leaks(done.home, [TELEGRAM]) == []
     assert os.stat(done.home / "skills/a/run.sh").st_mode & 0o777 == 0o755
     assert os.stat(done.home / ".env").st_mode & 0o777 == 0o600
-    assert os.stat(done.home / ".env.bak").st_mode & 0o777 == 0o600, "a copy that held secrets is written anew"
+    assert os.stat(done.home / ".env.bak").st_mode & 0o777 == 0o600, "a copy that held secrets is rewritten"
     for path in (".op.env", ".env.bak", "config.yaml", "gateway.json", "memories/MEMORY.md", "skills/a/conf.yaml"):
         assert SLACK in done.text(path) or APP in done.text(path), path
     assert (
@@ -177,7 +177,7 @@ def test_it_goes_from_every_place(tmp_path: Path):
     assert not any("CANARY" in json.dumps(row) for row in done.data.values())
 
 
-def test_what_belongs_to_the_gateway_itself_stays(tmp_path: Path):
+def test_strip_keeps_settings_of_the_gateway(tmp_path: Path):
     kept = (
         "gateway:\n  multiplex_profiles: true\n  proxy_url: http://x\n  relay_url: http://r\nprofile_routes: {a: b}\n"
     )
@@ -193,19 +193,19 @@ def test_an_empty_folder_of_a_channel_is_no_state(tmp_path: Path):
     assert plan(layout, "weixin", "whatsapp").steps == ()
 
 
-def test_of_a_folder_of_logins_only_one_file_goes(tmp_path: Path):
+def test_strip_removes_only_one_file_of_a_folder_of_logins(tmp_path: Path):
     files = {".env": "", "mcp-tokens/linear.json": "{}", "mcp-tokens/notion.json": "{}"}
     done = Removed(make(tmp_path, files), logins=["mcp-tokens/linear.json"])
     assert done.changed() == {"mcp-tokens/linear.json"} and (done.home / "mcp-tokens/notion.json").exists()
 
 
-def test_a_port_that_refers_to_a_variable_goes_on_referring(tmp_path: Path):
+def test_port_that_refers_to_a_variable_keeps_the_reference(tmp_path: Path):
     config = "platforms:\n  webhook: {enabled: true, extra: {port: '${WEBHOOK_PORT}'}}\n"
     done = Removed(make(tmp_path, {".env": "WEBHOOK_PORT=8700\n", "config.yaml": config}), reassign=["webhook"])
     assert done.text(".env") == "WEBHOOK_PORT=18701\n" and done.text("config.yaml") == config
 
 
-def test_state_folders_and_their_secrets_go(tmp_path: Path):
+def test_strip_removes_state_folders_and_their_secrets(tmp_path: Path):
     secret = canary("weixin-file")
     files = {
         ".env": "WEIXIN_ACCOUNT_ID=wx-account-1\n", "weixin/accounts/wx-account-1.json": json.dumps({"token": secret}),
@@ -221,7 +221,7 @@ def test_state_folders_and_their_secrets_go(tmp_path: Path):
     assert (trash / "files/weixin/notes.txt").read_text() == "x"
 
 
-def test_what_is_never_rewritten_is_told(tmp_path: Path):
+def test_files_that_are_never_rewritten_are_reported(tmp_path: Path):
     files = {
         **BASE, "sessions/1.jsonl": f"user: {TELEGRAM}\n", "logs/gateway.log": TELEGRAM, "backups/a/.env": TELEGRAM,
         "workspace/blob.bin": b"\x00\x01" + TELEGRAM.encode(), "cache/bws_cache.json": json.dumps([TELEGRAM]),
@@ -271,7 +271,7 @@ def test_a_value_that_a_kept_key_needs_stays_everywhere(tmp_path: Path):
     assert done.changed() == {".env"}
 
 
-def test_an_unknown_key_with_the_same_value_goes(tmp_path: Path):
+def test_unknown_key_with_the_same_value_is_removed(tmp_path: Path):
     done = Removed(
         make(tmp_path, {".env": f"TELEGRAM_BOT_TOKEN={TELEGRAM}\nNOTIFY={TELEGRAM}\nURL=https://x/{TELEGRAM}\n"}),
         "telegram",
@@ -307,7 +307,7 @@ LOGINS = {
 }  # fmt: skip
 
 
-def test_logins_go_one_by_one(tmp_path: Path):
+def test_strip_removes_single_logins(tmp_path: Path):
     layout = make(tmp_path, {"auth.json": json.dumps(LOGINS, indent=1), ".anthropic_oauth.json": "{}", "honcho.json": json.dumps({"hosts": {"h": {"oauth": {"refreshToken": "CANARY-h-refresh"}, "apiKey": "CANARY-access-1", "aiPeer": "me"}}})})  # fmt: skip
     done = Removed(layout, logins=["nous", "anthropic"])
     rest = json.loads(done.text("auth.json"))
@@ -339,7 +339,7 @@ def test_an_api_server_gets_a_port_of_its_own(
     assert [claim.port for claim in claimed_resources(done.home, catalog=CATALOG).ports] == [18701]
 
 
-def test_an_api_server_gets_a_key_of_its_own_where_the_old_one_stands(tmp_path: Path):
+def test_new_api_key_replaces_the_old_one_in_place(tmp_path: Path):
     old = canary("api-key-0123456789")
     files = {
         ".env": f"API_SERVER_KEY={old}\nAPI_SERVER_HOST=127.0.0.1\n",
@@ -389,7 +389,7 @@ def test_an_anchor_that_another_channel_needs_stays(tmp_path: Path, config: str)
     "platforms:\n  telegram:\n    enabled: true\n   token: {t}\n",
     "platforms: {{telegram: [\n",
 ])  # fmt: skip
-def test_what_is_not_certain_is_refused_with_its_place(tmp_path: Path, config: str):
+def test_uncertain_edit_is_refused_with_its_place(tmp_path: Path, config: str):
     layout = make(tmp_path, {".env": f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n", "config.yaml": config.format(t=TELEGRAM)})
     with pytest.raises(DocumentError, match=r"config\.yaml:\d") as error:
         plan(layout, "telegram")
@@ -406,7 +406,7 @@ def test_a_link_for_a_document_becomes_the_profiles_own_file(tmp_path: Path):
     assert [one.code for one in done.report.warnings] == ["link-replaced"]
 
 
-def test_the_default_profile_loses_without_a_look_at_the_others(tmp_path: Path):
+def test_strip_of_default_does_not_read_other_profiles(tmp_path: Path):
     layout = make(tmp_path, BASE, "default")
     write_files(layout.home("other"), {**BASE, "weixin/accounts/a.json": "{}"})
     write_files(layout.root, {"hermes-agent/notes.txt": TELEGRAM, "SOUL.md": TELEGRAM})
@@ -416,7 +416,7 @@ def test_the_default_profile_loses_without_a_look_at_the_others(tmp_path: Path):
     assert "TELEGRAM" in done.text("SOUL.md") and leaks(done.home / "memories", [TELEGRAM]) == []
 
 
-def test_a_change_meanwhile_stops_it(tmp_path: Path):
+def test_concurrent_change_stops_the_strip(tmp_path: Path):
     layout = make(tmp_path, {**BASE, "SOUL.md": f"x {TELEGRAM}"})
     for path in (".env", "config.yaml", "SOUL.md"):
         removal = plan(layout, "telegram")
@@ -455,7 +455,7 @@ SETTINGS = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION)
 
 
 def settings_of(home: Home) -> list[str]:
-    """Return the values of settings: they go where they stand, but whom the bot knew stays in the agent's memory."""
+    """Return the values of settings: they are removed in place, but stay in the agent's memory."""
     found: list[str] = []
     for name in (".env", ".op.env"):
         for entry in EnvDocument.parse(raw_of(home, name), known_keys=CATALOG.known_names).entries:
@@ -486,7 +486,7 @@ def raw_of(home: Home, name: str) -> bytes:
 )
 @given(home=homes())
 def test_any_home(tmp_path_factory: pytest.TempPathFactory, home: Home):
-    """Every identity the home holds goes; what is shared reads as before; a second run finds nothing; undo is exact."""
+    """Every identity of the home is removed; shared values read as before; a second run finds nothing; undo is exact."""
     layout = make(tmp_path_factory.mktemp("home"), home.files)
     held = claimed_resources(layout.home("work"), catalog=CATALOG)
     before = picture(layout.home("work"))

@@ -1,4 +1,4 @@
-"""What the catalogue answers on variables, config paths and files, and that its data keeps its own rules."""
+"""Queries of the catalogue on variables, config paths and files, and the consistency of its data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config_path(example: str) -> tuple[str, ...] | None:
 
 
 @pytest.mark.parametrize(("channel", "example"), POSITIVE)
-def test_a_positive_example_is_attributed_to_its_channel_and_goes(channel: str, example: str):
+def test_positive_example_is_attributed_to_its_channel_and_removed(channel: str, example: str):
     path = config_path(example)
     if path is not None:
         assert CATALOG.config_class(channel, path) not in (KeyClass.OPTION, KeyClass.UNKNOWN)
@@ -97,8 +97,8 @@ def test_a_config_path_has_the_class_of_its_variable(channel: Channel):
             assert STRICTNESS.index(found) <= STRICTNESS.index(fact.key_class), fact.name
 
 
-def test_an_exclusive_channel_says_what_makes_it_one_identity():
-    # whatsapp: the linked device lies in a folder, no variable names it; onebot: the bridge does.
+def test_exclusive_channel_declares_its_identity():
+    # whatsapp: the linked device is in a folder and in no variable; onebot: it is in the bridge.
     nameless = {c.name for c in CHANNELS if c.sharing is not Sharing.port_exclusive and not c.lock_identity}
     assert nameless == {"whatsapp", "onebot"}
 
@@ -147,7 +147,7 @@ def test_the_longest_prefix_wins():
 
 
 @pytest.mark.parametrize("name", ["", "_", "SLACK", "SLACK_", "slack_bot_token", "telegram_x", "OPENROUTER_X"])
-def test_a_name_without_any_claim_is_nobody_s(name: str):
+def test_unclaimed_name_belongs_to_no_channel(name: str):
     assert CATALOG.lookup(name) is None
 
 
@@ -205,7 +205,7 @@ def test_class_of_a_config_path(channel: str, path: tuple[str, ...], expected: K
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda c: c.name)
-def test_who_may_speak_and_where_is_never_an_option(channel: Channel):
+def test_access_settings_are_never_options(channel: Channel):
     # The words of the design: what authorises or addresses goes with the identity.
     authorising = re.compile(r"allowed_|allow_?from|admin|_policy$|free_response|home_channel|guest|ignored_", re.I)
     assert [path for path in config_paths(channel, KeyClass.OPTION) if authorising.search(path)] == []
@@ -227,7 +227,7 @@ def test_who_may_speak_and_where_is_never_an_option(channel: Channel):
         ("telegrams", None),
     ],
 )
-def test_a_config_key_names_a_channel_whatever_its_capitals(key: str, channel: str | None):
+def test_config_key_names_a_channel_in_any_case(key: str, channel: str | None):
     assert CATALOG.channel_of_config_key(key) == channel
 
 
@@ -313,7 +313,7 @@ NEVER = [
 
 
 @pytest.mark.parametrize("path", NEVER)
-def test_what_no_copy_may_hold(path: str):
+def test_files_that_no_copy_contains(path: str):
     assert CATALOG.left_behind_reason(path, is_default=False)
     assert CATALOG.left_behind_reason(path, is_default=True)
 
@@ -330,7 +330,7 @@ def test_the_installation_is_left_out_of_a_copy_of_the_default_profile_alone(pat
      "profile.yaml", "desktop.json", "hooks/gateway.pid", "scripts/x.sh", ".env", "config.yaml", "auth.json",
      "workspace/notes.md", "cache/images/a.png", "statement.md", "sessions.md"],
 )  # fmt: skip
-def test_what_a_copy_does_hold(path: str):
+def test_files_that_a_copy_contains(path: str):
     assert CATALOG.left_behind_reason(path, is_default=True) is None
 
 
@@ -367,7 +367,7 @@ def test_placeholders_are_what_hermes_rejects(value: str):
 
 
 @pytest.mark.parametrize("value", ["abcd", "your_telegram_bot_token", "changeme1", "xoxb-1"])
-def test_other_words_are_no_placeholders(value: str):
+def test_other_values_are_not_placeholders(value: str):
     assert not CATALOG.is_placeholder(value)
 
 
@@ -405,7 +405,7 @@ def test_gateway_wide_config_that_stays_behind():
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda c: c.name)
-def test_a_channel_is_told_as_json(channel: Channel):
+def test_channel_document_is_json(channel: Channel):
     document = json.loads(json.dumps(channel_document(channel)))
     assert document["name"] == channel.name
     assert [row["name"] for row in document["keys"]] == [fact.name for fact in channel.keys]
@@ -416,7 +416,7 @@ def test_known_names_hold_channels_gateway_and_shareable_keys():
     assert {"TELEGRAM_BOT_TOKEN", "GATEWAY_PROXY_KEY", "OPENROUTER_API_KEY"} <= CATALOG.known_names
 
 
-def test_loading_draws_in_nothing_heavy():
+def test_loading_imports_nothing_heavy():
     heavy = ("ruamel", "tomllib", "yaml", "rich", "importlib.metadata", "importlib.resources")
     script = (
         "import sys; from hermes_profiles.credentials.catalog.catalog import load_catalog; load_catalog();"

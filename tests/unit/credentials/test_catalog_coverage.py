@@ -1,4 +1,4 @@
-"""The catalogue against the real thing: every variable that the channels of hermes-agent 0.19.0 read has a
+"""The catalogue compared with Hermes: every variable that the channels of hermes-agent 0.19.0 read has a
 row.
 
 Its sources and manifests are read (ast, YAML) from the site-packages of HERMES_JUDGE_PYTHON, else of this
@@ -30,7 +30,7 @@ SOURCES = (
     "gateway/config.py",
     "hermes_cli/gateway.py",
 )
-# Read by the channels, and nobody's identity.
+# Read by the channels, but part of no identity.
 IGNORED = {
     "PATH": "where commands are found",
     "USER": "who runs the gateway",
@@ -53,7 +53,7 @@ _WRAPPERS = frozenset({"resolve_proxy_url"})
 
 @cache
 def site_packages() -> Path:
-    """Return where hermes-agent 0.19.0 is installed; skips, and says why, when it is not."""
+    """Return where hermes-agent 0.19.0 is installed; skips with a reason when it is not."""
     python = hermes_python()
     script = "import importlib.metadata as m; print(m.distribution('hermes-agent').locate_file(''))"
     answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -127,7 +127,7 @@ def _has_key(node: ast.Dict, name: str) -> bool:
 
 
 def _bindings(tree: ast.Module) -> dict[str, set[str]]:
-    """Return the texts a name can stand for: constants, and loops over constants (pairs included)."""
+    """Return the possible values of a name: constants, and loops over constants (pairs included)."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         pairs: Iterable[tuple[ast.expr, ast.expr]] = ()
@@ -144,7 +144,7 @@ def _bindings(tree: ast.Module) -> dict[str, set[str]]:
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
-    """Yield the names of variables in a literal; a name alone must carry a `_` to be taken for one."""
+    """Yield the names of variables in a literal; a single name counts only with a `_`."""
     if isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Set):
         for child in ast.walk(node):
             text = child.value if isinstance(child, ast.Constant) else None
@@ -181,7 +181,7 @@ def test_every_variable_that_a_channel_reads_has_a_row():
     assert missing == {}
 
 
-def test_the_judge_sees_what_there_is_to_see():
+def test_the_installed_hermes_is_scanned_completely():
     # Were the reading above to break, it would find nothing missing.
     assert len(sources()) > 60
     assert len(reads()) > 450
@@ -204,7 +204,7 @@ def test_names_that_hermes_builds_from_the_channel_are_patterns():
             assert fact is not None and fact.known, name
 
 
-def test_nothing_is_ignored_that_no_channel_reads_or_that_has_a_row():
+def test_ignored_names_are_read_and_have_no_row():
     catalog = load_catalog()
     assert set(IGNORED) <= set(reads())
     assert {name for name in IGNORED if catalog.lookup(name) is not None} == set()

@@ -1,4 +1,4 @@
-"""Channels from plugins and the user's catalog.toml: what they add, and how bad ones are refused."""
+"""Channels from plugins and the user's catalog.toml: their additions, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ optional_env:
 HOME_PLUGIN = "/h/plugins/acme/plugin.yaml"
 
 
-def test_a_plugin_channel_of_tomorrow_is_left_behind():
+def test_unknown_plugin_channel_is_left_behind():
     channel = parse_plugin_channel(PLUGIN, path=HOME_PLUGIN)
     assert channel is not None
     assert (channel.name, channel.sharing, channel.origin) == ("acme", Sharing.exclusive, "plugin")
@@ -80,7 +80,7 @@ def test_a_plugin_cannot_make_a_shareable_key_an_identity():
     assert catalog.enabled_by(everything) == {"acme"}
 
 
-def test_the_catalogue_wins_over_a_plugin_for_a_known_channel_and_learns_what_it_lacks():
+def test_catalogue_wins_over_a_plugin_and_adds_missing_rows():
     text = "name: irc-platform\nkind: platform\nrequires_env: [IRC_USE_TLS, IRC_SASL_KEY]\n"
     channel = parse_plugin_channel(text, path="plugin.yaml")
     assert channel is not None
@@ -102,7 +102,7 @@ def test_the_catalogue_wins_over_a_plugin_for_a_known_channel_and_learns_what_it
         "kind: backend\nname: a-platform\n",
     ],
 )
-def test_a_plugin_that_is_no_channel_gives_none(text: str):
+def test_plugin_without_a_channel_returns_none(text: str):
     assert parse_plugin_channel(text, path=HOME_PLUGIN) is None
 
 
@@ -245,7 +245,7 @@ def test_a_bad_user_catalogue_is_refused_with_file_and_line(text: str, line: int
     assert str(caught.value).startswith(f"/cfg/catalog.toml:{line}: ")
 
 
-def test_an_unknown_class_is_answered_with_the_words_there_are():
+def test_unknown_class_error_lists_the_classes():
     with pytest.raises(DocumentError) as caught:
         parse_user_catalog("[keys]\nA = 'password'\n", path="c.toml")
     hint = caught.value.problem.hint or ""

@@ -1,4 +1,4 @@
-"""What holds for every name: lookup is a function of the name alone, and the longest prefix decides."""
+"""Properties of lookup: it depends on the name only, and the longest prefix decides."""
 
 from __future__ import annotations
 

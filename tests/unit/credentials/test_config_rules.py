@@ -1,4 +1,4 @@
-"""Where a channel's identity hides in a tree of keys, and what of it stays."""
+"""Rulings on paths of config.yaml."""
 
 # ruff: noqa: E501  (a row of a table is one line)
 
@@ -46,7 +46,7 @@ def removed(text: str, policy: ClonePolicy | None = None) -> set[str]:
         (("platforms",), None, 0),
     ],
 )
-def test_the_block_a_path_lies_in(path: tuple[str, ...], channel: str | None, block: int):
+def test_channel_place_returns_the_block_of_a_path(path: tuple[str, ...], channel: str | None, block: int):
     place = channel_place(path, CATALOG)
     assert (place.channel, len(place.block)) == (channel, block) if place else channel is None
 
@@ -74,7 +74,7 @@ def test_options_stay_unless_the_user_is_strict():
     }  # fmt: skip
 
 
-def test_references_of_what_stays_are_known():
+def test_references_of_kept_settings_are_known():
     text = "a: ${ONE} ${TWO:-x}\nplatforms: {telegram: {token: '${THREE}'}}\n"
     assert judged(text).references == {"ONE", "TWO"}
 

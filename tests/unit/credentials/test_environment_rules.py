@@ -1,4 +1,4 @@
-"""A class and a policy make a verdict."""
+"""Rulings on variables, by class and policy."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_ruling_has_a_reason_without_holes():
             assert ruling.reason and "{" not in ruling.reason.replace("${", "") and "None" not in ruling.reason
 
 
-def test_an_unknown_name_goes_unless_the_config_refers_to_it():
+def test_unknown_name_is_removed_unless_the_config_refers_to_it():
     assert judged("SLACK_TEAM_ID") is Verdict.REMOVE
     assert judged("SLACK_TEAM_ID", facts=SourceFacts(references=frozenset({"SLACK_TEAM_ID"}))) is Verdict.KEEP
     assert judged("SLACK_BOT_TOKEN", facts=SourceFacts(references=frozenset({"SLACK_BOT_TOKEN"}))) is Verdict.REMOVE

@@ -1,4 +1,4 @@
-"""Which files and folders of a home go into a copy."""
+"""Rulings on files and folders of a home."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rules(scope: Scope = Scope.ALL, *, default: bool = False, channels: Channels
 
 
 @pytest.mark.parametrize("row", CATALOG.left_behind, ids=lambda row: row.glob)
-def test_what_no_copy_may_hold_stays_behind_whatever_the_user_asks(row):  # type: ignore[no-untyped-def]
+def test_forbidden_files_stay_behind_under_every_policy(row):  # type: ignore[no-untyped-def]
     path = row.glob.replace("*", "x").rstrip("/")
     folder = row.glob.endswith("/")
     assert rules(default=True).judge(path, folder=folder).removes
@@ -40,7 +40,7 @@ def test_the_state_of_every_channel_stays_behind(name: str):
 @pytest.mark.parametrize(
     "path", ["skills/a/SKILL.md", "plugins/p/x.py", "hooks/h", "scripts/s", "skins/k", "SOUL.md", "memories/USER.md"]
 )
-def test_the_agent_goes_with_every_copy(path: str):
+def test_agent_files_are_in_every_copy(path: str):
     for scope in Scope:
         assert rules(scope).judge(path, folder=False).keeps
 
@@ -65,11 +65,11 @@ def test_stray_copies_of_secrets_stay_behind(path: str):
 
 
 @pytest.mark.parametrize("path", ["skills/__pycache__", "x.pyc", "a.sock", "b.tmp"])
-def test_what_is_made_anew_is_not_worth_a_line(path: str):
+def test_recreated_files_are_not_reported(path: str):
     ruling = rules().judge(path, folder=path.endswith("__pycache__"))
     assert ruling.removes and is_silent(ruling.reason)
 
 
-def test_the_agent_alone_takes_nothing_else():
+def test_scope_agent_takes_only_the_agent():
     assert is_silent(rules(Scope.AGENT).judge("workspace", folder=True).reason)
     assert rules(Scope.ALL).judge("workspace", folder=True).keeps

@@ -1,4 +1,4 @@
-"""The index identity → holders, held against the plain definition: two profiles share what both hold."""
+"""The index identity → holders, compared with its definition: two profiles share an identity that both have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which channels a profile's own files switch on. tests/integration/hermes/test_clone_hermes.py asks Hermes."""
+"""Channels that a profile's files switch on; tests/integration/hermes/test_clone_hermes.py compares with Hermes."""
 
 from __future__ import annotations
 

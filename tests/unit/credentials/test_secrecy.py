@@ -1,4 +1,4 @@
-"""What is a secret in config.yaml, and what only sounds like one."""
+"""Detection of secrets in config.yaml, and of names that only resemble one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CATALOG = load_catalog()
     "x.password", "x.client_secret", "webhooks.secret", "x.accessToken", "x.key", "api_keys[0]", "x.tokens.slack",
     "TELEGRAM_BOT_TOKEN", "secrets.onepassword.service_account_token", "x.bottoken", "x.smtp.pass", "x.token.value",
 ])  # fmt: skip
-def test_a_secret_is_known_by_its_place(path: str) -> None:
+def test_secret_is_detected_by_its_path(path: str) -> None:
     assert is_secret_path(parsed_path(path), CATALOG)
     assert is_secret(parsed_path(path), "CANARY-value", "str", CATALOG)
 
@@ -35,7 +35,7 @@ def test_a_secret_is_known_by_its_place(path: str) -> None:
     "security.redact_secrets", "secrets.onepassword.enabled", "platforms.telegram.enabled", "x.keyboard", "x.monkey",
     "platforms.telegram.extra.allow_from", "x.tokenizer", "x.passive", "secrets.onepassword.env.OPENAI_BASE_URL",
 ])  # fmt: skip
-def test_what_only_sounds_like_a_secret_is_shown(path: str) -> None:
+def test_names_that_only_resemble_a_secret_are_shown(path: str) -> None:
     assert not is_secret_path(parsed_path(path), CATALOG)
     assert not is_secret(parsed_path(path), "plain words", "str", CATALOG)
 
@@ -44,7 +44,7 @@ def test_what_only_sounds_like_a_secret_is_shown(path: str) -> None:
     ("true", "bool"), ("null", "null"), ("", "str"), ("  ", "str"), ("${OPENAI_API_KEY}", "str"),
     ("op://vault/item/field", "str"),
 ])  # fmt: skip
-def test_switches_and_references_are_no_secrets_even_there(text: str, tag: str) -> None:
+def test_booleans_and_references_are_not_secrets_at_secret_paths(text: str, tag: str) -> None:
     assert not is_secret(("providers", "x", "api_key"), text, tag, CATALOG)
 
 
@@ -53,7 +53,7 @@ def test_switches_and_references_are_no_secrets_even_there(text: str, tag: str) 
     "https://user:hunter22@example.org/x", "Bearer abcdefgh12345", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx",
     "-----BEGIN RSA PRIVATE KEY-----", "AKIA" + "A" * 16,
 ])  # fmt: skip
-def test_a_secret_is_known_by_its_look_wherever_it_stands(text: str) -> None:
+def test_secret_is_detected_by_its_form(text: str) -> None:
     assert looks_secret(text) and is_secret(("notes",), text, "str", CATALOG)
 
 
@@ -61,7 +61,7 @@ def test_a_secret_is_known_by_its_look_wherever_it_stands(text: str) -> None:
     "gpt-5", "https://example.org:8080/a@b", "*/5 * * * *", "Bearer ${TOKEN}", "https://u:${PASSWORD}@host/",
     "task-12345",     "C0123456789", "+4917012345678",
 ])  # fmt: skip
-def test_honest_texts_do_not_look_like_secrets(text: str) -> None:
+def test_ordinary_texts_do_not_look_like_secrets(text: str) -> None:
     assert not looks_secret(text)
 
 

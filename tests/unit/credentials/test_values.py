@@ -1,4 +1,4 @@
-"""Finding removed values in any spelling, and not finding what is no secret."""
+"""The value index finds removed values in any spelling, and ignores ordinary text."""
 
 # ruff: noqa: E501  (a row of a table is one line)
 
@@ -69,7 +69,7 @@ def test_redacted_text_holds_no_value_and_keeps_the_rest(value: str, before: str
 
 
 @given(st.integers(0, 200), st.integers(1, 64))
-def test_no_value_slips_between_two_chunks(at: int, size: int):
+def test_value_across_two_chunks_is_found(at: int, size: int):
     data = b"a" * at + "".join(f"%{byte:02x}" for byte in SECRET.encode()).encode() + b"b" * 50
     step = size + INDEX.overlap
     chunks = [data[max(0, start - INDEX.overlap) : start + step] for start in range(0, len(data), step)]
@@ -79,7 +79,7 @@ def test_no_value_slips_between_two_chunks(at: int, size: int):
 @pytest.mark.parametrize(
     "value", ["", "true", "8443", "1234567", "none", "https://api.telegram.org", "0.0.0.0", "********", "xxxxxxxxxx", "your_bot_token_here", "${OTHER_TOKEN}", "<removed: A_KEY>", "x <removed: A_KEY>"]
 )  # fmt: skip
-def test_what_is_no_secret_is_not_searched_for(value: str):
+def test_values_that_are_not_secrets_are_not_searched_for(value: str):
     common = frozenset({"true", "none", "https://api.telegram.org", "0.0.0.0"})
     assert searchable_parts(value, common=common) == ()
 

@@ -1,4 +1,4 @@
-"""Which files beside the aliases are ours to change."""
+"""Scripts in the alias folder that can be changed, and scripts that cannot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def layout(isolated: Path) -> Layout:
 
 
 @pytest.mark.parametrize("hermes", [None, "/opt/hermes", "/opt/my tools/hermes", "/it's/hermes", '/a"b/$x/hermes'])
-def test_a_script_of_ours_is_recognised_and_renamed_whatever_hermes_it_runs(layout: Layout, hermes: str | None) -> None:
+def test_own_script_is_recognised_and_renamed_for_any_hermes(layout: Layout, hermes: str | None) -> None:
     path = layout.alias_folder / "work"
     path.write_bytes(alias_script("work", hermes))
     assert aliases_of(layout, "work") == (path,) and foreign_scripts(layout, "work") == ()

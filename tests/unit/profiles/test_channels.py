@@ -1,4 +1,4 @@
-"""What the files of a profile would have its gateway hold, wherever the values stand."""
+"""Channels, identities and ports of a profile, from values in any file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def keys(found: ClaimedResources) -> set[tuple[str, str]]:
     {"gateway.json": {"platforms": {"telegram": {"token": TOKEN}}}, "config.yaml": "telegram: {enabled: true}\n"},
     {"gateway.json": {"platforms": {"telegram": {"enabled": False}}}, ".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"},
 ])  # fmt: skip
-def test_the_same_bot_is_the_same_wherever_its_token_stands(tmp_path: Path, files: dict[str, Any]) -> None:
+def test_same_token_in_any_place_is_the_same_identity(tmp_path: Path, files: dict[str, Any]) -> None:
     found = look(tmp_path / "home", files)
     assert keys(found) == {("telegram", key(TOKEN))} and not found.problems
     assert [one.noun for one in found.identities] == ["token"]
@@ -71,12 +71,12 @@ def test_a_reference_to_a_vault_is_an_identity_of_its_own(tmp_path: Path) -> Non
     "your_telegram_bot_token", "changeme", "<bot token>", "123456789:ABCdefGHI", "xxxx", "YOUR-BOT-TOKEN", "...",
     "paste-your-token", "replace_me", "${MISSING}",
 ])  # fmt: skip
-def test_what_documentation_writes_is_nobodys_bot(tmp_path: Path, value: str) -> None:
+def test_documentation_placeholder_is_not_an_identity(tmp_path: Path, value: str) -> None:
     block = {"platforms": {"telegram": {"enabled": True, "token": value}}}
     assert look(tmp_path / "home", {"config.yaml": block}).identities == ()
 
 
-def test_a_channel_that_is_off_holds_nothing(tmp_path: Path) -> None:
+def test_channel_that_is_off_claims_nothing(tmp_path: Path) -> None:
     off = {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "config.yaml": "platforms:\n  telegram:\n    enabled: false\n"}
     assert look(tmp_path / "home", off)[:2] == ((), ())
 
@@ -178,7 +178,7 @@ def test_ports_with_their_defaults_where_the_channel_listens(
 
 
 @pytest.mark.parametrize("name", [".env", "config.yaml", "gateway.json"])
-def test_a_file_that_cannot_be_read_is_a_problem_and_never_an_exception(tmp_path: Path, name: str) -> None:
+def test_unreadable_file_is_a_problem_not_an_exception(tmp_path: Path, name: str) -> None:
     home = tmp_path / "home"
     (home / name).mkdir(parents=True)
     found = look(home, {".op.env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"})
@@ -193,14 +193,14 @@ def test_broken_documents_are_problems(tmp_path: Path) -> None:
     assert claimed_resources(tmp_path / "home", catalog=CATALOG).identities == ()
 
 
-def test_managed_values_lie_over_the_profiles_own(tmp_path: Path) -> None:
+def test_managed_values_override_the_profile(tmp_path: Path) -> None:
     managed = Managed({"TELEGRAM_BOT_TOKEN": TOKEN}, {"platforms": {"discord": {"enabled": False}}})
     files = {".env": "TELEGRAM_BOT_TOKEN=1:CANARY-own\nDISCORD_BOT_TOKEN=CANARY-discord\n", "config.yaml": "model: m\n"}
     assert keys(look(tmp_path / "home", files, managed=managed)) == {("telegram", key(TOKEN))}
     assert TOKEN not in repr(managed)
 
 
-def test_spellings_that_the_overlay_must_repeat_are_told(tmp_path: Path) -> None:
+def test_spellings_that_the_overlay_must_repeat_are_returned(tmp_path: Path) -> None:
     config = {"platforms": {"Telegram": {"enabled": True}, "slack": {}}, "gateway": {"platforms": {"DISCORD": {}}}}
     found = look(tmp_path / "home", {"config.yaml": config, "gateway.json": {"platforms": {"TELEGRAM": {}}}})
     assert found.spellings == ("DISCORD", "TELEGRAM", "Telegram")
@@ -224,7 +224,7 @@ def test_list_and_status_name_the_same_channels(tmp_path: Path, files: dict[str,
 
 
 def test_joined_lines_are_split_in_env_alone(tmp_path: Path) -> None:
-    """Hermes 0.19.0 mends joined lines of `.env` and of no other file."""
+    """Hermes 0.19.0 repairs joined lines of `.env` only."""
     text = "OPENAI_API_KEY=CANARY1TELEGRAM_BOT_TOKEN=71:CANARYtelegram\n"
     (tmp_path / ".op.env").write_text(text)
     assert claimed_resources(tmp_path, catalog=CATALOG).channels == ()

@@ -1,4 +1,4 @@
-"""Channels beyond the catalogue: what cannot be read stops a clone and only warns who looks."""
+"""Channels of plugins and of the user: a broken declaration stops a clone, and is a warning elsewhere."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ GOOD = b"name: newchat\nkind: platform\nrequires_env:\n  - NEWCHAT_TOKEN\n"
 
 
 @pytest.mark.parametrize("file", ["plugin.yaml", "plugin.yml"])
-def test_a_channel_invented_tomorrow_is_known(layout: Layout, file: str) -> None:
+def test_unknown_plugin_channel_is_known(layout: Layout, file: str) -> None:
     _plugin(layout, GOOD, file=file)
     fact = catalog_for(layout, {"HOME": str(layout.user_home)}).lookup("NEWCHAT_TOKEN")
     assert fact is not None and fact.channel == "newchat"
 
 
 @pytest.mark.parametrize("content", [b"name: [\xff", b"name: [unclosed\nkind: platform\n"])
-def test_a_broken_declaration_stops_a_clone_and_warns_who_looks(layout: Layout, content: bytes) -> None:
+def test_broken_declaration_stops_a_clone_and_is_a_warning_elsewhere(layout: Layout, content: bytes) -> None:
     broken = _plugin(layout, content, name="broken")
     _plugin(layout, GOOD)
     with pytest.raises(DocumentError, match=r"plugin\.yaml"):
@@ -48,7 +48,7 @@ def test_a_broken_declaration_stops_a_clone_and_warns_who_looks(layout: Layout, 
     assert catalog.lookup("NEWCHAT_TOKEN") is not None
 
 
-def test_a_users_file_that_is_no_utf8_names_the_line(layout: Layout) -> None:
+def test_user_file_that_is_not_utf8_names_the_line(layout: Layout) -> None:
     path = layout.user_home / ".config" / "hermes-profiles" / "catalog.toml"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"# one\n# two \xff\n")
@@ -57,7 +57,7 @@ def test_a_users_file_that_is_no_utf8_names_the_line(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("place", [".config/hermes-profiles/catalog.toml", ".hermes/plugins/odd/plugin.yaml"])
-def test_a_declaration_that_is_a_fifo_is_told_and_not_waited_for(layout: Layout, place: str) -> None:
+def test_declaration_that_is_a_fifo_is_reported_without_waiting(layout: Layout, place: str) -> None:
     path = layout.user_home / place
     path.parent.mkdir(parents=True)
     os.mkfifo(path)
@@ -70,7 +70,7 @@ def test_a_declaration_that_is_a_fifo_is_told_and_not_waited_for(layout: Layout,
     assert str(path) in caught.value.problem.message
 
 
-def test_ports_of_a_profile_with_a_fifo_are_not_waited_for(tmp_path: Path) -> None:
+def test_ports_of_a_profile_with_a_fifo_are_read_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".env")
     (tmp_path / "config.yaml").write_text("port: 8650\n")
     signal.alarm(10)

@@ -1,4 +1,4 @@
-"""What a gateway logged is shown without its secrets, however its files spell them and wherever they stand."""
+"""The log of a gateway is shown without its secrets, in any spelling and from any file."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_no_secret_of_the_configuration_is_shown(home: Path, config: dict[str, A
     assert CANARY not in shown(home, f"could not log in with {SECRET}")
 
 
-def test_a_secret_that_only_a_parser_sees_is_not_shown(home: Path) -> None:
+def test_secret_that_only_a_parser_finds_is_not_shown(home: Path) -> None:
     (home / "config.yaml").write_text(f"a: &t {json.dumps(SECRET)}\nplatforms:\n  weixin:\n    token: *t\n")
     assert CANARY not in shown(home, f"with {SECRET}")
 
@@ -87,24 +87,24 @@ def test_no_spelling_of_a_value_is_shown(home: Path, spelled: str) -> None:
     assert found.startswith("before ") and found.endswith(" after")
 
 
-def test_a_line_with_a_spelling_that_cannot_be_cut_out_goes_as_a_whole(home: Path) -> None:
+def test_line_with_an_inseparable_spelling_is_removed(home: Path) -> None:
     (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
     encoded = "".join(f"%{byte:02x}" for byte in SECRET.encode())
     assert shown(home, f"GET /bot{encoded}/getMe", "fine") == "<TELEGRAM_BOT_TOKEN>\nfine"
 
 
-def test_a_value_of_many_lines_is_shown_in_none(home: Path) -> None:
+def test_multiline_value_is_hidden_in_every_line(home: Path) -> None:
     (home / ".env").write_text(f'SOME_PRIVATE_KEY="-----BEGIN\n{SECRET}\n{SECRET[::-1]}\n-----END"\n')
     found = shown(home, f"key: {SECRET}", SECRET[::-1])
     assert CANARY not in found and CANARY[::-1] not in found
 
 
-def test_the_name_stands_where_the_value_stood(home: Path) -> None:
+def test_name_replaces_the_value(home: Path) -> None:
     (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
     assert shown(home, f"the token {SECRET} is bad") == "the token <TELEGRAM_BOT_TOKEN> is bad"
 
 
-def test_the_longest_value_is_taken_first(home: Path) -> None:
+def test_longest_value_is_replaced_first(home: Path) -> None:
     (home / ".env").write_text(f"SHORT_TOKEN={SECRET}\nLONG_TOKEN={SECRET}-and-more\n")
     assert shown(home, f"{SECRET}-and-more") == "<LONG_TOKEN>"
 
@@ -113,7 +113,7 @@ def test_the_longest_value_is_taken_first(home: Path) -> None:
     "7100000:AAF" + "x" * 30, "xoxb-1234567890-abc", "xapp-1-A0-123-abcdef", "sk-proj-abcdefghijkl",
     "Bearer abcdefghijkl",
 ])  # fmt: skip
-def test_what_looks_like_a_secret_is_hidden_whatever_it_came_from(line: str) -> None:
+def test_text_that_looks_like_a_secret_is_hidden(line: str) -> None:
     (found,) = redacted((f"said {line} to it",), {})
     assert "<secret>" in found and line.removeprefix("Bearer ") not in found and found.startswith("said ")
 
@@ -122,13 +122,13 @@ def test_what_looks_like_a_secret_is_hidden_whatever_it_came_from(line: str) -> 
     "2026-11-21 10:00:00 ERROR [Telegram] token already in use (PID 31335)", "port 8642 in use", "true", "",
     "Traceback (most recent call last):", "agent:main:telegram", "bearer of bad news",
 ])  # fmt: skip
-def test_what_is_no_secret_stays(home: Path, line: str) -> None:
+def test_ordinary_text_stays(home: Path, line: str) -> None:
     (home / ".env").write_text("API_SERVER_PORT=8642\nAPI_SERVER_ENABLED=true\nSHORT_KEY=in use\nX_TOKEN=\n")
     assert shown(home, line) == line
 
 
 @pytest.mark.parametrize("what", ["nothing", "folder", "not text", "broken"])
-def test_files_that_cannot_be_read_break_nothing(home: Path, what: str) -> None:
+def test_unreadable_files_are_skipped(home: Path, what: str) -> None:
     if what == "folder":
         (home / ".env").mkdir()
         (home / "config.yaml").mkdir()
@@ -148,7 +148,7 @@ def test_a_broken_configuration_still_hides_what_can_be_recognised(home: Path) -
 
 
 class Lame:
-    """A manager whose services fail at once, and that has caught what they said."""
+    """A manager whose services fail immediately, and that caught their output."""
 
     kind = ManagerKind.SUPERVISOR
 
@@ -192,7 +192,7 @@ def test_an_outcome_shows_log_lines_without_secrets(home: Path, caught: bool) ->
 
 
 def test_the_reason_a_gateway_wrote_is_shown_without_secrets(home: Path) -> None:
-    """Telegram's library says `The token ... was rejected by the server`, with the token in it."""
+    """Telegram's library reports `The token ... was rejected by the server`, with the token in it."""
     (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
     (home / "gateway_state.json").write_text(json.dumps({
         "pid": 7, "gateway_state": "startup_failed", "exit_reason": f"the token `{SECRET}` was rejected",
@@ -205,7 +205,7 @@ def test_the_reason_a_gateway_wrote_is_shown_without_secrets(home: Path) -> None
 
 
 def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
-    """Half a token is no value that could be recognised."""
+    """Half a token cannot be recognised."""
     layout = Layout(home.parent.parent, home.parent.parent.parent)
     path = home / "logs" / "errors.log"
     for length in range(16 * 1024 - 60, 16 * 1024 + 60):
@@ -229,7 +229,7 @@ def test_a_line_that_a_manager_cut_is_not_shown(home: Path) -> None:
     ({"gateway.log": "a\n", "errors.log": ""}, ("a",)), ({"gateway.error.log": "s\n", "gateway.log": "a\n"}, ("s",)),
     ({"gateway.log": "x\xff".encode("latin-1")}, ("x\ufffd",)),
 ])  # fmt: skip
-def test_which_log_is_shown(home: Path, files: dict[str, Any], expected: tuple[str, ...]) -> None:
+def test_error_log_is_preferred(home: Path, files: dict[str, Any], expected: tuple[str, ...]) -> None:
     for name, content in files.items():
         (home / "logs" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     assert last_log_lines(SystemContext(Layout(home.parent.parent, home)), "work") == expected

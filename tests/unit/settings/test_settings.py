@@ -1,4 +1,4 @@
-"""One setting at a time: what was asked is read back, nothing else changes, and the undo is byte for byte."""
+"""Single settings: the new value is read back, nothing else changes, and the undo is byte for byte."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def changed(layout: Layout, file: SettingsFile, content: bytes, *, private: bool
     ('"x: y"', False, "str"), ("[a, 1, true]", False, "seq"), ("{a: [1]}", False, "map"), ("[]", False, "seq"),
     ("hello: world", False, "str"), ("# x", False, "str"), ("[a", True, "str"), ("- a", False, "str"),
 ])  # fmt: skip
-def test_words_mean_what_people_expect(text: str, as_text: bool, tag: str) -> None:
+def test_argument_is_parsed_as_expected(text: str, as_text: bool, tag: str) -> None:
     assert parse_value(text, as_text=as_text).tag == tag
 
 
 @pytest.mark.parametrize(
     "text", ["[a", "{a: 1", "'CANARY", "[CANARY] and more", "{a: 1} b", "'a' # b\nc: CANARY", "[*x]"]
 )
-def test_what_begins_like_yaml_and_is_none_is_refused_without_repeating_it(text: str) -> None:
+def test_invalid_yaml_argument_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         parse_value(text, as_text=False)
     assert "CANARY" not in str(caught.value) and "--string" in (caught.value.problem.hint or "")
@@ -116,7 +116,7 @@ def test_a_file_keeps_its_mode_unless_a_secret_goes_in(layout: Layout, private: 
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_a_link_of_ones_own_is_followed_and_stays_a_link(layout: Layout, tmp_path: Path) -> None:
+def test_own_link_is_followed_and_stays_a_link(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "dotfiles").mkdir()
     real = tmp_path / "dotfiles" / "work.yaml"
     real.write_text("a: 1\n")
@@ -138,17 +138,17 @@ def test_a_link_to_a_file_that_another_profile_reads_is_refused(layout: Layout) 
     assert ["work" in warning.message for warning in shared_file_warnings(other)] == [True]
 
 
-def test_a_file_that_changed_meanwhile_is_not_overwritten(layout: Layout) -> None:
+def test_concurrently_changed_file_is_not_overwritten(layout: Layout) -> None:
     path = write(layout, "work", CONFIG_FILE, "a: 1\n")
     file = settings_file(layout, "work", CONFIG_FILE)
-    path.write_text("a: 1\nb: by somebody else\n")
+    path.write_text("a: 1\nb: by another program\n")
     with pytest.raises(Exception, match="changed") as caught:
         changed(layout, file, b"a: 2\n")
     assert type(caught.value).__name__ in ("ChangedMeanwhile", "Refused")
     assert "somebody" in path.read_text()
 
 
-def test_a_path_that_is_not_there_names_what_is(layout: Layout) -> None:
+def test_missing_path_error_lists_existing_keys(layout: Layout) -> None:
     write(layout, "work", CONFIG_FILE, CONFIG_TEXT)
     file = settings_file(layout, "work", CONFIG_FILE)
     with pytest.raises(NotFound) as caught:
@@ -258,7 +258,7 @@ def test_an_entry_that_one_reader_takes_for_part_of_another_is_refused(layout: L
         without_variables(settings_file(layout, "work", ENV_FILE), ["TELEGRAM_BOT_TOKEN"], CATALOG)
 
 
-def test_a_bare_name_below_withdraws_nothing_unseen(layout: Layout) -> None:
+def test_bare_name_below_removes_no_hidden_value(layout: Layout) -> None:
     with pytest.raises(DocumentError):
         env_after(layout, "A=1\nA\n", "A", "2")
 
@@ -270,7 +270,7 @@ def test_variables_are_taken_out_with_their_duplicates(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "sk-CANARY", "A B", "A\n", "Ä", "A=1"])
-def test_what_is_no_name_is_refused_and_not_repeated(name: str) -> None:
+def test_invalid_name_is_refused_and_not_repeated(name: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         checked_variable(name)
     assert "CANARY" not in str(caught.value) + str(caught.value.problem)

@@ -1,4 +1,4 @@
-"""Settings that travel between profiles, and identities that do not."""
+"""Sync copies settings between profiles, and never identities."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_subtree_is_laid_over_what_is_there_and_comments_stay(layout: Layout) 
     assert config(layout, "night") == before and not (layout.home("bare") / "config.yaml").exists()
 
 
-def test_exact_takes_out_what_the_source_has_not(layout: Layout) -> None:
+def test_exact_removes_keys_that_the_source_does_not_have(layout: Layout) -> None:
     done(layout, sync(layout, "model", exact=True))
     assert "base_url" not in config(layout, "night") and "# keep this one" in config(layout, "night")
     assert sync(layout, "model", exact=True).plan is None
@@ -133,14 +133,14 @@ def test_aliases_and_merges_arrive_as_plain_values(layout: Layout, key: str, wan
     ("", "COPY", "COPY holds the value of"),
     ("model", "OPENAI_API_KEY TELEGRAM_BOT_TOKEN", "identity credential"),
 ])  # fmt: skip
-def test_an_identity_never_travels_by_name_or_by_value(layout: Layout, keys: str, names: str, told: str) -> None:
+def test_identity_is_never_copied_by_name_or_by_value(layout: Layout, keys: str, names: str, told: str) -> None:
     with pytest.raises(Refused, match=told) as caught:
         sync(layout, keys, names)
     assert "CANARY" not in str(caught.value) + str(caught.value.problem)
 
 
 @pytest.mark.parametrize("name", ["API_SERVER_PORT", "API_SERVER_KEY"])
-def test_what_each_profile_needs_of_its_own_does_not_travel(layout: Layout, name: str) -> None:
+def test_unique_values_are_not_copied(layout: Layout, name: str) -> None:
     with (layout.home("work") / ".env").open("a") as env:
         env.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-server-key\n")
     with pytest.raises(Refused, match=f"{name} is not copied.*must be unique"):
@@ -153,7 +153,7 @@ def test_a_target_that_reads_the_file_of_another_is_refused(layout: Layout) -> N
         sync(layout, "toolsets", to="bare")
 
 
-def test_options_and_keys_of_tools_do_travel(layout: Layout) -> None:
+def test_options_and_keys_of_tools_are_copied(layout: Layout) -> None:
     found = sync(layout, "platforms.telegram.extra.require_mention,providers", "OPENAI_API_KEY PLAIN", to="bare night")
     assert all(each.before is each.after is None for each in found.targets[0].changes if each.hidden)
     assert {each.key for each in found.targets[0].changes if each.hidden} == {"providers", "OPENAI_API_KEY", "PLAIN"}
@@ -194,14 +194,14 @@ def test_one_target_that_cannot_be_edited_stops_them_all(layout: Layout, broken:
     assert config(layout, "night") == TARGET and not layout.state.exists()
 
 
-def test_what_the_source_has_not_is_named(layout: Layout) -> None:
+def test_missing_key_of_the_source_is_named(layout: Layout) -> None:
     for keys, names, command in (("model.nope", "", "config get work"), ("", "NOPE", "env list work")):
         with pytest.raises(NotFound, match=r"work has no (model\.nope|NOPE)") as caught:
             sync(layout, keys, names)
         assert command in (caught.value.problem.hint or "")
 
 
-def test_a_channel_that_is_switched_on_where_its_bot_is_taken_is_told(layout: Layout) -> None:
+def test_switching_on_a_channel_of_a_taken_bot_is_a_warning(layout: Layout) -> None:
     (layout.home("night") / "config.yaml").write_text(f"platforms:\n  telegram: {{enabled: false, token: '{TOKEN}'}}\n")
     found = sync(layout, "platforms.telegram.enabled")
     assert [(each.code, each.target) for each in found.warnings] == [("shared-identity", "work")]
@@ -214,7 +214,7 @@ def rows(layout: Layout, a: str = "work", b: str = "night") -> dict[tuple[str, s
     return {(each.place, each.key): each for each in compare(layout, a, b, CATALOG).differences}
 
 
-def test_what_differs_is_told_and_secrets_only_as_such(layout: Layout) -> None:
+def test_differences_are_reported_without_secrets(layout: Layout) -> None:
     found = rows(layout)
     one = found["config", "model.default"]
     assert (one.a and to_json(one.a), one.b and to_json(one.b)) == ("gpt-5", "gpt-4")
@@ -226,7 +226,7 @@ def test_what_differs_is_told_and_secrets_only_as_such(layout: Layout) -> None:
     assert "CANARY" not in repr(found) and not rows(layout, "work", "work")
 
 
-def test_files_count_by_what_they_are(layout: Layout) -> None:
+def test_files_are_compared_by_kind(layout: Layout) -> None:
     for name, soul in (("work", "kind"), ("night", "curt")):
         home = layout.home(name)
         (home / "SOUL.md").write_text(soul)
@@ -247,7 +247,7 @@ def test_equal_meanings_in_another_spelling_are_no_difference(layout: Layout) ->
     assert not [key for place, key in rows(layout) if place == "config"]
 
 
-def test_what_should_differ_and_does_not_is_a_warning(layout: Layout) -> None:
+def test_equal_identities_are_a_warning(layout: Layout) -> None:
     (layout.home("night") / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\nSLACK_BOT_TOKEN=your_token\n")
     found = compare(layout, "work", "night", CATALOG)
     assert [(each.code, "telegram" in each.message) for each in found.warnings] == [("shared-identity", True)]
