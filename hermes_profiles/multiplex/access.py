@@ -191,7 +191,7 @@ class _AccessCheck:
         """
         allowed = _extra_list(self._profile.config, channel, "allow_from")
         direct = effective_policies(self._profile, channel, {})[0] if channel in hermes_access.POLICIES else ""
-        for_all_channels = _ids(self._before(GATEWAY_ALLOWED_USERS))
+        for_all_channels = user_ids(self._before(GATEWAY_ALLOWED_USERS))
         if direct == "allowlist" and (had_none or channel in hermes_access.LIST_REPLACES_CONFIG):
             is_any = (
                 had_none or "*" in for_all_channels or _is_true(self._before(hermes_access.allow_all_variable(channel)))
@@ -310,7 +310,7 @@ def _extra_list(config: Mapping[str, Any], channel: str, key: str) -> tuple[str,
     for block in _blocks(config, channel):
         value = below(block, "extra").get(key)
         if value:
-            return tuple(sorted(_ids(_joined(value))))
+            return tuple(sorted(user_ids(_joined(value))))
     return ()
 
 
@@ -324,13 +324,14 @@ def _joined(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ids(text: str | None) -> frozenset[str]:
+def user_ids(text: str | None) -> frozenset[str]:
+    """Return the user ids of an allow-list."""
     return frozenset(each.strip() for each in (text or "").split(",") if each.strip())
 
 
 def _parsed_list(text: str) -> tuple[bool, frozenset[str]]:
     """Return whether Hermes treats a text as a list, and its user ids."""
-    return bool(text.strip()), _ids(text)
+    return bool(text.strip()), user_ids(text)
 
 
 def _is_true(text: str | None) -> bool:
@@ -341,4 +342,4 @@ def _is_same_value(name: str, before: str, process: str) -> bool:
     """Return whether two values of a variable are equivalent."""
     if "ALLOW_ALL" in name:
         return _is_true(before) is _is_true(process)
-    return before.lower() == process.lower() or (bool(_ids(before)) and _ids(before) == _ids(process))
+    return before.lower() == process.lower() or (bool(user_ids(before)) and user_ids(before) == user_ids(process))

@@ -24,7 +24,7 @@ from hermes_profiles.hermes.environment import (
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
 
-from .access import effective_policies
+from .access import effective_policies, user_ids
 from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
@@ -44,23 +44,25 @@ def allowlists_for_busy_messages(facts: Mapping[str, MultiplexFacts]) -> tuple[P
     for name, profile in facts.items():
         for channel in LIST_BEFORE_CONFIG if name != DEFAULT else ():
             variable = users_variable(channel)
-            own = _ids(profile.environment.get(variable))
-            users = _allowlist_users(profile, channel, own) if channel in profile.held.channels else set()
+            own = user_ids(profile.environment.get(variable))
+            users = _allowlist_users(profile, channel, own) if channel in profile.held.channels else frozenset()
             if users - own and all(map(_USER_ID.fullmatch, users)):
                 why = f"{variable}: {name} lists the users it allows; only this list counts while its agent is busy"
                 found.append(PinnedSetting(name, ENV_FILE, (variable,), ",".join(sorted(users)), why))
     return tuple(found)
 
 
-def _allowlist_users(profile: MultiplexFacts, channel: str, own: set[str]) -> set[str]:
+def _allowlist_users(profile: MultiplexFacts, channel: str, own: frozenset[str]) -> frozenset[str]:
     """Return the user ids to list without changing access; empty if no list can do that."""
-    if _is_open(profile, channel) or _ids(profile.environment.get(GATEWAY_ALLOWED_USERS)):
-        return set()
+    if _is_open(profile, channel) or user_ids(profile.environment.get(GATEWAY_ALLOWED_USERS)):
+        return frozenset()
     direct, group = effective_policies(profile, channel, {})
     if direct == "allowlist" and not own and group != "allowlist":
         return _allow_from(profile, channel)
     return (
-        own | set(profile.approved.get(channel, ())) if direct == "pairing" and (own or group != "allowlist") else set()
+        own | set(profile.approved.get(channel, ()))
+        if direct == "pairing" and (own or group != "allowlist")
+        else frozenset()
     )
 
 
@@ -138,12 +140,12 @@ def _dropped_messages(default: MultiplexFacts, served: Sequence[MultiplexFacts],
 
 def _drops_messages(profile: MultiplexFacts, default: MultiplexFacts, channel: str, variable: str) -> bool:
     """Return whether messages of an allowed user are dropped while the agent is busy."""
-    lists = (_ids(profile.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
+    lists = (user_ids(profile.environment.get(name)) for name in (variable, GATEWAY_ALLOWED_USERS))
     own = {user for each in lists for user in each}
     reader = profile if own else default
     if _is_open(profile, channel) or (not own and _is_open(default, channel)):
         return False
-    allowed = {user for name in (variable, GATEWAY_ALLOWED_USERS) for user in _ids(reader.environment.get(name))}
+    allowed = {user for name in (variable, GATEWAY_ALLOWED_USERS) for user in user_ids(reader.environment.get(name))}
     return bool({*own, *_allow_from(profile, channel), *profile.approved.get(channel, ())} - allowed)
 
 
@@ -153,16 +155,14 @@ def _is_open(profile: MultiplexFacts, channel: str) -> bool:
         for name in (allow_all_variable(channel), GATEWAY_ALLOW_ALL_USERS)
     ):
         return True
-    return any("*" in _ids(profile.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS))
+    return any(
+        "*" in user_ids(profile.environment.get(name)) for name in (users_variable(channel), GATEWAY_ALLOWED_USERS)
+    )
 
 
-def _allow_from(profile: MultiplexFacts, channel: str) -> set[str]:
+def _allow_from(profile: MultiplexFacts, channel: str) -> frozenset[str]:
     listed = below(below(mapping(profile.config.get("platforms")), channel), "extra").get("allow_from")
-    return set(_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or "")))
-
-
-def _ids(text: str | None) -> set[str]:
-    return {each.strip() for each in (text or "").split(",") if each.strip()}
+    return user_ids(",".join(map(str, listed)) if isinstance(listed, list) else str(listed or ""))
 
 
 def _profile_names(profiles: Sequence[MultiplexFacts]) -> str:

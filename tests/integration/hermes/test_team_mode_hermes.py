@@ -157,7 +157,7 @@ def test_an_unserved_profile_restores_the_former_state(ours: Ours) -> None:
     assert [row["code"] for row in refused["limits"]] == ["port-binding"]
     # Seen too late, as if written between the check and the start.
     script = (
-        "import hermes_profiles.multiplex.enable as there\nthere.judge_limits = lambda *_: ()\n"
+        "import hermes_profiles.multiplex.enable as enable\nenable.limit_issues = lambda *_: ()\n"
         "from hermes_profiles.cli.profiles import main\nmain()\n"
     )
     done = subprocess.run(
