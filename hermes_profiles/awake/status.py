@@ -186,7 +186,7 @@ def _goes_by_older(world: SystemContext, service: Service) -> bool:
     """Return whether what runs holds something else than the unit says; times of files do not tell (an undo sets them
     back)."""
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
-    process = world.processes.look(pid) if pid is not None else None
+    process = world.processes.find(pid) if pid is not None else None
     ways = render.held_by_unit(_content(service.path) or b"")
     return process is not None and f"--what={':'.join(ways)}" not in process.argv
 
@@ -230,7 +230,7 @@ def _is_heeded(world: SystemContext, content: bytes, pid: int) -> bool:
         locks = lock_holders(manager, words[0]) if words else None
         return locks is None or pid in locks
     heeded = asserting(dict(os.environ))
-    found = (world.processes.look(each) for each in heeded or ())
+    found = (world.processes.find(each) for each in heeded or ())
     return heeded is None or any(each is not None and each.parent == pid for each in found)
 
 

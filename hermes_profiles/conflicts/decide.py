@@ -1,7 +1,7 @@
-"""Who may speak for a bot or listen on a port when several gateways would: one keeps it, the others are masked. Pure.
+"""Assigns identities and ports that several gateways want: one gateway keeps the channel, the others mask it. Pure.
 
-The decision is one pass over channels in the order of their right to them; a channel is given everything it needs or
-is masked whole, and what is masked holds nothing, so that a port it would have taken stays free for the next one.
+One pass over the channels in the order of `ownership.priority`. A channel gets everything it needs or is masked whole;
+a masked channel reserves nothing, so its ports stay free for the next channel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .ownership import UsageEvidence, priority
 
 
 class RunningConflict(NamedTuple):
-    """Gateways that run now and are in each other's way; `holder` is the one whose process has Hermes' own lock."""
+    """Running gateways that share an identity or a port; `holder`: the one whose process has Hermes' lock."""
 
     channel: str
     profiles: tuple[str, ...]
@@ -28,7 +28,7 @@ class RunningConflict(NamedTuple):
 
 
 class _Reserved:
-    """What is given away already."""
+    """The identities and ports that are reserved so far, with their owners."""
 
     def __init__(self) -> None:
         self._identities: dict[tuple[str, str], ChannelOwner] = {}
@@ -36,19 +36,19 @@ class _Reserved:
         self._ports: dict[int, list[tuple[PortClaim, ChannelOwner]]] = {}
         self._listening: dict[int, ChannelOwner] = {}
 
-    def give(self, owner: ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
-        """Note what an owner has; who came first keeps it."""
+    def reserve(self, owner: ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
+        """Reserve identities and ports for an owner; an earlier reservation stays."""
         for identity in identities:
             self._identities.setdefault(identity.place, owner)
         for claim in ports:
             self._ports.setdefault(claim.port, []).append((claim, owner))
 
     def lock(self, lock: LiveLock, owner: ChannelOwner) -> None:
-        """Note the holder of a lock file."""
+        """Reserve the identity of a lock file for its holder."""
         self._digests.setdefault((lock.channel, lock.digest), owner)
 
     def listen(self, port: int, owner: ChannelOwner) -> None:
-        """Note who listens on a port."""
+        """Reserve a port for the process that listens on it."""
         self._listening.setdefault(port, owner)
 
     def mask(self, profile: str, channel: str, held: ClaimedResources) -> Mask | None:
@@ -61,7 +61,9 @@ class _Reserved:
         for claim in held.ports:
             if claim.channel == channel:
                 others = self._ports.get(claim.port, ())
-                owner = next((one for other, one in others if other.meets(claim) and one.profile != profile), None)
+                owner = next(
+                    (one for other, one in others if other.conflicts_with(claim) and one.profile != profile), None
+                )
                 owner = owner or self._listening.get(claim.port)
                 if owner is not None and owner.profile != profile:
                     return Mask(channel, MaskCause.PORT, owner, claim.port)
@@ -81,24 +83,24 @@ def assign_channels(
 ) -> dict[str, tuple[Mask, ...]]:
     """Return the masks of each profile to start, () for those that need none.
 
-    `starting`: in fleet order; `holdings`: of these and of every live profile; `live`: who runs or is coming; `owners`:
-    what `--owner` named, the first strongest; `listening`: port → pid (None when it cannot be seen); `masked`: channels
-    that are masked in gateways that run or come now; `evidence`: (profile, channel) → its use, called only where two
-    starting profiles exclude each other (None: `live`, `locks` and `masked` are all that is known).
+    `starting`: profiles in fleet order; `holdings`: of these and of every live profile; `live`: running and starting
+    gateways; `owners`: the profiles of `--owner`, strongest first; `listening`: port → pid (None where unknown);
+    `masked`: channels that are masked in live gateways; `evidence`: (profile, channel) → its use, called only where two
+    starting profiles exclude each other (None: `live`, `locks` and `masked` are the only evidence).
 
     A gateway that is not restarted keeps what it has. Starting profiles are sorted by `ownership.priority`, as a repair
     sorts them.
     """
     masked = masked or {}
-    begun = {name: number for number, name in enumerate(starting)}
-    taken = _Reserved()
+    position = {name: number for number, name in enumerate(starting)}
+    reserved = _Reserved()
     profile_of = {state.pid: name for name, state in live.items() if state.pid is not None}
     locked = {(profile_of[lock.pid], lock.channel) for lock in locks if lock.pid in profile_of}
     for lock in locks:
-        if profile_of.get(lock.pid) not in begun:
-            taken.lock(lock, ChannelOwner(profile_of.get(lock.pid), lock.pid))
-    _give_to_the_running(taken, holdings, {n: s for n, s in live.items() if n not in begun}, locked, masked)
-    _give_ports(taken, listening or {}, profile_of, begun, holdings)
+        if profile_of.get(lock.pid) not in position:
+            reserved.lock(lock, ChannelOwner(profile_of.get(lock.pid), lock.pid))
+    _reserve_running(reserved, holdings, {n: s for n, s in live.items() if n not in position}, locked, masked)
+    _reserve_ports(reserved, listening or {}, profile_of, position, holdings)
 
     def known_use(profile: str, channel: str) -> UsageEvidence:
         state = live.get(profile)
@@ -108,7 +110,7 @@ def assign_channels(
     def rank(profile: str, channel: str) -> tuple[object, ...]:
         named = owners.index(profile) if profile in owners else len(owners)
         known = (evidence or known_use)(profile, channel)
-        return priority(known, named=named, position=begun[profile])
+        return priority(known, named=named, position=position[profile])
 
     wanted = {name: holdings.get(name, ClaimedResources()) for name in starting}
     contested = _contested(wanted)
@@ -118,9 +120,9 @@ def assign_channels(
     found: dict[str, list[Mask]] = {name: [] for name in starting}
     for name, channel in queue:
         held = holdings[name]
-        mask = taken.mask(name, channel, held)
+        mask = reserved.mask(name, channel, held)
         if mask is None:
-            taken.give(
+            reserved.reserve(
                 ChannelOwner(name, None),
                 [one for one in held.identities if one.channel == channel],
                 [one for one in held.ports if one.channel == channel],
@@ -143,12 +145,12 @@ def _contested(wanted: Mapping[str, ClaimedResources]) -> tuple[tuple[str, str],
 
 
 def channels_held(held: ClaimedResources) -> tuple[str, ...]:
-    """Return the channels with something that only one gateway may have."""
+    """Return the channels that need an identity or a port."""
     return tuple(dict.fromkeys([*(one.channel for one in held.identities), *(one.channel for one in held.ports)]))
 
 
 def without(held: ClaimedResources, channels: Collection[str]) -> ClaimedResources:
-    """Return the holdings without those of some channels."""
+    """Return the holdings without those of the given channels."""
     return held._replace(
         identities=tuple(one for one in held.identities if one.channel not in channels),
         ports=tuple(one for one in held.ports if one.channel not in channels),
@@ -161,39 +163,39 @@ def _pid(live: Mapping[str, LiveGateway], profile: str | None) -> int | None:
     return state.pid if state is not None else None
 
 
-def _give_to_the_running(
-    taken: _Reserved,
+def _reserve_running(
+    reserved: _Reserved,
     holdings: Mapping[str, ClaimedResources],
     running: Mapping[str, LiveGateway],
     locked: Collection[tuple[str, str]],
     masked: Mapping[str, Collection[str]],
 ) -> None:
-    """Note what gateways have that run on: first those whose process has Hermes' lock, then all that are up."""
+    """Reserve what gateways keep that are not restarted: lock holders first, then running, then starting ones."""
     for has_lock, is_up in ((True, True), (False, True), (False, False)):
         for name, state in running.items():
-            if (state.pid is not None) is not is_up or not (is_up or state.coming):
+            if (state.pid is not None) is not is_up or not (is_up or state.starting):
                 continue
             held = without(holdings.get(name, ClaimedResources()), masked.get(name, ()))
             away = [one for one in channels_held(held) if ((name, one) in locked) is not has_lock]
             held = without(held, away)
-            taken.give(ChannelOwner(name, state.pid), held.identities, held.ports)
+            reserved.reserve(ChannelOwner(name, state.pid), held.identities, held.ports)
 
 
-def _give_ports(
-    taken: _Reserved,
+def _reserve_ports(
+    reserved: _Reserved,
     listening: Mapping[int, int | None],
     profile_of: Mapping[int, str],
-    begun: Collection[str],
+    position: Collection[str],
     holdings: Mapping[str, ClaimedResources],
 ) -> None:
-    """Note who listens now; a listener that a profile about to be restarted accounts for goes away by itself."""
-    restarted = {name for name in profile_of.values() if name in begun}
-    leaving = {claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports}
+    """Reserve the ports with a listener, except listeners that end with a gateway that is restarted."""
+    restarted = {name for name in profile_of.values() if name in position}
+    freed = {claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports}
     for port, pid in listening.items():
         profile = profile_of.get(pid) if pid is not None else None
-        if profile in begun or (profile is None and port in leaving):
-            continue  # its own, or a helper's that ends with it (the bridge of WhatsApp)
-        taken.listen(port, ChannelOwner(profile, pid))
+        if profile in position or (profile is None and port in freed):
+            continue  # its own listener, or a helper that ends with it (the WhatsApp bridge)
+        reserved.listen(port, ChannelOwner(profile, pid))
 
 
 def running_conflicts(
@@ -203,7 +205,7 @@ def running_conflicts(
     locks: Sequence[LiveLock] = (),
     masked: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[RunningConflict, ...]:
-    """Return what gateways that run now contend for, masked channels left out: `status` says so, nobody is stopped."""
+    """Return what running gateways share, masked channels left out; `status` reports it and stops nothing."""
     up = {name: state.pid for name, state in live.items() if state.pid is not None}
     held = {name: without(holdings.get(name, ClaimedResources()), (masked or {}).get(name, ())) for name in up}
     pid_of = {(lock.channel, lock.digest): lock.pid for lock in locks}

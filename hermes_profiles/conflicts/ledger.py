@@ -1,9 +1,9 @@
-"""The ledger of who has which bot and port, and the step before each start of a gateway that keeps it.
+"""The ledger of claims (profile → identities and ports), and the pre-start step that maintains it.
 
 The step runs inside the service, so a start at boot, after a crash or by hand is as safe as one by `hermes-gateways`.
-All of it happens under one lock, and a gateway has its claim before its process exists: of two that boot at the same
-moment, the second always sees what the first was given. Claims of profiles that neither run nor are on their way mean
-nothing; what an earlier profile on its way will ask for is left to it.
+It runs under one lock, and a gateway has its claim before its process exists: of two gateways that boot at the same
+moment, the second sees the claim of the first. A claim counts while its profile runs, is starting, or has a recent
+decision of `hermes-gateways start`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from .overlay import compose, managed_files, managed_values, masks_json, overlay
 from .usage_evidence import evidence_of
 
 OnConflict = Literal["mask", "refuse", "ignore"]
-# How long a decision of `hermes-gateways start` waits for the start it was made for (staggered starts take time).
+# Seconds that a decision of `hermes-gateways start` stays valid for its start (staggered starts take time).
 FRESH = 300.0
-# These listen through a helper process; one that was left behind is ended by Hermes itself before it starts another.
+# These listen through a helper process. Hermes ends a left-over helper before it starts another.
 _HELPERS = frozenset({"whatsapp", "photon"})
 _LOCK_WAIT = 60.0
 _LARGEST = 16 * 1024 * 1024
@@ -46,27 +46,29 @@ _VERSION = 1
 
 
 class Claim(NamedTuple):
-    """What a profile was given at its last start; `by`: `start` for a decision whose start has not happened yet, else
-    `service`; `at`: epoch seconds."""
+    """What a profile got at its last start.
+
+    `source`: `start` for a decision whose start is pending, else `service`; `recorded_at`: epoch seconds.
+    """
 
     identities: tuple[Identity, ...]
     ports: tuple[PortClaim, ...]
     masks: tuple[Mask, ...]
-    at: float
-    by: str
+    recorded_at: float
+    source: str
 
     def is_waiting(self, now: float) -> bool:
-        """Return whether this is a fresh decision for a profile that has not started since."""
-        return self.by == "start" and 0 <= now - self.at < FRESH
+        """Return whether this is a valid decision of `hermes-gateways start` whose start is pending."""
+        return self.source == "start" and 0 <= now - self.recorded_at < FRESH
 
     @property
     def held(self) -> ClaimedResources:
-        """Return what was given, masked channels left out already."""
+        """Return the claimed identities and ports; masked channels are not among them."""
         return ClaimedResources(self.identities, self.ports)
 
 
 class Refreshed(NamedTuple):
-    """What a start may not have, and what else there is to say."""
+    """The result of the pre-start step: masks and warnings."""
 
     masks: tuple[Mask, ...]
     problems: tuple[Problem, ...] = ()
@@ -85,17 +87,17 @@ def resolve_at_start(
     processes: Processes | None = None,
     listening: Callable[[Collection[int]], Mapping[int, int | None]] | None = None,
 ) -> Refreshed:
-    """Decide what a profile that is about to start may have, write its overlay, and note its claim.
+    """Decide the masks of a profile that is about to start, write its overlay, and record its claim.
 
-    `live`: who runs or is on its way, of these profiles; `managed`: a managed directory in use; `listening`: port →
-    pid (None when unknown) of those that somebody listens on now (`listening_now` when left out). Raises Refused under
-    `refuse`, and when a conflict cannot be masked.
+    `live`: the running and starting gateways of the given profiles; `managed`: a managed directory in use;
+    `listening`: ports → port and pid (None where unknown) of those with a listener (default: `listening_now`). Raises
+    Refused under `refuse`, and where a conflict cannot be masked.
     """
     with _locked(layout):
         ledger = _read(layout)
         names = profile_names(layout)
         states = live(names)
-        claims = _standing(ledger, names, states, profile, now)
+        claims = _valid_claims(ledger, names, states, profile, now)
         try:
             values = managed_values(managed, catalog)
             own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
@@ -117,7 +119,7 @@ def resolve_at_start(
             problems += _write_overlay(layout, profile, own, masks, catalog, managed, now)
             claims[profile] = _claim(own, masks, now, "service")
         finally:
-            _write(layout, claims)  # a start that is refused has no claim
+            _write(layout, claims)  # a refused start has no claim
     return Refreshed(masks, tuple(problems))
 
 
@@ -129,25 +131,27 @@ def save_decision(
     now: float,
     live: Callable[[Sequence[str]], Mapping[str, LiveGateway]],
 ) -> None:
-    """Note what `hermes-gateways start` has decided for profiles it is about to start (`decide`, with its `--owner`;
-    no masks under `--on-conflict ignore`): the step before their start abides by it for five minutes."""
+    """Record the decision of `hermes-gateways start`; the pre-start step applies it for five minutes.
+
+    `masks`: profile → masks, with `--owner` applied; none under `--on-conflict ignore`.
+    """
     with _locked(layout):
         names = profile_names(layout)
-        claims = _standing(_read(layout), names, live(names), None, now)
+        claims = _valid_claims(_read(layout), names, live(names), None, now)
         for profile, decided in masks.items():
             claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
         _write(layout, claims)
 
 
 def drop_pending(layout: Layout, profiles: Collection[str]) -> None:
-    """Take back decisions of `record` whose start did not happen, so that nobody waits for them."""
+    """Remove pending decisions of `save_decision` whose start did not happen."""
     with _locked(layout):
         ledger = _read(layout)
-        _write(layout, {name: one for name, one in ledger.items() if name not in profiles or one.by != "start"})
+        _write(layout, {name: one for name, one in ledger.items() if name not in profiles or one.source != "start"})
 
 
 def claims_of(layout: Layout) -> Mapping[str, Claim]:
-    """Return the ledger as it stands; claims of profiles that neither run nor are on their way mean nothing."""
+    """Return the ledger as recorded, expired claims included."""
     return _read(layout)
 
 
@@ -161,18 +165,18 @@ class _LedgerContext(NamedTuple):
     names: tuple[str, ...]
 
     def holdings(self, name: str) -> ClaimedResources:
-        """Return what the files of another profile would have it hold."""
+        """Return what the files of another profile claim."""
         return claimed_resources(self.layout.home(name), catalog=self.catalog, managed=self.managed)
 
 
-def _standing(
+def _valid_claims(
     ledger: Mapping[str, Claim],
     names: Sequence[str],
     states: Mapping[str, LiveGateway],
     profile: str | None,
     now: float,
 ) -> dict[str, Claim]:
-    """Return the claims that count: of profiles that run, are on their way, or were promised a start just now."""
+    """Return the valid claims: of running and starting profiles, and of pending starts."""
     return {
         name: claim
         for name, claim in ledger.items()
@@ -182,7 +186,7 @@ def _standing(
 
 def _is_live(states: Mapping[str, LiveGateway], name: str) -> bool:
     state = states.get(name)
-    return state is not None and (state.pid is not None or state.coming)
+    return state is not None and (state.pid is not None or state.starting)
 
 
 def _decided(
@@ -192,8 +196,11 @@ def _decided(
     processes: Processes,
     listening: Callable[[Collection[int]], Mapping[int, int | None]] | None,
 ) -> tuple[Mask, ...]:
-    """Return the masks of a profile: against the claims and running gateways, and against gateways that are starting
-    without a claim so far where `ownership.priority` puts them before it."""
+    """Return the masks of a profile.
+
+    It gives way to claims, to running gateways, and to starting gateways without a claim that have a higher
+    `ownership.priority`.
+    """
     if not own.identities and not own.ports:
         return ()
     held: dict[str, ClaimedResources] = {profile: own}
@@ -203,15 +210,15 @@ def _decided(
         if name == profile:
             starting.append(name)
             continue
-        state, claim = world.states.get(name, LiveGateway(pid=None, coming=False)), world.claims.get(name)
+        state, claim = world.states.get(name, LiveGateway(pid=None, starting=False)), world.claims.get(name)
         if claim is not None:
-            stands = state.pid is not None or not _meet(claim.held, own)
-            held[name] = claim.held if stands else _still(world, name, claim)
-            live[name] = LiveGateway(state.pid, coming=True)
+            is_current = state.pid is not None or not _overlap(claim.held, own)
+            held[name] = claim.held if is_current else _still_claimed(world, name, claim)
+            live[name] = LiveGateway(state.pid, starting=True)
         elif state.pid is not None:
-            held[name] = world.holdings(name)  # started without us: whatever its files say
+            held[name] = world.holdings(name)  # started without the pre-start step: its files count
             live[name] = state
-        elif state.coming:
+        elif state.starting:
             held[name] = world.holdings(name)
             starting.append(name)
     masks = assign_channels(
@@ -219,7 +226,7 @@ def _decided(
         holdings=held,
         live=live,
         locks=_others_locks(world, profile, processes),
-        listening=_heard(world, profile, own, listening or listening_now),
+        listening=_listeners(world, profile, own, listening or listening_now),
         evidence=lambda name, channel: evidence_of(
             world.layout, name, channel, held=held[name], gateway=None, locks=(), catalog=world.catalog
         ),
@@ -227,15 +234,15 @@ def _decided(
     return masks[profile]
 
 
-def _meet(one: ClaimedResources, other: ClaimedResources) -> bool:
+def _overlap(one: ClaimedResources, other: ClaimedResources) -> bool:
     places = {identity.place for identity in other.identities}
     return any(identity.place in places for identity in one.identities) or any(
-        first.meets(second) for first in one.ports for second in other.ports
+        first.conflicts_with(second) for first in one.ports for second in other.ports
     )
 
 
-def _still(world: _LedgerContext, name: str, claim: Claim) -> ClaimedResources:
-    """Return what of a claim the profile's files still ask for: it may be from before the last boot."""
+def _still_claimed(world: _LedgerContext, name: str, claim: Claim) -> ClaimedResources:
+    """Return the part of a claim that the profile's files still need: the claim may be older than the last boot."""
     now = world.holdings(name)
     places = {identity.place for identity in now.identities}
     return ClaimedResources(
@@ -256,13 +263,13 @@ def _others_locks(world: _LedgerContext, profile: str, processes: Processes) -> 
     return tuple(lock for lock in found if state is None or lock.pid != state.pid)
 
 
-def _heard(
+def _listeners(
     world: _LedgerContext,
     profile: str,
     own: ClaimedResources,
     listening: Callable[[Collection[int]], Mapping[int, int | None]],
 ) -> Mapping[int, int | None]:
-    """Return who listens on the profile's ports; nobody is asked while a gateway of its own may be the one."""
+    """Return the listeners on the profile's ports; {} while its own gateway may be the listener."""
     state = world.states.get(profile)
     if state is not None and state.pid is not None:
         return {}
@@ -270,12 +277,12 @@ def _heard(
 
 
 def ports_to_hear(own: ClaimedResources) -> set[int]:
-    """Return the ports of a profile that somebody else's listener would keep from it."""
+    """Return the ports of a profile that must be free of other listeners before its start."""
     return {claim.port for claim in own.ports if claim.channel not in _HELPERS}
 
 
 def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:
-    """Return those of some ports that somebody on this machine listens on; who does is not looked for."""
+    """Return the ports with a listener on this machine; the pid is always None (not searched)."""
     import socket
 
     found: dict[int, int | None] = {}
@@ -293,7 +300,7 @@ def _refused(profile: str, masks: Sequence[Mask]) -> Refused:
         f"{profile}: {first.sentence('would be disabled')}",
         target=profile,
         code="conflict",
-        hint=f"stop the owner, or start with that channel switched off: `hermes-gateways start {profile}`",
+        hint=f"stop the owner, or start with that channel masked: `hermes-gateways start {profile}`",
     )
 
 
@@ -302,7 +309,7 @@ def _ignored(profile: str, mask: Mask) -> Problem:
         "conflict-ignored",
         mask.sentence("is not disabled"),
         profile,
-        f"have it masked: `hermes-gateways restart {profile} --on-conflict mask`",
+        f"mask it with `hermes-gateways restart {profile} --on-conflict mask`",
     )
 
 
@@ -312,10 +319,10 @@ def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: 
             home = layout.home(profile)
             raise Refused(
                 f"{mask.sentence('cannot be disabled for this run alone')}; "
-                f"{home / LEGACY_CONFIG_FILE} switches it on, and Hermes reads no config.yaml here to lay a mask over",
+                f"{home / LEGACY_CONFIG_FILE} enables it, and a mask needs a config.yaml that Hermes reads",
                 target=profile,
                 code="conflict",
-                hint=f"mend or make that file: `touch {home / CONFIG_FILE}`",
+                hint=f"create or fix config.yaml: `touch {home / CONFIG_FILE}`",
             )
 
 
@@ -328,7 +335,7 @@ def _write_overlay(
     managed: Path | None,
     now: float,
 ) -> tuple[Problem, ...]:
-    """Write the overlay's files; the folder is always there, or Hermes would look nowhere at all."""
+    """Write the overlay's files; the folder must exist, or Hermes reads no managed directory at all."""
     env, config = managed_files(managed)
     overlay = compose(
         masks, catalog=catalog, managed_env=env, managed_config=config, on=own.channels, spellings=own.spellings
@@ -343,9 +350,9 @@ def _write_overlay(
     return overlay.problems
 
 
-def _claim(held: ClaimedResources, masks: tuple[Mask, ...], now: float, by: str) -> Claim:
+def _claim(held: ClaimedResources, masks: tuple[Mask, ...], now: float, source: str) -> Claim:
     kept = without(held, [mask.channel for mask in masks])
-    return Claim(kept.identities, kept.ports, masks, now, by)
+    return Claim(kept.identities, kept.ports, masks, now, source)
 
 
 @contextmanager
@@ -355,10 +362,10 @@ def _locked(layout: Layout) -> Iterator[None]:
     descriptor = acquire_lock(path, wait=_LOCK_WAIT)
     if descriptor is None:
         raise Refused(
-            f"another start decides about conflicts and did not finish within {_LOCK_WAIT:g} s",
+            f"another start holds the ledger and did not finish within {_LOCK_WAIT:g} s",
             target=str(path),
             code="busy",
-            hint=f"see who holds it: `cat {path}`",
+            hint=f"see the process that holds it with `cat {path}`",
         )
     try:
         yield
@@ -371,7 +378,7 @@ def _path(layout: Layout) -> Path:
 
 
 def _read(layout: Layout) -> dict[str, Claim]:
-    """Return the ledger; one that cannot be read is an empty one: what runs is then judged by its files and locks."""
+    """Return the ledger; {} where it cannot be read: then files and locks of running gateways decide."""
     try:
         data = json.loads(read_regular(_path(layout), _LARGEST))
         return {str(name): _parsed(row) for name, row in data["profiles"].items()}
@@ -395,8 +402,8 @@ def _write(layout: Layout, claims: Mapping[str, Claim]) -> None:
             "identities": [list(one) for one in claim.identities],
             "ports": [list(one) for one in claim.ports],
             "masks": [mask.as_data() for mask in claim.masks],
-            "at": claim.at,
-            "by": claim.by,
+            "at": claim.recorded_at,
+            "by": claim.source,
         }
         for name, claim in claims.items()
     }

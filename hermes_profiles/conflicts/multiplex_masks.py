@@ -1,4 +1,4 @@
-"""Masks of the one gateway for all: what is switched off in its overlay is switched off for every profile it serves."""
+"""Masks under a multiplexer: a channel that is masked in its overlay is off for every profile that it serves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hermes_profiles.profiles.listing import profile_names
 def without_shared_masks(
     layout: Layout, masks: Mapping[str, tuple[Mask, ...]], catalog: Catalog, environment: Mapping[str, str]
 ) -> tuple[dict[str, tuple[Mask, ...]], list[Problem]]:
-    """Return masks without those of the default that would switch off other profiles' channels, and a warning for each.
+    """Return the masks without those of default that other profiles would lose a channel to, and a warning for each.
 
-    Hermes lays the managed directory of a process over the config.yaml of every profile it serves. Its own lock keeps
-    the default's adapter out of what another process has.
+    Hermes applies the managed directory of a process to every profile that it serves. Hermes' own lock keeps the
+    adapter of default from an identity that another process has.
     """
     mine = masks.get(DEFAULT, ())
     if not mine or not multiplexing_asked(layout.home(DEFAULT), environment):
@@ -32,10 +32,10 @@ def without_shared_masks(
     problems = [
         Problem(
             "not-masked",
-            f"{mask.sentence('is not disabled for default')}; that would switch it "
-            f"off for {on[mask.channel]}, too, which default's gateway serves",
+            f"{mask.sentence('is not disabled for default')}; the mask would also "
+            f"disable it for {on[mask.channel]}, which default's gateway serves",
             DEFAULT,
-            "see who is in whose way with `hermes-profiles doctor`",
+            "see the conflicts with `hermes-profiles doctor`",
         )
         for mask in mine
         if mask.channel in on

@@ -1,8 +1,8 @@
-"""The overlay of a profile: the managed directory its gateway is given, which switches single channels off for a run.
+"""The overlay of a profile: a managed directory for its gateway that switches single channels off for one run.
 
-With HERMES_MANAGED_DIR in a gateway's environment, `.env` there is loaded last and wins, and `config.yaml` there lies
-over the profile's own, leaf by leaf (Hermes 0.19.0, hermes_cli/managed_scope.py). The profile's own files stay as they
-are. A managed directory that is in use already is carried over, since the variable hides it.
+With HERMES_MANAGED_DIR in a gateway's environment, Hermes loads `.env` of that folder last, and merges its
+`config.yaml` over the profile's own (Hermes 0.19.0, hermes_cli/managed_scope.py). The profile's files do not change. A
+managed directory that is already in use is copied into the overlay, because the variable hides it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ _HEADER = "# Written by hermes-gateways before each start; masks.json beside it 
 
 @dataclass(frozen=True)
 class Overlay:
-    """The two files of an overlay, b"" for one that is not needed; `problems`: what could not be kept as it was, and
-    what else a mask takes away."""
+    """The two files of an overlay, b"" for one that is not needed; `problems`: warnings about side effects."""
 
     env: bytes = field(default=b"", repr=False)
     config: bytes = field(default=b"", repr=False)
@@ -41,12 +40,12 @@ class Overlay:
 
 
 def overlay_folder(layout: Layout, profile: str) -> Path:
-    """Return the folder that HERMES_MANAGED_DIR of a profile's gateway names."""
+    """Return the folder for HERMES_MANAGED_DIR of a profile's gateway."""
     return layout.state / "overlays" / profile
 
 
 def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
-    """Return what was masked at a profile's last start, () when nothing was or it cannot be read."""
+    """Return the masks of a profile's last start, () without any or where they cannot be read."""
     try:
         data = json.loads(read_regular(overlay_folder(layout, profile) / "masks.json", _LARGEST))
         return tuple(masks_from(data["masks"]))
@@ -55,7 +54,7 @@ def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
 
 
 def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
-    """Return what is switched off in a running gateway: only one that was started with our overlay obeys it."""
+    """Return the masks of a running gateway; () where it was started without the overlay."""
     given = (process.variables or {}).get(HERMES_MANAGED_DIR, "")
     if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
         return ()
@@ -63,8 +62,11 @@ def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask
 
 
 def managed_folder(environment: Mapping[str, str], layout: Layout, *, machine_wide: Path = MACHINE_WIDE) -> Path | None:
-    """Return the managed directory that Hermes would use without us, None without one: what HERMES_MANAGED_DIR names
-    (unless that is an overlay of ours), else /etc/hermes. One that is named and missing hides /etc/hermes."""
+    """Return the managed directory that Hermes would use without an overlay, None without one.
+
+    It is the folder in HERMES_MANAGED_DIR (unless that is an overlay), else /etc/hermes. A missing folder in the
+    variable hides /etc/hermes.
+    """
     named = environment.get(HERMES_MANAGED_DIR, "").strip()
     if named and layout.state / "overlays" not in Path(named).parents:
         return Path(named) if Path(named).is_dir() else None
@@ -80,7 +82,7 @@ def managed_files(folder: Path | None) -> tuple[bytes | None, bytes | None]:
 
 
 def managed_values(folder: Path | None, catalog: Catalog) -> Managed:
-    """Return what a managed directory sets for every profile: identities may stand there, too."""
+    """Return the values that a managed directory sets for every profile, identities included."""
     env, config = managed_files(folder)
     if not env and not config:
         return NOTHING_MANAGED
@@ -182,7 +184,7 @@ def _env(names: Sequence[str], managed: bytes | None, catalog: Catalog) -> bytes
         gone = [entry for entry in document.entries if entry.name in names and not entry.commented]
         return document.edit(remove=gone, append=[(name, "") for name in names])
     except DocumentError as error:
-        # An open quote may swallow what follows it, so the masks stand before it; they would not win there over a
+        # An open quote may include the lines after it, so the masks are written before it; they would not win over a
         # value that the file itself has.
         if any(name.encode() in managed.replace(b"\x00", b"") for name in names) or b"\x00" in managed[:4]:
             raise Refused(
@@ -239,8 +241,11 @@ def _config(
 def _flags(
     channels: Sequence[Channel], catalog: Catalog, spellings: Collection[str], managed: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return `enabled: false` in the places that count: `platforms`, in every spelling that is used (the last one
-    wins), over `gateway.platforms` and gateway.json; and a section of the channel's own, which wins over those."""
+    """Return `enabled: false` for each place that Hermes reads.
+
+    `platforms`, in every spelling that is used (the last one wins), overrides `gateway.platforms` and gateway.json. The
+    channel's own section overrides all of them.
+    """
     names = [channel.name for channel in channels]
     block = managed.get("platforms")
     seen = [*spellings, *(str(key) for key in block if isinstance(block, Mapping))] if block else list(spellings)

@@ -1,16 +1,16 @@
-"""Who keeps what two profiles hold: a bot, a port, a login. Every decision says why, and how sure it is. Pure.
+"""Decides which profile keeps an identity, a port or a login; each decision has a reason and a confidence. Pure.
 
-One pass over the holders in the order of their right: who is in the way of nobody before it keeps all it has of the
-channel, the others lose all of it, so that a Slack app and its bot token never part. In this order of right:
+One pass over the holders by priority. A holder that conflicts with no earlier one keeps the whole channel; the others
+lose the whole channel, so that a Slack app and its bot token stay together. The priority:
 
 1. `--owner CHANNEL=PROFILE`;
-2. who holds Hermes' own lock now;
-3. whose gateway runs with the channel connected, then whose gateway runs;
-4. where the channel is on, before a copy in a profile where it is off;
-5. who used it last (pairing, sessions, directory of chats, state files);
-6. the oldest profile: default first, it was there before any other.
+2. the process of its gateway holds Hermes' lock now;
+3. its gateway runs with the channel connected, then its gateway runs;
+4. the channel is on, before a copy in a profile where it is off;
+5. the latest use (pairing, sessions, directory of chats, state files);
+6. the oldest profile: default first, it exists before any other.
 
-Of a login the root is the owner if it has it, else who refreshed it last.
+The owner of a login is the root where it has it, else the profile with the latest refresh.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-# Times within this many seconds tell nothing: who copies a profile copies the times of its files.
+# Times within this many seconds count as equal: a copy of a profile has the times of its files.
 _SAME_TIME = 2.0
-# Somebody else used it as late as that before the owner did: worth a word.
+# A use by another profile within this time before the owner's last use becomes a caveat.
 _RECENT = 7 * 86400.0
 
 
 class Confidence(StrEnum):
-    """How sure a decision is."""
+    """How reliable a decision is."""
 
     CERTAIN = "certain"
     LIKELY = "likely"
@@ -34,7 +34,7 @@ class Confidence(StrEnum):
 
 
 class SharedKind(StrEnum):
-    """What is shared: an identity of channels that are on, a copy where one is off, a port, a single-use login."""
+    """What is shared: an identity of an enabled channel, a copy where it is off, a port, a single-use login."""
 
     IDENTITY = "identity"
     COPY = "copy"
@@ -43,11 +43,11 @@ class SharedKind(StrEnum):
 
 
 class UsageEvidence(NamedTuple):
-    """What is known of one profile's use of one channel (or login).
+    """The evidence of one profile's use of one channel (or login).
 
-    `locked`: its process holds Hermes' lock; `connected`, `running`: its gateway does; `on`: the channel is;
-    `used_at`: epoch seconds of the last use, 0 without one; `uses`: what tells so, in words; `born`: epoch seconds
-    since when its home is known to exist.
+    `locked`: its process holds Hermes' lock; `connected`, `running`: state of its gateway; `on`: the channel is
+    enabled; `used_at`: epoch seconds of the last use, 0 without one; `uses`: names of the traces; `created_at`: age of
+    its home as epoch seconds; `first`: it is the default profile.
     """
 
     locked: bool = False
@@ -56,14 +56,14 @@ class UsageEvidence(NamedTuple):
     on: bool = True
     used_at: float = 0.0
     uses: tuple[str, ...] = ()
-    born: float = 0.0
+    created_at: float = 0.0
     first: bool = False
 
 
 class Decision(NamedTuple):
-    """Who keeps something and who loses it.
+    """One owner, and the losers of what it keeps.
 
-    `parties`: digests of what is shared (for fingerprints); `doubts`: what speaks against the decision, in words.
+    `parties`: digests of what is shared (for fingerprints); `caveats`: evidence against the decision.
     """
 
     kind: SharedKind
@@ -72,25 +72,25 @@ class Decision(NamedTuple):
     owner: str
     losers: tuple[str, ...]
     reason: str
-    sureness: Confidence
-    doubts: tuple[str, ...] = ()
+    confidence: Confidence
+    caveats: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
 
 
 class SharedIdentity(NamedTuple):
-    """Something that several profiles have; `meets`: whether two of them cannot both have what they have."""
+    """Something that several profiles hold; `conflicts_with`: (profile, profile) → digests that both hold."""
 
     kind: SharedKind
     channel: str
     what: str
     holders: tuple[str, ...]
-    meets: Callable[[str, str], tuple[str, ...]]
+    conflicts_with: Callable[[str, str], tuple[str, ...]]
 
 
 def decide_owners(
     rivalry: SharedIdentity, evidence: Mapping[str, UsageEvidence], named: Sequence[str] = ()
 ) -> tuple[Decision, ...]:
-    """Return who keeps it, one decision for each owner with losers; `named`: what `--owner` says, strongest first."""
+    """Return one decision for each owner with losers; `named`: the profiles of `--owner`, strongest first."""
     order = sorted(
         rivalry.holders,
         key=lambda name: priority(
@@ -103,12 +103,12 @@ def decide_owners(
     keepers: dict[str, list[str]] = {}
     parties: dict[str, list[str]] = {}
     for name in order:
-        owner = next((one for one in keepers if rivalry.meets(one, name)), None)
+        owner = next((one for one in keepers if rivalry.conflicts_with(one, name)), None)
         if owner is None:
             keepers[name], parties[name] = [], []
         else:
             keepers[owner].append(name)
-            parties[owner] += rivalry.meets(owner, name)
+            parties[owner] += rivalry.conflicts_with(owner, name)
     return tuple(
         _decision(rivalry, owner, tuple(losers), tuple(dict.fromkeys(parties[owner])), evidence, named)
         for owner, losers in keepers.items()
@@ -126,7 +126,7 @@ def priority(
     """
     used = -round(known.used_at / _SAME_TIME)
     if kind is SharedKind.LOGIN:  # profiles fall back to the root's login; a running gateway is no evidence for logins
-        return (named, not known.first, used, known.born, position)
+        return (named, not known.first, used, known.created_at, position)
     runs = _uses_now(known)
     return (
         named,
@@ -136,7 +136,7 @@ def priority(
         not known.on,
         used,
         not known.first,
-        known.born,
+        known.created_at,
         position,
     )
 
@@ -151,34 +151,34 @@ def _decision(
 ) -> Decision:
     best, others = evidence[owner], [evidence[name] for name in losers]
     if owner in named:
-        reason, sureness = "you said so", Confidence.CERTAIN
+        reason, confidence = "--owner names it", Confidence.CERTAIN
     elif best.locked and not all(each.locked for each in others):
-        reason, sureness = "its gateway holds Hermes' lock of it now", Confidence.CERTAIN
+        reason, confidence = "its gateway holds Hermes' lock of it now", Confidence.CERTAIN
     else:
-        reason, sureness = _by_use(best, others, rivalry)
-    too = ", too" if _uses_now(best) else ""
-    doubts = [f"{name} holds Hermes' lock of it now" for name in losers if evidence[name].locked]
-    doubts += [
-        f"the gateway of {name} runs with it{too}"
+        reason, confidence = _by_use(best, others, rivalry)
+    also = " also" if _uses_now(best) else ""
+    caveats = [f"{name} holds Hermes' lock now" for name in losers if evidence[name].locked]
+    caveats += [
+        f"the gateway of {name}{also} runs with it"
         for name in losers
         if _uses_now(evidence[name]) and not evidence[name].locked
     ]
-    doubts += [
-        f"{name} used it as well, on {day(evidence[name].used_at)} ({', '.join(evidence[name].uses)})"
+    caveats += [
+        f"{name} also used it, on {day(evidence[name].used_at)} ({', '.join(evidence[name].uses)})"
         for name in losers
         if rivalry.kind is not SharedKind.LOGIN and evidence[name].used_at > max(best.used_at - _RECENT, 0.0)
     ]
-    if sureness is Confidence.GUESS:
-        doubts.append("nothing tells who uses it")
+    if confidence is Confidence.GUESS:
+        caveats.append("no evidence of use was found")
     return Decision(
-        rivalry.kind, rivalry.channel, rivalry.what, owner, losers, reason, sureness, tuple(doubts), parties
+        rivalry.kind, rivalry.channel, rivalry.what, owner, losers, reason, confidence, tuple(caveats), parties
     )
 
 
 def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: SharedIdentity) -> tuple[str, Confidence]:
-    """Return the first thing that tells the owner from the others; who is its equal in one thing is asked the next."""
+    """Return the first evidence that distinguishes the owner, and the confidence."""
     if rivalry.kind is SharedKind.LOGIN and best.first:
-        return "profiles without a login of their own use that of the root", Confidence.LIKELY
+        return "profiles without a login of their own use the root's", Confidence.LIKELY
     rivals = tuple(others)
     for has, words in _SIGNS if rivalry.kind is not SharedKind.LOGIN else ():
         if has(best):
@@ -193,7 +193,7 @@ def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: Share
         return f"it {verb}, on {day(best.used_at)}{uses}", Confidence.LIKELY
     if best.first:
         return "it is the default profile, which was there first", Confidence.GUESS
-    if all(best.born < each.born for each in rivals):
+    if all(best.created_at < each.created_at for each in rivals):
         return "it is the oldest of these profiles", Confidence.GUESS
     return "it comes first by name", Confidence.GUESS
 

@@ -1,4 +1,4 @@
-"""From what profiles share to what each of them loses: owners decided, wishes collected. Only looks."""
+"""Plans a repair: which profile keeps what several share, and what the others lose. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from hermes_profiles.profiles.shared_logins import shares_nous
 
 from .ownership import Decision, SharedIdentity, SharedKind, UsageEvidence, decide_owners
 from .shared_identities import ProfileIdentities, port_rivalries, possession, rivalries
-from .usage_evidence import born, evidence_of
+from .usage_evidence import created_at, evidence_of
 
 Owners = Mapping[str, Sequence[str]]
 
 
 class Scene(NamedTuple):
-    """What is known when owners are decided. `profiles`: all of the root, in fleet order; `environment`: where Hermes
-    would look for logins that are shared on purpose."""
+    """What a repair reads. `profiles`: all of the root, in fleet order.
+
+    `environment`: determines where Hermes keeps logins that are shared on purpose.
+    """
 
     layout: Layout
     catalog: Catalog
@@ -36,8 +38,11 @@ class Scene(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What the user asked for: `owners`: channel → profiles that are to keep it; `channels`: only these (None: all);
-    `may_change`: the profiles that may lose something."""
+    """The options of a repair.
+
+    `owners`: channel → profiles that keep it; `channels`: only these (None: all); `may_change`: the profiles that may
+    lose something.
+    """
 
     owners: Owners
     channels: frozenset[str] | None
@@ -45,7 +50,7 @@ class Asked(NamedTuple):
 
 
 class Repair(NamedTuple):
-    """What is shared and who keeps it; profile → what goes from it; `unread`: what could not be looked at."""
+    """The decisions; profile → what is removed from it; `unread`: files that could not be read."""
 
     decisions: tuple[Decision, ...]
     wishes: Mapping[str, StripRequest]
@@ -53,9 +58,9 @@ class Repair(NamedTuple):
 
 
 def plan_repair(scene: Scene, asked: Asked) -> Repair:
-    """Return who keeps what, and what the others lose.
+    """Return the owner of everything shared, and what the other profiles lose.
 
-    Raises UsageProblem for an owner that has nothing of what it is to keep.
+    Raises UsageProblem for an owner that does not hold what it would keep.
     """
     found = {name: possession(scene.layout, name, scene.catalog) for name in _homes(scene)}
     if shares_nous(scene.layout, scene.environment):
@@ -76,7 +81,7 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
 
 
 def _homes(scene: Scene) -> tuple[str, ...]:
-    """Return the profiles with a home of their own: a link to another one's holds nothing but what that one holds."""
+    """Return the profiles with a home of their own; a link to another home is not a second holder."""
     first: dict[str, str] = {}
     for name in scene.profiles:
         first.setdefault(os.path.realpath(scene.layout.home(name)), name)
@@ -99,11 +104,11 @@ def _decided(
 def _evidence(
     rivalry: SharedIdentity, channels: Sequence[str], profile: str, scene: Scene, has: ProfileIdentities
 ) -> UsageEvidence:
-    """Return what is known of a profile's use; where several channels contend for a port, of the one it has."""
+    """Return the evidence of a profile's use; for a port of several channels, of the channel that it has."""
     if rivalry.kind is SharedKind.LOGIN:
         login = has.logins[rivalry.channel]
         home = scene.layout.home(profile)
-        return UsageEvidence(used_at=login.refreshed, born=born(home), first=profile == DEFAULT)
+        return UsageEvidence(used_at=login.refreshed, created_at=created_at(home), first=profile == DEFAULT)
     own = [channel for channel in channels if channel in has.held.channels] or list(channels)
     return evidence_of(
         scene.layout,
@@ -122,16 +127,16 @@ def _check_owners(owners: Owners, contested: Sequence[SharedIdentity]) -> None:
         for profile in profiles:
             if holders and profile not in holders:
                 raise UsageProblem(
-                    f"{profile} has nothing of {channel} that another profile has, too",
+                    f"{profile} shares nothing of {channel} with another profile",
                     target="--owner",
-                    hint=f"the owner can be one of: {', '.join(dict.fromkeys(holders))}",
+                    hint=f"use one of these as the owner: {', '.join(dict.fromkeys(holders))}",
                 )
 
 
 def _wishes(
     decisions: Sequence[Decision], found: Mapping[str, ProfileIdentities], asked: Asked
 ) -> Iterator[tuple[str, StripRequest]]:
-    """Yield what goes from each profile that loses something and may be changed."""
+    """Yield (profile, what is removed from it) for each profile that loses something and may be changed."""
     for name, has in found.items():
         lost = [one for one in decisions if name in one.losers and name in asked.may_change]
         if not lost:
@@ -158,5 +163,5 @@ def _wishes(
 
 
 def remaining(decisions: Sequence[Decision], may_change: Collection[str]) -> tuple[Decision, ...]:
-    """Return the decisions of which some loser may be changed, and still has what it is to lose."""
+    """Return the decisions with a loser that may be changed and still holds what it loses."""
     return tuple(one for one in decisions if set(one.losers) & set(may_change))

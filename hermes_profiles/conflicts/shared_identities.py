@@ -1,5 +1,6 @@
-"""What several profiles hold of which only one may: bots and accounts, copies of them where the channel is off, ports,
-and single-use logins. Only read; values are kept as digests.
+"""Finds what several profiles hold and only one may use: identities, their copies, ports, single-use logins.
+
+A copy is a credential of a channel that is off. Nothing is changed; values are kept as digests.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class ProfileIdentities(NamedTuple):
     """What the files of one profile hold.
 
     `copies`: channel → name → digest of every credential, channels that are off included; `logins`: provider (or path
-    of the file) → login; `api_key`: digest of the API server's key; `problems`: what could not be read.
+    of the file) → login; `api_key`: digest of the API server's key; `problems`: files that could not be read.
     """
 
     held: ClaimedResources
@@ -66,12 +67,12 @@ class ProfileIdentities(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
     def without_login(self, provider: str) -> ProfileIdentities:
-        """Return the same without the login at one provider."""
+        """Return a copy without the login of one provider."""
         return self._replace(logins={name: login for name, login in self.logins.items() if name != provider})
 
 
 def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentities:
-    """Return what a profile's files hold; what cannot be read is a problem, never an exception."""
+    """Return what a profile's files hold; an unreadable file becomes a problem, not an exception."""
     home = layout.home(profile)
     files = HomeFiles(home, catalog.known_names)
     held = claimed_resources(home, catalog=catalog, files=files)
@@ -79,15 +80,15 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
     copies: dict[str, dict[str, str]] = {}
     environment = files.environment()
     for channel, variable, path, value in credentials_in(environment, config, catalog):
-        told = with_account(channel, variable, value, environment, catalog)
-        copies.setdefault(channel, {})[variable or path] = digest(told)
+        key = with_account(channel, variable, value, environment, catalog)
+        copies.setdefault(channel, {})[variable or path] = digest(key)
     problems = list(held.problems)
     try:
         for path, channel, digests in _stored_secrets(files, profile, catalog):
             copies.setdefault(channel, {})[path] = digests
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        hint = f"look at it with `ls -ld {home}`"
+        hint = f"see its permissions with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
     logins = dict(_logins(files, profile, catalog))
     return ProfileIdentities(held, copies, logins, _api_key(environment, config), tuple(problems))
@@ -103,7 +104,7 @@ def _api_key(environment: Mapping[str, str], config: Mapping[str, Any]) -> str:
 
 
 def digest(value: str) -> str:
-    """Return what two equal values have in common; never shown, only its keyed fingerprint is."""
+    """Return the sha256 of a value; it is never shown, only its keyed fingerprint is."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -173,7 +174,7 @@ def _document(files: HomeFiles, name: str) -> JsonDocument | None:
     raw = files.raw(name)
     try:
         return JsonDocument.parse(raw, path=str(files.home / name)) if raw else None
-    except DocumentError:  # doctor tells; what nobody can read is nobody's login
+    except DocumentError:  # doctor reports the file; an unreadable login has no holder
         return None
 
 
@@ -208,8 +209,10 @@ def _time(files: HomeFiles, name: str) -> float:
 
 
 def rivalries(profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> tuple[SharedIdentity, ...]:
-    """Return what several of these profiles (in fleet order) hold, channels first, then logins; ports come after the
-    decisions about these, with `port_rivalries`."""
+    """Return what several of these profiles (in fleet order) share: channels first, then logins.
+
+    `port_rivalries` adds the ports, after the decisions about these.
+    """
     found: list[SharedIdentity] = []
     channels = {one.channel for each in profiles.values() for one in each.held.identities}
     channels |= {channel for each in profiles.values() for channel in each.copies}
@@ -217,36 +220,39 @@ def rivalries(profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> tu
         if catalog.channels[channel].sharing is not Sharing.port_exclusive:
             found += _of_channel(channel, profiles, catalog)
     for provider in sorted({name for each in profiles.values() for name in each.logins}):
-        meets = partial(_same_login, provider, profiles)
+        conflicts_with = partial(_same_login, provider, profiles)
         tokens = {name: each.logins[provider].tokens for name, each in profiles.items() if provider in each.logins}
-        for holders in _groups(HolderIndex(tokens).sharing(), meets):
-            found.append(SharedIdentity(SharedKind.LOGIN, provider, "login", holders, meets))
+        for holders in _groups(HolderIndex(tokens).sharing(), conflicts_with):
+            found.append(SharedIdentity(SharedKind.LOGIN, provider, "login", holders, conflicts_with))
     return tuple(found)
 
 
 def _of_channel(channel: str, profiles: Mapping[str, ProfileIdentities], catalog: Catalog) -> Iterator[SharedIdentity]:
-    meets = partial(_same_party, channel, profiles, identifying_variables(channel, catalog))
+    conflicts_with = partial(_same_party, channel, profiles, identifying_variables(channel, catalog))
     parts = {
         name: {*each.copies.get(channel, {}).values(), *(i.key for i in each.held.identities if i.channel == channel)}
         for name, each in profiles.items()
     }
-    for holders in _groups(HolderIndex(parts).sharing(), meets):
+    for holders in _groups(HolderIndex(parts).sharing(), conflicts_with):
         on = [name for name in holders if channel in profiles[name].held.channels]
         kind = (
             SharedKind.IDENTITY
-            if len(on) > 1 and any(meets(*pair) for pair in combinations(on, 2))
+            if len(on) > 1 and any(conflicts_with(*pair) for pair in combinations(on, 2))
             else SharedKind.COPY
         )
         nouns = {i.noun for name in holders for i in profiles[name].held.identities if i.channel == channel}
         what = "token" if "token" in nouns else next(iter(sorted(nouns)), "credentials")
-        yield SharedIdentity(kind, channel, what, holders, meets)
+        yield SharedIdentity(kind, channel, what, holders, conflicts_with)
 
 
 def _same_party(
     channel: str, profiles: Mapping[str, ProfileIdentities], names: Collection[str], one: str, other: str
 ) -> tuple[str, ...]:
-    """Return the digests of what both have of a channel; of two that are on the identity decides, and who names an
-    account of its own where the channel is off has no copy."""
+    """Return the digests that two profiles share of a channel.
+
+    Where the channel is on in both, their identities decide. Where it is off, a profile with an account of its own has
+    no copy.
+    """
     first, second = profiles[one], profiles[other]
     keys = [{i.key for i in each.held.identities if i.channel == channel} for each in (first, second)]
     mine, theirs = first.copies.get(channel, {}), second.copies.get(channel, {})
@@ -264,29 +270,29 @@ def _same_login(provider: str, profiles: Mapping[str, ProfileIdentities], one: s
 
 
 def port_rivalries(claims: Mapping[str, Sequence[PortClaim]]) -> tuple[SharedIdentity, ...]:
-    """Return the ports that several profiles listen on; `claims`: profile → what its channels that stay listen on."""
+    """Return the ports that several profiles listen on; `claims`: profile → ports of the channels that it keeps."""
     found = []
     for port, several in sorted(shared_ports(claims), key=lambda item: item[0]):
         mine: dict[str, list[PortClaim]] = {}
         for name, claim in several:
             mine.setdefault(name, []).append(claim)
-        meets = partial(_same_port, mine)
-        for holders in _groups(tuple(mine), meets):
+        conflicts_with = partial(_same_port, mine)
+        for holders in _groups(tuple(mine), conflicts_with):
             channels = sorted({claim.channel for name in holders for claim in mine[name]})
-            found.append(SharedIdentity(SharedKind.PORT, ", ".join(channels), f"port {port}", holders, meets))
+            found.append(SharedIdentity(SharedKind.PORT, ", ".join(channels), f"port {port}", holders, conflicts_with))
     return tuple(found)
 
 
 def _same_port(claims: Mapping[str, Sequence[PortClaim]], one: str, other: str) -> tuple[str, ...]:
-    meet = any(mine.meets(theirs) for mine in claims[one] for theirs in claims[other])
+    meet = any(mine.conflicts_with(theirs) for mine in claims[one] for theirs in claims[other])
     return (str(claims[one][0].port),) if meet else ()
 
 
-def _groups(names: Sequence[str], meets: Callable[[str, str], tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    """Return the groups, of two and more, that hang together."""
+def _groups(names: Sequence[str], conflicts_with: Callable[[str, str], tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of two or more names that are connected by conflicts."""
     groups: list[list[str]] = []
     for name in names:
-        touched = [group for group in groups if any(meets(other, name) for other in group)]
+        touched = [group for group in groups if any(conflicts_with(other, name) for other in group)]
         merged = sorted({name, *(one for group in touched for one in group)}, key=names.index)
         groups = [group for group in groups if group not in touched] + [merged]
     return tuple(tuple(group) for group in groups if len(group) > 1)

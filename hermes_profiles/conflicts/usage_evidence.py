@@ -1,7 +1,7 @@
-"""What tells who uses a channel: gateways, Hermes' own locks, and what using it leaves in a home. Only read.
+"""Reads the evidence of a channel's use: gateway state, Hermes' locks, and the files that use leaves in a home.
 
-The age of a home is the oldest birth time of its first files, where the system tells one, else the oldest time of
-change (`ctime`): Hermes copies the other times with the files of a clone, this one nobody can set.
+The age of a home is the oldest birth time of its first files where the system records one, else their oldest `ctime`.
+A clone copies the other times with the files; `ctime` cannot be set.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PAIRING = ("pairing", PLATFORM_PAIRING_FOLDER)
 
 
 class Use(NamedTuple):
-    """One trace of use: what it is, in words, and its time (epoch seconds)."""
+    """One trace of use: its name and its time (epoch seconds)."""
 
     what: str
     at: float
@@ -59,7 +59,7 @@ def evidence_of(
     locks: Sequence[LiveLock],
     catalog: Catalog,
 ) -> UsageEvidence:
-    """Return what is known of a profile's use of a channel; `held`: what its files have, `gateway`: None unseen."""
+    """Return the evidence of a profile's use of a channel; `held`: the claims of its files."""
     home = layout.home(profile)
     pid = gateway.process.pid if gateway is not None and gateway.process is not None else None
     masked = gateway is not None and any(mask.channel == channel for mask in gateway.masks)
@@ -73,7 +73,7 @@ def evidence_of(
         on=channel in held.channels,
         used_at=uses[0].at if uses else 0.0,
         uses=tuple(dict.fromkeys(use.what for use in uses)),
-        born=born(home),
+        created_at=created_at(home),
         first=profile == DEFAULT,
     )
 
@@ -83,8 +83,8 @@ def _has_lock(pid: int, channel: str, identities: Collection[Identity], locks: S
     return any(lock.pid == pid and lock.channel == channel and lock.digest in digests for lock in locks)
 
 
-def born(home: Path) -> float:
-    """Return since when a home is known to exist (epoch seconds), 0 when nothing tells."""
+def created_at(home: Path) -> float:
+    """Return the age of a home as epoch seconds, 0 where it is unknown."""
     times = []
     for name in _FIRST_FILES:
         try:
@@ -96,7 +96,7 @@ def born(home: Path) -> float:
 
 
 def _uses(home: Path, profile: str, channel: str, catalog: Catalog) -> Iterator[Use]:
-    """Yield what using a channel left behind, each with its time."""
+    """Yield the traces that use of a channel left in a home."""
     for folder in _PAIRING:
         paired = _read(home / folder / f"{channel}-approved.json")
         times = [_epoch(each.get("approved_at")) for each in _values(paired) if isinstance(each, Mapping)]
@@ -116,7 +116,7 @@ def _uses(home: Path, profile: str, channel: str, catalog: Catalog) -> Iterator[
             yield Use("connected", epoch_of(each.since) or 0.0)
     try:
         times = list(_state_times(home, profile, channel, catalog))
-    except OSError:  # a home that nobody may list
+    except OSError:  # a home without permission to list it
         times = []
     if times:
         yield Use("state files", max(times))
@@ -138,7 +138,7 @@ def _state_times(home: Path, profile: str, channel: str, catalog: Catalog) -> It
 def _read(path: Path) -> Any:
     try:
         return json.loads(read_regular(path, _LARGEST))
-    except (OSError, ValueError, RecursionError):  # absent, broken, of another kind: it tells nothing
+    except (OSError, ValueError, RecursionError):  # absent, broken or not a regular file: no evidence
         return None
 
 

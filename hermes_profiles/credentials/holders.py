@@ -101,7 +101,7 @@ def shared_ports(
         excluded = tuple(
             (name, claim)
             for name, claim in wanted
-            if any(other.meets(claim) for whose, other in wanted if whose != name)
+            if any(other.conflicts_with(claim) for whose, other in wanted if whose != name)
         )
         if excluded:
             yield port, excluded

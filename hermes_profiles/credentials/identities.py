@@ -92,7 +92,7 @@ class PortClaim(NamedTuple):
     port: int
     bind: str
 
-    def meets(self, other: PortClaim) -> bool:
+    def conflicts_with(self, other: PortClaim) -> bool:
         """Return whether the two cannot listen at the same time."""
         return self.port == other.port and ("*" in (self.bind, other.bind) or self.bind == other.bind)
 

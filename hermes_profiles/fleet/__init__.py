@@ -1,1 +1,1 @@
-"""The fleet: what is true about the gateways of a root."""
+"""The fleet: status, start, stop and installation of all gateways of a root."""

@@ -1,7 +1,7 @@
-"""Who speaks for which account now: a row for each account of a profile, served by one gateway or by its own. Pure.
+"""The state of each account: one row for each account of a profile. Pure.
 
-What a gateway writes of itself does not tell under a multiplexer: Hermes 0.19.0 keeps one entry a channel for all
-profiles. There the live lock of the account is the truth (`scoped_locks`), and whose process holds it.
+Under a multiplexer the state record of a gateway is not sufficient: Hermes 0.19.0 keeps one entry for each channel, for
+all profiles. There the live lock of the account, and the process that holds it, decide.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from hermes_profiles.teams.accounts import short_id
 
 
 class AccountRow(NamedTuple):
-    """One account. `account`: its id, shortened, "" when it has none that can be shown; `team`: of its profile, None
-    for no member; `state`: connected, served (by a channel without locks), refused, taken, not connected, missing, off,
-    or what its gateway says."""
+    """One account.
+
+    `account`: its shortened id, "" without one that can be shown; `team`: of its profile, None without a team; `state`:
+    connected, served (by a channel without locks), refused, taken, not connected, missing, off, or the channel state
+    that its gateway reports.
+    """
 
     profile: str
     team: str | None
@@ -37,7 +40,7 @@ class AccountRow(NamedTuple):
 
 
 class Members(NamedTuple):
-    """What is known of teams: profile → (team, channel of the team)."""
+    """Team members: profile → (team, channel of the team)."""
 
     teams: Mapping[str, tuple[str, str]] = {}
 
@@ -75,8 +78,8 @@ def _rows(
         for channel in sorted({*mine, *((wanted,) if wanted else ())}):
             identities = mine.get(channel, [])
             if not identities:
-                words = "no account is bound to it"
-                yield AccountRow(profile, team, channel, "", "missing", words)
+                detail = "no account is bound to it"
+                yield AccountRow(profile, team, channel, "", "missing", detail)
                 continue
             others = [index.first(identity.place) for identity in identities]
             other = next((name for name in others if name != profile), None)
@@ -92,10 +95,10 @@ def _rows(
 def _shared(
     gateway: Gateway, identities: Sequence[Identity], other: str | None, locks: Sequence[LiveLock], catalog: Catalog
 ) -> tuple[str, str]:
-    """Return the state of an account that one gateway serves, with others."""
+    """Return the state of an account that a multiplexer serves."""
     channel = identities[0].channel
     if other is not None:
-        return "refused", f"{other} has the same account: one gateway serves it once"
+        return "refused", f"{other} has the same account, and one gateway serves it once"
     fact = catalog.channels.get(channel)
     if fact is None or not fact.lock_scope or not fact.lock_effective:
         return "served", ""
@@ -105,11 +108,11 @@ def _shared(
         return "connected", ""
     if holders:
         return "taken", f"process {holders[0]} has it"
-    return "not connected", "the gateway did not connect it, and does not try again: restart it"
+    return "not connected", "the gateway did not connect it and does not retry: restart the gateway"
 
 
 def _own(gateway: Gateway, channel: str) -> tuple[str, str]:
-    """Return the state of an account that a gateway of its own serves."""
+    """Return the state of an account that the profile's own gateway serves."""
     found = next((each for each in gateway.channels if each.name == channel), None)
     if gateway.process is None:
         return "off", ""

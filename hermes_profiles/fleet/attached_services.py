@@ -1,5 +1,4 @@
-"""What hangs on a profile besides its folder: a running gateway, and services under any manager. It goes before the
-profile goes, and comes along when the profile gets another name."""
+"""The gateway and the services of a profile: removed before the profile is deleted, moved when it is renamed."""
 
 from __future__ import annotations
 
@@ -22,10 +21,7 @@ from .uninstall import DOWN, stop_all
 
 
 class Attached(NamedTuple):
-    """What hangs on a profile under one manager.
-
-    `files`: of its service, () when none is installed; `is_up`: whether a gateway of it runs, supervised or not.
-    """
+    """The gateway and the service of a profile under one manager; `files`: of the service, () without one."""
 
     world: SystemContext
     profile: str
@@ -35,16 +31,16 @@ class Attached(NamedTuple):
 
     @property
     def is_up(self) -> bool:
-        """Return whether there is a process to stop, or a manager that would bring one back."""
+        """Return whether a process runs, or a manager is about to start one."""
         state, service = self.gateway.state, self.gateway.service
-        # Between two tries a manager tidies up, and then tries again.
-        tidies = service is not None and service.activity is Activity.DEACTIVATING
-        comes = state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
-        return self.gateway.process is not None or tidies or comes
+        # Between two tries a manager cleans up, and then tries again.
+        is_cleaning_up = service is not None and service.activity is Activity.DEACTIVATING
+        is_starting = state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING)
+        return self.gateway.process is not None or is_cleaning_up or is_starting
 
     @property
     def is_installed(self) -> bool:
-        """Return whether a service is there."""
+        """Return whether a service is installed."""
         return bool(self.files)
 
     @property
@@ -54,25 +50,25 @@ class Attached(NamedTuple):
 
 
 def attached_to(world: SystemContext, profile: str) -> Attached:
-    """Return what hangs on a profile under the world's manager."""
+    """Return the gateway and the service of a profile under the manager of `world`."""
     gateway = observe_one(world, profile)
     return Attached(world, profile, gateway, world.service(profile), service_files(world, gateway))
 
 
 def check_may_go(found: Attached, verb: str) -> None:
-    """Raise Refused when a gateway is, or may be, at work that nothing here can stop."""
+    """Raise Refused where a process may be the gateway but is not proven to be it."""
     gateway = found.gateway
     if gateway.state is GatewayState.UNKNOWN:
         raise Refused(
             f"cannot {verb} {found.profile}: {gateway.detail}",
             target=found.profile,
             code="running",
-            hint=f"look at the process with `ps -fp {gateway.pid}`, end it if it is the gateway, then try again",
+            hint=f"see the process with `ps -fp {gateway.pid}`, end it if it is the gateway, then try again",
         )
 
 
 def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
-    """Stop gateways and have their services not start any more. Raises Failed when one does not end."""
+    """Stop gateways and disable their services. Raises Failed where one does not end."""
     going = tuple(found)
     bring_all_down(going, catalog, pace=pace)
     for each in going:
@@ -81,12 +77,12 @@ def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions |
 
 
 def bring_down(found: Attached, catalog: Catalog, *, pace: RunOptions | None = None) -> None:
-    """Stop the gateway if it is up. Raises Failed when it does not end."""
+    """Stop the gateway if it runs. Raises Failed where it does not end."""
     bring_all_down((found,), catalog, pace=pace)
 
 
 def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
-    """Stop the gateways that are up, those of one manager at once. Raises Failed when one does not end."""
+    """Stop the running gateways, those of one manager at once. Raises Failed where one does not end."""
     by_manager: dict[int, list[Attached]] = {}
     for each in found:
         if each.is_up:
@@ -112,7 +108,7 @@ def _does_not_stop(world: SystemContext, outcome: Outcome) -> Failed:
 
 
 def removal_steps(found: Attached) -> tuple[Step, ...]:
-    """Return the steps that remove the service's files, as they are now: after `take_down`."""
+    """Return the steps that remove the service files as they are now. Call it after `take_down`."""
     steps: list[Step] = []
     for path in found.files:
         seen = signature(path)
@@ -124,7 +120,7 @@ def removal_steps(found: Attached) -> tuple[Step, ...]:
 
 
 def forget(found: Attached) -> tuple[Problem, ...]:
-    """Have the manager forget a service whose files are gone; returns what went wrong: that undoes nothing any more."""
+    """Unload a service whose files are removed; returns warnings, because nothing is undone at this point."""
     if not found.is_installed or found.world.manager is None or found.service is None:
         return ()
     refused = found.world.manager.unload((found.service,))
@@ -132,7 +128,7 @@ def forget(found: Attached) -> tuple[Problem, ...]:
 
 
 def system_leftovers(world: SystemContext, profile: str) -> tuple[Problem, ...]:
-    """Return a warning when a system unit runs a profile: only an administrator can remove it."""
+    """Return a warning for a system unit of the profile: only an administrator can remove it."""
     unit = system_unit(world.service_name(profile))
     if not unit.exists():
         return ()
@@ -158,7 +154,7 @@ def _check(refused: Mapping[str, str], found: Attached) -> None:
 
 
 def put_back(found: Attached) -> tuple[Problem, ...]:
-    """Undo `take_down`, after what it was for could not be done; returns what failed."""
+    """Undo `take_down` after the deletion or rename failed; returns what failed."""
     manager, service = found.world.manager, found.service
     if manager is None or service is None or not found.is_installed:
         return ()
@@ -169,8 +165,10 @@ def put_back(found: Attached) -> tuple[Problem, ...]:
 
 
 def load_again(world: SystemContext, services: Mapping[str, bool | None]) -> tuple[Problem, ...]:
-    """Have the manager read the definitions of profiles anew; profile → whether it starts with the manager (None: as it
-    was). Returns what failed."""
+    """Reload the service definitions of profiles; returns what failed.
+
+    `services`: profile → whether the service is enabled (None: unchanged).
+    """
     refused: dict[str, str] = {}
     for enable in (True, False, None):
         names = [name for name, wanted in services.items() if wanted is enable]

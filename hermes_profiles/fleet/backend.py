@@ -1,4 +1,4 @@
-"""What the fleet's loop may do to the world, done for real."""
+"""The backend of the executor for real gateways: manager calls, signals, logs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOG_BYTES = 16 * 1024
 
 
 class ServiceBackend:
-    """The loop's hands; `prepare` decides about conflicts before a start (see `launch`)."""
+    """The `GatewayBackend` of real gateways; `prepare` decides about conflicts before a start (`start_guard`)."""
 
     def __init__(
         self,
@@ -40,27 +40,27 @@ class ServiceBackend:
         self._prepare = prepare
         self._catalog = catalog
 
-    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
-        """Return the gateways of profiles, from one look."""
+    def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        """Return the gateways of profiles, from one observation."""
         return survey(self._world, profiles)
 
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
-        """Decide who keeps which channel, and lay the masks ready."""
+        """Decide the masks before a start, and record them."""
         return self._prepare(profiles)
 
     def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
-        """Have the services started; returns reasons of those that were refused at once."""
+        """Start the services; returns profile → reason for those that the manager refused."""
         if self._manager is None:
-            return dict.fromkeys(profiles, "there is no service manager")
+            return dict.fromkeys(profiles, "no service manager is available")
         return self._manager.start(self._services(profiles))
 
     def announce_stop(self, gateway: Gateway) -> None:
-        """Tell a gateway that it is being stopped on purpose: without this it counts as killed."""
+        """Write the planned-stop marker: without it a stop counts as a kill."""
         if gateway.process is not None:
             write_stop_marker(self._world, gateway.profile, gateway.process)
 
     def stop(self, profiles: Sequence[str]) -> Mapping[str, str]:
-        """Have the services stopped, so that nothing revives them."""
+        """Stop the services, so that the manager does not restart them."""
         return {} if self._manager is None else self._manager.stop(self._services(profiles))
 
     def end(self, gateway: Gateway, *, kill: bool) -> None:
@@ -69,21 +69,21 @@ class ServiceBackend:
             end_process(gateway.process.pid, gateway.process.started, kill=kill)
 
     def log_lines(self, profile: str) -> tuple[str, ...]:
-        """Return the last lines that the manager caught, else of the gateway's own log; secrets are taken out."""
-        told = last_log_lines(self._world, profile)
+        """Return the last log lines of the manager, else of the gateway's own log, without secrets."""
+        own = last_log_lines(self._world, profile)
         service = self._world.service(profile)
         caught: tuple[str, ...] = ()
         if self._manager is not None and service is not None:
             caught = tuple(self._manager.journal_tail(service, lines=_LOG_LINES))
-        lines = _whole(caught) or told
+        lines = _without_cut_line(caught) or own
         return redacted(lines[-_LOG_LINES:], secrets_around(self._world.layout, profile, self._catalog))
 
     def stop_seconds(self, profile: str) -> float:
-        """Return how long a gateway may take to stop: its manager waits that long for busy agents before SIGKILL."""
+        """Return the seconds a gateway may take to stop: its manager waits that long for busy agents before SIGKILL."""
         return stop_seconds(self._world.layout.home(profile))
 
     def now(self) -> float:
-        """Return seconds of a clock that only goes forward."""
+        """Return the seconds of a monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -95,10 +95,10 @@ class ServiceBackend:
 
 
 def write_stop_marker(world: SystemContext, profile: str, process: Process) -> None:
-    """Write the planned-stop marker that Hermes 0.19.0 looks for: its time needs a zone, its start time must be the
-    process's own, and it is believed for a minute (SERVICES.md 5.1).
+    """Write the planned-stop marker of Hermes 0.19.0.
 
-    Nothing is written where the home is gone: that would make a profile of it again.
+    Its time needs a zone, its start time must be that of the process, and it is valid for a minute (SERVICES.md 5.1).
+    Nothing is written where the home is missing: the file would create the profile again.
     """
     home = world.layout.home(profile)
     if not home.is_dir():
@@ -113,7 +113,7 @@ def write_stop_marker(world: SystemContext, profile: str, process: Process) -> N
 
 
 def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:
-    """Return the last lines of the gateway's own error log, or of its log; () when it has none."""
+    """Return the last lines of the gateway's own error log, or of its log, () without one."""
     for name in (ERRORS_LOG, GATEWAY_ERROR_LOG, GATEWAY_LOG):
         path = world.layout.home(profile) / LOGS_FOLDER / name
         try:
@@ -123,14 +123,14 @@ def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             continue
-        # Half a line may be half a secret, which nobody would recognise.
+        # Half a line may be half a secret, which redaction does not recognise.
         whole = lines[1:] if skipped else lines
         if whole:
             return tuple(whole[-_LOG_LINES:])
     return ()
 
 
-def _whole(caught: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a manager caught without a line that was cut: managers, too, read the last 16 KiB of a log."""
+def _without_cut_line(caught: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines of a manager without the first one where it may be cut (managers read the last 16 KiB)."""
     size = sum(len(line.encode("utf-8", "replace")) + 1 for line in caught)
     return caught[1:] if size >= _LOG_BYTES - 1 else caught

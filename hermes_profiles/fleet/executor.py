@@ -1,8 +1,8 @@
-"""Starting, stopping and restarting a fleet: all gateways at once, each seen through to its end.
+"""Starts, stops and restarts many gateways at once, each until it has settled.
 
-One loop drives all of them: it passes wishes on in as few calls as it can, looks at all that are under way with one
-look at the manager, and lets each go when it has settled. So a fleet takes as long as its slowest gateway. What touches
-the world is behind `Hands`.
+One loop drives all of them: it sends requests in as few manager calls as possible, observes all active gateways with
+one query, and finishes each one when it has settled. So a fleet takes as long as its slowest gateway. All side effects
+are behind `GatewayBackend`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 POLL = 0.1
-# A gateway must be seen up for so long with the same pid before it counts as started.
+# Seconds that a gateway must run with the same pid before it counts as started.
 DWELL = 0.5
-# So long a manager may take to begin what it accepted.
+# Seconds that a manager may take to begin an accepted request.
 PATIENCE = 5.0
-# So long a stop marker alone has to work before a process outside any service is sent SIGTERM.
+# Seconds after the stop marker before a process outside any service is sent SIGTERM.
 MARKER_TIME = 2.0
-# What SIGKILL may take.
+# Seconds that a process may take to end after SIGKILL.
 KILL_TIME = 10.0
 
 
 class JobPhase(StrEnum):
-    """Where a gateway is on its way."""
+    """The phase of a job."""
 
     WAITING = "not begun"
     STOPPING = "stopping"
@@ -42,10 +42,10 @@ class JobPhase(StrEnum):
 
 @dataclass(slots=True)
 class GatewayJob:
-    """One gateway on its way.
+    """The progress of one gateway.
 
-    `told`: pid → when it was told that it is stopped on purpose; `termed`, `killed`: pids that were sent a signal;
-    `restarts`, `since`: what the manager said of the service when it was told to start it.
+    `stop_announced`: pid → time of its planned-stop marker; `sigterm_sent`, `sigkill_sent`: pids that got the signal;
+    `restarts`, `since`: what the manager reported of the service before the start.
     """
 
     profile: str
@@ -53,9 +53,9 @@ class GatewayJob:
     phase: JobPhase = JobPhase.WAITING
     begun: float = 0.0
     was_stopped: bool = False
-    told: dict[int, float] = field(default_factory=dict)
-    termed: set[int] = field(default_factory=set)
-    killed: set[int] = field(default_factory=set)
+    stop_announced: dict[int, float] = field(default_factory=dict)
+    sigterm_sent: set[int] = field(default_factory=set)
+    sigkill_sent: set[int] = field(default_factory=set)
     up_since: float | None = None
     up_pid: int | None = None
     restarts: int = 0
@@ -66,26 +66,26 @@ class GatewayJob:
 
 
 class FleetExecutor:
-    """Carries one verb out for many profiles; `told` is called with each outcome as it comes."""
+    """Runs one verb for many profiles; `on_outcome` is called with each outcome as soon as it is known."""
 
     def __init__(
         self,
         verb: Verb,
-        hands: GatewayBackend,
-        pace: RunOptions = DEFAULT_PACE,
-        told: Callable[[Outcome], None] = lambda _: None,
+        backend: GatewayBackend,
+        options: RunOptions = DEFAULT_PACE,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._verb = verb
-        self._hands = hands
-        self._pace = pace
-        self._told = told
+        self._backend = backend
+        self._options = options
+        self._on_outcome = on_outcome
         self._last_start = float("-inf")
 
     def run(self, profiles: Sequence[str], before: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Return an outcome for every profile, in the order given; `before`: their gateways a moment ago.
 
-        After Ctrl-C the outcomes of those under way and not begun say so; nothing is taken back. Raises what the hands
-        raise (ManagerError) while there is nothing to give account of yet; later, it is how the others failed.
+        After Ctrl-C the unfinished jobs get the outcome `interrupted`; nothing is undone. An error of the backend
+        (ManagerError) is raised before the first outcome; later it becomes the outcome of the unfinished jobs.
         """
         jobs = [GatewayJob(profile, self._verb) for profile in profiles]
         try:
@@ -104,32 +104,32 @@ class FleetExecutor:
         return tuple(job.outcome for job in jobs if job.outcome is not None)
 
     def _drive(self, jobs: Sequence[GatewayJob], before: Mapping[str, Gateway]) -> None:
-        looks = dict(before)
+        observed = dict(before)
         while True:
-            self._begin(jobs, looks)
+            self._begin(jobs, observed)
             under_way = [job for job in jobs if job.phase in (JobPhase.STOPPING, JobPhase.STARTING)]
             if not under_way and all(job.phase is JobPhase.DONE for job in jobs):
                 return
-            self._hands.sleep(POLL)
+            self._backend.sleep(POLL)
             if under_way:
-                looks.update(self._hands.look([job.profile for job in under_way]))
+                observed.update(self._backend.observe([job.profile for job in under_way]))
             for job in under_way:
                 if job.phase is JobPhase.STOPPING:
-                    self._watch_stop(job, looks[job.profile])
+                    self._watch_stop(job, observed[job.profile])
                 else:
-                    self._watch_start(job, looks[job.profile])
+                    self._watch_start(job, observed[job.profile])
 
     # Beginning
 
-    def _begin(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
-        """Let as many go as may: those that stop first, then those that can start now."""
+    def _begin(self, jobs: Sequence[GatewayJob], observed: Mapping[str, Gateway]) -> None:
+        """Begin as many jobs as the limits allow: stops first, then starts."""
         self._halt(jobs)
-        free, now = self._free(jobs), self._hands.now()
+        free, now = self._free(jobs), self._backend.now()
         stops, starts = [], [job for job in jobs if _has_slot(job) and job.phase is JobPhase.WAITING]
         for job in jobs:
             if job.phase is not JobPhase.WAITING or _has_slot(job) or free <= 0:
                 continue
-            if job.verb is not Verb.START and _needs_stop(looks[job.profile]):
+            if job.verb is not Verb.START and _needs_stop(observed[job.profile]):
                 job.phase, job.begun = JobPhase.STOPPING, now
                 stops.append(job)
             elif job.verb is Verb.STOP:
@@ -139,57 +139,57 @@ class FleetExecutor:
                 starts.append(job)
             free -= 1
         if stops:
-            self._pass_stop_on(stops, looks)
-        self._start_some(starts, looks)
+            self._request_stops(stops, observed)
+        self._start_some(starts, observed)
 
     def _halt(self, jobs: Sequence[GatewayJob]) -> None:
-        """End a rolling restart at its first failure: what broke one gateway may break the next."""
+        """Skip the rest of a rolling restart after its first failure: the next gateway may fail the same way."""
         broken = next((job for job in jobs if job.outcome and job.outcome.outcome in _BAD), None)
-        if not self._pace.rolling or broken is None:
+        if not self._options.rolling or broken is None:
             return
         for job in jobs:
             if job.phase is JobPhase.WAITING:
                 self._end(job, OutcomeKind.SKIPPED, f"not begun: {broken.profile} failed before")
 
     def _free(self, jobs: Sequence[GatewayJob]) -> int:
-        limit = 1 if self._pace.rolling else self._pace.jobs
+        limit = 1 if self._options.rolling else self._options.jobs
         busy = sum(job.phase in (JobPhase.STOPPING, JobPhase.STARTING) or _has_slot(job) for job in jobs)
         return len(jobs) if limit is None else limit - busy
 
-    def _pass_stop_on(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
+    def _request_stops(self, jobs: Sequence[GatewayJob], observed: Mapping[str, Gateway]) -> None:
         by_manager = []
         for job in jobs:
-            gateway = looks[job.profile]
+            gateway = observed[job.profile]
             self._announce(job, gateway)
-            if _is_managed(gateway) or _is_ending(gateway):  # between two tries a manager tidies up, and tries again
+            if _is_managed(gateway) or _is_ending(gateway):  # between two tries a manager cleans up, and tries again
                 by_manager.append(job)
         if by_manager:
-            refused = self._hands.stop([job.profile for job in by_manager])
+            refused = self._backend.stop([job.profile for job in by_manager])
             for job in by_manager:
                 if job.profile in refused:
                     self._fail(job, refused[job.profile])
 
     def _announce(self, job: GatewayJob, gateway: Gateway) -> None:
-        """Tell a process once that it is stopped on purpose; one that cannot be told is stopped all the same."""
-        if gateway.process is None or gateway.process.pid in job.told:
+        """Write the planned-stop marker once for each process; the stop goes on where it cannot be written."""
+        if gateway.process is None or gateway.process.pid in job.stop_announced:
             return
-        job.told[gateway.process.pid] = self._hands.now()
+        job.stop_announced[gateway.process.pid] = self._backend.now()
         try:
-            self._hands.announce_stop(gateway)
+            self._backend.announce_stop(gateway)
         except HermesProfilesError as error:
-            job.remark = f"could not be told that it is stopped on purpose: {error}"
+            job.remark = f"could not write the planned-stop marker: {error}"
 
-    def _start_some(self, jobs: Sequence[GatewayJob], looks: Mapping[str, Gateway]) -> None:
+    def _start_some(self, jobs: Sequence[GatewayJob], observed: Mapping[str, Gateway]) -> None:
         if not jobs:
             return
-        now = self._hands.now()
-        if self._pace.stagger > 0:
-            if now - self._last_start < self._pace.stagger:
+        now = self._backend.now()
+        if self._options.stagger > 0:
+            if now - self._last_start < self._options.stagger:
                 return
-            # Closer together than the loop looks: several at a time.
-            jobs = jobs[: max(1, int(POLL / self._pace.stagger + 0.001))]
+            # The stagger is shorter than the poll interval: start several at a time.
+            jobs = jobs[: max(1, int(POLL / self._options.stagger + 0.001))]
         self._last_start = now
-        prepared = self._hands.prepare([job.profile for job in jobs])
+        prepared = self._backend.prepare([job.profile for job in jobs])
         ready = []
         for job in jobs:
             decision = prepared.get(job.profile, StartDecision())
@@ -198,10 +198,10 @@ class FleetExecutor:
                 continue
             job.masked, job.remark = decision.masked, "; ".join(filter(None, (job.remark, decision.remark)))
             job.phase, job.begun = JobPhase.STARTING, now
-            service = looks[job.profile].service
-            job.restarts, job.since = _restarts(looks[job.profile]), service.since if service is not None else None
+            service = observed[job.profile].service
+            job.restarts, job.since = _restarts(observed[job.profile]), service.since if service is not None else None
             ready.append(job)
-        refused = self._hands.start([job.profile for job in ready]) if ready else {}
+        refused = self._backend.start([job.profile for job in ready]) if ready else {}
         for job in ready:
             if job.profile in refused:
                 self._fail(job, refused[job.profile])
@@ -212,27 +212,27 @@ class FleetExecutor:
         if not _needs_stop(gateway):
             self._has_stopped(job)
             return
-        now, process = self._hands.now(), gateway.process
+        now, process = self._backend.now(), gateway.process
         waited, limit = now - job.begun, self._stop_limit(job)
         if process is not None:
             self._announce(job, gateway)
             alone = not _is_managed(gateway) and not _is_ending(gateway)
-            if alone and now - job.told[process.pid] > MARKER_TIME and process.pid not in job.termed:
-                job.termed.add(process.pid)
-                self._hands.end(gateway, kill=False)
-            if waited > limit and process.pid not in job.killed:
-                job.killed.add(process.pid)
-                self._hands.end(gateway, kill=True)
+            if alone and now - job.stop_announced[process.pid] > MARKER_TIME and process.pid not in job.sigterm_sent:
+                job.sigterm_sent.add(process.pid)
+                self._backend.end(gateway, kill=False)
+            if waited > limit and process.pid not in job.sigkill_sent:
+                job.sigkill_sent.add(process.pid)
+                self._backend.end(gateway, kill=True)
         if waited > limit + KILL_TIME:
             who = f"process {gateway.pid} " if gateway.pid else "the service "
             self._fail(job, f"{who}did not end within {waited:.0f} s")
 
     def _stop_limit(self, job: GatewayJob) -> float:
-        return self._hands.stop_seconds(job.profile) if self._pace.stop is None else self._pace.stop
+        return self._backend.stop_seconds(job.profile) if self._options.stop is None else self._options.stop
 
     def _has_stopped(self, job: GatewayJob) -> None:
         if job.verb is Verb.STOP:
-            words = f"did not stop within {self._stop_limit(job):.0f} s and was killed" if job.killed else ""
+            words = f"did not stop within {self._stop_limit(job):.0f} s and was killed" if job.sigkill_sent else ""
             self._end(job, OutcomeKind.STOPPED, "; ".join(filter(None, (words, job.remark))))
             return
         job.phase = JobPhase.WAITING
@@ -240,7 +240,7 @@ class FleetExecutor:
         job.was_stopped = True
 
     def _watch_start(self, job: GatewayJob, gateway: Gateway) -> None:
-        now = self._hands.now()
+        now = self._backend.now()
         if _is_up(gateway):
             if job.up_pid != gateway.pid:
                 job.up_pid, job.up_since = gateway.pid, now
@@ -254,16 +254,16 @@ class FleetExecutor:
         reason = _start_failure(gateway, job, now - job.begun)
         if reason:
             self._fail(job, reason)
-        elif now - job.begun > self._pace.settle:
+        elif now - job.begun > self._options.settle:
             alive = f"process {gateway.pid} is alive, but " if gateway.pid else ""
             still = f": {gateway.detail}" if gateway.detail else ""
-            self._fail(job, f"{alive}not up within {self._pace.settle:.0f} s{still}")
+            self._fail(job, f"{alive}not up within {self._options.settle:.0f} s{still}")
 
     # Ending
 
     def _fail(self, job: GatewayJob, reason: str) -> None:
         try:
-            log = self._hands.log_lines(job.profile)
+            log = self._backend.log_lines(job.profile)
         except HermesProfilesError as error:  # the lines are a courtesy
             log = (str(error),)
         hint = f"see more of what it says with `hermes-gateways logs {job.profile}`"
@@ -282,11 +282,11 @@ class FleetExecutor:
     ) -> None:
         job.phase = JobPhase.DONE
         job.outcome = Outcome(job.profile, kind, detail, pid, masked, log, hint)
-        self._told(job.outcome)
+        self._on_outcome(job.outcome)
 
 
 def _is_managed(gateway: Gateway) -> bool:
-    """Return whether a manager is at work on the service, so that it must be told to stop."""
+    """Return whether the manager runs or starts the service, so that it must stop it."""
     service = gateway.service
     if service is None:
         return False
@@ -304,7 +304,7 @@ def _needs_stop(gateway: Gateway) -> bool:
 
 
 def _is_up(gateway: Gateway) -> bool:
-    """Return whether the service runs a gateway that said that it is up, and that stays."""
+    """Return whether the service runs a gateway that reported running and stays up."""
     has_settled = gateway.process is not None and gateway.settled
     return has_settled and gateway.state is not GatewayState.UNSUPERVISED and not _is_ending(gateway)
 
@@ -341,7 +341,7 @@ def _why_nothing_runs(gateway: Gateway, job: GatewayJob) -> str:
     service = gateway.service
     if service is None or service.last_exit is None or (service.since is not None and service.since == job.since):
         return "the manager accepted the start, and nothing runs"
-    # launchd is told that a gateway whose configuration cannot work has ended well: what it wrote itself says more.
+    # launchd reports exit 0 for a gateway with a fatal configuration: the gateway's own record says more.
     is_told = gateway.state is GatewayState.FAILED
     return gateway.detail if is_told else f"it ended at once: {exit_meaning(service.last_exit)}"
 

@@ -1,4 +1,4 @@
-"""Plans for writing and removing services: what is there, what is due, what may not be overwritten."""
+"""Plans the installation and removal of services, and refuses to overwrite changes by hand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 from hermes_profiles.services.spec import ServiceSpec
 
-# What is installed may be written over without asking.
+# These may be overwritten without `--force`.
 _OURS = (DriftCode.MISSING, DriftCode.OUTDATED)
 _SAME = (DriftCode.SAME, DriftCode.SAME_MEANING)
 
 
 class ServiceInstallPlan(NamedTuple):
-    """What installing one service would do; `files`: (path, content, mode) of what is due."""
+    """The installation of one service; `files`: (path, content, mode) of its definition."""
 
     spec: ServiceSpec
     files: tuple[tuple[Path, bytes, int], ...]
@@ -31,12 +31,12 @@ class ServiceInstallPlan(NamedTuple):
 
     @property
     def is_there(self) -> bool:
-        """Return whether nothing is to be written."""
+        """Return whether the installed definition is current."""
         return self.drift.code in _SAME
 
     @property
     def refusal(self) -> str | None:
-        """Return why the service may not be written without `--force`, None when it may."""
+        """Return why the service needs `--force`, None where it does not."""
         if self.drift.code in (*_OURS, *_SAME):
             return None
         what = {
@@ -48,14 +48,14 @@ class ServiceInstallPlan(NamedTuple):
 
 
 def plan_installation(manager: Manager, spec: ServiceSpec) -> ServiceInstallPlan:
-    """Return what installing a service would do. Raises UsageProblem for paths that no service file can hold."""
+    """Return the installation of a service. Raises UsageProblem for paths that a service file cannot hold."""
     files = manager.definitions(spec)
     installed = {path: content for path, _, _ in files if (content := read_document(path)) is not None}
     return ServiceInstallPlan(spec, files, compare(manager.kind, installed, files, spec))
 
 
 def plan_writing(command: str, installations: Sequence[ServiceInstallPlan]) -> ChangePlan | None:
-    """Return the change that writes every definition that differs, None when all are there."""
+    """Return the change that writes every outdated definition, None where all are current."""
     steps: list[Step] = []
     for each in installations:
         for path, content, mode in each.files:
@@ -69,7 +69,7 @@ def plan_writing(command: str, installations: Sequence[ServiceInstallPlan]) -> C
 
 
 def joined(command: str, plans: Iterable[ChangePlan | None]) -> ChangePlan | None:
-    """Return several changes as one, so that one undo takes all of them back; None when there are none."""
+    """Return several changes as one, with one undo; None without changes."""
     given = [plan for plan in plans if plan is not None]
     if not given:
         return None
@@ -79,8 +79,7 @@ def joined(command: str, plans: Iterable[ChangePlan | None]) -> ChangePlan | Non
 
 
 def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePlan | None:
-    """Return the change that removes service files, profile by profile, and their folders when those are empty then;
-    None when there are none."""
+    """Return the change that removes service files and their empty folders, None without files."""
     steps: list[Step] = []
     for paths in files.values():
         for path in paths:
@@ -97,11 +96,10 @@ def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePla
 
 
 def service_files(world: SystemContext, gateway: Gateway) -> tuple[Path, ...]:
-    """Return the files of a profile's service that are there: its definition, and what in its drop-in folder is ours.
+    """Return the existing files of a profile's service: its definition and this project's drop-in.
 
-    A drop-in of the user's own stays; then the folder stays, too. The unit of another root that has the same name is
-    not this profile's, and so are its files. Of a profile that is gone, the links that have the unit started are files
-    like the others: nothing else could tell an undo that it was enabled.
+    A drop-in of the user stays, and with it the folder. The unit of another root with the same name is not this
+    profile's. Of a removed profile the enablement links are included: an undo needs them to enable the unit again.
     """
     service = world.service(gateway.profile)
     if service is None or is_foreign(world, gateway):
@@ -114,20 +112,25 @@ def service_files(world: SystemContext, gateway: Gateway) -> tuple[Path, ...]:
 
 
 def is_orphan(world: SystemContext, profile: str) -> bool:
-    """Return whether the profile itself is gone."""
+    """Return whether the profile does not exist."""
     return not os.path.lexists(world.layout.home(profile))
 
 
 def is_foreign(world: SystemContext, gateway: Gateway) -> bool:
-    """Return whether the service of a profile's name runs another home: two roots of one account share names
-    (SERVICES.md 1.1)."""
+    """Return whether the service of this name belongs to another home.
+
+    Two roots of one account share service names (SERVICES.md 1.1).
+    """
     home = gateway.service.home if gateway.service is not None else None
     return home is not None and os.path.realpath(home) != os.path.realpath(world.layout.home(gateway.profile))
 
 
 def log_folders(manager: Manager, installations: Sequence[ServiceInstallPlan]) -> tuple[Path, ...]:
-    """Return the folders that must be there before a manager opens its log files: launchd makes none, and ends a job
-    whose log it cannot open with 78, before anything is written (hermes-agent issue 78129)."""
+    """Return the log folders that must exist before a manager starts a service.
+
+    launchd does not create them: it ends a job whose log it cannot open with 78, before anything is written
+    (hermes-agent issue 78129).
+    """
     if manager.kind is ManagerKind.SYSTEMD:
         return ()
     return tuple(dict.fromkeys(each.spec.log.parent for each in installations))

@@ -1,4 +1,4 @@
-"""Whether so many gateways fit into memory: counted before they start, not noticed afterwards."""
+"""Checks before a start whether the gateways fit into memory."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 from hermes_profiles.model.errors import Problem
 
-# What a gateway of Hermes 0.19.0 takes after a while (measured: 97 MB at its start, 123 MB with one channel).
+# Memory of a gateway of Hermes 0.19.0 (measured: 97 MB at its start, 123 MB with one channel).
 TYPICAL = 120 * 10**6
 
 
 def available_memory() -> int:
-    """Return the bytes that new processes could use without swapping."""
+    """Return the bytes that new processes can use without swapping."""
     import psutil
 
     return int(psutil.virtual_memory().available)
 
 
 def memory_warning(count: int, running: Iterable[int | None], *, available: int) -> Problem | None:
-    """Return a warning when `count` more gateways will not fit; `running`: bytes each running one uses."""
+    """Return a warning where `count` more gateways do not fit; `running`: bytes of each running gateway."""
     known = [size for size in running if size]
     each = max(sum(known) // len(known), 1) if known else TYPICAL
     needed = each * count
@@ -33,5 +33,5 @@ def memory_warning(count: int, running: Iterable[int | None], *, available: int)
 
 
 def default_stagger(count: int) -> float:
-    """Return the seconds between two starts: none for a few, and all of a large fleet within ten seconds."""
+    """Return the seconds between two starts: 0 for up to 8 gateways, else the whole fleet within ten seconds."""
     return 0.0 if count <= 8 else min(0.5, 10 / count)

@@ -1,4 +1,4 @@
-"""How an action went, profile by profile: the command contract's words."""
+"""Outcomes of an action, one for each profile; the values are part of the command contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hermes_profiles.model.errors import ExitCode
 
 
 class Verb(StrEnum):
-    """What is to be done with a gateway."""
+    """An action on gateways."""
 
     START = "start"
     STOP = "stop"
@@ -18,7 +18,7 @@ class Verb(StrEnum):
 
 
 class OutcomeKind(StrEnum):
-    """How it went for one profile; the command contract's words."""
+    """The outcome for one profile, as in the command contract."""
 
     STARTED = "started"
     ALREADY_RUNNING = "already-running"
@@ -45,7 +45,7 @@ class OutcomeKind(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """How it went for one profile. `masked`: channels that are off for this run; `log`: last lines of a failure."""
+    """The outcome for one profile; `masked`: channels that are off for this run, `log`: last lines of a failure."""
 
     profile: str
     outcome: OutcomeKind
@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
-    """Return the exit code that tells the truth about all of them: one failure is a failure."""
+    """Return the exit code of all outcomes: one failure fails the command."""
     kinds = {outcome.outcome for outcome in outcomes}
     if OutcomeKind.INTERRUPTED in kinds:
         return ExitCode.INTERRUPTED

@@ -1,7 +1,6 @@
-"""Whether a gateway runs the Hermes that is installed: one that was started before an update runs the old code.
+"""Finds gateways that were started before an update of Hermes and still run the old code.
 
-A process keeps the modules it has loaded. Those it has not loaded yet come from the new release, so after an update a
-gateway may fail at any moment, hours later.
+A process keeps its loaded modules and loads the others from the new release, so it may fail hours after an update.
 """
 
 from __future__ import annotations
@@ -25,31 +24,33 @@ _LEEWAY = 2.0
 
 
 class InstalledCode(NamedTuple):
-    """The Hermes of an interpreter: since when it is as it is (epoch seconds), and its version, "" for a checkout."""
+    """The Hermes of an interpreter: time of its last change (epoch seconds) and version ("" for a checkout)."""
 
     at: float
     version: str
 
     @property
     def change(self) -> str:
-        """Return in words what happened to it."""
+        """Return the change as text."""
         return f"Hermes {self.version} was installed" if self.version else "its Hermes changed"
 
 
 class CodeAge(NamedTuple):
-    """What is known of the code a gateway runs: `newer` is what came after its start, None when nothing did;
-    `known` is False when it cannot be seen."""
+    """The age of a gateway's code: `newer` is the Hermes that was installed after its start, None without one.
+
+    `known` is False where the age is unknown.
+    """
 
     newer: InstalledCode | None = None
     known: bool = True
 
 
 def code_ages(gateways: Iterable[Gateway]) -> Mapping[str, CodeAge]:
-    """Return profile → what is known of the code its gateway runs; only gateways with a proven process are in it."""
+    """Return profile → age of its gateway's code, for gateways with a proven process."""
     installed: dict[str, InstalledCode | None] = {}
     ages = {}
     for gateway in gateways:
-        process, seen = gateway.process, gateway.seen
+        process, seen = gateway.process, gateway.observation
         if process is None or seen is None or seen.started_at is None:
             continue
         python = process.argv[0] if process.argv and os.path.isabs(process.argv[0]) else ""
@@ -58,7 +59,7 @@ def code_ages(gateways: Iterable[Gateway]) -> Mapping[str, CodeAge]:
         code = installed[python]
         if code is None:
             ages[gateway.profile] = CodeAge(known=False)
-        # A time to come is a clock that was wrong.
+        # A time in the future comes from a wrong clock.
         elif seen.started_at + _LEEWAY < code.at <= seen.now:
             ages[gateway.profile] = CodeAge(code)
         else:
@@ -67,8 +68,10 @@ def code_ages(gateways: Iterable[Gateway]) -> Mapping[str, CodeAge]:
 
 
 def code_of(python: Path) -> InstalledCode | None:
-    """Return when the Hermes of an interpreter was installed or, in a checkout, last changed; None when that cannot
-    be seen. A checkout's reflog tells of every pull."""
+    """Return the installation of an interpreter's Hermes, None where it is unknown.
+
+    The time of a checkout is that of its reflog, which records every pull.
+    """
     venv = python.parent.parent
     checkout = venv.parent
     try:
@@ -85,9 +88,9 @@ def code_of(python: Path) -> InstalledCode | None:
 
 
 def only_old_code(plan: Sorted, gateways: Mapping[str, Gateway]) -> tuple[Sorted, Mapping[str, str]]:
-    """Return a plan that touches only gateways which run old code, and profile → why each of these does.
+    """Return a plan for the gateways that run old code, and profile → reason.
 
-    Why another one is passed over is told in its outcome.
+    The outcome of every other gateway says why it is skipped.
     """
     ages = code_ages(gateways[name] for name in plan.driven)
     old, passed = {}, []
@@ -96,7 +99,7 @@ def only_old_code(plan: Sorted, gateways: Mapping[str, Gateway]) -> tuple[Sorted
         if age.newer is not None:
             old[name] = f"it was started before {age.newer.change}"
             continue
-        words = "it runs the code that is installed" if age.known else "nothing tells which code it runs"
-        hint = None if age.known else f"restart it all the same with `hermes-gateways restart {name}`"
-        passed.append(Outcome(name, OutcomeKind.SKIPPED, words, gateways[name].pid, hint=hint))
+        detail = "it runs the installed code" if age.known else "the age of its code is unknown"
+        hint = None if age.known else f"restart it anyway with `hermes-gateways restart {name}`"
+        passed.append(Outcome(name, OutcomeKind.SKIPPED, detail, gateways[name].pid, hint=hint))
     return Sorted(tuple(old), (*plan.outcomes, *passed)), old

@@ -1,4 +1,4 @@
-"""What the fleet's loop asks of the world, and how fast it may go."""
+"""The backend protocol of the executor, and its options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hermes_profiles.gateways.model import Gateway
 
 
 class StartDecision(NamedTuple):
-    """What was decided before a start: channels to be masked, or why it may not start (`refusal`)."""
+    """The decision before a start: masked channels, or the reason of a refusal."""
 
     masked: tuple[str, ...] = ()
     refusal: str | None = None
@@ -17,26 +17,26 @@ class StartDecision(NamedTuple):
 
 
 class GatewayBackend(Protocol):
-    """What the loop may do to the world."""
+    """The side effects of the executor."""
 
-    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
-        """Return the gateways of profiles, from one look."""
+    def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        """Return the gateways of profiles, from one observation."""
         ...
 
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
-        """Decide who keeps which channel, and lay the masks ready."""
+        """Decide the masks before a start, and record them."""
         ...
 
     def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
-        """Have the services started; returns reasons of those that were refused at once."""
+        """Start the services; returns profile → reason for those that the manager refused."""
         ...
 
     def announce_stop(self, gateway: Gateway) -> None:
-        """Tell a gateway that it is being stopped on purpose."""
+        """Write the planned-stop marker of a gateway."""
         ...
 
     def stop(self, profiles: Sequence[str]) -> Mapping[str, str]:
-        """Have the services stopped, so that nothing revives them."""
+        """Stop the services, so that the manager does not restart them."""
         ...
 
     def end(self, gateway: Gateway, *, kill: bool) -> None:
@@ -48,11 +48,11 @@ class GatewayBackend(Protocol):
         ...
 
     def stop_seconds(self, profile: str) -> float:
-        """Return how long a gateway may take to stop by itself."""
+        """Return the seconds a gateway may take to stop by itself."""
         ...
 
     def now(self) -> float:
-        """Return seconds of a clock that only goes forward."""
+        """Return the seconds of a monotonic clock."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -61,11 +61,11 @@ class GatewayBackend(Protocol):
 
 
 class RunOptions(NamedTuple):
-    """How fast.
+    """Limits of a run.
 
-    `jobs`: how many at a time (None: all); `rolling`: one at a time, each up before the next, and the first failure
-    ends it; `stagger`: seconds between two starts; `settle`, `stop`: seconds that a start and a stop may take (None: as
-    long as the gateway's own setting allows busy agents, and some more).
+    `jobs`: gateways at a time (None: all); `rolling`: one at a time, each running before the next, until the first
+    failure; `stagger`: seconds between two starts; `settle`, `stop`: seconds that a start and a stop may take (`stop`
+    None: the gateway's own limit for busy agents, and a margin).
     """
 
     jobs: int | None = None

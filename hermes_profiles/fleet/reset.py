@@ -1,4 +1,4 @@
-"""The hard way to a clean start: nothing is removed before the process that it belonged to is proven gone."""
+"""Resets a gateway: files of a dead process are removed only after the process is proven to be gone."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
 
-# What a dead gateway leaves behind that can keep the next one from starting or make it stop at once.
+# Files of a dead gateway that can keep the next one from starting or stop it at once.
 _LEFTOVERS = (PLANNED_STOP_FILE, TAKEOVER_FILE, DRAIN_REQUEST_FILE, STARTS_FILE)
 
 
 def reset_gateway(
     world: SystemContext, profile: str, catalog: Catalog, environment: Mapping[str, str], *, dry_run: bool
 ) -> Outcome:
-    """Stop a gateway, clear what is provably stale, load its service anew; returns how it went.
+    """Stop a gateway, remove its stale files, and reload its service; returns the outcome.
 
-    The caller starts it again. Refused when a process is alive that nothing proves to be this gateway.
+    The caller starts it again. It refuses where a live process may be this gateway but is not proven to be it.
     """
     before = observe_one(world, profile)
     if before.state is GatewayState.SERVED:
         return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="reset `default` instead")
     if before.state is GatewayState.UNKNOWN:
-        return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="nothing is removed on a guess")
+        return Outcome(
+            profile, OutcomeKind.REFUSED, before.detail, before.pid, hint=f"see the process with `ps -fp {before.pid}`"
+        )
     if before.service is None or not before.service.installed:
         hint = f"install one with `hermes-gateways install {profile}`"
         return Outcome(profile, OutcomeKind.FAILED, "it has no service", hint=hint)
@@ -53,7 +55,7 @@ def reset_gateway(
         return stopped
     after = observe_one(world, profile)
     if after.process is not None or after.state is GatewayState.UNKNOWN:
-        return Outcome(profile, OutcomeKind.FAILED, f"process {after.pid} is still there", after.pid)
+        return Outcome(profile, OutcomeKind.FAILED, f"process {after.pid} is still alive", after.pid)
     cleared = _stale_files(world, profile, catalog, environment)
     for path in cleared:
         remove_runtime(path)
@@ -61,14 +63,14 @@ def reset_gateway(
     failure = _reload(world, profile, before)
     if failure:
         return Outcome(profile, OutcomeKind.FAILED, failure)
-    words = f"cleared {', '.join(path.name for path in cleared)}" if cleared else "nothing was stale"
-    return Outcome(profile, OutcomeKind.RESET, words)
+    detail = f"cleared {', '.join(path.name for path in cleared)}" if cleared else "nothing was stale"
+    return Outcome(profile, OutcomeKind.RESET, detail)
 
 
 def _reload(world: SystemContext, profile: str, before: Gateway) -> str:
     services = world.services((profile,))
     if world.manager is None or not services or before.service is None:
-        return "there is no service manager"
+        return "no service manager is available"
     was_enabled = before.service.enabled
     refused = dict(world.manager.unload(services)) | dict(world.manager.load(services, enable=was_enabled))
     return refused.get(profile, "")
@@ -77,7 +79,7 @@ def _reload(world: SystemContext, profile: str, before: Gateway) -> str:
 def _stale_files(
     world: SystemContext, profile: str, catalog: Catalog, environment: Mapping[str, str], *, assume_gone: bool = False
 ) -> tuple[Path, ...]:
-    """Return the files of a dead gateway: each record's process is gone, or another's (`assume_gone`: will be)."""
+    """Return the files of a dead gateway, whose process is gone or another program (`assume_gone`: will be)."""
     home = world.layout.home(profile)
     found = [home / name for name in _LEFTOVERS if (home / name).exists()]
     for name, record in ((PID_FILE, pid_record(home)), (LOCK_FILE, lock_record(home))):
@@ -89,8 +91,8 @@ def _stale_files(
         record = record_at(path)
         if record is None or not record.pid or record.pid not in pids:
             continue
-        process = world.processes.look(record.pid)
-        # A lock of a gateway that lives, or of whoever has its pid now, is not ours to clear.
+        process = world.processes.find(record.pid)
+        # The lock of a live gateway, or of another program with its pid, stays.
         if (
             assume_gone
             or process is None
@@ -102,4 +104,4 @@ def _stale_files(
 
 def _is_dead(world: SystemContext, home: Path, record: PidRecord) -> bool:
     proof = match_process(home, world, record)
-    return proof.process is None and proof.doubtful is None and world.processes.lock_owner(home / LOCK_FILE) is None
+    return proof.process is None and proof.unverified is None and world.processes.lock_owner(home / LOCK_FILE) is None

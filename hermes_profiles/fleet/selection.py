@@ -32,10 +32,10 @@ def select(
     group: str | None = None,
     groups: Mapping[str, Iterable[str]] | None = None,
 ) -> Selection:
-    """Return the profiles meant: those named, or all, or a group's, without the excluded ones.
+    """Return the selected profiles: the named ones, or all, or a group's, without the excluded ones.
 
-    `existing`: all profiles in fleet order; `groups`: profile → its groups. Raises UsageProblem for what can be no
-    name, NotFound for a profile or group that is not there.
+    `existing`: all profiles in fleet order; `groups`: profile → its groups. Raises UsageProblem for an invalid
+    name, NotFound for a missing profile or group.
     """
     wanted = [check_existing_name(name) for name in names]
     without = [check_existing_name(name) for name in excluded]
@@ -55,14 +55,14 @@ def select(
                 f"no profile is in the group {group!r}",
                 target=group,
                 code="no-group",
-                hint=f"put one in with `hermes-gateways group {group} PROFILE`",
+                hint=f"add one with `hermes-gateways group {group} PROFILE`",
             )
         chosen = (set(wanted) | members) if wanted else members
     return Selection(tuple(name for name in existing if name in chosen and name not in without), bool(wanted))
 
 
 class Sorted(NamedTuple):
-    """What is to be done: profiles to drive, and the outcomes that are clear without doing anything."""
+    """The plan of a verb: profiles to drive, and the outcomes that are known beforehand."""
 
     driven: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
@@ -78,16 +78,16 @@ def sort_out(
     force: bool = False,
     start_stopped: bool = False,
 ) -> Sorted:
-    """Return which profiles a verb has to touch; the others have their outcome already.
+    """Return the profiles that a verb must act on, and the outcomes of the others.
 
-    `ancestors`: pids this process descends from. Raises NotFound when a profile that was named has no service to
-    start, or when no selected profile has one.
+    `ancestors`: pids of the ancestors of this process. Raises NotFound where a named profile has no service to start,
+    or no selected profile has one.
     """
     off, above = set(disabled), set(ancestors)
     _require_services(verb, selection, gateways)
     driven, outcomes = [], []
     for profile in selection.profiles:
-        outcome = _clear(
+        outcome = _known_outcome(
             verb,
             gateways[profile],
             named=selection.named,
@@ -121,14 +121,14 @@ def _lacks_service(gateway: Gateway) -> bool:
     return not has and not gateway.is_alive
 
 
-def _clear(
+def _known_outcome(
     verb: Verb, gateway: Gateway, *, named: bool, off: bool, force: bool, above: set[int], start_stopped: bool
 ) -> Outcome | None:
-    """Return the outcome that is clear without doing anything, None when something is to be done."""
+    """Return the outcome that is known beforehand, None where there is something to do."""
     state, profile = gateway.state, gateway.profile
     declined = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
     if state is GatewayState.SERVED and not force:
-        return _clear_served(verb, gateway, named=named)
+        return _served_outcome(verb, gateway, named=named)
     if state is GatewayState.UNKNOWN and not (force and (verb is Verb.START or _is_active(gateway))):
         return Outcome(
             profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint="nothing is signalled on a guess"
@@ -142,17 +142,17 @@ def _clear(
             hint="run it from a shell of your own",
         )
     if verb is Verb.STOP:
-        return _clear_stop(gateway)
+        return _stop_outcome(gateway)
     if off and not (verb is Verb.RESTART and state in _UP):
         hint = f"switch it on with `hermes-gateways enable {profile}`" if named else None
         return Outcome(profile, declined, "disabled", hint=hint)
-    return _clear_start(gateway) if verb is Verb.START else _clear_restart(gateway, start_stopped=start_stopped)
+    return _start_outcome(gateway) if verb is Verb.START else _restart_outcome(gateway, start_stopped=start_stopped)
 
 
-def _clear_served(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
+def _served_outcome(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
     """Return the outcome for a profile that default's gateway serves, or is to serve: it has none of its own, and one
     would be refused by Hermes."""
-    is_served = gateway.seen is not None and gateway.seen.served_by is not None
+    is_served = gateway.observation is not None and gateway.observation.served_by is not None
     if not named:
         return Outcome(gateway.profile, OutcomeKind.SKIPPED, gateway.detail, gateway.pid)
     if verb is Verb.START and is_served:
@@ -161,7 +161,7 @@ def _clear_served(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
         Verb.START: "have default take it in with `hermes-gateways restart default --start-stopped`",
         Verb.STOP: "`hermes-gateways stop default` stops it with all others that default serves; for a gateway of its "
         "own say `hermes-profiles team run-mode processes`",
-        Verb.RESTART: "`hermes-gateways restart default` starts it anew with all others that default serves",
+        Verb.RESTART: "`hermes-gateways restart default` restarts it with all other profiles that default serves",
     }
     return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hints[verb])
 
@@ -171,13 +171,13 @@ def _is_active(gateway: Gateway) -> bool:
     return gateway.service is not None and gateway.service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
 
 
-def _clear_stop(gateway: Gateway) -> Outcome | None:
+def _stop_outcome(gateway: Gateway) -> Outcome | None:
     if gateway.state is GatewayState.STALE and gateway.service is None:
         return Outcome(gateway.profile, OutcomeKind.ALREADY_STOPPED, gateway.detail)
     return None
 
 
-def _clear_start(gateway: Gateway) -> Outcome | None:
+def _start_outcome(gateway: Gateway) -> Outcome | None:
     is_ending = gateway.service is not None and gateway.service.activity is Activity.DEACTIVATING
     is_up = gateway.process is not None and gateway.state in _UP
     if is_up and (not is_ending or gateway.state is GatewayState.UNSUPERVISED):
@@ -194,7 +194,7 @@ def _clear_start(gateway: Gateway) -> Outcome | None:
     return None
 
 
-def _clear_restart(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
+def _restart_outcome(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
     has_service = gateway.service is not None and gateway.service.installed
     is_up = gateway.process is not None or gateway.state in _COMING
     if is_up and not has_service:
@@ -209,4 +209,4 @@ def _clear_restart(gateway: Gateway, *, start_stopped: bool) -> Outcome | None:
         return None
     if not start_stopped:
         return Outcome(gateway.profile, OutcomeKind.SKIPPED, "not running", hint="`--start-stopped` starts it")
-    return _clear_start(gateway)
+    return _start_outcome(gateway)

@@ -1,4 +1,4 @@
-"""From a profile to the model of its service."""
+"""Builds the service model of a profile from its settings and options."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
 
 _SECTION = "service"
-# The word that takes a kept choice back, and the one that stands for a variable taken over from the manager.
+# `NONE` removes a kept option; `INHERITED` marks a variable that is inherited from the manager.
 NONE = "none"
-# The manager's own SIGKILL comes first.
+# Added so that the manager's own SIGKILL comes first.
 _MARGIN = 15.0
 INHERITED = "(inherited)"
-# Where profile.yaml says that a service does not start at boot or login.
+# The key in profile.yaml for services that do not start at boot or login.
 ENABLE = (_SECTION, "enable")
 _SECRET_ENDINGS = ("_KEY", "_APIKEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASS", "_PASSPHRASE")
 _LONGEST_DELAY = 3600.0
@@ -36,11 +36,11 @@ _MULTIPLES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class ServiceOptions(NamedTuple):
-    """What the user may choose for a service; `variables`: NAME (taken over from the manager) or NAME=VALUE.
+    """The options of a service; `variables`: NAME (inherited from the manager) or NAME=VALUE.
 
-    `enable`: whether the service starts at boot or login (None: it does); `python`: Hermes' own, None when it is to be
-    found. All but `managed` are kept with the profile (`service:` in its profile.yaml), so that the next installation,
-    and a new name, mean the same; `none` takes a choice back.
+    `enable`: whether the service starts at boot or login (None: it does); `python`: of Hermes (None: search for it).
+    All but `managed` are kept in the profile (`service:` in profile.yaml) for the next installation or a rename; the
+    value `none` removes an option.
     """
 
     memory: str | None = None
@@ -54,7 +54,7 @@ class ServiceOptions(NamedTuple):
 
 
 def to_keep(options: ServiceOptions) -> Values:
-    """Return what is kept in profile.yaml of the options that were given."""
+    """Return the values of the given options for profile.yaml."""
     kept: dict[tuple[str, ...], str | None] = {}
     cpu = options.cpu if options.cpu in (None, NONE) else f"{parse_cpu(options.cpu)}%"
     given = {"memory": options.memory, "cpu": cpu, "log_folder": options.log_folder, "python": options.python}
@@ -67,14 +67,13 @@ def to_keep(options: ServiceOptions) -> Values:
         kept[_SECTION, "boot_delay"] = f"{options.boot_delay:g}" if options.boot_delay else None
     for text in options.variables:
         name, equals, value = text.partition("=")
-        # `=` before a value keeps YAML from taking it for a number or a yes: `1.10` must not come back as 1.1.
+        # `=` before a value keeps it a string in YAML: `1.10` must not become 1.1.
         kept[_SECTION, "env", name] = None if equals and value == NONE else (f"={value}" if equals else INHERITED)
     return kept
 
 
 def kept_options(home: Path, given: ServiceOptions) -> ServiceOptions:
-    """Return the options of a profile: those given now over those kept with it. Raises Failed when what is kept cannot
-    be read."""
+    """Return the given options over the kept ones. Raises Failed where profile.yaml cannot be read."""
     section = read_sections(home / PROFILE_FILE, (_SECTION,), certain=True).get(_SECTION)
     kept = section if isinstance(section, Mapping) else {}
     env = kept.get("env")
@@ -118,10 +117,9 @@ def build_spec(
     *,
     files_of: Path | None = None,
 ) -> ServiceSpec:
-    """Return the service of a profile. Raises UsageProblem for options that make no sense, Refused for a secret, Failed
-    for a file of the profile that cannot be read.
+    """Return the service of a profile; `files_of`: the current folder of a profile that is about to be moved.
 
-    `files_of`: where the profile's files are now, when it is about to be moved to its home.
+    Raises UsageProblem for invalid options, Refused for a secret, Failed for an unreadable file of the profile.
     """
     layout = world.layout
     home = Path(os.path.realpath(layout.home(profile)))
@@ -138,7 +136,7 @@ def build_spec(
         name=world.service_name(profile),
         program=program,
         account=_account(environment),
-        # launchd asks the password file, and so does Hermes: HOME may be a profile's.
+        # launchd and Hermes read the password file: HOME may be a profile.
         account_home=Path(account.pw_dir) if account is not None else world.user_home,
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
@@ -155,9 +153,9 @@ def build_spec(
 def prestart_words(
     world: SystemContext, profile: str, managed: Path | None, boot_delay: float = 0.0
 ) -> tuple[str, ...]:
-    """Return the command that refreshes a profile's overlay before its gateway starts.
+    """Return the pre-start command of a profile.
 
-    `-I`: neither the folder the service starts in nor PYTHONPATH may put other code in its place.
+    `-I`: neither the working folder nor PYTHONPATH may replace the code.
     """
     words = (sys.executable, "-I", "-m", "hermes_profiles.cli.gateways", "prestart", profile)
     extra = ("--managed", str(managed)) if managed is not None else ()
@@ -168,7 +166,7 @@ def prestart_words(
 def _account(environment: Mapping[str, str]) -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without an entry
+    except KeyError:  # a user in a container without an entry
         return environment.get("USER") or str(os.getuid())
 
 
@@ -181,15 +179,15 @@ def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tup
         name, equals, value = text.partition("=")
         if not name.isascii() or not name.isidentifier():
             raise UsageProblem(
-                f"{name!r} is no name of a variable", target="--env", hint="say `--env NAME` or `--env NAME=VALUE`"
+                f"{name!r} is not a valid variable name", target="--env", hint="use `--env NAME` or `--env NAME=VALUE`"
             )
         if catalog is not None and (_is_secret(name, catalog) or _holds_secret(value, home, catalog)):
             raise Refused(
-                f"{name} does not belong into a service: a service file is readable by everybody, and a token in it "
-                "would reach this gateway past the profile's own files",
+                f"{name} cannot be set in a service: every user can read a service file, and a token in it overrides "
+                "the profile's own files",
                 target=name,
                 code="secret-in-service",
-                hint="put it into the profile's `.env`",
+                hint="set it in the profile's `.env`",
             )
         if equals:
             variables.append((name, value))
@@ -208,7 +206,7 @@ def _is_secret(name: str, catalog: Catalog) -> bool:
 
 
 def _holds_secret(value: str, home: Path, catalog: Catalog) -> bool:
-    """Return whether a value holds a secret of the profile, or looks like one, whatever its name is."""
+    """Return whether a value contains a secret of the profile or looks like a secret."""
     return bool(value) and redacted((value,), secrets_of(home, catalog)) != (value,)
 
 
@@ -225,7 +223,9 @@ def parse_memory(text: str | None) -> int | None:
         size = 0
     if size < 64 * 2**20:
         raise UsageProblem(
-            f"{text!r} is no memory limit: a gateway needs about 120 MB", target="--memory", hint="say `--memory 512M`"
+            f"{text!r} is not a valid memory limit: a gateway needs about 120 MB",
+            target="--memory",
+            hint="use `--memory 512M`",
         )
     return size
 
@@ -236,12 +236,12 @@ def parse_cpu(text: str | None) -> int | None:
         return None
     number = text.strip().removesuffix("%")
     if not number.isdecimal() or not 1 <= int(number) <= 100_000:
-        raise UsageProblem(f"{text!r} is no CPU limit", target="--cpu", hint="say `--cpu 50%` of one core")
+        raise UsageProblem(f"{text!r} is not a valid CPU limit", target="--cpu", hint="use `--cpu 50%` (of one core)")
     return int(number)
 
 
 def _watchdog(config: Mapping[str, Any]) -> int:
-    """Return the watchdog's seconds; only whole numbers that systemd can hold count (SERVICES.md 2.1)."""
+    """Return the watchdog seconds; only whole numbers in systemd's range count (SERVICES.md 2.1)."""
     gateway = config.get("gateway")
     given = gateway.get("systemd_watchdog_seconds") if isinstance(gateway, Mapping) else None
     seconds = _whole(given if given is not None else config.get("systemd_watchdog_seconds"))
@@ -255,7 +255,7 @@ def _drain(config: Mapping[str, Any], environment: Mapping[str, str]) -> int:
 
 
 def stop_seconds(home: Path) -> float:
-    """Return how long the gateway of a home may take to stop: the time its service has, and a little more."""
+    """Return the seconds a gateway may take to stop: the limit of its service and a margin."""
     config = read_sections(home / CONFIG_FILE, ("agent",))
     drain = _drain(config, environment_of(home))
     return max(60, drain + 30) + _MARGIN

@@ -1,4 +1,4 @@
-"""Before a start: who keeps which channel, decided once for all that are about to start, and noted for the services."""
+"""Decides the masks before a start, once for all gateways to start, and records them for the services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .protocols import StartDecision
 
 
 class ConflictRule(StrEnum):
-    """What happens to a channel or port that somebody else has: switched off for this run, no start, or nothing."""
+    """The handling of a conflict: mask the channel for this run, refuse the start, or ignore it."""
 
     MASK = "mask"
     REFUSE = "refuse"
@@ -35,7 +35,7 @@ class ConflictRule(StrEnum):
 
 
 class Launch:
-    """One command that starts gateways; `owners`: profiles that keep what they share with others, strongest first."""
+    """The conflicts of one start command; `owners`: the profiles of `--owner`, strongest first."""
 
     def __init__(
         self,
@@ -62,17 +62,19 @@ class Launch:
         self._masks: Mapping[str, tuple[Mask, ...]] | None = None
         self.warnings: list[Problem] = []
 
-    def look(self, profiles: Sequence[str]) -> dict[str, Gateway]:
-        """Return the gateways of these profiles; all others of the root are looked at, too, for conflicts."""
+    def observe(self, profiles: Sequence[str]) -> dict[str, Gateway]:
+        """Return the gateways of these profiles; the others of the root are observed for conflicts."""
         layout = self._world.layout
         known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
         self._gateways = survey(self._world, self._existing, known)
         return {name: self._gateways[name] for name in profiles}
 
     def with_topology(self, gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
-        """Return the gateways with those called served that Hermes would refuse: its guard looks at the setting of a
-        running default gateway, not at whom it serves (SERVICES.md 6), and a service would try again for ever. One
-        that is about to start with them counts as running."""
+        """Return the gateways; those that Hermes would refuse get the state `served`.
+
+        Hermes' guard reads the multiplexing setting of a running default gateway, not the profiles that it serves
+        (SERVICES.md 6), and a service would retry forever. A default gateway that starts with them counts as running.
+        """
         default = self._gateways.get(DEFAULT)
         process = default.process if default is not None else None
         if process is None and not (DEFAULT in gateways and has_service(gateways[DEFAULT])):
@@ -131,7 +133,7 @@ class Launch:
         )
 
     def begin(self, starting: Sequence[str]) -> None:
-        """Decide for all that will start, and note it: the step before each start abides by it."""
+        """Decide for all profiles to start, and record it: the pre-start step applies it."""
         found = self.decide(starting)
         if DEFAULT in found:
             found, problems = without_shared_masks(self._world.layout, found, self._catalog, self._environment)
@@ -145,7 +147,7 @@ class Launch:
         ledger.save_decision(self._world.layout, found, self._held, now=time.time(), live=self._live)
 
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
-        """Return what was decided for profiles that start now."""
+        """Return the decisions for profiles that start now."""
         if self._masks is None:
             self.begin(profiles)
         return {name: self._prepared(name, (self._masks or {}).get(name, ())) for name in profiles}
@@ -153,12 +155,12 @@ class Launch:
     def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> StartDecision:
         if not masks or self._rule is ConflictRule.IGNORE:
             return StartDecision()
-        stubborn = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
-        if stubborn:
+        unmaskable = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
+        if unmaskable:
             home = self._world.layout.home(profile)
             return StartDecision(
                 refusal=(
-                    f"{stubborn[0].sentence('cannot be disabled for this run alone')}; it is in "
+                    f"{unmaskable[0].sentence('cannot be disabled for this run alone')}; it is in "
                     f"{home / LEGACY_CONFIG_FILE}, and Hermes masks config.yaml only: `touch {home / CONFIG_FILE}`"
                 )
             )
@@ -169,7 +171,7 @@ class Launch:
         )
 
     def end(self, not_started: Sequence[str]) -> None:
-        """Take back what was noted for starts that did not happen."""
+        """Remove the recorded decisions of starts that did not happen."""
         if not_started and self._masks is not None:
             ledger.drop_pending(self._world.layout, not_started)
 
@@ -178,7 +180,7 @@ class Launch:
 
 
 def has_service(gateway: Gateway) -> bool:
-    """Return whether a service is there that would run a gateway."""
+    """Return whether a service is installed for a gateway."""
     return gateway.service is not None and gateway.service.installed
 
 
@@ -187,5 +189,5 @@ def _ignored(profile: str, mask: Mask) -> Problem:
         "conflict",
         f"{profile}: {mask.sentence('is not disabled')}",
         profile,
-        f"have it switched off: `hermes-gateways restart {profile}`",
+        f"mask it with `hermes-gateways restart {profile}`",
     )

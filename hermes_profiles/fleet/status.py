@@ -1,4 +1,4 @@
-"""All that `status` tells of a fleet: gateways, channels, API servers, conflicts between those that run, topology."""
+"""The status of a fleet: gateways, channels, API servers, running conflicts, topology."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REMOTE_TIMEOUT = 3.0
 
 
 class Conflict(NamedTuple):
-    """Running gateways that are in each other's way."""
+    """Running gateways that share an identity or a port."""
 
     channel: str
     profiles: tuple[str, ...]
@@ -40,7 +40,7 @@ class Conflict(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """What was found."""
+    """The status of a fleet."""
 
     gateways: Mapping[str, Gateway]
     topology: Topology
@@ -60,10 +60,10 @@ def read_fleet_status(
     in_detail: bool = False,
     held: Mapping[str, ClaimedResources] | None = None,
 ) -> Inventory:
-    """Return what is true of these profiles now; `look` is `survey`, or one that bears a missing manager.
+    """Return the status of these profiles; `look` is `survey`, or a variant that works without a manager.
 
-    `in_detail`: whether API servers are asked who they are, too, which takes longer; `held`: what their files would
-    have gateways hold, where it is known already (the manager was then asked ahead as well).
+    `in_detail`: query `/health/detailed` as well, which is slower; `held`: the claims of the profiles where they are
+    known (the manager query is then already running).
     """
     layout = world.layout
     if held is None:
@@ -100,7 +100,7 @@ def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:
 
 
 def _places(seen: Mapping[str, GatewayFacts], held: Mapping[str, ClaimedResources]) -> dict[str, Api]:
-    """Return where the API servers of gateways that are up should listen, nobody asked."""
+    """Return the addresses of the API servers of running gateways, without a query."""
     places = {name: _api_place(facts, held[name]) for name, facts in seen.items()}
     return {name: place for name, place in places.items() if place is not None}
 
@@ -112,8 +112,11 @@ def _ask(
     *,
     in_detail: bool,
 ) -> dict[str, Api]:
-    """Return what the API servers answer; one that its own gateway calls dead is not asked, for whoever answers on
-    the port is another profile's (SERVICES.md 3.3)."""
+    """Return the answers of the API servers.
+
+    A server that its own gateway reports as failed is not queried: another profile answers on its port (SERVICES.md
+    3.3).
+    """
     places = _places(seen, held)
     dead = {name for name in places if _said(seen[name]) == "fatal"}
     remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
@@ -133,7 +136,7 @@ def _ask(
     for name, url in remote.items():
         places.setdefault(name, Api(_without_login(url), 0))
     for name in dead:
-        answers[name] = health.HealthAnswer(healthy=False, detail="the gateway says that it could not listen")
+        answers[name] = health.HealthAnswer(healthy=False, detail="the gateway reports that it could not listen")
     pids = {name: each.pid for name, each in who.items()}
     return {
         name: place._replace(healthy=answers[name].healthy, detail=answers[name].detail, pid=pids.get(name))
@@ -153,7 +156,7 @@ def _health_url(home: Path) -> str:
 
 
 def _without_login(url: str) -> str:
-    """Return an address to be shown: the name and password in it, and what it is asked with, are taken out."""
+    """Return a URL without login and query, for display."""
     scheme, _, rest = url.partition("://")
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     return f"{scheme}://{place.rpartition('@')[2]}"
@@ -179,8 +182,11 @@ def _conflicts(
 
 
 def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedResources]) -> Iterator[Conflict]:
-    """Yield accounts that one gateway is to serve for two profiles: Hermes drops the second without a word
-    (gateway/run.py, `_start_one_profile_adapters`), the default's and then the first by name counts."""
+    """Yield accounts that one gateway would serve for two profiles.
+
+    Hermes ignores the second one without a message (gateway/run.py, `_start_one_profile_adapters`); default comes
+    first, then the order of names.
+    """
     served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
     if not served:
         return
@@ -191,10 +197,8 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedRes
         for identity in identities[name]:
             other = index.first(identity.place) or name
             if other != name:
-                words = f"{other} and {name} are served by one gateway with the same {identity.noun} of"
-                yield Conflict(
-                    identity.channel, (other, name), f"{words} {identity.channel}; {name} is left out without a word"
-                )
+                message = f"{other} and {name} share one {identity.channel} {identity.noun} in one gateway"
+                yield Conflict(identity.channel, (other, name), f"{message}; Hermes ignores {name}'s without a message")
 
 
 def _sentence(conflict: RunningConflict) -> str:

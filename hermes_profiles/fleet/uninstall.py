@@ -1,4 +1,4 @@
-"""Taking services away: stop, disable, remove the files, have the manager forget; in this order, whatever fails."""
+"""Uninstalls services: stop, disable, remove the files, unload; always in this order."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
 from .protocols import RunOptions, StartDecision
 
-# A gateway that was stopped; of any other nobody knows, and its service keeps its files.
+# Outcomes of a stopped gateway; after any other outcome the service keeps its files.
 DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)
 
 
 class Uninstalled(NamedTuple):
-    """How it went: an outcome for each profile, what removed the files (None: there were none), and the id of that
-    change once it is made."""
+    """The result: an outcome for each profile, the plan that removes the files (None without files), its change id."""
 
     outcomes: tuple[Outcome, ...]
     plan: ChangePlan | None = None
@@ -41,9 +40,9 @@ def uninstall_services(
     dry_run: bool = False,
     pace: RunOptions = RunOptions(),  # noqa: B008
 ) -> Uninstalled:
-    """Take the services of profiles away.
+    """Uninstall the services of profiles.
 
-    A service whose gateway does not stop keeps its files: without them nothing could stop it any more.
+    A service whose gateway does not stop keeps its files: without them the manager could not stop it.
     """
     manager = world.manager
     if manager is None:
@@ -62,7 +61,7 @@ def uninstall_services(
     }
     going = [name for name in present if name not in kept]
     services = world.services(going)
-    # What has an orphan started goes with its files.
+    # The enablement of an orphan is removed with its files.
     known = [each for each in services if not is_orphan(world, each.profile)]
     refused = dict(manager.enable(known, enabled=False)) if known else {}
     plan = plan_removal("uninstall", {name: files[name] for name in going if files[name] and name not in refused})
@@ -77,7 +76,7 @@ def uninstall_services(
 
 
 def orphaned(world: SystemContext, manager: Manager, names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of some names that are no profiles any more and have left a service behind under a manager."""
+    """Return the names without a profile that still have a service under a manager."""
     return tuple(
         dict.fromkeys(
             name
@@ -91,16 +90,16 @@ def orphaned(world: SystemContext, manager: Manager, names: Iterable[str]) -> tu
 
 def _absent(world: SystemContext, gateway: Gateway) -> Outcome:
     home = gateway.service.home if gateway.service is not None and is_foreign(world, gateway) else None
-    words = f"the service of this name belongs to another root: {home}" if home else ""
-    return Outcome(gateway.profile, OutcomeKind.NOT_INSTALLED, words)
+    detail = f"the service of this name belongs to another root: {home}" if home else ""
+    return Outcome(gateway.profile, OutcomeKind.NOT_INSTALLED, detail)
 
 
 def stop_all(
     world: SystemContext, profiles: Sequence[str], gateways: Mapping[str, Gateway], catalog: Catalog, pace: RunOptions
 ) -> tuple[Outcome, ...]:
-    """Stop the gateways of profiles, by whoever runs them, and return how it went."""
-    hands = ServiceBackend(world, world.manager, lambda names: dict.fromkeys(names, StartDecision()), catalog)
-    return FleetExecutor(Verb.STOP, hands, pace).run(profiles, gateways)
+    """Stop the gateways of profiles, supervised or not, and return the outcomes."""
+    backend = ServiceBackend(world, world.manager, lambda names: dict.fromkeys(names, StartDecision()), catalog)
+    return FleetExecutor(Verb.STOP, backend, pace).run(profiles, gateways)
 
 
 def _is_known(gateway: Gateway) -> bool:
@@ -108,7 +107,7 @@ def _is_known(gateway: Gateway) -> bool:
 
 
 def _runs_under_manager(gateway: Gateway) -> bool:
-    """Return whether a gateway is its service's: one started by hand outlives the service."""
+    """Return whether the service runs the gateway: one started by hand outlives the service."""
     service = gateway.service
     if service is None:
         return False

@@ -1,8 +1,8 @@
-"""Whether API servers answer on loopback: `GET /health`, which needs no key.
+"""Health of API servers: `GET /health` needs no key, `GET /health/detailed` takes the key of the profile.
 
-`/health/detailed`, which also says who answers, is asked only of few gateways, with the key of the profile: it takes
-longer, and each refused key is a warning in the log of whoever listens there (SERVICES.md 7). An answer to `/health`
-proves that somebody listens, not who; `inventory` passes over servers that their own gateway calls dead.
+`/health` is sent over bare sockets, to all servers at once: `http.client` and a thread pool take 40 ms to load. An
+answer to it does not identify the process. `/health/detailed` does, but it is slower, and each refused key becomes a
+warning in the log of the listener (SERVICES.md 7), so only a few gateways are queried that way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST = 1024 * 1024
 _REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _STATUS_LINE = 16  # "HTTP/1.1 200 OK" and more
 _Place = TypeVar("_Place")
-LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  where a client knocks
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  address to connect to
 
 
 class Endpoint(NamedTuple):
@@ -34,14 +34,14 @@ class Endpoint(NamedTuple):
 
 
 class HealthAnswer(NamedTuple):
-    """Whether the server said it is well, and what it said otherwise."""
+    """Whether the server answered 200, and the reason where it did not."""
 
     healthy: bool
     detail: str = ""
 
 
 def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> dict[str, HealthAnswer]:
-    """Return name → what its server says; all are asked at once, so dead ones cost `timeout` seconds together."""
+    """Return name → answer of its server. All are queried at once: dead ones take `timeout` seconds in total."""
     answers: dict[str, HealthAnswer] = {}
     deadline = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
@@ -72,12 +72,12 @@ def ask_all(endpoints: Mapping[str, Endpoint], *, timeout: float = TIMEOUT) -> d
 
 
 def ask(endpoint: Endpoint, *, timeout: float = TIMEOUT) -> HealthAnswer:
-    """Return what one API server answers to `GET /health`."""
+    """Return the answer of one API server to `GET /health`."""
     return ask_all({"": endpoint}, timeout=timeout)[""]
 
 
 class Detailed(NamedTuple):
-    """What a gateway says of itself: its pid (None when it does not say), and which of its checks are not well."""
+    """The answer to `/health/detailed`: pid (None if absent) and the names of failed checks in `detail`."""
 
     healthy: bool
     detail: str = ""
@@ -85,9 +85,9 @@ class Detailed(NamedTuple):
 
 
 def ask_detailed(endpoint: Endpoint, key: Secret[str], *, timeout: float = TIMEOUT) -> Detailed:
-    """Return what one API server answers to `GET /health/detailed` with a profile's key.
+    """Return the answer of one API server to `GET /health/detailed` with a profile's key.
 
-    A refused key means that the port is somebody else's: the key is that of the profile whose port it should be.
+    A refused key means that another gateway or program has the port.
     """
     import json
     from http.client import HTTPConnection, HTTPException
@@ -98,20 +98,20 @@ def ask_detailed(endpoint: Endpoint, key: Secret[str], *, timeout: float = TIMEO
         connection.request("GET", "/health/detailed", headers={"Authorization": f"Bearer {key.reveal()}"})
         answer = connection.getresponse()
         if answer.status == 401:
-            return Detailed(healthy=False, detail=f"whoever listens on port {endpoint.port} refuses this profile's key")
+            return Detailed(healthy=False, detail=f"the server on port {endpoint.port} refuses this profile's key")
         data = json.loads(answer.read(_LONGEST)) if answer.status == 200 else None
     except (OSError, HTTPException, ValueError) as error:
-        return Detailed(healthy=False, detail=_words(error, f"{host}:{endpoint.port}"))
+        return Detailed(healthy=False, detail=_error_text(error, f"{host}:{endpoint.port}"))
     finally:
         connection.close()
     if not isinstance(data, dict):
         return Detailed(healthy=False, detail=f"GET /health/detailed answered {answer.status}")
     pid = data.get("pid")
-    return Detailed(healthy=True, detail=_unwell(data), pid=pid if isinstance(pid, int) else None)
+    return Detailed(healthy=True, detail=_failed_checks(data), pid=pid if isinstance(pid, int) else None)
 
 
-def _unwell(data: Mapping[str, object]) -> str:
-    """Return the names of checks that are not well; the server itself is, for it answered."""
+def _failed_checks(data: Mapping[str, object]) -> str:
+    """Return the names of the failed checks, "" without one."""
     readiness = data.get("readiness")
     checks = readiness.get("checks") if isinstance(readiness, dict) else None
     names = [
@@ -119,48 +119,48 @@ def _unwell(data: Mapping[str, object]) -> str:
         for name, check in (checks.items() if isinstance(checks, dict) else ())
         if (check.get("status") if isinstance(check, dict) else check) not in ("ok", True)
     ]
-    return f"not well: {', '.join(sorted(names))}" if names else ""
+    return f"failed checks: {', '.join(sorted(names))}" if names else ""
 
 
 def ask_urls(urls: Mapping[str, str], *, timeout: float) -> dict[str, HealthAnswer]:
-    """Return profile → what its gateway elsewhere answers; all are asked at once, too."""
-    return _at_once(urls, lambda url: ask_url(url, timeout=timeout))
+    """Return profile → answer of its remote gateway. All are queried at once."""
+    return _query_all(urls, lambda url: ask_url(url, timeout=timeout))
 
 
-def _at_once(places: Mapping[str, _Place], question: Callable[[_Place], HealthAnswer]) -> dict[str, HealthAnswer]:
+def _query_all(places: Mapping[str, _Place], query: Callable[[_Place], HealthAnswer]) -> dict[str, HealthAnswer]:
     if not places:
         return {}
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=min(32, len(places))) as pool:
-        return dict(zip(places, pool.map(question, places.values()), strict=True))
+        return dict(zip(places, pool.map(query, places.values()), strict=True))
 
 
 def ask_url(url: str, *, timeout: float) -> HealthAnswer:
-    """Return what a gateway elsewhere answers (GATEWAY_HEALTH_URL); only http and https are asked."""
+    """Return the answer of a remote gateway (GATEWAY_HEALTH_URL); only http and https are queried."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     if not url.lower().startswith(("http://", "https://")):
-        return HealthAnswer(healthy=False, detail="GATEWAY_HEALTH_URL is no http address")
+        return HealthAnswer(healthy=False, detail="GATEWAY_HEALTH_URL is not an http address")
     target = url if url.rstrip("/").endswith("/health") else url.rstrip("/") + "/health"
     try:
-        with urlopen(Request(target), timeout=timeout) as answer:  # noqa: S310  the scheme was looked at
-            return _judged(int(answer.status), GATEWAY_HEALTH_URL)
+        with urlopen(Request(target), timeout=timeout) as answer:  # noqa: S310  the scheme is checked above
+            return _status_answer(int(answer.status), GATEWAY_HEALTH_URL)
     except HTTPError as error:
         with error:
-            return _judged(error.code, GATEWAY_HEALTH_URL)
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none
-        return HealthAnswer(healthy=False, detail=_words(error, GATEWAY_HEALTH_URL))
+            return _status_answer(error.code, GATEWAY_HEALTH_URL)
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: an invalid address
+        return HealthAnswer(healthy=False, detail=_error_text(error, GATEWAY_HEALTH_URL))
 
 
-def _judged(status: int, what: str) -> HealthAnswer:
+def _status_answer(status: int, what: str) -> HealthAnswer:
     return HealthAnswer(status == 200, "" if status == 200 else f"{what} answered {status}")
 
 
-def _words(error: Exception, place: str) -> str:
-    cause = getattr(error, "reason", None)  # urllib wraps what happened
+def _error_text(error: Exception, place: str) -> str:
+    cause = getattr(error, "reason", None)  # urllib wraps the error
     if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
         return f"{place} did not answer in time"
     reason = getattr(error, "strerror", None) or getattr(cause, "strerror", None) or type(error).__name__
@@ -168,10 +168,10 @@ def _words(error: Exception, place: str) -> str:
 
 
 def _connect(endpoint: Endpoint) -> socket.socket | HealthAnswer:
-    """Return a socket that is being connected, or what is wrong at once."""
+    """Return a connecting socket, or the error."""
     host = LOOPBACK.get(endpoint.host, endpoint.host)
     try:
-        if host == "127.0.0.1" and 0 < endpoint.port < 65536:  # nearly always; a name takes 2 ms to look up
+        if host == "127.0.0.1" and 0 < endpoint.port < 65536:  # the usual case; a name lookup takes 2 ms
             family, kind, address = socket.AF_INET, socket.SOCK_STREAM, (host, endpoint.port)
         else:
             family, kind, _, _, address = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM)[0]  # type: ignore[assignment]
@@ -179,8 +179,8 @@ def _connect(endpoint: Endpoint) -> socket.socket | HealthAnswer:
     except OSError as error:
         return _failed(error, endpoint)
     except UnicodeError:  # from the codec of host names
-        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: no name of a host")
-    opened.setblocking(False)  # noqa: FBT003  the standard library takes it so
+        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: not a host name")
+    opened.setblocking(False)  # noqa: FBT003  positional in the standard library
     code = opened.connect_ex(address)
     if code in (0, errno.EINPROGRESS):
         return opened
@@ -189,7 +189,7 @@ def _connect(endpoint: Endpoint) -> socket.socket | HealthAnswer:
 
 
 def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> HealthAnswer | None:
-    """Send the question, or read the answer; None when there is more to wait for."""
+    """Send the request or read the answer; None while the answer is pending."""
     try:
         if writable:
             code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -205,7 +205,7 @@ def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> Heal
 def _judge_status_line(line: bytes, endpoint: Endpoint) -> HealthAnswer:
     version, _, rest = line.partition(b" ")
     if not version.startswith(b"HTTP/"):
-        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)} speaks no HTTP")
+        return HealthAnswer(healthy=False, detail=f"{_place(endpoint)} is not an HTTP server")
     status = rest[:3].decode("ascii", "replace")
     return HealthAnswer(status == "200", "" if status == "200" else f"GET /health answered {status}")
 

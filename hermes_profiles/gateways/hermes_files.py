@@ -1,4 +1,4 @@
-"""What a gateway writes about itself into its home. Hints, not proofs: files outlive the process that wrote them.
+"""Readers of the files that a gateway writes into its home. They outlive the process, so they prove nothing.
 
 Facts (Hermes 0.19.0, gateway/status.py): `gateway.pid` and `gateway.lock` hold `{pid, kind, argv, start_time}` (a bare
 integer in old releases); start_time is field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere.
@@ -19,14 +19,14 @@ _LARGEST = 1024 * 1024
 
 
 class PidRecord(NamedTuple):
-    """Whom a pid file names; `pid` 0 when the file is there and cannot be understood, `started` None when unsaid."""
+    """The process in a pid file; `pid` is 0 where the file cannot be parsed, `started` None where it is absent."""
 
     pid: int
     started: float | None = None
 
 
 class ChannelRecord(NamedTuple):
-    """What a gateway last wrote about one channel; `since` is the text of its time."""
+    """The last record of one channel; `since` is an ISO time."""
 
     name: str
     state: str
@@ -36,7 +36,7 @@ class ChannelRecord(NamedTuple):
 
 
 class StateRecord(NamedTuple):
-    """What a gateway last wrote about itself; `served`: the profiles a multiplexer serves."""
+    """The last state record of a gateway; `served`: the profiles that a multiplexer serves."""
 
     pid: int
     started: float | None
@@ -48,24 +48,24 @@ class StateRecord(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """The last sign of life: the pid that gave it, and when (text of the time)."""
+    """The last heartbeat: pid and ISO time."""
 
     pid: int
     at: str
 
 
 def pid_record(home: Path) -> PidRecord | None:
-    """Return whom the pid file names, None without one."""
+    """Return the process in the pid file, None without a file."""
     return record_at(home / PID_FILE)
 
 
 def lock_record(home: Path) -> PidRecord | None:
-    """Return whom the gateway's lock file names; the file stays when the process ends."""
+    """Return the process in the gateway's lock file; the file stays when the process ends."""
     return record_at(home / LOCK_FILE)
 
 
 def record_at(path: Path) -> PidRecord | None:
-    """Return whom a file in the form of a pid file names, None when it is not there."""
+    """Return the process in a file of the pid file's format, None without a file."""
     data = _read(path)
     if data is None:
         return None
@@ -77,7 +77,7 @@ def record_at(path: Path) -> PidRecord | None:
 
 
 def state_record(home: Path) -> StateRecord | None:
-    """Return what the gateway wrote about itself, None without the file or when it cannot be understood."""
+    """Return the state record of the gateway, None without a file or where it cannot be parsed."""
     data = _read(home / STATE_FILE)
     if not isinstance(data, Mapping) or not data:
         return None
@@ -106,7 +106,7 @@ def _channels(platforms: object) -> Iterator[ChannelRecord]:
 
 
 def heartbeat(home: Path) -> Heartbeat | None:
-    """Return the gateway's last sign of life, None when there is none."""
+    """Return the last heartbeat of the gateway, None without one."""
     data = _read(home / HEARTBEAT_FILE)
     if not isinstance(data, Mapping):
         return None
@@ -114,7 +114,7 @@ def heartbeat(home: Path) -> Heartbeat | None:
 
 
 def _read(path: Path) -> Any:
-    """Return the parsed file; None when it is not there, {} when it cannot be understood."""
+    """Return the parsed file; None without a file, {} where it cannot be parsed."""
     try:
         data = json.loads(read_regular(path, _LARGEST))
     except (FileNotFoundError, NotADirectoryError):

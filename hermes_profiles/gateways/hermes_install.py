@@ -1,4 +1,4 @@
-"""Where Hermes is on this machine, and what of it a service needs: interpreter, virtual environment, PATH.
+"""Finds the Hermes installation, and what a service needs of it: interpreter, virtual environment, PATH.
 
 Source: Hermes 0.19.0 `hermes_cli/gateway.py` (`get_python_path`, `_detect_venv_dir`, `_build_service_path_dirs`,
 `_build_user_local_paths`). Hermes compares its own text with the installed unit at each boot, so the same folders are
@@ -31,7 +31,7 @@ _INTERPRETER = re.compile(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\
 
 
 class HermesInstall(NamedTuple):
-    """A Hermes that was found: its interpreter, and how it was found."""
+    """A Hermes installation: its interpreter, and how it was found."""
 
     python: Path
     found_by: str
@@ -41,26 +41,26 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
     """Return the Hermes that services should run.
 
     In this order: `given`; `hermes` on PATH or in ~/.local/bin; the environment this program runs in; the checkout in
-    the root. Raises NotFound when there is none.
+    the root. Raises NotFound without an installation.
     """
     if given:
         python = Path(os.path.abspath(os.path.expanduser(given)))
         if python.is_file() and os.access(python, os.X_OK):
             return HermesInstall(python, "--python")
         raise NotFound(
-            f"{python} is no program that can be run",
+            f"{python} is not an executable program",
             target=given,
             code="no-hermes",
-            hint="name Hermes' Python with `--python PATH`, or have it found with `--python none`",
+            hint="pass Hermes' Python with `--python PATH`, or use `--python none` to search for it",
         )
     for python, how in _candidates(layout, environment):
         if os.access(python, os.X_OK):
             return HermesInstall(python, how)
     raise NotFound(
-        "no Hermes Agent found: neither on PATH, nor beside this program, nor in the root",
+        "cannot find Hermes Agent: it is not on PATH, not in the environment of this program, not in the root",
         target="hermes",
         code="no-hermes",
-        hint="name its Python with `--python /path/to/venv/bin/python`, or install it with `pip install hermes-agent`",
+        hint="pass its Python with `--python /path/to/venv/bin/python`, or install it with `pip install hermes-agent`",
     )
 
 
@@ -78,7 +78,7 @@ def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[tupl
 
 
 def interpreter_of(script: Path) -> Path | None:
-    """Return the Python that a command's script runs, None when it does not say."""
+    """Return the Python that a script runs, None where it cannot be read from the script."""
     try:
         text = read_regular(os.path.realpath(script), _LARGEST_SCRIPT)
     except OSError:
@@ -88,7 +88,7 @@ def interpreter_of(script: Path) -> Path | None:
 
 
 def program_for(installation: HermesInstall, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
-    """Return how the gateway of one home is run."""
+    """Return the program that runs the gateway of one home."""
     python = installation.python
     venv = python.parent.parent
     is_venv = (venv / "pyvenv.cfg").is_file()
@@ -106,7 +106,7 @@ def program_for(installation: HermesInstall, home: Path, user_home: Path, enviro
 def _hermes_folders(venv: Path | None, home: Path) -> Iterator[Path]:
     if venv is not None:
         yield venv / "bin"
-        if (venv.parent / "hermes_cli").is_dir():  # a checkout brings its own node programs
+        if (venv.parent / "hermes_cli").is_dir():  # a checkout has its own node programs
             yield venv.parent / "node_modules" / ".bin"
     yield home / "node" / "bin"
     yield home / "node_modules" / ".bin"
@@ -130,14 +130,14 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def installed_version(layout: Layout, environment: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return the version of the Hermes that is on PATH or in the root, None when there is none to be seen."""
+    """Return the version of the Hermes on PATH or in the alias folder, None where it is unknown."""
     script = real_hermes(environment) or str(layout.alias_folder / "hermes")
     python = interpreter_of(Path(script))
     return version_of(python) if python is not None else None
 
 
 def version_of(python: Path) -> tuple[int, ...] | None:
-    """Return the version of the hermes-agent installed for an interpreter, None when that cannot be seen."""
+    """Return the version of hermes-agent that an interpreter has, None where it is unknown."""
     for found in python.parent.parent.glob("lib/python3*/site-packages/hermes_agent-*.dist-info"):
         numbers = re.findall(r"\d+", found.name.removeprefix("hermes_agent-").removesuffix(".dist-info"))
         return tuple(int(number) for number in numbers[:3])

@@ -1,4 +1,4 @@
-"""Which `hermes` a shell finds: shims of ours told from the real one."""
+"""Finds the real `hermes` on PATH, past the shims of this project."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ LARGEST = 64 * 1024
 
 
 def commands_on_path(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield every `hermes` on PATH, as a shell would find it, first one first. An empty entry is the folder we are
-    in."""
+    """Yield every `hermes` on PATH in the order of a shell. An empty entry is the current folder."""
     seen = set()
     path = environment.get("PATH", "")
     for folder in path.split(os.pathsep) if path else ():
@@ -25,16 +24,18 @@ def commands_on_path(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def is_shim_file(path: str) -> bool:
-    """Return whether a command is a shim of ours, this one or another copy."""
+    """Return whether a command is a shim of this project."""
     try:
         return is_shim(read_regular(path, 256))
-    except OSError:  # what can be run but not read is no script of ours
+    except OSError:  # an unreadable program is not a shim
         return False
 
 
 def real_hermes(environment: Mapping[str, str]) -> str | None:
-    """Return the `hermes` that a shim would hand to: the first on PATH that is none, else the one that the first shim
-    on PATH knows; None when there is neither."""
+    """Return the real `hermes`: the first on PATH that is not a shim, else the one that the first shim records.
+
+    None without either.
+    """
     recorded = None
     for path in commands_on_path(environment):
         if not is_shim_file(path):

@@ -1,7 +1,8 @@
-"""Hermes' own locks of identities: who holds one now. Only read; a lock is never taken, nor a file removed.
+"""Reads Hermes' own identity locks and the processes that hold them. No lock is taken, no file removed.
 
-Facts (Hermes 0.19.0, gateway/status.py, `acquire_scoped_lock`): the folder is one for a user of the machine, whatever
-the root; a file is `<scope>-<first 16 hex digits of sha256(identity)>.lock` and stays when its process dies.
+Facts (Hermes 0.19.0, gateway/status.py, `acquire_scoped_lock`): one folder for each user of the
+machine, shared by all roots; a file is `<scope>-<first 16 hex digits of sha256(identity)>.lock` and stays when its
+process dies.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LARGEST = 65536
 
 
 def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
-    """Return where the gateways of a user keep their locks."""
+    """Return the folder in which the gateways of a user keep their locks."""
     given = environment.get(HERMES_GATEWAY_LOCK_DIR)
     if given:
         return Path(given)
@@ -33,7 +34,7 @@ def lock_folder(environment: Mapping[str, str], user_home: Path) -> Path:
 def live_locks(
     environment: Mapping[str, str], user_home: Path, *, catalog: Catalog, processes: Processes, platform: str
 ) -> tuple[LiveLock, ...]:
-    """Return the locks whose process is proven to be a live gateway: same pid, same start, words of a gateway.
+    """Return the locks whose process is proven to be a live gateway: same pid, start time and command line.
 
     `gateway restart` counts too: where no manager runs, that process is the gateway, though Hermes itself takes its
     locks for stale.
@@ -59,12 +60,12 @@ def live_locks(
 def _holder(path: Path, processes: Processes, platform: str) -> int | None:
     try:
         record = json.loads(read_regular(path, _LARGEST))
-    except (OSError, ValueError, RecursionError):  # gone, half-written or another user's: nobody's, as for Hermes
+    except (OSError, ValueError, RecursionError):  # missing, half-written or another user's: Hermes ignores it too
         return None
     pid = record.get("pid") if isinstance(record, dict) else None
     if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
         return None
-    process = processes.look(pid)
+    process = processes.find(pid)
     if process is None or process.state in STOPPED or (process.argv and not process.is_gateway):
         return None
     started = record.get("start_time")

@@ -1,7 +1,4 @@
-"""The words for the one truth about a gateway: what was seen of it, and the answer. Pure.
-
-`survey` sees, `resolve` answers.
-"""
+"""Value types of a gateway: what was observed (`observe`), and the state that follows from it (`resolve`). Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from .processes import Process, Usage
 
 
 class GatewayState(StrEnum):
-    """What a gateway is; DESIGN.md's vocabulary."""
+    """The state of a gateway, as every command reports it."""
 
     RUNNING = "running"
     STARTING = "starting"
@@ -43,14 +40,14 @@ ALIVE = frozenset(
 
 
 class LiveGateway(NamedTuple):
-    """A gateway that is up (`pid`), or on its way (`coming`: queued in its manager, activating, between two tries)."""
+    """A running gateway (`pid`) or a starting one (`starting`: queued, activating, or between two tries)."""
 
     pid: int | None
-    coming: bool
+    starting: bool
 
 
 class LiveLock(NamedTuple):
-    """One of Hermes' own lock files whose process is alive; `digest`: the 16 digits of its name."""
+    """A lock file of Hermes with a live process; `digest`: the 16 hex digits in its name."""
 
     channel: str
     digest: str
@@ -58,7 +55,7 @@ class LiveLock(NamedTuple):
 
 
 class GatewayChannel(NamedTuple):
-    """One channel of a gateway: what it is doing, why, and since when (text of the time)."""
+    """One channel of a gateway: its state, the reason, and since when (ISO time)."""
 
     name: str
     state: str
@@ -67,9 +64,9 @@ class GatewayChannel(NamedTuple):
 
 
 class Api(NamedTuple):
-    """Where the API server listens, and whether it answered; None when it was not asked.
+    """Address of the API server, and whether it answered (None: not queried).
 
-    `pid`: the gateway that says it answers there; None when it was not asked who it is.
+    `pid`: the process that answered `/health/detailed`; None where it was not queried.
     """
 
     host: str
@@ -80,20 +77,20 @@ class Api(NamedTuple):
 
 
 class GatewayFacts(NamedTuple):
-    """All that was seen of one profile's gateway.
+    """Everything that was observed of one profile's gateway.
 
-    `record`: whom gateway.pid names; `process`: a live process proven to be this profile's gateway; `named`: the live
-    process that `record` names but that is somebody else's; `doubtful`: a live process that `record` names and nothing
-    proves or disproves; `others`: pids of further gateways of this home; `main`: the live process the manager names;
-    `served_by`: pid of the multiplexer that serves this profile; `enabled_channels`: what the profile's files switch
-    on; `now`, `started_at`: epoch seconds.
+    `record`: the process in gateway.pid; `process`: a live process proven to be this profile's gateway;
+    `other_program`: the live process of `record` where it is proven to be another program; `unverified`: the live
+    process of `record` where neither is proven; `others`: pids of further gateways of this home; `main`: the live
+    process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `enabled_channels`:
+    channels that the profile's files enable; `now`, `started_at`: epoch seconds.
     """
 
     profile: str
     record: PidRecord | None = None
     process: Process | None = None
-    named: Process | None = None
-    doubtful: Process | None = None
+    other_program: Process | None = None
+    unverified: Process | None = None
     others: tuple[int, ...] = ()
     main: Process | None = None
     usage: Usage = Usage()
@@ -110,8 +107,7 @@ class GatewayFacts(NamedTuple):
 
 
 class Gateway(NamedTuple):
-    """The answer for one profile; every command tells this and nothing else. `seen`: what it was drawn from, for those
-    who look for faults."""
+    """The resolved gateway of one profile, as every command reports it; `observation`: the facts behind it."""
 
     profile: str
     state: GatewayState
@@ -127,7 +123,7 @@ class Gateway(NamedTuple):
     process: Process | None = None
     service: ServiceStatus | None = None
     settled: bool = False
-    seen: GatewayFacts | None = None
+    observation: GatewayFacts | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -136,7 +132,7 @@ class Gateway(NamedTuple):
 
 
 def exit_meaning(code: int | None) -> str:
-    """Return what an exit code of `hermes gateway run`, or of the manager in its place, means; "" for none."""
+    """Return the meaning of an exit code of `hermes gateway run` or of the manager, "" for None."""
     if code is None:
         return ""
     if code < 0:
@@ -157,7 +153,7 @@ def exit_meaning(code: int | None) -> str:
 
 
 def epoch_of(text: str) -> float | None:
-    """Return the epoch seconds of an ISO time, None when the text is none; without a zone it is taken for UTC."""
+    """Return the epoch seconds of an ISO time (UTC without a zone), None for other text."""
     from datetime import UTC, datetime
 
     try:

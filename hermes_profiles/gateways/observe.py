@@ -1,4 +1,4 @@
-"""Collects what is to be known of gateways: files, processes, one look at the manager. Nothing is changed."""
+"""Observes gateways: files, process table, one query of the service manager. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -27,21 +27,25 @@ from .topology import multiplexing_asked
 
 
 class BackgroundQuery:
-    """A question that is asked in a thread of its own while others work; `result` waits, and raises what it raised."""
+    """A manager query in a daemon thread; `result` waits for it and raises its error.
 
-    def __init__(self, question: Callable[[], Mapping[str, ServiceStatus]]) -> None:
+    Not `concurrent.futures`: that loads logging, and its threads are joined at exit, so a hanging manager would keep
+    the program from ending.
+    """
+
+    def __init__(self, query: Callable[[], Mapping[str, ServiceStatus]]) -> None:
         import threading
 
         self._answer: Mapping[str, ServiceStatus] = {}
         self._error: Exception | None = None
-        self._question = question
+        self._query = query
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._answer = self._question()
-        except Exception as error:  # noqa: BLE001  it is raised where the answer is asked for
+            self._answer = self._query()
+        except Exception as error:  # noqa: BLE001  `result` raises it
             self._error = error
 
     def result(self) -> Mapping[str, ServiceStatus]:
@@ -54,7 +58,7 @@ class BackgroundQuery:
 
 @dataclass
 class SystemContext:
-    """Everything a look at gateways depends on; tests put fakes in."""
+    """What an observation depends on: layout, manager, process table, clock. Tests pass fakes."""
 
     layout: Layout
     manager: Manager | None = None
@@ -64,15 +68,17 @@ class SystemContext:
     _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
 
     def ask_ahead(self, profiles: Sequence[str]) -> None:
-        """Ask the manager about profiles while the caller reads files: the next `survey` of just these takes the
-        answer. The manager takes as long as all the rest of a status."""
+        """Start the manager query in the background; the next `survey` of exactly these profiles uses its answer.
+
+        The query takes as long as the rest of a status.
+        """
         services = self.services(profiles)
         if self.manager is not None and services:
             query = self.manager.query
             self._asked = (tuple(profiles), BackgroundQuery(lambda: query(services)))
 
     def statuses(self, profiles: Sequence[str]) -> Mapping[str, ServiceStatus]:
-        """Return what the manager says of profiles. Raises ManagerError when it cannot be reached."""
+        """Return the service statuses of profiles. Raises ManagerError where the manager cannot be reached."""
         asked, self._asked = self._asked, None
         if asked is not None and asked[0] == tuple(profiles):
             return asked[1].result()
@@ -81,15 +87,15 @@ class SystemContext:
 
     @cached_property
     def user_home(self) -> Path:
-        """Return the user's home with its links followed."""
+        """Return the user's home, links resolved."""
         return Path(os.path.realpath(self.layout.user_home))
 
     def service_name(self, profile: str) -> ServiceName:
-        """Return what Hermes calls the service of a profile."""
+        """Return the name that Hermes gives to the service of a profile."""
         return service_name(Path(os.path.realpath(self.layout.home(profile))), self.user_home)
 
     def service(self, profile: str) -> Service | None:
-        """Return the service of a profile, None where there is no manager to ask."""
+        """Return the service of a profile, None without a manager."""
         return self.manager.service(self.service_name(profile), profile) if self.manager is not None else None
 
     def services(self, profiles: Sequence[str]) -> tuple[Service, ...]:
@@ -98,19 +104,18 @@ class SystemContext:
 
 
 class ProcessMatch(NamedTuple):
-    """Whose process a pid file names. At most one of the three is set; see `Facts`."""
+    """The verdict on the process in a pid file; at most one field is set, as in `GatewayFacts`."""
 
     process: Process | None = None
-    named: Process | None = None
-    doubtful: Process | None = None
+    other_program: Process | None = None
+    unverified: Process | None = None
 
 
 class ObservationHints(NamedTuple):
-    """What others know that a look at gateways needs.
+    """Facts from other packages for an observation.
 
-    `channels`: profile → channels that its files switch on; `masks`: what is switched off for a process of a
-    profile;
-    `ask`: asks the API servers of gateways that are up, returns profile → answer.
+    `channels`: profile → channels that its files enable; `masks`: (profile, process) → its masks; `ask`: queries the
+    API servers of running gateways and returns profile → answer.
     """
 
     channels: Mapping[str, tuple[str, ...]] = {}
@@ -124,9 +129,9 @@ NOTHING_KNOWN = ObservationHints()
 def survey(
     world: SystemContext, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN
 ) -> dict[str, Gateway]:
-    """Return profile → gateway, from one look at the manager and one at the process table.
+    """Return profile → gateway, from one query of the manager and one scan of the process table.
 
-    Raises ManagerError when the manager cannot be reached.
+    Raises ManagerError where the manager cannot be reached.
     """
     strays = _by_home(world)
     multiplexer = _multiplexer(world)
@@ -145,15 +150,15 @@ def survey(
 
 def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStatus | None) -> GatewayFacts:
     own = _own(world, facts.profile, status)
-    main = world.processes.look(own.pid) if facts.process is None and own is not None and own.pid else None
+    main = world.processes.find(own.pid) if facts.process is None and own is not None and own.pid else None
     return facts._replace(service=own, main=main)
 
 
 def _own(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
-    """Return the status of a profile's service; the unit of another root that has the same name is not it.
+    """Return the status of a profile's service; the unit of another root with the same name does not count.
 
-    Two roots of one account share names (SERVICES.md 1.1): what runs under that name for another home is neither
-    ours to tell of nor to stop.
+    Two roots of one account share service names (SERVICES.md 1.1). A service for another home is not reported and not
+    stopped.
     """
     if status is None or status.home is None:
         return status
@@ -168,37 +173,37 @@ def observe_one(world: SystemContext, profile: str) -> Gateway:
 
 
 def match_process(home: Path, world: SystemContext, record: PidRecord | None) -> ProcessMatch:
-    """Return whose process a record names: pid, start time and home must all fit (DESIGN.md, promise 5)."""
-    process = world.processes.look(record.pid) if record is not None and record.pid else None
+    """Return the verdict on a recorded process: pid, start time and home must all match (DESIGN.md, promise 5)."""
+    process = world.processes.find(record.pid) if record is not None and record.pid else None
     if record is None or process is None:
         return ProcessMatch()
     if record.started is not None and not same_start(record.started, process.started, platform=world.layout.platform):
-        return ProcessMatch(named=process)  # the pid was given to another process
-    judged = _by_words(process, record, home, world)
-    # The lock decides where words do not. It is looked at last: the kernel stops all locking while /proc/locks is read,
-    # which takes as long as all the rest (13 ms).
-    if judged.process is None and world.processes.lock_owner(home / LOCK_FILE) == process.pid:
+        return ProcessMatch(other_program=process)  # the pid was reused
+    matched = _match_command(process, record, home, world)
+    # The lock decides where the command line does not. It is read last: the kernel stops all locking while /proc/locks
+    # is read, which takes as long as the rest (13 ms).
+    if matched.process is None and world.processes.lock_owner(home / LOCK_FILE) == process.pid:
         return ProcessMatch(process)
-    return judged
+    return matched
 
 
-def _by_words(process: Process, record: PidRecord, home: Path, world: SystemContext) -> ProcessMatch:
-    """Return whose process it is by its command line, its environment and the record it wrote."""
+def _match_command(process: Process, record: PidRecord, home: Path, world: SystemContext) -> ProcessMatch:
+    """Return the verdict from command line, environment and record."""
     if process.argv and not process.is_gateway:
-        return ProcessMatch(named=process)
+        return ProcessMatch(other_program=process)
     if not process.argv or process.variables is None or record.started is None:
-        return ProcessMatch(doubtful=process)
-    told = home_of(process, user_home=world.user_home)
-    if told is not None:
-        is_this = os.path.realpath(told) == os.path.realpath(home)
-        return ProcessMatch(process) if is_this else ProcessMatch(named=process)
+        return ProcessMatch(unverified=process)
+    home_given = home_of(process, user_home=world.user_home)
+    if home_given is not None:
+        is_this = os.path.realpath(home_given) == os.path.realpath(home)
+        return ProcessMatch(process) if is_this else ProcessMatch(other_program=process)
     if not _has_our_root(process, world):
-        return ProcessMatch(named=process)
-    return ProcessMatch(doubtful=process) if _is_named_elsewhere(record, home, world) else ProcessMatch(process)
+        return ProcessMatch(other_program=process)
+    return ProcessMatch(unverified=process) if _is_named_elsewhere(record, home, world) else ProcessMatch(process)
 
 
 def _is_named_elsewhere(record: PidRecord, home: Path, world: SystemContext) -> bool:
-    """Return whether another profile of the root has the same record: who copies a home copies its pid file."""
+    """Return whether another profile of the root has the same record: a copied home has a copied pid file."""
     others = (world.layout.home(name) for name in profile_names(world.layout))
     return any(pid_record(other) == record for other in others if os.path.realpath(other) != os.path.realpath(home))
 
@@ -206,8 +211,8 @@ def _is_named_elsewhere(record: PidRecord, home: Path, world: SystemContext) -> 
 def _has_our_root(process: Process, world: SystemContext) -> bool:
     """Return whether a gateway that was started without `-p` may serve a profile of this root.
 
-    The sticky profile of that moment decided which one. It wrote its pid and start time into its home: with the root,
-    that is proof.
+    The sticky profile of that moment decided which one. The gateway wrote pid and start time into its home: together
+    with the root, that is proof.
     """
     given = (process.variables or {}).get(HERMES_HOME, "").strip()
     own = (process.variables or {}).get("HOME", "").strip() or str(world.user_home)
@@ -224,7 +229,7 @@ def _facts(
     home = world.layout.home(profile)
     record = pid_record(home)
     proof = match_process(home, world, record)
-    if proof.process is None:  # a gateway that lost its pid file still holds its lock
+    if proof.process is None:  # a gateway without its pid file still holds its lock
         proof = proof._replace(process=match_process(home, world, lock_record(home)).process)
     others = strays.get(os.path.realpath(home), ())
     process = proof.process or (others[0] if others else None)
@@ -235,11 +240,11 @@ def _facts(
         profile=profile,
         record=record,
         process=process,
-        named=proof.named,
-        doubtful=proof.doubtful if process is None else None,
+        other_program=proof.other_program,
+        unverified=proof.unverified if process is None else None,
         others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
         usage=world.processes.usage(process) if process is not None else Usage(),
-        runtime=_told(world.layout, profile),
+        runtime=_redacted_state(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,
         manager=world.manager.kind if world.manager is not None else None,
         served_by=served_by,
@@ -248,9 +253,11 @@ def _facts(
     )
 
 
-def _told(layout: Layout, profile: str) -> StateRecord | None:
-    """Return what the gateway wrote about itself, without secrets: a library may put a refused token into it, and one
-    that serves other profiles theirs."""
+def _redacted_state(layout: Layout, profile: str) -> StateRecord | None:
+    """Return the state record of the gateway without secrets.
+
+    An error message of a library may contain a refused token; that of a multiplexer, tokens of the served profiles.
+    """
     home = layout.home(profile)
     runtime = state_record(home)
     if runtime is None or not (runtime.reason or any(each.message for each in runtime.channels)):
@@ -264,8 +271,10 @@ def _told(layout: Layout, profile: str) -> StateRecord | None:
 
 
 def _by_home(world: SystemContext) -> Mapping[str, tuple[Process, ...]]:
-    """Return home → the gateways in the process table that were told to serve it; some have no pid file yet: Hermes
-    takes it only after its back-off (SERVICES.md 3.1)."""
+    """Return home → the gateways in the process table that were started for it.
+
+    Some have no pid file so far: Hermes writes it after its back-off (SERVICES.md 3.1).
+    """
     found: dict[str, tuple[Process, ...]] = {}
     for process in world.processes.gateways():
         home = home_of(process, user_home=world.user_home)
@@ -276,30 +285,33 @@ def _by_home(world: SystemContext) -> Mapping[str, tuple[Process, ...]]:
 
 
 def live_gateways(gateways: Mapping[str, Gateway]) -> dict[str, LiveGateway]:
-    """Return who runs and who is on the way, for decisions about channels. One that a multiplexer serves has no
-    process of its own."""
+    """Return the running and the starting gateways, for decisions about channels.
+
+    A profile that a multiplexer serves has no process of its own.
+    """
     found = {}
     for name, gateway in gateways.items():
         service = gateway.service
-        coming = gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING) or bool(
+        starting = gateway.state in (GatewayState.STARTING, GatewayState.CRASH_LOOPING) or bool(
             service is not None and (service.queued or service.waiting)
         )
         pid = gateway.process.pid if gateway.process is not None else None
-        if pid is not None or coming:
-            found[name] = LiveGateway(pid, coming)
+        if pid is not None or starting:
+            found[name] = LiveGateway(pid, starting)
     return found
 
 
 def served_by_default(world: SystemContext, profiles: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some profiles that the live gateway of default serves; no manager is asked."""
+    """Return the profiles that the live gateway of default serves; the manager is not queried."""
     found = _multiplexer(world)
     return tuple(name for name in profiles if name != DEFAULT and name in found[1].served) if found is not None else ()
 
 
 def _multiplexer(world: SystemContext) -> tuple[Process, StateRecord] | None:
-    """Return the live default gateway that serves other profiles, and what it wrote; None when there is none.
+    """Return the live multiplexer (the default gateway) and its state record, None without one.
 
-    What it wrote counts only while it lives: the list of served profiles survives the end of multiplexing.
+    The record counts only while the process lives: the list of served profiles stays in the file after multiplexing
+    ends.
     """
     home = world.layout.home(DEFAULT)
     runtime = state_record(home)
@@ -314,8 +326,10 @@ def _multiplexer(world: SystemContext) -> tuple[Process, StateRecord] | None:
 
 
 def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
-    """Return whether a default gateway was started after multiplexing was switched off: Hermes leaves the list of
-    whom an earlier one served in the file, and writes its own pid beside it."""
+    """Return whether a default gateway was started after multiplexing was switched off.
+
+    Hermes keeps the list of profiles that an earlier gateway served, and writes the new pid beside it.
+    """
     started = world.processes.epoch(process)
     try:
         changed = os.stat(home / CONFIG_FILE).st_mtime
@@ -323,5 +337,5 @@ def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
         return False
     if started is None or started <= changed:
         return False
-    # A service's own variable, or a release that always multiplexes, is not seen here: then nothing was switched off.
+    # A variable of the service, or a release that always multiplexes, is not visible here: nothing was switched off.
     return multiplexing_asked(home, process.variables or {}) is False

@@ -1,4 +1,4 @@
-"""Processes, and whose gateway one is: looked at, never signalled. /proc on Linux, psutil elsewhere."""
+"""Reads the process table and matches processes to gateways; /proc on Linux, psutil elsewhere. Sends no signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 
 _DEAD = "ZX"
 STOPPED = "Tt"
-# A gateway's variables that tell its home.
+# The variables of a gateway that determine its home.
 _WANTED = (HERMES_HOME, "HOME", HERMES_MANAGED_DIR)
 _INTERPRETER = re.compile(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
 _LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
@@ -24,7 +24,7 @@ _LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+)
 class Process(NamedTuple):
     """A live process.
 
-    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere: what Hermes writes down;
+    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere, as Hermes records it;
     `state`: its letter; `parent`: pid; `variables`: HERMES_HOME, HOME and HERMES_MANAGED_DIR of its environment as it
     was started, None when that may not be read; `argv` () when that may not be read.
     """
@@ -38,13 +38,15 @@ class Process(NamedTuple):
 
     @property
     def is_gateway(self) -> bool:
-        """Return whether its words start a gateway and not one of the commands around it."""
+        """Return whether its command line starts a gateway (`gateway run` or `gateway restart`)."""
         return gateway_subcommand(self.argv) in ("run", "restart")
 
 
 class Usage(NamedTuple):
-    """What a process uses: bytes of memory, open files, how many it may open, seconds since it started; None where
-    that cannot be seen."""
+    """Resource usage of a process: bytes of memory, open files and their limit, seconds since the start.
+
+    A field is None where it cannot be read.
+    """
 
     rss: int | None = None
     open_files: int | None = None
@@ -55,32 +57,32 @@ class Usage(NamedTuple):
 class Processes(Protocol):
     """The process table."""
 
-    def look(self, pid: int) -> Process | None:
-        """Return a live process; None when it is gone or a zombie."""
+    def find(self, pid: int) -> Process | None:
+        """Return a live process, None for a missing process or a zombie."""
         ...
 
     def gateways(self) -> tuple[Process, ...]:
-        """Return every process of this user whose words start a gateway."""
+        """Return every process of this user whose command line starts a gateway."""
         ...
 
     def lock_owner(self, path: Path) -> int | None:
-        """Return who holds the lock of a file, None when nobody does or it cannot be seen. No lock is taken."""
+        """Return the pid that holds the lock of a file, None without a holder or where it is unknown. Takes no lock."""
         ...
 
     def usage(self, process: Process) -> Usage:
-        """Return what a process uses now."""
+        """Return the resource usage of a process."""
         ...
 
     def epoch(self, process: Process) -> float | None:
-        """Return when a process started, in seconds since 1970."""
+        """Return the start of a process in epoch seconds."""
         ...
 
 
 def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
-    """Return the word after `gateway` in a command line of Hermes ("run" when there is none), None for others.
+    """Return the argument after `gateway` in a command line of Hermes ("run" without one), None for others.
 
-    Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors and takes
-    the words wherever they stand. Good for a process that a record names; `starts_gateway` is for one that is found.
+    Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors and the
+    position of the arguments. Use it for a process with a record, and `starts_gateway` for one without.
     """
     tokens = [word.replace("\\", "/") for word in argv]
     if any(token in GATEWAY_ENTRIES or token.endswith(GATEWAY_ENTRY_PATHS) for token in tokens):
@@ -90,10 +92,10 @@ def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
 
 
 def starts_gateway(argv: tuple[str, ...]) -> bool:
-    """Return whether what a command line runs is a gateway.
+    """Return whether the program of a command line is a gateway.
 
-    What is found this way may be ended with no record to prove it, so the words must be the program, not stand behind
-    another: a pager on the log of `hermes-gateway` is no gateway, nor is the shell that a LaunchAgent runs around one.
+    Such a process may be ended without a record as proof, so Hermes must be the program itself: a pager on the log of
+    `hermes-gateway` is not a gateway, and neither is the shell that a LaunchAgent runs around one.
     """
     words = _program([word.replace("\\", "/") for word in argv])
     if not words:
@@ -116,14 +118,14 @@ def _after_gateway(words: list[str]) -> str | None:
 
 
 def _program(words: list[str]) -> list[str]:
-    """Return a command line from its program on, without the interpreters before it; [] when they run bare code."""
+    """Return a command line from its program on, without interpreters; [] for code on the command line."""
     while words and _INTERPRETER.fullmatch(words[0].rsplit("/", 1)[-1]):
         words = _after_options(words[1:])
     return words
 
 
 def _after_options(words: list[str]) -> list[str]:
-    """Return what an interpreter runs: the script or the module, and its words; [] for code (`-c`)."""
+    """Return the script or module that an interpreter runs, with its arguments; [] for code (`-c`)."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
         word, at = words[at], at + 1
@@ -132,7 +134,7 @@ def _after_options(words: list[str]) -> list[str]:
                 return []
             if letter == "m":
                 return [*filter(None, (word[place:],)), *words[at:]]
-            if letter in "XWo":  # takes a value: the rest of the word, or the next
+            if letter in "XWo":  # takes a value: the rest of the argument, or the next one
                 at += not word[place:]
                 break
     return words[at:]
@@ -150,8 +152,10 @@ def _without_profile(words: list[str]) -> Iterator[str]:
 
 
 def profile_argument(argv: tuple[str, ...]) -> str | None:
-    """Return the profile that a command line selects, None when it selects none. Matched whole: `-p ops` is not
-    `-p ops-2` (hermes-agent issue 52838)."""
+    """Return the profile that a command line selects, None without one.
+
+    The whole name is compared: `-p ops` is not `-p ops-2` (hermes-agent issue 52838).
+    """
     for at, word in enumerate(argv):
         if word in ("-p", "--profile") and at + 1 < len(argv):
             return argv[at + 1].strip().lower()
@@ -162,10 +166,10 @@ def profile_argument(argv: tuple[str, ...]) -> str | None:
 
 
 def home_of(process: Process, *, user_home: Path) -> Path | None:
-    """Return the home a gateway process was told to serve, None when its words and environment do not say.
+    """Return the home that a gateway process was started for, None where command line and environment leave it open.
 
-    Without `-p` and with a root in HERMES_HOME (or nothing) the sticky profile of that moment decided, so the answer
-    is None: only the lock it holds, or the record it wrote, can tell.
+    Without `-p` and with a root in HERMES_HOME (or without it) the sticky profile of that moment decided. Only the lock
+    or the record of the process identifies its home then.
     """
     if process.variables is None:
         return None
@@ -185,14 +189,14 @@ def _native(home: Path, native: Path) -> Path:
 
 
 class LinuxProcesses:
-    """The process table as /proc shows it; `proc` stands in for it in tests."""
+    """The process table in /proc; tests pass another folder as `proc`."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = os.fspath(proc)
         self._locks: dict[tuple[int, int], int] | None = None
 
-    def look(self, pid: int) -> Process | None:
-        """Return a live process; None when it is gone or a zombie."""
+    def find(self, pid: int) -> Process | None:
+        """Return a live process, None for a missing process or a zombie."""
         place = f"{self._proc}/{pid}"
         raw = _bytes(f"{place}/stat")
         if raw is None:
@@ -218,7 +222,7 @@ class LinuxProcesses:
         return {name: value for name, _, value in pairs if name in _WANTED}
 
     def gateways(self) -> tuple[Process, ...]:
-        """Return every process of this user whose words start a gateway; a new look begins: locks are read anew."""
+        """Return every process of this user whose command line starts a gateway; the lock table is read again."""
         self._locks = None
         me, user, found = os.getpid(), os.getuid(), []
         try:
@@ -229,10 +233,10 @@ class LinuxProcesses:
             if not entry.isdecimal() or int(entry) == me:
                 continue
             raw = _bytes(f"{self._proc}/{entry}/cmdline")
-            # `gateway` stands in every command line that could count: most processes are passed over here.
+            # Every gateway has `gateway` in its command line: most processes are skipped here.
             if not raw or b"gateway" not in raw or _owner(f"{self._proc}/{entry}") != user:
                 continue
-            process = self.look(int(entry))
+            process = self.find(int(entry))
             if process is not None and starts_gateway(process.argv):
                 found.append(process)
         return tuple(found)
@@ -251,8 +255,10 @@ class LinuxProcesses:
         return found
 
     def lock_owner(self, path: Path) -> int | None:
-        """Return who holds the lock of a file; /proc/locks tells, for a probe of ours would make a gateway that is
-        just starting fail."""
+        """Return the pid that holds the lock of a file, from /proc/locks.
+
+        Trying the lock instead would make a starting gateway fail.
+        """
         try:
             status = os.stat(path)
         except OSError:
@@ -262,7 +268,7 @@ class LinuxProcesses:
         return self._locks.get((status.st_dev, status.st_ino))
 
     def usage(self, process: Process) -> Usage:
-        """Return what a process uses now."""
+        """Return the resource usage of a process."""
         place = f"{self._proc}/{process.pid}"
         pages = (_bytes(f"{place}/statm") or b"").split()
         try:
@@ -280,7 +286,7 @@ class LinuxProcesses:
         return Usage(rss, files, limit, max(alive, 0.0) if alive is not None else None)
 
     def epoch(self, process: Process) -> float | None:
-        """Return when a process started, in seconds since 1970."""
+        """Return the start of a process in epoch seconds."""
         if self._boot is None:
             return None
         return self._boot + process.started / os.sysconf("SC_CLK_TCK")
@@ -294,10 +300,10 @@ class LinuxProcesses:
 
 
 class PsutilProcesses:
-    """The process table where there is no /proc."""
+    """The process table on systems without /proc."""
 
-    def look(self, pid: int) -> Process | None:
-        """Return a live process; None when it is gone or a zombie."""
+    def find(self, pid: int) -> Process | None:
+        """Return a live process, None for a missing process or a zombie."""
         import psutil
 
         try:
@@ -317,7 +323,7 @@ class PsutilProcesses:
         return Process(pid, started, letter, parent, argv, variables)
 
     def gateways(self) -> tuple[Process, ...]:
-        """Return every process of this user whose words start a gateway."""
+        """Return every process of this user whose command line starts a gateway."""
         import psutil
 
         found = []
@@ -326,17 +332,17 @@ class PsutilProcesses:
             if each.pid == os.getpid() or uids is None or uids.real != os.getuid():
                 continue
             if starts_gateway(argv):
-                process = self.look(each.pid)
+                process = self.find(each.pid)
                 if process is not None:
                     found.append(process)
         return tuple(found)
 
     def lock_owner(self, path: Path) -> int | None:
-        """Return None: no such system shows the owner of a lock without taking it."""
+        """Return None: these systems do not report the holder of a lock."""
         return None
 
     def usage(self, process: Process) -> Usage:
-        """Return what a process uses now."""
+        """Return the resource usage of a process."""
         import time
 
         import psutil
@@ -348,24 +354,24 @@ class PsutilProcesses:
             return Usage()
 
     def epoch(self, process: Process) -> float | None:
-        """Return when a process started, in seconds since 1970."""
+        """Return the start of a process in epoch seconds."""
         return process.started / 100
 
 
 def processes_of(platform: str) -> Processes:
-    """Return the process table of a platform (`sys.platform`'s word)."""
+    """Return the process table of a platform (a value of `sys.platform`)."""
     return LinuxProcesses() if platform == "linux" else PsutilProcesses()
 
 
 def same_start(first: float | None, second: float | None, *, platform: str) -> bool:
-    """Return whether two start times are of one process; off Linux clocks are rounded, a second is allowed."""
+    """Return whether two start times belong to one process; outside Linux they may differ by a second."""
     if first is None or second is None:
         return False
     return abs(first - second) <= (0 if platform == "linux" else 100)
 
 
 def ancestors(pid: int | None = None) -> frozenset[int]:
-    """Return the pids this process descends from: ending one of them would end us."""
+    """Return the pids of the ancestors of this process: ending one of them would end this process."""
     found, current = set(), os.getppid() if pid is None else pid
     while current > 1 and current not in found:
         found.add(current)

@@ -1,7 +1,7 @@
-"""From all that was seen of a gateway to the one answer. Pure.
+"""Resolves the observed facts of a gateway to one state. Pure.
 
-No single source is believed: files outlive processes, a manager is active between two crashes, a pid is given to
-another process. Where sources differ, the answer names the difference (`disagreement`).
+No single source is sufficient: files outlive processes, a manager is active between two crashes, pids are reused.
+Where sources differ, `disagreement` names the difference.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from .hermes_files import ChannelRecord, PidRecord, StateRecord
 from .model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of, exit_meaning
 from .processes import STOPPED, Process, Usage
 
-# Hermes rewrites the heartbeat every 30 s; three missed ones are no accident.
+# Hermes rewrites the heartbeat every 30 s; three missed ones are a fault.
 HEARTBEAT_AGE = 90.0
-# So long a gateway may be on its way up before that is worth a remark (a dead platform takes 30 s each).
+# Seconds that a start may take before it is reported (each dead platform takes 30 s).
 START_GRACE = 60.0
 # A gateway that was started too often waits before it takes its pid file, up to five minutes (SERVICES.md 3.1).
 BACK_OFF = 300.0
-# This many revivals, the last one within the minute, are a loop.
+# Restarts that make a crash loop, the last one within a minute.
 CRASH_LOOP = 3
 
 
 def resolve(facts: GatewayFacts) -> Gateway:
-    """Return the one answer that fits all that was seen."""
+    """Return the gateway that follows from the facts."""
     state, detail = _state(facts)
     process = facts.process
     pid = process.pid if process else None
     if state is GatewayState.SERVED:
         pid = facts.served_by
     elif pid is None and state in (GatewayState.STARTING, GatewayState.UNKNOWN):
-        pid = next((each.pid for each in (facts.main, facts.doubtful) if each), None)
+        pid = next((each.pid for each in (facts.main, facts.unverified) if each), None)
     service = facts.service
     return Gateway(
         profile=facts.profile,
@@ -48,7 +48,7 @@ def resolve(facts: GatewayFacts) -> Gateway:
         process=process,
         service=service,
         settled=process is not None and _is_settled(facts),
-        seen=facts,
+        observation=facts,
     )
 
 
@@ -60,13 +60,13 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     waiting = _of_manager(facts)
     if waiting is not None:
         return waiting
-    if facts.doubtful is not None:
+    if facts.unverified is not None:
         return (
             GatewayState.UNKNOWN,
-            f"process {facts.doubtful.pid} is alive, but nothing proves that it is this gateway",
+            f"process {facts.unverified.pid} is alive, but it is not proven to be this gateway",
         )
     record, runtime = facts.record, facts.runtime
-    # A pid file of another process than the one that could not start is the newer story.
+    # A pid file of another process than the failed one is newer.
     if runtime is not None and runtime.state == states.STARTUP_FAILED and (record is None or record.pid == runtime.pid):
         return GatewayState.FAILED, f"could not start{_colon(runtime.reason)}"
     if record is not None:
@@ -75,7 +75,7 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
 
 
 def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
-    """Return the state of a gateway that is certainly there."""
+    """Return the state of a gateway with a proven process."""
     suspended = "the process is suspended (SIGSTOP)" if process.state in STOPPED else ""
     if not _is_supervised(facts, process):
         trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
@@ -98,15 +98,15 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
 
 
 def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
-    """Return the state of a gateway that has not said that it is up."""
+    """Return the state of a gateway that has not reported running."""
     runtime, uptime, slow = facts.runtime, facts.usage.uptime, _starting_detail(facts)
     if uptime is None or uptime < START_GRACE:
         return GatewayState.STARTING, slow
     if (facts.record is None or facts.record.pid != process.pid) and uptime < BACK_OFF + START_GRACE:
-        words = "started too often, it may be waiting for its turn"
-        return GatewayState.STARTING, f"process {process.pid} has taken no pid file after {uptime:.0f} s: {words}"
+        reason = "Hermes delays it after many starts"
+        return GatewayState.STARTING, f"process {process.pid} has written no pid file after {uptime:.0f} s: {reason}"
     if runtime is not None and _is_current(facts, runtime) and runtime.state in states.ENDED:
-        return GatewayState.DEGRADED, "it wrote that it has stopped, and is still there"
+        return GatewayState.DEGRADED, "it recorded a stop, but its process is alive"
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
 
@@ -124,11 +124,11 @@ def _unsupervised_detail(facts: GatewayFacts) -> str:
         return f"not the process that the service runs (PID {service.pid})"
     if service is not None and service.installed:
         return f"runs outside its service; `hermes-gateways restart {facts.profile}` brings it back under it"
-    return "started by hand: nothing revives it" if facts.manager else "no service manager was asked about it"
+    return "started by hand: no manager restarts it" if facts.manager else "no service manager was queried"
 
 
 def _is_settled(facts: GatewayFacts) -> bool:
-    """Return whether the process itself has written that it is up; an older one's word does not count."""
+    """Return whether this very process has recorded that it is running."""
     runtime = facts.runtime
     return runtime is not None and _is_current(facts, runtime) and runtime.state in states.UP
 
@@ -146,10 +146,10 @@ def _starting_detail(facts: GatewayFacts) -> str:
 
 
 def _trouble(facts: GatewayFacts) -> str:
-    """Return what is wrong with a gateway that is up, "" when nothing is."""
+    """Return the fault of a running gateway, "" without one."""
     silent = _silent_for(facts)
     if silent is not None and silent > HEARTBEAT_AGE:
-        return f"no sign of life for {silent:.0f} s"
+        return f"no heartbeat for {silent:.0f} s"
     parked = [
         f"{each.name} {each.state}{_colon(each.message)}"
         for each in _current_channels(facts)
@@ -163,7 +163,7 @@ def _trouble(facts: GatewayFacts) -> str:
 
 
 def _silent_for(facts: GatewayFacts) -> float | None:
-    """Return how long ago the last heartbeat of this process was, None when it has not given one."""
+    """Return the seconds since the last heartbeat of this process, None without one."""
     beat = facts.heartbeat
     if beat is None or facts.process is None or beat.pid != facts.process.pid:
         return None
@@ -172,7 +172,7 @@ def _silent_for(facts: GatewayFacts) -> float | None:
 
 
 def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
-    """Return what the manager's word means while no gateway is there, None when it has nothing to say."""
+    """Return the state that the manager reports while no gateway runs, None where it reports none."""
     service = facts.service
     if service is None:
         return None
@@ -181,7 +181,7 @@ def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
     loops = (service.restarts or 0) >= CRASH_LOOP
     if service.waiting:
         return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)
-    # Between two tries systemd also tidies up after the last one.
+    # Between two tries systemd also cleans up after the last one.
     if loops and service.activity is Activity.DEACTIVATING:
         return GatewayState.CRASH_LOOPING, _tries(facts, service)
     if service.activity in (Activity.ACTIVE, Activity.ACTIVATING):
@@ -191,7 +191,7 @@ def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
         if is_new or service.activity is Activity.ACTIVATING:
             return GatewayState.STARTING, ""
         return GatewayState.UNKNOWN, f"the service is active, but {_no_gateway(facts, service)}"
-    # Hermes ends with 1 when it is stopped without its marker: so a stop counts as a failure in systemd.
+    # Hermes exits with 1 when it is stopped without its marker: systemd counts that stop as a failure.
     if service.activity is Activity.FAILED and (service.last_exit != 1 or service.reason not in ("exit-code", "")):
         return GatewayState.FAILED, _failure(facts, service)
     return None
@@ -200,13 +200,13 @@ def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
 def _no_gateway(facts: GatewayFacts, service: ServiceStatus) -> str:
     if service.pid is None:
         return "runs no gateway of this home"
-    if facts.doubtful is not None and service.pid in (facts.doubtful.pid, facts.doubtful.parent):
-        return f"nothing proves that its process {service.pid} is this gateway"
-    return f"its process {service.pid} is no gateway of this home"
+    if facts.unverified is not None and service.pid in (facts.unverified.pid, facts.unverified.parent):
+        return f"its process {service.pid} is not proven to be this gateway"
+    return f"its process {service.pid} is not a gateway of this home"
 
 
 def _tries(facts: GatewayFacts, service: ServiceStatus) -> str:
-    """Return how often the manager has revived a service, and what it died of."""
+    """Return how often the manager has restarted a service, and the last exit."""
     count = service.restarts or 0
     often = "waits for its next try" if not count else "restarted once" if count == 1 else f"restarted {count} times"
     return "; ".join(word for word in (often, exit_meaning(service.last_exit), _said(facts)) if word)
@@ -223,14 +223,14 @@ def _failure(facts: GatewayFacts, service: ServiceStatus) -> str:
 
 def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
     if record.pid == 0:
-        return "gateway.pid cannot be understood"
-    if facts.named is not None:
-        return f"gateway.pid names process {record.pid}, which is another program's now"
+        return "gateway.pid cannot be parsed"
+    if facts.other_program is not None:
+        return f"gateway.pid names process {record.pid}, which is another program now"
     return f"gateway.pid names process {record.pid}, which is gone"
 
 
 def _current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
-    """Return what this very process wrote about its channels: entries of earlier runs stay in the file for ever."""
+    """Return the channel records of this very process: records of earlier runs stay in the file."""
     runtime = facts.runtime
     if runtime is None or not _is_current(facts, runtime):
         return ()
@@ -239,7 +239,7 @@ def _current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
 
 def _is_of_this_run(facts: GatewayFacts, channel: ChannelRecord) -> bool:
     at = epoch_of(channel.since) if channel.since else None
-    # A second of grace: the start of a process is known to 10 ms, the boot time it counts from to a second.
+    # One second of tolerance: the start of a process is known to 10 ms, the boot time only to a second.
     return at is None or facts.started_at is None or at >= facts.started_at - 1
 
 
@@ -260,30 +260,32 @@ def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
 
 
 def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
-    told = []
+    differences = []
     service, process, record = facts.service, facts.process, facts.record
     if process is not None and record is not None and record.pid != process.pid:
-        named = f"names process {record.pid}" if record.pid else "cannot be understood"
-        told.append(f"gateway.pid {named}, the gateway is process {process.pid}")
+        named = f"names process {record.pid}" if record.pid else "cannot be parsed"
+        differences.append(f"gateway.pid {named}, the gateway is process {process.pid}")
     if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
-        told.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
+        differences.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
     if facts.others:
-        told.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
+        differences.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
     if process is not None and facts.api is not None and facts.api.pid not in (None, process.pid):
-        told.append(f"on port {facts.api.port} answers process {facts.api.pid}, which is not this gateway")
-    if process is None and facts.named is not None and record is not None:
-        told.append(f"process {record.pid} has taken the place of the gateway that gateway.pid names")
+        differences.append(f"process {facts.api.pid} answers on port {facts.api.port}, which is not this gateway")
+    if process is None and facts.other_program is not None and record is not None:
+        differences.append(f"process {record.pid} is another program that has the pid in gateway.pid")
     if service is not None and not service.installed and service.home is not None:
-        told.append(f"the service of this name belongs to another root: {service.home}")
+        differences.append(f"the service of this name belongs to another root: {service.home}")
     if service is not None and service.stale_definition:
-        told.append("the service's definition changed on disk and was not loaded again")
+        differences.append("the service definition changed on disk and was not reloaded")
     if process is not None and facts.served_by is not None:
-        told.append(f"this profile has a gateway of its own and is served by the multiplexer (PID {facts.served_by})")
+        differences.append(
+            f"this profile has a gateway of its own and is served by the multiplexer (PID {facts.served_by})"
+        )
     if service is not None and service.waiting and state in (GatewayState.SERVED, GatewayState.UNSUPERVISED):
-        told.append(f"the service, too, tries to start a gateway: {_tries(facts, service)}")
+        differences.append(f"the service tries to start a second gateway: {_tries(facts, service)}")
     if state is GatewayState.STOPPED and service is not None and service.activity is Activity.FAILED:
-        told.append("the service counts as failed because it was stopped without notice (exit 1)")
-    return tuple(told)
+        differences.append("the service is marked failed because it was stopped without a stop marker (exit 1)")
+    return tuple(differences)
 
 
 def _colon(text: str) -> str:

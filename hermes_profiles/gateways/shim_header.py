@@ -15,8 +15,10 @@ MARK = "# hermes-profiles shim "
 
 
 class Recorded(NamedTuple):
-    """What one shim knows: our program, the `hermes` that was first on PATH when it was installed (None: there was
-    none), and the folders that were made for it and for the lines in start files."""
+    """The record in a shim: this project's program, the real `hermes` at installation, and the folders it created.
+
+    `hermes` is None where PATH had none at installation.
+    """
 
     program: str
     hermes: str | None
@@ -24,13 +26,13 @@ class Recorded(NamedTuple):
 
 
 def is_shim(beginning: bytes) -> bool:
-    """Return whether a file that begins like this is a shim of ours, of this version or another."""
+    """Return whether a file with this beginning is a shim of this project, of any version."""
     lines = beginning.split(b"\n", 2)
     return len(lines) > 2 and lines[0] == SHEBANG.encode() and lines[1].startswith(MARK.encode())
 
 
 def recorded_in(raw: bytes) -> Recorded | None:
-    """Return what a shim knows; None when it is none, or does not say."""
+    """Return the record in a shim, None for other files and for a shim without a program."""
     if not is_shim(raw):
         return None
     found = {}
@@ -38,7 +40,7 @@ def recorded_in(raw: bytes) -> Recorded | None:
         match = re.search(rb"^" + pattern + rb"$", raw, re.MULTILINE)
         try:
             found[name] = shlex.split(os.fsdecode(match.group(1))) if match else []
-        except ValueError:  # a quote without its end: somebody wrote in it
+        except ValueError:  # an open quote: the file was edited
             found[name] = []
     if len(found["ours"]) != 1:
         return None

@@ -1,7 +1,7 @@
-"""Whether every profile has a gateway of its own, or one gateway serves them all.
+"""Topology: every profile has a gateway of its own, or a multiplexer serves them all.
 
-Source: FACTS.md section 8, SERVICES.md section 6. Tools that do not know give advice that breaks the machine
-(hermes-agent issues 118320, 119009).
+Source: FACTS.md section 8, SERVICES.md section 6. Advice for the wrong topology breaks the machine (hermes-agent
+issues 118320, 119009).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Topology(StrEnum):
 
 
 def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> bool | None:
-    """Return whether the default profile asks for multiplexing, None when it does not say.
+    """Return whether the default profile sets multiplexing on or off, None where it does not set it.
 
     `config`: its config.yaml; `environment`: what its `.env` sets; the variable wins.
     """
@@ -46,7 +46,7 @@ def configured(config: Mapping[str, Any], environment: Mapping[str, str]) -> boo
 
 
 def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | None:
-    """Return whether the default profile asks for one gateway for all, None when nothing says so."""
+    """Return whether the default profile's files and the environment set multiplexing; None where they do not."""
     config = read_sections(home / CONFIG_FILE, ("gateway", "multiplex_profiles"))
     return configured(config, {**environment, **environment_of(home)})
 
@@ -54,12 +54,12 @@ def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | Non
 def topology(
     gateways: Mapping[str, Gateway], *, asked: bool | None, version: tuple[int, ...] | None = None
 ) -> Topology:
-    """Return how profiles are served: what is seen now counts more than what is written.
+    """Return how profiles are served; running gateways override the setting.
 
-    `asked`: `configured`'s answer; `version`: of the installed Hermes, when it is known.
+    `asked`: the setting (`configured`); `version`: of the installed Hermes, None where unknown.
     """
     if any(gateway.state is GatewayState.SERVED for gateway in gateways.values()):
         return Topology.MULTIPLEX
-    # Hermes' own guard looks at the setting alone: it refuses a named profile's gateway even where the running one was
-    # started before the setting and serves nobody else.
+    # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
+    # gateway was started before the setting and serves no other profile.
     return Topology.MULTIPLEX if asked or facts_of(version).always_multiplexes else Topology.PER_PROFILE

@@ -342,7 +342,7 @@ class RunModeSwitch:
         prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
         options = RunOptions(settle=self.settle)
         if verb is not Verb.STOP:
-            guard.look(names)
+            guard.observe(names)
             guard.begin(names)
             prepare, options = guard.prepare, options._replace(stagger=default_stagger(len(names)))
             self.warnings += [each for each in guard.warnings if each not in self.warnings]

@@ -112,13 +112,13 @@ class _FleetRun:
         Before a start it gets a few seconds, so that `already-running` is not reported of a process that is gone
         the next moment.
         """
-        gateways = launch.look(selection.profiles)
+        gateways = launch.observe(selection.profiles)
         deadline = time.monotonic() + _UNCERTAIN
         while self._request.verb is Verb.START and time.monotonic() < deadline:
             if not any(self._may_be_exiting(gateway) for gateway in gateways.values()):
                 break
             time.sleep(POLL)
-            gateways = launch.look(selection.profiles)
+            gateways = launch.observe(selection.profiles)
         return gateways
 
     def _may_be_exiting(self, gateway: Gateway) -> bool:
@@ -178,9 +178,9 @@ class _ReportingBackend(ServiceBackend):
         super().__init__(world, manager, prepare, catalog)
         self._report = report
 
-    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+    def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
         """Return the gateways of profiles, and report them."""
-        gateways = super().look(profiles)
+        gateways = super().observe(profiles)
         self._report(gateways)
         return gateways
 

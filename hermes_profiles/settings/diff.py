@@ -79,7 +79,7 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
         for channel, noun in shared_channels(mine.identities, theirs.identities).items()
     }
     for claim in mine.ports:
-        if any(claim.meets(other) for other in theirs.ports):
+        if any(claim.conflicts_with(other) for other in theirs.ports):
             warnings[f"port {claim.port}"] = Problem(
                 "shared-port",
                 f"{a} and {b} both listen on port {claim.port} ({claim.channel})",

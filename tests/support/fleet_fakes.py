@@ -102,7 +102,7 @@ class World:
 
     # What the loop may do
 
-    def look(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+    def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
         def act() -> Mapping[str, Gateway]:
             if self.unreachable_from is not None and self.time >= self.unreachable_from:
                 raise ManagerError("the manager is gone")
@@ -331,7 +331,7 @@ class World:
         if process is None and sim.record is not None and sim.record.pid in self.strangers:
             named = Process(sim.record.pid, self.time, "S", 1, ("vim",), {})
         return GatewayFacts(
-            name, record=sim.record, process=process, named=named, runtime=runtime, now=self.time,
+            name, record=sim.record, process=process, other_program=named, runtime=runtime, now=self.time,
             usage=Usage(uptime=self.time - sim.began) if process else Usage(),
             service=ServiceStatus(
                 sim.installed, True, sim.activity, of_service, sim.waiting, sim.queued, sim.restarts,

@@ -98,7 +98,7 @@ def go_on(user: User) -> None:
     assert all(after[name] and after[name] != before[name] for name in before), (before, after)
     assert all(Path(f"/proc/{pid}").exists() for pid in after.values())
     assert not [pid for pid in before.values() if Path(f"/proc/{pid}").exists()]
-    user.types("hermes-gateways restart --stale", says="it runs the code that is installed")
+    user.types("hermes-gateways restart --stale", says="it runs the installed code")
     user.types("hermes-gateways stop night", says="stopped")
     user.types("hermes-gateways status", code=3)
     user.types("hermes-gateways status default work")

@@ -27,8 +27,8 @@ def _running(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, Seen]]:
     """Yield the gateways with a process of their own."""
     for profile in facts.profiles.values():
         gateway = profile.gateway
-        if gateway is not None and gateway.process is not None and gateway.seen is not None:
-            yield profile, gateway, gateway.seen
+        if gateway is not None and gateway.process is not None and gateway.observation is not None:
+            yield profile, gateway, gateway.observation
 
 
 def deaf(facts: Facts) -> Iterator[Finding]:

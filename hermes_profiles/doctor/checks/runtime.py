@@ -61,7 +61,7 @@ def stale_pid(facts: Facts) -> Iterator[Finding]:
     """Find pid files of a process that has ended: the gateway was killed or crashed."""
     for profile, seen, file in _pid_files(facts):
         record = seen.record
-        if record is None or not record.pid or seen.named is not None or not _is_idle(profile):
+        if record is None or not record.pid or seen.other_program is not None or not _is_idle(profile):
             continue
         message = f"gateway.pid of {profile.name} names process {record.pid}, which has ended"
         yield _pid_finding(profile, file, f"{message}: the gateway was killed or crashed")
@@ -70,7 +70,7 @@ def stale_pid(facts: Facts) -> Iterator[Finding]:
 def reused_pid(facts: Facts) -> Iterator[Finding]:
     """Find pid files whose pid now belongs to another program, or to the gateway of another home."""
     for profile, seen, file in _pid_files(facts):
-        if seen.record is None or seen.named is None or not _is_idle(profile):
+        if seen.record is None or seen.other_program is None or not _is_idle(profile):
             continue
         pid = seen.named.pid
         owner = next((other.name for other in facts.profiles.values() if other.pid == pid), None)
@@ -107,16 +107,16 @@ def bad_pid_file(facts: Facts) -> Iterator[Finding]:
 def _pid_files(facts: Facts) -> Iterator[tuple[ProfileFacts, Seen, FileFact]]:
     for profile in facts.profiles.values():
         file = profile.listing.get(PID_FILE)
-        if file is not None and profile.gateway is not None and profile.gateway.seen is not None:
-            yield profile, profile.gateway.seen, file
+        if file is not None and profile.gateway is not None and profile.gateway.observation is not None:
+            yield profile, profile.gateway.observation, file
 
 
 def _is_idle(profile: ProfileFacts) -> bool:
     """Return whether it is certain that no gateway runs or starts in a home."""
     gateway = profile.gateway
-    if gateway is None or gateway.seen is None or gateway.state not in _SETTLED:
+    if gateway is None or gateway.observation is None or gateway.state not in _SETTLED:
         return False
-    return gateway.seen.doubtful is None
+    return gateway.observation.unverified is None
 
 
 def _is_up(profile: ProfileFacts) -> bool:

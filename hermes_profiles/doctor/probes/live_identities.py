@@ -125,7 +125,7 @@ class _LiveIdentityReader:
         for lock in found:
             profile, home = self._gateways.get(lock.pid), None
             if profile is None:
-                profile, home = self.owner(processes.look(lock.pid))
+                profile, home = self.owner(processes.find(lock.pid))
             if profile != "":
                 yield HeldLock(lock.channel, lock.digest, lock.pid, profile, home)
 

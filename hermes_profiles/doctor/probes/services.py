@@ -138,7 +138,7 @@ def _drift(manager: Manager, found: Definition, spec: ServiceSpec) -> Drift | No
 def _served(inventory: Inventory | None) -> tuple[str, ...] | None:
     """Return the profiles that the live default gateway serves; its state file can outlive it."""
     gateway = inventory.gateways.get(DEFAULT) if inventory is not None else None
-    if gateway is None or gateway.process is None or gateway.seen is None:
+    if gateway is None or gateway.process is None or gateway.observation is None:
         return None
     state = gateway.seen.runtime
     return state.served if state is not None and state.pid == gateway.process.pid else ()

@@ -95,7 +95,7 @@ class Gateways:
         (home / "config.yaml").write_text(f"model:\n  default: none/none\nplatforms: {json.dumps(platforms)}\n")
 
     def live(self, names: Sequence[str]) -> Mapping[str, LiveGateway]:
-        return {name: LiveGateway(one.pid, coming=False) for name, one in self.running.items() if one.poll() is None}
+        return {name: LiveGateway(one.pid, starting=False) for name, one in self.running.items() if one.poll() is None}
 
     def start(self, profile: str) -> tuple[str, ...]:
         """Take the step before a start, then start; returns what is masked once it is up."""

@@ -122,7 +122,7 @@ def test_a_dry_run_shows_each_step_and_changes_nothing(root: World) -> None:
 def test_the_text_names_what_whose_why_and_what_comes_next(root: World) -> None:
     text = root.ok("repair", "--dry-run").stdout
     for words in ("token of telegram is held by default, ", "default keeps it: it is the default profile", "(guess)",
-        "but nothing tells who uses it", "--owner telegram=PROFILE", "work would lose slack, telegram", ".env:3",
+        "but no evidence of use was found", "--owner telegram=PROFILE", "work would lose slack, telegram", ".env:3",
         "TELEGRAM_BOT_TOKEN", "SOUL.md:1", "to the trash", "switched off:",
         "hermes -p work gateway setup", "dry run: nothing was changed"):  # fmt: skip
         assert words in text, words
@@ -161,7 +161,7 @@ def test_the_owner_can_be_named(root: World) -> None:
     assert shared(done)["telegram"][0] == "work" and shared(done)["slack"][0] == "default"
     assert [channels(root, name) for name in ("default", "work", "family")] == [("slack",), ("telegram",), ()]
     (row,) = [row for row in done.data["shared"] if row["channel"] == "telegram"]
-    assert (row["reason"], row["sureness"]) == ("you said so", "certain")
+    assert (row["reason"], row["sureness"]) == ("--owner names it", "certain")
     assert root.ok("repair", "--owner", "telegram=work", "--yes", "--json").data["shared"] == []
 
 
@@ -308,7 +308,7 @@ def test_a_gateway_that_runs_keeps_its_bot_and_a_loser_is_to_be_restarted(fleet:
     assert done.code == 0, done
     rows = {row["channel"]: row for row in done.data["shared"]}
     assert rows["telegram"]["owner"] == "night" and rows["telegram"]["sureness"] == "certain"
-    assert "the gateway of work runs with it, too" in rows["telegram"]["doubts"]
+    assert "the gateway of work also runs with it" in rows["telegram"]["doubts"]
     assert rows["slack"]["owner"] in ("work", "night") and set(rows["slack"]["losers"]) == {
         "default",
         "work",

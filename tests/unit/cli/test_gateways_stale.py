@@ -55,7 +55,7 @@ def test_only_gateways_of_before_the_update_are_restarted(fleet: GatewayWorld, s
     assert fleet.outcomes(planned) == {"default": "skipped", "night": "skipped", "work": "would-restart"}
     why = {row["profile"]: row["detail"] for row in planned.data["outcomes"]}
     assert why["work"] == "it was started before Hermes 0.20.0 was installed"
-    assert why["night"] == "it runs the code that is installed" and why["default"] == "not running"
+    assert why["night"] == "it runs the installed code" and why["default"] == "not running"
 
     done = fleet.gok("restart", "--stale", "--json")
     assert fleet.outcomes(done) == {"default": "skipped", "night": "skipped", "work": "restarted"}
@@ -70,7 +70,7 @@ def test_what_cannot_be_told_is_left_alone_and_said(fleet: GatewayWorld, site: P
     before = fleet.pid("work")
     done = fleet.gok("restart", "--stale", "work", "--json")
     (row,) = done.data["outcomes"]
-    assert row["outcome"] == "skipped" and row["detail"] == "nothing tells which code it runs"
+    assert row["outcome"] == "skipped" and row["detail"] == "the age of its code is unknown"
     assert fleet.pid("work") == before
 
 

@@ -112,11 +112,11 @@ def test_an_account_that_another_process_has_or_that_two_have(team: MultiplexWor
     team.member("bob", env="WEIXIN_TOKEN=CANARY-token-anna\n")
     done = team.gateways("status", "--json")
     assert done.data["conflicts"][0]["profiles"] == ["anna", "bob"]
-    assert "left out without a word" in done.data["conflicts"][0]["message"]
+    assert "without a message" in done.data["conflicts"][0]["message"]
     rows = {row["profile"]: row for row in done.data["accounts"]}
     assert rows["anna"]["state"] == "connected"
     assert (rows["bob"]["state"], rows["bob"]["detail"]) == (
-        "refused", "anna has the same account: one gateway serves it once"
+        "refused", "anna has the same account, and one gateway serves it once"
     )  # fmt: skip
 
 

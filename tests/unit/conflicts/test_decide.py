@@ -13,7 +13,7 @@ from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 
-UP = LiveGateway(100, coming=False)
+UP = LiveGateway(100, starting=False)
 
 
 def bot(name: str, channel: str = "telegram") -> Identity:
@@ -56,7 +56,7 @@ def test_a_running_gateway_whose_own_overlay_masks_the_channel_does_not_own_it()
 
 
 def test_one_that_is_coming_counts_as_running_and_one_that_is_down_does_not() -> None:
-    coming, down = LiveGateway(None, coming=True), LiveGateway(None, coming=False)
+    coming, down = LiveGateway(None, starting=True), LiveGateway(None, starting=False)
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": coming}), "a") == ["telegram"]
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": down}), "a") == []
 
@@ -70,7 +70,7 @@ def test_the_named_owner_wins_among_those_that_start_and_never_over_one_that_run
 
 
 def test_of_several_that_are_restarted_the_one_with_the_channel_keeps_it() -> None:
-    live = {"a": LiveGateway(1, coming=False), "b": LiveGateway(2, coming=False)}
+    live = {"a": LiveGateway(1, starting=False), "b": LiveGateway(2, starting=False)}
     assert masked(assign_channels(starting=("a", "b"), holdings=BOTH, live=live, masked={"a": ("telegram",)}), "a") == [
         "telegram"
     ]
@@ -164,14 +164,14 @@ things = st.one_of(
 def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
     homes: dict[str, ClaimedResources], up: set[str], owners: list[str]
 ) -> None:
-    live = {name: LiveGateway(10 + number, coming=False) for number, name in enumerate(sorted(up & set(homes)))}
+    live = {name: LiveGateway(10 + number, starting=False) for number, name in enumerate(sorted(up & set(homes)))}
     starting = tuple(sorted(set(homes) - set(live)))
     found = assign_channels(starting=starting, holdings=homes, live=live, owners=owners)
     has = {name: without(homes[name], masked(found, name)) for name in starting}
     before = {place for name in live for one in homes[name].identities for place in [one.place]}
     for first, second in itertools.combinations(starting, 2):
         assert not {one.place for one in has[first].identities} & {one.place for one in has[second].identities}
-        assert not any(one.meets(other) for one in has[first].ports for other in has[second].ports)
+        assert not any(one.conflicts_with(other) for one in has[first].ports for other in has[second].ports)
     for name in starting:
         assert not before & {one.place for one in has[name].identities}
         for mask in found[name]:
@@ -183,7 +183,11 @@ def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
 
 
 def test_conflicts_among_gateways_that_run_are_told_apart() -> None:
-    live = {"a": LiveGateway(1, coming=False), "b": LiveGateway(2, coming=False), "c": LiveGateway(None, coming=True)}
+    live = {
+        "a": LiveGateway(1, starting=False),
+        "b": LiveGateway(2, starting=False),
+        "c": LiveGateway(None, starting=True),
+    }
     homes = {name: held(bot("x"), api()) for name in ("a", "b", "c", "d")}
     lock = LiveLock("telegram", ("x" * 32)[:16], 2)
     token, port = running_conflicts(holdings=homes, live=live, locks=(lock,))

@@ -32,7 +32,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import claimed_resources
 
 CATALOG = load_catalog()
-COMING = LiveGateway(None, coming=True)
+COMING = LiveGateway(None, starting=True)
 
 
 class Fleet:
@@ -69,7 +69,7 @@ class Fleet:
     def start(self, name: str, pid: int, **more: Any) -> tuple[str, ...]:
         self.states[name] = COMING
         done = self.refresh(name, **more)
-        self.states[name] = LiveGateway(pid, coming=False)
+        self.states[name] = LiveGateway(pid, starting=False)
         return tuple(mask.channel for mask in done.masks)
 
     def decide(self, *names: str, owners: Sequence[str] = ()) -> None:
@@ -119,7 +119,7 @@ def test_an_earlier_one_that_is_queued_is_left_its_bot_and_a_later_one_is_not(pa
 
 
 def test_a_gateway_that_was_started_without_us_counts_by_its_files(pair: Fleet) -> None:
-    pair.states["b"] = LiveGateway(2, coming=False)
+    pair.states["b"] = LiveGateway(2, starting=False)
     assert pair.start("a", 1) == ("telegram",)
 
 
@@ -141,7 +141,7 @@ def test_ports_and_listeners(tmp_path: Path) -> None:
     assert [mask.sentence() for mask in fleet.refresh("a").masks] == [
         "platform 'api_server' disabled: port 8642 already in use by another process"
     ]
-    fleet.states["a"] = LiveGateway(1, coming=False)
+    fleet.states["a"] = LiveGateway(1, starting=False)
     assert fleet.refresh("a").masks == (), "it may be the gateway itself that listens"
     fleet.states.clear()
     fleet.listening = {3000: None}
@@ -225,7 +225,7 @@ def test_a_ledger_of_the_version_before_is_read_and_its_decision_is_used(pair: F
         {name: value for name, value in mask.as_data().items() if name not in ("cause", "port")} for mask in _READ
     ], "the sentence is the same"
     pair.now = 1003.0
-    pair.states["b"] = LiveGateway(2, coming=False)
+    pair.states["b"] = LiveGateway(2, starting=False)
     assert pair.start("a", 1) == ("api_server", "telegram")
 
 
@@ -253,9 +253,9 @@ def test_what_cannot_be_masked_is_refused_with_the_way_out(pair: Fleet) -> None:
         (home / name).unlink()
     block = {"enabled": True, "token": "71:CANARY-token"}
     (home / "gateway.json").write_text(json.dumps({"platforms": {"telegram": block}}))
-    with pytest.raises(Refused, match=r"cannot be disabled .*gateway\.json switches it on") as refused:
+    with pytest.raises(Refused, match=r"cannot be disabled .*gateway\.json enables it") as refused:
         pair.start("a", 1)
-    assert refused.value.problem.hint == f"mend or make that file: `touch {home}/config.yaml`"
+    assert refused.value.problem.hint == f"create or fix config.yaml: `touch {home}/config.yaml`"
     (home / "config.yaml").touch()
     assert pair.start("a", 1) == ("telegram",)
 
@@ -374,7 +374,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES))
     def comes_up(self, name: str) -> None:
         if name in self._in(up=False, ready=True):
-            self.fleet.states[name] = LiveGateway(next(self.pids), coming=False)
+            self.fleet.states[name] = LiveGateway(next(self.pids), starting=False)
 
     @rule(name=st.sampled_from(NAMES))
     def crashes(self, name: str) -> None:
@@ -425,7 +425,7 @@ catalog = load_catalog()
 def live(names):
     print("looking", flush=True)
     sys.stdin.readline()
-    return {one: LiveGateway(None, coming=True) for one in seen}
+    return {one: LiveGateway(None, starting=True) for one in seen}
 done = resolve_at_start(
     Layout(folder / "root", folder), name, catalog=catalog, now=time.time(), live=live,
     environment={"HERMES_GATEWAY_LOCK_DIR": str(folder / "locks")}, listening=lambda ports: {},

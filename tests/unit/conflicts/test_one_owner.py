@@ -91,7 +91,7 @@ def masked_by_start(layout: Layout, owners: tuple[str, ...] = ()) -> set[Any]:
     world = SystemContext(layout, processes=LinuxProcesses(layout.user_home / "proc"))
     names = profile_names(layout)
     launch = Launch(world, names, CATALOG, environment, owners=owners)
-    launch.look(names)
+    launch.observe(names)
     return {(name, mask.channel) for name, masks in launch.decide(names).items() for mask in masks}
 
 
@@ -118,7 +118,7 @@ def test_a_boot_in_any_order_masks_what_repair_removes(root: dict[str, Generated
         layout = make(Path(folder), root)
         order = list(profile_names(layout))
         chance.shuffle(order)
-        states = {name: LiveGateway(None, coming=True) for name in order}
+        states = {name: LiveGateway(None, starting=True) for name in order}
         _, lost = owned_by_repair(layout)
         masked = set()
         for number, name in enumerate(order):

@@ -41,10 +41,10 @@ OLD = 1_790_000_000.0
 def rivalry(
     *holders: str, kind: SharedKind = SharedKind.IDENTITY, pairs: set[frozenset[str]] | None = None
 ) -> SharedIdentity:
-    def meets(one: str, other: str) -> tuple[str, ...]:
+    def conflicts_with(one: str, other: str) -> tuple[str, ...]:
         return ("k",) if pairs is None or frozenset((one, other)) in pairs else ()
 
-    return SharedIdentity(kind, "telegram", "token", holders, meets)
+    return SharedIdentity(kind, "telegram", "token", holders, conflicts_with)
 
 
 def decide(evidence: Mapping[str, UsageEvidence], named: tuple[str, ...] = (), **more: Any) -> Decision:
@@ -54,14 +54,14 @@ def decide(evidence: Mapping[str, UsageEvidence], named: tuple[str, ...] = (), *
 
 # One weaker than the one before it, each with how sure it makes us.
 STRENGTHS = [
-    (UsageEvidence(locked=True, running=True, connected=True, born=9.0), Confidence.CERTAIN, "lock"),
-    (UsageEvidence(running=True, connected=True, born=9.0), Confidence.LIKELY, "connected"),
-    (UsageEvidence(running=True, born=9.0), Confidence.LIKELY, "its gateway runs"),
-    (UsageEvidence(used_at=OLD + DAY, uses=("pairing",), born=9.0), Confidence.LIKELY, "(pairing)"),
-    (UsageEvidence(used_at=OLD, uses=("sessions",), born=9.0), Confidence.LIKELY, "(sessions)"),
-    (UsageEvidence(first=True, born=9.0), Confidence.GUESS, "default"),
-    (UsageEvidence(born=1.0), Confidence.GUESS, "oldest"),
-    (UsageEvidence(born=2.0), None, ""),
+    (UsageEvidence(locked=True, running=True, connected=True, created_at=9.0), Confidence.CERTAIN, "lock"),
+    (UsageEvidence(running=True, connected=True, created_at=9.0), Confidence.LIKELY, "connected"),
+    (UsageEvidence(running=True, created_at=9.0), Confidence.LIKELY, "its gateway runs"),
+    (UsageEvidence(used_at=OLD + DAY, uses=("pairing",), created_at=9.0), Confidence.LIKELY, "(pairing)"),
+    (UsageEvidence(used_at=OLD, uses=("sessions",), created_at=9.0), Confidence.LIKELY, "(sessions)"),
+    (UsageEvidence(first=True, created_at=9.0), Confidence.GUESS, "default"),
+    (UsageEvidence(created_at=1.0), Confidence.GUESS, "oldest"),
+    (UsageEvidence(created_at=2.0), None, ""),
     (UsageEvidence(on=False, used_at=OLD + 9 * DAY, first=True, running=True), None, ""),
 ]
 
@@ -74,33 +74,31 @@ def test_the_stronger_evidence_wins_whoever_comes_first(place: int, turned: bool
         decision = decide(pair)
         assert (decision.owner, decision.losers) == ("b", ("c",))
     decision = decide({"c": STRENGTHS[place + 1][0], "b": STRENGTHS[place][0]})
-    assert decision.sureness is STRENGTHS[place][1] and STRENGTHS[place][2] in decision.reason
+    assert decision.confidence is STRENGTHS[place][1] and STRENGTHS[place][2] in decision.reason
 
 
 def test_a_channel_that_is_on_beats_a_copy_whatever_else_speaks_for_it():
-    decision = decide({"a": STRENGTHS[-1][0], "b": UsageEvidence(born=99.0)}, kind=SharedKind.COPY)
-    assert (
-        decision.owner == "b" and "off in the others" in decision.reason and "a used it as well" in decision.doubts[0]
-    )
+    decision = decide({"a": STRENGTHS[-1][0], "b": UsageEvidence(created_at=99.0)}, kind=SharedKind.COPY)
+    assert decision.owner == "b" and "off in the others" in decision.reason and "a also used it" in decision.caveats[0]
 
 
 def test_what_the_user_says_wins_and_what_speaks_against_it_is_told():
     decision = decide({"a": STRENGTHS[0][0], "b": UsageEvidence()}, ("b",))
-    assert (decision.owner, decision.reason, decision.sureness) == ("b", "you said so", Confidence.CERTAIN)
-    assert decision.doubts == ("a holds Hermes' lock of it now",)
+    assert (decision.owner, decision.reason, decision.confidence) == ("b", "--owner names it", Confidence.CERTAIN)
+    assert decision.caveats == ("a holds Hermes' lock now",)
     decision = decide({"a": UsageEvidence(running=True), "b": UsageEvidence()}, ("b",))
-    assert decision.doubts == ("the gateway of a runs with it",)
+    assert decision.caveats == ("the gateway of a runs with it",)
 
 
 def test_two_that_run_are_told():
     decision = decide({"a": UsageEvidence(running=True), "b": UsageEvidence(running=True, connected=True)})
-    assert decision.owner == "b" and decision.doubts == ("the gateway of a runs with it, too",)
+    assert decision.owner == "b" and decision.caveats == ("the gateway of a also runs with it",)
     both = UsageEvidence(running=True, connected=True)
     decision = decide({"a": both, "b": both})
     assert (
         decision.owner == "a"
-        and decision.sureness is Confidence.GUESS
-        and "nothing tells who uses it" in decision.doubts
+        and decision.confidence is Confidence.GUESS
+        and "no evidence of use was found" in decision.caveats
     )
 
 
@@ -109,13 +107,13 @@ def test_who_is_its_equal_in_one_thing_is_asked_the_next():
     decision = decide(
         {"a": runs, "b": runs._replace(used_at=OLD, uses=("pairing",)), "c": UsageEvidence(used_at=OLD + DAY)}
     )
-    assert decision.owner == "b" and "(pairing)" in decision.reason and decision.sureness is Confidence.LIKELY
+    assert decision.owner == "b" and "(pairing)" in decision.reason and decision.confidence is Confidence.LIKELY
 
 
 def test_times_that_a_copy_took_along_decide_nothing():
     same = UsageEvidence(used_at=OLD, uses=("pairing",))
-    decision = decide({"a": same._replace(born=2.0), "b": same._replace(born=1.0, used_at=OLD + 0.5)})
-    assert decision.owner == "b" and "oldest" in decision.reason and decision.sureness is Confidence.GUESS
+    decision = decide({"a": same._replace(created_at=2.0), "b": same._replace(created_at=1.0, used_at=OLD + 0.5)})
+    assert decision.owner == "b" and "oldest" in decision.reason and decision.confidence is Confidence.GUESS
 
 
 def test_of_a_login_the_root_is_the_owner_whoever_runs():
@@ -135,7 +133,7 @@ def test_one_in_the_middle_loses_or_the_two_around_it_do():
 
 EVIDENCE = st.builds(
     UsageEvidence, locked=st.booleans(), connected=st.booleans(), running=st.booleans(), on=st.booleans(),
-    used_at=st.sampled_from([0.0, OLD, OLD + DAY]), uses=st.just(("pairing",)), born=st.sampled_from([1.0, 2.0]),
+    used_at=st.sampled_from([0.0, OLD, OLD + DAY]), uses=st.just(("pairing",)), created_at=st.sampled_from([1.0, 2.0]),
 )  # fmt: skip
 
 
@@ -296,7 +294,7 @@ def test_only_what_was_asked_for(tmp_path: Path):
     assert {one.channel for one in repair(place, channels={"api_server", "nous"}).decisions} == {"api_server", "nous"}
     assert set(repair(place, only={"b"}).wishes) == {"b"}
     assert {one.owner for one in repair(place, {"telegram": ("c",), "nous": ("b",)}).decisions} >= {"b", "c"}
-    with pytest.raises(UsageProblem, match="z has nothing of telegram"):
+    with pytest.raises(UsageProblem, match="z shares nothing of telegram"):
         repair(place, {"telegram": ("z",)})
     assert repair(place, {"discord": ("z",)}).decisions, "what is not shared needs no owner"
 
@@ -390,7 +388,9 @@ def test_state_files_tell_their_time(tmp_path: Path):
 
     held = claimed_resources(place.layout.home("work"), catalog=CATALOG)
     found = evidence_of(place.layout, "work", "telegram", held=held, gateway=None, locks=(), catalog=CATALOG)
-    assert (found.uses, found.used_at) == (("state files",), OLD) and found.on and not found.first and found.born > 0
+    assert (
+        (found.uses, found.used_at) == (("state files",), OLD) and found.on and not found.first and found.created_at > 0
+    )
 
 
 def test_a_login_that_hermes_keeps_in_step_is_nobodys_to_lose(tmp_path: Path) -> None:

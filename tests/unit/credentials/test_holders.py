@@ -67,7 +67,7 @@ def test_status_doctor_and_repair_name_the_same_profiles(
         )
         for name in names
     }
-    live = {name: LiveGateway(number, coming=False) for number, name in enumerate(names, 10)}
+    live = {name: LiveGateway(number, starting=False) for number, name in enumerate(names, 10)}
     running = running_conflicts(holdings=held, live=live)
     status = {(each.channel, name) for each in running for name in each.profiles if "port" not in each.what}
     doctor = {(group.channel, name) for group in shared_groups(root) for name in group.profiles}

@@ -239,8 +239,10 @@ def test_pid_file_check_ignores_manager_state(state: GatewayState, tmp_path: Pat
     files = HomeFiles(tmp_path, frozenset(), whole=True)
     process = Process(NOBODY, 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     for doubtful, found in ((None, 1), (process, 0)):
-        seen = Seen("a", record=PidRecord(NOBODY), doubtful=doubtful)
-        one = ProfileFacts("a", tmp_path, files, ClaimedResources(), listing, gateway=Gateway("a", state, seen=seen))
+        seen = Seen("a", record=PidRecord(NOBODY), unverified=doubtful)
+        one = ProfileFacts(
+            "a", tmp_path, files, ClaimedResources(), listing, gateway=Gateway("a", state, observation=seen)
+        )
         assert len(list(runtime.stale_pid(_Facts(one)))) == found  # type: ignore[arg-type]
 
 
@@ -292,7 +294,9 @@ def profile(name: str, usage: Usage, *, installed: bool | None = None) -> Profil
         service = ServiceStatus(installed=installed, enabled=installed, activity=Activity.INACTIVE)
     seen = Seen(name, process=process, usage=usage, now=1000.0)
     state = GatewayState.RUNNING if installed is None else GatewayState.UNSUPERVISED
-    gateway = Gateway(name, state, process.pid, usage=usage, process=process, service=service, settled=True, seen=seen)
+    gateway = Gateway(
+        name, state, process.pid, usage=usage, process=process, service=service, settled=True, observation=seen
+    )
     home = Path("/nowhere") / name
     return ProfileFacts(name, home, HomeFiles(home, frozenset(), whole=True), ClaimedResources(), {}, gateway=gateway)
 

@@ -31,7 +31,9 @@ def with_live_default(facts: Facts, *served: str) -> Facts:
     told = StateRecord(99, 5.0, "running", "", 0, (), served)
     gateways = {
         **facts.inventory.gateways,
-        "default": Gateway("default", GatewayState.RUNNING, 99, process=PROCESS, seen=Seen("default", runtime=told)),
+        "default": Gateway(
+            "default", GatewayState.RUNNING, 99, process=PROCESS, observation=Seen("default", runtime=told)
+        ),
         **{
             name: Gateway(name, GatewayState.SERVED, 99, service=facts.inventory.gateways[name].service)
             for name in served if name != "default"

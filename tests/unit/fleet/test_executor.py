@@ -103,20 +103,20 @@ def test_one_that_came_and_went_is_told_from_one_that_never_came() -> None:
 def test_a_process_that_was_still_seen_when_its_service_had_failed_runs_outside_of_nothing() -> None:
     """Processes are looked at before the manager is asked: in between one may end."""
     world = World(("a",), a=Nature(ends_with=78))
-    seen, look = [], world.look
+    seen, observe = [], world.observe
 
     def late(profiles: Sequence[str]) -> Mapping[str, Gateway]:
-        found = dict(look(profiles))
+        found = dict(observe(profiles))
         gateway = found["a"]
         if gateway.service is not None and gateway.service.activity is Activity.FAILED and not seen:
             seen.append(gateway)
-            assert gateway.seen is not None
+            assert gateway.observation is not None
             ending = Process(9, 1.0, "S", 1, ("hermes", "-p", "a", "gateway", "run"), {})
-            found["a"] = resolve(gateway.seen._replace(process=ending))
+            found["a"] = resolve(gateway.observation._replace(process=ending))
             assert "outside its service" in found["a"].detail
         return found
 
-    world.look = late  # type: ignore[method-assign]
+    world.observe = late  # type: ignore[method-assign]
     assert "exit 78" in drive(world, Verb.START)["a"].detail and seen
 
 

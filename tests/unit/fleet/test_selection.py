@@ -137,7 +137,7 @@ def test_what_a_multiplexer_serves(verb: Verb) -> None:
 
 
 def test_starting_who_is_served_already_is_nothing_to_do() -> None:
-    found = gateway(S.SERVED, NONE, pid=9)._replace(seen=GatewayFacts("work", served_by=9))
+    found = gateway(S.SERVED, NONE, pid=9)._replace(observation=GatewayFacts("work", served_by=9))
     assert sorted_out(START, found, named=True) == Outcome("work", K.ALREADY_RUNNING, "is served", 9)
     assert sorted_out(START, found) == Outcome("work", K.SKIPPED, "is served", 9)
     stopped = sorted_out(STOP, found, named=True)

@@ -180,7 +180,7 @@ def gateway(answer: object, key: str = "CANARY-key") -> Iterator[health.Endpoint
 def test_a_gateway_says_who_it_is_to_who_has_its_key() -> None:
     checks = {"state_db": {"status": "ok"}, "model": {"status": "degraded"}, "disk": {"status": "ok"}}
     with gateway({"pid": 42, "status": "degraded", "readiness": {"checks": checks}}) as place:
-        assert health.ask_detailed(place, Secret("CANARY-key")) == (True, "not well: model", 42)
+        assert health.ask_detailed(place, Secret("CANARY-key")) == (True, "failed checks: model", 42)
 
 
 def test_a_refused_key_tells_that_the_port_is_somebody_elses() -> None:
@@ -200,4 +200,4 @@ def test_another_process_on_the_port_is_told() -> None:
     own = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=42)))
     other = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=43)))
     assert not [text for text in own.disagreement if "port" in text]
-    assert "on port 8642 answers process 43, which is not this gateway" in other.disagreement
+    assert "process 43 answers on port 8642, which is not this gateway" in other.disagreement

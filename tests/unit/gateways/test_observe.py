@@ -38,7 +38,7 @@ class Table:
     def add(self, pid: int, *words: str, parent: int = 1, started: float = 1000.0, **variables: str) -> None:
         self.live[pid] = Process(pid, started, "S", parent, words or RUN, variables)
 
-    def look(self, pid: int) -> Process | None:
+    def find(self, pid: int) -> Process | None:
         return self.live.get(pid)
 
     def gateways(self) -> tuple[Process, ...]:
@@ -327,7 +327,7 @@ def test_the_address_of_a_gateway_elsewhere_is_shown_without_its_login(root: Roo
     root.runs("work", 42)
     root.manager.statuses = {"work": status(pid=42)}
     found = inventory(root, ask_api=True).gateways["work"]
-    assert found.api == Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is no http address")
+    assert found.api == Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is not an http address")
 
 
 def test_ancestors_are_those_above_us() -> None:

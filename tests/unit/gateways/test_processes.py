@@ -197,7 +197,7 @@ def test_pid_start_time_and_home_together_are_proof(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    ("started", "proof"), [(1001, "named"), (999, "named"), (1000, "process"), (1000.0, "process")]
+    ("started", "proof"), [(1001, "other_program"), (999, "other_program"), (1000, "process"), (1000.0, "process")]
 )
 def test_a_recycled_pid_is_another_programs(root: Root, started: float, proof: str) -> None:
     root.proc.add(HERMES_HOME=root.home())
@@ -207,13 +207,13 @@ def test_a_recycled_pid_is_another_programs(root: Root, started: float, proof: s
 @pytest.mark.parametrize("words", ["hermes gateway run", "hermes -p work gateway run", "hermes -p ops-2 gateway run"])
 def test_the_same_words_with_another_home_are_another_gateway(root: Root, words: str) -> None:
     root.proc.add(words=words, HERMES_HOME="/srv/other/profiles/ops")
-    assert root.prove("ops") == "named"
-    assert root.prove("work") == "named"
+    assert root.prove("ops") == "other_program"
+    assert root.prove("work") == "other_program"
 
 
 def test_ops_is_not_ops_2(root: Root) -> None:
     root.proc.add(words="hermes -p ops-2 gateway run", HERMES_HOME=str(root.layout.root))
-    assert (root.prove("ops"), root.prove("ops-2")) == ("named", "process")
+    assert (root.prove("ops"), root.prove("ops-2")) == ("other_program", "process")
     assert set(_running(root)) == {"ops-2"}
 
 
@@ -260,14 +260,14 @@ def test_the_wrapper_of_a_launch_agent_is_no_second_gateway(root: Root) -> None:
 def test_a_zombie_is_no_gateway(root: Root, state: str) -> None:
     root.proc.add(state=state, HERMES_HOME=root.home())
     root.record()
-    assert root.proc.table.look(42) is None and root.proc.table.gateways() == ()
+    assert root.proc.table.find(42) is None and root.proc.table.gateways() == ()
     assert observe_one(root.world, "work").state is GatewayState.STALE
 
 
 @pytest.mark.parametrize(("words", "started", "proof"), [
-    ("hermes -p work gateway run", 1000, "doubtful"), ("hermes -p work gateway run", None, "doubtful"),
-    ("", 1000, "doubtful"), ("vim notes", 1000, "named"), ("vim notes", None, "named"),
-    ("hermes -p work gateway run", 1001, "named"),
+    ("hermes -p work gateway run", 1000, "unverified"), ("hermes -p work gateway run", None, "unverified"),
+    ("", 1000, "unverified"), ("vim notes", 1000, "other_program"), ("vim notes", None, "other_program"),
+    ("hermes -p work gateway run", 1001, "other_program"),
 ])  # fmt: skip
 def test_an_environment_that_cannot_be_read_proves_nothing(
     root: Root, words: str, started: float | None, proof: str
@@ -292,7 +292,9 @@ def test_what_is_unproven_is_unknown_and_never_signalled(root: Root, monkeypatch
     assert sent == [] and not (root.layout.home("work") / ".gateway-planned-stop.json").exists()
 
 
-@pytest.mark.parametrize(("words", "proof"), [("hermes -p work gateway run", "doubtful"), ("vim notes", "named")])
+@pytest.mark.parametrize(
+    ("words", "proof"), [("hermes -p work gateway run", "unverified"), ("vim notes", "other_program")]
+)
 def test_an_old_pid_file_without_a_start_time_proves_nothing(root: Root, words: str, proof: str) -> None:
     root.proc.add(words=words, HERMES_HOME=root.home())
     assert root.prove(started=None) == proof
@@ -305,8 +307,8 @@ def test_who_holds_the_lock_of_the_home_is_its_gateway(root: Root) -> None:
     (root.proc.path / "42" / "environ").unlink()
     root.proc.lock(lock, 42)
     assert root.prove() == root.prove(started=None) == "process"
-    assert root.prove(started=999) == "named"
-    assert root.prove("ops") == "named"
+    assert root.prove(started=999) == "other_program"
+    assert root.prove("ops") == "other_program"
 
 
 @pytest.mark.parametrize("holder", [None, 8, 43])
@@ -315,7 +317,7 @@ def test_a_lock_that_somebody_else_holds_proves_nothing(root: Root, holder: int 
     lock.touch()
     root.proc.add(words="vim notes", HERMES_HOME=root.home())
     root.proc.lock(lock, holder)
-    assert root.prove() == "named"
+    assert root.prove() == "other_program"
     assert root.proc.table.lock_owner(lock) == (holder if holder == 43 or holder == 8 else None)
 
 
@@ -343,7 +345,7 @@ def test_the_sticky_profile_is_proven_by_what_it_wrote(root: Root) -> None:
     root.record("ops")
     assert root.prove("ops") == "process"
     root.proc.add(words="hermes gateway run", HERMES_HOME="/srv/another/root")
-    assert root.prove("ops") == "named"
+    assert root.prove("ops") == "other_program"
 
 
 def test_a_copied_pid_file_does_not_make_one_gateway_two(root: Root) -> None:
@@ -351,12 +353,12 @@ def test_a_copied_pid_file_does_not_make_one_gateway_two(root: Root) -> None:
     root.proc.add(words="hermes gateway run", HERMES_HOME=str(root.layout.root))
     root.record("ops")
     root.record("work")
-    assert root.prove("ops") == root.prove("work") == "doubtful"
+    assert root.prove("ops") == root.prove("work") == "unverified"
     lock = root.layout.home("ops") / "gateway.lock"
     lock.touch()
     root.proc.lock(lock, 42)
     observe_one(root.world, "ops")
-    assert (root.prove("ops"), root.prove("work")) == ("process", "doubtful")
+    assert (root.prove("ops"), root.prove("work")) == ("process", "unverified")
 
 
 def test_a_copied_pid_file_of_a_named_gateway_names_another(root: Root) -> None:
@@ -378,7 +380,7 @@ def test_a_home_behind_a_link_is_the_home(root: Root, isolated: Path) -> None:
 def test_a_proc_entry_that_says_nothing_is_nobody(root: Root, broken: bytes) -> None:
     root.proc.add()
     (root.proc.path / "42" / "stat").write_bytes(broken)
-    assert root.proc.table.look(42) is None and root.prove() == "nobody"
+    assert root.proc.table.find(42) is None and root.prove() == "nobody"
 
 
 @pytest.mark.parametrize(
@@ -403,7 +405,7 @@ def test_usage_is_what_proc_says(root: Root) -> None:
     )
     (root.proc.path / "uptime").write_text("70.0 1.0\n")
     (root.proc.path / "stat").write_text("cpu 1\nbtime 1700000000\n")
-    process = root.proc.table.look(42)
+    process = root.proc.table.find(42)
     assert process is not None
     ticks = os.sysconf("SC_CLK_TCK")
     usage = root.proc.table.usage(process)
@@ -413,7 +415,7 @@ def test_usage_is_what_proc_says(root: Root) -> None:
 
 def test_usage_that_cannot_be_seen_is_none(root: Root) -> None:
     root.proc.add()
-    process = root.proc.table.look(42)
+    process = root.proc.table.find(42)
     assert process is not None
     assert root.proc.table.usage(process) == (None, None, None, None)
     assert root.proc.table.epoch(process) is None
@@ -480,7 +482,7 @@ class Real:
     def record(
         self, profile: str, process: subprocess.Popen[bytes], *, off: float = 0, file: str = "gateway.pid"
     ) -> None:
-        seen = self.world.processes.look(process.pid)
+        seen = self.world.processes.find(process.pid)
         assert seen is not None
         content = {"pid": process.pid, "kind": "hermes-gateway", "start_time": seen.started + off}
         (self.layout.home(profile) / file).write_text(json.dumps(content))
@@ -585,7 +587,7 @@ def test_one_that_is_suspended_is_seen_so(real: Real, start: Start) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     real.record("ops", process)
     process.send_signal(signal.SIGSTOP)
-    wait_for(lambda: (seen := real.world.processes.look(process.pid)) is not None and seen.state == "T")
+    wait_for(lambda: (seen := real.world.processes.find(process.pid)) is not None and seen.state == "T")
     assert "suspended" in observe_one(real.world, "ops").detail
 
 
@@ -617,7 +619,7 @@ def test_a_real_zombie_is_gone(real: Real) -> None:
     try:
         stat = Path(f"/proc/{process.pid}/stat")
         wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
-        assert real.world.processes.look(process.pid) is None
+        assert real.world.processes.find(process.pid) is None
     finally:
         process.wait(10)
 
@@ -625,7 +627,7 @@ def test_a_real_zombie_is_gone(real: Real) -> None:
 @pytest.mark.parametrize("kill", [False, True])
 def test_a_signal_needs_the_right_start_time(start: Start, tmp_path: Path, kill: bool) -> None:
     process = start("gateway", "run", home=tmp_path)
-    seen = processes_of(sys.platform).look(process.pid)
+    seen = processes_of(sys.platform).find(process.pid)
     assert seen is not None
     for wrong in (seen.started - 1000, seen.started + 1000, 0.0):
         assert end_process(process.pid, wrong, kill=kill) is False
@@ -643,7 +645,7 @@ def test_a_process_that_may_not_be_signalled_ends_no_command(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[OSError]
 ) -> None:
     process = start("gateway", "run", home=tmp_path)
-    seen = processes_of(sys.platform).look(process.pid)
+    seen = processes_of(sys.platform).find(process.pid)
     assert seen is not None
 
     def refused(*_: object) -> None:
@@ -661,7 +663,7 @@ def test_a_kernel_without_descriptors_of_processes_still_ends_the_right_one(
     import errno
 
     process = start("gateway", "run", home=tmp_path)
-    seen = processes_of(sys.platform).look(process.pid)
+    seen = processes_of(sys.platform).find(process.pid)
     assert seen is not None
 
     def absent(_: int) -> int:
@@ -677,7 +679,7 @@ def test_a_kernel_without_descriptors_of_processes_still_ends_the_right_one(
 def test_psutil_sees_what_proc_shows(start: Start, real: Real) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     table = PsutilProcesses()
-    seen = table.look(process.pid)
+    seen = table.find(process.pid)
     assert seen is not None and seen.is_gateway and seen.variables is not None
     assert seen.variables["HERMES_HOME"] == str(real.layout.root)
     assert process.pid in {each.pid for each in table.gateways()}
@@ -685,7 +687,7 @@ def test_psutil_sees_what_proc_shows(start: Start, real: Real) -> None:
     usage = table.usage(seen)
     assert usage.rss and usage.open_files and usage.uptime is not None
     process.kill()
-    wait_for(lambda: table.look(process.pid) is None)
+    wait_for(lambda: table.find(process.pid) is None)
     process.wait(10)
     assert table.usage(seen) == (None, None, None, None)
 
@@ -693,7 +695,7 @@ def test_psutil_sees_what_proc_shows(start: Start, real: Real) -> None:
 def test_psutil_knows_no_owner_of_a_lock_and_no_impossible_pid(tmp_path: Path) -> None:
     table = PsutilProcesses()
     assert table.lock_owner(tmp_path) is None
-    assert table.look(10**30) is None
+    assert table.find(10**30) is None
 
 
 @linux

@@ -39,10 +39,10 @@ class Row(NamedTuple):
 
 P = process()
 STALE_CHANNEL = ("fatal", "an old story", UP + 500)
-FAILED_NOTE = "the service counts as failed because it was stopped without notice (exit 1)"
+FAILED_NOTE = "the service is marked failed because it was stopped without a stop marker (exit 1)"
 FAILED_1 = service(A.FAILED, last_exit=1, reason="exit-code")
 FAILED_78 = service(A.FAILED, last_exit=78, reason="exit-code")
-BACK_OFF = "process 42 has taken no pid file after 75 s: started too often, it may be waiting for its turn"
+BACK_OFF = "process 42 has written no pid file after 75 s: Hermes delays it after many starts"
 
 RUNNING = [
     Row("up-under-its-service", facts(process=P), S.RUNNING, pid=42),
@@ -52,7 +52,7 @@ RUNNING = [
     Row("up-and-the-pid-file-names-another", facts(process=P, record=PidRecord(7)), S.RUNNING, pid=42,
         told=("gateway.pid names process 7, the gateway is process 42",)),
     Row("up-and-the-pid-file-is-broken", facts(process=P, record=PidRecord(0)), S.RUNNING, pid=42,
-        told=("gateway.pid cannot be understood, the gateway is process 42",)),
+        told=("gateway.pid cannot be parsed, the gateway is process 42",)),
     Row("up-with-its-channels", facts(process=P, runtime=wrote(telegram=("connected", "", 5))), S.RUNNING, pid=42),
     Row("dead-entries-of-an-earlier-run-do-not-count",
         facts(process=P, runtime=wrote(telegram=("connected", "", 5), discord=STALE_CHANNEL)), S.RUNNING, pid=42),
@@ -68,7 +68,7 @@ RUNNING = [
     Row("api-was-not-asked", facts(process=P, api=Api("127.0.0.1", 8642)), S.RUNNING, pid=42),
     Row("api-is-silent-while-it-comes-up", facts(30, process=P, api=Api("127.0.0.1", 8642, False)), S.RUNNING, pid=42),
     Row("its-definition-is-out-of-date", facts(process=P, service=service(pid=42, stale_definition=True)), S.RUNNING,
-        pid=42, told=("the service's definition changed on disk and was not loaded again",)),
+        pid=42, told=("the service definition changed on disk and was not reloaded",)),
     Row("a-second-gateway-of-the-home", facts(process=P, others=(50, 51)), S.RUNNING, pid=42,
         told=("this home has further gateways: PID 50, PID 51",)),
     Row("its-own-though-a-multiplexer-serves-it", facts(process=P, served_by=9), S.RUNNING, pid=42,
@@ -103,7 +103,7 @@ STARTING = [
 DEGRADED = [
     Row("suspended", facts(process=process(state="T")), S.DEGRADED, "the process is suspended (SIGSTOP)", pid=42),
     Row("traced", facts(process=process(state="t")), S.DEGRADED, "the process is suspended (SIGSTOP)", pid=42),
-    Row("hung", facts(process=P, heartbeat=Heartbeat(42, at(91))), S.DEGRADED, "no sign of life for 91 s", pid=42),
+    Row("hung", facts(process=P, heartbeat=Heartbeat(42, at(91))), S.DEGRADED, "no heartbeat for 91 s", pid=42),
     Row("token-taken", facts(process=P, runtime=wrote(telegram=("retrying", "token in use (PID 9)", 5))), S.DEGRADED,
         "telegram retrying: token in use (PID 9)", pid=42),
     Row("two-parked", facts(process=P, runtime=wrote(a=("fatal", "no", 5), b=("paused", "", 5))), S.DEGRADED,
@@ -122,7 +122,7 @@ DEGRADED = [
     Row("waits-longer-than-any-back-off", facts(500, process=P, record=None, runtime=None), S.DEGRADED,
         "still starting after 500 s", pid=42),
     Row("wrote-its-last-word-and-stays", facts(process=P, runtime=wrote("stopped")), S.DEGRADED,
-        "it wrote that it has stopped, and is still there", pid=42),
+        "it recorded a stop, but its process is alive", pid=42),
     Row("api-is-silent", facts(process=P, api=Api("127.0.0.1", 1, False, "refused")), S.DEGRADED,
         "the API server does not answer: refused", pid=42),
 ]  # fmt: skip
@@ -131,24 +131,24 @@ UNSUPERVISED = [
     Row("by-hand-beside-its-service", facts(process=P, service=service(A.INACTIVE)), S.UNSUPERVISED,
         "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42),
     Row("by-hand-without-a-service", facts(process=P, service=service(A.INACTIVE, installed=False)), S.UNSUPERVISED,
-        "started by hand: nothing revives it", pid=42),
+        "started by hand: no manager restarts it", pid=42),
     Row("no-manager-was-asked", facts(process=P, service=None, manager=None), S.UNSUPERVISED,
-        "no service manager was asked about it", pid=42),
+        "no service manager was queried", pid=42),
     Row("the-manager-does-not-know-it", facts(process=P, service=None), S.UNSUPERVISED,
-        "started by hand: nothing revives it", pid=42),
+        "started by hand: no manager restarts it", pid=42),
     Row("the-service-runs-another-process", facts(process=P, service=service(pid=77)), S.UNSUPERVISED,
         "not the process that the service runs (PID 77)", pid=42,
         told=("the service runs process 77, the gateway of this home is process 42",)),
     Row("the-service-loops-beside-it", facts(process=P, service=service(A.ACTIVATING, waiting=True, restarts=31)),
         S.UNSUPERVISED, "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42,
-        told=("the service, too, tries to start a gateway: restarted 31 times",)),
+        told=("the service tries to start a second gateway: restarted 31 times",)),
     Row("by-hand-and-suspended", facts(process=process(state="T"), service=None), S.UNSUPERVISED,
-        "started by hand: nothing revives it; the process is suspended (SIGSTOP)", pid=42),
+        "started by hand: no manager restarts it; the process is suspended (SIGSTOP)", pid=42),
     Row("by-hand-and-parked", facts(process=P, service=None, runtime=wrote(x=("fatal", "", 5))), S.UNSUPERVISED,
-        "started by hand: nothing revives it; x fatal", pid=42),
+        "started by hand: no manager restarts it; x fatal", pid=42),
     Row("a-unit-of-another-root-has-its-name",
         facts(process=P, service=service(A.INACTIVE, installed=False, home="/srv/other")), S.UNSUPERVISED,
-        "started by hand: nothing revives it", pid=42,
+        "started by hand: no manager restarts it", pid=42,
         told=("the service of this name belongs to another root: /srv/other",)),
 ]  # fmt: skip
 
@@ -211,13 +211,13 @@ STOPPED = [
 
 STALE = [
     Row("its-process-is-gone", facts(record=RECORD), S.STALE, "gateway.pid names process 42, which is gone"),
-    Row("its-pid-was-given-away", facts(record=RECORD, named=process()), S.STALE,
-        "gateway.pid names process 42, which is another program's now",
-        told=("process 42 has taken the place of the gateway that gateway.pid names",)),
+    Row("its-pid-was-given-away", facts(record=RECORD, other_program=process()), S.STALE,
+        "gateway.pid names process 42, which is another program now",
+        told=("process 42 is another program that has the pid in gateway.pid",)),
     Row("another-could-not-start-before-it",
         facts(record=RECORD, runtime=wrote("startup_failed", pid=7, reason="port in use")), S.STALE,
         "gateway.pid names process 42, which is gone"),
-    Row("its-pid-file-is-broken", facts(record=PidRecord(0)), S.STALE, "gateway.pid cannot be understood"),
+    Row("its-pid-file-is-broken", facts(record=PidRecord(0)), S.STALE, "gateway.pid cannot be parsed"),
     Row("killed-by-a-stop-without-a-marker", facts(record=RECORD, service=FAILED_1), S.STALE,
         "gateway.pid names process 42, which is gone"),
 ]  # fmt: skip
@@ -228,20 +228,20 @@ SERVED = [
     Row("while-its-own-service-loops",
         facts(served_by=9, service=service(A.ACTIVATING, waiting=True, restarts=3, last_exit=1)), S.SERVED,
         "served by default (PID 9)", pid=9,
-        told=("the service, too, tries to start a gateway: restarted 3 times; "
+        told=("the service tries to start a second gateway: restarted 3 times; "
               "exit 1: failed, or stopped without notice",)),
 ]  # fmt: skip
 
 UNKNOWN = [
-    Row("alive-and-unproven", facts(record=PidRecord(42), doubtful=P), S.UNKNOWN,
-        "process 42 is alive, but nothing proves that it is this gateway", pid=42),
+    Row("alive-and-unproven", facts(record=PidRecord(42), unverified=P), S.UNKNOWN,
+        "process 42 is alive, but it is not proven to be this gateway", pid=42),
     Row("active-and-no-gateway", facts(service=service(pid=77, since=NOW - 600), main=process(77)), S.UNKNOWN,
-        "the service is active, but its process 77 is no gateway of this home", pid=77),
+        "the service is active, but its process 77 is not a gateway of this home", pid=77),
     Row("active-without-a-process", facts(service=service(since=NOW - 600)), S.UNKNOWN,
         "the service is active, but runs no gateway of this home"),
     Row("active-and-unproven",
-        facts(record=PidRecord(42), doubtful=P, service=service(pid=42, since=NOW - 600), main=P), S.UNKNOWN,
-        "the service is active, but nothing proves that its process 42 is this gateway", pid=42),
+        facts(record=PidRecord(42), unverified=P, service=service(pid=42, since=NOW - 600), main=P), S.UNKNOWN,
+        "the service is active, but its process 42 is not proven to be this gateway", pid=42),
 ]  # fmt: skip
 
 TABLE = {

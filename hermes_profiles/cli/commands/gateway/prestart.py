@@ -66,7 +66,7 @@ def _manager_age() -> float:
     from hermes_profiles.gateways.processes import processes_of
 
     processes = processes_of(sys.platform)
-    process = processes.look(os.getppid())
+    process = processes.find(os.getppid())
     while (
         process is not None
         and process.parent > 0
@@ -78,6 +78,6 @@ def _manager_age() -> float:
             UNIT,
         )
     ):
-        process = processes.look(process.parent)
+        process = processes.find(process.parent)
     uptime = processes.usage(process).uptime if process is not None else None
     return uptime if uptime is not None else float("inf")
