@@ -297,7 +297,7 @@ def running_multiplexer(session: FleetSession) -> Attached | None:
 
 def _served_by(gateway: Gateway) -> tuple[str, ...]:
     """Return the profiles that this gateway serves now: what it wrote counts only while it lives."""
-    runtime = gateway.seen.runtime if gateway.seen is not None else None
+    runtime = gateway.observation.runtime if gateway.observation is not None else None
     return runtime.served if runtime is not None and runtime.pid == gateway.pid else ()
 
 

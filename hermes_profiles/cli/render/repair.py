@@ -45,8 +45,8 @@ def _shared_row(resource: SharedResource) -> dict[str, Any]:
         "losers": list(decision.losers),
         "left_alone": list(resource.left_alone),
         "reason": decision.reason,
-        "sureness": str(decision.sureness),
-        "doubts": list(decision.doubts),
+        "sureness": str(decision.confidence),
+        "doubts": list(decision.caveats),
         "fingerprints": list(resource.fingerprints),
     }
 
