@@ -68,7 +68,10 @@ def _port_problems(
 ) -> Iterator[Problem]:
     hint = f"see the ports with `hermes-profiles show {other}`, and choose another"
     met = {
-        claim.port: other_claim.channel for claim in mine for other_claim in theirs.ports if claim.meets(other_claim)
+        claim.port: other_claim.channel
+        for claim in mine
+        for other_claim in theirs.ports
+        if claim.conflicts_with(other_claim)
     }
     if port is not None and port in declared_ports([layout.home(other)]):
         met.setdefault(port, "")

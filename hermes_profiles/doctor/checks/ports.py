@@ -86,7 +86,7 @@ def port_twice(facts: Facts) -> Iterator[Finding]:
             claim.port
             for at, claim in enumerate(claims)
             for other in claims[at + 1 :]
-            if other.channel != claim.channel and other.meets(claim)
+            if other.channel != claim.channel and other.conflicts_with(claim)
         )
         for port in ports:
             both = [claim for claim in claims if claim.port == port]
@@ -134,7 +134,7 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
         for claim in profile.held.ports:
             if claim.port not in heard or not _may_be_missing(profile, claim.channel):
                 continue
-            listener = next((row for row in unclaimed if PortClaim("", row.port, row.bind).meets(claim)), None)
+            listener = next((row for row in unclaimed if PortClaim("", row.port, row.bind).conflicts_with(claim)), None)
             if listener is not None:
                 found.setdefault(listener, []).append((name, claim))
     for listener, claims in found.items():

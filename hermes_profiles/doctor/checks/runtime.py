@@ -72,7 +72,7 @@ def reused_pid(facts: Facts) -> Iterator[Finding]:
     for profile, seen, file in _pid_files(facts):
         if seen.record is None or seen.other_program is None or not _is_idle(profile):
             continue
-        pid = seen.named.pid
+        pid = seen.other_program.pid
         owner = next((other.name for other in facts.profiles.values() if other.pid == pid), None)
         owner_label = f"the gateway of {owner}" if owner is not None else "another program now"
         yield _pid_finding(profile, file, f"gateway.pid of {profile.name} names process {pid}, which is {owner_label}")

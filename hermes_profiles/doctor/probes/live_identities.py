@@ -138,7 +138,7 @@ class _LiveIdentityReader:
         found = listeners_on(
             ports,
             self._gateways,
-            lambda pid: self._gateway_of(processes.look(pid)),
+            lambda pid: self._gateway_of(processes.find(pid)),
             platform=self._context.layout.platform,
         )
         return tuple(listener for listener in found if listener.profile != "")

@@ -123,7 +123,7 @@ def read_lock_folder(folder: Path) -> LockFolder | None:
 
 def _live_locks(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> tuple[LiveLock, ...]:
     """Return the live locks when a gateway waits for one, else ()."""
-    gateways = [profile.gateway.seen for profile in profiles.values() if profile.gateway is not None]
+    gateways = [profile.gateway.observation for profile in profiles.values() if profile.gateway is not None]
     states = [gateway.runtime for gateway in gateways if gateway is not None and gateway.process is not None]
     if not any(channel.code.endswith("_lock") for state in states if state is not None for channel in state.channels):
         return ()

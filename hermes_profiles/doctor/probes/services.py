@@ -140,7 +140,7 @@ def _served(inventory: Inventory | None) -> tuple[str, ...] | None:
     gateway = inventory.gateways.get(DEFAULT) if inventory is not None else None
     if gateway is None or gateway.process is None or gateway.observation is None:
         return None
-    state = gateway.seen.runtime
+    state = gateway.observation.runtime
     return state.served if state is not None and state.pid == gateway.process.pid else ()
 
 
