@@ -77,8 +77,8 @@ def _url_secrets(value: str) -> list[str]:
         split = urlsplit(value)
     except ValueError:
         return []
-    found = [split.password or "", split.username or ""]
-    return [*found, *(unquote(part) for part in found)]
+    parts = [split.password or "", split.username or ""]
+    return [*parts, *(unquote(part) for part in parts)]
 
 
 def secrets_in_json(text: str) -> tuple[str, ...] | None:
@@ -170,12 +170,12 @@ class ValueIndex:
 
     def names_in(self, data: bytes) -> tuple[str, ...]:
         """Return the names of the removed keys whose value is in these bytes, in any spelling."""
-        found: set[str] = set()
+        names: set[str] = set()
         for view in _views(data):
             for mark, needles in self._needles.items():
                 if mark in view:
-                    found.update(name for needle, name in needles.items() if needle in view)
-        return tuple(sorted(found))
+                    names.update(name for needle, name in needles.items() if needle in view)
+        return tuple(sorted(names))
 
     def hits(self, data: bytes) -> bool:
         """Return whether any removed value is in these bytes."""
@@ -207,13 +207,13 @@ class ValueIndex:
             return text, ()
         line_starts = [0, *(match.end() for match in re.finditer(r"\r\n|\n|\r", text))]
         pieces: list[str] = []
-        found: list[Redaction] = []
+        redactions: list[Redaction] = []
         position = 0
         for start, end, name in spans:
             pieces += [text[position:start], placeholder(name)]
-            found.append(Redaction(bisect_right(line_starts, start), name))
+            redactions.append(Redaction(bisect_right(line_starts, start), name))
             position = end
-        return "".join([*pieces, text[position:]]), tuple(found)
+        return "".join([*pieces, text[position:]]), tuple(redactions)
 
     def hide(self, text: str) -> str:
         """Return a path or a message without removed values, in any spelling."""
@@ -231,7 +231,7 @@ class ValueIndex:
             return None
         try:
             text = data.decode(codec)
-            redacted, found = self.redact(text)
+            redacted, redactions = self.redact(text)
             result = redacted.encode(codec)
         except UnicodeError:
             return None
@@ -239,7 +239,7 @@ class ValueIndex:
             # The codec writes the machine's byte order: keep the file's own.
             order = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
             result = data[:2] + redacted.encode(order)
-        return None if self.hits(result) else (result, found)
+        return None if self.hits(result) else (result, redactions)
 
 
 def _shown(name: str, parts: Iterable[str]) -> str:

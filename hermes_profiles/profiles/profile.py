@@ -80,11 +80,11 @@ def read_sections(path: Path, wanted: tuple[str, ...], *, certain: bool = False)
     With `certain`, raises Failed when it exists and cannot be read: the caller writes what depends on it.
     """
     files = HomeFiles(path.parent)
-    found = files.sections(path.name, wanted)
+    sections = files.sections(path.name, wanted)
     if certain and files.problems:
         code, message, target, hint = files.problems[0]
         raise Failed(message, target=target, code=code, hint=hint)
-    return found
+    return sections
 
 
 def read_meta(home: Path, files: HomeFiles | None = None) -> tuple[bool, tuple[str, ...]]:

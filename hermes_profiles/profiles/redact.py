@@ -33,7 +33,7 @@ _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
 # Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
 _MOST_ACCOUNTS = 100
-_TELLING = re.compile(
+_SECRET_NAME = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
     re.IGNORECASE,
 )
@@ -53,7 +53,7 @@ _WORDS = 50_000
 _PATTERNS = 1_000
 _FEW = 8
 # A shorter part of a secret is harmless.
-_TELLING_PART = 4
+_SHORTEST_PART = 4
 
 
 def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
@@ -61,21 +61,21 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
 
     Without the catalogue a secret is recognised by its name only, and only literal values are found.
     """
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for file in (OP_ENV_FILE, ENV_FILE):
         raw = _read(home / file)
         for name, value in (*_assignments(raw), *(_parsed(raw, file).items() if catalog is not None else ())):
             fact = catalog.lookup(name) if catalog is not None else None
-            if (fact is not None and fact.secret) or _TELLING.search(name):
-                _note(found, name, value)
-            _note_login(found, name, value)
+            if (fact is not None and fact.secret) or _SECRET_NAME.search(name):
+                _note(secrets, name, value)
+            _note_login(secrets, name, value)
     for file in (CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE, *_account_files(home)):
         raw = _read(home / file)
         for name, value in (*_pairs(raw), *(_leaves(_data(raw, file)) if catalog is not None else ())):
-            if _TELLING.search(name):
-                _note(found, name, value)
-            _note_login(found, name, value)
-    return found
+            if _SECRET_NAME.search(name):
+                _note(secrets, name, value)
+            _note_login(secrets, name, value)
+    return secrets
 
 
 def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None) -> Mapping[str, str]:
@@ -85,10 +85,10 @@ def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None)
     """
     if profile != DEFAULT:
         return secrets_of(layout.home(profile), catalog)
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for name in profile_names(layout):
-        found |= secrets_of(layout.home(name), catalog)
-    return found
+        secrets |= secrets_of(layout.home(name), catalog)
+    return secrets
 
 
 def _account_files(home: Path) -> tuple[str, ...]:
@@ -100,19 +100,19 @@ def _account_files(home: Path) -> tuple[str, ...]:
     return tuple(f"{WEIXIN_ACCOUNTS_FOLDER}/{name}" for name in names if name.endswith(".json"))
 
 
-def _note(found: dict[str, str], name: str, value: str) -> None:
+def _note(secrets: dict[str, str], name: str, value: str) -> None:
     for part in (value, *value.splitlines(), *value.split()):
         if len(part.strip()) >= _SHORTEST:
-            found.setdefault(part.strip(), name)
+            secrets.setdefault(part.strip(), name)
 
 
-def _note_login(found: dict[str, str], name: str, value: str) -> None:
+def _note_login(secrets: dict[str, str], name: str, value: str) -> None:
     """Add the password of a URL (`postgres://user:password@host`), literally and percent-decoded."""
     from urllib.parse import unquote
 
     for match in _USER.finditer(value):
         for part in (match[2], unquote(match[2])):
-            _note(found, name, part)
+            _note(secrets, name, part)
 
 
 def _read(path: Path) -> bytes:
@@ -279,14 +279,14 @@ class Redactor:
         names = self._index.spellings
         near = {gram for word in _RUN.findall(line) for gram in _grams_of(word) if gram in self._grams}
         candidates = {spelling for gram in near for spelling in self._grams[gram]} | self._odd
-        found = tuple(sorted((text for text in candidates if text in line and text in names), key=_longest_first))
-        if not found:
+        spellings = tuple(sorted((text for text in candidates if text in line and text in names), key=_longest_first))
+        if not spellings:
             return line
-        pattern = self._patterns.get(found)
+        pattern = self._patterns.get(spellings)
         if pattern is None:
             if len(self._patterns) >= _PATTERNS:
                 self._patterns.clear()
-            pattern = self._patterns[found] = re.compile("|".join(map(re.escape, found)))
+            pattern = self._patterns[spellings] = re.compile("|".join(map(re.escape, spellings)))
         return pattern.sub(lambda match: f"<{names[match[0]]}>", line)
 
 
@@ -316,7 +316,7 @@ def _bytes(text: str) -> bytes:
 
 def _overlap(text: str, value: str) -> int:
     """Return how many characters at the end of a text are the beginning of a value."""
-    for size in range(min(len(value) - 1, len(text)), _TELLING_PART - 1, -1):
+    for size in range(min(len(value) - 1, len(text)), _SHORTEST_PART - 1, -1):
         if text.endswith(value[:size]):
             return size
     return 0

@@ -104,9 +104,9 @@ class Catalog:
             parts = parts[1:]
         index = self._config_index(channel)
         for size in range(len(parts), 0, -1):
-            found = index.get(".".join(parts[:size]))
-            if found is not None:
-                return found
+            key_class = index.get(".".join(parts[:size]))
+            if key_class is not None:
+                return key_class
         return self._config_class_of_variable(channel, parts[0]) if parts else KeyClass.UNKNOWN
 
     def channel_of_config_key(self, key: str) -> str | None:

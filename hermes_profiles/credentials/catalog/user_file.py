@@ -45,9 +45,9 @@ def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = _LINE.search(str(error))
+        line = _LINE.search(str(error))
         reason = _LINE.sub("", str(error)).strip() or "not TOML"
-        raise DocumentError(path, int(found[1]) if found else None, f"not TOML: {reason}") from error
+        raise DocumentError(path, int(line[1]) if line else None, f"not TOML: {reason}") from error
     return _AdditionsReader(text, path).additions(data)
 
 
