@@ -1,4 +1,4 @@
-"""A team switched to one gateway for all and back, ten times, under a live `systemd --user`; prints JSON at its end.
+"""A team switched to the multiplexer and back, ten times, under a live `systemd --user`; prints JSON at its end.
 
 Run as a program under a live manager. HOME belongs to a user with the multiplexing stand-in of Hermes.
 """

@@ -49,7 +49,7 @@ answer = {
     "key": os.environ.get("OPENAI_API_KEY"), "soul": load_soul_md(),
     "skills": sorted(each.parent.name for d in get_all_skills_dirs() for each in iter_skill_index_files(d, "SKILL.md")),
 }
-if len(sys.argv) > 1:  # one gateway for all: what it finds for each of the others
+if len(sys.argv) > 1:  # as a multiplexer: the result for each of the other profiles
     from pathlib import Path
     from gateway.authz_mixin import _auth_env
     from gateway.run import _own_policy_open_startup_violation, _profile_runtime_scope

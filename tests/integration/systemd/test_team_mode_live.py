@@ -1,4 +1,4 @@
-"""One gateway for all and back under a real `systemd --user`: services, files and settings are what they were."""
+"""The multiplexer and back under a real `systemd --user`: services, files and settings are restored."""
 
 from __future__ import annotations
 

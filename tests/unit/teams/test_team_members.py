@@ -175,7 +175,7 @@ def test_what_the_shell_sets_of_channels_is_kept_out_but_not_the_account(layout:
 
 
 def test_members_listen_on_no_port_of_the_lead(tmp_path: Path) -> None:
-    """One gateway for all skips a profile that listens (0.19.0), so the API server stays with the lead."""
+    """A multiplexer of 0.19.0 does not serve a profile that listens, so the API server stays with the lead."""
     files = {**LEAD, ".env": f"{LEAD['.env']}API_SERVER_ENABLED=true\nAPI_SERVER_KEY={canary('api')}\n"}
     layout = make_lead(tmp_path, files)
     make_team(layout, NewMember("ann", weixin(1)))
