@@ -176,7 +176,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l error -d 'Err
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l grep -x -d 'Records whose text or logger matches.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s i -l ignore-case -d 'Let --grep pass over case.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print one JSON object a line.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'

@@ -15,7 +15,7 @@ from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.operations.context import is_debugging
 
 from . import output
-from .examples import epilog as epilog_of
+from .command import epilog_of
 
 
 def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:

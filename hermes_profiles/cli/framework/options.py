@@ -15,3 +15,33 @@ Home = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+# Of commands about gateways.
+Names = Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles (default: all).")]
+Except = Annotated[list[str] | None, typer.Option("--except", metavar="PROFILE", help="Leave this profile out.")]
+Group = Annotated[str | None, typer.Option("--group", metavar="GROUP", help="The profiles of this group.")]
+ManagerName = Annotated[
+    str | None,
+    typer.Option("--manager", metavar="NAME", help="systemd, launchd or supervisor instead of the one found."),
+]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="At most N at a time (default: all).")]
+Stagger = Annotated[
+    float | None,
+    typer.Option("--stagger", min=0, metavar="SECONDS", help="Seconds between two starts (default: by count)."),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long one gateway may take to come up.")
+]
+OnConflict = Annotated[
+    str,
+    typer.Option(
+        "--on-conflict",
+        metavar="mask|refuse|ignore",
+        help="Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start "
+        "it, or start it all the same.",
+    ),
+]
+Owner = Annotated[
+    list[str] | None, typer.Option("--owner", metavar="PROFILE", help="Who keeps a channel that several profiles hold.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Do it although it would be refused for safety.")]

@@ -17,9 +17,8 @@ import typer
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.hermes.environment import HERMES_DISABLE_LAZY_INSTALLS, HERMES_HOME
@@ -46,31 +45,23 @@ print(",".join(sorted(platform.value for platform in load_gateway_config().get_c
 """
 
 
-@examples(
-    "hermes-profiles demo",
-    "hermes-profiles demo --keep",
-)
+@command("demo", examples=("hermes-profiles demo", "hermes-profiles demo --keep"), home=False)
 def demo(
+    session: Session,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox there and say where.")] = False,
     gateways: Annotated[
         bool,
         typer.Option("--gateways/--no-gateways", help="Whether to run the clones' gateways, if Hermes is installed."),
     ] = True,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the
     clones' real gateways."""
-    session = Session(None, json)
-
-    def body() -> Answer:
-        sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
-        try:
-            return _demo(sandbox, keep=keep, gateways=gateways)
-        finally:
-            if not keep:
-                shutil.rmtree(sandbox)
-
-    run(("demo",), session, body)
+    sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
+    try:
+        return _demo(sandbox, keep=keep, gateways=gateways)
+    finally:
+        if not keep:
+            shutil.rmtree(sandbox)
 
 
 def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.awake.render import CAFFEINATE, LID, WHAT
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import ManagerName
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.awake import awake_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.awake import AwakeRun
@@ -25,13 +24,18 @@ Disk = Annotated[bool, typer.Option("--disk", help="macOS: disks stay up, too (c
 System = Annotated[bool, typer.Option("--system", help="macOS: no sleep at all on mains power (caffeinate -s).")]
 
 
-@examples(
-    "hermes-gateways awake status",
-    "hermes-gateways awake on",
-    "hermes-gateways awake on --lid",
-    "hermes-gateways awake off",
+@command(
+    "awake",
+    examples=(
+        "hermes-gateways awake status",
+        "hermes-gateways awake on",
+        "hermes-gateways awake on --lid",
+        "hermes-gateways awake off",
+    ),
+    manager=True,
 )
 def awake(
+    session: FleetSession,
     action: Annotated[str, typer.Argument(metavar="[on|off|status]", help="What to do.")] = "status",
     lid: Annotated[
         bool, typer.Option("--lid", help="Linux: closing the lid does not send it to sleep either.")
@@ -45,31 +49,23 @@ def awake(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is not ours or was changed.")] = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Keep this machine awake while gateways run: it ends when the last one stops. Exit 3 of `status`: it is on, a
     gateway runs, and nothing is held."""
-    session = FleetSession(home, json, manager_option=manager)
     given = {"idle": idle, "display": display, "disk": disk, "system": system}
-
-    def body() -> Answer:
-        if action not in ACTIONS:
-            raise UsageProblem(
-                f"{action!r} is no action", target=action, hint="use `hermes-gateways awake on`, `off` or `status`"
-            )
-        switch = AwakeRun(session, dry_run=dry_run)
-        if action == "on":
-            chosen = _ways(switch.due, given, lid=lid, linger=linger)
-            return awake_answer(action, switch.on(chosen, linger=linger, force=force))
-        if lid or linger or force or display or disk or system or not idle:
-            raise UsageProblem(
-                f"`awake {action}` takes no such option", target=action, hint="use it with `hermes-gateways awake on`"
-            )
-        return awake_answer(action, switch.off() if action == "off" else switch.status())
-
-    run(("awake",), session, body)
+    if action not in ACTIONS:
+        raise UsageProblem(
+            f"{action!r} is no action", target=action, hint="use `hermes-gateways awake on`, `off` or `status`"
+        )
+    switch = AwakeRun(session, dry_run=dry_run)
+    if action == "on":
+        chosen = _ways(switch.due, given, lid=lid, linger=linger)
+        return awake_answer(action, switch.on(chosen, linger=linger, force=force))
+    if lid or linger or force or display or disk or system or not idle:
+        raise UsageProblem(
+            f"`awake {action}` takes no such option", target=action, hint="use it with `hermes-gateways awake on`"
+        )
+    return awake_answer(action, switch.off() if action == "off" else switch.status())
 
 
 def _ways(manager: Manager, given: dict[str, bool], *, lid: bool, linger: bool) -> tuple[str, ...]:

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.changes.plan import describe
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Except, Group, Names, Timeout
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer, run_answer
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.enable_profiles import change_group, enable_profiles
@@ -20,36 +19,25 @@ from hermes_profiles.operations.reset_gateways import reset_gateways
 from hermes_profiles.operations.run_fleet import SETTLE
 
 
-@examples(
-    "hermes-gateways enable night",
-)
+@command("enable", examples=("hermes-gateways enable night",), manager=True)
 def enable(
+    session: FleetSession,
     profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch on.")],
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Let fleet commands mind profiles again, and have them start at boot or login."""
-    session = FleetSession(home, json, manager_option=manager)
-    run(("enable",), session, lambda: _switch(session, profiles, enabled=True, now=False, dry_run=dry_run))
+    return _switch(session, profiles, enabled=True, now=False, dry_run=dry_run)
 
 
-@examples(
-    "hermes-gateways disable night",
-    "hermes-gateways disable night --now",
-)
+@command("disable", examples=("hermes-gateways disable night", "hermes-gateways disable night --now"), manager=True)
 def disable(
+    session: FleetSession,
     profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch off.")],
     now: Annotated[bool, typer.Option("--now", help="Stop their gateways, too.")] = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot."""
-    session = FleetSession(home, json, manager_option=manager)
-    run(("disable",), session, lambda: _switch(session, profiles, enabled=False, now=now, dry_run=dry_run))
+    return _switch(session, profiles, enabled=False, now=now, dry_run=dry_run)
 
 
 def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: bool, dry_run: bool) -> Answer:
@@ -59,59 +47,46 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
     return fleet_answer("enable" if enabled else "disable", done.result, with_plan=True)
 
 
-@examples(
-    "hermes-gateways group family mum dad kid",
-    "hermes-gateways group family --remove kid",
-    "hermes-gateways start --group family",
+@command(
+    "group",
+    examples=(
+        "hermes-gateways group family mum dad kid",
+        "hermes-gateways group family --remove kid",
+        "hermes-gateways start --group family",
+    ),
 )
 def group(
+    session: FleetSession,
     name: Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")],
     profiles: Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles to put in.")] = None,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", metavar="PROFILE", help="Take this profile out.")
     ] = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Put profiles into a group that `--group` names; without profiles, show who is in it."""
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        changed = change_group(session, name, profiles or (), remove or (), dry_run=dry_run)
-        data: dict[str, Any] = {"group": name, "profiles": list(changed.profiles), "dry_run": dry_run}
-        if changed.plan is not None:
-            data["plan"] = list(describe(changed.plan))
-        if changed.change is not None:
-            data["change"] = changed.change
-        line = f"{name}: {', '.join(changed.profiles) or 'nobody'}"
-        return Answer(Result(("group",), data), lambda: [line])
-
-    run(("group",), session, body)
+    changed = change_group(session, name, profiles or (), remove or (), dry_run=dry_run)
+    data: dict[str, Any] = {"group": name, "profiles": list(changed.profiles), "dry_run": dry_run}
+    if changed.plan is not None:
+        data["plan"] = list(describe(changed.plan))
+    if changed.change is not None:
+        data["change"] = changed.change
+    line = f"{name}: {', '.join(changed.profiles) or 'nobody'}"
+    return Answer(Result(("group",), data), lambda: [line])
 
 
-@examples(
-    "hermes-gateways reset work",
-    "hermes-gateways reset work --dry-run",
-)
+@command("reset", examples=("hermes-gateways reset work", "hermes-gateways reset work --dry-run"), manager=True)
 def reset(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale
     pid and lock files, load and start it again."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        if not profiles and group is None:
-            raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
-        selection = session.selection(profiles or (), excluded or (), group)
-        return fleet_answer("reset", reset_gateways(session, selection, settle=timeout, dry_run=dry_run))
-
-    run(("reset",), session, body)
+    if not profiles and group is None:
+        raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
+    selection = session.selection(profiles or (), excluded or (), group)
+    return fleet_answer("reset", reset_gateways(session, selection, settle=timeout, dry_run=dry_run))

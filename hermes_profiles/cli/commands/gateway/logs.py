@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import Except, Group, Names
-from hermes_profiles.cli.framework.options import Home
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import Except, Group, Names
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.logs.records import Level
@@ -23,13 +22,17 @@ from hermes_profiles.operations.logs import LogReader, LogRequest
 _COUNT = 50
 
 
-@examples(
-    "hermes-gateways logs",
-    "hermes-gateways logs -f",
-    "hermes-gateways logs work --since 1h --level warning",
-    "hermes-gateways logs --grep 'token|login' -n 20",
+@command(
+    "logs",
+    examples=(
+        "hermes-gateways logs",
+        "hermes-gateways logs -f",
+        "hermes-gateways logs work --since 1h --level warning",
+        "hermes-gateways logs --grep 'token|login' -n 20",
+    ),
 )
 def logs(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -59,9 +62,7 @@ def logs(
         str | None, typer.Option("--grep", metavar="REGEX", help="Records whose text or logger matches.")
     ] = None,
     ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="Let --grep pass over case.")] = False,
-    home: Home = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-) -> None:
+) -> Answer:
     """Show what gateways write, all profiles in order of time, without their secrets.
 
     That is gateway.log and gateway.error.log with what was rotated, and the journal of systemd units. A record of many
@@ -70,16 +71,11 @@ def logs(
     With --json each line is an object: profile, time (ISO 8601, null when unknown), level (or null), logger (or null),
     session (or null), source (the file's name, or "journal"), text.
     """
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        wanted = _filter(since, until, level, grep, only_errors=error, follow=follow, ignore_case=ignore_case)
-        view = LogView(session.existing, as_json=session.as_json)
-        reader = LogReader(session, LogRequest(profiles or (), excluded or (), group, wanted), view)
-        many = count if count is not None else None if wanted.since is not None else _COUNT
-        raise SystemExit(_streamed(lambda: reader.run(many, follow=follow)))
-
-    run(("logs",), session, body)
+    wanted = _filter(since, until, level, grep, only_errors=error, follow=follow, ignore_case=ignore_case)
+    view = LogView(session.existing, as_json=session.as_json)
+    reader = LogReader(session, LogRequest(profiles or (), excluded or (), group, wanted), view)
+    many = count if count is not None else None if wanted.since is not None else _COUNT
+    raise SystemExit(_streamed(lambda: reader.run(many, follow=follow)))
 
 
 def _filter(

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names, Timeout
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Except, Group, Names, Timeout
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.model.errors import Result, UsageProblem
@@ -54,12 +53,17 @@ ForceFiles = Annotated[
 ]
 
 
-@examples(
-    "hermes-gateways install --start",
-    "hermes-gateways install work --memory 512M",
-    "hermes-gateways install --dry-run",
+@command(
+    "install",
+    examples=(
+        "hermes-gateways install --start",
+        "hermes-gateways install work --memory 512M",
+        "hermes-gateways install --dry-run",
+    ),
+    manager=True,
 )
 def install(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -82,33 +86,23 @@ def install(
     ] = False,
     force: ForceFiles = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Write a service for every profile and load it; a second run changes nothing."""
-    session = FleetSession(home, json, manager_option=manager)
     options = _options(memory, cpu, env, log_dir, python)._replace(enable=enable)
     request = InstallRequest(options, boot_stagger, force, start, timeout, dry_run)
-
-    def body() -> Answer:
-        if system and start:
-            raise UsageProblem(
-                "--system prints and starts nothing", target="--start", hint="leave out --start, or --system"
-            )
-        selection = session.selection(profiles or (), excluded or (), group)
-        if system:
-            return _system_answer(system_units(session, request, selection.profiles))
-        return fleet_answer("install", installing.install(session, request, selection), with_plan=True)
-
-    run(("install",), session, body)
+    if system and start:
+        raise UsageProblem(
+            "--system prints and starts nothing", target="--start", hint="leave out --start, or --system"
+        )
+    selection = session.selection(profiles or (), excluded or (), group)
+    if system:
+        return _system_answer(system_units(session, request, selection.profiles))
+    return fleet_answer("install", installing.install(session, request, selection), with_plan=True)
 
 
-@examples(
-    "hermes-gateways stage work",
-    "hermes-gateways stage --dry-run",
-)
+@command("stage", examples=("hermes-gateways stage work", "hermes-gateways stage --dry-run"), manager=True)
 def stage(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -120,72 +114,44 @@ def stage(
     python: Python = None,
     force: ForceFiles = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Write the services' files and load nothing."""
-    session = FleetSession(home, json, manager_option=manager)
     options = _options(memory, cpu, env, log_dir, python)
     request = InstallRequest(options, boot_stagger, force, dry_run=dry_run)
-
-    def body() -> Answer:
-        selection = session.selection(profiles or (), excluded or (), group)
-        return fleet_answer("stage", installing.stage(session, request, selection), with_plan=True)
-
-    run(("stage",), session, body)
+    selection = session.selection(profiles or (), excluded or (), group)
+    return fleet_answer("stage", installing.stage(session, request, selection), with_plan=True)
 
 
-@examples(
-    "hermes-gateways uninstall work",
-    "hermes-gateways uninstall",
-)
+@command("uninstall", examples=("hermes-gateways uninstall work", "hermes-gateways uninstall"), manager=True)
 def uninstall(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Stop gateways and remove their services; the profiles stay. A profile that is gone can be named, too."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        result = installing.uninstall(session, profiles or (), excluded or (), group, dry_run=dry_run)
-        return fleet_answer("uninstall", result, with_plan=True)
-
-    run(("uninstall",), session, body)
+    result = installing.uninstall(session, profiles or (), excluded or (), group, dry_run=dry_run)
+    return fleet_answer("uninstall", result, with_plan=True)
 
 
-@examples(
-    "hermes-gateways print work",
-    "hermes-gateways print work --manager launchd",
-)
+@command("print", examples=("hermes-gateways print work", "hermes-gateways print work --manager launchd"), manager=True)
 def print_service(
+    session: FleetSession,
     profile: Annotated[str, typer.Argument(help="Name of the profile.")],
     memory: Memory = None,
     cpu: Cpu = None,
     env: Env = None,
     log_dir: LogFolder = None,
     python: Python = None,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Print the files of a profile's service, for any manager, on any platform."""
-    session = FleetSession(home, json, manager_option=manager)
     options = _options(memory, cpu, env, log_dir, python)
-
-    def body() -> Answer:
-        (name,) = session.selection((profile,), (), None).profiles
-        service = service_files(session, name, options)
-        rows = _rows(service.files)
-        result = Result(("print",), {"profile": name, "files": rows}, warnings=list(service.unsupported))
-        return Answer(result, lambda: _file_lines(rows))
-
-    run(("print",), session, body)
+    (name,) = session.selection((profile,), (), None).profiles
+    service = service_files(session, name, options)
+    rows = _rows(service.files)
+    result = Result(("print",), {"profile": name, "files": rows}, warnings=list(service.unsupported))
+    return Answer(result, lambda: _file_lines(rows))
 
 
 def _rows(files: Sequence[ServiceFile]) -> list[dict[str, str]]:

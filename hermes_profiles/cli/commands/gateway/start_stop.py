@@ -6,21 +6,20 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import (
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import (
+    DryRun,
     Except,
     Force,
     Group,
     Jobs,
-    ManagerName,
     Names,
     OnConflict,
     Owner,
     Stagger,
     Timeout,
 )
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
@@ -29,12 +28,17 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, run_fleet
 
 
-@examples(
-    "hermes-gateways start",
-    "hermes-gateways start work family --owner work",
-    "hermes-gateways start --dry-run",
+@command(
+    "start",
+    examples=(
+        "hermes-gateways start",
+        "hermes-gateways start work family --owner work",
+        "hermes-gateways start --dry-run",
+    ),
+    manager=True,
 )
 def start(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -45,23 +49,20 @@ def start(
     timeout: Timeout = SETTLE,
     force: Force = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Make sure that gateways run; one that does is left alone."""
-    session = FleetSession(home, json, manager_option=manager)
     options = RunOptions(jobs=jobs, settle=timeout)
     request = FleetRequest(Verb.START, options, stagger, tuple(owner or ()), on_conflict, force, dry_run)
-    run(("start",), session, lambda: _answer(session, request, profiles, excluded, group))
+    return _answer(session, request, profiles, excluded, group)
 
 
-@examples(
-    "hermes-gateways stop",
-    "hermes-gateways stop work",
-    "hermes-gateways stop --except default",
+@command(
+    "stop",
+    examples=("hermes-gateways stop", "hermes-gateways stop work", "hermes-gateways stop --except default"),
+    manager=True,
 )
 def stop(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -74,23 +75,24 @@ def stop(
     ] = None,
     force: Force = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Stop gateways, so that nothing revives them and nothing counts as failed."""
-    session = FleetSession(home, json, manager_option=manager)
     request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
-    run(("stop",), session, lambda: _answer(session, request, profiles, excluded, group))
+    return _answer(session, request, profiles, excluded, group)
 
 
-@examples(
-    "hermes-gateways restart",
-    "hermes-gateways restart --rolling",
-    "hermes-gateways restart work",
-    "hermes-gateways restart --stale",
+@command(
+    "restart",
+    examples=(
+        "hermes-gateways restart",
+        "hermes-gateways restart --rolling",
+        "hermes-gateways restart work",
+        "hermes-gateways restart --stale",
+    ),
+    manager=True,
 )
 def restart(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -109,22 +111,8 @@ def restart(
     timeout: Timeout = SETTLE,
     force: Force = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Restart the gateways that run, all at once."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        if stale and start_stopped:
-            raise UsageProblem(
-                "--stale is for gateways that run, --start-stopped for the others: say one of them",
-                target="--stale",
-                hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
-            )
-        return _answer(session, request, profiles, excluded, group)
-
     request = FleetRequest(
         Verb.RESTART,
         RunOptions(jobs=jobs, rolling=rolling, settle=timeout),
@@ -136,7 +124,13 @@ def restart(
         start_stopped,
         only_old_code=stale,
     )
-    run(("restart",), session, body)
+    if stale and start_stopped:
+        raise UsageProblem(
+            "--stale is for gateways that run, --start-stopped for the others: say one of them",
+            target="--stale",
+            hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
+        )
+    return _answer(session, request, profiles, excluded, group)
 
 
 def _answer(

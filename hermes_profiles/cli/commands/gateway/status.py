@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import Except, Group, ManagerName, Names
-from hermes_profiles.cli.framework.options import Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import Except, Group, Names
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.gateways import gateway_lines, short_lines, status_data
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
@@ -21,13 +20,18 @@ from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
 _FEW = 5
 
 
-@examples(
-    "hermes-gateways status",
-    "hermes-gateways status work family",
-    "hermes-gateways status --json",
-    "hermes-gateways status --watch",
+@command(
+    "status",
+    examples=(
+        "hermes-gateways status",
+        "hermes-gateways status work family",
+        "hermes-gateways status --json",
+        "hermes-gateways status --watch",
+    ),
+    manager=True,
 )
 def status(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
@@ -36,13 +40,9 @@ def status(
     interval: Annotated[
         float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two looks (2).")
     ] = None,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show every gateway: what it does, its process, memory, restarts, channels. Exit 3 when one that has a service
     is not running."""
-    session = FleetSession(home, json, manager_option=manager)
 
     def look(session: FleetSession) -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
@@ -54,43 +54,30 @@ def status(
         )
         code = ExitCode.NEGATIVE if any(each.is_down for each in status.gateways) else ExitCode.OK
         data = status_data(status)
-        first = () if selection.named else tuple(_first_step(data, home))
+        first = () if selection.named else tuple(_first_step(data, session.home_option))
         return Answer(status_result("status", status, data, code), lambda: [*gateway_lines(data), *first])
 
-    def body() -> Answer:
-        if not watch:
-            if interval is not None:
-                raise UsageProblem("`--interval` is for `--watch`", target="--interval", hint="say both, or none")
-            return look(session)
-        from hermes_profiles.cli.render.watch import watch_fleet
+    if not watch:
+        if interval is not None:
+            raise UsageProblem("`--interval` is for `--watch`", target="--interval", hint="say both, or none")
+        return look(session)
+    from hermes_profiles.cli.render.watch import watch_fleet
 
-        return watch_fleet(session, look, 2.0 if interval is None else interval)
-
-    run(("status",), session, body)
+    return watch_fleet(session, look, 2.0 if interval is None else interval)
 
 
-@examples(
-    "hermes-gateways list",
-    "hermes-gateways list --json",
-)
+@command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True)
 def list_gateways(
+    session: FleetSession,
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """List the gateways: profile, state, process, service."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        selection = session.selection(profiles or (), excluded or (), group)
-        status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)
-        data = status_data(status, accounts=False)
-        return Answer(status_result("list", status, data, ExitCode.OK), lambda: short_lines(data))
-
-    run(("list",), session, body)
+    selection = session.selection(profiles or (), excluded or (), group)
+    status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)
+    data = status_data(status, accounts=False)
+    return Answer(status_result("list", status, data, ExitCode.OK), lambda: short_lines(data))
 
 
 def status_result(command: str, status: FleetStatus, data: dict[str, Any], code: ExitCode) -> Result:

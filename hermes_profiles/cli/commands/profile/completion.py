@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.context import Session
 
@@ -19,33 +18,29 @@ _PROGRAMS = ("hermes-profiles", "hermes-gateways")
 SHELLS = ("bash", "zsh", "fish")
 
 
-@examples(
-    "hermes-profiles completion bash",
-    "hermes-profiles completion zsh",
-    "hermes-profiles completion fish",
+@command(
+    "completion",
+    examples=("hermes-profiles completion bash", "hermes-profiles completion zsh", "hermes-profiles completion fish"),
+    home=False,
 )
 def completion(
-    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Your shell.")], json: Json = False
-) -> None:
+    session: Session,
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Your shell.")],
+) -> Answer:
     """Print the completion script of both programs for a shell.
 
     bash: have `eval "$(hermes-profiles completion bash)"` in ~/.bashrc. zsh: write it to a file `_hermes-profiles` in a
     folder of $fpath. fish: write it to `hermes-profiles.fish` and `hermes-gateways.fish` in ~/.config/fish/completions.
     """
-    session = Session(None, json)
-
-    def body() -> Answer:
-        if shell not in SHELLS:
-            raise UsageProblem(
-                f"no completion for {shell!r}",
-                target=shell,
-                code="no-such-shell",
-                hint=f"there is one for each of {', '.join(SHELLS)}: `hermes-profiles completion bash`",
-            )
-        text = _script(shell)
-        return Answer(Result(("completion",), {"shell": shell, "script": text}), text.splitlines)
-
-    run(("completion",), session, body)
+    if shell not in SHELLS:
+        raise UsageProblem(
+            f"no completion for {shell!r}",
+            target=shell,
+            code="no-such-shell",
+            hint=f"there is one for each of {', '.join(SHELLS)}: `hermes-profiles completion bash`",
+        )
+    text = _script(shell)
+    return Answer(Result(("completion",), {"shell": shell, "script": text}), text.splitlines)
 
 
 def _script(shell: str) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.framework.examples import epilog, examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.prompt import read_value
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, closing_lines, one_line
 from hermes_profiles.credentials.secret_detection import is_secret_path
 from hermes_profiles.documents.yaml.paths import path_text
@@ -32,43 +32,38 @@ Profile = Annotated[str, typer.Argument(help="Name of the profile.")]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="Such as model.default or platforms.slack.extra.apps[0].")]
 
 
-@examples(
-    "hermes-profiles config get work model.default",
-    "hermes-profiles config get work platforms --json",
+@command(
+    "config",
+    "get",
+    examples=("hermes-profiles config get work model.default", "hermes-profiles config get work platforms --json"),
 )
 def get(
+    session: Session,
     profile: Profile,
     path: Annotated[str | None, typer.Argument(metavar="PATH", help="Such as model.default; all without it.")] = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show a setting of config.yaml. Secrets read *** and have a fingerprint: equal values, equal fingerprints."""
-    session = Session(home, json)
+    found = get_setting(session, profile, path, reveal=reveal)
+    data = {
+        "profile": found.profile,
+        "path": found.path,
+        "file": str(found.file),
+        "line": found.line,
+        "value": to_json(found.value),
+        "secret": found.is_secret,
+        "fingerprint": found.fingerprint,
+    }
 
-    def body() -> Answer:
-        found = get_setting(session, profile, path, reveal=reveal)
-        data = {
-            "profile": found.profile,
-            "path": found.path,
-            "file": str(found.file),
-            "line": found.line,
-            "value": to_json(found.value),
-            "secret": found.is_secret,
-            "fingerprint": found.fingerprint,
-        }
+    def text() -> list[str]:
+        value = found.value
+        if found.fingerprint is not None:
+            return [f"{HIDDEN}  fingerprint {found.fingerprint}"]
+        if value.kind == "scalar":
+            return value.text.split("\n")
+        return block_lines(value, "", "  ") if value.items else [flow(value)]
 
-        def text() -> list[str]:
-            value = found.value
-            if found.fingerprint is not None:
-                return [f"{HIDDEN}  fingerprint {found.fingerprint}"]
-            if value.kind == "scalar":
-                return value.text.split("\n")
-            return block_lines(value, "", "  ") if value.items else [flow(value)]
-
-        return Answer(Result(("config", "get"), data, warnings=session.problems), text)
-
-    run(("config", "get"), session, body)
+    return Answer(Result(("config", "get"), data, warnings=session.problems), text)
 
 
 def _given_value(
@@ -94,12 +89,17 @@ def _given_value(
     return parse_value(read_value(f"value of {path} for {name}", secret=secret, hint=how), as_text=as_text or secret)
 
 
-@examples(
-    "hermes-profiles config set work model.default gpt-5",
-    "hermes-profiles config set work toolsets '[web, terminal]' --dry-run",
-    "hermes-profiles config set work agent.nickname --string 42",
+@command(
+    "config",
+    "set",
+    examples=(
+        "hermes-profiles config set work model.default gpt-5",
+        "hermes-profiles config set work toolsets '[web, terminal]' --dry-run",
+        "hermes-profiles config set work agent.nickname --string 42",
+    ),
 )
 def set_value(
+    session: Session,
     profile: Profile,
     path: Path,
     value: Annotated[
@@ -112,33 +112,30 @@ def set_value(
     ] = None,
     string: Annotated[bool, typer.Option("--string", help="Take the value as text, whatever it looks like.")] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Set one setting of config.yaml; comments, order and every other byte stay. `undo` takes it back."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        target = setting_target(session, profile, path, dry_run=dry_run)
-        new = _given_value(session, target.file.profile, target.keys, value, as_text=string)
-        return _answer("set", change_setting(session, target, new, dry_run=dry_run))
-
-    run(("config", "set"), session, body)
+    target = setting_target(session, profile, path, dry_run=dry_run)
+    new = _given_value(session, target.file.profile, target.keys, value, as_text=string)
+    return _answer("set", change_setting(session, target, new, dry_run=dry_run))
 
 
-@examples(
-    "hermes-profiles config unset work model.provider",
-    "hermes-profiles config unset work 'toolsets[0]' --dry-run",
+@command(
+    "config",
+    "unset",
+    examples=(
+        "hermes-profiles config unset work model.provider",
+        "hermes-profiles config unset work 'toolsets[0]' --dry-run",
+    ),
 )
-def unset(profile: Profile, path: Path, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
+def unset(
+    session: Session,
+    profile: Profile,
+    path: Path,
+    dry_run: DryRun = False,
+) -> Answer:
     """Take one setting out of config.yaml, with all below it. `undo` brings it back."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        target = setting_target(session, profile, path, dry_run=dry_run)
-        return _answer("unset", change_setting(session, target, None, dry_run=dry_run))
-
-    run(("config", "unset"), session, body)
+    target = setting_target(session, profile, path, dry_run=dry_run)
+    return _answer("unset", change_setting(session, target, None, dry_run=dry_run))
 
 
 def _answer(verb: str, done: SettingChange) -> Answer:
@@ -170,7 +167,11 @@ def _change_text(done: SettingChange) -> str:
     return f"{before} → {after}"
 
 
-app = typer.Typer(help="Show, set or take out one setting of a profile's config.yaml.", rich_markup_mode=None)
-app.command("get", epilog=epilog(get))(get)
-app.command("set", epilog=epilog(set_value))(set_value)
-app.command("unset", epilog=epilog(unset))(unset)
+app = command_group(
+    "Show, set or remove one setting of a profile's config.yaml.",
+    {
+        "get": get,
+        "set": set_value,
+        "unset": unset,
+    },
+)

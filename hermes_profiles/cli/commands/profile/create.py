@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.clone import created_data, report_lines
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
@@ -62,14 +62,18 @@ All = Annotated[
 ]
 
 
-@examples(
-    "hermes-profiles create work",
-    "hermes-profiles create work --clone",
-    'hermes-profiles create work --clone-from default --description "answers the team"',
-    "hermes-profiles create work --clone-from default --clone-all --dry-run",
-    "hermes-profiles create work --clone --keep SLACK_TEAM_ID --drop MY_OLD_TOKEN",
+@command(
+    "create",
+    examples=(
+        "hermes-profiles create work",
+        "hermes-profiles create work --clone",
+        'hermes-profiles create work --clone-from default --description "answers the team"',
+        "hermes-profiles create work --clone-from default --clone-all --dry-run",
+        "hermes-profiles create work --clone --keep SLACK_TEAM_ID --drop MY_OLD_TOKEN",
+    ),
 )
 def create(
+    session: Session,
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
     clone_it: Annotated[
         bool, typer.Option("--clone", help="Clone the profile in use: models, tools, skills, persona.")
@@ -87,33 +91,30 @@ def create(
     no_skills: NoSkills = False,
     description: Description = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Make a profile, empty or as a clone. A clone never carries an identity."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
-        check_new_name(name)
-        source = clone_from
-        if source is None and (clone_it or clone_all):
-            source, why = session.chosen_profile()
-            output.note(f"cloning {source} ({why})")
-        scope = Scope.ALL if clone_all else Scope.AGENT
-        request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("create",))
-        return _create(session, request, dry_run=dry_run)
-
-    run(("create",), session, body)
+    policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
+    check_new_name(name)
+    source = clone_from
+    if source is None and (clone_it or clone_all):
+        source, why = session.chosen_profile()
+        output.note(f"cloning {source} ({why})")
+    scope = Scope.ALL if clone_all else Scope.AGENT
+    request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("create",))
+    return _create(session, request, dry_run=dry_run)
 
 
-@examples(
-    "hermes-profiles clone default work",
-    "hermes-profiles clone default work --dry-run",
-    "hermes-profiles clone work night --clone-all --no-api-server",
-    "hermes-profiles clone default twin --clone-channels",
+@command(
+    "clone",
+    examples=(
+        "hermes-profiles clone default work",
+        "hermes-profiles clone default work --dry-run",
+        "hermes-profiles clone work night --clone-all --no-api-server",
+        "hermes-profiles clone default twin --clone-channels",
+    ),
 )
 def clone(
+    session: Session,
     source: Annotated[str, typer.Argument(metavar="SRC", help="Profile to clone.")],
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
     clone_all: All = False,
@@ -128,19 +129,12 @@ def clone(
     no_skills: NoSkills = False,
     description: Description = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Clone a profile: models, tools, skills and persona; never a bot, an account or a device."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
-        scope = Scope.ALL if clone_all else Scope.AGENT
-        request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("clone",))
-        return _create(session, request, dry_run=dry_run)
-
-    run(("clone",), session, body)
+    policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
+    scope = Scope.ALL if clone_all else Scope.AGENT
+    request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("clone",))
+    return _create(session, request, dry_run=dry_run)
 
 
 def _policy(

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines, one_line
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, to_json
@@ -23,46 +23,37 @@ from hermes_profiles.settings.diff import Difference, compare
 from hermes_profiles.settings.sync import TargetSync
 
 
-@examples(
-    "hermes-profiles diff default work",
-    "hermes-profiles diff default work --json",
-)
+@command("diff", examples=("hermes-profiles diff default work", "hermes-profiles diff default work --json"))
 def diff(
+    session: Session,
     a: Annotated[str, typer.Argument(metavar="A", help="Name of a profile.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Name of the other one.")],
     check: Annotated[
         bool, typer.Option("--check", help="Exit 3 when they differ in anything but their identities.")
     ] = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show the settings, variables, skills and persona in which two profiles differ. Values of secrets stay hidden."""
-    session = Session(home, json)
+    one, other = check_existing_name(a), check_existing_name(b)
+    if one == other:
+        raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
+    found = compare(session.layout, one, other, session.catalog)
+    rows = [_row(each) for each in found.differences]
+    data: dict[str, Any] = {
+        "a": one,
+        "b": other,
+        "only_a": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_b],
+        "only_b": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_a],
+        "differ": [row for row, each in zip(rows, found.differences, strict=True) if each.in_a and each.in_b],
+    }
+    matters = any(not each.role.is_identity for each in found.differences)
+    code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
+    warnings = [*found.warnings, *session.problems]
 
-    def body() -> Answer:
-        one, other = check_existing_name(a), check_existing_name(b)
-        if one == other:
-            raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
-        found = compare(session.layout, one, other, session.catalog)
-        rows = [_row(each) for each in found.differences]
-        data: dict[str, Any] = {
-            "a": one,
-            "b": other,
-            "only_a": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_b],
-            "only_b": [row for row, each in zip(rows, found.differences, strict=True) if not each.in_a],
-            "differ": [row for row, each in zip(rows, found.differences, strict=True) if each.in_a and each.in_b],
-        }
-        matters = any(not each.role.is_identity for each in found.differences)
-        code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
-        warnings = [*found.warnings, *session.problems]
+    def text() -> list[str]:
+        cells = [(each.place, each.key, *_cells(each), _remark(each)) for each in found.differences]
+        return output.table(("where", "what", one, other, ""), cells) if cells else [f"{one} and {other} are alike"]
 
-        def text() -> list[str]:
-            cells = [(each.place, each.key, *_cells(each), _remark(each)) for each in found.differences]
-            return output.table(("where", "what", one, other, ""), cells) if cells else [f"{one} and {other} are alike"]
-
-        return Answer(Result(("diff",), data, warnings, exit_code=code), text)
-
-    run(("diff",), session, body)
+    return Answer(Result(("diff",), data, warnings, exit_code=code), text)
 
 
 def _row(each: Difference) -> dict[str, Any]:
@@ -93,12 +84,16 @@ def _remark(each: Difference) -> str:
     return "another value" if each.hidden and each.in_a and each.in_b else ""
 
 
-@examples(
-    "hermes-profiles sync --from default --to work --keys model.default,model.provider --dry-run",
-    "hermes-profiles sync --from default --to all --keys model",
-    "hermes-profiles sync --from default --to work --env OPENAI_API_KEY",
+@command(
+    "sync",
+    examples=(
+        "hermes-profiles sync --from default --to work --keys model.default,model.provider --dry-run",
+        "hermes-profiles sync --from default --to all --keys model",
+        "hermes-profiles sync --from default --to work --env OPENAI_API_KEY",
+    ),
 )
 def sync(
+    session: Session,
     source: Annotated[str, typer.Option("--from", metavar="PROFILE", help="Profile whose settings are taken.")],
     to: Annotated[
         list[str],
@@ -119,29 +114,22 @@ def sync(
         bool, typer.Option("--exact", help="Take out what a target has below the keys and the source has not.")
     ] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Carry named settings from one profile to others; comments stay, identities never travel. One `undo` for all."""
-    session = Session(home, json)
+    paths = tuple(split_paths(keys or ()))
+    done = sync_settings(session, source, _names(to), paths, _names(env or ()), exact=exact, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "source": done.source,
+        "targets": [_target_row(target, dry_run=dry_run) for target in done.targets],
+    }
+    data |= change_data(done.change)
 
-    def body() -> Answer:
-        paths = tuple(split_paths(keys or ()))
-        done = sync_settings(session, source, _names(to), paths, _names(env or ()), exact=exact, dry_run=dry_run)
-        data: dict[str, Any] = {
-            "source": done.source,
-            "targets": [_target_row(target, dry_run=dry_run) for target in done.targets],
-        }
-        data |= change_data(done.change)
+    def text() -> Iterable[str]:
+        for target in done.targets:
+            yield from _target_lines(target)
+        yield from closing_lines(data, [target.profile for target in done.targets if target.steps])
 
-        def text() -> Iterable[str]:
-            for target in done.targets:
-                yield from _target_lines(target)
-            yield from closing_lines(data, [target.profile for target in done.targets if target.steps])
-
-        return Answer(Result(("sync",), data, list(done.warnings)), text)
-
-    run(("sync",), session, body)
+    return Answer(Result(("sync",), data, list(done.warnings)), text)
 
 
 def _names(texts: Iterable[str]) -> list[str]:

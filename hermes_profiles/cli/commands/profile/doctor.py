@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import ManagerName
-from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.doctor import (
     check_lines,
     diagnosis_data,
@@ -28,13 +27,18 @@ from hermes_profiles.operations.fleet_context import FleetSession
 Checks = list[str] | None
 
 
-@examples(
-    "hermes-profiles doctor",
-    "hermes-profiles doctor work",
-    "hermes-profiles doctor --fix --dry-run",
-    "hermes-profiles doctor --only conflicts --json",
+@command(
+    "doctor",
+    examples=(
+        "hermes-profiles doctor",
+        "hermes-profiles doctor work",
+        "hermes-profiles doctor --fix --dry-run",
+        "hermes-profiles doctor --only conflicts --json",
+    ),
+    manager=True,
 )
 def doctor(
+    session: FleetSession,
     profiles: Annotated[
         list[str] | None,
         typer.Argument(metavar="[PROFILE]...", help="Look only at what concerns these profiles (default: all)."),
@@ -50,39 +54,28 @@ def doctor(
     list_them: Annotated[bool, typer.Option("--list", help="List the checks instead.")] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and
     gateways that are not what they seem. Exit 3 when errors are found."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        checks = select_checks(CHECKS, only or (), skip or ())
-        if list_them:
-            rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
-            return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
-        doctor_run = DoctorRun(session, checks, profiles or ())
-        if fix:
-            fixed = doctor_run.fix(dry_run=dry_run, confirm=None if yes else _confirm)
-            data = fix_data(fixed, home)
-            code, warnings, errors = fixed.exit_code(strict=strict), fixed.diagnosis.warnings, fixed.errors
-        else:
-            diagnosis = doctor_run.diagnose()
-            data = diagnosis_data(diagnosis, home)
-            code, warnings, errors = diagnosis.exit_code(strict=strict), diagnosis.warnings, ()
-        result = Result(("doctor",), data, list(warnings), list(errors), code)
-        titles = {each.id: each.title for each in checks}
-        choice = [
-            word
-            for option, ids in (("--only", only), ("--skip", skip))
-            for each in ids or ()
-            for word in (option, each)
-        ]
-        return Answer(result, lambda: report_lines(data, titles, profiles or (), home, choice))
-
-    run(("doctor",), session, body)
+    checks = select_checks(CHECKS, only or (), skip or ())
+    if list_them:
+        rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
+        return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
+    doctor_run = DoctorRun(session, checks, profiles or ())
+    if fix:
+        fixed = doctor_run.fix(dry_run=dry_run, confirm=None if yes else _confirm)
+        data = fix_data(fixed, session.home_option)
+        code, warnings, errors = fixed.exit_code(strict=strict), fixed.diagnosis.warnings, fixed.errors
+    else:
+        diagnosis = doctor_run.diagnose()
+        data = diagnosis_data(diagnosis, session.home_option)
+        code, warnings, errors = diagnosis.exit_code(strict=strict), diagnosis.warnings, ()
+    result = Result(("doctor",), data, list(warnings), list(errors), code)
+    titles = {each.id: each.title for each in checks}
+    choice = [
+        word for option, ids in (("--only", only), ("--skip", skip)) for each in ids or () for word in (option, each)
+    ]
+    return Answer(result, lambda: report_lines(data, titles, profiles or (), session.home_option, choice))
 
 
 def _confirm(fix: FixResult) -> bool:

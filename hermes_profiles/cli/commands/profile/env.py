@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import epilog, examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.prompt import read_value
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, closing_lines
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
@@ -25,34 +25,32 @@ from .config import Profile
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the variable; never NAME=VALUE.")]
 
 
-@examples("hermes-profiles env list work", "hermes-profiles env list work --json")
-def list_variables(profile: Profile, home: Home = None, json: Json = False) -> None:
+@command("env", "list", examples=("hermes-profiles env list work", "hermes-profiles env list work --json"))
+def list_variables(
+    session: Session,
+    profile: Profile,
+) -> Answer:
     """List the variables of `.env`: names, what they are, and fingerprints. Equal values have equal fingerprints."""
-    session = Session(home, json)
+    found = variables_of(session, profile)
+    rows = [_row(entry) for entry in found.variables]
+    data = {"profile": found.profile, "file": str(found.file), "variables": rows}
+    cells = [
+        (
+            str(row["line"]),
+            row["name"],
+            (row["class"] or "-").replace("_", " "),
+            row["channel"] or "-",
+            row["fingerprint"] or "empty",
+            "" if row["effective"] else "overruled below",
+        )
+        for row in rows
+    ]
 
-    def body() -> Answer:
-        found = variables_of(session, profile)
-        rows = [_row(entry) for entry in found.variables]
-        data = {"profile": found.profile, "file": str(found.file), "variables": rows}
-        cells = [
-            (
-                str(row["line"]),
-                row["name"],
-                (row["class"] or "-").replace("_", " "),
-                row["channel"] or "-",
-                row["fingerprint"] or "empty",
-                "" if row["effective"] else "overruled below",
-            )
-            for row in rows
-        ]
+    def text() -> list[str]:
+        headers = ("line", "name", "class", "channel", "fingerprint", "")
+        return output.table(headers, cells) if cells else [f"{found.profile} has no variables in {found.file}"]
 
-        def text() -> list[str]:
-            headers = ("line", "name", "class", "channel", "fingerprint", "")
-            return output.table(headers, cells) if cells else [f"{found.profile} has no variables in {found.file}"]
-
-        return Answer(Result(("env", "list"), data, warnings=session.problems), text)
-
-    run(("env", "list"), session, body)
+    return Answer(Result(("env", "list"), data, warnings=session.problems), text)
 
 
 def _row(entry: VariableEntry) -> dict[str, Any]:
@@ -67,11 +65,16 @@ def _row(entry: VariableEntry) -> dict[str, Any]:
     }
 
 
-@examples(
-    "hermes-profiles env set work OPENAI_API_KEY",
-    "hermes-profiles env set work OPENAI_API_KEY --dry-run < key.txt",
+@command(
+    "env",
+    "set",
+    examples=(
+        "hermes-profiles env set work OPENAI_API_KEY",
+        "hermes-profiles env set work OPENAI_API_KEY --dry-run < key.txt",
+    ),
 )
 def set_variable(
+    session: Session,
     profile: Profile,
     name: Name,
     words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
@@ -79,31 +82,24 @@ def set_variable(
         bool, typer.Option("--empty", help="Set it to nothing, which hides one that is inherited.")
     ] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Set a variable in `.env`. The value is asked for, or read from standard input; it is never a word of the command.
 
     Comments, order and every other byte stay; the file is 0600. `undo` takes it back.
     """
-    session = Session(home, json)
-
-    def body() -> Answer:
-        who = check_existing_name(profile)
-        how = "leave it out: it is asked for; in a script pipe it in: `hermes-profiles env set PROFILE NAME < FILE`"
-        if "=" in name or (words and words != ["-"]):
-            raise UsageProblem(
-                "a value does not belong into the command: its words are seen by every user of this machine (`ps`) and "
-                "stay in the shell's history",
-                code="secret-in-arguments",
-                hint=how,
-            )
-        target = variable_target(session, who, (name,), dry_run=dry_run)
-        (variable,) = target.names
-        value = "" if empty else read_value(f"value of {variable} for {who}", secret=True, hint=how)
-        return _set_answer(operations.set_variable(session, target, value, dry_run=dry_run))
-
-    run(("env", "set"), session, body)
+    who = check_existing_name(profile)
+    how = "leave it out: it is asked for; in a script pipe it in: `hermes-profiles env set PROFILE NAME < FILE`"
+    if "=" in name or (words and words != ["-"]):
+        raise UsageProblem(
+            "a value does not belong into the command: its words are seen by every user of this machine (`ps`) and "
+            "stay in the shell's history",
+            code="secret-in-arguments",
+            hint=how,
+        )
+    target = variable_target(session, who, (name,), dry_run=dry_run)
+    (variable,) = target.names
+    value = "" if empty else read_value(f"value of {variable} for {who}", secret=True, hint=how)
+    return _set_answer(operations.set_variable(session, target, value, dry_run=dry_run))
 
 
 def _set_answer(done: VariableChange) -> Answer:
@@ -128,44 +124,44 @@ def _set_answer(done: VariableChange) -> Answer:
     return Answer(Result(("env", "set"), data, list(done.warnings)), text)
 
 
-@examples(
-    "hermes-profiles env unset work TELEGRAM_BOT_TOKEN",
-    "hermes-profiles env unset work HASS_TOKEN HASS_URL --dry-run",
+@command(
+    "env",
+    "unset",
+    examples=(
+        "hermes-profiles env unset work TELEGRAM_BOT_TOKEN",
+        "hermes-profiles env unset work HASS_TOKEN HASS_URL --dry-run",
+    ),
 )
 def unset_variables(
+    session: Session,
     profile: Profile,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of variables.")],
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Take variables out of `.env`, duplicates included. `undo` brings them back."""
-    session = Session(home, json)
+    target = variable_target(session, profile, names, dry_run=dry_run)
+    done = operations.unset_variables(session, target, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "profile": done.profile,
+        "file": str(done.file),
+        "removed": list(done.removed),
+        "absent": list(done.absent),
+    }
+    data |= change_data(done.change)
 
-    def body() -> Answer:
-        target = variable_target(session, profile, names, dry_run=dry_run)
-        done = operations.unset_variables(session, target, dry_run=dry_run)
-        data: dict[str, Any] = {
-            "profile": done.profile,
-            "file": str(done.file),
-            "removed": list(done.removed),
-            "absent": list(done.absent),
-        }
-        data |= change_data(done.change)
+    def text() -> Iterable[str]:
+        removed = ", ".join(done.removed)
+        yield f"{done.profile}: removed {removed}" if removed else f"{done.profile}: nothing to remove"
+        yield from closing_lines(data, [done.profile])
 
-        def text() -> Iterable[str]:
-            removed = ", ".join(done.removed)
-            yield f"{done.profile}: removed {removed}" if removed else f"{done.profile}: nothing to remove"
-            yield from closing_lines(data, [done.profile])
-
-        return Answer(Result(("env", "unset"), data, list(done.warnings)), text)
-
-    run(("env", "unset"), session, body)
+    return Answer(Result(("env", "unset"), data, list(done.warnings)), text)
 
 
-app = typer.Typer(
-    help="List, set or take out variables of a profile's .env; values are never shown.", rich_markup_mode=None
+app = command_group(
+    "List, set or remove variables of a profile's .env; values are never shown.",
+    {
+        "list": list_variables,
+        "set": set_variable,
+        "unset": unset_variables,
+    },
 )
-app.command("list", epilog=epilog(list_variables))(list_variables)
-app.command("set", epilog=epilog(set_variable))(set_variable)
-app.command("unset", epilog=epilog(unset_variables))(unset_variables)

@@ -8,21 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations import explain as operations
 from hermes_profiles.operations.context import Session
 
 
-@examples(
-    "hermes-profiles explain TELEGRAM_BOT_TOKEN",
-    "hermes-profiles explain platforms.slack.extra.allow_from --profile work",
-    "hermes-profiles explain weixin/accounts",
-    "hermes-profiles explain telegram --json",
+@command(
+    "explain",
+    examples=(
+        "hermes-profiles explain TELEGRAM_BOT_TOKEN",
+        "hermes-profiles explain platforms.slack.extra.allow_from --profile work",
+        "hermes-profiles explain weixin/accounts",
+        "hermes-profiles explain telegram --json",
+    ),
 )
 def explain(
+    session: Session,
     thing: Annotated[
         str,
         typer.Argument(metavar="KEY|PATH|CHANNEL", help="A variable, a path of config.yaml, a file, or a channel."),
@@ -31,12 +34,9 @@ def explain(
         str | None,
         typer.Option("--profile", "-p", metavar="NAME", help="Profile to look at (default: the one in use)."),
     ] = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show what a clone would do with one key, path, file or channel, and why."""
-    session = Session(home, json)
-    run(("explain",), session, lambda: _explain(session, thing, profile))
+    return _explain(session, thing, profile)
 
 
 def _explain(session: Session, thing: str, profile: str | None) -> Answer:
@@ -89,19 +89,16 @@ def _explain_text(data: dict[str, Any]) -> Iterator[str]:
         yield f"  {place}  {row['name']}: {_VERDICTS[row['verdict']]}, {row['reason']}"
 
 
-@examples(
-    "hermes-profiles catalog",
-    "hermes-profiles catalog weixin",
-    "hermes-profiles catalog slack --json",
+@command(
+    "catalog",
+    examples=("hermes-profiles catalog", "hermes-profiles catalog weixin", "hermes-profiles catalog slack --json"),
 )
 def catalog(
+    session: Session,
     channel: Annotated[str | None, typer.Argument(help="Show this channel alone, with every variable.")] = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show what the catalogue knows: channels, their variables, ports and files."""
-    session = Session(home, json)
-    run(("catalog",), session, lambda: _catalog(session, channel))
+    return _catalog(session, channel)
 
 
 def _catalog(session: Session, wanted: str | None) -> Answer:

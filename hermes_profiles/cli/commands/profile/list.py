@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations import list_profiles as operations
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -18,19 +17,13 @@ from hermes_profiles.operations.list_profiles import ListedProfile
 from hermes_profiles.profiles.listing import profile_names
 
 
-@examples(
-    "hermes-profiles list",
-    "hermes-profiles list --names",
-    "hermes-profiles list --json",
-)
+@command("list", examples=("hermes-profiles list", "hermes-profiles list --names", "hermes-profiles list --json"))
 def list_profiles(
+    session: FleetSession,
     names: Annotated[bool, typer.Option("--names", help="Only the names, one on a line.")] = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """List the profiles of a root: model, gateway, channels, alias."""
-    session = FleetSession(home, json)
-    run(("list",), session, lambda: _list(session, names_only=names))
+    return _list(session, names_only=names)
 
 
 def _list(session: FleetSession, *, names_only: bool) -> Answer:
@@ -90,18 +83,13 @@ def _team(row: dict[str, Any]) -> str:
     return "; ".join(parts) or "-"
 
 
-@examples(
-    "hermes-profiles show work",
-    "hermes-profiles show default --json",
-)
+@command("show", examples=("hermes-profiles show work", "hermes-profiles show default --json"))
 def show(
+    session: FleetSession,
     profile: Annotated[str, typer.Argument(help="Name of the profile.")],
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Show one profile: where it is, what it holds, which keys its files set (never their values)."""
-    session = FleetSession(home, json)
-    run(("show",), session, lambda: _show(session, profile))
+    return _show(session, profile)
 
 
 def _show(session: FleetSession, profile: str) -> Answer:

@@ -9,9 +9,9 @@ import typer
 
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.changes import change_data
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.cli.render.multiplexer import summary_lines
@@ -47,111 +47,92 @@ def _answer(command: str, done: ProfileChange, data: dict[str, Any], line: str) 
     return Answer(Result((command,), data, list(done.warnings), list(done.errors), code), text)
 
 
-@examples(
-    "hermes-profiles use work",
-    "hermes-profiles use default",
-)
-def use(profile: Name, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
+@command("use", examples=("hermes-profiles use work", "hermes-profiles use default"))
+def use(
+    session: Session,
+    profile: Name,
+    dry_run: DryRun = False,
+) -> Answer:
     """Make a profile the sticky default: what plain `hermes` starts from now on."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        done = use_profile(session, profile, dry_run=dry_run)
-        data: dict[str, Any] = {"profile": done.profile, "before": done.before} | change_data(done.change)
-        line = (
-            f"the sticky default is {done.profile} now (it was {done.before})"
-            if done.change.changed
-            else f"{done.profile} is the sticky default already"
-        )
-        return _answer("use", done, data, line)
-
-    run(("use",), session, body)
+    done = use_profile(session, profile, dry_run=dry_run)
+    data: dict[str, Any] = {"profile": done.profile, "before": done.before} | change_data(done.change)
+    line = (
+        f"the sticky default is {done.profile} now (it was {done.before})"
+        if done.change.changed
+        else f"{done.profile} is the sticky default already"
+    )
+    return _answer("use", done, data, line)
 
 
-@examples(
-    "hermes-profiles rename work office",
-    "hermes-profiles rename work office --dry-run",
-)
+@command("rename", examples=("hermes-profiles rename work office", "hermes-profiles rename work office --dry-run"))
 def rename(
+    session: FleetSession,
     old: Annotated[str, typer.Argument(help="Its name now.")],
     new: Annotated[str, typer.Argument(help="Its new name.")],
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Rename a profile; its alias, its service and the sticky default follow. A running gateway is restarted."""
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        done = rename_profile(session, old, new, dry_run=dry_run)
-        data: dict[str, Any] = {
-            "profile": done.profile,
-            "before": done.before,
-            "path": str(done.home),
-            "followers": list(done.followers),
-        }
-        data |= done.services | change_data(done.change)
-        follow = f"; links of {team_warnings.named(done.followers)} follow" if done.followers else ""
-        return _answer("rename", done, data, f"{done.before} is {done.profile} now, at {done.home}{follow}")
-
-    run(("rename",), session, body)
+    done = rename_profile(session, old, new, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "profile": done.profile,
+        "before": done.before,
+        "path": str(done.home),
+        "followers": list(done.followers),
+    }
+    data |= done.services | change_data(done.change)
+    follow = f"; links of {team_warnings.named(done.followers)} follow" if done.followers else ""
+    return _answer("rename", done, data, f"{done.before} is {done.profile} now, at {done.home}{follow}")
 
 
-@examples(
-    "hermes-profiles delete work",
-    "hermes-profiles delete work --yes",
-    "hermes-profiles delete work --dry-run",
+@command(
+    "delete",
+    examples=(
+        "hermes-profiles delete work",
+        "hermes-profiles delete work --yes",
+        "hermes-profiles delete work --dry-run",
+    ),
 )
-def delete(profile: Name, yes: Yes = False, dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
+def delete(
+    session: FleetSession,
+    profile: Name,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> Answer:
     """Stop a profile's gateway, remove its service and move it to the trash. `restore` and `undo` bring it back."""
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        done = delete_profile(session, profile, dry_run=dry_run, confirm=None if yes else _confirm_delete)
-        data: dict[str, Any] = {
-            "profile": done.profile,
-            "path": str(done.home),
-            "trash_id": done.trash_id,
-            "team": done.team,
-        }
-        data |= done.services | change_data(done.change)
-        left = f"has left the team {done.team} and " if done.team is not None else ""
-        line = f"{done.profile} {left}is in the trash; `hermes-profiles restore {done.profile}` brings it back"
-        return _answer("delete", done, data, line)
-
-    run(("delete",), session, body)
+    done = delete_profile(session, profile, dry_run=dry_run, confirm=None if yes else _confirm_delete)
+    data: dict[str, Any] = {
+        "profile": done.profile,
+        "path": str(done.home),
+        "trash_id": done.trash_id,
+        "team": done.team,
+    }
+    data |= done.services | change_data(done.change)
+    left = f"has left the team {done.team} and " if done.team is not None else ""
+    line = f"{done.profile} {left}is in the trash; `hermes-profiles restore {done.profile}` brings it back"
+    return _answer("delete", done, data, line)
 
 
-@examples(
-    "hermes-profiles restore work",
-    "hermes-profiles restore work --as work-2",
-)
+@command("restore", examples=("hermes-profiles restore work", "hermes-profiles restore work --as work-2"))
 def restore(
+    session: FleetSession,
     profile: Annotated[str, typer.Argument(help="Name of the deleted profile, or the id of a trash entry.")],
     name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Bring it back under this name.")] = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)."""
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        done = restore_profile(session, profile, name, dry_run=dry_run)
-        data: dict[str, Any] = {
-            "profile": done.profile,
-            "path": str(done.home),
-            "trash_id": done.trash_id,
-            "kind": done.kind,
-        }
-        if done.kind == "files":
-            data["restored"] = list(done.restored)
-            line = f"back in {done.home}: {', '.join(done.restored)}"
-        else:
-            line = f"{done.profile} is back at {done.home}"
-        return _answer("restore", done, data | change_data(done.change), line)
-
-    run(("restore",), session, body)
+    done = restore_profile(session, profile, name, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "profile": done.profile,
+        "path": str(done.home),
+        "trash_id": done.trash_id,
+        "kind": done.kind,
+    }
+    if done.kind == "files":
+        data["restored"] = list(done.restored)
+        line = f"back in {done.home}: {', '.join(done.restored)}"
+    else:
+        line = f"{done.profile} is back at {done.home}"
+    return _answer("restore", done, data | change_data(done.change), line)
 
 
 def _confirm_delete(name: str, home: Path) -> bool:
@@ -161,12 +142,16 @@ def _confirm_delete(name: str, home: Path) -> bool:
     return True
 
 
-@examples(
-    "hermes-profiles alias work",
-    "hermes-profiles alias work --name office",
-    "hermes-profiles alias work --remove",
+@command(
+    "alias",
+    examples=(
+        "hermes-profiles alias work",
+        "hermes-profiles alias work --name office",
+        "hermes-profiles alias work --remove",
+    ),
 )
 def alias(
+    session: Session,
     profile: Name,
     name: Annotated[
         str | None,
@@ -174,46 +159,29 @@ def alias(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the alias instead.")] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Make or remove the command that starts a profile, in ~/.local/bin."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        done = change_alias(session, profile, name, remove=remove, dry_run=dry_run)
-        data: dict[str, Any] = {"profile": done.profile, "alias": done.alias, "removed": remove}
-        data |= change_data(done.change)
-        if remove:
-            line = f"{done.profile} has no alias {name} any more" if name else f"{done.profile} has no alias any more"
-        else:
-            line = f"`{done.alias}` starts {done.profile}{'' if done.change.changed else ' already'}"
-        return _answer("alias", done, data, line)
-
-    run(("alias",), session, body)
+    done = change_alias(session, profile, name, remove=remove, dry_run=dry_run)
+    data: dict[str, Any] = {"profile": done.profile, "alias": done.alias, "removed": remove}
+    data |= change_data(done.change)
+    if remove:
+        line = f"{done.profile} has no alias {name} any more" if name else f"{done.profile} has no alias any more"
+    else:
+        line = f"`{done.alias}` starts {done.profile}{'' if done.change.changed else ' already'}"
+    return _answer("alias", done, data, line)
 
 
-@examples(
-    "hermes-profiles undo --list",
-    "hermes-profiles undo --dry-run",
-    "hermes-profiles undo",
-)
+@command("undo", examples=("hermes-profiles undo --list", "hermes-profiles undo --dry-run", "hermes-profiles undo"))
 def undo(
+    session: FleetSession,
     change: Annotated[str | None, typer.Argument(help="Id of the change (default: the newest).")] = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the changes instead.")] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Take back the last change, or the one named; services follow. An undo can be undone."""
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        if list_them:
-            return _changes(session)
-        return switch_answer(session, lambda: undo_change(session, change, dry_run=dry_run), _undo_answer)
-
-    run(("undo",), session, body)
+    if list_them:
+        return _changes(session)
+    return switch_answer(session, lambda: undo_change(session, change, dry_run=dry_run), _undo_answer)
 
 
 def _undo_answer(done: UndoResult | RunModeResult) -> Answer:

@@ -8,23 +8,27 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import ManagerName
-from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.repair import plan_lines, repair_data, repair_question, report_lines
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.repair import RepairResult, RepairRun, repair_request
 
 
-@examples(
-    "hermes-profiles repair --dry-run",
-    "hermes-profiles repair work --yes",
-    "hermes-profiles repair --owner telegram=work --dry-run",
-    "hermes-profiles repair --channel slack --yes --json",
+@command(
+    "repair",
+    examples=(
+        "hermes-profiles repair --dry-run",
+        "hermes-profiles repair work --yes",
+        "hermes-profiles repair --owner telegram=work --dry-run",
+        "hermes-profiles repair --channel slack --yes --json",
+    ),
+    manager=True,
 )
 def repair(
+    session: FleetSession,
     profiles: Annotated[
         list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Change only these profiles (default: all).")
     ] = None,
@@ -37,23 +41,15 @@ def repair(
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose
     their copy. One `undo` brings all back."""
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        warnings = session.recover(dry_run=dry_run)
-        asked = repair_request(session, profiles or (), _owners(owner or ()), channel or ())
-        done = RepairRun(session, asked).run(dry_run=dry_run, confirm=None if yes else _confirm)
-        data = repair_data(done)
-        result = Result(("repair",), data, [*warnings, *done.warnings], list(done.errors), done.exit_code)
-        return Answer(result, lambda: report_lines(data))
-
-    run(("repair",), session, body)
+    warnings = session.recover(dry_run=dry_run)
+    asked = repair_request(session, profiles or (), _owners(owner or ()), channel or ())
+    done = RepairRun(session, asked).run(dry_run=dry_run, confirm=None if yes else _confirm)
+    data = repair_data(done)
+    result = Result(("repair",), data, [*warnings, *done.warnings], list(done.errors), done.exit_code)
+    return Answer(result, lambda: report_lines(data))
 
 
 def _owners(given: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles import __version__
-from hermes_profiles.cli.framework.examples import epilog, examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.integration.shim.status import Shim, start_files
@@ -29,13 +29,18 @@ from hermes_profiles.operations.shim import (
 )
 
 
-@examples(
-    "hermes-profiles shim install --dry-run",
-    "hermes-profiles shim install",
-    "hermes-profiles shim install --shell-setup",
-    "hermes-profiles shim install --shell zsh",
+@command(
+    "shim",
+    "install",
+    examples=(
+        "hermes-profiles shim install --dry-run",
+        "hermes-profiles shim install",
+        "hermes-profiles shim install --shell-setup",
+        "hermes-profiles shim install --shell zsh",
+    ),
 )
 def install(
+    session: Session,
     setup: Annotated[
         bool,
         typer.Option("--shell-setup", help="Write the line into the start files of your shells, between marks."),
@@ -45,25 +50,18 @@ def install(
         typer.Option("--shell", metavar="SHELL", help="Write it for this one: bash, zsh or fish (repeatable)."),
     ] = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        done = install_shim(session, shell or (), setup=setup, dry_run=dry_run)
-        data: dict[str, Any] = {
-            "path": str(done.shim.path),
-            "program": done.program,
-            "hermes": done.hermes,
-            "lines": path_lines(session.layout, done.shim),
-            **_change_data(done),
-        }
-        text = _install_text(session, done, data)
-        return Answer(Result(("shim", "install"), data, warnings=list(done.warnings)), lambda: text)
-
-    run(("shim", "install"), session, body)
+    done = install_shim(session, shell or (), setup=setup, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "path": str(done.shim.path),
+        "program": done.program,
+        "hermes": done.hermes,
+        "lines": path_lines(session.layout, done.shim),
+        **_change_data(done),
+    }
+    text = _install_text(session, done, data)
+    return Answer(Result(("shim", "install"), data, warnings=list(done.warnings)), lambda: text)
 
 
 def _change_data(done: ShimResult) -> dict[str, Any]:
@@ -95,44 +93,39 @@ def _short(path: Path, layout: Layout) -> str:
         return str(path)
 
 
-@examples("hermes-profiles shim remove --dry-run", "hermes-profiles shim remove")
-def remove(dry_run: DryRun = False, home: Home = None, json: Json = False) -> None:
+@command("shim", "remove", examples=("hermes-profiles shim remove --dry-run", "hermes-profiles shim remove"))
+def remove(
+    session: Session,
+    dry_run: DryRun = False,
+) -> Answer:
     """Remove the shim, and its lines from the start files of shells."""
-    session = Session(home, json)
+    done = remove_shim(session, dry_run=dry_run)
+    data: dict[str, Any] = {"path": str(done.shim.path), **_change_data(done)}
 
-    def body() -> Answer:
-        done = remove_shim(session, dry_run=dry_run)
-        data: dict[str, Any] = {"path": str(done.shim.path), **_change_data(done)}
+    def text() -> Iterator[str]:
+        if done.change.plan is None:
+            yield f"there is no shim at {done.shim.path}"
+        elif dry_run:
+            yield from dry_run_lines(done.change.plan.summary, data["plan"])
+        else:
+            yield "the shim is removed"
+            yield from (f"  the alias {alias} runs Hermes itself again" for alias in done.aliases)
+            yield from (f"  removed from {path}" for path in done.start_files)
+            yield "a shell that is open remembers it until `hash -r`"
 
-        def text() -> Iterator[str]:
-            if done.change.plan is None:
-                yield f"there is no shim at {done.shim.path}"
-            elif dry_run:
-                yield from dry_run_lines(done.change.plan.summary, data["plan"])
-            else:
-                yield "the shim is removed"
-                yield from (f"  the alias {alias} runs Hermes itself again" for alias in done.aliases)
-                yield from (f"  removed from {path}" for path in done.start_files)
-                yield "a shell that is open remembers it until `hash -r`"
-
-        return Answer(Result(("shim", "remove"), data, warnings=list(done.warnings)), text)
-
-    run(("shim", "remove"), session, body)
+    return Answer(Result(("shim", "remove"), data, warnings=list(done.warnings)), text)
 
 
-@examples("hermes-profiles shim status", "hermes-profiles shim status --json")
-def status(home: Home = None, json: Json = False) -> None:
+@command("shim", "status", examples=("hermes-profiles shim status", "hermes-profiles shim status --json"))
+def status(
+    session: Session,
+) -> Answer:
     """Show whether `hermes` in this shell is the shim, and which Hermes it runs. Exit 3 when it is installed and
     not in effect."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        found = shim_status(session)
-        data = _status_data(found)
-        result = Result(("shim", "status"), data, warnings=list(found.warnings), exit_code=found.exit_code)
-        return Answer(result, lambda: _status_lines(data, found.shim))
-
-    run(("shim", "status"), session, body)
+    found = shim_status(session)
+    data = _status_data(found)
+    result = Result(("shim", "status"), data, warnings=list(found.warnings), exit_code=found.exit_code)
+    return Answer(result, lambda: _status_lines(data, found.shim))
 
 
 def _status_data(found: ShimStatus) -> dict[str, Any]:
@@ -165,7 +158,11 @@ def _status_lines(data: Mapping[str, Any], shim: Shim) -> Iterator[str]:
             yield f"  line in:   {file['path']} ({file['state']})"
 
 
-app = typer.Typer(help="Put `hermes` in front of the real one, take it away, or see how it is.", rich_markup_mode=None)
-app.command("install", epilog=epilog(install))(install)
-app.command("remove", epilog=epilog(remove))(remove)
-app.command("status", epilog=epilog(status))(status)
+app = command_group(
+    "Put our `hermes` before the real one on PATH, remove it, or show its state.",
+    {
+        "install": install,
+        "remove": remove,
+        "status": status,
+    },
+)

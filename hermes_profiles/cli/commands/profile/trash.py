@@ -9,9 +9,9 @@ import typer
 
 from hermes_profiles.changes.trash import TrashEntry
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import epilog, examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations import trash as operations
 from hermes_profiles.operations.context import Session
@@ -49,22 +49,24 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{row['id']}: {first}{f' and {len(more)} more' if more else ''}{why}"
 
 
-@examples("hermes-profiles trash list", "hermes-profiles trash list --json")
-def list_trash(home: Home = None, json: Json = False) -> None:
+@command("trash", "list", examples=("hermes-profiles trash list", "hermes-profiles trash list --json"))
+def list_trash(
+    session: Session,
+) -> Answer:
     """List deleted profiles, and files that were taken out of profiles, newest first."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        rows = [_row(entry) for entry in operations.list_trash(session)]
-        return Answer(
-            Result(("trash", "list"), {"trash": rows}), lambda: list(_lines(rows)) if rows else ["the trash is empty"]
-        )
-
-    run(("trash", "list"), session, body)
+    rows = [_row(entry) for entry in operations.list_trash(session)]
+    return Answer(
+        Result(("trash", "list"), {"trash": rows}), lambda: list(_lines(rows)) if rows else ["the trash is empty"]
+    )
 
 
-@examples("hermes-profiles trash empty --dry-run", "hermes-profiles trash empty --older-than 30 --yes")
+@command(
+    "trash",
+    "empty",
+    examples=("hermes-profiles trash empty --dry-run", "hermes-profiles trash empty --older-than 30 --yes"),
+)
 def empty_trash(
+    session: Session,
     entry: Annotated[list[str] | None, typer.Argument(help="Ids of entries to delete (default: all).")] = None,
     older_than: Annotated[
         int | None,
@@ -72,26 +74,17 @@ def empty_trash(
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Delete what is in the trash for good. This is the one thing that has no undo: what the journal kept of the old
     files of these profiles goes, too."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        done = operations.empty_trash(
-            session, entry or (), older_than, dry_run=dry_run, confirm=None if yes else _confirm
-        )
-        deleted = [_row(each) for each in done.entries]
-        verb = "would be deleted" if dry_run else "deleted"
-        data = {"deleted": deleted, "dry_run": dry_run}
-        return Answer(
-            Result(("trash", "empty"), data),
-            lambda: [f"{verb}: {row['id']}" for row in deleted] or ["nothing to delete"],
-        )
-
-    run(("trash", "empty"), session, body)
+    done = operations.empty_trash(session, entry or (), older_than, dry_run=dry_run, confirm=None if yes else _confirm)
+    deleted = [_row(each) for each in done.entries]
+    verb = "would be deleted" if dry_run else "deleted"
+    data = {"deleted": deleted, "dry_run": dry_run}
+    return Answer(
+        Result(("trash", "empty"), data),
+        lambda: [f"{verb}: {row['id']}" for row in deleted] or ["nothing to delete"],
+    )
 
 
 def _confirm(entries: Sequence[TrashEntry]) -> bool:
@@ -101,6 +94,10 @@ def _confirm(entries: Sequence[TrashEntry]) -> bool:
     return True
 
 
-app = typer.Typer(help="List or empty the trash of deleted profiles and files.", rich_markup_mode=None)
-app.command("list", epilog=epilog(list_trash))(list_trash)
-app.command("empty", epilog=epilog(empty_trash))(empty_trash)
+app = command_group(
+    "List or empty the trash of deleted profiles and files.",
+    {
+        "list": list_trash,
+        "empty": empty_trash,
+    },
+)

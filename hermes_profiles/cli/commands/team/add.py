@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import login_preview, member_answer
 from hermes_profiles.operations.add_member import MemberRequest, add_member, find_place
 from hermes_profiles.operations.context import Session
@@ -44,13 +44,18 @@ NoAccount = Annotated[bool, typer.Option("--no-account", help="Ask for no accoun
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the new member is for.")]
 
 
-@examples(
-    "hermes-profiles team add carl --team weixin",
-    "hermes-profiles team add carl --team weixin --account-id b0f5860fdecb@im.bot < token.txt",
-    "hermes-profiles team add anna --team weixin --login --dry-run",
-    "hermes-profiles team add anna --team weixin --allow wxid_mum,wxid_dad --dry-run",
+@command(
+    "team",
+    "add",
+    examples=(
+        "hermes-profiles team add carl --team weixin",
+        "hermes-profiles team add carl --team weixin --account-id b0f5860fdecb@im.bot < token.txt",
+        "hermes-profiles team add anna --team weixin --login --dry-run",
+        "hermes-profiles team add anna --team weixin --allow wxid_mum,wxid_dad --dry-run",
+    ),
 )
 def add(
+    session: Session,
     member: Annotated[str, typer.Argument(help="A new profile, one that joins, or a member that gets an account.")],
     team: TeamOption = None,
     account_id: AccountId = None,
@@ -61,9 +66,7 @@ def add(
     no_account: NoAccount = False,
     description: Description = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Add a member to a team, or give one its account. An account that another profile has is refused.
 
     A profile that is there already joins: what the team shares takes the place of its own, which goes to the trash.
@@ -71,21 +74,18 @@ def add(
     The secrets of an account never stand in the command: WeChat's token, or the variables of another channel, are asked
     for, or read from standard input (one NAME=VALUE on a line).
     """
-    session = Session(home, json)
-
-    def body() -> Answer:
-        place = find_place(session, team, member, dry_run=dry_run)
-        options = AccountWords(account_id, base_url, user, allow, no_account)
-        allowed = options.allowed if allow is not None else None
-        if not login:
-            account = typed_account(place.team, place.member, options, place.catalog)
-            request = MemberRequest(account, allowed, description)
-            return member_answer(add_member(session, place, request, dry_run=dry_run), home)
-        check_login(place.team, place.member, options, dry_run=dry_run)
-        if dry_run:
-            return login_preview(session, place)
-        with logged_in(session, place, allowed or (), LoginPrompts(output.note, output.ask)) as done:
-            place = place._replace(member=done.member, warnings=(*place.warnings, *done.warnings))
-            return member_answer(add_member(session, place, MemberRequest(done.account, None, description)), home)
-
-    run(("team", "add"), session, body)
+    place = find_place(session, team, member, dry_run=dry_run)
+    options = AccountWords(account_id, base_url, user, allow, no_account)
+    allowed = options.allowed if allow is not None else None
+    if not login:
+        account = typed_account(place.team, place.member, options, place.catalog)
+        request = MemberRequest(account, allowed, description)
+        return member_answer(add_member(session, place, request, dry_run=dry_run), session.home_option)
+    check_login(place.team, place.member, options, dry_run=dry_run)
+    if dry_run:
+        return login_preview(session, place)
+    with logged_in(session, place, allowed or (), LoginPrompts(output.note, output.ask)) as done:
+        place = place._replace(member=done.member, warnings=(*place.warnings, *done.warnings))
+        return member_answer(
+            add_member(session, place, MemberRequest(done.account, None, description)), session.home_option
+        )

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import epilog, examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import list_lines, new_members_answer, show_lines, team_row
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
@@ -28,12 +28,17 @@ from .sync import check, sync
 TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
 
 
-@examples(
-    "hermes-profiles team create weixin --members anna,bob",
-    "hermes-profiles team create sales --lead work --channel telegram --members eva",
-    "hermes-profiles team create weixin --members anna --share skills,persona --dry-run",
+@command(
+    "team",
+    "create",
+    examples=(
+        "hermes-profiles team create weixin --members anna,bob",
+        "hermes-profiles team create sales --lead work --channel telegram --members eva",
+        "hermes-profiles team create weixin --members anna --share skills,persona --dry-run",
+    ),
 )
 def create(
+    session: Session,
     name: Annotated[str, typer.Argument(help="Name of the new team.")],
     lead: Annotated[str, typer.Option("--lead", metavar="PROFILE", help="The profile whose pool is shared.")] = DEFAULT,
     channel: Annotated[
@@ -52,23 +57,16 @@ def create(
         ),
     ] = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Make a team: light profiles that live on the pool of their lead, each to get an account of its own.
 
     Skills, persona and plugins are links to the lead's; settings and keys are copies that `team sync` keeps the same.
     An identity never travels.
     """
-    session = Session(home, json)
-
-    def body() -> Answer:
-        shares = check_shares(share) if share is not None else DEFAULT_SHARES
-        team = Team(check_team_name(name), check_existing_name(lead), normalize(channel), shares, ())
-        made = create_team(session, team, _listed(members), dry_run=dry_run)
-        return new_members_answer(("team", "create"), made, home)
-
-    run(("team", "create"), session, body)
+    shares = check_shares(share) if share is not None else DEFAULT_SHARES
+    team = Team(check_team_name(name), check_existing_name(lead), normalize(channel), shares, ())
+    made = create_team(session, team, _listed(members), dry_run=dry_run)
+    return new_members_answer(("team", "create"), made, session.home_option)
 
 
 def _listed(members: str | None) -> list[str]:
@@ -83,41 +81,38 @@ def _listed(members: str | None) -> list[str]:
     return names if members is not None else []
 
 
-@examples("hermes-profiles team list", "hermes-profiles team list --json")
-def list_teams(home: Home = None, json: Json = False) -> None:
+@command("team", "list", examples=("hermes-profiles team list", "hermes-profiles team list --json"))
+def list_teams(
+    session: Session,
+) -> Answer:
     """List the teams: who leads them, on which channel, and who is in them."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        rows = [team_row(team) for team in list_of_teams(session)]
-        return Answer(Result(("team", "list"), {"teams": rows}), lambda: list_lines(rows))
-
-    run(("team", "list"), session, body)
+    rows = [team_row(team) for team in list_of_teams(session)]
+    return Answer(Result(("team", "list"), {"teams": rows}), lambda: list_lines(rows))
 
 
-@examples("hermes-profiles team show weixin", "hermes-profiles team show weixin --json")
-def show(team: TeamName, home: Home = None, json: Json = False) -> None:
+@command("team", "show", examples=("hermes-profiles team show weixin", "hermes-profiles team show weixin --json"))
+def show(
+    session: Session,
+    team: TeamName,
+) -> Answer:
     """Show a team: what it shares, and each member with its account, shortened."""
-    session = Session(home, json)
-
-    def body() -> Answer:
-        found = show_team(session, team)
-        rows = [each._asdict() | {"own": list(each.own), "carried": list(each.carried)} for each in found.members]
-        data = {"team": team_row(found.team), "members": rows}
-        return Answer(Result(("team", "show"), data, list(found.warnings)), lambda: show_lines(data))
-
-    run(("team", "show"), session, body)
+    found = show_team(session, team)
+    rows = [each._asdict() | {"own": list(each.own), "carried": list(each.carried)} for each in found.members]
+    data = {"team": team_row(found.team), "members": rows}
+    return Answer(Result(("team", "show"), data, list(found.warnings)), lambda: show_lines(data))
 
 
-app = typer.Typer(
-    help="Teams: profiles that share what one of them can do, each with its own account.", rich_markup_mode=None
+app = command_group(
+    "Teams: profiles that share one agent, each with its own account.",
+    {
+        "create": create,
+        "list": list_teams,
+        "show": show,
+        "remove": remove,
+        "add": add,
+        "import": bring_in,
+        "sync": sync,
+        "check": check,
+        "run-mode": run_mode,
+    },
 )
-app.command("create", epilog=epilog(create))(create)
-app.command("list", epilog=epilog(list_teams))(list_teams)
-app.command("show", epilog=epilog(show))(show)
-app.command("remove", epilog=epilog(remove))(remove)
-app.command("add", epilog=epilog(add))(add)
-app.command("import", epilog=epilog(bring_in))(bring_in)
-app.command("sync", epilog=epilog(sync))(sync)
-app.command("check", epilog=epilog(check))(check)
-app.command("run-mode", epilog=epilog(run_mode))(run_mode)

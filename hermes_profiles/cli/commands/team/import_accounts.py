@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team_import import import_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
@@ -20,14 +20,18 @@ from hermes_profiles.teams.imports.plan import AccountSelection, TeamRequest
 from hermes_profiles.teams.shares import check_shares
 
 
-@examples(
-    "hermes-profiles team import openclaw ~/.openclaw --dry-run",
-    "hermes-profiles team import openclaw ~/.openclaw --names names.csv",
-    "hermes-profiles team import hermes default --team family",
-    "hermes-profiles team import csv accounts.csv --skip-bad",
-    "hermes-profiles team import json bots.json --team sales --channel telegram",
+@command(
+    *COMMAND,
+    examples=(
+        "hermes-profiles team import openclaw ~/.openclaw --dry-run",
+        "hermes-profiles team import openclaw ~/.openclaw --names names.csv",
+        "hermes-profiles team import hermes default --team family",
+        "hermes-profiles team import csv accounts.csv --skip-bad",
+        "hermes-profiles team import json bots.json --team sales --channel telegram",
+    ),
 )
 def bring_in(
+    session: Session,
     kind: Annotated[str, typer.Argument(metavar="openclaw|hermes|csv|json", help="Where the accounts are.")],
     source: Annotated[
         str,
@@ -62,36 +66,29 @@ def bring_in(
         bool, typer.Option("--skip-bad", help="Leave out what cannot be brought in, instead of bringing in nothing.")
     ] = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Bring in accounts from elsewhere: one new member each, all of them or none.
 
     What they are read from stays as it is; but for the files of a Hermes profile, which move to the members. A second
     import brings in what is new.
     """
-    session = Session(home, json)
-
-    def body() -> Answer:
-        kinds = ("openclaw", "hermes", "csv", "json")
-        if kind not in kinds:
-            raise UsageProblem(
-                f"{kind!r} is no source of accounts",
-                target=kind,
-                code="no-such-kind",
-                hint=f"use one of {', '.join(kinds)}: `hermes-profiles team import openclaw ~/.openclaw`",
-            )
-        shares = check_shares(share) if share is not None else None
-        leads = check_existing_name(lead) if lead is not None else None
-        wish = TeamRequest(team or WEIXIN, leads, normalize(channel) if channel is not None else None, shares)
-        path = Path(names).expanduser() if names is not None else None
-        accounts = AccountSelection(_listed(only), _listed(skip), skip_bad, path)
-        request = ImportRequest(kind, source, wish, accounts)
-        return import_answer(
-            kind, import_accounts(session, request, chosen=team is not None, dry_run=dry_run), dry_run=dry_run
+    kinds = ("openclaw", "hermes", "csv", "json")
+    if kind not in kinds:
+        raise UsageProblem(
+            f"{kind!r} is no source of accounts",
+            target=kind,
+            code="no-such-kind",
+            hint=f"use one of {', '.join(kinds)}: `hermes-profiles team import openclaw ~/.openclaw`",
         )
-
-    run(COMMAND, session, body)
+    shares = check_shares(share) if share is not None else None
+    leads = check_existing_name(lead) if lead is not None else None
+    wish = TeamRequest(team or WEIXIN, leads, normalize(channel) if channel is not None else None, shares)
+    path = Path(names).expanduser() if names is not None else None
+    accounts = AccountSelection(_listed(only), _listed(skip), skip_bad, path)
+    request = ImportRequest(kind, source, wish, accounts)
+    return import_answer(
+        kind, import_accounts(session, request, chosen=team is not None, dry_run=dry_run), dry_run=dry_run
+    )
 
 
 def _listed(given: str | None) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json, Yes
-from hermes_profiles.cli.framework.run import Answer, require_yes, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.changes import change_data
 from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.cli.render.multiplexer import summary_lines
@@ -19,13 +19,18 @@ from hermes_profiles.operations.remove_members import RemovedMembers, TeamRemova
 from hermes_profiles.teams.model import Team
 
 
-@examples(
-    "hermes-profiles team remove anna --dry-run",
-    "hermes-profiles team remove anna --yes",
-    "hermes-profiles team remove anna --keep-profile",
-    "hermes-profiles team remove --team weixin --all --keep-profile",
+@command(
+    "team",
+    "remove",
+    examples=(
+        "hermes-profiles team remove anna --dry-run",
+        "hermes-profiles team remove anna --yes",
+        "hermes-profiles team remove anna --keep-profile",
+        "hermes-profiles team remove --team weixin --all --keep-profile",
+    ),
 )
 def remove(
+    session: FleetSession,
     member: Annotated[list[str] | None, typer.Argument(help="Members that leave.")] = None,
     team: Annotated[str | None, typer.Option("--team", metavar="NAME", help="The team they are in.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All members of --team, and the team itself.")] = False,
@@ -35,24 +40,17 @@ def remove(
     ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Take members out of a team: stop them, remove their services, move them to the trash. The pool stays untouched.
 
     `undo` and `restore` bring them back.
     """
-    session = FleetSession(home, json)
-
-    def body() -> Answer:
-        names = member or ()
-        if keep_profile:
-            return _answer(detach_members(session, names, team, everyone=everyone, dry_run=dry_run))
-        confirm = None if yes else _confirm
-        done = remove_members(session, names, team, everyone=everyone, dry_run=dry_run, confirm=confirm)
-        return _answer(done)
-
-    run(("team", "remove"), session, body)
+    names = member or ()
+    if keep_profile:
+        return _answer(detach_members(session, names, team, everyone=everyone, dry_run=dry_run))
+    confirm = None if yes else _confirm
+    done = remove_members(session, names, team, everyone=everyone, dry_run=dry_run, confirm=confirm)
+    return _answer(done)
 
 
 def _confirm(removal: TeamRemoval) -> bool:

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.fleet_options import ManagerName, Timeout
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun, Timeout
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.run_mode import result_answer, status_answer, switch_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES
@@ -18,13 +17,18 @@ from hermes_profiles.operations.run_fleet import SETTLE
 from hermes_profiles.operations.run_mode import RunMode
 
 
-@examples(
-    "hermes-profiles team run-mode",
-    "hermes-profiles team run-mode multiplex --dry-run",
-    "hermes-profiles team run-mode multiplex",
-    "hermes-profiles team run-mode processes",
+@command(
+    *COMMAND,
+    examples=(
+        "hermes-profiles team run-mode",
+        "hermes-profiles team run-mode multiplex --dry-run",
+        "hermes-profiles team run-mode multiplex",
+        "hermes-profiles team run-mode processes",
+    ),
+    manager=True,
 )
 def run_mode(
+    session: FleetSession,
     mode: Annotated[
         str | None, typer.Argument(metavar="[multiplex|processes]", help="How profiles are to run (none: tell).")
     ] = None,
@@ -36,32 +40,24 @@ def run_mode(
     ] = False,
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
-    manager: ManagerName = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Have one gateway serve all profiles (multiplex), or one run for each (processes); without a word, tell which.
 
     Whoever could talk to whom before can afterwards, and nobody else: what cannot be kept so is refused, with the
     command that mends it. The way back leads to the same services, settings and files. If the one gateway does not come
     up, all goes back.
     """
-    session = FleetSession(home, json, manager_option=manager)
-
-    def body() -> Answer:
-        if mode not in (None, MULTIPLEX, PROCESSES):
-            raise UsageProblem(
-                f"{mode!r} is no run mode", target=mode, code="bad-mode", hint=f"there are: {MULTIPLEX}, {PROCESSES}"
-            )
-        switch = RunMode(session, timeout, yes=yes, install=install, dry_run=dry_run)
-        if mode is None:
-            return status_answer(switch.status())
-        if install and mode != PROCESSES:
-            raise UsageProblem(
-                "--install is for the way back", target="--install", hint="use `team run-mode processes --install`"
-            )
-        session.recover(dry_run=dry_run)
-        to_mode = switch.to_multiplex if mode == MULTIPLEX else switch.to_processes
-        return switch_answer(session, to_mode, result_answer)
-
-    run(COMMAND, session, body)
+    if mode not in (None, MULTIPLEX, PROCESSES):
+        raise UsageProblem(
+            f"{mode!r} is no run mode", target=mode, code="bad-mode", hint=f"there are: {MULTIPLEX}, {PROCESSES}"
+        )
+    switch = RunMode(session, timeout, yes=yes, install=install, dry_run=dry_run)
+    if mode is None:
+        return status_answer(switch.status())
+    if install and mode != PROCESSES:
+        raise UsageProblem(
+            "--install is for the way back", target="--install", hint="use `team run-mode processes --install`"
+        )
+    session.recover(dry_run=dry_run)
+    to_mode = switch.to_multiplex if mode == MULTIPLEX else switch.to_processes
+    return switch_answer(session, to_mode, result_answer)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.framework.examples import examples
-from hermes_profiles.cli.framework.options import DryRun, Home, Json
-from hermes_profiles.cli.framework.run import Answer, run
+from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.operations.context import Session
@@ -21,12 +21,17 @@ from hermes_profiles.teams.sync import MemberSync
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of a team; all teams without it.")]
 
 
-@examples(
-    "hermes-profiles team sync --dry-run",
-    "hermes-profiles team sync family",
-    "hermes-profiles team sync family --own ann:model.default",
+@command(
+    "team",
+    "sync",
+    examples=(
+        "hermes-profiles team sync --dry-run",
+        "hermes-profiles team sync family",
+        "hermes-profiles team sync family --own ann:model.default",
+    ),
 )
 def sync(
+    session: Session,
     name: Name = None,
     own: Annotated[
         list[str] | None,
@@ -41,51 +46,42 @@ def sync(
         typer.Option("--not-own", metavar="MEMBER:KEY", help="Let it have again what its lead has. Repeatable."),
     ] = None,
     dry_run: DryRun = False,
-    home: Home = None,
-    json: Json = False,
-) -> None:
+) -> Answer:
     """Give members what their lead shares now: settings, keys, links. Identities stay as they are. One `undo` for all.
 
     What a member has of its own in the place of a link goes to the trash.
     """
-    session = Session(home, json)
+    overrides = [
+        *(parse_override(text, keep=True) for text in own or ()),
+        *(parse_override(text, keep=False) for text in not_own or ()),
+    ]
+    done = sync_teams(session, name, overrides, dry_run=dry_run)
+    data = _data(done, outcome="would-change" if dry_run else "synced") | change_data(done.change)
+    code = ExitCode.FAILED if done.errors else ExitCode.OK
 
-    def body() -> Answer:
-        overrides = [
-            *(parse_override(text, keep=True) for text in own or ()),
-            *(parse_override(text, keep=False) for text in not_own or ()),
-        ]
-        done = sync_teams(session, name, overrides, dry_run=dry_run)
-        data = _data(done, outcome="would-change" if dry_run else "synced") | change_data(done.change)
-        code = ExitCode.FAILED if done.errors else ExitCode.OK
+    def text() -> Iterator[str]:
+        yield from _lines(done)
+        yield from closing_lines(data, [each.profile for each in done.members if _is_read_at_start(each)])
 
-        def text() -> Iterator[str]:
-            yield from _lines(done)
-            yield from closing_lines(data, [each.profile for each in done.members if _is_read_at_start(each)])
-
-        return Answer(Result(("team", "sync"), data, list(done.warnings), list(done.errors), code), text)
-
-    run(("team", "sync"), session, body)
+    return Answer(Result(("team", "sync"), data, list(done.warnings), list(done.errors), code), text)
 
 
-@examples("hermes-profiles team check", "hermes-profiles team check family --json")
-def check(name: Name = None, home: Home = None, json: Json = False) -> None:
+@command("team", "check", examples=("hermes-profiles team check", "hermes-profiles team check family --json"))
+def check(
+    session: Session,
+    name: Name = None,
+) -> Answer:
     """Compare members with their lead; exit 3 when they differ. `team sync` fixes it."""
-    session = Session(home, json)
+    found = compare_teams(session, name)
+    data = _data(found, outcome="drifted")
+    code = ExitCode.NEGATIVE if found.drifted or found.errors else ExitCode.OK
 
-    def body() -> Answer:
-        found = compare_teams(session, name)
-        data = _data(found, outcome="drifted")
-        code = ExitCode.NEGATIVE if found.drifted or found.errors else ExitCode.OK
+    def text() -> Iterator[str]:
+        yield from _lines(found)
+        if found.drifted:
+            yield f"fix it with `hermes-profiles team sync{f' {name}' if name else ''}`"
 
-        def text() -> Iterator[str]:
-            yield from _lines(found)
-            if found.drifted:
-                yield f"fix it with `hermes-profiles team sync{f' {name}' if name else ''}`"
-
-        return Answer(Result(("team", "check"), data, list(found.warnings), list(found.errors), code), text)
-
-    run(("team", "check"), session, body)
+    return Answer(Result(("team", "check"), data, list(found.warnings), list(found.errors), code), text)
 
 
 def _data(result: TeamSyncResult, *, outcome: str) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""The decorator of a command: its path, its examples, and the options that every command shares."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, get_type_hints
+
+import typer
+
+from .options import Home, Json, ManagerName
+from .run import Answer, run
+
+_SESSION = "session"
+
+
+class _Shared(NamedTuple):
+    """An option that many commands take: the field of the session that keeps it, its type for Typer, its default."""
+
+    field: str
+    annotation: Any
+    default: object
+
+
+_SHARED = {
+    "manager": _Shared("manager_option", ManagerName, default=None),
+    "home": _Shared("home_option", Home, default=None),
+    "json": _Shared("as_json", Json, default=False),
+}
+
+
+def command(
+    *path: str, examples: tuple[str, ...], home: bool = True, manager: bool = False
+) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Return a decorator that makes a Typer command of a function from a session and options to an `Answer`.
+
+    The command gets `--json`, and `--home` and `--manager` as given here. It runs the function, prints its answer and
+    exits with its code. `examples`: whole command lines, the simplest first.
+    """
+
+    def decorate(body: Callable[..., Answer]) -> Callable[..., None]:
+        hints = get_type_hints(body, include_extras=True)
+        session_type = hints[_SESSION]
+        wanted = {"manager": manager, "home": home, "json": True}
+        shared = {name: option for name, option in _SHARED.items() if wanted[name]}
+
+        def run_command(**values: Any) -> None:
+            settings = {option.field: values.pop(name) for name, option in shared.items()}
+            session = session_type(**settings)
+            run(path, session, lambda: body(session, **values))
+
+        parameters = [
+            parameter.replace(annotation=hints[name])
+            for name, parameter in inspect.signature(body).parameters.items()
+            if name != _SESSION
+        ]
+        parameters += [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation
+            )
+            for name, option in shared.items()
+        ]
+        run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run_command.__annotations__ = {each.name: each.annotation for each in parameters}
+        run_command.__name__, run_command.__doc__, run_command.__module__ = body.__name__, body.__doc__, body.__module__
+        run_command.examples = examples  # type: ignore[attr-defined]
+        return run_command
+
+    return decorate
+
+
+def command_group(summary: str, commands: Mapping[str, Callable[..., None]]) -> typer.Typer:
+    """Return a Typer app of commands under one name, such as `trash list` and `trash empty`."""
+    app = typer.Typer(help=summary, rich_markup_mode=None)
+    for name, function in commands.items():
+        app.command(name, epilog=epilog_of(function))(function)
+    return app
+
+
+def epilog_of(function: object) -> str | None:
+    """Return the examples of a command as the last part of its help; `\\b` keeps Typer from wrapping them."""
+    lines = getattr(function, "examples", ())
+    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines) if lines else None
