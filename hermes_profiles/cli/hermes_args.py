@@ -1,4 +1,4 @@
-"""Words typed to `hermes`, as the shim and the Hermes plugin hand them over: which are ours, and what they mean.
+"""Dispatches the arguments of `hermes` that the shim and the Hermes plugin pass on.
 
 Source: Hermes 0.19.0 `hermes_cli/main.py` (`_apply_profile_override`: the first `-p NAME` anywhere before `--` is the
 profile, and is taken out) and `hermes_cli/subcommands/{profile,doctor}.py`.
@@ -21,8 +21,10 @@ _NAME = re.compile(PATTERN)
 
 
 class Dispatch(NamedTuple):
-    """Who gets which words. `program`: `hermes`, `doctor` (both, one after the other), `profiles` or `gateways`;
-    `problem`: why none does; `note`: what is to be said on stderr first; `must_exist`: a profile that must be there."""
+    """The program that gets the arguments: `hermes`, `doctor` (both, one after the other), `profiles` or `gateways`.
+
+    `problem`: why no program gets them; `note`: printed on stderr first; `must_exist`: a profile that must exist.
+    """
 
     program: str
     words: tuple[str, ...]
@@ -32,8 +34,10 @@ class Dispatch(NamedTuple):
 
 
 def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] | None:
-    """Return the profile that Hermes would take from its words, and the others; None when it would take these words
-    amiss, so that only itself can say how."""
+    """Return the profile that Hermes would take from its arguments, and the other arguments.
+
+    None for arguments that Hermes would refuse: only Hermes can print why.
+    """
     index = 0
     while index < len(words) and words[index] != "--":
         word = words[index]
@@ -53,7 +57,7 @@ def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] |
 
 
 def dispatch(words: Sequence[str]) -> Dispatch:
-    """Return who gets the words of a `hermes` command line, and in which form."""
+    """Return the program that gets the arguments of a `hermes` command line, and its arguments."""
     taken = chosen_profile(words)
     if taken is None or not taken[1]:
         return Dispatch("hermes", tuple(words))
@@ -85,7 +89,7 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
     if given is None and is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
         note = None
         if subcommand == "create" and any(word.partition("=")[0] in hermes_cli.CLONE_OPTIONS for word in more):
-            note = "Hermes itself gets this, for an option is its alone: its clones share the bots of their source"
+            note = "Hermes runs this: one option is its own; its clones share the bots of their source"
         return Dispatch("hermes", tuple(words), note)
     if profile is None or given is None:
         return Dispatch("profiles", more)
@@ -99,7 +103,7 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
 
 
 def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of a command about teams with the profile it is run for: who leads a new team, or who leaves."""
+    """Return the arguments of a team command with its profile: the lead of a new team, or the member to remove."""
     verb, rest = more[1:2], more[2:]
     given = parsed("team.remove:remove", "remove", rest) if verb == ("remove",) else None
     if verb == ("create",) and not any(word.partition("=")[0] == "--lead" for word in rest):
@@ -119,11 +123,11 @@ def _of_gateways(profile: str | None, more: tuple[str, ...]) -> Dispatch:
         if name in given:
             named = given[name] or ()
             return _for_profile("gateways", profile, more, (named,) if isinstance(named, str) else named)
-    return _contradiction(profile, f"`gateways {more[0]}`, which is about the whole machine")
+    return _contradiction(profile, f"`gateways {more[0]}`, which concerns the whole machine")
 
 
 def _for_profile(program: str, profile: str, more: tuple[str, ...], named: Sequence[str] | None) -> Dispatch:
-    """Return the words for one profile; those that name another one besides contradict themselves."""
+    """Return the arguments for one profile, or a contradiction when they name another one."""
     if not named:
         return Dispatch(program, (*more, profile), must_exist=profile)
     if set(named) == {profile}:
@@ -136,18 +140,18 @@ def _contradiction(profile: str, other: str) -> Dispatch:
         "usage",
         f"`-p {profile}` and {other} contradict each other",
         profile,
-        "say only one of the two",
+        "use only one of the two",
     )
     return Dispatch("none", (), problem=problem)
 
 
 def _with(more: tuple[str, ...], *option: str) -> tuple[str, ...]:
-    """Return the words with an option right after the subcommand: what follows `--` would be no option."""
+    """Return the arguments with an option right after the subcommand, and so before any `--`."""
     return (more[0], *option, *more[1:])
 
 
 def _spelled_out(more: tuple[str, ...], options: Sequence[str]) -> tuple[str, ...]:
-    """Return the words with shortened options of Hermes in full: it takes `--clone-f` for `--clone-from`."""
+    """Return the arguments with abbreviated options in full: Hermes accepts `--clone-f` for `--clone-from`."""
     found: list[str] = []
     for position, word in enumerate(more):
         name, equals, value = word.partition("=")
@@ -188,8 +192,10 @@ def parsed(place: str | None, subcommand: str, words: Sequence[str]) -> dict[str
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
-    """Carry out `from-hermes HERMES WORD…`: HERMES is the real one, empty when there is none. Always ends with
-    SystemExit, or in Hermes itself."""
+    """Run `from-hermes HERMES ARGUMENT…`: HERMES is the path of the real program, "" without one.
+
+    Always ends with SystemExit, or becomes Hermes.
+    """
     hermes, *words = arguments or ("",)
     choice = dispatch(words)
     if choice.note is not None:
@@ -231,7 +237,7 @@ def _require(profile: str, words: Sequence[str]) -> None:
 
 
 def _exec_hermes(hermes: str, words: Sequence[str]) -> NoReturn:
-    """Become the real Hermes. Python ignores two signals, and a program that is started would go on ignoring them."""
+    """Replace this process by Hermes. Python ignores two signals; the default action is restored first."""
     import signal
 
     if not hermes:
@@ -257,7 +263,7 @@ def _no_hermes() -> NoReturn:
 
 
 def _run_both_doctors(hermes: str, choice: Dispatch) -> NoReturn:
-    """Have Hermes' own doctor look, then ours. Its exit code counts where it is not 0."""
+    """Run Hermes' own doctor, then ours; exit with the first code that is not 0."""
     if not hermes:
         _no_hermes()
     from hermes_profiles.operations.foreground import in_foreground
@@ -267,7 +273,7 @@ def _run_both_doctors(hermes: str, choice: Dispatch) -> NoReturn:
     except OSError as error:
         _cannot_run(hermes, error)
     code = int(ExitCode.INTERRUPTED) if pressed else code if code >= 0 else 128 - code
-    if code not in (0, 1):  # ended by a signal, or it did not take the words
+    if code not in (0, 1):  # ended by a signal, or a usage error
         raise SystemExit(code)
     from .framework import output
     from .framework.program import run_program

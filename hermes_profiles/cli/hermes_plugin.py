@@ -1,5 +1,6 @@
-"""The Hermes plugin: `hermes profiles …` and `hermes gateways …`, once it is enabled with
-`hermes plugins enable hermes-profiles`.
+"""The Hermes plugin: adds `hermes profiles …` and `hermes gateways …`.
+
+`hermes plugins enable hermes-profiles` enables it.
 
 It is imported whenever Hermes looks for plugins, so it imports nothing of its own. Source of the interface: Hermes
 0.19.0 `hermes_cli/plugins.py` (`register_cli_command`) and `hermes_cli/main.py` (`_apply_profile_override` takes the
@@ -17,26 +18,26 @@ from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, ROOT_FOLDER
 
 _COMMANDS = {
-    "profiles": "Create, clone and care for profiles; a clone never carries an identity",
+    "profiles": "Create, clone and maintain profiles; a clone never carries an identity",
     "gateways": "Run the gateways of all profiles as one fleet",
 }
 _SET = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 
 
 def register(ctx: Any) -> None:
-    """Give Hermes the two words; what it calls when it loads the plugin."""
+    """Register the two commands; Hermes calls this when it loads the plugin."""
     for name, summary in _COMMANDS.items():
         ctx.register_cli_command(name, summary, _take_all_words, _hand_over, f"{summary}.")
 
 
 def _take_all_words(parser: Any) -> None:
-    """Have argparse take every following word as it is, options and `--help` included."""
+    """Make argparse pass on every following argument, options and `--help` included."""
     parser.prefix_chars = "\0"
     parser.add_argument("words", nargs="*", help="see `hermes-profiles --help` and `hermes-gateways --help`")
 
 
 def _hand_over(_arguments: Any) -> NoReturn:
-    """Become our program, with the words and the environment that Hermes was called with.
+    """Become our program, with the arguments and the environment of the call of Hermes.
 
     Hermes has put the keys of a profile's `.env` into its environment by now; in ours they would look like what the
     user's shell exports, and gateways that are started would inherit them.
@@ -87,6 +88,6 @@ def _without_dotenv(environment: dict[str, str]) -> dict[str, str]:
         try:
             with open(os.path.join(home, file), encoding="utf-8", errors="replace") as text:
                 names.update(_SET.findall(text.read()))
-        except OSError:  # there is none, then it sets nothing
+        except OSError:  # a missing file sets nothing
             continue
     return {name: value for name, value in environment.items() if name not in names}

@@ -16,7 +16,7 @@ _TEMPLATE = """\
     esac
 }
 
-@HELPER@_offer() { # WORDS: add those that begin with what stands there
+@HELPER@_offer() { # WORDS: add those that begin with the current word
     local each
     for each in $1; do
         if [[ $each == "$value"* ]]; then
@@ -25,7 +25,7 @@ _TEMPLATE = """\
     done
 }
 
-@HELPER@_ask() { # KIND: add what only the disk knows
+@HELPER@_ask() { # KIND: add names from the disk
     local each asked=@PROGRAM@
     [[ $called == /* && -x $called ]] && asked=$called
     type -P "$asked" >/dev/null || return
@@ -34,7 +34,7 @@ _TEMPLATE = """\
     done < <(command "$asked" __complete bash "$1" "${words[@]:first:last-first}" "$value" 2>/dev/null)
 }
 
-@HELPER@_path() { # KIND: have readline complete a path; bash 3.2 cannot be told to
+@HELPER@_path() { # KIND: complete a path by readline; bash 3.2 has no such option
     local each way=-f
     [[ $1 == folder ]] && way=-d
     if [[ $1 == folder ]]; then compopt -o dirnames 2>/dev/null && return
@@ -50,7 +50,7 @@ _TEMPLATE = """\
     [[ -n $line ]] && line=${line:0:COMP_POINT}
     local whole=$line
     COMPREPLY=()
-    # Bash cuts words at `=` and `:`, too: put together again what stands together.
+    # Bash also splits words at `=` and `:`: join the parts again.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
         if [[ -n $whole && $last -gt 0 && $line != [[:space:]]* && ( -n $line || $whole != *[[:space:]] ) ]]; then
             ((last--))

@@ -31,7 +31,7 @@ CHANGE = "change"
 FOLDER = "folder"
 FILE = "file"
 TEXT = "text"  # only the user knows it
-# What only the disk knows: completing.py answers.
+# Names from the disk: candidates.py returns them.
 LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE})
 
 _BY_METAVAR = {
@@ -121,8 +121,10 @@ _STATES = {"stop": RUNNING, "restart": RUNNING, "reset": RUNNING, "start": STOPP
 
 
 class Option(NamedTuple):
-    """An option. `kind` is "" for a switch, and None when nobody has said what its value is; `off`: the names that
-    switch it off; `choices`: all the values there are."""
+    """An option. `kind`: of its value, "" for a switch, None when unknown.
+
+    `off`: the names that switch it off; `choices`: all possible values.
+    """
 
     names: tuple[str, ...]
     off: tuple[str, ...]
@@ -253,5 +255,5 @@ def _choices(found: Any, name: str) -> tuple[str, ...]:
 
 
 def _kind(path: tuple[str, ...], name: str, metavar: str) -> str | None:
-    """Return what a word is, None when nobody has said it."""
+    """Return the kind of a word, None when no table has it."""
     return _BY_PLACE.get((" ".join(path), name)) or _BY_NAME.get(name) or _BY_METAVAR.get(metavar)

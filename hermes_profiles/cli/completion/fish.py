@@ -10,7 +10,7 @@ from .words import filled, fixed, helped, kinds_of
 _BEGIN = """\
 # fish completion of @PROGRAM@, generated: `hermes-profiles completion fish` prints it.
 
-function @HELPER@_at --description 'Whether the cursor stands after a command: PATH [FIRST [LAST]], which word it is'
+function @HELPER@_at --description 'Whether the cursor is after a command: PATH [FIRST [LAST]] (word positions)'
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
@@ -42,7 +42,7 @@ function @HELPER@_at --description 'Whether the cursor stands after a command: P
     and test $place -le $argv[-1]
 end
 
-function @HELPER@_ask --description 'What only the disk knows'
+function @HELPER@_ask --description 'Names from the disk'
     set -l words (commandline -opc)
     set -l asked @PROGRAM@
     if string match -q -- '/*' $words[1]; and test -x $words[1]
@@ -50,7 +50,7 @@ function @HELPER@_ask --description 'What only the disk knows'
     end
     type -q $asked
     or return
-    # Words of commands are no names that stand there already.
+    # The words of the command are not names that are given already.
     set -l from (math 2 + $argv[2])
     set -l current (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
     string match -q -- '-*' $current

@@ -1,6 +1,6 @@
 """The completion scripts of the shells, made from the tree of commands (command_tree.py).
 
-Words that never change stand in the script; what only the disk knows is asked by `PROGRAM __complete` (candidates.py).
+Fixed words are in the script; `PROGRAM __complete` (candidates.py) returns names from the disk.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ def script(shell: str, program: Command) -> str:
 
 
 def both(shell: str, scripts: tuple[str, str]) -> str:
-    """Return one text of the scripts of both programs. zsh reads in its first line whom it is for."""
+    """Return the scripts of both programs as one text. zsh reads the program names from the first line."""
     text = "\n".join(scripts)
     return text.replace("#compdef hermes-profiles\n", "#compdef hermes-profiles hermes-gateways\n", 1)

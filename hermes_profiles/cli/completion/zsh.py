@@ -72,7 +72,7 @@ def _command(command: Command) -> str:
     if not command.commands:
         specs += [_argument(at, each) for at, each in enumerate(command.arguments, 1)]
         return f"{name}() {{\n    _arguments -s -S{_lines(specs)}\n}}\n"
-    # What follows the command is looked at anew, with the command as its first word.
+    # The arguments of a subcommand are parsed again, with the subcommand as the first word.
     specs += ["'1: :->name'", "'*:: :->rest'"]
     pairs = _pairs(tuple((each.path[-1], each.summary.rstrip(".")) for each in command.commands))
     whose = "    local @HELPER@_called=${words[1]}\n" if not command.path else ""

@@ -1,4 +1,4 @@
-"""A live table on the terminal: drawn in place, on a screen of its own, gone without a trace when it ends."""
+"""A live table on the alternate screen of the terminal, which is restored at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SHORTEST, LONGEST = 0.2, 3600.0
-HINT = "in a script, have `hermes-gateways status --json` in a loop"
+HINT = "use `hermes-gateways status --json` in a loop for scripts"
 COLUMNS = (
     Column("profile"),
     Column("state"),
@@ -70,19 +70,19 @@ def check_terminal(interval: float) -> None:
         raise UsageProblem(
             f"an interval of {interval:g} s is not between {SHORTEST:g} and {LONGEST:g}",
             target="--interval",
-            hint="say `--interval 2`",
+            hint="use `--interval 2`",
         )
     if not sys.stdout.isatty():
-        raise UsageProblem("`--watch` needs a terminal, and this is none", target="--watch", hint=HINT)
+        raise UsageProblem("`--watch` needs a terminal: standard output is not one", target="--watch", hint=HINT)
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         words = f"`--watch` cannot draw on a terminal of the kind {os.environ.get('TERM') or 'none'!r}"
         raise UsageProblem(words, target="--watch", hint=HINT)
 
 
 def watch(first: View, look: Callable[[View], View], interval: float) -> tuple[View, int | None]:
-    """Show what `look` finds, again and again, until the user or a signal ends it.
+    """Show what `look` returns, again and again, until the user or a signal ends it.
 
-    Returns the last view, and the exit code that a signal means: None when the user has seen enough.
+    Returns the last view, and the exit code of a signal: None when the user pressed q.
     """
     screen = TerminalScreen()
     looker = Looker(first, look, screen.wake)
@@ -126,13 +126,13 @@ class Looker:
 
 
 class TerminalScreen:
-    """The terminal while the table is on it: keys without Enter, the other screen, signals as they come."""
+    """The terminal while the table is shown: keys without Enter, the alternate screen, signals."""
 
     def __init__(self) -> None:
         from rich.console import Console
 
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a bot's words in a terminal that has no such letters
+            sys.stdout.reconfigure(errors="replace")  # a log line may have characters that the terminal lacks
         self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, legacy_windows=False)
         self._live: Live | None = None
         self._view: View | None = None
@@ -146,7 +146,7 @@ class TerminalScreen:
 
     def __enter__(self) -> TerminalScreen:
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        heard = [each for each in _WATCHED if signal.getsignal(each) is not signal.SIG_IGN]  # `nohup` means it
+        heard = [each for each in _WATCHED if signal.getsignal(each) is not signal.SIG_IGN]  # as under `nohup`
         self._before = {each: signal.signal(each, lambda number, _: self._told.append(number)) for each in heard}
         self._take()
         return self
@@ -158,20 +158,20 @@ class TerminalScreen:
             signal.signal(number, handler)
 
     def wake(self) -> None:
-        """Have `wait` return; any thread may call it."""
+        """Make `wait` return; any thread can call it."""
         try:
             os.write(self._writer, b"\0")
         except BlockingIOError:  # it is about to wake up anyway
             pass
 
     def show(self, view: View) -> None:
-        """Draw a view over what is there, unless it is there."""
+        """Draw a view unless it is shown already."""
         if view is not self._view:
             self._view = view
             self._draw()
 
     def wait(self, seconds: float | None) -> int | None:
-        """Wait for a key, a signal or `wake`; returns the exit code when it is over (0: the user has seen enough)."""
+        """Wait for a key, a signal or `wake`; return the exit code at the end (0: the user pressed q), else None."""
         watched = [self._reader, *([sys.stdin.fileno()] if self._has_keys else [])]
         ready, _, _ = select.select(watched, [], [], seconds)
         if self._reader in ready:
@@ -202,7 +202,7 @@ class TerminalScreen:
         if number == signal.SIGTSTP:
             self._give_back()
             mine = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTSTP)  # it goes on here once the shell says so
+            signal.raise_signal(signal.SIGTSTP)  # continues here when the shell resumes the job
             signal.signal(signal.SIGTSTP, mine)
             self._told = [each for each in self._told if each != signal.SIGCONT]
             self._take()
@@ -220,7 +220,7 @@ class TerminalScreen:
             try:
                 self._modes = termios.tcgetattr(sys.stdin.fileno())
                 tty.setcbreak(sys.stdin.fileno(), termios.TCSADRAIN)
-            except termios.error:  # the terminal is gone, which `wait` is told
+            except termios.error:  # the terminal is gone; `wait` reads that as well
                 self._modes = None
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
@@ -240,7 +240,7 @@ class TerminalScreen:
             return
         try:
             width, height = os.get_terminal_size(sys.stdout.fileno())
-            # Not what COLUMNS says: that is of when the shell began, and 0 is what a serial line says.
+            # Not COLUMNS: it is as old as the shell. A serial line reports 0.
             self._console.size = ConsoleDimensions(width or 80, height or 24)
             shown = Text("\n", no_wrap=True, overflow="crop").join(lines(self._view, *self._console.size))
             self._live.update(shown, refresh=True)
@@ -281,7 +281,7 @@ def _style(column: int, cell: str) -> str:
 
 
 def tally(states: Sequence[str]) -> str:
-    """Return how many gateways are in which state, the worst first."""
+    """Return how many gateways are in each state, the worst state first."""
     found = Counter(states)
     return ", ".join(f"{found[state]} {state}" for state in sorted(found, key=_badness))
 
@@ -291,7 +291,7 @@ def _badness(state: str) -> int:
 
 
 def _fitting(rows: Sequence[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...]], int]:
-    """Return the rows there is room for, and how many others there are: then the worst come first."""
+    """Return the rows that fit, the worst first when not all fit, and the number of the others."""
     if len(rows) <= room:
         return [*rows], 0
     kept = max(room - 1, 0)

@@ -47,7 +47,7 @@ def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = ()) ->
 
 
 def _json(result: Result) -> str:
-    """Return the envelope; escaped to ASCII where the stream cannot say it otherwise, for it must stay JSON."""
+    """Return the envelope; escaped to ASCII where the stream cannot encode it."""
     text = json.dumps(result.envelope(), indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
@@ -75,7 +75,7 @@ def ask(question: str) -> str:
 
 
 def is_interactive() -> bool:
-    """Return whether somebody can be asked."""
+    """Return whether a user at a terminal can answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -88,7 +88,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 class Progress:
-    """Says on stderr how far a long copy has come: a live line on a terminal, a line every ten seconds elsewhere."""
+    """Progress of a long copy on stderr: a live line on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -97,7 +97,7 @@ class Progress:
         self._drawn = False
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell that `done` of `total` bytes are there."""
+        """Show that `done` of `total` bytes are copied."""
         now = time.monotonic()
         if now - self._started < 1 or now - self._shown < (0.2 if self._live else 10):
             return
@@ -115,7 +115,7 @@ class Progress:
 
 
 class LiveLines:
-    """A line on the terminal for each thing under way, redrawn in place; elsewhere nothing but the final words."""
+    """A line on the terminal for each task, redrawn in place; elsewhere only the final line."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
@@ -123,21 +123,21 @@ class LiveLines:
         self._drawn = 0
 
     def show(self, lines: Mapping[str, str]) -> None:
-        """Tell what things are doing now."""
+        """Show what each task is doing."""
         if not self._is_terminal:
             return
         self._lines.update(lines)
         self._draw()
 
     def drop(self, name: str, words: str) -> None:
-        """Say the final words about one thing; its line goes."""
+        """Print the final line of a task and remove its live line."""
         self._erase()
         note(words)
         self._lines.pop(name, None)
         self._draw()
 
     def end(self) -> None:
-        """Take all lines away."""
+        """Remove all live lines."""
         self._lines.clear()
         self._erase()
 
@@ -167,9 +167,9 @@ class Stream:
         self._has_colours = has_colours and sys.stdout.isatty()
 
     def write(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
-        """Print (style, head, style, text) lines; a style is what stands in `ESC [ … m`, "" for none.
+        """Print (style, head, style, text) lines; a style is the parameter of `ESC [ … m`, "" for none.
 
-        Raises OSError when nobody reads them, or they cannot be written.
+        Raises OSError when the reader is gone, or the lines cannot be written.
         """
         if self._has_colours:
             drawn = [_styled(style, head) + _styled(other, text) for style, head, other, text in lines]
@@ -180,7 +180,7 @@ class Stream:
             sys.stdout.flush()
 
     def is_unread(self) -> bool:
-        """Return whether the reader of a pipe went away: without a line to write nobody would notice."""
+        """Return whether the reader of a pipe is gone, which a write would show only with the next line."""
         import select
 
         try:
@@ -192,12 +192,12 @@ class Stream:
 
 
 def takes_utf8() -> bool:
-    """Return whether stdout can say every character."""
+    """Return whether stdout can encode every character."""
     return (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
 
 
 def silence() -> None:
-    """Let what stdout still holds go nowhere: nobody can read it."""
+    """Discard what stdout has buffered: its reader is gone."""
     _silence(sys.stdout)
 
 
@@ -244,7 +244,7 @@ def close_quietly() -> None:
 
 
 def _silence(stream: TextIO) -> None:
-    """Let what is still in a stream's buffer go nowhere."""
+    """Discard what is in the buffer of a stream."""
     try:
         target = stream.fileno()
     except (OSError, ValueError):  # no file behind it: a test reads it

@@ -1,4 +1,4 @@
-"""How the process begins and ends: with streams that can be written, an exit code that is true, and no traceback."""
+"""Start and end of the process: writable streams, the true exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable
 
 INTERRUPTED = 130
-# What the completion scripts ask by.
+# The argument that completion scripts pass.
 TAB = "__complete"
 
 
 def exit_after(program: Callable[[], None]) -> None:
-    """Run a program and end the process with its code, without tearing the interpreter down: that takes as long
-    as importing Typer does. Nothing here waits for the end: files are closed where they are written."""
+    """Run a program and end the process with its exit code, without an interpreter shutdown.
+
+    A shutdown takes as long as importing Typer. Files are closed where they are written.
+    """
     _open_closed_streams()
     code: object = 0
     sys.unraisablehook = _pass_interrupt_on
@@ -26,26 +28,28 @@ def exit_after(program: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # told already by whoever wrote; nobody is left to tell
+        except (OSError, ValueError):  # the write error was already reported
             continue
     os._exit(code if isinstance(code, int) else 1)
 
 
 def is_tab() -> bool:
-    """Return whether a shell asks for the words that can follow."""
+    """Return whether a shell asks for completions."""
     return sys.argv[1:2] == [TAB]
 
 
 def answer_tab() -> None:
-    """Tell a shell which words can follow, before anything heavy is imported: a person waits."""
+    """Print completions for a shell before anything heavy is imported: the user waits."""
     from hermes_profiles.cli.completion import candidates
 
     sys.stdout.write(candidates.answer(sys.argv[2:]))
 
 
 def _open_closed_streams() -> None:
-    """Put /dev/null where a stream was closed (`>&-`): Python has None there, and the next file opened would
-    become the standard output of every program we start."""
+    """Open /dev/null for a stream that was closed (`>&-`).
+
+    Python has None there, and the next file opened would become the standard output of every child process.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

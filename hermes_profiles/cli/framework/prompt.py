@@ -1,4 +1,4 @@
-"""Values that a person types at a prompt or pipes in: a secret never is a word of the command."""
+"""Values typed at a prompt or piped in: a secret is never an argument of a command."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _LARGEST = 1024 * 1024
 
 
 def read_value(what: str, *, secret: bool, hint: str) -> str:
-    """Return a value: typed after a question (a secret without an echo), or all of standard input without the line end
-    it ends with.
+    """Return a value that was typed (a secret without echo) or piped, without its last line end.
 
-    Raises UsageProblem with the hint when nothing comes.
+    Raises UsageProblem with the hint for an empty value.
     """
     if sys.stdin.isatty():
         text = getpass(f"{what}: ") if secret else output.ask(f"{what}: ")

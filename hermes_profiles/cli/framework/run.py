@@ -81,7 +81,7 @@ def _at_home(text: str | None, home: str) -> str | None:
 
 
 def internal_fault(error: Exception) -> Problem:
-    """Return what to say of an error nobody foresaw; its text is left out, for it may hold a value."""
+    """Return the problem of an unexpected error, without its text: that may hold a secret."""
     return Problem(
         "internal",
         f"a fault of this program: {type(error).__name__}",
@@ -97,7 +97,7 @@ def _failure(command: tuple[str, ...], problem: Problem, code: ExitCode) -> Resu
 def require_yes(question: str, expected: str, *, yes: bool, hint: str) -> None:
     """Return when the user agreed: with `--yes`, or by typing the expected word on a terminal.
 
-    Raises Refused when nobody can be asked or the word differs.
+    Raises Refused without a terminal, or when another word is typed.
     """
     if yes:
         return

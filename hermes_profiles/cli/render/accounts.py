@@ -9,8 +9,10 @@ from hermes_profiles.cli.framework import output
 
 
 def account_lines(data: dict[str, Any]) -> Iterator[str]:
-    """Yield the table of accounts, where there are teams or one gateway serves several: else the channels of each
-    gateway tell the same."""
+    """Yield the table of accounts for a root with teams or a multiplexer.
+
+    Elsewhere the channels of each gateway show the same.
+    """
     rows = data.get("accounts", ())
     if not rows or not (data["topology"] == "multiplex" or any(row["team"] for row in rows)):
         return

@@ -1,4 +1,4 @@
-"""Findings as data and as text: the gravest first, each with its places and the command that fixes it."""
+"""Findings as data and as text: the most severe first, each with its places and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hermes_profiles.operations.doctor import Diagnosis, FixResult
 
 from .clone import dry_run_lines, step_lines
 
-# So many places of one finding, and findings of one check, are named; `--json` has them all.
+# At most so many places of a finding, and findings of a check, are shown; `--json` has all.
 _PLACES = 6
 _FINDINGS = 8
 
@@ -72,13 +72,16 @@ def report_lines(
     home: str | None = None,
     choice: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Yield the report of the doctor; `titles`: check → what it finds; `named`: the profiles asked about; `home`: where
-    the user said to look; `choice`: the words that chose among the checks, none for all of them."""
+    """Yield the report of the doctor.
+
+    `titles`: check → title; `named`: the profiles given by the user; `home`: the value of `--home`; `choice`: the
+    options that selected checks, () for all checks.
+    """
     if data.get("plan") and data["dry_run"]:
-        yield from dry_run_lines("mend what can be mended", data["plan"])
+        yield from dry_run_lines("fix what can be fixed safely", data["plan"])
         yield ""
     for row in data.get("fixed", ()):
-        yield f"mended: {row['message']}"
+        yield f"fixed: {row['message']}"
     if data.get("fixed"):
         yield ""
     for check, rows in groupby(data["findings"], key=lambda row: (row["severity"], row["check"])):
@@ -86,13 +89,13 @@ def report_lines(
     yield _sum(data, chosen=bool(choice))
     if data["summary"]["fixable"] and not data.get("dry_run"):
         command = " ".join(["hermes-profiles doctor", *named, "--fix", *choice])
-        yield f"{data['summary']['fixable']} of them can be mended by `{command}`"
+        yield f"{data['summary']['fixable']} of them can be fixed: `{command}`"
     for name in named:
-        yield f"for the rest of {name}, ask Hermes: `{command_at(f'hermes -p {name} doctor', home)}`"
+        yield f"for the rest of {name}, run Hermes' own doctor: `{command_at(f'hermes -p {name} doctor', home)}`"
 
 
 def _group(severity: str, check: str, rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Iterator[str]:
-    """Yield the findings of one check; a fix that they share is said once."""
+    """Yield the findings of one check; a fix that they share is shown once."""
     yield f"{severity}: {titles.get(check, check)}  [{check}]"
     shared = len({row["fix"]["command"] for row in rows}) == 1
     for row in rows[:_FINDINGS]:
@@ -124,8 +127,8 @@ def _place(evidence: Mapping[str, Any]) -> str:
 def _sum(data: Mapping[str, Any], *, chosen: bool) -> str:
     summary = data["summary"]
     found = [(summary["errors"], "error"), (summary["warnings"], "warning"), (summary["infos"], "remark")]
-    told = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in found if count)
+    counts = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in found if count)
     where = f"{summary['profiles']} profile{'' if summary['profiles'] == 1 else 's'}"
-    if told:
-        return f"{told} in {where}"
-    return f"the chosen checks find nothing in {where}" if chosen else f"nothing is wrong with {where}"
+    if counts:
+        return f"{counts} in {where}"
+    return f"no findings of the selected checks in {where}" if chosen else f"no findings in {where}"

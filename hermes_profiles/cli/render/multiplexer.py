@@ -14,6 +14,6 @@ def summary_lines(data: Mapping[str, Any], errors: Sequence[Problem]) -> Iterato
     if not data.get("multiplexer"):
         return
     if "plan" in data:
-        yield f"  the gateway of {DEFAULT}, which serves the other profiles too, is stopped meanwhile and started again"
+        yield f"  the gateway of {DEFAULT} serves the other profiles as well; it is stopped and started again"
     elif not errors:
         yield f"the gateway of {DEFAULT}, which serves the other profiles, was restarted"

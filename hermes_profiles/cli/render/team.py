@@ -152,16 +152,16 @@ def next_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def account_words(account: str | None) -> str:
-    """Return what a person reads of a member's account."""
+    """Return the text for a member's account."""
     return f"account {account}" if account else "no account yet"
 
 
 def next_steps(
     team: Team, rows: Sequence[Mapping[str, Any]], home: str | None = None, *, served: bool = False
 ) -> list[str]:
-    """Return the commands that bring members to life: an account each, logins of their own, and gateways.
+    """Return the commands that complete new members: an account and logins of their own, and gateways.
 
-    `home`: the home that the command was told to work on; `served`: one gateway serves all profiles of this root.
+    `home`: the value of `--home`; `served`: a multiplexer serves all profiles of this root.
     """
     return [f"{what}: {command_at(command, home)}" for what, command in _next_commands(team, rows, served=served)]
 
@@ -177,7 +177,7 @@ def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]], *, served: boo
         others = f", then {', '.join(names[1:])} the same way" if names[1:] else ""
         yield f"log {names[0]} in with {provider}{others}", f"hermes -p {names[0]} auth add {provider}"
     if names and served:
-        # It closes doors that default's variables would open for them, and has the gateway start anew.
+        # It pins settings that default's variables would override, and restarts the multiplexer.
         yield "have the one gateway for all take them in", "hermes-profiles team run-mode multiplex"
     elif names:
         yield "a gateway for each, now and at boot", f"hermes-gateways install {' '.join(names)} --start"
@@ -191,7 +191,7 @@ def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     cells = [
         (
             row["name"],
-            row["lead"] or "nobody",
+            row["lead"] or "-",
             row["channel"] or "-",
             ", ".join(row["share"]) or "nothing",
             ", ".join(row["members"]) or "-",
@@ -207,7 +207,7 @@ def show_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield one team: what it shares, and a row for each member."""
     team = data["team"]
     yield (
-        f"{team['name']}: led by {team['lead'] or 'nobody'}, on {team['channel'] or 'no channel'}, "
+        f"{team['name']}: led by {team['lead'] or 'no profile'}, on {team['channel'] or 'no channel'}, "
         f"shares {_listed(team['share'])}"
     )
     cells = [

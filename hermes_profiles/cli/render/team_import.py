@@ -72,7 +72,7 @@ def _next_steps(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]
 
 
 def errors_of(found: ImportPlan) -> list[Problem]:
-    """Return every account that cannot be brought in, and that therefore none was."""
+    """Return the problem of every account that cannot be imported, and that nothing was imported."""
     total = len(found.new) + len(found.already) + len({each.id or each.problem.message for each in found.bad})
     rest = len(found.new)
     hint = f"`--skip-bad` brings in the other {rest}" if rest else "none of them can be brought in"
@@ -81,12 +81,12 @@ def errors_of(found: ImportPlan) -> list[Problem]:
 
 
 def exit_code_of(found: ImportPlan) -> ExitCode:
-    """Return how an import ends that brings in nothing: refused when it is somebody's already, failed else."""
+    """Return the exit code of an import of nothing: refused for accounts already in use, failed otherwise."""
     return ExitCode.REFUSED if any(each.problem.code in _REFUSALS for each in found.bad) else ExitCode.FAILED
 
 
 def import_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield an import as a person reads it."""
+    """Yield the report of an import."""
     team, rows = data["team"], data["members"]
     new = [row for row in rows if row["outcome"] == "imported"]
     verb = "would come" if data["dry_run"] else "came"

@@ -1,4 +1,4 @@
-"""`status --watch`: what the live table shows of a fleet, look by look."""
+"""`status --watch`: a fleet as the rows of the live table."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Look = Callable[[FleetSession], Answer]
 
 
 def watch_fleet(session: FleetSession, look: Look, interval: float) -> Answer:
-    """Show the fleet live until the user has seen enough, and return the answer of the last look without its text.
+    """Show the fleet live until the user presses q; return the answer of the last look, without text.
 
-    A look that fails is told below what the one before it found. Raises what the first one raises, UsageProblem where
-    nothing can be drawn, and SystemExit when a signal ended it.
+    An error of a later look is shown below the rows of the look before. Raises what the first look raises,
+    UsageProblem without a usable terminal, and SystemExit when a signal ends it.
     """
     if session.as_json:
         raise UsageProblem("`--watch` draws a table, and `--json` is for programs", target="--watch", hint=HINT)
@@ -36,14 +36,14 @@ def watch_fleet(session: FleetSession, look: Look, interval: float) -> Answer:
 
 
 def _again(session: FleetSession, look: Look, before: View, interval: float) -> View:
-    """Return what is true now: a session of its own knows nothing of before. What others would be ended by is told."""
+    """Return a new view from a new session, or the view before with the error of the look."""
     fresh = session.fresh()
     try:
         return _view(fresh, look(fresh).result, interval)
     except HermesProfilesError as error:
-        return before._replace(notes=(_told("error", error.problem),))
+        return before._replace(notes=(_line("error", error.problem),))
     except OSError as error:
-        return before._replace(notes=(_told("error", from_os_error(error)),))
+        return before._replace(notes=(_line("error", from_os_error(error)),))
 
 
 def _view(session: FleetSession, result: Result, interval: float) -> View:
@@ -67,12 +67,12 @@ def _cells(session: FleetSession, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _notes(result: Result) -> Iterator[str]:
-    yield from (_told("error", each) for each in result.errors)
+    yield from (_line("error", each) for each in result.errors)
     yield from (f"conflict: {each['message']}" for each in result.data["conflicts"])
     for row in result.data["gateways"]:
         if row["detail"] and row["state"] not in ("running", "served"):
             yield f"{row['profile']}: {row['detail']}"
 
 
-def _told(kind: str, problem: Problem) -> str:
+def _line(kind: str, problem: Problem) -> str:
     return f"{kind}: {problem.message}"

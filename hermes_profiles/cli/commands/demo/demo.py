@@ -48,14 +48,13 @@ print(",".join(sorted(platform.value for platform in load_gateway_config().get_c
 @command("demo", examples=("hermes-profiles demo", "hermes-profiles demo --keep"), home=False)
 def demo(
     session: Session,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox there and say where.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the sandbox and print its path.")] = False,
     gateways: Annotated[
         bool,
         typer.Option("--gateways/--no-gateways", help="Whether to run the clones' gateways, if Hermes is installed."),
     ] = True,
 ) -> Answer:
-    """Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the
-    clones' real gateways."""
+    """Clone a profile with synthetic bot tokens in a sandbox, prove that none arrives, run real gateways."""
     sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
     try:
         return _demo(sandbox, keep=keep, gateways=gateways)

@@ -13,7 +13,7 @@ _PATIENCE = 15.0
 
 
 class Bot:
-    """One bot, as a context manager; a gateway reaches it at `url/NAME/bot`, so that pollers can be told apart."""
+    """One bot, as a context manager; a gateway reaches it at `url/NAME/bot`, which tells the pollers apart."""
 
     def __init__(self) -> None:
         self._polled: list[str] = []
@@ -70,7 +70,7 @@ def _handler(polled: list[str]) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-            except (BrokenPipeError, ConnectionResetError):  # the gateway was stopped meanwhile
+            except (BrokenPipeError, ConnectionResetError):  # the gateway was stopped
                 self.close_connection = True
 
         def do_GET(self) -> None:

@@ -31,7 +31,7 @@ _SETTLE = 120.0
 def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
     """Start the gateways of these profiles, have two of them hold one bot, stop all; returns what was seen.
 
-    None when Hermes is not installed here. Whatever happens, nothing is left running.
+    None when Hermes is not installed. No process is left running.
     """
     session = _session(root, sandbox)
     try:
@@ -113,7 +113,7 @@ def fleet_lines(seen: dict[str, Any] | None) -> Iterator[str]:
     yield "Two of them were then given one Telegram token, as a copied profile has it, and all were restarted:"
     yield from gateway_lines(seen["after"])
     yield ""
-    yield f"The bot (a stand-in on this machine) was polled by {', '.join(seen['pollers']) or 'nobody'} alone."
+    yield f"The bot (a stand-in on this machine) was polled by {', '.join(seen['pollers']) or 'no gateway'} alone."
     down = sum(row["outcome"] == "stopped" for row in seen["stopped"])
     yield f"All {down} gateways were stopped, and their services removed."
 

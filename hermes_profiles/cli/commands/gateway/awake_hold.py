@@ -25,7 +25,7 @@ def awake_hold(
     disk: Disk = False,
     system: System = False,
     grace: Annotated[int, typer.Option("--grace", min=1, help="Seconds to wait for the next gateway.")] = GRACE,
-    look: Annotated[float, typer.Option("--look", min=0.01, help="Seconds between two looks meanwhile.")] = LOOK,
+    look: Annotated[float, typer.Option("--look", min=0.01, help="Seconds between two checks.")] = LOOK,
     home: Home = None,
     json: Json = False,
 ) -> None:

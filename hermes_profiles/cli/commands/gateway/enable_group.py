@@ -22,21 +22,21 @@ from hermes_profiles.operations.run_fleet import SETTLE
 @command("enable", examples=("hermes-gateways enable night",), manager=True)
 def enable(
     session: FleetSession,
-    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch on.")],
+    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to enable.")],
     dry_run: DryRun = False,
 ) -> Answer:
-    """Let fleet commands mind profiles again, and have them start at boot or login."""
+    """Include profiles in fleet commands again, and start them at boot or login."""
     return _switch(session, profiles, enabled=True, now=False, dry_run=dry_run)
 
 
 @command("disable", examples=("hermes-gateways disable night", "hermes-gateways disable night --now"), manager=True)
 def disable(
     session: FleetSession,
-    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to switch off.")],
-    now: Annotated[bool, typer.Option("--now", help="Stop their gateways, too.")] = False,
+    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profiles to disable.")],
+    now: Annotated[bool, typer.Option("--now", help="Also stop their gateways.")] = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot."""
+    """Exclude profiles from fleet commands without deleting them; they do not start at boot."""
     return _switch(session, profiles, enabled=False, now=now, dry_run=dry_run)
 
 
@@ -64,14 +64,14 @@ def group(
     ] = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Put profiles into a group that `--group` names; without profiles, show who is in it."""
+    """Put profiles into a group for `--group`; without profiles, show its members."""
     changed = change_group(session, name, profiles or (), remove or (), dry_run=dry_run)
     data: dict[str, Any] = {"group": name, "profiles": list(changed.profiles), "dry_run": dry_run}
     if changed.plan is not None:
         data["plan"] = list(describe(changed.plan))
     if changed.change is not None:
         data["change"] = changed.change
-    line = f"{name}: {', '.join(changed.profiles) or 'nobody'}"
+    line = f"{name}: {', '.join(changed.profiles) or 'no profile'}"
     return Answer(Result(("group",), data), lambda: [line])
 
 

@@ -49,7 +49,7 @@ BootStagger = Annotated[
 ]
 ForceFiles = Annotated[
     bool,
-    typer.Option("--force", help="Write over a file changed by hand or of another root; for a served profile, too."),
+    typer.Option("--force", help="Overwrite a file changed by hand or of another root; also for a served profile."),
 ]
 
 
@@ -67,7 +67,7 @@ def install(
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
-    start: Annotated[bool, typer.Option("--start", help="Start them, too.")] = False,
+    start: Annotated[bool, typer.Option("--start", help="Also start them.")] = False,
     enable: Annotated[
         bool | None,
         typer.Option(
@@ -130,7 +130,7 @@ def uninstall(
     group: Group = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Stop gateways and remove their services; the profiles stay. A profile that is gone can be named, too."""
+    """Stop gateways and remove their services; the profiles stay. Also takes names of deleted profiles."""
     result = installing.uninstall(session, profiles or (), excluded or (), group, dry_run=dry_run)
     return fleet_answer("uninstall", result, with_plan=True)
 

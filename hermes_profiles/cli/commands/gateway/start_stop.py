@@ -50,7 +50,7 @@ def start(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Make sure that gateways run; one that does is left alone."""
+    """Start gateways; one that runs is left alone."""
     options = RunOptions(jobs=jobs, settle=timeout)
     request = FleetRequest(Verb.START, options, stagger, tuple(owner or ()), on_conflict, force, dry_run)
     return _answer(session, request, profiles, excluded, group)
@@ -76,7 +76,7 @@ def stop(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Stop gateways, so that nothing revives them and nothing counts as failed."""
+    """Stop gateways; no manager restarts them, and none counts as failed."""
     request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
     return _answer(session, request, profiles, excluded, group)
 
@@ -99,7 +99,7 @@ def restart(
     rolling: Annotated[
         bool, typer.Option("--rolling", help="One after the other, each up before the next; a failure ends it.")
     ] = False,
-    start_stopped: Annotated[bool, typer.Option("--start-stopped", help="Start those that do not run, too.")] = False,
+    start_stopped: Annotated[bool, typer.Option("--start-stopped", help="Also start stopped gateways.")] = False,
     stale: Annotated[
         bool,
         typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),

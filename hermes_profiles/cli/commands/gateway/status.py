@@ -1,4 +1,4 @@
-"""status and list of gateways: one look at all of them, told as it is."""
+"""status and list: the gateways of a root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
 
-# So many gateways that were named one by one are asked who they are, too.
+# Up to so many gateways, named one by one, are also asked for details.
 _FEW = 5
 
 
@@ -35,14 +35,16 @@ def status(
     profiles: Names = None,
     excluded: Except = None,
     group: Group = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not ask API servers whether they are well.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it live, until q is pressed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not query the API servers.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it live until q is pressed.")] = False,
     interval: Annotated[
-        float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two looks (2).")
+        float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two updates (2).")
     ] = None,
 ) -> Answer:
-    """Show every gateway: what it does, its process, memory, restarts, channels. Exit 3 when one that has a service
-    is not running."""
+    """Show every gateway: state, process, memory, restarts, channels.
+
+    Exit 3 when a gateway with a service is not running.
+    """
 
     def look(session: FleetSession) -> Answer:
         selection = session.selection(profiles or (), excluded or (), group)
@@ -59,7 +61,9 @@ def status(
 
     if not watch:
         if interval is not None:
-            raise UsageProblem("`--interval` is for `--watch`", target="--interval", hint="say both, or none")
+            raise UsageProblem(
+                "`--interval` needs `--watch`", target="--interval", hint="add `--watch` or remove `--interval`"
+            )
         return look(session)
     from hermes_profiles.cli.render.watch import watch_fleet
 
@@ -87,9 +91,9 @@ def status_result(command: str, status: FleetStatus, data: dict[str, Any], code:
 
 
 def _first_step(data: dict[str, Any], home: str | None) -> Iterator[str]:
-    """Yield the way to go on for somebody who has no service and no gateway yet."""
+    """Yield the next step for a root without a service and without a gateway."""
     rows = data["gateways"]
     if rows and all(row["state"] == "stopped" and not row["service"]["installed"] for row in rows):
         yield ""
         command = command_at("hermes-gateways install --start", home)
-        yield f"none has a service; `{command}` makes one for every profile, and starts them"
+        yield f"no profile has a service; `{command}` installs and starts one for every profile"

@@ -107,10 +107,10 @@ def set_value(
         typer.Argument(
             metavar="[VALUE]",
             help="true, 8, text, [a, b] or {a: 1}; without it, or with -, it is asked for or read from standard input. "
-            "A secret never stands here.",
+            "A secret is never an argument.",
         ),
     ] = None,
-    string: Annotated[bool, typer.Option("--string", help="Take the value as text, whatever it looks like.")] = False,
+    string: Annotated[bool, typer.Option("--string", help="Store the value as text.")] = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Set one setting of config.yaml; comments, order and every other byte stay. `undo` takes it back."""

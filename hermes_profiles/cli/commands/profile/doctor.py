@@ -41,22 +41,24 @@ def doctor(
     session: FleetSession,
     profiles: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROFILE]...", help="Look only at what concerns these profiles (default: all)."),
+        typer.Argument(metavar="[PROFILE]...", help="Check only these profiles (default: all)."),
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely; `undo` takes it back.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely; `undo` reverts it.")] = False,
     only: Annotated[
         Checks, typer.Option("--only", metavar="ID", help="Only this check, or family of checks (repeatable).")
     ] = None,
     skip: Annotated[
         Checks, typer.Option("--skip", metavar="ID", help="Not this check, or family of checks (repeatable).")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 for warnings, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 also for warnings.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the checks instead.")] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and
-    gateways that are not what they seem. Exit 3 when errors are found."""
+    """Find faults between profiles: shared bots and ports, readable secrets, broken files and services.
+
+    Exit 3 when errors are found.
+    """
     checks = select_checks(CHECKS, only or (), skip or ())
     if list_them:
         rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]

@@ -42,8 +42,10 @@ def repair(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose
-    their copy. One `undo` brings all back."""
+    """Remove copied bots: one profile keeps each bot, account, port and login.
+
+    The other profiles lose their copy. One `undo` restores all.
+    """
     warnings = session.recover(dry_run=dry_run)
     asked = repair_request(session, profiles or (), _owners(owner or ()), channel or ())
     done = RepairRun(session, asked).run(dry_run=dry_run, confirm=None if yes else _confirm)

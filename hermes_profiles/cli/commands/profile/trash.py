@@ -75,8 +75,10 @@ def empty_trash(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Delete what is in the trash for good. This is the one thing that has no undo: what the journal kept of the old
-    files of these profiles goes, too."""
+    """Delete what is in the trash for good; this has no undo.
+
+    The old files of these profiles in the journal are deleted as well.
+    """
     done = operations.empty_trash(session, entry or (), older_than, dry_run=dry_run, confirm=None if yes else _confirm)
     deleted = [_row(each) for each in done.entries]
     verb = "would be deleted" if dry_run else "deleted"

@@ -47,7 +47,7 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     _check_words(team, words)
     if words.allow is not None and team.channel not in catalog.channels_of(users_variable(team.channel)):
         raise UsageProblem(
-            f"nobody is let in by a list on {team.channel}",
+            f"{team.channel} has no allow-list",
             target="--allow",
             code="bad-allow",
             hint=f"leave --allow out; see what {team.channel} knows with `hermes-profiles catalog {team.channel}`",
@@ -98,7 +98,7 @@ def _weixin(who: str, words: AccountWords) -> Account:
 
 
 def _wanted(channel: Channel) -> tuple[str, ...]:
-    """Return the variables without which an account of a channel is none."""
+    """Return the variables that an account of a channel must have."""
     switches = sorted(channel.enable_sets[0]) if channel.enable_sets else []
     parties = channel.lock_identity[0] if channel.lock_identity else ()
     return tuple(dict.fromkeys((*switches, *parties)))
@@ -126,7 +126,7 @@ def _first(name: str, who: str) -> str:
 
 
 def _piped(team: Team, who: str, catalog: Catalog) -> dict[str, str]:
-    """Return the NAME=VALUE lines of standard input. A line that is none is named by its number: it may be a secret."""
+    """Return the NAME=VALUE lines of standard input. Another line is named by its number: it may be a secret."""
     text = sys.stdin.read(1024 * 1024)
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#") and not _PAIR.match(line):
@@ -189,7 +189,7 @@ def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) 
         )
     if not dry_run and not output.is_interactive():
         raise Refused(
-            f"the login of {member} needs a terminal: somebody scans a code, or answers",
+            f"the login of {member} needs a terminal, to scan a code or to answer",
             target=member,
             code="no-terminal",
             hint=f"run `hermes-profiles team add {member} --team {team.name} --login` in one; an account that is there "

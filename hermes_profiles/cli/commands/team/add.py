@@ -71,7 +71,7 @@ def add(
 
     A profile that is there already joins: what the team shares takes the place of its own, which goes to the trash.
 
-    The secrets of an account never stand in the command: WeChat's token, or the variables of another channel, are asked
+    The secrets of an account are never arguments: WeChat's token, or the variables of another channel, are asked
     for, or read from standard input (one NAME=VALUE on a line).
     """
     place = find_place(session, team, member, dry_run=dry_run)

@@ -42,7 +42,7 @@ def bring_in(
         ),
     ],
     team: Annotated[
-        str | None, typer.Option("--team", metavar="NAME", help="The team they come into; made when there is none.")
+        str | None, typer.Option("--team", metavar="NAME", help="The team they join; created when it is missing.")
     ] = None,
     lead: Annotated[
         str | None, typer.Option("--lead", metavar="PROFILE", help="The profile whose pool a new team shares.")

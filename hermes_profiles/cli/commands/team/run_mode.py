@@ -30,22 +30,20 @@ from hermes_profiles.operations.run_mode import RunMode
 def run_mode(
     session: FleetSession,
     mode: Annotated[
-        str | None, typer.Argument(metavar="[multiplex|processes]", help="How profiles are to run (none: tell).")
+        str | None, typer.Argument(metavar="[multiplex|processes]", help="How profiles run (default: show it).")
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Accept what a person may decide: it is told what that is.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the listed consequences.")] = False,
     install: Annotated[
-        bool, typer.Option("--install", help="On the way back, write and start services for profiles without one.")
+        bool,
+        typer.Option("--install", help="When switching back, install and start services for profiles without one."),
     ] = False,
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Have one gateway serve all profiles (multiplex), or one run for each (processes); without a word, tell which.
+    """Run one gateway for all profiles (multiplex) or one for each (processes); without MODE, show the run mode.
 
-    Whoever could talk to whom before can afterwards, and nobody else: what cannot be kept so is refused, with the
-    command that mends it. The way back leads to the same services, settings and files. If the one gateway does not come
-    up, all goes back.
+    The switch does not change who can talk to whom. What would change it is refused, with the command that fixes it.
+    Switching back restores the same services, settings and files. If the multiplexer does not start, all is reverted.
     """
     if mode not in (None, MULTIPLEX, PROCESSES):
         raise UsageProblem(
@@ -56,7 +54,7 @@ def run_mode(
         return status_answer(switch.status())
     if install and mode != PROCESSES:
         raise UsageProblem(
-            "--install is for the way back", target="--install", hint="use `team run-mode processes --install`"
+            "`--install` needs `processes`", target="--install", hint="use `team run-mode processes --install`"
         )
     session.recover(dry_run=dry_run)
     to_mode = switch.to_multiplex if mode == MULTIPLEX else switch.to_processes
