@@ -70,7 +70,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     esac
 }
 
-__hermes_gateways_offer() { # WORDS: add those that begin with what stands there
+__hermes_gateways_offer() { # WORDS: add those that begin with the current word
     local each
     for each in $1; do
         if [[ $each == "$value"* ]]; then
@@ -79,7 +79,7 @@ __hermes_gateways_offer() { # WORDS: add those that begin with what stands there
     done
 }
 
-__hermes_gateways_ask() { # KIND: add what only the disk knows
+__hermes_gateways_ask() { # KIND: add names from the disk
     local each asked=hermes-gateways
     [[ $called == /* && -x $called ]] && asked=$called
     type -P "$asked" >/dev/null || return
@@ -88,7 +88,7 @@ __hermes_gateways_ask() { # KIND: add what only the disk knows
     done < <(command "$asked" __complete bash "$1" "${words[@]:first:last-first}" "$value" 2>/dev/null)
 }
 
-__hermes_gateways_path() { # KIND: have readline complete a path; bash 3.2 cannot be told to
+__hermes_gateways_path() { # KIND: complete a path by readline; bash 3.2 has no such option
     local each way=-f
     [[ $1 == folder ]] && way=-d
     if [[ $1 == folder ]]; then compopt -o dirnames 2>/dev/null && return
@@ -104,7 +104,7 @@ _hermes_gateways() {
     [[ -n $line ]] && line=${line:0:COMP_POINT}
     local whole=$line
     COMPREPLY=()
-    # Bash cuts words at `=` and `:`, too: put together again what stands together.
+    # Bash also splits words at `=` and `:`: join the parts again.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
         if [[ -n $whole && $last -gt 0 && $line != [[:space:]]* && ( -n $line || $whole != *[[:space:]] ) ]]; then
             ((last--))

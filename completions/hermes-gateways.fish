@@ -1,6 +1,6 @@
 # fish completion of hermes-gateways, generated: `hermes-profiles completion fish` prints it.
 
-function __hermes_gateways_at --description 'Whether the cursor stands after a command: PATH [FIRST [LAST]], which word it is'
+function __hermes_gateways_at --description 'Whether the cursor is after a command: PATH [FIRST [LAST]] (word positions)'
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
@@ -61,7 +61,7 @@ function __hermes_gateways_at --description 'Whether the cursor stands after a c
     and test $place -le $argv[-1]
 end
 
-function __hermes_gateways_ask --description 'What only the disk knows'
+function __hermes_gateways_ask --description 'Names from the disk'
     set -l words (commandline -opc)
     set -l asked hermes-gateways
     if string match -q -- '/*' $words[1]; and test -x $words[1]
@@ -69,7 +69,7 @@ function __hermes_gateways_ask --description 'What only the disk knows'
     end
     type -q $asked
     or return
-    # Words of commands are no names that stand there already.
+    # The words of the command are not names that are given already.
     set -l from (math 2 + $argv[2])
     set -l current (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
     string match -q -- '-*' $current
@@ -82,10 +82,10 @@ end
 
 complete -c hermes-gateways -f
 
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a start -d 'Make sure that gateways run; one that does is left alone'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop gateways, so that nothing revives them and nothing counts as failed'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a start -d 'Start gateways; one that runs is left alone'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop gateways; no manager restarts them, and none counts as failed'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the gateways that run, all at once'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: what it does, its process, memory, restarts, channels'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: state, process, memory, restarts, channels'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
@@ -93,9 +93,9 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'St
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale pid and lock files, load and start it again'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Let fleet commands mind profiles again, and have them start at boot or login'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Switch profiles off without deleting them: fleet commands pass them over, and they do not start at boot'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group that `--group` names; without profiles, show who is in it'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -131,7 +131,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' restart\' 0 999' -k -a '
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l rolling -d 'One after the other, each up before the next; a failure ends it.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l start-stopped -d 'Start those that do not run, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l start-stopped -d 'Also start stopped gateways.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l stale -d 'Only those that run older code than the installed Hermes, as after an update.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l owner -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Who keeps a channel that several profiles hold.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l on-conflict -x -a 'mask refuse ignore' -d 'Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start it, or start it all the same.'
@@ -148,9 +148,9 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -s h -l help 
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not ask API servers whether they are well.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live, until q is pressed.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two looks (2).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not query the API servers.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live until q is pressed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two updates (2).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l json -d 'Print the answer as one JSON object.'
@@ -182,7 +182,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l start -d 'Start them, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l start -d 'Also start them.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l no-enable -d 'Whether they start at boot or login (default: as it is; new ones do).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l memory -x -d 'Memory limit, such as 512M (systemd).'
@@ -193,7 +193,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l boot-stagg
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l system -d 'Print the system unit and what an administrator runs; write nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l force -d 'Overwrite a file changed by hand or of another root; also for a served profile.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
@@ -218,7 +218,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l env -x -d 'O
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l log-dir -x -a '(__hermes_gateways_folders)' -d 'Folder for output where there is no journal.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l boot-stagger -x -d 'Seconds between two gateways at boot or login.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l python -r -F -d 'The Python that runs Hermes, when it is not found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l force -d 'Write over a file changed by hand or of another root; for a served profile, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l force -d 'Overwrite a file changed by hand or of another root; also for a served profile.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stage\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
@@ -254,7 +254,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l json -d 'Pr
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' disable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l now -d 'Stop their gateways, too.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l now -d 'Also stop their gateways.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' disable\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'

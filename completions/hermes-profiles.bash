@@ -167,7 +167,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     esac
 }
 
-__hermes_profiles_offer() { # WORDS: add those that begin with what stands there
+__hermes_profiles_offer() { # WORDS: add those that begin with the current word
     local each
     for each in $1; do
         if [[ $each == "$value"* ]]; then
@@ -176,7 +176,7 @@ __hermes_profiles_offer() { # WORDS: add those that begin with what stands there
     done
 }
 
-__hermes_profiles_ask() { # KIND: add what only the disk knows
+__hermes_profiles_ask() { # KIND: add names from the disk
     local each asked=hermes-profiles
     [[ $called == /* && -x $called ]] && asked=$called
     type -P "$asked" >/dev/null || return
@@ -185,7 +185,7 @@ __hermes_profiles_ask() { # KIND: add what only the disk knows
     done < <(command "$asked" __complete bash "$1" "${words[@]:first:last-first}" "$value" 2>/dev/null)
 }
 
-__hermes_profiles_path() { # KIND: have readline complete a path; bash 3.2 cannot be told to
+__hermes_profiles_path() { # KIND: complete a path by readline; bash 3.2 has no such option
     local each way=-f
     [[ $1 == folder ]] && way=-d
     if [[ $1 == folder ]]; then compopt -o dirnames 2>/dev/null && return
@@ -201,7 +201,7 @@ _hermes_profiles() {
     [[ -n $line ]] && line=${line:0:COMP_POINT}
     local whole=$line
     COMPREPLY=()
-    # Bash cuts words at `=` and `:`, too: put together again what stands together.
+    # Bash also splits words at `=` and `:`: join the parts again.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
         if [[ -n $whole && $last -gt 0 && $line != [[:space:]]* && ( -n $line || $whole != *[[:space:]] ) ]]; then
             ((last--))

@@ -1,6 +1,6 @@
 # fish completion of hermes-profiles, generated: `hermes-profiles completion fish` prints it.
 
-function __hermes_profiles_at --description 'Whether the cursor stands after a command: PATH [FIRST [LAST]], which word it is'
+function __hermes_profiles_at --description 'Whether the cursor is after a command: PATH [FIRST [LAST]] (word positions)'
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
@@ -103,7 +103,7 @@ function __hermes_profiles_at --description 'Whether the cursor stands after a c
     and test $place -le $argv[-1]
 end
 
-function __hermes_profiles_ask --description 'What only the disk knows'
+function __hermes_profiles_ask --description 'Names from the disk'
     set -l words (commandline -opc)
     set -l asked hermes-profiles
     if string match -q -- '/*' $words[1]; and test -x $words[1]
@@ -111,7 +111,7 @@ function __hermes_profiles_ask --description 'What only the disk knows'
     end
     type -q $asked
     or return
-    # Words of commands are no names that stand there already.
+    # The words of the command are not names that are given already.
     set -l from (math 2 + $argv[2])
     set -l current (commandline -ct | string replace -r -- '^--[a-z-]+=' '')
     string match -q -- '-*' $current
@@ -374,13 +374,13 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a restore -d 'Brin
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a alias -d 'Make or remove the command that starts a profile, in ~/.local/bin'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a diff -d 'Show the settings, variables, skills and persona in which two profiles differ'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry named settings from one profile to others; comments stay, identities never travel'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find every fault between profiles: shared bots and ports, readable secrets, broken files, services and gateways that are not what they seem'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Mend profiles that were cloned with their bots: one keeps each bot, account, port and login, the others lose their copy'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find faults between profiles: shared bots and ports, readable secrets, broken files and services'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Remove copied bots: one profile keeps each bot, account, port and login'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Show what a clone would do with one key, path, file or channel, and why'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show what the catalogue knows: channels, their variables, ports and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile full of synthetic bot tokens three times in a sandbox, prove that none arrives, and run the clones\' real gateways'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile with synthetic bot tokens in a sandbox, prove that none arrives, run real gateways'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a trash -d 'List or empty the trash of deleted profiles and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a team -d 'Teams: profiles that share one agent, each with its own account'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a config -d 'Show, set or remove one setting of a profile\'s config.yaml'
@@ -490,10 +490,10 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l json -d 'Prin
 complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Mend what can be mended safely; `undo` takes it back.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Fix what can be fixed safely; `undo` reverts it.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l only -x -k -a '(__hermes_profiles_check)' -d 'Only this check, or family of checks (repeatable).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l skip -x -k -a '(__hermes_profiles_check)' -d 'Not this check, or family of checks (repeatable).'
-complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l strict -d 'Exit 3 for warnings, too.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l strict -d 'Exit 3 also for warnings.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l list -d 'List the checks instead.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l dry-run -d 'Show the plan; change nothing.'
@@ -534,14 +534,14 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' completion\' 0 0' -a 'ba
 complete -c hermes-profiles -n '__hermes_profiles_at \' completion\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' completion\'' -s h -l help -d 'Show the help and exit.'
 
-complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l keep -d 'Leave the sandbox there and say where.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l keep -d 'Keep the sandbox and print its path.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l gateways -d 'Whether to run the clones\' gateways, if Hermes is installed.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l no-gateways -d 'Whether to run the clones\' gateways, if Hermes is installed.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' demo\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash\' 0' -a list -d 'List deleted profiles, and files that were taken out of profiles, newest first'
-complete -c hermes-profiles -n '__hermes_profiles_at \' trash\' 0' -a empty -d 'Delete what is in the trash for good'
+complete -c hermes-profiles -n '__hermes_profiles_at \' trash\' 0' -a empty -d 'Delete what is in the trash for good; this has no undo'
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
@@ -564,7 +564,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a add -d 'Add
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a import -d 'Bring in accounts from elsewhere: one new member each, all of them or none'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a sync -d 'Give members what their lead shares now: settings, keys, links'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a check -d 'Compare members with their lead; exit 3 when they differ'
-complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a run-mode -d 'Have one gateway serve all profiles (multiplex), or one run for each (processes); without a word, tell which'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a run-mode -d 'Run one gateway for all profiles (multiplex) or one for each (processes); without MODE, show the run mode'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team create\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool is shared.'
@@ -611,7 +611,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -s h -l help
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\' 0 0' -a 'openclaw hermes csv json'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\' 1 1' -F
-complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l team -x -k -a '(__hermes_profiles_ask team 2)' -d 'The team they come into; made when there is none.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l team -x -k -a '(__hermes_profiles_ask team 2)' -d 'The team they join; created when it is missing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l lead -x -k -a '(__hermes_profiles_ask profile 2)' -d 'The profile whose pool a new team shares.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l channel -x -k -a '(__hermes_profiles_channel)' -d 'The channel of a table\'s accounts; weixin without it.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team import\'' -l share -x -d 'What a new team shares, as in `team create`.'
@@ -638,8 +638,8 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -l json -d
 complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\' 0 0' -a 'multiplex processes'
-complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s y -l yes -d 'Accept what a person may decide: it is told what that is.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l install -d 'On the way back, write and start services for profiles without one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s y -l yes -d 'Accept the listed consequences.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l install -d 'When switching back, install and start services for profiles without one.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -659,7 +659,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -l json -d
 complete -c hermes-profiles -n '__hermes_profiles_at \' config get\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' config set\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l string -d 'Take the value as text, whatever it looks like.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l string -d 'Store the value as text.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' config set\'' -l json -d 'Print the answer as one JSON object.'
