@@ -79,7 +79,7 @@ def test_the_tree_has_what_the_tables_of_commands_have() -> None:
     assert [each.path[-1] for each in trash.commands] == ["list", "empty"] and trash.help
     stop = next(each for each in TREES[1].commands if each.path == ("stop",))
     assert stop.arguments[0].kind == command_tree.RUNNING and stop.arguments[0].shown == "[PROFILE...]"
-    assert stop.summary == "Stop gateways, so that nothing revives them and nothing counts as failed."
+    assert stop.summary == "Stop gateways; no manager restarts them, and none counts as failed."
     names = [name for option in stop.options for name in option.names]
     assert names[:3] == ["--except", "--group", "--jobs"] and "--home" in names and "--json" in names
 
