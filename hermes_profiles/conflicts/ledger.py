@@ -94,7 +94,7 @@ def resolve_at_start(
     Refused under `refuse`, and where a conflict cannot be masked.
     """
     with _locked(layout):
-        ledger = _read(layout)
+        ledger = read_ledger(layout)
         names = profile_names(layout)
         states = live(names)
         claims = _valid_claims(ledger, names, states, profile, now)
@@ -137,7 +137,7 @@ def save_decision(
     """
     with _locked(layout):
         names = profile_names(layout)
-        claims = _valid_claims(_read(layout), names, live(names), None, now)
+        claims = _valid_claims(read_ledger(layout), names, live(names), None, now)
         for profile, decided in masks.items():
             claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
         _write(layout, claims)
@@ -146,13 +146,8 @@ def save_decision(
 def drop_pending(layout: Layout, profiles: Collection[str]) -> None:
     """Remove pending decisions of `save_decision` whose start did not happen."""
     with _locked(layout):
-        ledger = _read(layout)
+        ledger = read_ledger(layout)
         _write(layout, {name: one for name, one in ledger.items() if name not in profiles or one.source != "start"})
-
-
-def claims_of(layout: Layout) -> Mapping[str, Claim]:
-    """Return the ledger as recorded, expired claims included."""
-    return _read(layout)
 
 
 class _LedgerContext(NamedTuple):
@@ -377,7 +372,7 @@ def _path(layout: Layout) -> Path:
     return layout.state / "claims.json"
 
 
-def _read(layout: Layout) -> dict[str, Claim]:
+def read_ledger(layout: Layout) -> dict[str, Claim]:
     """Return the ledger; {} where it cannot be read: then files and locks of running gateways decide."""
     try:
         data = json.loads(read_regular(_path(layout), _LARGEST))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, observe_one
@@ -105,18 +104,6 @@ def _does_not_stop(world: SystemContext, outcome: Outcome) -> Failed:
     return Failed(
         f"the gateway of {profile} does not stop: {outcome.detail}", target=profile, code="running", hint=hint
     )
-
-
-def removal_steps(found: Attached) -> tuple[Step, ...]:
-    """Return the steps that remove the service files as they are now. Call it after `take_down`."""
-    steps: list[Step] = []
-    for path in found.files:
-        seen = signature(path)
-        if seen is not None:
-            steps.append(ReplaceFile(path, None, expected=seen))
-        if path.parent.name.endswith(".service.d"):
-            steps.append(TidyFolder(path.parent))
-    return tuple(steps)
 
 
 def forget(found: Attached) -> tuple[Problem, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,19 +80,22 @@ def joined(command: str, plans: Iterable[ChangePlan | None]) -> ChangePlan | Non
 
 def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePlan | None:
     """Return the change that removes service files and their empty folders, None without files."""
-    steps: list[Step] = []
-    for paths in files.values():
-        for path in paths:
-            seen = signature(path)
-            if seen is None:
-                continue
-            steps.append(ReplaceFile(path, None, expected=seen))
-            if path.parent.name.endswith(".service.d"):
-                steps.append(TidyFolder(path.parent))
+    steps = tuple(step for paths in files.values() for step in removal_steps(paths))
     if not steps:
         return None
     names = tuple(files)
-    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", tuple(steps), profiles=names)
+    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", steps, profiles=names)
+
+
+def removal_steps(files: Iterable[Path]) -> Iterator[Step]:
+    """Yield the steps that remove service files as they are now, and their drop-in folders when empty."""
+    for path in files:
+        expected = signature(path)
+        if expected is None:
+            continue
+        yield ReplaceFile(path, None, expected=expected)
+        if path.parent.name.endswith(".service.d"):
+            yield TidyFolder(path.parent)
 
 
 def service_files(world: SystemContext, gateway: Gateway) -> tuple[Path, ...]:

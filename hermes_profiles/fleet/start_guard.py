@@ -34,7 +34,7 @@ class ConflictRule(StrEnum):
     IGNORE = "ignore"
 
 
-class Launch:
+class StartGuard:
     """The conflicts of one start command; `owners`: the profiles of `--owner`, strongest first."""
 
     def __init__(

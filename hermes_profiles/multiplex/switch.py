@@ -25,7 +25,7 @@ from hermes_profiles.fleet.memory_check import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
-from hermes_profiles.fleet.start_guard import Launch
+from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.hermes_files import state_record
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks
@@ -338,7 +338,7 @@ class RunModeSwitch:
 
     def _run_verb(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Run a verb for services and return the outcomes. Raises KeyboardInterrupt after Ctrl-C."""
-        guard = Launch(self.world, self.existing, self.catalog, self.environment)
+        guard = StartGuard(self.world, self.existing, self.catalog, self.environment)
         prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
         options = RunOptions(settle=self.settle)
         if verb is not Verb.STOP:

@@ -23,11 +23,10 @@ from hermes_profiles.fleet.attached_services import (
     forget,
     load_again,
     put_back,
-    removal_steps,
     system_leftovers,
     take_down,
 )
-from hermes_profiles.fleet.install import plan_installation
+from hermes_profiles.fleet.install import plan_installation, removal_steps
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
@@ -80,7 +79,7 @@ class ProfileRemoval:
 
     def with_services(self, plan: ChangePlan) -> ChangePlan:
         """Return a plan that also removes the services' files, as they are once all is down."""
-        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each))
+        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each.files))
         return replace(plan, steps=(*plan.steps, *self.new_files(), *steps)) if steps else plan
 
     def new_files(self) -> tuple[Step, ...]:

@@ -14,7 +14,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
-from hermes_profiles.fleet.start_guard import ConflictRule, Launch
+from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
@@ -71,7 +71,7 @@ class _FleetRun:
         session, request = self._session, self._request
         rule = _conflict_rule(request.on_conflict)
         session.require_manager()
-        launch = Launch(session.world, session.existing, session.catalog, session.environment, rule, request.owners)
+        launch = StartGuard(session.world, session.existing, session.catalog, session.environment, rule, request.owners)
         gateways = self._observe(launch, selection)
         plan = sort_out(
             request.verb,
@@ -105,7 +105,7 @@ class _FleetRun:
         outcomes = _in_order((*plan.outcomes, *done), selection.profiles)
         return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings])
 
-    def _observe(self, launch: Launch, selection: Selection) -> dict[str, Gateway]:
+    def _observe(self, launch: StartGuard, selection: Selection) -> dict[str, Gateway]:
         """Return the gateways, once no gateway is about to exit.
 
         A gateway that no manager runs and that has no pid file, or has not reported that it is up, may be exiting.
@@ -141,7 +141,7 @@ class _FleetRun:
         return [warning]
 
     def _planned(
-        self, plan: Sorted, launch: Launch, gateways: Mapping[str, Gateway], reasons: Mapping[str, str]
+        self, plan: Sorted, launch: StartGuard, gateways: Mapping[str, Gateway], reasons: Mapping[str, str]
     ) -> FleetResult:
         masks = launch.decide(plan.driven) if self._starts else {}
         outcomes = [

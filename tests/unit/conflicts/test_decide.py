@@ -1,4 +1,4 @@
-"""Who keeps a channel that several gateways would have, and what the others are told. Pure decisions."""
+"""Assignment of channels that several gateways want, and the masks of the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def masked(found: object, profile: str) -> list[str]:
     return [mask.channel for mask in found[profile]]
 
 
-def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() -> None:
+def test_first_in_fleet_order_keeps_the_channel() -> None:
     found = assign_channels(starting=("a", "b"), holdings=BOTH, live={})
     assert found["a"] == ()
     (mask,) = found["b"]
@@ -46,30 +46,30 @@ def test_the_first_in_fleet_order_keeps_the_channel_and_the_other_is_told_why() 
     assert (mask.owner.profile, mask.owner.pid) == ("a", None)
 
 
-def test_who_runs_keeps_it_against_an_earlier_one() -> None:
+def test_running_gateway_keeps_the_channel() -> None:
     found = assign_channels(starting=("a",), holdings=BOTH, live={"b": UP})
     assert [(mask.owner.profile, mask.owner.pid) for mask in found["a"]] == [("b", 100)]
 
 
-def test_a_running_gateway_whose_own_overlay_masks_the_channel_does_not_own_it() -> None:
+def test_running_gateway_with_a_mask_is_not_the_owner() -> None:
     assert assign_channels(starting=("a",), holdings=BOTH, live={"b": UP}, masked={"b": ("telegram",)})["a"] == ()
 
 
-def test_one_that_is_coming_counts_as_running_and_one_that_is_down_does_not() -> None:
+def test_starting_gateway_counts_as_running() -> None:
     coming, down = LiveGateway(None, starting=True), LiveGateway(None, starting=False)
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": coming}), "a") == ["telegram"]
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={"b": down}), "a") == []
 
 
-def test_the_named_owner_wins_among_those_that_start_and_never_over_one_that_runs_on() -> None:
+def test_owner_option_wins_only_among_starting_profiles() -> None:
     assert masked(assign_channels(starting=("a", "b"), holdings=BOTH, live={}, owners=("b",)), "a") == ["telegram"]
     assert masked(assign_channels(starting=("b",), holdings=BOTH, live={"a": UP}, owners=("b",)), "b") == ["telegram"]
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     found = assign_channels(starting=("a", "b"), holdings=BOTH, live={"a": UP}, locks=(lock,), owners=("b",))
-    assert (masked(found, "a"), masked(found, "b")) == (["telegram"], []), "a is restarted, too"
+    assert (masked(found, "a"), masked(found, "b")) == (["telegram"], []), "a is also restarted"
 
 
-def test_of_several_that_are_restarted_the_one_with_the_channel_keeps_it() -> None:
+def test_restarted_gateway_with_the_channel_keeps_it() -> None:
     live = {"a": LiveGateway(1, starting=False), "b": LiveGateway(2, starting=False)}
     assert masked(assign_channels(starting=("a", "b"), holdings=BOTH, live=live, masked={"a": ("telegram",)}), "a") == [
         "telegram"
@@ -79,7 +79,7 @@ def test_of_several_that_are_restarted_the_one_with_the_channel_keeps_it() -> No
     assert (masked(found, "a"), masked(found, "b")) == (["telegram"], [])
 
 
-def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
+def test_lock_of_a_foreign_process_owns_the_identity() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 4711)
     found = assign_channels(starting=("a", "b"), holdings=BOTH, live={}, locks=(lock,))
     for profile in ("a", "b"):
@@ -92,13 +92,13 @@ def test_a_lock_of_a_process_that_is_no_profile_owns_the_identity() -> None:
     assert masked(assign_channels(starting=("a",), holdings=BOTH, live={}, locks=elsewhere), "a") == []
 
 
-def test_the_lock_of_a_profile_that_runs_on_counts_whatever_its_files_say_now() -> None:
+def test_lock_of_a_running_profile_counts_without_its_files() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     found = assign_channels(starting=("a",), holdings={**BOTH, "b": held()}, live={"b": UP}, locks=(lock,))
     assert [mask.owner.profile for mask in found["a"]] == ["b"]
 
 
-def test_a_profile_is_not_in_its_own_way() -> None:
+def test_profile_does_not_conflict_with_itself() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     one = held(bot("x"), api())
     assert (
@@ -108,7 +108,7 @@ def test_a_profile_is_not_in_its_own_way() -> None:
     assert assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={8642: None})["a"] == ()
 
 
-def test_ports_are_treated_alike() -> None:
+def test_shared_port_is_masked() -> None:
     homes = {"a": held(api()), "b": held(api()), "c": held(api(8643))}
     found = assign_channels(starting=("a", "b", "c"), holdings=homes, live={})
     assert [mask.sentence() for mask in found["b"]] == [
@@ -120,7 +120,7 @@ def test_ports_are_treated_alike() -> None:
 @pytest.mark.parametrize(("first", "second", "clash"), [
     ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "*", True), ("*", "*", True), ("127.0.0.1", "127.0.0.2", False),
 ])  # fmt: skip
-def test_addresses_decide_whether_ports_meet(first: str, second: str, clash: bool) -> None:
+def test_ports_on_different_addresses_do_not_conflict(first: str, second: str, clash: bool) -> None:
     homes = {"a": held(api(bind=first)), "b": held(api(bind=second))}
     assert bool(assign_channels(starting=("a", "b"), holdings=homes, live={})["b"]) is clash
 
@@ -128,21 +128,21 @@ def test_addresses_decide_whether_ports_meet(first: str, second: str, clash: boo
 @pytest.mark.parametrize(("pid", "words"), [
     (100, "profile 'b'"), (4711, "process 4711, which is no profile of this root"), (None, "another process"),
 ])  # fmt: skip
-def test_whoever_listens_now_has_the_port(pid: int | None, words: str) -> None:
+def test_listener_owns_the_port(pid: int | None, words: str) -> None:
     found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
     assert [mask.sentence() for mask in found["a"]] == [
         f"platform 'api_server' disabled: port 8642 already in use by {words}"
     ]
 
 
-def test_what_is_masked_holds_nothing_so_the_next_one_may_have_the_rest() -> None:
+def test_masked_channel_reserves_nothing() -> None:
     webhook = PortClaim("telegram", 8443, "*")
     homes = {"a": held(bot("x")), "b": held(bot("x"), webhook), "c": held(bot("y"), webhook)}
     found = assign_channels(starting=("a", "b", "c"), holdings=homes, live={})
     assert (masked(found, "b"), masked(found, "c")) == (["telegram"], [])
 
 
-def test_only_the_shared_channel_is_masked_and_each_once() -> None:
+def test_only_the_shared_channel_is_masked_once() -> None:
     homes = {
         "a": held(bot("x"), bot("w", "weixin"), bot("v", "weixin")),
         "b": held(bot("y"), bot("w", "weixin"), bot("v", "weixin"), api()),
@@ -161,7 +161,7 @@ things = st.one_of(
     st.dictionaries(names, st.lists(things, max_size=4).map(lambda some: held(*some)), min_size=1),
     st.sets(names), st.lists(names, max_size=2, unique=True),
 )  # fmt: skip
-def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
+def test_each_identity_has_exactly_one_owner(
     homes: dict[str, ClaimedResources], up: set[str], owners: list[str]
 ) -> None:
     live = {name: LiveGateway(10 + number, starting=False) for number, name in enumerate(sorted(up & set(homes)))}
@@ -182,7 +182,7 @@ def test_nothing_has_two_owners_and_nothing_wanted_goes_without(
             assert owner in live or mask.channel in channels
 
 
-def test_conflicts_among_gateways_that_run_are_told_apart() -> None:
+def test_running_conflicts_are_reported_by_kind() -> None:
     live = {
         "a": LiveGateway(1, starting=False),
         "b": LiveGateway(2, starting=False),

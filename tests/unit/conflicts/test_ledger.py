@@ -1,4 +1,4 @@
-"""The ledger and the step before each start: whatever the order of starts, a bot has one gateway."""
+"""The ledger and the pre-start step: in any order of starts, a bot has one gateway."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hermes_profiles.conflicts.decide import assign_channels
-from hermes_profiles.conflicts.ledger import FRESH, Refreshed, claims_of, drop_pending, resolve_at_start, save_decision
+from hermes_profiles.conflicts.ledger import (
+    FRESH,
+    Refreshed,
+    drop_pending,
+    read_ledger,
+    resolve_at_start,
+    save_decision,
+)
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
@@ -83,7 +90,7 @@ def pair(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path, {"a": "1", "b": "1"})
 
 
-def test_the_second_start_is_masked_and_its_overlay_says_so(pair: Fleet) -> None:
+def test_second_start_is_masked_in_its_overlay(pair: Fleet) -> None:
     assert pair.start("b", 2) == ()
     assert pair.start("a", 1) == ("telegram",)
     folder = overlay_folder(pair.layout, "a")
@@ -96,7 +103,7 @@ def test_the_second_start_is_masked_and_its_overlay_says_so(pair: Fleet) -> None
     assert "CANARY" not in (folder / "masks.json").read_text() + (pair.layout.state / "claims.json").read_text()
 
 
-def test_the_mask_disappears_at_the_next_start_once_the_conflict_is_gone(pair: Fleet) -> None:
+def test_mask_is_removed_after_the_conflict(pair: Fleet) -> None:
     pair.start("a", 1)
     assert pair.start("b", 2) == ("telegram",)
     del pair.states["a"]
@@ -105,32 +112,32 @@ def test_the_mask_disappears_at_the_next_start_once_the_conflict_is_gone(pair: F
     assert pair.start("a", 4) == ("telegram",)
 
 
-def test_an_owner_that_crashed_and_is_coming_again_keeps_its_bot(pair: Fleet) -> None:
+def test_crashed_owner_that_restarts_keeps_its_bot(pair: Fleet) -> None:
     pair.start("b", 2)
     pair.states["b"] = COMING
     assert pair.start("a", 1) == ("telegram",)
     assert pair.start("b", 3) == ()
 
 
-def test_an_earlier_one_that_is_queued_is_left_its_bot_and_a_later_one_is_not(pair: Fleet) -> None:
+def test_queued_profile_with_priority_keeps_its_bot(pair: Fleet) -> None:
     pair.states = {"a": COMING, "b": COMING}
     assert [mask.owner.profile for mask in pair.refresh("b").masks] == ["a"]
     assert pair.refresh("a").masks == ()
 
 
-def test_a_gateway_that_was_started_without_us_counts_by_its_files(pair: Fleet) -> None:
+def test_gateway_without_claim_counts_by_its_files(pair: Fleet) -> None:
     pair.states["b"] = LiveGateway(2, starting=False)
     assert pair.start("a", 1) == ("telegram",)
 
 
-def test_a_claim_from_before_the_last_boot_counts_only_while_the_files_still_ask_for_it(pair: Fleet) -> None:
+def test_old_claim_counts_only_with_matching_files(pair: Fleet) -> None:
     pair.start("b", 2)
     pair.states = {"b": COMING}
     pair.write("b", "A=1\n")
     assert pair.start("a", 1) == ()
 
 
-def test_ports_and_listeners(tmp_path: Path) -> None:
+def test_listener_masks_the_port(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, {})
     for name in ("a", "b"):
         fleet.write(name, "API_SERVER_KEY=CANARY-0123456789\n")
@@ -149,33 +156,33 @@ def test_ports_and_listeners(tmp_path: Path) -> None:
     assert fleet.refresh("a").masks == (), "a bridge that was left behind is ended by Hermes"
 
 
-def test_refuse_names_the_owner_and_leaves_no_claim(pair: Fleet) -> None:
+def test_refuse_names_the_owner_and_records_no_claim(pair: Fleet) -> None:
     pair.start("a", 1)
     with pytest.raises(Refused, match="token already in use by profile 'a'"):
         pair.start("b", 2, on_conflict="refuse")
-    assert set(claims_of(pair.layout)) == {"a"}
+    assert set(read_ledger(pair.layout)) == {"a"}
 
 
-def test_ignore_masks_nothing_and_warns(pair: Fleet) -> None:
+def test_ignore_warns_and_masks_nothing(pair: Fleet) -> None:
     pair.start("a", 1)
     pair.states["b"] = COMING
     done = pair.refresh("b", on_conflict="ignore")
     assert done.masks == () and [problem.code for problem in done.problems] == ["conflict-ignored"]
 
 
-def test_a_decision_of_start_is_abided_by_once_and_for_five_minutes(pair: Fleet) -> None:
+def test_decision_of_start_applies_once_within_five_minutes(pair: Fleet) -> None:
     pair.decide("a", "b", owners=("b",))
     assert pair.start("a", 1) == ("telegram",)
     assert pair.start("b", 2) == ()
     pair.states.clear()
-    assert pair.start("a", 3) == (), "a later start by itself decides anew"
+    assert pair.start("a", 3) == (), "a later start decides again"
     pair.states.clear()
     pair.decide("a", "b", owners=("b",))
     pair.now += FRESH
     assert pair.start("a", 4) == ()
 
 
-def test_a_decision_to_mask_nothing_is_abided_by(pair: Fleet) -> None:
+def test_decision_without_masks_applies(pair: Fleet) -> None:
     """`hermes-gateways start --on-conflict ignore`."""
     pair.start("b", 2)
     held = {"a": claimed_resources(pair.layout.home("a"), catalog=CATALOG)}
@@ -184,7 +191,7 @@ def test_a_decision_to_mask_nothing_is_abided_by(pair: Fleet) -> None:
     assert pair.start("a", 3) == ("telegram",)
 
 
-def test_a_decision_holds_the_bot_for_a_start_that_is_still_to_come_until_it_is_taken_back(tmp_path: Path) -> None:
+def test_pending_decision_reserves_the_bot_until_dropped(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, {"a": "1", "b": "1", "c": "1"})
     fleet.decide("b")
     assert fleet.start("a", 1) == ("telegram",)
@@ -215,11 +222,11 @@ _READ = (
 )
 
 
-def test_a_ledger_of_the_version_before_is_read_and_its_decision_is_used(pair: Fleet) -> None:
+def test_ledger_of_the_previous_version_is_applied(pair: Fleet) -> None:
     pair.write("a", "TELEGRAM_BOT_TOKEN=71:CANARY-token\nAPI_SERVER_KEY=CANARY-0123456789\n")
     pair.layout.state.mkdir(parents=True)
     (pair.layout.state / "claims.json").write_text(_OLD_LEDGER)
-    claims = claims_of(pair.layout)
+    claims = read_ledger(pair.layout)
     assert claims["a"].masks == _READ and claims["b"].identities[0].noun == "token"
     assert json.loads(_OLD_MASKS) == [
         {name: value for name, value in mask.as_data().items() if name not in ("cause", "port")} for mask in _READ
@@ -229,7 +236,7 @@ def test_a_ledger_of_the_version_before_is_read_and_its_decision_is_used(pair: F
     assert pair.start("a", 1) == ("api_server", "telegram")
 
 
-def test_an_overlay_of_the_version_before_is_read_and_an_unknown_sentence_is_a_mask_too(pair: Fleet) -> None:
+def test_overlay_of_the_previous_version_is_read(pair: Fleet) -> None:
     folder = overlay_folder(pair.layout, "a")
     folder.mkdir(parents=True)
     (folder / "masks.json").write_text(f'{{"at": 1.0, "masks": {_OLD_MASKS}}}')
@@ -239,14 +246,14 @@ def test_an_overlay_of_the_version_before_is_read_and_an_unknown_sentence_is_a_m
         assert masks_of(pair.layout, "a") == (Mask("slack"),)
 
 
-def test_a_broken_ledger_is_an_empty_one(pair: Fleet) -> None:
+def test_broken_ledger_is_empty(pair: Fleet) -> None:
     pair.start("b", 2)
     for text in ("", "[]", '{"profiles": {"b": 1}}', '{"profiles": {"b": {}}}'):
         (pair.layout.state / "claims.json").write_text(text)
         assert pair.start("a", 1) == ("telegram",), "b runs, so its files speak for it"
 
 
-def test_what_cannot_be_masked_is_refused_with_the_way_out(pair: Fleet) -> None:
+def test_unmaskable_channel_is_refused_with_a_hint(pair: Fleet) -> None:
     pair.start("b", 2)
     home = pair.layout.home("a")
     for name in (".env", "config.yaml"):
@@ -260,7 +267,7 @@ def test_what_cannot_be_masked_is_refused_with_the_way_out(pair: Fleet) -> None:
     assert pair.start("a", 1) == ("telegram",)
 
 
-def test_a_managed_directory_is_carried_over_and_its_bots_count(pair: Fleet, tmp_path: Path) -> None:
+def test_managed_directory_is_copied_and_its_bots_count(pair: Fleet, tmp_path: Path) -> None:
     managed = tmp_path / "etc"
     managed.mkdir()
     (managed / ".env").write_text("TELEGRAM_BOT_TOKEN=9:CANARY-all\nPOLICY=1\n")
@@ -295,7 +302,7 @@ RUN = ("python", "-m", "hermes_cli.main", "gateway", "run")
     (RUN, {"state": "Z"}, 500, False), (RUN, {"state": "T"}, 500, False), (("cron",), {}, 500, False),
     ((*RUN[:-1], "status"), {}, 500, False),
 ])  # fmt: skip
-def test_a_lock_counts_while_its_process_is_proven_to_be_a_gateway(
+def test_lock_counts_only_for_a_proven_gateway(
     tmp_path: Path, words: tuple[str, ...], more: dict[str, Any], started: object, counts: bool
 ) -> None:
     process(tmp_path / "proc", 42, *words, **more)
@@ -310,7 +317,7 @@ def test_a_lock_counts_while_its_process_is_proven_to_be_a_gateway(
 @pytest.mark.parametrize("name", [
     "telegram-bot-token-0123456789abcdef.json", "telegram-bot-token-0123.lock", "other-0123456789abcdef.lock", "x.lock",
 ])  # fmt: skip
-def test_other_files_among_the_locks_are_passed_over(tmp_path: Path, name: str) -> None:
+def test_other_files_in_the_lock_folder_are_ignored(tmp_path: Path, name: str) -> None:
     process(tmp_path / "proc", 42, *RUN)
     folder = tmp_path / "state" / "hermes" / "gateway-locks"
     folder.mkdir(parents=True)
@@ -328,7 +335,7 @@ def test_other_files_among_the_locks_are_passed_over(tmp_path: Path, name: str) 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from("abcde"), st.sampled_from("12"), min_size=2), st.randoms(use_true_random=False))
-def test_a_boot_in_any_order_gives_each_bot_to_the_oldest_profile(bots: dict[str, str], chance: Any) -> None:
+def test_boot_in_any_order_gives_each_bot_to_the_oldest_profile(bots: dict[str, str], chance: Any) -> None:
     order = sorted(bots)
     chance.shuffle(order)
     with tempfile.TemporaryDirectory() as folder:
@@ -412,7 +419,7 @@ Interleavings.TestCase.settings = settings(
 test_no_interleaving_gives_a_bot_to_two_gateways = Interleavings.TestCase
 
 
-# Says when it looks at who is live, and goes on when it is told to.
+# Prints a line when it reads the live gateways, and continues after a line on stdin.
 _RACER = """
 import sys, time
 from pathlib import Path
@@ -455,9 +462,7 @@ class Racer:
 
 
 @pytest.mark.parametrize(("first", "seen_by_first", "second"), [("b", "b", "a"), ("a", "a", "b"), ("b", "a,b", "a")])
-def test_two_real_processes_never_decide_at_the_same_time(
-    tmp_path: Path, first: str, seen_by_first: str, second: str
-) -> None:
+def test_two_processes_decide_one_after_the_other(tmp_path: Path, first: str, seen_by_first: str, second: str) -> None:
     """What the first sees of the second is old by the time it decides; the second must not look before that."""
     Fleet(tmp_path, {"a": "1", "b": "1"})
     one = Racer(tmp_path, first, seen_by_first)

@@ -18,7 +18,7 @@ from hermes_profiles.conflicts.ledger import resolve_at_start
 from hermes_profiles.conflicts.ownership import SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Scene, plan_repair
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.fleet.start_guard import Launch
+from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import LinuxProcesses
@@ -90,7 +90,7 @@ def masked_by_start(layout: Layout, owners: tuple[str, ...] = ()) -> set[Any]:
     environment = {"HERMES_GATEWAY_LOCK_DIR": str(layout.user_home / "locks")}
     world = SystemContext(layout, processes=LinuxProcesses(layout.user_home / "proc"))
     names = profile_names(layout)
-    launch = Launch(world, names, CATALOG, environment, owners=owners)
+    launch = StartGuard(world, names, CATALOG, environment, owners=owners)
     launch.observe(names)
     return {(name, mask.channel) for name, masks in launch.decide(names).items() for mask in masks}
 
@@ -113,7 +113,7 @@ def test_start_of_a_stopped_fleet_masks_what_repair_removes(root: dict[str, Gene
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(roots, st.randoms(use_true_random=False))
-def test_a_boot_in_any_order_masks_what_repair_removes(root: dict[str, Generated], chance: Any) -> None:
+def test_boot_in_any_order_masks_what_repair_removes(root: dict[str, Generated], chance: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         layout = make(Path(folder), root)
         order = list(profile_names(layout))
@@ -134,7 +134,7 @@ def test_a_boot_in_any_order_masks_what_repair_removes(root: dict[str, Generated
     assert masked == lost
 
 
-def test_the_profile_that_used_the_bot_last_keeps_it_and_owner_overrides_that(tmp_path: Path) -> None:
+def test_latest_use_keeps_the_bot_unless_owner_is_given(tmp_path: Path) -> None:
     used = {
         name: Generated({"telegram": 1}, frozenset(), {"telegram": days})
         for name, days in {"a": 1, "b": 3, "c": 2}.items()
@@ -145,13 +145,13 @@ def test_the_profile_that_used_the_bot_last_keeps_it_and_owner_overrides_that(tm
     assert owned_by_repair(layout, {"telegram": ("c",)})[1] == masked_by_start(layout, ("c",))
 
 
-def test_default_keeps_the_bot_where_nothing_shows_its_use(tmp_path: Path) -> None:
+def test_default_keeps_the_bot_without_evidence(tmp_path: Path) -> None:
     plain = Generated({"telegram": 1}, frozenset(), {})
     layout = make(tmp_path, {"b": plain, "a": plain, "default": plain})
     assert masked_by_start(layout) == {("a", "telegram"), ("b", "telegram")}
 
 
-def test_no_evidence_is_read_where_nothing_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_is_read_only_for_shared_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.conflicts import usage_evidence
 
     plain = Generated({"telegram": 1, "discord": 1}, frozenset(), {"telegram": 1})

@@ -41,11 +41,11 @@ def config(overlay: Overlay) -> Any:
     return YamlDocument.parse(overlay.config).data()
 
 
-def test_without_a_mask_and_without_a_managed_directory_there_is_nothing() -> None:
+def test_overlay_without_masks_and_managed_directory_is_empty() -> None:
     assert compose([], catalog=CATALOG) == Overlay()
 
 
-def test_variables_are_emptied_and_the_flag_is_false_in_both_places() -> None:
+def test_mask_empties_variables_and_disables_the_channel() -> None:
     overlay = compose([mask("weixin"), mask("weixin")], catalog=CATALOG)
     assert env(overlay) == {"WEIXIN_TOKEN": "", "WEIXIN_ACCOUNT_ID": ""}
     off = {"enabled": False}
@@ -53,7 +53,7 @@ def test_variables_are_emptied_and_the_flag_is_false_in_both_places() -> None:
     assert "weixin" not in repr(overlay) and not overlay.problems
 
 
-def test_every_spelling_of_the_profile_is_switched_off_and_no_other_channel() -> None:
+def test_mask_disables_every_spelling_and_no_other_channel() -> None:
     overlay = compose([mask("telegram")], catalog=CATALOG, spellings=("Telegram", "SLACK", "TELE: gram"))
     assert set(config(overlay)["platforms"]) == {"telegram", "Telegram"}
 
@@ -64,21 +64,19 @@ def test_every_spelling_of_the_profile_is_switched_off_and_no_other_channel() ->
     ("sms", {"TWILIO_ACCOUNT_SID"}, "TWILIO_ACCOUNT_SID"),
     ("api_server", {"API_SERVER_ENABLED", "API_SERVER_KEY"}, None),
 ])  # fmt: skip
-def test_what_a_tool_uses_is_emptied_only_where_hermes_obeys_nothing_else(
-    channel: str, emptied: set[str], lost: str | None
-) -> None:
+def test_variable_of_a_tool_is_emptied_only_where_needed(channel: str, emptied: set[str], lost: str | None) -> None:
     overlay = compose([mask(channel)], catalog=CATALOG)
     assert set(env(overlay)) == emptied
     assert [f" {lost} " in problem.message for problem in overlay.problems] == ([True] if lost else [])
 
 
-def test_the_project_of_google_stays_since_the_flag_is_enough() -> None:
+def test_google_project_stays_set() -> None:
     overlay = compose([mask("google_chat")], catalog=CATALOG)
     assert "GOOGLE_CLOUD_PROJECT" not in env(overlay) and "GOOGLE_CHAT_SUBSCRIPTION_NAME" in env(overlay)
     assert not overlay.problems
 
 
-def test_a_variable_that_another_channel_of_the_profile_reads_stays() -> None:
+def test_variable_of_another_channel_stays_set() -> None:
     keys = tuple(
         KeyFact(name, "shout", KeyClass.IDENTITY_CREDENTIAL, auto_enables=True)
         for name in ("SHOUT_TOKEN", "TELEGRAM_BOT_TOKEN")
@@ -94,7 +92,7 @@ def test_a_variable_that_another_channel_of_the_profile_reads_stays() -> None:
 MANAGED = b"# policy\r\nA='x # y'\r\nexport TELEGRAM_BOT_TOKEN=7:CANARY\r\n# TELEGRAM_BOT_TOKEN=old\r\nB=\xfc\r\n"
 
 
-def test_a_managed_environment_is_carried_over_and_the_mask_wins() -> None:
+def test_managed_env_is_copied_and_the_mask_overrides_it() -> None:
     assert compose([], catalog=CATALOG, managed_env=MANAGED).env == MANAGED
     made = compose([mask("telegram")], catalog=CATALOG, managed_env=MANAGED).env
     document = EnvDocument.parse(made)
@@ -102,7 +100,7 @@ def test_a_managed_environment_is_carried_over_and_the_mask_wins() -> None:
     assert made.startswith(b"# policy\r\nA='x # y'\r\n") and b"B=\xfc\r\n" in made and b"7:CANARY" not in made
 
 
-def test_a_managed_environment_with_an_open_quote_keeps_every_byte_behind_the_mask() -> None:
+def test_managed_env_with_open_quote_follows_the_mask() -> None:
     raw = b"A=1\nB='open\nC=2\n"
     made = compose([mask("telegram")], catalog=CATALOG, managed_env=raw).env
     assert made.endswith(raw) and b"\nTELEGRAM_BOT_TOKEN=\n" in made
@@ -123,7 +121,7 @@ def test_a_managed_environment_with_an_open_quote_keeps_every_byte_behind_the_ma
     "telegram: {enabled: true, enabled: true}\n",
     "# only a comment\n",
 ])  # fmt: skip
-def test_a_managed_configuration_is_carried_over_and_only_the_flags_change(text: str) -> None:
+def test_managed_config_is_copied_and_only_flags_change(text: str) -> None:
     from hermes_profiles.profiles.channels import merged
 
     raw = text.encode()
@@ -137,7 +135,7 @@ def test_a_managed_configuration_is_carried_over_and_only_the_flags_change(text:
     assert compose([], catalog=CATALOG, managed_config=raw).config == raw
 
 
-def test_a_broken_managed_configuration_is_said_and_the_mask_stands() -> None:
+def test_broken_managed_config_is_reported_and_masked() -> None:
     overlay = compose([mask("telegram")], catalog=CATALOG, managed_config=b"a: [\n")
     assert config(overlay)["platforms"] == {"telegram": {"enabled": False}}
     assert [problem.code for problem in overlay.problems] == ["managed-ignored"]
@@ -145,7 +143,7 @@ def test_a_broken_managed_configuration_is_said_and_the_mask_stands() -> None:
     assert alone.config == b"a: [\n" and [one.code for one in alone.problems] == ["managed-ignored"]
 
 
-def test_which_managed_directory_is_in_use(tmp_path: Path) -> None:
+def test_managed_folder_in_use(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "root", tmp_path)
     machine, own = tmp_path / "etc", tmp_path / "own"
 
@@ -159,10 +157,10 @@ def test_which_managed_directory_is_in_use(tmp_path: Path) -> None:
     assert look(own) == own
     ours = overlay_folder(layout, "work")
     ours.mkdir(parents=True)
-    assert look(ours) == machine, "an overlay of ours is none"
+    assert look(ours) == machine, "an overlay is not a managed directory"
 
 
-def test_files_of_a_managed_directory(tmp_path: Path) -> None:
+def test_managed_files_are_read(tmp_path: Path) -> None:
     assert managed_files(None) == managed_files(tmp_path) == (None, None)
     (tmp_path / ".env").write_bytes(MANAGED)
     assert managed_files(tmp_path) == (MANAGED, None)
@@ -172,7 +170,7 @@ def test_files_of_a_managed_directory(tmp_path: Path) -> None:
         managed_files(tmp_path)
 
 
-def test_masks_are_read_back_and_anything_else_is_none(tmp_path: Path) -> None:
+def test_masks_are_read_back_and_other_content_is_ignored(tmp_path: Path) -> None:
     layout = Layout(tmp_path, tmp_path)
     assert masks_of(layout, "work") == ()
     folder = overlay_folder(layout, "work")

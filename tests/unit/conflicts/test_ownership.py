@@ -68,7 +68,7 @@ STRENGTHS = [
 
 @pytest.mark.parametrize("place", range(6))
 @pytest.mark.parametrize("turned", [False, True])
-def test_the_stronger_evidence_wins_whoever_comes_first(place: int, turned: bool):
+def test_stronger_evidence_wins_in_any_order(place: int, turned: bool):
     for weaker in STRENGTHS[place + 1 :]:
         pair = {"b": STRENGTHS[place][0], "c": weaker[0]} if not turned else {"c": weaker[0], "b": STRENGTHS[place][0]}
         decision = decide(pair)
@@ -77,12 +77,12 @@ def test_the_stronger_evidence_wins_whoever_comes_first(place: int, turned: bool
     assert decision.confidence is STRENGTHS[place][1] and STRENGTHS[place][2] in decision.reason
 
 
-def test_a_channel_that_is_on_beats_a_copy_whatever_else_speaks_for_it():
+def test_enabled_channel_beats_a_copy():
     decision = decide({"a": STRENGTHS[-1][0], "b": UsageEvidence(created_at=99.0)}, kind=SharedKind.COPY)
     assert decision.owner == "b" and "off in the others" in decision.reason and "a also used it" in decision.caveats[0]
 
 
-def test_what_the_user_says_wins_and_what_speaks_against_it_is_told():
+def test_owner_option_wins_and_caveats_are_reported():
     decision = decide({"a": STRENGTHS[0][0], "b": UsageEvidence()}, ("b",))
     assert (decision.owner, decision.reason, decision.confidence) == ("b", "--owner names it", Confidence.CERTAIN)
     assert decision.caveats == ("a holds Hermes' lock now",)
@@ -90,7 +90,7 @@ def test_what_the_user_says_wins_and_what_speaks_against_it_is_told():
     assert decision.caveats == ("the gateway of a runs with it",)
 
 
-def test_two_that_run_are_told():
+def test_second_running_gateway_is_a_caveat():
     decision = decide({"a": UsageEvidence(running=True), "b": UsageEvidence(running=True, connected=True)})
     assert decision.owner == "b" and decision.caveats == ("the gateway of a also runs with it",)
     both = UsageEvidence(running=True, connected=True)
@@ -102,7 +102,7 @@ def test_two_that_run_are_told():
     )
 
 
-def test_who_is_its_equal_in_one_thing_is_asked_the_next():
+def test_equal_evidence_is_decided_by_the_next_kind():
     runs = UsageEvidence(running=True, connected=True)
     decision = decide(
         {"a": runs, "b": runs._replace(used_at=OLD, uses=("pairing",)), "c": UsageEvidence(used_at=OLD + DAY)}
@@ -110,20 +110,20 @@ def test_who_is_its_equal_in_one_thing_is_asked_the_next():
     assert decision.owner == "b" and "(pairing)" in decision.reason and decision.confidence is Confidence.LIKELY
 
 
-def test_times_that_a_copy_took_along_decide_nothing():
+def test_copied_times_decide_nothing():
     same = UsageEvidence(used_at=OLD, uses=("pairing",))
     decision = decide({"a": same._replace(created_at=2.0), "b": same._replace(created_at=1.0, used_at=OLD + 0.5)})
     assert decision.owner == "b" and "oldest" in decision.reason and decision.confidence is Confidence.GUESS
 
 
-def test_of_a_login_the_root_is_the_owner_whoever_runs():
+def test_root_owns_a_login():
     root, later = UsageEvidence(first=True, used_at=OLD), UsageEvidence(used_at=OLD + DAY, running=True, connected=True)
     assert decide({"default": root, "b": later}, kind=SharedKind.LOGIN).owner == "default"
     decision = decide({"b": UsageEvidence(used_at=OLD), "c": later}, kind=SharedKind.LOGIN)
     assert decision.owner == "c" and "refreshed it last" in decision.reason
 
 
-def test_one_in_the_middle_loses_or_the_two_around_it_do():
+def test_chain_of_conflicts_keeps_the_ends_or_the_middle():
     pairs = {frozenset("ab"), frozenset("bc")}
     middle = {"a": UsageEvidence(), "b": UsageEvidence(running=True), "c": UsageEvidence()}
     assert [(d.owner, d.losers) for d in decide_owners(rivalry(*middle, pairs=pairs), middle)] == [("b", ("a", "c"))]
@@ -138,7 +138,7 @@ EVIDENCE = st.builds(
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), EVIDENCE, min_size=2), st.data())
-def test_afterwards_nobody_is_in_anybodys_way(evidence: dict[str, UsageEvidence], data: st.DataObject):
+def test_decisions_leave_no_conflict(evidence: dict[str, UsageEvidence], data: st.DataObject):
     every = [frozenset((one, other)) for one in evidence for other in evidence if one < other]
     pairs = data.draw(st.sets(st.sampled_from(every)))
     decisions = decide_owners(rivalry(*evidence, pairs=pairs), evidence)
@@ -183,7 +183,7 @@ def shared(found: Repair) -> set[tuple[str, str, str, tuple[str, ...]]]:
 ON = {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"}
 
 
-def test_an_identity_of_three(tmp_path: Path):
+def test_identity_of_three_profiles(tmp_path: Path):
     found = repair(scene(tmp_path, default=ON, work=ON, family={".env": f"TELEGRAM_BOT_TOKEN={OTHER}\n"}, z=ON))
     assert shared(found) == {("identity", "telegram", "default", ("work", "z"))}
     assert {name: set(wish.channels) for name, wish in found.wishes.items()} == {
@@ -220,11 +220,11 @@ OFF = "platforms:\n  telegram:\n    enabled: false\n"
     ({".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"}, {".env": "MATRIX_USER_ID=@a:x\nMATRIX_PASSWORD=CANARY-password\n"},
      {("identity", "matrix", "default", ("work",))}),
 ])  # fmt: skip
-def test_copies_where_the_channel_is_off(tmp_path: Path, first: Any, second: Any, expected: Any):
+def test_copies_of_disabled_channels_are_found(tmp_path: Path, first: Any, second: Any, expected: Any):
     assert shared(repair(scene(tmp_path, default=first, work=second))) == expected
 
 
-def test_a_slack_app_and_its_bot_never_part(tmp_path: Path):
+def test_slack_app_and_bot_token_stay_together(tmp_path: Path):
     def slack(app: str, bot: str) -> dict[str, str]:
         return {".env": f"SLACK_APP_TOKEN=xapp-CANARY-{app}\nSLACK_BOT_TOKEN=xoxb-CANARY-{bot}\n"}
 
@@ -240,7 +240,7 @@ def test_a_slack_app_and_its_bot_never_part(tmp_path: Path):
 LOGIN = {"auth.json": {"providers": {"nous": {"refresh_token": "CANARY-refresh-1234"}}, "credential_pool": {"openai-codex": [{"refresh_token": "CANARY-codex-99999"}]}}}  # fmt: skip
 
 
-def test_single_use_logins(tmp_path: Path):
+def test_single_use_logins_are_found(tmp_path: Path):
     place = scene(
         tmp_path, a=LOGIN, b=LOGIN, c={"auth.json": {"providers": {"nous": {"refresh_token": "CANARY-refresh-5678"}}}},
         d={"auth.json": {"providers": {"openrouter": {"api_key": "CANARY-static-key"}}}, "mcp-tokens/x.json": {"refresh_token": "CANARY-mcp-token-1"}},
@@ -258,7 +258,7 @@ def test_single_use_logins(tmp_path: Path):
     }
 
 
-def test_what_two_logins_share_beside_the_refresh_token_is_no_login(tmp_path: Path):
+def test_shared_access_token_is_not_a_shared_login(tmp_path: Path):
     def nous(refresh: str) -> dict[str, Any]:
         row = {"refresh_token": refresh, "access_token": "CANARY-same-access-1", "client_id": "CANARY-same-client-1"}
         return {"auth.json": {"providers": {"nous": row}}}
@@ -269,7 +269,7 @@ def test_what_two_logins_share_beside_the_refresh_token_is_no_login(tmp_path: Pa
 API = {".env": "API_SERVER_KEY=CANARY-0123456789abcdef\n"}
 
 
-def test_ports_and_keys(tmp_path: Path):
+def test_shared_ports_and_keys_are_reassigned(tmp_path: Path):
     found = repair(scene(
         tmp_path, default=API, b={".env": "API_SERVER_KEY=CANARY-another-key-1234\n"}, c=API,
         d={".env": "WEBHOOK_ENABLED=true\nWEBHOOK_PORT=8642\n"}, e={".env": "WEBHOOK_ENABLED=true\n"},
@@ -279,7 +279,7 @@ def test_ports_and_keys(tmp_path: Path):
     assert wishes == {"b": ({"api_server"}, False), "c": ({"api_server"}, True), "d": ({"webhook"}, False)}
 
 
-def test_a_channel_that_goes_takes_its_port_along(tmp_path: Path):
+def test_removed_channel_frees_its_port(tmp_path: Path):
     line = {".env": "LINE_CHANNEL_ACCESS_TOKEN=CANARY-line-token-1\nLINE_CHANNEL_SECRET=CANARY-line-secret\n"}
     found = repair(scene(tmp_path, a=line, b=line))
     assert shared(found) == {("identity", "line", "a", ("b",))}
@@ -287,7 +287,7 @@ def test_a_channel_that_goes_takes_its_port_along(tmp_path: Path):
     assert found.wishes == {} and ("port", "line", "a", ("b",)) in shared(found)
 
 
-def test_only_what_was_asked_for(tmp_path: Path):
+def test_repair_respects_channels_profiles_and_owners(tmp_path: Path):
     both = {".env": ON[".env"] + API[".env"]} | LOGIN
     place = scene(tmp_path, a=both, b=both, c=both)
     assert {one.channel for one in repair(place, channels={"telegram"}).decisions} == {"telegram"}
@@ -299,7 +299,7 @@ def test_only_what_was_asked_for(tmp_path: Path):
     assert repair(place, {"discord": ("z",)}).decisions, "what is not shared needs no owner"
 
 
-def test_a_link_to_a_home_is_no_second_holder(tmp_path: Path):
+def test_linked_home_is_not_a_second_holder(tmp_path: Path):
     place = scene(tmp_path, default={}, work=ON)
     (place.layout.profiles / "alias").symlink_to("work")
     (place.layout.profiles / "self").symlink_to("..")
@@ -307,7 +307,7 @@ def test_a_link_to_a_home_is_no_second_holder(tmp_path: Path):
     assert found.decisions == () and found.wishes == {}
 
 
-def test_what_cannot_be_read_is_told_and_hides_nothing(tmp_path: Path):
+def test_unreadable_file_is_reported(tmp_path: Path):
     found = repair(scene(tmp_path, a=ON, b=ON, c={"config.yaml": "platforms: [\n", ".env": ON[".env"]}))
     assert shared(found) == {("identity", "telegram", "a", ("b", "c"))} and any(
         "config.yaml" in one.message for one in found.unread
@@ -335,7 +335,7 @@ def running(
     (running(), [(77, OTHER)], (False, True, True)),
     (running(state=GatewayState.STOPPED), [], (False, False, False)),
 ])  # fmt: skip
-def test_what_a_gateway_tells(tmp_path: Path, gateway: Gateway | None, locks: Any, expected: Any):
+def test_evidence_of_a_gateway(tmp_path: Path, gateway: Gateway | None, locks: Any, expected: Any):
     found = evidence(tmp_path, ON, gateway, [LiveLock("telegram", digest(text)[:16], pid) for pid, text in locks])
     assert (found.locked, found.connected, found.running) == expected
 
@@ -357,7 +357,7 @@ def evidence(
     ({"channel_directory.json": {"updated_at": "2026-09-21T13:33:20", "platforms": {"telegram": [{"id": "1"}]}}}, "directory of chats", None),
     ({"gateway_state.json": {"pid": 1, "platforms": {"telegram": {"state": "connected", "updated_at": "2026-09-21T13:33:20+00:00"}}}}, "connected", None),
 ])  # fmt: skip
-def test_what_use_leaves_behind(tmp_path: Path, files: Any, what: str, at: float | None):
+def test_evidence_of_use(tmp_path: Path, files: Any, what: str, at: float | None):
     found = evidence(tmp_path, files)
     assert found.uses == (what,) and (found.used_at == at if at else abs(found.used_at - OLD) < DAY)
 
@@ -371,17 +371,17 @@ def test_what_use_leaves_behind(tmp_path: Path, files: Any, what: str, at: float
     {"channel_directory.json": {"platforms": {"telegram": []}}},
     {"gateway_state.json": {"pid": 1, "platforms": {"telegram": {"state": "fatal", "updated_at": "2026-09-21T13:33:20+00:00"}}}},
 ])  # fmt: skip
-def test_what_tells_nothing(tmp_path: Path, files: Any):
+def test_files_without_evidence(tmp_path: Path, files: Any):
     assert evidence(tmp_path, files).uses == ()
 
 
 @pytest.mark.parametrize("at", ["x", None, True, -5, 1e400, 10**400, [1], "9999-99-99"])
-def test_times_that_are_none(tmp_path: Path, at: Any):
+def test_invalid_times_are_zero(tmp_path: Path, at: Any):
     text = json.dumps({"1": {"approved_at": at}}).replace("Infinity", "1e999")
     assert evidence(tmp_path, {"pairing/telegram-approved.json": text}).used_at == 0.0
 
 
-def test_state_files_tell_their_time(tmp_path: Path):
+def test_state_files_are_evidence(tmp_path: Path):
     place = scene(tmp_path, work={"sticker_cache.json": "{}", **ON})
     os.utime(place.layout.home("work") / "sticker_cache.json", (OLD, OLD))
     from hermes_profiles.profiles.channels import claimed_resources
@@ -393,7 +393,7 @@ def test_state_files_tell_their_time(tmp_path: Path):
     )
 
 
-def test_a_login_that_hermes_keeps_in_step_is_nobodys_to_lose(tmp_path: Path) -> None:
+def test_mirrored_login_is_not_shared(tmp_path: Path) -> None:
     """A row that mirrors the root's login, and Nous' shared store: the doctor leaves them in peace, and so does this."""
     token = "CANARYrefresh-0123456789"
     mirrored = {"credential_pool": {"openai-codex": [{"source": "device_code", "refresh_token": token}]}}

@@ -35,7 +35,7 @@ def served(name: str, pid: int = 9) -> Gateway:
     return Gateway(name, S.SERVED, pid)
 
 
-def test_under_one_gateway_the_lock_is_the_truth_and_not_what_it_wrote() -> None:
+def test_account_state_under_a_multiplexer_follows_the_lock() -> None:
     lies = (GatewayChannel("weixin", "connected"),)
     gateways = {
         "default": Gateway("default", S.RUNNING, 9, process=P, channels=lies),
@@ -48,13 +48,13 @@ def test_under_one_gateway_the_lock_is_the_truth_and_not_what_it_wrote() -> None
     assert found["carl"][0] == "not connected" == found["default"][0]
 
 
-def test_the_second_with_one_account_is_refused() -> None:
+def test_second_profile_with_an_account_is_refused() -> None:
     gateways = {"default": Gateway("default", S.RUNNING, 9, process=P), "anna": served("anna"), "bob": served("bob")}
     found = rows(gateways, {"anna": held("x"), "bob": held("x")}, LiveLock("weixin", "x" * 16, 9))
     assert found["anna"] == ("connected", "") and found["bob"][0] == "refused" and "anna" in found["bob"][1]
 
 
-def test_a_channel_without_locks_is_called_served() -> None:
+def test_channel_without_locks_is_served() -> None:
     gateways = {"default": Gateway("default", S.RUNNING, 9, process=P), "anna": served("anna")}
     holds = {"anna": held("a", channel="mattermost")}
     members = Members({"anna": ("sales", "mattermost")})
@@ -77,10 +77,10 @@ def test_a_channel_without_locks_is_called_served() -> None:
         (Gateway("anna", S.STOPPED, channels=(GatewayChannel("weixin", "off"),)), ("off", "")),
     ],
 )
-def test_a_gateway_of_its_own_says_it_itself(gateway: Gateway, expected: tuple[str, str]) -> None:
+def test_own_gateway_reports_the_state(gateway: Gateway, expected: tuple[str, str]) -> None:
     assert rows({"anna": gateway}, {"anna": held("a")}) == {"anna": expected}
 
 
-def test_a_member_without_an_account_is_told_and_others_are_not() -> None:
+def test_member_without_account_is_missing() -> None:
     gateways = {"anna": Gateway("anna", S.STOPPED), "bob": Gateway("bob", S.STOPPED)}
     assert rows(gateways, {}) == {"anna": ("missing", "no account is bound to it")}

@@ -1,4 +1,4 @@
-"""The loop that drives a fleet: what it reports is what became of the gateways, whatever they and the manager do."""
+"""The executor: its outcomes match the gateways in every sequence of events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check(world: World, outcomes: dict[str, Outcome]) -> None:
 # -- start
 
 
-def test_one_that_fails_leaves_four_started() -> None:
+def test_start_one_failure_does_not_stop_the_others() -> None:
     world = World(FIVE, c=Nature(ends_with=78))
     told: list[Outcome] = []
     found = drive(world, Verb.START, told=told.append)
@@ -65,7 +65,7 @@ def test_one_that_fails_leaves_four_started() -> None:
      "process 100 is alive, but not up within 90 s: still starting after 90 s: connecting telegram"),
     (Nature(ends_with=75, retry=0.3), "not up within 90 s"),
 ])  # fmt: skip
-def test_why_a_start_has_failed(nature: Nature, reason: str) -> None:
+def test_start_failure_has_its_cause(nature: Nature, reason: str) -> None:
     world = World(("a", "b"), a=nature)
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED, "b": K.STARTED}
@@ -77,20 +77,20 @@ def test_why_a_start_has_failed(nature: Nature, reason: str) -> None:
     (Nature(starts_nothing=True), PATIENCE), (Nature(ends_with=1), 1.0), (Nature(ends_with=78), 0.0),
     (Nature(settles=None), 90.0), (Nature(settles=5.0), 5.0 + DWELL), (Nature(settles=60.0), 60.0 + DWELL),
 ])  # fmt: skip
-def test_no_start_takes_longer_than_it_must(nature: Nature, most: float) -> None:
+def test_start_settles_without_extra_wait(nature: Nature, most: float) -> None:
     world = World(("a",), a=nature)
     drive(world, Verb.START)
     assert world.time - 1000 <= most + SLACK
 
 
-def test_what_ran_before_is_no_word_about_this_start() -> None:
+def test_start_ignores_the_exit_of_an_earlier_run() -> None:
     """systemd remembers how the last run ended."""
     world = World(("a",), a=Nature(starts_nothing=True))
     world.sims["a"].last_exit, world.sims["a"].since = 0, 500.0
     assert drive(world, Verb.START)["a"].detail == "the manager accepted the start, and nothing runs"
 
 
-def test_one_that_came_and_went_is_told_from_one_that_never_came() -> None:
+def test_start_distinguishes_exit_from_no_process() -> None:
     world = World(("a",), a=Nature(starts_nothing=True))
 
     def comes_and_goes() -> None:
@@ -100,7 +100,7 @@ def test_one_that_came_and_went_is_told_from_one_that_never_came() -> None:
     assert drive(world, Verb.START)["a"].detail == "it ended at once: exit 0: stopped as planned"
 
 
-def test_a_process_that_was_still_seen_when_its_service_had_failed_runs_outside_of_nothing() -> None:
+def test_start_ending_process_is_not_unsupervised() -> None:
     """Processes are looked at before the manager is asked: in between one may end."""
     world = World(("a",), a=Nature(ends_with=78))
     seen, observe = [], world.observe
@@ -120,7 +120,7 @@ def test_a_process_that_was_still_seen_when_its_service_had_failed_runs_outside_
     assert "exit 78" in drive(world, Verb.START)["a"].detail and seen
 
 
-def test_what_the_gateway_wrote_is_told_where_the_manager_hides_it() -> None:
+def test_start_reports_the_record_of_the_gateway() -> None:
     """launchd's wrapper turns 78 into 0."""
     world = World(("a",), a=Nature(starts_nothing=True))
     sim = world.sims["a"]
@@ -137,21 +137,21 @@ def test_what_the_gateway_wrote_is_told_where_the_manager_hides_it() -> None:
 
 @pytest.mark.parametrize("activity", [Activity.FAILED, Activity.INACTIVE])
 @pytest.mark.parametrize("queue", [0.5, 3.0, 20.0])
-def test_a_start_that_waits_in_the_queue_has_not_failed(activity: Activity, queue: float) -> None:
+def test_start_queued_job_is_not_a_failure(activity: Activity, queue: float) -> None:
     """Until the manager comes to it, it shows what was before."""
     world = World(("a",), a=Nature(queue=queue))
     world.sims["a"].activity, world.sims["a"].last_exit = activity, 78
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
 
 
-def test_one_that_fails_first_is_told_so_though_it_may_come_up_yet() -> None:
+def test_start_first_failure_is_reported_though_the_service_retries() -> None:
     world = World(("a",), a=Nature(ends_with=1, bad_tries=1, retry=0.5))
     found = drive(world, Verb.START)
     assert found["a"].detail == "exit 1: failed, or stopped without notice; the service tries again"
     assert not world.is_up("a")
 
 
-def test_restarts_from_before_do_not_count_against_a_start() -> None:
+def test_start_ignores_earlier_restarts() -> None:
     world = World(("a",), a=Nature(queue=1.0))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
@@ -160,14 +160,14 @@ def test_restarts_from_before_do_not_count_against_a_start() -> None:
     assert kinds(drive(world, Verb.START)) == {"a": K.FAILED} and world.time - 1000 < 1.0
 
 
-def test_up_for_a_moment_is_not_up() -> None:
+def test_start_needs_a_minimum_uptime() -> None:
     world = World(("a",), a=Nature(settles=1.0))
     world._in(1.25, lambda: world.crash("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED}
 
 
-def test_only_one_and_the_same_process_counts_as_up() -> None:
+def test_start_needs_one_stable_pid() -> None:
     """Each look sees one that is up, and each time another."""
     world = World(("a",), a=Nature(settles=0.0, retry=0.0))
     for seconds in (0.33, 0.63, 0.93):
@@ -177,14 +177,14 @@ def test_only_one_and_the_same_process_counts_as_up() -> None:
     assert kinds(found) == {"a": K.STARTED} and world.time - 1000 >= 0.93 + DWELL
 
 
-def test_one_that_somebody_starts_by_hand_meanwhile_does_not_count() -> None:
+def test_start_ignores_a_gateway_started_by_hand() -> None:
     world = World(("a",), a=Nature(queue=2.0, settles=0.1))
     world._in(0.5, lambda: world.run_by_hand("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED} and not world.sims["a"].supervised
 
 
-def test_a_gateway_that_is_on_its_way_down_does_not_count_as_up() -> None:
+def test_start_ignores_a_stopping_gateway() -> None:
     world = World(("a",), a=Nature(term=3.0)).bring_up()
     world.stop(("a",))
     assert world.sims["a"].activity is Activity.DEACTIVATING
@@ -193,7 +193,7 @@ def test_a_gateway_that_is_on_its_way_down_does_not_count_as_up() -> None:
     assert kinds(found) == {"a": K.STARTED} and world.when("start", "a")
 
 
-def test_masks_and_refusals_are_reported() -> None:
+def test_start_reports_masks_and_refusals() -> None:
     world = World(("a", "b"), a=Nature(masked=("telegram",)), b=Nature(refusal="telegram is taken by a"))
     found = drive(world, Verb.START)
     assert (found["a"].outcome, found["a"].masked) == (K.STARTED, ("telegram",))
@@ -202,7 +202,7 @@ def test_masks_and_refusals_are_reported() -> None:
     assert exit_code(found.values()) is ExitCode.REFUSED
 
 
-def test_nobody_is_started_where_all_are_refused() -> None:
+def test_start_with_only_refusals_calls_no_manager() -> None:
     world = World(("a",), a=Nature(refusal="taken"))
     drive(world, Verb.START)
     assert world.made("start") == []
@@ -211,7 +211,7 @@ def test_nobody_is_started_where_all_are_refused() -> None:
 # -- stop
 
 
-def test_a_stop_is_announced_and_then_passed_on() -> None:
+def test_stop_writes_the_marker_before_the_manager_call() -> None:
     world = World(FIVE).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
@@ -221,20 +221,20 @@ def test_a_stop_is_announced_and_then_passed_on() -> None:
     assert all(sim.activity is Activity.INACTIVE for sim in world.sims.values()), "nothing counts as failed"
 
 
-def test_a_service_is_stopped_when_its_manager_is_done_with_it() -> None:
+def test_stop_waits_for_the_manager() -> None:
     world = World(("a",), a=Nature(lingers=3.0)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == {"a": K.STOPPED} and world.time - 1000 >= 3.0 and world.signals == []
 
 
-def test_what_is_stopped_is_left_alone() -> None:
+def test_stop_of_a_stopped_gateway_does_nothing() -> None:
     world = World(("a",))
     assert kinds(drive(world, Verb.STOP)) == {"a": K.ALREADY_STOPPED}
     assert world.calls == []
 
 
-def test_a_loop_of_crashes_is_stopped() -> None:
+def test_stop_ends_a_crash_loop() -> None:
     world = World(("a",), a=Nature(ends_with=1))
     drive(world, Verb.START)
     assert world.sims["a"].waiting
@@ -244,7 +244,7 @@ def test_a_loop_of_crashes_is_stopped() -> None:
     assert kinds(found) == {"a": K.STOPPED}
 
 
-def test_a_loop_is_stopped_while_its_manager_tidies_up_between_two_tries() -> None:
+def test_stop_ends_a_crash_loop_during_cleanup() -> None:
     """systemd is `deactivating` then, as it is on the way to a stop; without a word it goes on with the next try."""
     world = World(("a",), a=Nature(ends_with=1))
     drive(world, Verb.START)
@@ -260,7 +260,7 @@ def test_a_loop_is_stopped_while_its_manager_tidies_up_between_two_tries() -> No
     assert world.made("stop") == [("stop", ("a",))]
 
 
-def test_a_job_in_the_queue_is_taken_back() -> None:
+def test_stop_cancels_a_queued_job() -> None:
     world = World(("a",), a=Nature(queue=30.0))
     world.start(("a",))
     found = drive(world, Verb.STOP)
@@ -269,7 +269,7 @@ def test_a_job_in_the_queue_is_taken_back() -> None:
     assert world.made("stop") == [("stop", ("a",))]
 
 
-def test_only_who_outlives_the_stop_time_is_killed() -> None:
+def test_stop_kills_only_after_the_stop_time() -> None:
     world = World(FIVE, b=Nature(marker=None, term=None), d=Nature(marker=None, term=60.0)).bring_up()
     pid = world.sims["b"].pid
     found = drive(world, Verb.STOP)
@@ -286,9 +286,7 @@ def test_only_who_outlives_the_stop_time_is_killed() -> None:
     (Nature(marker=None, term=None), [False, True], K.STOPPED),
     (Nature(marker=None, term=None, kill=None), [False, True], K.FAILED),
 ])  # fmt: skip
-def test_one_outside_its_service_is_asked_before_it_is_made(
-    nature: Nature, signals: list[bool], kind: OutcomeKind
-) -> None:
+def test_stop_outside_a_service_waits_before_sigterm(nature: Nature, signals: list[bool], kind: OutcomeKind) -> None:
     world = World(("a",), a=nature)
     world.run_by_hand("a")
     pid = world.sims["a"].pid
@@ -299,7 +297,7 @@ def test_one_outside_its_service_is_asked_before_it_is_made(
     assert all(at > (75 if kill else MARKER_TIME) for at, kill in zip(times, signals, strict=True))
 
 
-def test_a_second_gateway_of_the_home_is_asked_before_it_is_killed_too() -> None:
+def test_stop_announces_to_a_second_gateway_too() -> None:
     world = World(("a",), a=Nature(marker=None))
     world.run_by_hand("a")
     first = world.sims["a"].pid
@@ -323,7 +321,7 @@ def test_a_second_gateway_of_the_home_is_asked_before_it_is_killed_too() -> None
     (Nature(term=None, marker=None, kill=None), "process 100 did not end within 85 s"),
     (Nature(refuses_stop="access denied"), "access denied"),
 ])  # fmt: skip
-def test_one_that_does_not_stop_is_reported_so(nature: Nature, detail: str) -> None:
+def test_stop_timeout_is_reported(nature: Nature, detail: str) -> None:
     world = World(("a", "b"), a=nature).bring_up()
     if nature.ignores_stop:
         nature.kill = None
@@ -333,13 +331,13 @@ def test_one_that_does_not_stop_is_reported_so(nature: Nature, detail: str) -> N
     assert world.time - 1000 <= 75 + KILL_TIME + SLACK
 
 
-def test_a_manager_that_ignores_the_stop_revives_and_that_is_told() -> None:
+def test_stop_restart_by_the_manager_is_reported() -> None:
     world = World(("a",), a=Nature(ignores_stop=True)).bring_up()
     found = drive(world, Verb.STOP)
     assert kinds(found) == {"a": K.FAILED} and not world.is_down("a")
 
 
-def test_one_that_cannot_be_told_does_not_keep_the_others_from_stopping() -> None:
+def test_stop_marker_failure_does_not_stop_the_others() -> None:
     world = World(FIVE, b=Nature(cannot_be_told=True)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
@@ -350,7 +348,7 @@ def test_one_that_cannot_be_told_does_not_keep_the_others_from_stopping() -> Non
 # -- restart
 
 
-def test_a_restart_stops_before_it_starts() -> None:
+def test_restart_stops_before_it_starts() -> None:
     world = World(FIVE).bring_up()
     before = {name: sim.pid for name, sim in world.sims.items()}
     found = drive(world, Verb.RESTART)
@@ -361,13 +359,13 @@ def test_a_restart_stops_before_it_starts() -> None:
         assert world.when("announce", name)[0] <= world.when("stop", name)[0] < world.when("start", name)[0]
 
 
-def test_one_that_does_not_stop_is_not_started_again() -> None:
+def test_restart_without_stop_does_not_start() -> None:
     world = World(("a", "b"), a=Nature(marker=None, term=None, kill=None)).bring_up()
     found = drive(world, Verb.RESTART)
     assert kinds(found) == {"a": K.FAILED, "b": K.RESTARTED} and not world.when("start", "a")
 
 
-def test_a_restart_brings_one_started_by_hand_under_its_service() -> None:
+def test_restart_moves_a_gateway_under_its_service() -> None:
     world = World(("a",))
     world.run_by_hand("a")
     found = drive(world, Verb.RESTART)
@@ -375,12 +373,12 @@ def test_a_restart_brings_one_started_by_hand_under_its_service() -> None:
     assert kinds(found) == {"a": K.RESTARTED} and world.sims["a"].supervised
 
 
-def test_a_restart_of_one_that_is_down_starts_it() -> None:
+def test_restart_of_a_stopped_gateway_starts_it() -> None:
     world = World(("a",))
     assert kinds(drive(world, Verb.RESTART)) == {"a": K.STARTED}
 
 
-def test_rolling_is_one_after_the_other_each_up_before_the_next() -> None:
+def test_rolling_waits_for_each_gateway() -> None:
     world = World(FIVE, b=Nature(settles=7.0)).bring_up()
     found = drive(world, Verb.RESTART, rolling=True)
     check(world, found)
@@ -393,7 +391,7 @@ def test_rolling_is_one_after_the_other_each_up_before_the_next() -> None:
 @pytest.mark.parametrize(("nature", "kind"), [
     (Nature(ends_with=78), K.FAILED), (Nature(refusal="taken"), K.REFUSED), (Nature(refuses_stop="no"), K.FAILED),
 ])  # fmt: skip
-def test_rolling_halts_at_the_first_failure(nature: Nature, kind: OutcomeKind) -> None:
+def test_rolling_ends_at_the_first_failure(nature: Nature, kind: OutcomeKind) -> None:
     world = World(FIVE).bring_up()
     world.sims["b"].nature = nature
     found = drive(world, Verb.RESTART, rolling=True)
@@ -408,7 +406,7 @@ def test_rolling_halts_at_the_first_failure(nature: Nature, kind: OutcomeKind) -
 
 @pytest.mark.parametrize("verb", list(Verb))
 @pytest.mark.parametrize("jobs", [1, 2, 3, 7])
-def test_no_more_are_under_way_than_allowed(verb: Verb, jobs: int) -> None:
+def test_jobs_limit_is_kept(verb: Verb, jobs: int) -> None:
     names = tuple(f"p{number}" for number in range(8))
     world = World(names, p3=Nature(ends_with=78), p4=Nature(settles=4.0), p5=Nature(term=2.0, marker=None))
     if verb is not Verb.START:
@@ -422,7 +420,7 @@ def test_no_more_are_under_way_than_allowed(verb: Verb, jobs: int) -> None:
 
 @pytest.mark.parametrize("stagger", [0.3, 0.5, 2.0])
 @pytest.mark.parametrize("verb", [Verb.START, Verb.RESTART])
-def test_starts_keep_their_distance(verb: Verb, stagger: float) -> None:
+def test_stagger_is_kept(verb: Verb, stagger: float) -> None:
     world = World(FIVE)
     if verb is Verb.RESTART:
         world.bring_up()
@@ -433,7 +431,7 @@ def test_starts_keep_their_distance(verb: Verb, stagger: float) -> None:
     assert all(stagger - 1e-6 <= gap <= stagger + SLACK for gap in gaps)
 
 
-def test_many_starts_with_a_tiny_distance_do_not_take_for_ever() -> None:
+def test_tiny_stagger_starts_several_at_a_time() -> None:
     """A thousand gateways within ten seconds: closer than the loop looks, so several go at a time."""
     names = tuple(f"p{number}" for number in range(1000))
     world = World(names)
@@ -442,7 +440,7 @@ def test_many_starts_with_a_tiny_distance_do_not_take_for_ever() -> None:
     assert 9.0 < world.when("start", names[-1])[0] - 1000 < 12.0
 
 
-def test_a_fleet_takes_as_long_as_its_slowest_gateway() -> None:
+def test_fleet_takes_as_long_as_its_slowest_gateway() -> None:
     names = tuple(f"p{number}" for number in range(20))
     natures = {name: Nature(settles=0.5 + number % 7, marker=0.2 * (number % 5)) for number, name in enumerate(names)}
     world = World(names, **natures)
@@ -456,7 +454,7 @@ def test_a_fleet_takes_as_long_as_its_slowest_gateway() -> None:
     assert world.time - begun <= 0.8 + SLACK
 
 
-def test_the_manager_is_told_once_for_all() -> None:
+def test_one_manager_call_for_all_gateways() -> None:
     names = tuple(f"p{number}" for number in range(20))
     world = World(names)
     drive(world, Verb.START)
@@ -466,7 +464,7 @@ def test_the_manager_is_told_once_for_all() -> None:
     assert world.made("stop") == [("stop", names)]
 
 
-def test_a_look_is_one_for_all_that_are_under_way() -> None:
+def test_one_observation_for_all_active_jobs() -> None:
     world = World(FIVE, e=Nature(settles=3.0))
     drive(world, Verb.START)
     looks = world.made("look")
@@ -485,7 +483,7 @@ MIXED: dict[str, Any] = {
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("pace", [{}, {"jobs": 2}, {"rolling": True}, {"stagger": 0.5}], ids=str)
 @pytest.mark.parametrize("verb", list(Verb))
-def test_ctrl_c_at_any_moment_leaves_an_account_for_every_profile(
+def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
     verb: Verb, pace: dict[str, Any], after: bool
 ) -> None:
     interrupted = 0
@@ -517,7 +515,7 @@ def test_ctrl_c_at_any_moment_leaves_an_account_for_every_profile(
     assert interrupted > 10
 
 
-def test_ctrl_c_while_an_outcome_is_told_keeps_it() -> None:
+def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
     world = World(("a", "b"), b=Nature(settles=5.0))
 
     def told(outcome: Outcome) -> None:
@@ -527,7 +525,7 @@ def test_ctrl_c_while_an_outcome_is_told_keeps_it() -> None:
     assert kinds(drive(world, Verb.START, told=told)) == {"a": K.STARTED, "b": K.INTERRUPTED}
 
 
-def test_a_manager_that_goes_away_leaves_an_account_of_what_was_done() -> None:
+def test_lost_manager_leaves_the_outcomes_so_far() -> None:
     world = World(FIVE, e=Nature(settles=20.0))
     world.unreachable_from = 1005.0
     found = drive(world, Verb.START)
@@ -536,7 +534,7 @@ def test_a_manager_that_goes_away_leaves_an_account_of_what_was_done() -> None:
     assert found["e"].detail == "the manager is gone" and exit_code(found.values()) is ExitCode.FAILED
 
 
-def test_a_manager_that_was_never_there_is_an_error_of_its_own() -> None:
+def test_missing_manager_raises() -> None:
     world = World(FIVE)
     world.unreachable_from = 0.0
     with pytest.raises(ManagerError):
@@ -552,11 +550,11 @@ def test_a_manager_that_was_never_there_is_an_error_of_its_own() -> None:
     ([K.STARTED, K.FAILED], ExitCode.FAILED), ([K.STARTED, K.REFUSED], ExitCode.REFUSED),
     ([K.REFUSED, K.FAILED], ExitCode.FAILED), ([K.FAILED, K.REFUSED, K.INTERRUPTED], ExitCode.INTERRUPTED),
 ])  # fmt: skip
-def test_one_failure_is_a_failure(given: list[OutcomeKind], code: ExitCode) -> None:
+def test_exit_code_of_one_failure_is_failed(given: list[OutcomeKind], code: ExitCode) -> None:
     assert exit_code(Outcome(str(number), kind) for number, kind in enumerate(given)) is code
 
 
-def test_an_outcome_is_told_as_the_contract_has_it() -> None:
+def test_outcome_data_matches_the_contract() -> None:
     outcome = Outcome("work", K.STARTED, "fine", 42, ("telegram",), ("a line",), "a hint")
     assert outcome.as_data() == {
         "profile": "work", "outcome": "started", "detail": "fine", "pid": 42, "masked_channels": ["telegram"],
@@ -564,7 +562,7 @@ def test_an_outcome_is_told_as_the_contract_has_it() -> None:
     }  # fmt: skip
 
 
-def test_busy_agents_are_waited_for_as_long_as_their_profile_allows(tmp_path: Path) -> None:
+def test_stop_time_follows_the_drain_timeout(tmp_path: Path) -> None:
     """The manager waits for the drain; our SIGKILL must not come before."""
     from hermes_profiles.fleet.service_specs import stop_seconds
 

@@ -1,4 +1,4 @@
-"""Random fleets, verbs and mishaps: what is reported is what is true afterwards, and nobody else is touched.
+"""Random fleets, verbs and mishaps: outcomes are true, and other gateways are not touched.
 
 HERMES_PROFILES_NIGHTLY=1 runs a thousand fleets.
 """
@@ -157,7 +157,7 @@ class Fleets(RuleBasedStateMachine):
             self._again(verb, found)
 
     def _is_true(self, verb: Verb, outcome: Outcome) -> None:
-        """Compare an outcome with the world in the moment it is told."""
+        """Compare an outcome with the world at the moment of its report."""
         world, name, kind = self.world, outcome.profile, outcome.outcome
         sim = world.sims[name]
         if kind in UP:

@@ -1,4 +1,4 @@
-"""Whom a command means, and what is clear about each of them before anything is touched."""
+"""Selection of profiles, and the outcomes that are known before anything is changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = ("default", "family", "ops", "work")
 START, STOP, RESTART = Verb.START, Verb.STOP, Verb.RESTART
 
 
-# -- whom
+# -- selection
 
 
 @pytest.mark.parametrize(("names", "more", "expected", "named"), [
@@ -34,7 +34,7 @@ START, STOP, RESTART = Verb.START, Verb.STOP, Verb.RESTART
     (("ops",), {"group": "home"}, ("family", "ops", "work"), True),
     ((), {"group": "home", "excluded": ("work",)}, ("family",), False),
 ])  # fmt: skip
-def test_whom_a_command_means(names: Any, more: dict[str, Any], expected: Any, named: bool) -> None:
+def test_select_names_groups_and_exclusions(names: Any, more: dict[str, Any], expected: Any, named: bool) -> None:
     groups = {"work": ("home", "paid"), "family": ["home"], "ops": ()}
     assert select(ALL, names, groups=groups, **more) == Selection(expected, named)
 
@@ -43,7 +43,7 @@ def test_whom_a_command_means(names: Any, more: dict[str, Any], expected: Any, n
     (("nobody",), {}, "nobody"), ((), {"excluded": ("nobody",)}, "nobody"), ((), {"group": "none"}, "none"),
     (("work", "nobody"), {}, "nobody"), ((), {"group": "none", "groups": {}}, "none"),
 ])  # fmt: skip
-def test_what_is_not_there_is_named(names: Any, more: dict[str, Any], target: str) -> None:
+def test_select_missing_names_are_reported(names: Any, more: dict[str, Any], target: str) -> None:
     with pytest.raises(NotFound) as caught:
         select(ALL, names, **({"groups": {"work": ("home",)}} | more))
     assert caught.value.exit_code is ExitCode.MISSING
@@ -51,14 +51,14 @@ def test_what_is_not_there_is_named(names: Any, more: dict[str, Any], target: st
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../work", "Wörk", "a b"])
-def test_what_can_be_no_name_is_a_slip_of_the_command(name: str) -> None:
+def test_select_invalid_name_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageProblem):
         select(ALL, (name,))
     with pytest.raises(UsageProblem):
         select(ALL, excluded=(name,))
 
 
-def test_the_hint_of_a_large_fleet_stays_short() -> None:
+def test_select_hint_of_a_large_fleet_is_short() -> None:
     names = tuple(f"p{number}" for number in range(500))
     with pytest.raises(NotFound) as caught:
         select(names, ("nobody",))
@@ -73,7 +73,7 @@ def service(activity: Activity = A.ACTIVE, *, installed: bool = True) -> Service
 
 
 def gateway(state: GatewayState, of: ServiceStatus | None = None, *, pid: int | None = None, **more: Any) -> Gateway:
-    """A gateway in a state; those that are there have a process, unless it is somebody else's."""
+    """A gateway in a state; those that are there have a process, unless it belongs to another program."""
     there = state in (S.RUNNING, S.DEGRADED, S.UNSUPERVISED)
     process = Process(42, 1.0, "S", 1, (), {}) if there else None
     return Gateway(
@@ -114,7 +114,7 @@ ACTIVE, INACTIVE, NONE = service(), service(A.INACTIVE), service(A.INACTIVE, ins
     (S.UNKNOWN, ACTIVE, "refused", "refused", "refused", "refused"),
     (S.UNKNOWN, INACTIVE, "refused", "refused", "refused", "refused"),
 ])  # fmt: skip
-def test_every_state_and_verb(
+def test_known_outcome_of_every_state_and_verb(
     state: GatewayState, of: ServiceStatus | None, start: str, stop: str, restart: str, start_stopped: str
 ) -> None:
     found = gateway(state, of)
@@ -128,7 +128,7 @@ def test_every_state_and_verb(
 
 
 @pytest.mark.parametrize("verb", list(Verb))
-def test_what_a_multiplexer_serves(verb: Verb) -> None:
+def test_served_profile_has_no_gateway_to_start(verb: Verb) -> None:
     found = gateway(S.SERVED, NONE, pid=9)
     named = sorted_out(verb, found, named=True)
     assert named is not None and (named.outcome, named.detail, named.pid) == (K.REFUSED, "is served", 9)
@@ -136,7 +136,7 @@ def test_what_a_multiplexer_serves(verb: Verb) -> None:
     assert sorted_out(verb, found) == Outcome("work", K.SKIPPED, "is served", 9)
 
 
-def test_starting_who_is_served_already_is_nothing_to_do() -> None:
+def test_start_of_a_served_profile_is_already_running() -> None:
     found = gateway(S.SERVED, NONE, pid=9)._replace(observation=GatewayFacts("work", served_by=9))
     assert sorted_out(START, found, named=True) == Outcome("work", K.ALREADY_RUNNING, "is served", 9)
     assert sorted_out(START, found) == Outcome("work", K.SKIPPED, "is served", 9)
@@ -144,19 +144,19 @@ def test_starting_who_is_served_already_is_nothing_to_do() -> None:
     assert stopped is not None and stopped.outcome is K.REFUSED and "run-mode processes" in (stopped.hint or "")
 
 
-def test_a_served_profile_can_be_forced() -> None:
+def test_force_starts_a_served_profile() -> None:
     found = gateway(S.SERVED, INACTIVE, pid=9)
     assert kind(START, found, force=True) == kind(STOP, found, force=True) == "driven"
 
 
 @pytest.mark.parametrize(("named", "expected"), [(True, K.REFUSED), (False, K.SKIPPED)])
-def test_a_disabled_profile_is_not_started(named: bool, expected: OutcomeKind) -> None:
+def test_disabled_profile_is_not_started(named: bool, expected: OutcomeKind) -> None:
     found = sorted_out(START, gateway(S.STOPPED, INACTIVE), named=named, disabled=("work",))
     assert found is not None and (found.outcome, found.detail) == (expected, "disabled")
     assert bool(found.hint) is named and (not named or "hermes-gateways enable work" in (found.hint or ""))
 
 
-def test_a_disabled_profile_can_be_stopped_and_what_runs_of_it_restarted() -> None:
+def test_disabled_profile_can_be_stopped_and_restarted() -> None:
     running, stopped = gateway(S.RUNNING, ACTIVE), gateway(S.STOPPED, INACTIVE)
     assert kind(STOP, running, disabled=("work",)) == "driven"
     assert kind(RESTART, running, disabled=("work",)) == "driven"
@@ -166,48 +166,48 @@ def test_a_disabled_profile_can_be_stopped_and_what_runs_of_it_restarted() -> No
 
 
 @pytest.mark.parametrize("verb", [STOP, RESTART])
-def test_the_gateway_this_command_runs_inside_is_not_ended(verb: Verb) -> None:
+def test_own_ancestor_is_not_stopped(verb: Verb) -> None:
     found = sorted_out(verb, gateway(S.RUNNING, ACTIVE), ancestors=(7, 42), force=True)
     assert found is not None and (found.outcome, found.pid) == (K.REFUSED, 42)
     assert found.detail == "this command runs inside that gateway and would end itself" and found.hint
     assert kind(verb, gateway(S.RUNNING, ACTIVE), ancestors=(7, 43)) == "driven"
 
 
-def test_the_gateway_this_command_runs_inside_runs_already() -> None:
+def test_own_ancestor_is_already_running() -> None:
     assert kind(START, gateway(S.RUNNING, ACTIVE), ancestors=(42,)) == "already-running"
 
 
 @pytest.mark.parametrize("verb", list(Verb))
-def test_nothing_is_done_on_a_guess(verb: Verb) -> None:
+def test_unverified_gateway_is_refused(verb: Verb) -> None:
     found = sorted_out(verb, gateway(S.UNKNOWN, INACTIVE, pid=42))
     assert found == Outcome("work", K.REFUSED, "is unknown", 42, hint="nothing is signalled on a guess")
 
 
-def test_force_means_the_service_and_never_a_process_one_guesses_at() -> None:
+def test_force_does_not_apply_to_unverified_processes() -> None:
     """With force a stop of an unproven process would change nothing, and say that nothing was there."""
     unproven, foreign = gateway(S.UNKNOWN, INACTIVE, pid=42), gateway(S.UNKNOWN, ACTIVE, pid=42)
     assert [kind(verb, unproven, force=True) for verb in (START, STOP, RESTART)] == ["driven", "refused", "refused"]
     assert [kind(verb, foreign, force=True) for verb in (START, STOP, RESTART)] == ["driven"] * 3
 
 
-def test_what_is_on_its_way_down_does_not_run_already() -> None:
+def test_stopping_gateway_is_not_already_running() -> None:
     ending = service(A.DEACTIVATING)
     assert kind(START, gateway(S.RUNNING, ending)) == "driven"
     assert kind(START, gateway(S.UNSUPERVISED, ending)) == "already-running"
 
 
-def test_one_that_runs_is_reported_with_its_pid_and_masks() -> None:
+def test_running_gateway_is_reported_with_pid_and_masks() -> None:
     masks = (Mask("telegram"), Mask("weixin"))
     found = sorted_out(START, gateway(S.DEGRADED, ACTIVE, masks=masks))
     assert found == Outcome("work", K.ALREADY_RUNNING, "is degraded", 42, ("telegram", "weixin"))
 
 
-def test_one_started_by_hand_is_called_unsupervised() -> None:
+def test_gateway_started_by_hand_is_unsupervised() -> None:
     found = sorted_out(START, gateway(S.UNSUPERVISED, INACTIVE))
     assert found == Outcome("work", K.ALREADY_RUNNING, "unsupervised: is unsupervised", 42)
 
 
-def test_one_without_a_service_is_not_stopped_that_nothing_would_start_again() -> None:
+def test_restart_without_service_is_refused() -> None:
     found = sorted_out(RESTART, gateway(S.UNSUPERVISED, NONE))
     assert found is not None and found.detail == "it has no service that would start it again"
     assert found.hint is not None and "hermes-gateways install work" in found.hint
@@ -220,7 +220,7 @@ def fleet(**gateways: Gateway) -> dict[str, Gateway]:
     return {name: each._replace(profile=name) for name, each in gateways.items()}
 
 
-def test_a_named_profile_without_a_service_ends_the_command() -> None:
+def test_named_profile_without_service_raises() -> None:
     found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
     with pytest.raises(NotFound) as caught:
         sort_out(START, Selection(("a", "b"), named=True), found)
@@ -229,13 +229,13 @@ def test_a_named_profile_without_a_service_ends_the_command() -> None:
     assert problem.hint is not None and "hermes-gateways install b --start" in problem.hint
 
 
-def test_in_a_fleet_one_without_a_service_is_passed_over() -> None:
+def test_unnamed_profile_without_service_is_skipped() -> None:
     found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
     plan = sort_out(START, Selection(("a", "b"), named=False), found)
     assert plan.driven == ("a",) and [(each.profile, each.outcome) for each in plan.outcomes] == [("b", K.SKIPPED)]
 
 
-def test_a_fleet_without_any_service_ends_the_command() -> None:
+def test_fleet_without_services_raises() -> None:
     found = fleet(a=gateway(S.STOPPED, NONE), b=gateway(S.STOPPED, None))
     with pytest.raises(NotFound) as caught:
         sort_out(START, Selection(("a", "b"), named=False), found)
@@ -243,16 +243,16 @@ def test_a_fleet_without_any_service_ends_the_command() -> None:
 
 
 @pytest.mark.parametrize("verb", [STOP, RESTART])
-def test_a_stop_needs_no_service(verb: Verb) -> None:
+def test_stop_needs_no_service(verb: Verb) -> None:
     found = fleet(a=gateway(S.STOPPED, NONE))
     assert isinstance(sort_out(verb, Selection(("a",), named=True), found), Sorted)
 
 
-def test_nobody_selected_is_nothing_to_do() -> None:
+def test_empty_selection_does_nothing() -> None:
     assert sort_out(START, Selection((), named=True), {}) == Sorted((), ())
 
 
-def test_the_order_of_the_fleet_is_kept() -> None:
+def test_outcomes_keep_fleet_order() -> None:
     found = fleet(**{name: gateway(S.STOPPED, INACTIVE) for name in ALL}) | fleet(ops=gateway(S.RUNNING, ACTIVE))
     plan = sort_out(START, Selection(ALL, named=False), found)
     assert plan.driven == ("default", "family", "work") and [each.profile for each in plan.outcomes] == ["ops"]

@@ -22,7 +22,7 @@ from hermes_profiles.model.secret import Secret
 def server(status: int = 200, raw: bytes | None = None, together: int = 0) -> Iterator[tuple[int, list[str]]]:
     """Serve `GET /health` on loopback; yields the port and the paths that were asked for.
 
-    `together`: nobody is answered before so many have asked.
+    `together`: no request is answered before this many arrived.
     """
     barrier = threading.Barrier(together) if together else None
     asked: list[str] = []
@@ -68,20 +68,20 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "", "0.0.0.0", "*"])
-def test_a_server_that_answers_is_well(host: str) -> None:
+def test_health_200_is_healthy(host: str) -> None:
     with server() as (port, asked):
         assert health.ask(health.Endpoint(host, port)) == (True, "")
     assert asked == ["/health"]
 
 
-def test_a_server_that_is_unwell_says_so() -> None:
+def test_health_other_status_is_unhealthy() -> None:
     with server(503) as (port, _):
         assert health.ask(health.Endpoint("127.0.0.1", port)) == (False, "GET /health answered 503")
         assert health.ask_url(f"http://127.0.0.1:{port}", timeout=5) == (False, "GATEWAY_HEALTH_URL answered 503")
 
 
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 x y\r\n\r\n"])
-def test_what_is_no_http_is_no_health(raw: bytes) -> None:
+def test_health_non_http_answer_is_unhealthy(raw: bytes) -> None:
     with server(raw=raw) as (port, _):
         for answer in (
             health.ask(health.Endpoint("127.0.0.1", port)), health.ask_url(f"http://127.0.0.1:{port}", timeout=5)
@@ -93,18 +93,18 @@ def test_what_is_no_http_is_no_health(raw: bytes) -> None:
     ("127.0.0.1", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1), ("..", 80), ("a b", 80), ("x" * 300, 80),
     ("127.0.0.1\x00", 80),
 ])  # fmt: skip
-def test_a_place_that_is_none_is_told_and_breaks_nothing(endpoint: tuple[str, int]) -> None:
+def test_health_invalid_address_is_reported(endpoint: tuple[str, int]) -> None:
     found = health.ask(health.Endpoint(*endpoint), timeout=0.3)
     assert not found.healthy and found.detail
 
 
-def test_nobody_there_is_no_health() -> None:
+def test_health_closed_port_is_unhealthy() -> None:
     port = free_port()
     found = health.ask(health.Endpoint("127.0.0.1", port))
     assert not found.healthy and found.detail == f"127.0.0.1:{port}: connection refused"
 
 
-def test_the_deaf_cost_one_wait_for_all_together(deaf: int) -> None:
+def test_health_silent_servers_share_one_timeout(deaf: int) -> None:
     with server() as (port, _):
         places = {f"p{number}": health.Endpoint("127.0.0.1", deaf) for number in range(10)}
         found = health.ask_all({**places, "well": health.Endpoint("127.0.0.1", port)}, timeout=0.3)
@@ -113,7 +113,7 @@ def test_the_deaf_cost_one_wait_for_all_together(deaf: int) -> None:
     assert health.ask_all({}) == {}
 
 
-def test_all_are_asked_before_anyone_has_to_answer() -> None:
+def test_health_queries_run_in_parallel() -> None:
     names = [f"p{number}" for number in range(8)]
     with server(together=8) as (port, _):
         found = health.ask_all(dict.fromkeys(names, health.Endpoint("127.0.0.1", port)), timeout=20)
@@ -122,7 +122,7 @@ def test_all_are_asked_before_anyone_has_to_answer() -> None:
         assert all(each.healthy for each in found.values())
 
 
-def test_gateways_elsewhere_are_told_dead_together(deaf: int) -> None:
+def test_remote_health_silent_servers_share_one_timeout(deaf: int) -> None:
     with server() as (port, _):
         urls = {f"p{number}": f"http://127.0.0.1:{deaf}" for number in range(10)}
         found = health.ask_urls({**urls, "well": f"http://127.0.0.1:{port}"}, timeout=0.3)
@@ -133,7 +133,7 @@ def test_gateways_elsewhere_are_told_dead_together(deaf: int) -> None:
 @pytest.mark.parametrize(("path", "asked"), [
     ("", "/health"), ("/", "/health"), ("/health", "/health"), ("/health/", "/health/"), ("/gw", "/gw/health"),
 ])  # fmt: skip
-def test_a_gateway_elsewhere_is_asked_at_its_address(path: str, asked: str) -> None:
+def test_remote_health_uses_the_given_path(path: str, asked: str) -> None:
     with server() as (port, paths):
         assert health.ask_url(f"http://127.0.0.1:{port}{path}", timeout=5).healthy
     assert paths == [asked]
@@ -143,7 +143,7 @@ def test_a_gateway_elsewhere_is_asked_at_its_address(path: str, asked: str) -> N
     "file:///etc/passwd", "ftp://host/", "", "host:8642", "http://127.0.0.1:port/", "http://[::1", "http://",
     "http://127.0.0.1:99999999/", "http://127.0.0.1/\x00", "http://127.0.0.1/a b",
 ])  # fmt: skip
-def test_an_address_that_is_none_is_told_and_breaks_nothing(url: str) -> None:
+def test_remote_health_invalid_url_is_reported(url: str) -> None:
     found = health.ask_url(url, timeout=0.2)
     assert not found.healthy and found.detail.startswith("GATEWAY_HEALTH_URL")
 
@@ -177,13 +177,13 @@ def gateway(answer: object, key: str = "CANARY-key") -> Iterator[health.Endpoint
             thread.join(10)
 
 
-def test_a_gateway_says_who_it_is_to_who_has_its_key() -> None:
+def test_detailed_health_reports_pid_and_failed_checks() -> None:
     checks = {"state_db": {"status": "ok"}, "model": {"status": "degraded"}, "disk": {"status": "ok"}}
     with gateway({"pid": 42, "status": "degraded", "readiness": {"checks": checks}}) as place:
         assert health.ask_detailed(place, Secret("CANARY-key")) == (True, "failed checks: model", 42)
 
 
-def test_a_refused_key_tells_that_the_port_is_somebody_elses() -> None:
+def test_detailed_health_refused_key_is_unhealthy() -> None:
     with gateway({"pid": 42}) as place:
         found = health.ask_detailed(place, Secret("CANARY-other"))
     assert not found.healthy and found.pid is None and "refuses this profile's key" in found.detail
@@ -191,12 +191,12 @@ def test_a_refused_key_tells_that_the_port_is_somebody_elses() -> None:
 
 
 @pytest.mark.parametrize("answer", [[], 7, {}, {"pid": "x", "readiness": {"checks": [1]}}, {"readiness": 5}])
-def test_an_answer_of_another_shape_says_nothing_of_the_pid(answer: object) -> None:
+def test_detailed_health_unknown_answer_has_no_pid(answer: object) -> None:
     with gateway(answer) as place:
         assert health.ask_detailed(place, Secret("CANARY-key")).pid is None
 
 
-def test_another_process_on_the_port_is_told() -> None:
+def test_detailed_health_pid_of_another_process_is_a_disagreement() -> None:
     own = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=42)))
     other = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=43)))
     assert not [text for text in own.disagreement if "port" in text]

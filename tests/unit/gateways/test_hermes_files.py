@@ -1,4 +1,4 @@
-"""What a gateway writes of itself is read leniently: whatever stands there, nothing is believed and nothing breaks."""
+"""Readers of the files that a gateway writes: any content is accepted, none raises."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ HUGE = "1" + "0" * 400
     ('{"pid": -1}', PidRecord(0)), ('{"pid": 4.2}', PidRecord(0)), ("[" * 100_000, PidRecord(0)),
     ('{"pid": ' + "9" * 5000 + "}", PidRecord(0)),
 ])  # fmt: skip
-def test_whom_a_pid_file_names(tmp_path: Path, text: str, record: PidRecord) -> None:
+def test_pid_record_reads_all_formats(tmp_path: Path, text: str, record: PidRecord) -> None:
     for name, read in (("gateway.pid", pid_record), ("gateway.lock", lock_record)):
         (tmp_path / name).write_text(text)
         assert read(tmp_path) == record
 
 
-def test_no_file_is_no_record(tmp_path: Path) -> None:
+def test_missing_file_has_no_record(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (tmp_path, tmp_path / "absent", tmp_path / "file"):
         found = (pid_record(home), lock_record(home), state_record(home), heartbeat(home))
@@ -55,7 +55,7 @@ def test_no_file_is_no_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link to itself", "not text", "another codec"])
-def test_what_is_no_record_is_there_and_cannot_be_understood(tmp_path: Path, what: str) -> None:
+def test_pid_record_invalid_content_has_pid_zero(tmp_path: Path, what: str) -> None:
     path = tmp_path / "gateway.pid"
     if what == "folder":
         path.mkdir()
@@ -68,7 +68,7 @@ def test_what_is_no_record_is_there_and_cannot_be_understood(tmp_path: Path, wha
     assert record_at(path) == PidRecord(0)
 
 
-def test_what_a_gateway_wrote_about_itself(tmp_path: Path) -> None:
+def test_state_record_reads_all_fields(tmp_path: Path) -> None:
     (tmp_path / "gateway_state.json").write_text(json.dumps({
         "pid": 42, "kind": "hermes-gateway", "argv": [], "start_time": 1000, "gateway_state": "running",
         "exit_reason": None, "restart_requested": False, "active_agents": 3, "served_profiles": ["a", 7, "b"],
@@ -87,12 +87,12 @@ def test_what_a_gateway_wrote_about_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "42", "null"])
-def test_a_state_file_that_cannot_be_understood_says_nothing(tmp_path: Path, text: str) -> None:
+def test_state_record_invalid_content_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "gateway_state.json").write_text(text)
     assert state_record(tmp_path) is None
 
 
-def test_the_last_sign_of_life(tmp_path: Path) -> None:
+def test_heartbeat_reads_pid_and_time(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "gateway.heartbeat").write_text('{"pid": 42, "updated_at": "2026", "monotonic": 1.5}')
     assert heartbeat(tmp_path) == Heartbeat(42, "2026")
@@ -114,7 +114,7 @@ _JSON = st.recursive(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60) | _JSON.map(lambda data: json.dumps(data).encode()))
-def test_nothing_that_may_stand_there_breaks_a_look(tmp_path: Path, content: bytes) -> None:
+def test_readers_accept_any_content(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").mkdir(exist_ok=True)
     reads: dict[str, Any] = {
         "gateway.pid": pid_record, "gateway.lock": lock_record, "gateway_state.json": state_record,

@@ -1,4 +1,4 @@
-"""One look at the manager and one at the process table tell of a whole fleet, and of this root alone."""
+"""Observation of a fleet with one manager query and one process scan, restricted to this root."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Table:
 
 
 class Told:
-    """A manager that says what it was told to, and counts how often it is asked."""
+    """A manager with given statuses that counts its queries."""
 
     kind = ManagerKind.SYSTEMD
 
@@ -111,7 +111,7 @@ def status(activity: Activity = A.ACTIVE, pid: int | None = None, **more: Any) -
     return ServiceStatus(True, True, activity, pid)._replace(**more)
 
 
-def test_a_fleet_is_one_question_and_one_search(root: Root) -> None:
+def test_survey_needs_one_manager_query_and_one_scan(root: Root) -> None:
     root.runs("work", 42)
     root.runs("ops", 43)
     root.manager.statuses = {"work": status(pid=42), "ops": status(pid=7)}
@@ -119,18 +119,18 @@ def test_a_fleet_is_one_question_and_one_search(root: Root) -> None:
     assert root.manager.asked == [("default", "ops", "work")] and root.table.searched == 1
 
 
-def test_nobody_is_asked_about_no_profiles(root: Root) -> None:
+def test_survey_without_profiles_queries_no_manager(root: Root) -> None:
     assert survey(root.world, ()) == {} and root.manager.asked == []
 
 
-def test_without_a_manager_files_and_processes_tell(root: Root) -> None:
+def test_survey_without_manager_uses_files_and_processes(root: Root) -> None:
     root.runs("work", 42)
     root.world.manager = None
     found = observe_one(root.world, "work")
     assert (found.state, found.pid, found.service) == (S.UNSUPERVISED, 42, None)
 
 
-def test_a_manager_that_cannot_be_reached_is_an_error(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_survey_unreachable_manager_raises(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> Any:
         raise ManagerError("no bus")
 
@@ -140,15 +140,15 @@ def test_a_manager_that_cannot_be_reached_is_an_error(root: Root, monkeypatch: p
 
 
 @pytest.mark.parametrize("home", ["/srv/other/.hermes", "/srv/other/.hermes/profiles/work"])
-def test_a_unit_of_another_root_is_not_ours(root: Root, home: str) -> None:
-    """Two roots of one account share names: what runs under that name is neither told of nor stopped."""
+def test_unit_of_another_root_is_ignored(root: Root, home: str) -> None:
+    """Two roots of one account share service names: the other root's service is not reported and not stopped."""
     root.manager.statuses = {"work": status(pid=77, home=home, restarts=5)}
     found = observe_one(root.world, "work")
     assert found.state is S.STOPPED and found.service == ServiceStatus(False, False, A.INACTIVE, home=home)
     assert found.disagreement == (f"the service of this name belongs to another root: {home}",)
 
 
-def test_a_unit_that_says_our_home_in_other_words_is_ours(root: Root, isolated: Path) -> None:
+def test_unit_with_another_spelling_of_the_home_counts(root: Root, isolated: Path) -> None:
     root.runs("work", 42)
     (isolated / "link").symlink_to(root.layout.root)
     for home in (root.home("work"), str(isolated / "link" / "profiles" / "work"), None):
@@ -156,7 +156,7 @@ def test_a_unit_that_says_our_home_in_other_words_is_ours(root: Root, isolated: 
         assert observe_one(root.world, "work").state is S.RUNNING
 
 
-def test_the_services_have_hermes_names(root: Root) -> None:
+def test_services_have_hermes_names(root: Root) -> None:
     assert [each.path.name for each in root.world.services(root.profiles)] == [
         "hermes-gateway.service",
         "hermes-gateway-ops.service",
@@ -164,10 +164,10 @@ def test_the_services_have_hermes_names(root: Root) -> None:
     ]
 
 
-# -- whom a process serves
+# -- served profiles
 
 
-def test_further_gateways_of_a_home_are_told(root: Root) -> None:
+def test_second_gateway_of_a_home_is_reported(root: Root) -> None:
     root.runs("work", 42)
     root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
     root.manager.statuses = {"work": status(pid=42)}
@@ -175,14 +175,14 @@ def test_further_gateways_of_a_home_are_told(root: Root) -> None:
     assert (found.state, found.pid, found.disagreement) == (S.RUNNING, 42, ("this home has further gateways: PID 50",))
 
 
-def test_a_gateway_that_has_taken_no_pid_file_yet_is_on_its_way(root: Root) -> None:
+def test_gateway_without_pid_file_is_starting(root: Root) -> None:
     root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
     root.manager.statuses = {"work": status(pid=50)}
     found = observe_one(root.world, "work")
     assert (found.state, found.pid) == (S.DEGRADED, 50) and found.process is not None  # an hour is no back-off
 
 
-def test_the_managers_process_is_shown_while_none_is_proven(root: Root) -> None:
+def test_pid_of_the_manager_is_shown_without_a_proven_process(root: Root) -> None:
     root.table.add(60, "sh", "wrapper")
     root.manager.statuses = {"work": status(pid=60, since=NOW - 1)}
     assert (observe_one(root.world, "work").state, observe_one(root.world, "work").pid) == (S.STARTING, 60)
@@ -191,7 +191,7 @@ def test_the_managers_process_is_shown_while_none_is_proven(root: Root) -> None:
 # -- multiplexer
 
 
-def test_the_profiles_of_a_multiplexer_are_served(root: Root) -> None:
+def test_profiles_of_a_multiplexer_are_served(root: Root) -> None:
     root.runs("default", 9, served_profiles=["default", "work"])
     root.manager.statuses = {"default": status(pid=9)}
     assert root.states() == {"default": "running", "ops": "stopped", "work": "served"}
@@ -199,7 +199,7 @@ def test_the_profiles_of_a_multiplexer_are_served(root: Root) -> None:
 
 
 @pytest.mark.parametrize("why", ["gone", "another process wrote it", "none served", "recycled"])
-def test_a_list_of_served_profiles_outlives_multiplexing(root: Root, why: str) -> None:
+def test_old_list_of_served_profiles_is_ignored(root: Root, why: str) -> None:
     root.runs("default", 9, served_profiles=[] if why == "none served" else ["default", "work"])
     if why == "gone":
         del root.table.live[9]
@@ -210,13 +210,13 @@ def test_a_list_of_served_profiles_outlives_multiplexing(root: Root, why: str) -
     assert root.states()["work"] == "stopped"
 
 
-def test_a_multiplexer_that_lost_its_pid_file_serves_still(root: Root) -> None:
+def test_multiplexer_without_pid_file_still_serves(root: Root) -> None:
     root.runs("default", 9, served_profiles=["work"])
     (root.layout.root / "gateway.pid").rename(root.layout.root / "gateway.lock")
     assert root.states()["work"] == "served"
 
 
-def test_an_own_gateway_counts_before_the_multiplexer(root: Root) -> None:
+def test_own_gateway_takes_precedence_over_multiplexer(root: Root) -> None:
     root.runs("default", 9, served_profiles=["work"])
     root.runs("work", 42)
     root.manager.statuses = {"work": status(pid=42)}
@@ -227,7 +227,7 @@ def test_an_own_gateway_counts_before_the_multiplexer(root: Root) -> None:
 # -- what others know
 
 
-def test_only_gateways_that_are_up_are_asked(root: Root) -> None:
+def test_only_running_gateways_are_queried(root: Root) -> None:
     root.runs("work", 42)
     root.manager.statuses = {"work": status(pid=42)}
     asked: list[list[str]] = []
@@ -248,7 +248,7 @@ def test_only_gateways_that_are_up_are_asked(root: Root) -> None:
     assert [each.state for each in found["ops"].channels] == ["off"]
 
 
-def test_a_mask_counts_only_for_a_process_that_was_started_with_it(root: Root) -> None:
+def test_mask_counts_only_with_the_overlay_in_the_environment(root: Root) -> None:
     folder = overlay_folder(root.layout, "work")
     for given, wanted in ((str(folder), True), ("/elsewhere", False), ("", False)):
         process = Process(42, 1.0, "S", 1, RUN, {"HERMES_MANAGED_DIR": given})
@@ -261,7 +261,7 @@ def test_a_mask_counts_only_for_a_process_that_was_started_with_it(root: Root) -
         assert bool(calls) is wanted
 
 
-def test_who_lives_and_who_is_coming() -> None:
+def test_live_gateways_are_running_or_starting() -> None:
     process = Process(42, 1.0, "S", 1, RUN, {})
     gateways = {
         "up": Gateway("up", S.RUNNING, 42, process=process, service=status(pid=42)),
@@ -293,7 +293,7 @@ def test_who_lives_and_who_is_coming() -> None:
         ("A='never closed\n", "gateway:\n  multiplex_profiles: true\n", {}, True),
     ],
 )
-def test_multiplexing_is_asked_for_in_any_spelling_of_the_files(
+def test_multiplexing_setting_is_read_from_all_files(
     root: Root, env: str, config: str, environment: dict[str, str], expected: bool | None
 ) -> None:
     root.write("default", ".env", env)
@@ -309,7 +309,7 @@ def inventory(root: Root, *, ask_api: bool = False) -> Inventory:
     return read_fleet_status(seen, root.world, root.profiles, catalog=CATALOG, ask_api=ask_api, environment=environment)
 
 
-def test_an_inventory_names_conflicts_of_those_that_run(root: Root) -> None:
+def test_status_reports_conflicts_of_running_gateways(root: Root) -> None:
     for name, pid in (("work", 42), ("ops", 43)):
         root.runs(name, pid)
         root.write(name, ".env", "TELEGRAM_BOT_TOKEN=7100000:CANARY-of-both-profiles\n")
@@ -322,7 +322,7 @@ def test_an_inventory_names_conflicts_of_those_that_run(root: Root) -> None:
     assert inventory(root).conflicts == ()
 
 
-def test_the_address_of_a_gateway_elsewhere_is_shown_without_its_login(root: Root) -> None:
+def test_remote_address_is_shown_without_login(root: Root) -> None:
     root.write("work", ".env", "GATEWAY_HEALTH_URL=ftp://user:CANARY-password@host:1/path?key=CANARY#x\n")
     root.runs("work", 42)
     root.manager.statuses = {"work": status(pid=42)}
@@ -330,7 +330,7 @@ def test_the_address_of_a_gateway_elsewhere_is_shown_without_its_login(root: Roo
     assert found.api == Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is not an http address")
 
 
-def test_ancestors_are_those_above_us() -> None:
+def test_ancestors_include_the_parent() -> None:
     import os
 
     found = ancestors()

@@ -63,13 +63,13 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc i
     "python /src/gateway/run.py",
     "python -m gateway.run",
 ])  # fmt: skip
-def test_words_that_start_a_gateway(words: str) -> None:
+def test_starts_gateway_accepts_gateway_commands(words: str) -> None:
     assert starts_gateway(tuple(words.split()))
     assert gateway_subcommand(tuple(words.split())) == "run"
 
 
 @pytest.mark.parametrize("words", ["python -um hermes_cli.main gateway", "python -Xutf8 -mhermes_cli.main gateway"])
-def test_options_of_python_may_be_joined(words: str) -> None:
+def test_starts_gateway_accepts_joined_python_options(words: str) -> None:
     assert starts_gateway(tuple(words.split()))
 
 
@@ -82,7 +82,7 @@ def test_options_of_python_may_be_joined(words: str) -> None:
     "/bin/sh -c wrapper hermes-gateway /v/bin/python -m hermes_cli.main -p work gateway run",
     "bash -lc x hermes gateway run", "tmux new hermes gateway run", "sudo -u x hermes gateway run",
 ])  # fmt: skip
-def test_words_that_only_look_like_it(words: str) -> None:
+def test_starts_gateway_rejects_lookalikes(words: str) -> None:
     """What the search finds is stopped: a pager or a wrapper in a shell with HERMES_HOME set is no gateway."""
     assert not starts_gateway(tuple(words.split()))
 
@@ -91,7 +91,7 @@ def test_words_that_only_look_like_it(words: str) -> None:
     ("hermes gateway status", "status"), ("hermes gateway stop", "stop"), ("hermes gateway restart", "restart"),
     ("hermes -p work gateway list", "list"), ("python -m hermes_cli.main gateway install", "install"),
 ])  # fmt: skip
-def test_the_other_commands_about_gateways(words: str, word: str) -> None:
+def test_subcommand_of_other_gateway_commands(words: str, word: str) -> None:
     argv = tuple(words.split())
     assert gateway_subcommand(argv) == word
     assert Process(1, 1.0, "S", 1, argv, {}).is_gateway is starts_gateway(argv) is (word == "restart")
@@ -102,7 +102,7 @@ def test_the_other_commands_about_gateways(words: str, word: str) -> None:
     ("hermes --profile=ops gateway", "ops"), ("hermes -p=ops gateway", "ops"), ("hermes --profile OPS", "ops"),
     ("hermes gateway run --profile ops", "ops"), ("hermes gateway -p", None), ("hermes --profiles ops gateway", None),
 ])  # fmt: skip
-def test_the_profile_a_command_line_selects(words: str, name: str | None) -> None:
+def test_profile_argument_of_a_command_line(words: str, name: str | None) -> None:
     assert profile_argument(tuple(words.split())) == name
 
 
@@ -122,9 +122,7 @@ def test_the_profile_a_command_line_selects(words: str, name: str | None) -> Non
     ("hermes gateway run", {}, None),
     ("hermes -p ops gateway run", None, None),
 ])  # fmt: skip
-def test_the_home_a_process_was_told_to_serve(
-    words: str, variables: Mapping[str, str] | None, home: str | None
-) -> None:
+def test_home_of_a_process(words: str, variables: Mapping[str, str] | None, home: str | None) -> None:
     found = home_of(Process(1, 1.0, "S", 1, tuple(words.split()), variables), user_home=Path("/h"))
     assert found == (Path(home) if home else None)
 
@@ -191,7 +189,7 @@ def root(isolated: Path) -> Root:
     return Root(isolated, Proc(isolated), "default", "work", "ops", "ops-2")
 
 
-def test_pid_start_time_and_home_together_are_proof(root: Root) -> None:
+def test_match_needs_pid_start_time_and_home(root: Root) -> None:
     root.proc.add(HERMES_HOME=root.home())
     assert root.prove() == "process"
 
@@ -199,19 +197,19 @@ def test_pid_start_time_and_home_together_are_proof(root: Root) -> None:
 @pytest.mark.parametrize(
     ("started", "proof"), [(1001, "other_program"), (999, "other_program"), (1000, "process"), (1000.0, "process")]
 )
-def test_a_recycled_pid_is_another_programs(root: Root, started: float, proof: str) -> None:
+def test_reused_pid_is_another_program(root: Root, started: float, proof: str) -> None:
     root.proc.add(HERMES_HOME=root.home())
     assert root.prove(started=started) == proof
 
 
 @pytest.mark.parametrize("words", ["hermes gateway run", "hermes -p work gateway run", "hermes -p ops-2 gateway run"])
-def test_the_same_words_with_another_home_are_another_gateway(root: Root, words: str) -> None:
+def test_same_command_with_another_home_is_another_gateway(root: Root, words: str) -> None:
     root.proc.add(words=words, HERMES_HOME="/srv/other/profiles/ops")
     assert root.prove("ops") == "other_program"
     assert root.prove("work") == "other_program"
 
 
-def test_ops_is_not_ops_2(root: Root) -> None:
+def test_profile_ops_does_not_match_ops_2(root: Root) -> None:
     root.proc.add(words="hermes -p ops-2 gateway run", HERMES_HOME=str(root.layout.root))
     assert (root.prove("ops"), root.prove("ops-2")) == ("other_program", "process")
     assert set(_running(root)) == {"ops-2"}
@@ -222,18 +220,18 @@ def _running(root: Root) -> dict[str, Gateway]:
     return {name: gateway for name, gateway in seen.items() if gateway.process is not None}
 
 
-def test_a_gateway_without_a_pid_file_is_found_by_its_words(root: Root) -> None:
+def test_gateway_without_pid_file_is_found_by_command_line(root: Root) -> None:
     root.proc.add(words="hermes -p ops gateway run", HERMES_HOME=str(root.layout.root))
     assert {name: each.pid for name, each in _running(root).items()} == {"ops": 42}
 
 
-def test_a_gateway_of_another_user_is_not_looked_for(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gateway_of_another_user_is_ignored(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     root.proc.add(words="hermes -p ops gateway run", HERMES_HOME=str(root.layout.root))
     monkeypatch.setattr(os, "getuid", lambda: os.stat(root.proc.path).st_uid + 1)
     assert _running(root) == {}
 
 
-def test_we_are_no_gateway(root: Root) -> None:
+def test_own_process_is_not_a_gateway(root: Root) -> None:
     root.proc.add(os.getpid(), words="hermes -p ops gateway run", HERMES_HOME=str(root.layout.root))
     assert _running(root) == {}
 
@@ -242,14 +240,14 @@ def test_we_are_no_gateway(root: Root) -> None:
     "journalctl -fu hermes-gateway", "vim gateway/run.py", "hermes gateway status",
     "/bin/sh -c wrapper hermes-gateway python -m hermes_cli.main -p work gateway run",
 ])  # fmt: skip
-def test_what_only_speaks_of_a_gateway_is_none_even_with_its_home(root: Root, words: str) -> None:
+def test_lookalike_with_the_home_is_not_a_gateway(root: Root, words: str) -> None:
     root.proc.add(words=words, HERMES_HOME=root.home())
     assert _running(root) == {}
     root.record(started=999)
     assert _running(root) == {}
 
 
-def test_the_wrapper_of_a_launch_agent_is_no_second_gateway(root: Root) -> None:
+def test_launch_agent_wrapper_is_not_a_second_gateway(root: Root) -> None:
     root.proc.add(41, "/bin/sh -c wrapper hermes-gateway python -m hermes_cli.main -p work gateway run")
     root.proc.add(42, "python -m hermes_cli.main -p work gateway run", parent=41, HERMES_HOME=root.home())
     root.record()
@@ -257,7 +255,7 @@ def test_the_wrapper_of_a_launch_agent_is_no_second_gateway(root: Root) -> None:
 
 
 @pytest.mark.parametrize("state", ["Z", "X"])
-def test_a_zombie_is_no_gateway(root: Root, state: str) -> None:
+def test_zombie_is_not_a_gateway(root: Root, state: str) -> None:
     root.proc.add(state=state, HERMES_HOME=root.home())
     root.record()
     assert root.proc.table.find(42) is None and root.proc.table.gateways() == ()
@@ -269,15 +267,13 @@ def test_a_zombie_is_no_gateway(root: Root, state: str) -> None:
     ("", 1000, "unverified"), ("vim notes", 1000, "other_program"), ("vim notes", None, "other_program"),
     ("hermes -p work gateway run", 1001, "other_program"),
 ])  # fmt: skip
-def test_an_environment_that_cannot_be_read_proves_nothing(
-    root: Root, words: str, started: float | None, proof: str
-) -> None:
+def test_unreadable_environment_is_unverified(root: Root, words: str, started: float | None, proof: str) -> None:
     root.proc.add(words=words)
     (root.proc.path / "42" / "environ").unlink()
     assert root.prove(started=started) == proof
 
 
-def test_what_is_unproven_is_unknown_and_never_signalled(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unverified_process_is_unknown_and_gets_no_signal(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     root.proc.add()
     (root.proc.path / "42" / "environ").unlink()
     root.record()
@@ -295,12 +291,12 @@ def test_what_is_unproven_is_unknown_and_never_signalled(root: Root, monkeypatch
 @pytest.mark.parametrize(
     ("words", "proof"), [("hermes -p work gateway run", "unverified"), ("vim notes", "other_program")]
 )
-def test_an_old_pid_file_without_a_start_time_proves_nothing(root: Root, words: str, proof: str) -> None:
+def test_pid_file_without_start_time_is_unverified(root: Root, words: str, proof: str) -> None:
     root.proc.add(words=words, HERMES_HOME=root.home())
     assert root.prove(started=None) == proof
 
 
-def test_who_holds_the_lock_of_the_home_is_its_gateway(root: Root) -> None:
+def test_lock_holder_is_the_gateway(root: Root) -> None:
     lock = root.layout.home("work") / "gateway.lock"
     lock.touch()
     root.proc.add(words="strange words")
@@ -312,7 +308,7 @@ def test_who_holds_the_lock_of_the_home_is_its_gateway(root: Root) -> None:
 
 
 @pytest.mark.parametrize("holder", [None, 8, 43])
-def test_a_lock_that_somebody_else_holds_proves_nothing(root: Root, holder: int | None) -> None:
+def test_lock_of_another_process_proves_nothing(root: Root, holder: int | None) -> None:
     lock = root.layout.home("work") / "gateway.lock"
     lock.touch()
     root.proc.add(words="vim notes", HERMES_HOME=root.home())
@@ -321,14 +317,14 @@ def test_a_lock_that_somebody_else_holds_proves_nothing(root: Root, holder: int 
     assert root.proc.table.lock_owner(lock) == (holder if holder == 43 or holder == 8 else None)
 
 
-def test_the_lock_file_tells_where_the_pid_file_is_gone(root: Root) -> None:
+def test_lock_file_replaces_a_missing_pid_file(root: Root) -> None:
     root.proc.add(words="hermes gateway run", HERMES_HOME=str(root.layout.root))
     root.record(file="gateway.lock")
     (root.proc.path / "locks").write_text("")
     assert {name: each.pid for name, each in _running(root).items()} == {"work": 42}
 
 
-def test_every_look_sees_who_holds_the_locks_then(root: Root) -> None:
+def test_each_scan_reads_the_locks_again(root: Root) -> None:
     lock = root.layout.home("work") / "gateway.lock"
     lock.touch()
     root.proc.lock(lock, 42)
@@ -339,7 +335,7 @@ def test_every_look_sees_who_holds_the_locks_then(root: Root) -> None:
     assert root.proc.table.lock_owner(lock) is None
 
 
-def test_the_sticky_profile_is_proven_by_what_it_wrote(root: Root) -> None:
+def test_sticky_profile_is_proven_by_its_record(root: Root) -> None:
     """`hermes gateway run` with the root as home serves the sticky profile: its words name none."""
     root.proc.add(words="hermes gateway run", HERMES_HOME=str(root.layout.root))
     root.record("ops")
@@ -348,7 +344,7 @@ def test_the_sticky_profile_is_proven_by_what_it_wrote(root: Root) -> None:
     assert root.prove("ops") == "other_program"
 
 
-def test_a_copied_pid_file_does_not_make_one_gateway_two(root: Root) -> None:
+def test_copied_pid_file_adds_no_gateway(root: Root) -> None:
     """`cp -r` of a home takes its pid file along."""
     root.proc.add(words="hermes gateway run", HERMES_HOME=str(root.layout.root))
     root.record("ops")
@@ -361,7 +357,7 @@ def test_a_copied_pid_file_does_not_make_one_gateway_two(root: Root) -> None:
     assert (root.prove("ops"), root.prove("work")) == ("process", "unverified")
 
 
-def test_a_copied_pid_file_of_a_named_gateway_names_another(root: Root) -> None:
+def test_copied_pid_file_of_a_named_gateway_is_another_program(root: Root) -> None:
     root.proc.add(words="hermes -p ops gateway run", HERMES_HOME=str(root.layout.root))
     root.record("ops")
     root.record("work")
@@ -369,7 +365,7 @@ def test_a_copied_pid_file_of_a_named_gateway_names_another(root: Root) -> None:
     assert observe_one(root.world, "work").state is GatewayState.STALE
 
 
-def test_a_home_behind_a_link_is_the_home(root: Root, isolated: Path) -> None:
+def test_linked_home_is_resolved(root: Root, isolated: Path) -> None:
     (isolated / "link").symlink_to(root.layout.root)
     root.proc.add(words="hermes gateway run", HERMES_HOME=str(isolated / "link" / "profiles" / "work"))
     root.record()
@@ -377,7 +373,7 @@ def test_a_home_behind_a_link_is_the_home(root: Root, isolated: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", [b"", b"42", b"42 (x) S 1", b"nonsense"])
-def test_a_proc_entry_that_says_nothing_is_nobody(root: Root, broken: bytes) -> None:
+def test_empty_proc_entry_is_no_process(root: Root, broken: bytes) -> None:
     root.proc.add()
     (root.proc.path / "42" / "stat").write_bytes(broken)
     assert root.proc.table.find(42) is None and root.prove() == "nobody"
@@ -386,14 +382,14 @@ def test_a_proc_entry_that_says_nothing_is_nobody(root: Root, broken: bytes) -> 
 @pytest.mark.parametrize(
     "line", ["x", "1: FLOCK ADVISORY WRITE 42 zz 0 EOF", "1: FLOCK ADVISORY WRITE 42 <none>:0 0 EOF"]
 )
-def test_a_line_of_locks_that_cannot_be_read_is_passed_over(root: Root, line: str) -> None:
+def test_unparsable_lock_line_is_skipped(root: Root, line: str) -> None:
     lock = root.layout.home("work") / "gateway.lock"
     lock.touch()
     (root.proc.path / "locks").write_text(line + "\n")
     assert root.proc.table.lock_owner(lock) is None
 
 
-def test_usage_is_what_proc_says(root: Root) -> None:
+def test_usage_is_read_from_proc(root: Root) -> None:
     root.proc.add(started=1000)
     place = root.proc.path / "42"
     (place / "statm").write_text("1000 250 10 1 0 1 0")
@@ -413,7 +409,7 @@ def test_usage_is_what_proc_says(root: Root) -> None:
     assert root.proc.table.epoch(process) == 1700000000 + 1000 / ticks
 
 
-def test_usage_that_cannot_be_seen_is_none(root: Root) -> None:
+def test_unreadable_usage_is_none(root: Root) -> None:
     root.proc.add()
     process = root.proc.table.find(42)
     assert process is not None
@@ -421,7 +417,7 @@ def test_usage_that_cannot_be_seen_is_none(root: Root) -> None:
     assert root.proc.table.epoch(process) is None
 
 
-def test_start_times_are_exact_on_linux_and_within_a_second_elsewhere() -> None:
+def test_start_times_are_exact_on_linux_only() -> None:
     assert same_start(1000, 1000.0, platform="linux") and not same_start(1000, 1001, platform="linux")
     assert same_start(1000, 1100, platform="darwin") and not same_start(1000, 1101, platform="darwin")
     assert not same_start(None, 1000, platform="linux") and not same_start(1000, None, platform="darwin")
@@ -527,7 +523,7 @@ def decoys(real: Real, start: Start, other: Path) -> dict[str, subprocess.Popen[
 
 
 @linux
-def test_decoys_outlive_a_stop_of_the_fleet(real: Real, start: Start, isolated: Path) -> None:
+def test_stop_of_the_fleet_spares_decoys(real: Real, start: Start, isolated: Path) -> None:
     found = decoys(real, start, isolated / "other")
     seen = survey(real.world, ("work", "ops"))
     assert {name: gateway.state for name, gateway in seen.items()} == {
@@ -544,7 +540,7 @@ def test_decoys_outlive_a_stop_of_the_fleet(real: Real, start: Start, isolated: 
 
 
 @linux
-def test_decoys_outlive_a_delete(real: Real, start: Start, isolated: Path, runner: Runner) -> None:
+def test_delete_spares_decoys(real: Real, start: Start, isolated: Path, runner: Runner) -> None:
     found = decoys(real, start, isolated / "other")
     for name in ("work", "ops"):
         assert runner.ok("delete", name, "--yes", "--json").data["gateway_stopped"] is False
@@ -553,7 +549,7 @@ def test_decoys_outlive_a_delete(real: Real, start: Start, isolated: Path, runne
 
 
 @linux
-def test_a_delete_ends_the_profiles_own_gateway_and_no_other(real: Real, start: Start, runner: Runner) -> None:
+def test_delete_ends_only_the_gateway_of_the_profile(real: Real, start: Start, runner: Runner) -> None:
     own = start("-p", "ops", "gateway", "run", home=real.layout.root)
     other = start("-p", "ops-2", "gateway", "run", home=real.layout.root)
     real.record("ops", own)
@@ -564,7 +560,7 @@ def test_a_delete_ends_the_profiles_own_gateway_and_no_other(real: Real, start: 
 
 
 @linux
-def test_a_gateway_started_by_hand_is_ended(real: Real, start: Start) -> None:
+def test_stop_ends_a_gateway_started_by_hand(real: Real, start: Start) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     real.record("ops", process)
     gateway = observe_one(real.world, "ops")
@@ -575,7 +571,7 @@ def test_a_gateway_started_by_hand_is_ended(real: Real, start: Start) -> None:
 
 
 @linux
-def test_one_that_ignores_term_is_killed_after_the_stop_time(real: Real, start: Start) -> None:
+def test_stop_kills_after_the_stop_time(real: Real, start: Start) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root, ignored=(signal.SIGTERM,))
     real.record("ops", process)
     assert real.stop("ops", stop=2.5) == {"ops": OutcomeKind.STOPPED}
@@ -583,7 +579,7 @@ def test_one_that_ignores_term_is_killed_after_the_stop_time(real: Real, start: 
 
 
 @linux
-def test_one_that_is_suspended_is_seen_so(real: Real, start: Start) -> None:
+def test_suspended_process_is_reported(real: Real, start: Start) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     real.record("ops", process)
     process.send_signal(signal.SIGSTOP)
@@ -592,7 +588,7 @@ def test_one_that_is_suspended_is_seen_so(real: Real, start: Start) -> None:
 
 
 @linux
-def test_who_really_holds_the_lock_is_proven_by_it(real: Real, start: Start) -> None:
+def test_real_lock_holder_is_proven(real: Real, start: Start) -> None:
     lock = real.layout.home("work") / "gateway.lock"
     lock.touch()
     process = start("chat", home=None, lock=lock)
@@ -604,7 +600,7 @@ def test_who_really_holds_the_lock_is_proven_by_it(real: Real, start: Start) -> 
 
 
 @linux
-def test_a_held_lock_is_not_disturbed_by_a_look(real: Real, start: Start) -> None:
+def test_observation_takes_no_lock(real: Real, start: Start) -> None:
     lock = real.layout.home("work") / "gateway.lock"
     lock.touch()
     observe_one(real.world, "work")
@@ -614,7 +610,7 @@ def test_a_held_lock_is_not_disturbed_by_a_look(real: Real, start: Start) -> Non
 
 
 @linux
-def test_a_real_zombie_is_gone(real: Real) -> None:
+def test_real_zombie_is_no_process(real: Real) -> None:
     process = subprocess.Popen([sys.executable, "-IS", "-c", "pass"], env={})
     try:
         stat = Path(f"/proc/{process.pid}/stat")
@@ -625,7 +621,7 @@ def test_a_real_zombie_is_gone(real: Real) -> None:
 
 
 @pytest.mark.parametrize("kill", [False, True])
-def test_a_signal_needs_the_right_start_time(start: Start, tmp_path: Path, kill: bool) -> None:
+def test_signal_needs_the_matching_start_time(start: Start, tmp_path: Path, kill: bool) -> None:
     process = start("gateway", "run", home=tmp_path)
     seen = processes_of(sys.platform).find(process.pid)
     assert seen is not None
@@ -641,7 +637,7 @@ def test_a_signal_needs_the_right_start_time(start: Start, tmp_path: Path, kill:
 
 
 @pytest.mark.parametrize("refusal", [PermissionError, ProcessLookupError])
-def test_a_process_that_may_not_be_signalled_ends_no_command(
+def test_forbidden_signal_does_not_end_the_command(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[OSError]
 ) -> None:
     process = start("gateway", "run", home=tmp_path)
@@ -657,7 +653,7 @@ def test_a_process_that_may_not_be_signalled_ends_no_command(
 
 
 @linux
-def test_a_kernel_without_descriptors_of_processes_still_ends_the_right_one(
+def test_kernel_without_pidfd_ends_the_matching_process(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import errno
@@ -676,7 +672,7 @@ def test_a_kernel_without_descriptors_of_processes_still_ends_the_right_one(
     assert process.wait(10) == -signal.SIGTERM
 
 
-def test_psutil_sees_what_proc_shows(start: Start, real: Real) -> None:
+def test_psutil_agrees_with_proc(start: Start, real: Real) -> None:
     process = start("-p", "ops", "gateway", "run", home=real.layout.root)
     table = PsutilProcesses()
     seen = table.find(process.pid)
@@ -692,14 +688,14 @@ def test_psutil_sees_what_proc_shows(start: Start, real: Real) -> None:
     assert table.usage(seen) == (None, None, None, None)
 
 
-def test_psutil_knows_no_owner_of_a_lock_and_no_impossible_pid(tmp_path: Path) -> None:
+def test_psutil_has_no_lock_owner_and_no_impossible_pid(tmp_path: Path) -> None:
     table = PsutilProcesses()
     assert table.lock_owner(tmp_path) is None
     assert table.find(10**30) is None
 
 
 @linux
-def test_a_killed_gateway_holds_no_lock_at_the_next_look(real: Real, start: Start) -> None:
+def test_killed_gateway_holds_no_lock(real: Real, start: Start) -> None:
     lock = real.layout.home("work") / "gateway.lock"
     lock.touch()
     process = start("-p", "work", "gateway", "run", home=real.layout.root, lock=lock)
@@ -713,7 +709,7 @@ def test_a_killed_gateway_holds_no_lock_at_the_next_look(real: Real, start: Star
     assert real.world.processes.lock_owner(lock) is None
 
 
-def test_the_marker_of_a_planned_stop_has_the_start_time_hermes_would_write(real: Real) -> None:
+def test_stop_marker_has_the_start_time_of_hermes(real: Real) -> None:
     from hermes_profiles.fleet.backend import write_stop_marker
 
     for started, written in ((1000.0, 1000), (170000000012.9999, 170000000013)):

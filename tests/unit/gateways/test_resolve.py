@@ -252,7 +252,7 @@ ROWS = [row for rows in TABLE.values() for row in rows]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.state}:{row.name}")
-def test_the_truth(row: Row) -> None:
+def test_resolve_row(row: Row) -> None:
     found = resolve(row.facts)
     assert (found.state, found.detail, found.pid) == (row.state, row.detail, row.pid)
     assert found.disagreement == row.told
@@ -260,14 +260,14 @@ def test_the_truth(row: Row) -> None:
     assert found.process == row.facts.process
 
 
-def test_every_state_is_reached_in_several_ways() -> None:
+def test_rows_cover_every_state() -> None:
     assert set(TABLE) == set(GatewayState)
     assert all(len(rows) >= 3 for rows in TABLE.values())
     assert len({(row.state, row.name) for row in ROWS}) == len(ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.state}:{row.name}")
-def test_no_process_no_usage_and_no_settling(row: Row) -> None:
+def test_without_process_no_usage_and_not_settled(row: Row) -> None:
     found = resolve(row.facts)
     if row.facts.process is None:
         assert found.usage == Usage() and not found.settled
@@ -280,11 +280,11 @@ def test_no_process_no_usage_and_no_settling(row: Row) -> None:
     (wrote("stopped"), False), (wrote("startup_failed"), False), (wrote(pid=7), False), (None, False),
     (wrote()._replace(started=1100.0), True), (wrote()._replace(started=1101.0), False),
 ])  # fmt: skip
-def test_a_gateway_has_settled_when_it_said_so_itself(runtime: StateRecord | None, settled: bool) -> None:
+def test_settled_needs_a_record_of_this_process(runtime: StateRecord | None, settled: bool) -> None:
     assert resolve(facts(process=P, runtime=runtime)).settled is settled
 
 
-def test_channels_tell_what_this_run_wrote() -> None:
+def test_channels_are_those_of_this_run() -> None:
     runtime = wrote(
         telegram=("connected", "", 5), discord=("retrying", "token in use", 7), slack=STALE_CHANNEL, irc=("", "", 5)
     )
@@ -302,18 +302,18 @@ def test_channels_tell_what_this_run_wrote() -> None:
 
 
 @pytest.mark.parametrize(("ago", "counts"), [(UP - 1, True), (UP + 1, True), (UP + 2, False)])
-def test_an_entry_counts_from_the_start_of_its_process_on(ago: float, counts: bool) -> None:
+def test_channel_record_counts_from_the_process_start(ago: float, counts: bool) -> None:
     found = resolve(facts(process=P, runtime=wrote(telegram=("fatal", "", ago))))
     assert (found.state is S.DEGRADED) is counts and bool(found.channels) is counts
 
 
 @pytest.mark.parametrize("since", [None, "", "yesterday"])
-def test_an_entry_whose_time_cannot_be_read_counts(since: str | None) -> None:
+def test_channel_record_without_time_counts(since: str | None) -> None:
     runtime = wrote()._replace(channels=(ChannelRecord("telegram", "fatal", "", "", since),))
     assert resolve(facts(process=P, runtime=runtime)).state is S.DEGRADED
 
 
-def test_channels_of_a_gateway_that_is_not_there() -> None:
+def test_channels_without_a_process() -> None:
     runtime = wrote(telegram=("connected", "", 5))
     assert resolve(facts(runtime=runtime, enabled_channels=("telegram",))).channels == (
         GatewayChannel("telegram", "off"),
@@ -322,7 +322,7 @@ def test_channels_of_a_gateway_that_is_not_there() -> None:
     assert served.channels == (GatewayChannel("telegram", "served"),)
 
 
-def test_restarts_and_the_last_exit_are_the_managers_word() -> None:
+def test_restarts_and_last_exit_come_from_the_manager() -> None:
     found = resolve(facts(process=P, service=service(pid=42, restarts=2, last_exit=75)))
     assert (found.restarts, found.last_exit) == (2, 75)
     assert (resolve(facts(service=None)).restarts, resolve(facts(service=None)).last_exit) == (None, None)
@@ -334,7 +334,7 @@ def test_restarts_and_the_last_exit_are_the_managers_word() -> None:
     (200, "exit 200: its folder is gone"), (203, "exit 203: its Python is gone"), (-9, "killed by signal 9"),
     (2, "exit 2"),
 ])  # fmt: skip
-def test_what_an_exit_code_means(code: int | None, meaning: str) -> None:
+def test_exit_code_meaning(code: int | None, meaning: str) -> None:
     assert exit_meaning(code) == meaning
 
 
@@ -342,7 +342,7 @@ def test_what_an_exit_code_means(code: int | None, meaning: str) -> None:
     ("1970-01-01T00:01:00+00:00", 60.0), ("1970-01-01T00:01:00Z", 60.0), ("1970-01-01T02:01:00+02:00", 60.0),
     ("1970-01-01T00:01:00", 60.0), ("", None), ("now", None), ("1970-13-01T00:00:00+00:00", None),
 ])  # fmt: skip
-def test_times(text: str, epoch: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_epoch_of_iso_times(text: str, epoch: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     monkeypatch.setenv("TZ", "America/New_York")

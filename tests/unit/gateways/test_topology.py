@@ -23,7 +23,7 @@ from hermes_profiles.hermes.version import HERMES_0_21_4
     ({"gateway": {"multiplex_profiles": True}}, {"GATEWAY_MULTIPLEX_PROFILES": ""}, True),
     ({"gateway": "on"}, {}, None), ({"gateway": None}, {}, None),
 ])  # fmt: skip
-def test_whether_multiplexing_is_asked_for(
+def test_configured_reads_variable_and_config(
     config: dict[str, Any], environment: dict[str, str], expected: bool | None
 ) -> None:
     assert configured(config, environment) is expected
@@ -38,7 +38,7 @@ def test_whether_multiplexing_is_asked_for(
     ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, HERMES_0_21_4.since, Topology.MULTIPLEX),
     ((), None, (0, 21, 3), Topology.PER_PROFILE), ((), None, (1, 0), Topology.MULTIPLEX),
 ])  # fmt: skip
-def test_what_is_seen_counts_more_than_what_is_written(
+def test_topology_prefers_running_gateways(
     states: tuple[GatewayState, ...], asked: bool | None, version: tuple[int, ...] | None, expected: Topology
 ) -> None:
     gateways = {str(number): Gateway(str(number), state) for number, state in enumerate(states)}
