@@ -9,7 +9,7 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 
 
 def unseen(facts: Facts) -> Iterator[Finding]:
-    """Yield probes that failed or timed out. The faults that they would have found are not reported."""
+    """Find probes that failed or timed out. The faults that they would have found are not reported."""
     for failure in facts.failures:
         profile = failure.profile
         place = str(facts.layout.home(profile)) if profile is not None else str(facts.layout.root)

@@ -148,8 +148,8 @@ def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Che
     assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
     mending = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
     checks[1] = check("b.loud", finding("a thing", "work", repairs=(mending,)))
-    said = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
-    assert "1 of them can be mended by `hermes-profiles doctor work --fix --only b.loud --skip a`" in said
+    output = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
+    assert "1 of them can be mended by `hermes-profiles doctor work --fix --only b.loud --skip a`" in output
 
 
 def test_report_counts_findings_beyond_the_limit(world: DoctorWorld, checks: list[Check]) -> None:

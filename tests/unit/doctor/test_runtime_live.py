@@ -209,9 +209,9 @@ def test_files_of_running_gateway_are_not_removed(world: DoctorWorld, stand_ins:
     rows = world.findings("--only", "runtime")
     assert not any(row["fix"]["automatic"] for row in rows), rows
     assert {row["check"] for row in rows} - {"runtime.unsupervised"} == {"runtime.bad-pid-file", "runtime.stale-marker"}
-    told = {row["profiles"][0]: row for row in rows if row["check"] == "runtime.bad-pid-file"}
-    assert "but its gateway is process" in told["work"]["message"] and "parsed" in told["family"]["message"]
-    assert told["work"]["fix"]["command"] == "hermes-gateways restart work"
+    by_profile = {row["profiles"][0]: row for row in rows if row["check"] == "runtime.bad-pid-file"}
+    assert "but its gateway is process" in by_profile["work"]["message"] and "parsed" in by_profile["family"]["message"]
+    assert by_profile["work"]["fix"]["command"] == "hermes-gateways restart work"
     assert sum("refused all messages" in row["message"] for row in rows) == 3
     fixed = world.doctor("--fix", "--yes", "--only", "runtime", "--json")
     assert fixed.data["fixed"] == [] and world.picture() == before
@@ -275,7 +275,7 @@ def test_newer_checkout_is_reported(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     assert code_of(python) is None
     (tmp_path / "hermes_cli").mkdir()
-    assert code_of(python) is None, "no way to tell"
+    assert code_of(python) is None, "unknown build"
     log = tmp_path / ".git" / "logs" / "HEAD"
     log.parent.mkdir(parents=True)
     log.write_text("pulled\n")

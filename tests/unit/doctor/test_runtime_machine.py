@@ -186,7 +186,7 @@ def test_unwritable_lock_folder_is_reported(world: DoctorWorld, monkeypatch: pyt
     locks.mkdir(parents=True)
     may = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: path != locks and may(path, mode))
-    assert world.findings("--only", "runtime") == [], "nobody needs a lock"
+    assert world.findings("--only", "runtime") == [], "no profile needs a lock"
     world.profile("work", env="TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n")
     (row,) = world.findings("--only", "runtime")
     assert (row["check"], row["profiles"]) == ("runtime.stale-lock", ["work"])

@@ -42,10 +42,10 @@ def test_no_secret_or_digest_is_printed(seeded: SeededRoot) -> None:
         ("doctor", "--fix", "--yes", "--json"),
     ]
     words += [("repair", "--dry-run"), ("repair", "--yes", "--json"), ("undo", "--list")]
-    said = ""
+    output = ""
     for each in words:
         done = seeded.runner.call(*each, env=seeded.environment)
-        said += done.stdout + done.stderr
+        output += done.stdout + done.stderr
     written = b"".join(path.read_bytes() for path in _ours(seeded))
     digests = {
         digest(secret).hexdigest()[:size]
@@ -53,8 +53,8 @@ def test_no_secret_or_digest_is_printed(seeded: SeededRoot) -> None:
         for digest in (hashlib.sha256, hashlib.sha1, hashlib.md5)
         for size in (8, 16)
     }
-    words_said = set(re.findall(r"[0-9a-f]{8,}", said + written.decode("latin-1")))
-    starts = {word[:size] for word in words_said for size in (8, 16)}
+    digests = set(re.findall(r"[0-9a-f]{8,}", output + written.decode("latin-1")))
+    starts = {word[:size] for word in digests for size in (8, 16)}
     assert not starts & digests
     assert b"CANARY" not in written
 

@@ -245,8 +245,8 @@ def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None
     rows = systemd.gateways("status", "--json")
     assert rows.code == 3
     down = {row["profile"] for row in rows.data["gateways"] if row["state"] in ("stopped", "failed")}
-    told = {name for row in world.findings("--only", "services") for name in row["profiles"]}
-    assert down == told == {"work", "family"}
+    reported = {name for row in world.findings("--only", "services") for name in row["profiles"]}
+    assert down == reported == {"work", "family"}
 
 
 def test_disabled_profile_is_not_reported_as_stopped(world: DoctorWorld) -> None:

@@ -28,11 +28,11 @@ def machine(world: DoctorWorld, tmp_path: Any) -> Machine:
 def with_live_default(facts: Facts, *served: str) -> Facts:
     """Return facts with a live default gateway that serves the profiles in `served` (empty: only itself)."""
     assert facts.inventory is not None
-    told = StateRecord(99, 5.0, "running", "", 0, (), served)
+    state = StateRecord(99, 5.0, "running", "", 0, (), served)
     gateways = {
         **facts.inventory.gateways,
         "default": Gateway(
-            "default", GatewayState.RUNNING, 99, process=PROCESS, observation=Seen("default", runtime=told)
+            "default", GatewayState.RUNNING, 99, process=PROCESS, observation=Seen("default", runtime=state)
         ),
         **{
             name: Gateway(name, GatewayState.SERVED, 99, service=facts.inventory.gateways[name].service)
@@ -62,7 +62,7 @@ def test_profile_with_listener_is_skipped(machine: Machine) -> None:
     (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
     assert finding.profiles == ("family",) and "(api_server)" in finding.message
     assert finding.fix.command == "hermes-profiles env unset family API_SERVER_ENABLED API_SERVER_KEY"
-    assert finding.severity is Severity.ERROR, "nobody answers there"
+    assert finding.severity is Severity.ERROR, "no process listens there"
 
 
 def test_profile_newer_than_multiplexer_is_skipped(machine: Machine) -> None:
@@ -80,8 +80,8 @@ def test_stopped_multiplexer_serves_no_profile(machine: Machine) -> None:
     )
     machine.unit(machine.units, "hermes-gateway", machine.world.home("default"))
     found = found_in(collect_facts(machine.world, machine.manager))["services.skipped-by-multiplexer"]
-    told = {finding.profiles: finding for finding in found}
-    assert ("work",) in told and told["work",].fix.command == "hermes-gateways start default"
+    by_profiles = {finding.profiles: finding for finding in found}
+    assert ("work",) in by_profiles and by_profiles["work",].fix.command == "hermes-gateways start default"
 
 
 def test_approvals_folder_of_multiplexer_is_ignored(machine: Machine) -> None:
