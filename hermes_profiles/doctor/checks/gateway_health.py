@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, epoch_of
-from hermes_profiles.gateways.model import GatewayFacts as Seen
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of
 from hermes_profiles.gateways.processes import STOPPED
 from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
@@ -23,7 +22,7 @@ _MUCH, _VERY_MUCH = 500 * 1024 * 1024, 2 * 1024**3
 _TIMES = 3
 
 
-def _running(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, Seen]]:
+def _running(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, GatewayFacts]]:
     """Yield the gateways with a process of their own."""
     for profile in facts.profiles.values():
         gateway = profile.gateway
@@ -36,18 +35,18 @@ def deaf(facts: Facts) -> Iterator[Finding]:
 
     A masked channel is disabled on purpose and not reported.
     """
-    for profile, gateway, seen in _running(facts):
+    for profile, gateway, observed in _running(facts):
         if not gateway.settled or _is_suspended(gateway):
             continue
-        up = seen.usage.uptime
+        up = observed.usage.uptime
         for channel in gateway.channels:
             slow = channel.state == CONNECTING and up is not None and up > START_GRACE
             if channel.state in LOST or slow:
-                yield _deaf(facts, profile, seen, channel)
+                yield _channel_finding(facts, profile, observed, channel)
 
 
-def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: GatewayChannel) -> Finding:
-    name, code = profile.name, _code(seen, channel)
+def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts, channel: GatewayChannel) -> Finding:
+    name, code = profile.name, _code(observed, channel)
     message = f"the gateway of {name} runs, but its {channel.name} is {channel.state}{_since(channel)}"
     fix = Fix(
         f"fix the error in its log (`hermes-gateways logs {name} --level warning`), then restart it",
@@ -73,8 +72,8 @@ def _deaf(facts: Facts, profile: ProfileFacts, seen: Seen, channel: GatewayChann
     )
 
 
-def _code(seen: Seen, channel: GatewayChannel) -> str:
-    runtime = seen.runtime
+def _code(observed: GatewayFacts, channel: GatewayChannel) -> str:
+    runtime = observed.runtime
     for reported in runtime.channels if runtime is not None else ():
         if reported.name == channel.name and _CODE.fullmatch(reported.code):
             return reported.code
@@ -106,7 +105,7 @@ def _holder(facts: Facts, profile: ProfileFacts, channel: GatewayChannel) -> tup
 
 def silent(facts: Facts) -> Iterator[Finding]:
     """Find gateways that run but do not respond: suspended, or without a recent heartbeat."""
-    for profile, gateway, seen in _running(facts):
+    for profile, gateway, observed in _running(facts):
         process, name = gateway.process, profile.name
         if process is None:
             continue
@@ -119,11 +118,12 @@ def silent(facts: Facts) -> Iterator[Finding]:
                 evidence=evidence,
             )
             continue
-        beat = seen.heartbeat
+        beat = observed.heartbeat
         at = epoch_of(beat.at) if beat is not None and beat.pid == process.pid else None
-        if at is not None and seen.now - at > HEARTBEAT_AGE:
+        if at is not None and observed.now - at > HEARTBEAT_AGE:
             yield Finding(
-                f"the gateway of {name} (process {process.pid}) has written no heartbeat for {_span(seen.now - at)}",
+                f"the gateway of {name} (process {process.pid}) has written no heartbeat for "
+                f"{_span(observed.now - at)}",
                 Fix("restart it", f"hermes-gateways restart {name}"),
                 profiles=(name,),
                 evidence=evidence,
@@ -142,11 +142,11 @@ def _span(seconds: float) -> str:
 
 def two_gateways(facts: Facts) -> Iterator[Finding]:
     """Find homes with several running gateways."""
-    for profile, gateway, seen in _running(facts):
-        if seen.others and gateway.process is not None:
-            pids = ", ".join(str(pid) for pid in sorted((gateway.process.pid, *seen.others)))
+    for profile, gateway, observed in _running(facts):
+        if observed.others and gateway.process is not None:
+            pids = ", ".join(str(pid) for pid in sorted((gateway.process.pid, *observed.others)))
             yield Finding(
-                f"{profile.name} has {len(seen.others) + 1} gateways (processes {pids}): they compete for its bots",
+                f"{profile.name} has {len(observed.others) + 1} gateways (processes {pids}): they compete for its bots",
                 Fix("stop all of them, then start one", f"hermes-gateways stop {profile.name}"),
                 profiles=(profile.name,),
                 evidence=(Evidence(profile.name, str(profile.home)),),
@@ -186,8 +186,8 @@ def old_code(facts: Facts) -> Iterator[Finding]:
 
 def open_files(facts: Facts) -> Iterator[Finding]:
     """Find gateways close to their limit of open files; at the limit every channel fails."""
-    for profile, _, seen in _running(facts):
-        count, limit = seen.usage.open_files, seen.usage.open_files_limit
+    for profile, _, observed in _running(facts):
+        count, limit = observed.usage.open_files, observed.usage.open_files_limit
         if count is not None and limit and count >= _NEARLY_ALL * limit:
             yield Finding(
                 f"the gateway of {profile.name} has {count} of at most {limit} files open",
@@ -199,7 +199,7 @@ def open_files(facts: Facts) -> Iterator[Finding]:
 
 def memory(facts: Facts) -> Iterator[Finding]:
     """Find gateways that use far more memory than the others, or more than 2 GB."""
-    used = {profile.name: seen.usage.rss for profile, _, seen in _running(facts) if seen.usage.rss}
+    used = {profile.name: observed.usage.rss for profile, _, observed in _running(facts) if observed.usage.rss}
     for name, size in used.items():
         usual = _usual(used, name)
         if size > _VERY_MUCH or (usual and size > _MUCH and size > _TIMES * usual):

@@ -12,8 +12,7 @@ from shlex import quote
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
-from hermes_profiles.gateways.model import GatewayFacts as Seen
-from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.gateways.model import GatewayFacts, GatewayState
 from hermes_profiles.hermes.files import (
     DRAIN_REQUEST_FILE,
     LOCK_FILE,
@@ -59,9 +58,9 @@ _MARKERS = {
 
 def stale_pid(facts: Facts) -> Iterator[Finding]:
     """Find pid files of a process that has ended: the gateway was killed or crashed."""
-    for profile, seen, file in _pid_files(facts):
-        record = seen.record
-        if record is None or not record.pid or seen.other_program is not None or not _is_idle(profile):
+    for profile, observed, file in _pid_files(facts):
+        record = observed.record
+        if record is None or not record.pid or observed.other_program is not None or not _is_idle(profile):
             continue
         message = f"gateway.pid of {profile.name} names process {record.pid}, which has ended"
         yield _pid_finding(profile, file, f"{message}: the gateway was killed or crashed")
@@ -69,10 +68,10 @@ def stale_pid(facts: Facts) -> Iterator[Finding]:
 
 def reused_pid(facts: Facts) -> Iterator[Finding]:
     """Find pid files whose pid now belongs to another program, or to the gateway of another home."""
-    for profile, seen, file in _pid_files(facts):
-        if seen.record is None or seen.other_program is None or not _is_idle(profile):
+    for profile, observed, file in _pid_files(facts):
+        if observed.record is None or observed.other_program is None or not _is_idle(profile):
             continue
-        pid = seen.other_program.pid
+        pid = observed.other_program.pid
         owner = next((other.name for other in facts.profiles.values() if other.pid == pid), None)
         owner_label = f"the gateway of {owner}" if owner is not None else "another program now"
         yield _pid_finding(profile, file, f"gateway.pid of {profile.name} names process {pid}, which is {owner_label}")
@@ -80,8 +79,8 @@ def reused_pid(facts: Facts) -> Iterator[Finding]:
 
 def bad_pid_file(facts: Facts) -> Iterator[Finding]:
     """Find pid files without a valid pid, or with another pid than the running gateway."""
-    for profile, seen, file in _pid_files(facts):
-        process, record = seen.process, seen.record
+    for profile, observed, file in _pid_files(facts):
+        process, record = observed.process, observed.record
         name = profile.name
         blocks = file.kind is EntryKind.FOLDER
         if record is not None and record.pid:
@@ -104,7 +103,7 @@ def bad_pid_file(facts: Facts) -> Iterator[Finding]:
             yield _restart(profile, file, message)
 
 
-def _pid_files(facts: Facts) -> Iterator[tuple[ProfileFacts, Seen, FileFact]]:
+def _pid_files(facts: Facts) -> Iterator[tuple[ProfileFacts, GatewayFacts, FileFact]]:
     for profile in facts.profiles.values():
         file = profile.listing.get(PID_FILE)
         if file is not None and profile.gateway is not None and profile.gateway.observation is not None:
