@@ -31,12 +31,12 @@ class SettingLocator:
         origins = origins_of(
             environment, config, self._facts.catalog, stored=stored_in(profile.files), home=str(profile.home)
         )
-        found: list[Evidence] = []
+        places: list[Evidence] = []
         for identity in identities:
             origin = origins.get(identity.place)
             if origin is not None:
-                found += self._of_origin(profile, identity.channel, origin)
-        return tuple(dict.fromkeys(found))
+                places += self._of_origin(profile, identity.channel, origin)
+        return tuple(dict.fromkeys(places))
 
     def _of_origin(self, profile: ProfileFacts, channel: str, origin: Origin) -> Iterator[Evidence]:
         if origin.file:

@@ -90,9 +90,9 @@ def _at_key(profile: ProfileFacts) -> Evidence:
         if name in profile.environment:
             return profile.at_variable(name)
     for path in (("platforms", "api_server", "extra", "key"), ("platforms", "api_server")):
-        found = profile.at_path(path)
-        if found.line is not None:
-            return found
+        place = profile.at_path(path)
+        if place.line is not None:
+            return place
     return profile.at(CONFIG_FILE)
 
 

@@ -64,10 +64,10 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
 def _evidence(
     facts: Facts, locator: SettingLocator, profiles: Sequence[str], identities: Sequence[Identity]
 ) -> tuple[Evidence, ...]:
-    found: list[Evidence] = []
+    places: list[Evidence] = []
     for name in profiles:
-        found += locator.of_identities(facts.profiles[name], identities)
-    return tuple(dict.fromkeys(found))
+        places += locator.of_identities(facts.profiles[name], identities)
+    return tuple(dict.fromkeys(places))
 
 
 def _edit(facts: Facts, file: str) -> str:

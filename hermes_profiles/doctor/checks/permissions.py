@@ -194,19 +194,19 @@ def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alia
         yield _in_script(path, is_alias, profile, found)
 
 
-def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, found: dict[str, int]) -> Finding:
+def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, lines: dict[str, int]) -> Finding:
     what = "the alias script" if is_alias else "the service file"
     name = profile.name if profile is not None else None
     owner_label = f" of {profile_label(profile)}" if profile is not None else ""
     home = profile.home / ENV_FILE if profile is not None else ".env of its profile"
     return Finding(
-        f"{what} {path.name}{owner_label} contains {join_names(found)}: secrets belong in .env",
+        f"{what} {path.name}{owner_label} contains {join_names(lines)}: secrets belong in .env",
         Fix(
-            f"move {plural(found, 'it', 'them')} to {home}",
+            f"move {plural(lines, 'it', 'them')} to {home}",
             shell_command('"${EDITOR:-vi}"', [path]),
         ),
         (name,) if name is not None else (),
-        evidence=tuple(Evidence(name, str(path), line, key) for key, line in found.items()),
+        evidence=tuple(Evidence(name, str(path), line, key) for key, line in lines.items()),
     )
 
 

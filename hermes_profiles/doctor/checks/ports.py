@@ -132,7 +132,7 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
             continue
         heard = ports_to_hear(profile.held)
         for claim in profile.held.ports:
-            if claim.port not in heard or not _may_be_missing(profile, claim.channel):
+            if claim.port not in heard or not _can_be_missing(profile, claim.channel):
                 continue
             listener = next((row for row in unclaimed if PortClaim("", row.port, row.bind).conflicts_with(claim)), None)
             if listener is not None:
@@ -141,7 +141,7 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
         yield _taken(facts, locator, listener, claims)
 
 
-def _may_be_missing(profile: ProfileFacts, channel: str) -> bool:
+def _can_be_missing(profile: ProfileFacts, channel: str) -> bool:
     """Return whether a channel can be without listener: no gateway runs, or it reports the channel as down."""
     if profile.gateway is None or profile.pid is None:
         return True

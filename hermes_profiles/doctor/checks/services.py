@@ -196,15 +196,15 @@ def hand_edited(facts: Facts) -> Iterator[Finding]:
 def not_adopted(facts: Facts) -> Iterator[Finding]:
     """Find services written by Hermes without the additions of hermes-profiles."""
     codes = (DriftCode.OUTDATED, DriftCode.MISSING, DriftCode.SAME_MEANING)
-    found = [service for code in codes for service, _ in _drifts(facts, code) if not service.is_ours]
-    if found:
-        names = sorted(service.profile or "" for service in found)
+    services = [service for code in codes for service, _ in _drifts(facts, code) if not service.is_ours]
+    if services:
+        names = sorted(service.profile or "" for service in services)
         yield Finding(
             f"the services of {', '.join(names)} are those of Hermes: they do not mask conflicts before a start and do "
             "not remove variables of other profiles",
             Fix("install the additions of hermes-profiles", f"hermes-gateways install {' '.join(names)}"),
             profiles=tuple(names),
-            evidence=tuple(Evidence(service.profile, str(service.path)) for service in found),
+            evidence=tuple(Evidence(service.profile, str(service.path)) for service in services),
         )
 
 
@@ -220,14 +220,14 @@ def _drifts(facts: Facts, code: DriftCode) -> Iterator[tuple[Definition, str]]:
 
 def not_reloaded(facts: Facts) -> Iterator[Finding]:
     """Find services whose files changed after the manager loaded them."""
-    found = [
+    services = [
         service
         for service in _existing(facts)
         if service.status is not None and service.status.stale_definition and service.manager is facts.services.manager
     ]
-    if found:
-        names = sorted({service.profile or "" for service in found})
-        manager = found[0].manager
+    if services:
+        names = sorted({service.profile or "" for service in services})
+        manager = services[0].manager
         command = (
             "systemctl --user daemon-reload"
             if manager is ManagerKind.SYSTEMD
@@ -237,7 +237,7 @@ def not_reloaded(facts: Facts) -> Iterator[Finding]:
             f"{manager} has not reloaded the changed service of {', '.join(names)}: it uses the old one",
             Fix("reload it", command),
             profiles=tuple(names),
-            evidence=tuple(Evidence(service.profile, str(service.path)) for service in found),
+            evidence=tuple(Evidence(service.profile, str(service.path)) for service in services),
             repairs=(ReloadManager(str(manager)),),
         )
 

@@ -25,10 +25,10 @@ def channel_settings(profile: ProfileFacts, channel: str, catalog: Catalog) -> M
 
     Precedence as in Hermes 0.19.0 (gateway/config.py, `_merge_platform_map`).
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for _, block in channel_blocks(profile, channel, catalog):
-        found = merged(found, block)
-    return found
+        settings = merged(settings, block)
+    return settings
 
 
 def channel_blocks(

@@ -223,13 +223,13 @@ def _users(homes: Mapping[str, FileFact], profiles: Mapping[str, ProfileFacts]) 
         return {}
     import pwd
 
-    found = {}
+    names = {}
     for uid in uids:
         try:
-            found[uid] = pwd.getpwuid(uid).pw_name
+            names[uid] = pwd.getpwuid(uid).pw_name
         except KeyError:
-            found[uid] = str(uid)
-    return found
+            names[uid] = str(uid)
+    return names
 
 
 def _schema(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Schema | None:

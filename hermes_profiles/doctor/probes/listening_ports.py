@@ -27,14 +27,14 @@ def listeners_on(
     home.
     """
     table = _linux(ports, gateways) if platform == "linux" else _elsewhere(ports)
-    found = []
+    listeners = []
     for port, bind, pid in sorted(table, key=lambda row: (row[0], row[1], row[2] or 0)):
         profile = None
         if pid is not None:
             named = (gateways[ancestor] for ancestor in _line_of(pid, platform) if ancestor in gateways)
             profile = next(named, None) or profile_of(pid)
-        found.append(Listener(port, bind, pid, profile, _program(pid, platform)))
-    return tuple(found)
+        listeners.append(Listener(port, bind, pid, profile, _program(pid, platform)))
+    return tuple(listeners)
 
 
 def _linux(ports: Collection[int], gateways: Collection[int]) -> set[tuple[int, str, int | None]]:

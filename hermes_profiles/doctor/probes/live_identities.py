@@ -79,14 +79,14 @@ class _LiveIdentityReader:
         """Return profile → resolved home."""
         layout = self._context.layout
         root, folder = os.path.realpath(layout.root), os.path.realpath(layout.profiles)
-        found = {}
+        resolved = {}
         for name, profile in self._profiles.items():
             home = os.fspath(profile.home)
             if profile.home == layout.root:
-                found[name] = root
+                resolved[name] = root
             else:
-                found[name] = os.path.realpath(home) if os.path.islink(home) else os.path.join(folder, name)
-        return found
+                resolved[name] = os.path.realpath(home) if os.path.islink(home) else os.path.join(folder, name)
+        return resolved
 
     def owner(self, process: Process | None) -> tuple[str | None, str | None]:
         """Return (profile, home) of a gateway without a pid file in this root.

@@ -41,7 +41,7 @@ def probe_machine(
 def _by_device(layout: Layout, profiles: Mapping[str, ProfileFacts]) -> dict[str, tuple[str, ...]]:
     """Return folder → the profiles with a home on the same device; the device of the root comes first."""
     first: dict[int, str] = {}
-    found: dict[str, tuple[str, ...]] = {}
+    places: dict[str, tuple[str, ...]] = {}
     homes = [("", os.fspath(layout.root)), *((name, os.fspath(profile.home)) for name, profile in profiles.items())]
     for name, home in homes:
         try:
@@ -49,8 +49,8 @@ def _by_device(layout: Layout, profiles: Mapping[str, ProfileFacts]) -> dict[str
         except OSError:
             continue
         place = first.setdefault(device, home)
-        found[place] = (*found.get(place, ()), *((name,) if name else ()))
-    return found
+        places[place] = (*places.get(place, ()), *((name,) if name else ()))
+    return places
 
 
 def _disk(place: str, names: tuple[str, ...], answer: os.statvfs_result) -> Disk:
@@ -67,13 +67,13 @@ def mount_table(path: Path = MOUNTS) -> tuple[Mount, ...]:
         text = os.fsdecode(_whole(path))
     except OSError:
         return ()
-    found = []
+    mounts = []
     for line in text.splitlines():
         before, dash, after = line.partition(" - ")
         fields, kind = before.split(" "), after.split(" ")[0]
         if dash and len(fields) > 4:
-            found.append(Mount(_ESCAPE.sub(lambda match: chr(int(match.group(1), 8)), fields[4]), kind))
-    return tuple(found)
+            mounts.append(Mount(_ESCAPE.sub(lambda match: chr(int(match.group(1), 8)), fields[4]), kind))
+    return tuple(mounts)
 
 
 def _whole(path: Path) -> bytes:

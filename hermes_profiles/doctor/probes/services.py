@@ -32,8 +32,8 @@ def probe_services(
     if not context.managers:
         return ServiceFacts()
     due = context.managers[0]
-    found = ServiceSearch(context, tuple(profiles)).run()
-    definitions = tuple(_with_statuses(context, found.definitions, inventory))
+    files = ServiceSearch(context, tuple(profiles)).run()
+    definitions = tuple(_with_statuses(context, files.definitions, inventory))
     by_profile: dict[str, tuple[Definition, ...]] = {}
     for definition in definitions:
         if definition.profile is not None:
@@ -41,9 +41,9 @@ def probe_services(
     facts = ServiceFacts(
         due.kind,
         definitions,
-        found.leftovers,
-        found.blockers,
-        found.clashes,
+        files.leftovers,
+        files.blockers,
+        files.clashes,
         serves=_served(inventory),
         by_profile=by_profile,
     )
@@ -124,14 +124,14 @@ def _spec_of(context: DoctorContext, profile: str) -> ServiceSpec | None:
         return None
 
 
-def _drift(manager: Manager, found: Definition, spec: ServiceSpec) -> Drift | None:
-    wanted = with_programs_of(spec, found.parsed, works=found.works.get)
+def _drift(manager: Manager, definition: Definition, spec: ServiceSpec) -> Drift | None:
+    wanted = with_programs_of(spec, definition.parsed, works=definition.works.get)
     try:
         manager.version()  # the content of the files depends on it
         files = manager.definitions(wanted)
     except HermesProfilesError:
         return None
-    installed = {path: found.contents[path] for path, _, _ in files if path in found.contents}
+    installed = {path: definition.contents[path] for path, _, _ in files if path in definition.contents}
     return compare(manager.kind, installed, files, wanted)
 
 
@@ -145,22 +145,22 @@ def _served(inventory: Inventory | None) -> tuple[str, ...] | None:
 
 
 def _missing_programs(
-    context: DoctorContext, profile: ProfileFacts, found: Definition, written: tuple[str, ...]
+    context: DoctorContext, profile: ProfileFacts, definition: Definition, written: tuple[str, ...]
 ) -> Iterator[MissingProgram]:
     """Yield programs that the configuration names and the shell finds, but the service does not find."""
-    if not found.parsed.path:
+    if not definition.parsed.path:
         return
     for tool, at in _tools(profile):
-        if "/" in tool or _which(tool, _service_path(context, profile, found, tool)) is not None:
+        if "/" in tool or _which(tool, _service_path(context, profile, definition, tool)) is not None:
             continue
         place = _which(tool, context.environment.get("PATH", "").split(":"))
         if place is not None:
             yield MissingProgram(tool, place, at, fixed_by_reinstall=_which(tool, written) is not None)
 
 
-def _service_path(context: DoctorContext, profile: ProfileFacts, found: Definition, tool: str) -> tuple[str, ...]:
+def _service_path(context: DoctorContext, profile: ProfileFacts, definition: Definition, tool: str) -> tuple[str, ...]:
     extra = (f"{profile.home}/node/bin", f"{context.user_home}/.local/bin", "/usr/local/bin") if tool in _NODE else ()
-    return (*found.parsed.path, *extra)
+    return (*definition.parsed.path, *extra)
 
 
 def _tools(profile: ProfileFacts) -> Iterator[tuple[str, tuple[str, ...]]]:

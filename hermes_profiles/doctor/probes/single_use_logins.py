@@ -36,13 +36,13 @@ def read_single_use_logins(
     for profile in profiles.values():
         for login in _logins(profile, single_use):
             places.setdefault(login.digest.reveal(), []).append(login)
-    found = []
+    shared = []
     for logins in places.values():
         if len({login.profile for login in logins}) > 1:
-            found += _in_files_of_their_own(logins, profiles)
-    if any(login.provider == "nous" for login in found) and shares_nous(layout, environment):
-        return tuple(login for login in found if login.provider != "nous")
-    return tuple(found)
+            shared += _in_distinct_files(logins, profiles)
+    if any(login.provider == "nous" for login in shared) and shares_nous(layout, environment):
+        return tuple(login for login in shared if login.provider != "nous")
+    return tuple(shared)
 
 
 def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[SingleUseLogin]:
@@ -50,17 +50,17 @@ def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[SingleUseLo
     if b"refresh" in (files.raw(AUTH_FILE) or b""):
         yield from _of_auth(profile, files.json(AUTH_FILE), single_use)
     for name, provider in _FILES.items():
-        if _may_be_read(profile, name) and b"refresh" in (files.raw(name) or b""):
+        if _is_file(profile, name) and b"refresh" in (files.raw(name) or b""):
             yield from _tokens(profile, provider, name, files.json(name))
     for name in profile.listing if _TOKENS in profile.listing else ():
         folder, _, file = name.rpartition("/")
         if folder != _TOKENS or not file.endswith(".json") or file.endswith((".client.json", ".meta.json")):
             continue
-        if _may_be_read(profile, name) and b"refresh" in (files.raw(name) or b""):
+        if _is_file(profile, name) and b"refresh" in (files.raw(name) or b""):
             yield from _tokens(profile, f"mcp:{file.removesuffix('.json')}", name, files.json(name))
 
 
-def _may_be_read(profile: ProfileFacts, name: str) -> bool:
+def _is_file(profile: ProfileFacts, name: str) -> bool:
     fact = profile.listing.get(name)
     return fact is not None and fact.kind in (EntryKind.FILE, EntryKind.LINK)
 
@@ -101,7 +101,7 @@ def _tokens(
             yield from _tokens(profile, provider, file, value, here)
 
 
-def _in_files_of_their_own(logins: list[SingleUseLogin], profiles: Mapping[str, ProfileFacts]) -> list[SingleUseLogin]:
+def _in_distinct_files(logins: list[SingleUseLogin], profiles: Mapping[str, ProfileFacts]) -> list[SingleUseLogin]:
     """Return the places in distinct files; a link to the file of another profile is not a copy."""
     owners: dict[tuple[int, int], str] = {}
     kept = []

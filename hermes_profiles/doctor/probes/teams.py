@@ -78,14 +78,14 @@ def probe_teams(context: DoctorContext, profiles: Mapping[str, ProfileFacts], *,
 
 
 def _linked_leads(context: DoctorContext, teams: Teams, faults: Mapping[str, Problem]) -> dict[str, tuple[str, ...]]:
-    found = {}
+    leads = {}
     for name, fault in faults.items():
         if fault.code == "two-leads":
             from hermes_profiles.teams.pool_copies import pool_links
 
             links = (link for member in teams.by_name[name].members for link in pool_links(context.layout, member))
-            found[name] = tuple(dict.fromkeys(link.owner for link in links))
-    return found
+            leads[name] = tuple(dict.fromkeys(link.owner for link in links))
+    return leads
 
 
 def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> MultiplexFacts:
@@ -189,13 +189,13 @@ def _secrets(profile: ProfileFacts, context: DoctorContext) -> _Secrets:
     """Return the credentials of a profile as bytes to search for."""
     from hermes_profiles.credentials.value_index import secrets_in_json
 
-    found: _Secrets = {}
+    secrets: _Secrets = {}
     for _, variable, _, value in credentials_in(profile.environment, profile.config, context.catalog):
-        found.setdefault(value.encode(), (profile.name, variable))
+        secrets.setdefault(value.encode(), (profile.name, variable))
     for path in _account_files(profile):
         for value in secrets_in_json((profile.files.raw(path) or b"").decode("utf-8", "replace")) or ():
-            found.setdefault(value.encode(), (profile.name, f"the token in {path}"))
-    return found
+            secrets.setdefault(value.encode(), (profile.name, f"the token in {path}"))
+    return secrets
 
 
 def _account_files(profile: ProfileFacts) -> Iterator[str]:
