@@ -270,17 +270,17 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _differing(legacy: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """Yield the paths that both mappings have with different values; unusual key names are left out."""
-    for key, value in one.items():
-        if key not in other or not _SHOWN.fullmatch(str(key)):
+    for key, value in legacy.items():
+        if key not in current or not _SHOWN.fullmatch(str(key)):
             continue
-        if isinstance(value, Mapping) and isinstance(other[key], Mapping):
-            yield from ((str(key), *path) for path in _differing(value, other[key]))
+        if isinstance(value, Mapping) and isinstance(current[key], Mapping):
+            yield from ((str(key), *path) for path in _differing(value, current[key]))
         elif key == "enabled":
-            if is_truthy(value) != is_truthy(other[key]):
+            if is_truthy(value) != is_truthy(current[key]):
                 yield (str(key),)
-        elif value != other[key] and scalar_text(value) != scalar_text(other[key]):
+        elif value != current[key] and scalar_text(value) != scalar_text(current[key]):
             yield (str(key),)
 
 

@@ -249,10 +249,10 @@ def inherited_access(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _inherited(facts: Facts, profile: ProfileFacts, each: PinnedSetting) -> Evidence:
+def _inherited(facts: Facts, profile: ProfileFacts, setting: PinnedSetting) -> Evidence:
     """Return the place of the inherited setting in the default profile, else in the profile itself."""
-    found = facts.profiles[DEFAULT].at_variable(each.key[0]) if DEFAULT in facts.profiles else Evidence()
-    return found if found.file is not None else profile.at_variable(each.key[0])
+    found = facts.profiles[DEFAULT].at_variable(setting.key[0]) if DEFAULT in facts.profiles else Evidence()
+    return found if found.file is not None else profile.at_variable(setting.key[0])
 
 
 def unread_approvals(facts: Facts) -> Iterator[Finding]:
@@ -269,9 +269,8 @@ def unread_approvals(facts: Facts) -> Iterator[Finding]:
         channels = [channel for channel, _ in rows]
         users = f"{people} {'user' if people == 1 else 'users'} approved by pairing for {name}"
         yield Finding(
-            f"{users} ({join_names(channels)}) {'has' if people == 1 else 'have'} no access under the "
-            "multiplexer, which "
-            f"reads {facts.profiles[name].home / SERVED}",
+            f"{users} ({join_names(channels)}) {'has' if people == 1 else 'have'} no access: the "
+            f"multiplexer reads {facts.profiles[name].home / SERVED}",
             Fix("copy the approvals", _ENABLE_MULTIPLEX),
             (name,),
             channels[0] if len(channels) == 1 else None,
