@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts.identities import SingleUseLogin
+from hermes_profiles.doctor.facts.identities import LoginCopy
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural
@@ -19,10 +19,10 @@ _SERVER = "mcp:"
 
 def shared_login(facts: Facts) -> Iterator[Finding]:
     """Find single-use logins that several profiles hold. The first profile to renew one logs the others out."""
-    holders: dict[tuple[str, str], list[SingleUseLogin]] = {}
+    holders: dict[tuple[str, str], list[LoginCopy]] = {}
     for login in facts.identities.logins:
         holders.setdefault((login.provider, login.digest.reveal()), []).append(login)
-    grouped: dict[tuple[str, tuple[str, ...]], list[SingleUseLogin]] = {}
+    grouped: dict[tuple[str, tuple[str, ...]], list[LoginCopy]] = {}
     for (provider, _), logins in holders.items():
         profiles = tuple(dict.fromkeys(login.profile for login in logins))
         grouped.setdefault((provider, profiles), []).extend(logins)
@@ -59,7 +59,7 @@ def _title(provider: str) -> str:
     return f"the MCP server {name}" if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "an MCP server"
 
 
-def _command(facts: Facts, provider: str, profile: str, logins: list[SingleUseLogin]) -> str:
+def _command(facts: Facts, provider: str, profile: str, logins: list[LoginCopy]) -> str:
     """Return the command that logs a profile in again.
 
     Source: Hermes 0.19.0, hermes_cli/subcommands/{auth,mcp}.py, memory_setup.py. The command removes the copy first:

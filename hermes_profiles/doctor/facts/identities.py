@@ -48,7 +48,7 @@ class IdentityFacts(NamedTuple):
 
     locks: tuple[HeldLock, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    logins: tuple[SingleUseLogin, ...] = ()
+    logins: tuple[LoginCopy, ...] = ()
     links: tuple[StateLink, ...] = ()
     inherited: Mapping[str, Mapping[str, Secret[str]]] = {}
     managed: ManagedLayer | None = None
@@ -69,7 +69,7 @@ class Listener(NamedTuple):
     program: str = ""
 
 
-class SingleUseLogin(NamedTuple):
+class LoginCopy(NamedTuple):
     """One place of a login with a single-use refresh token.
 
     `provider`: `mcp:NAME` for a tool server; `digest`: of the refresh token; `path`: the key path in the file.

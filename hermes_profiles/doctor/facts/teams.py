@@ -24,7 +24,7 @@ class MisplacedSecret(NamedTuple):
     line: int
 
 
-class MultiplexFacts(NamedTuple):
+class MultiplexAccess(NamedTuple):
     """Access under a multiplexer: settings from the default profile, and approvals it does not read."""
 
     access: Access
@@ -47,4 +47,4 @@ class TeamFacts(NamedTuple):
     linked_leads: Mapping[str, tuple[str, ...]] = {}
     exposed: Mapping[str, tuple[MisplacedSecret, ...]] = {}
     foreign: Mapping[str, tuple[MisplacedSecret, ...]] = {}
-    multiplex: MultiplexFacts | None = None
+    multiplex: MultiplexAccess | None = None

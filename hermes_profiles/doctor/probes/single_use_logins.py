@@ -10,7 +10,7 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.rules.logins import is_kept_in_step
-from hermes_profiles.doctor.facts.identities import SingleUseLogin
+from hermes_profiles.doctor.facts.identities import LoginCopy
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.hermes.files import ANTHROPIC_LOGIN_FILE, AUTH_FILE, HONCHO_FILE
 from hermes_profiles.model.layout import Layout
@@ -29,10 +29,10 @@ _DEEPEST = 6
 
 def read_single_use_logins(
     layout: Layout, environment: Mapping[str, str], profiles: Mapping[str, ProfileFacts], catalog: Catalog
-) -> tuple[SingleUseLogin, ...]:
+) -> tuple[LoginCopy, ...]:
     """Return the places of logins that several profiles hold in separate files."""
     single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (AUTH_FILE,)}
-    places: dict[str, list[SingleUseLogin]] = {}
+    places: dict[str, list[LoginCopy]] = {}
     for profile in profiles.values():
         for login in _logins(profile, single_use):
             places.setdefault(login.digest.reveal(), []).append(login)
@@ -45,7 +45,7 @@ def read_single_use_logins(
     return tuple(shared)
 
 
-def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[SingleUseLogin]:
+def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[LoginCopy]:
     files = profile.files
     if b"refresh" in (files.raw(AUTH_FILE) or b""):
         yield from _of_auth(profile, files.json(AUTH_FILE), single_use)
@@ -65,7 +65,7 @@ def _is_file(profile: ProfileFacts, name: str) -> bool:
     return fact is not None and fact.kind in (EntryKind.FILE, EntryKind.LINK)
 
 
-def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[SingleUseLogin]:
+def _of_auth(profile: ProfileFacts, data: object, single_use: set[str]) -> Iterator[LoginCopy]:
     stores = {name: _mapping(_mapping(data).get(name)) for name in _STORES}
     for store, rows in stores.items():
         for provider, row in rows.items():
@@ -88,7 +88,7 @@ def _numbered(row: object) -> Iterator[tuple[tuple[str, ...], object]]:
 
 def _tokens(
     profile: ProfileFacts, provider: str, file: str, data: object, path: tuple[str, ...] = ()
-) -> Iterator[SingleUseLogin]:
+) -> Iterator[LoginCopy]:
     """Yield the refresh tokens below a key of a file; each provider nests them differently."""
     if len(path) > _DEEPEST or not isinstance(data, Mapping):
         return
@@ -96,12 +96,12 @@ def _tokens(
         here = (*path, str(key))
         if isinstance(value, str) and re.fullmatch(r"(?i)refresh_?token", str(key)) and len(value) >= _SHORTEST:
             digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-            yield SingleUseLogin(provider, Secret(digest), profile.name, file, here)
+            yield LoginCopy(provider, Secret(digest), profile.name, file, here)
         else:
             yield from _tokens(profile, provider, file, value, here)
 
 
-def _in_distinct_files(logins: list[SingleUseLogin], profiles: Mapping[str, ProfileFacts]) -> list[SingleUseLogin]:
+def _in_distinct_files(logins: list[LoginCopy], profiles: Mapping[str, ProfileFacts]) -> list[LoginCopy]:
     """Return the places in distinct files; a link to the file of another profile is not a copy."""
     owners: dict[tuple[int, int], str] = {}
     kept = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
-from hermes_profiles.doctor.facts.teams import MisplacedSecret, MultiplexFacts, TeamFacts
+from hermes_profiles.doctor.facts.teams import MisplacedSecret, MultiplexAccess, TeamFacts
 from hermes_profiles.hermes.files import (
     CONFIG_FILE,
     ENV_FILE,
@@ -88,7 +88,7 @@ def _linked_leads(context: DoctorContext, teams: Teams, faults: Mapping[str, Pro
     return leads
 
 
-def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> MultiplexFacts:
+def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> MultiplexAccess:
     from hermes_profiles.model.names import DEFAULT
     from hermes_profiles.multiplex.access import check_access
     from hermes_profiles.multiplex.approvals import move_to_multiplexer
@@ -101,7 +101,7 @@ def _multiplex_facts(context: DoctorContext, profiles: Mapping[str, ProfileFacts
         if name != DEFAULT
         for approval in move_to_multiplexer(name, profile.home)
     ]
-    return MultiplexFacts(check_access(facts, context.catalog), tuple(approvals))
+    return MultiplexAccess(check_access(facts, context.catalog), tuple(approvals))
 
 
 # --- members compared with their lead
