@@ -15,6 +15,7 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER, PLANNED_STOP_FILE
 from hermes_profiles.profiles.redact import redacted, secrets_around
+from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Manager, Service
 from hermes_profiles.services.signals import end_process
 
@@ -22,7 +23,6 @@ from .protocols import StartDecision
 from .service_specs import stop_seconds
 
 _LOG_LINES = 6
-_LOG_BYTES = 16 * 1024
 
 
 class ServiceBackend:
@@ -75,7 +75,7 @@ class ServiceBackend:
         caught: tuple[str, ...] = ()
         if self._manager is not None and service is not None:
             caught = tuple(self._manager.journal_tail(service, lines=_LOG_LINES))
-        lines = _without_cut_line(caught) or own
+        lines = caught or own
         return redacted(lines[-_LOG_LINES:], secrets_around(self._world.layout, profile, self._catalog))
 
     def stop_seconds(self, profile: str) -> float:
@@ -114,23 +114,8 @@ def write_stop_marker(world: SystemContext, profile: str, process: Process) -> N
 
 def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:
     """Return the last lines of the gateway's own error log, or of its log, () without one."""
+    logs = world.layout.home(profile) / LOGS_FOLDER
     for name in (ERRORS_LOG, GATEWAY_ERROR_LOG, GATEWAY_LOG):
-        path = world.layout.home(profile) / LOGS_FOLDER / name
-        try:
-            with open(path, "rb") as file:
-                skipped = max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES)
-                file.seek(skipped)
-                lines = file.read().decode("utf-8", "replace").splitlines()
-        except OSError:
-            continue
-        # Half a line may be half a secret, which redaction does not recognise.
-        whole = lines[1:] if skipped else lines
-        if whole:
-            return tuple(whole[-_LOG_LINES:])
+        if lines := last_lines(logs / name, _LOG_LINES):
+            return tuple(lines)
     return ()
-
-
-def _without_cut_line(caught: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the lines of a manager without the first one where it may be cut (managers read the last 16 KiB)."""
-    size = sum(len(line.encode("utf-8", "replace")) + 1 for line in caught)
-    return caught[1:] if size >= _LOG_BYTES - 1 else caught

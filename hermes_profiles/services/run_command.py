@@ -100,14 +100,3 @@ def batches(names: Sequence[str], room: int | None = None) -> Iterator[Sequence[
             begin, size = index, len(os.fsencode(name)) + 9
     if begin < len(names):
         yield names[begin:]
-
-
-def last_lines(path: str | os.PathLike[str], lines: int) -> list[str]:
-    """Return the last lines of a log, from its last 16 KiB; [] when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
-            found = file.read(16384).decode("utf-8", "replace").splitlines()
-    except OSError:  # the lines are a courtesy
-        return []
-    return found[-lines:] if lines > 0 else []

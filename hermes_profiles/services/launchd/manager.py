@@ -11,9 +11,10 @@ from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.profiles.regular_file import read_regular
+from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, launch_agent
-from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, last_lines, listed_environment, run
+from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, listed_environment, run
 from hermes_profiles.services.spec import ServiceSpec
 
 from .parse import (

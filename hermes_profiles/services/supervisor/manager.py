@@ -17,6 +17,7 @@ from typing import Any
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_runtime, write_runtime
 from hermes_profiles.model.errors import HermesProfilesError, Refused
+from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec
@@ -44,7 +45,6 @@ _START_SECONDS = 30.0
 _PATIENCE = 10.0  # for a daemon that is on its way up or down
 _POLL = 0.05
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TAIL_BYTES = 16 * 1024
 # What the daemon may know of whoever starts it, beyond what gateways inherit: where its own code is.
 _ITS_OWN = ("HOME", "PYTHONPATH")
 # These speak of the manager that runs the caller. A gateway that believed them would answer to that one.
@@ -111,7 +111,7 @@ class SupervisorManager(Manager):
         """Return the last lines that a gateway wrote, [] without a log; as written, not redacted."""
         content = _bytes_of(service.path)
         log = log_of(content) if content is not None else None
-        return _tail(Path(log), lines) if log else []
+        return last_lines(log, lines) if log else []
 
     # -- what shall be
 
@@ -252,7 +252,7 @@ class SupervisorManager(Manager):
 
     def _no_daemon(self, reason: str) -> ManagerError:
         log = self._folder / LOG
-        tail = "".join(f"\n  {line}" for line in _tail(log, 3))
+        tail = "".join(f"\n  {line}" for line in last_lines(log, 3))
         return ManagerError(
             f"supervisord does not come up: {reason}{tail}",
             target=str(self._folder),
@@ -346,13 +346,3 @@ def _bytes_of(path: Path) -> bytes | None:
             return file.read()
     except OSError:
         return None
-
-
-def _tail(path: Path, lines: int) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
-            found = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    return found[-lines:] if lines > 0 else []

@@ -215,15 +215,6 @@ def test_a_line_that_was_cut_is_not_shown(home: Path) -> None:
         assert found[-1] == "last" and all(line.startswith("<WEIXIN_TOKEN>") for line in found[:-1])
 
 
-def test_a_line_that_a_manager_cut_is_not_shown(home: Path) -> None:
-    (home / ".env").write_text(f"WEIXIN_TOKEN={SECRET}\n")
-    half = SECRET[len(SECRET) // 2 :]
-    lines = (half + "x" * (16 * 1024 - len(half) - 6), "last")
-    assert sum(len(line) + 1 for line in lines) == 16 * 1024
-    assert start(home, Lame(lines)).log == ("last",)
-    assert start(home, Lame(("first", "last"))).log == ("first", "last")
-
-
 @pytest.mark.parametrize(("files", "expected"), [
     ({}, ()), ({"gateway.log": "a\nb\n"}, ("a", "b")), ({"gateway.log": "a\n", "errors.log": "e\n"}, ("e",)),
     ({"gateway.log": "a\n", "errors.log": ""}, ("a",)), ({"gateway.error.log": "s\n", "gateway.log": "a\n"}, ("s",)),
